@@ -1,0 +1,3 @@
+//! The first stage on the screen.
+
+fn main() {}

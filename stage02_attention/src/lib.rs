@@ -1,1 +1,20 @@
-//! To come.
+//! Vectors, parameters, and self-attention: the first model that looks back.
+//!
+//! The bigram of stage 1 sees one token. To see more, a token must become something that can
+//! be compared and mixed: a vector ([`embedding`]). Vectors are changed by [`linear`] layers,
+//! whose numbers all live in one place ([`params`]), and tokens exchange what they know by
+//! [`attention`].
+//!
+//! Every layer is a pair: a forward pass, and beside it a backward pass derived by hand.
+//! [`layer_check`] proves each pair right by nudging every number.
+//!
+//! What this crate leaves out: the rest of a GPT block (feed-forward layer, residual
+//! connections, layer norm) and a real optimiser; both come in `stage03_gpt`.
+
+pub mod attention;
+pub mod dropout;
+pub mod embedding;
+pub mod layer_check;
+pub mod linear;
+pub mod matmul;
+pub mod params;

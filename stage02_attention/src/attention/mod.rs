@@ -1,0 +1,45 @@
+//! Attention: every token looks at other tokens and takes what it needs.
+//!
+//! Each token makes three vectors of itself. Its *query* says what it is looking for, its
+//! *key* what it has to offer, its *value* what it gives to those who choose it. A token
+//! compares its query with every key it may see, turns the scores into shares that add up to
+//! one, and takes that mixture of the values:
+//!
+//! ```text
+//! Attention(Q, K, V)  =  softmax(Q K' / sqrt(d)) V
+//! ```
+//!
+//! Vaswani and others 2017, equation 1; d is the length of a query. The files, in the order
+//! in which to read them:
+//!
+//! - [`head`]: one head, loop by loop, written to be read;
+//! - [`scaled_dot_product`]: the same equation as matrix products, forward and backward;
+//! - [`multi_head`]: many heads side by side, as GPT-2 has them, written to be fast;
+//! - [`cross`]: queries from one sequence, keys and values from another.
+
+pub mod cross;
+pub mod head;
+pub mod multi_head;
+pub mod scaled_dot_product;
+
+/// Which keys a query may look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mask {
+    /// All of them: an encoder, which reads a text that is already complete.
+    None,
+    /// Those up to its own place: a decoder, which must not see what it is to predict.
+    Causal,
+}
+
+impl Mask {
+    /// How many keys, counted from the first, query `i` sees.
+    ///
+    /// With as many queries as keys, causal query i sees keys 0 to i. With fewer queries
+    /// (a generator that keeps old keys), the queries are the last tokens of the keys.
+    pub fn visible(self, i: usize, queries: usize, keys: usize) -> usize {
+        match self {
+            Mask::None => keys,
+            Mask::Causal => keys - queries + i + 1,
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Many heads side by side, as GPT-2 has them.
+//!
+//! One head can only take one mixture of the other tokens. So the `n_embd` columns are cut
+//! into `n_head` parts, and every part attends on its own. Queries, keys and values of all
+//! heads come from one linear layer, `c_attn`, whose output of 3 `n_embd` columns reads
+//!
+//! ```text
+//! | q of head 0 | q of head 1 | ... | k of head 0 | k of head 1 | ... | v of head 0 | ...
+//! ```
+//!
+//! so a head is three views into it, and nothing is copied. A last layer, `c_proj`, mixes what
+//! the heads found. Vaswani and others 2017, section 3.2.2; names and order of columns are
+//! GPT-2's (Radford and others 2019).
+
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
+use stage01_bigram::random::Generator;
+use stage01_bigram::{Error, Float, Result};
+
+use super::{Mask, scaled_dot_product};
+use crate::dropout::Dropout;
+use crate::linear::Linear;
+use crate::params::{Init, Params, Scope};
+
+/// Self-attention with several heads.
+#[derive(Clone, Copy, Debug)]
+pub struct MultiHeadAttention {
+    /// From n_embd to the queries, keys and values of all heads: 3 n_embd.
+    pub c_attn: Linear,
+    /// From what the heads found, n_embd, back to n_embd.
+    pub c_proj: Linear,
+    n_embd: usize,
+    n_head: usize,
+    mask: Mask,
+    dropout: Dropout,
+}
+
+/// What a forward pass leaves for the backward pass. Built once for a batch and a length.
+#[derive(Clone, Debug)]
+pub struct Activations<T> {
+    length: usize,
+    /// Queries, keys and values. Shape: (batch * length, 3 n_embd).
+    pub qkv: Array2<T>,
+    /// Who looks at whom, before dropout. Row (b n_head + h) length + i holds the shares of
+    /// token i of sequence b in head h. Shape: (batch * n_head * length, length).
+    pub att: Array2<T>,
+    /// What dropout multiplied `att` by. The same shape, or no rows where nothing is dropped.
+    keep: Array2<T>,
+    /// What the heads found, side by side. Shape: (batch * length, n_embd).
+    y: Array2<T>,
+    /// One head's shares after dropout, on the way. Shape: (length, length).
+    dropped: Array2<T>,
+    /// Whether the last forward pass dropped anything.
+    training: bool,
+}
+
+/// Room for a backward pass. Nothing in it outlives the pass, so all blocks share one.
+#[derive(Clone, Debug)]
+pub struct Scratch<T> {
+    dqkv: Array2<T>,
+    dy: Array2<T>,
+    datt: Array2<T>,
+    dropped: Array2<T>,
+}
+
+impl MultiHeadAttention {
+    /// Declares `c_attn` and `c_proj`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when `n_embd` cannot be cut into `n_head` equal parts.
+    pub fn declare(
+        mut scope: Scope,
+        (n_embd, n_head): (usize, usize),
+        mask: Mask,
+        dropout: Dropout,
+        bias: bool,
+        (init, init_proj): (Init, Init),
+    ) -> Result<Self> {
+        if n_head == 0 || n_embd == 0 || n_embd % n_head != 0 {
+            return Err(Error::setting(
+                "--n-embd",
+                n_embd,
+                format!(
+                    "it must be a multiple of --n-head = {n_head}: every head gets an equal part"
+                ),
+            ));
+        }
+        let c_attn = Linear::declare(scope.scope("c_attn"), n_embd, 3 * n_embd, bias, init);
+        let c_proj = Linear::declare(scope.scope("c_proj"), n_embd, n_embd, bias, init_proj);
+        Ok(MultiHeadAttention { c_attn, c_proj, n_embd, n_head, mask, dropout })
+    }
+
+    /// Room for the forward pass of `batch` sequences of `length` tokens.
+    pub fn activations<T: Float>(&self, batch: usize, length: usize) -> Activations<T> {
+        let heads = batch * self.n_head * length;
+        let dropped = if self.dropout.is_active() { length } else { 0 };
+        Activations {
+            length,
+            qkv: Array2::zeros((batch * length, 3 * self.n_embd)),
+            att: Array2::zeros((heads, length)),
+            keep: Array2::zeros((if dropped > 0 { heads } else { 0 }, length)),
+            y: Array2::zeros((batch * length, self.n_embd)),
+            dropped: Array2::zeros((dropped, dropped)),
+            training: false,
+        }
+    }
+
+    /// Room for the backward pass of `batch` sequences of `length` tokens.
+    pub fn scratch<T: Float>(&self, batch: usize, length: usize) -> Scratch<T> {
+        let dropped = if self.dropout.is_active() { length } else { 0 };
+        Scratch {
+            dqkv: Array2::zeros((batch * length, 3 * self.n_embd)),
+            dy: Array2::zeros((batch * length, self.n_embd)),
+            datt: Array2::zeros((length, length)),
+            dropped: Array2::zeros((dropped, dropped)),
+        }
+    }
+
+    /// The columns of `qkv` that hold the queries, keys and values of head `h`.
+    pub fn columns(&self, h: usize) -> [Range<usize>; 3] {
+        let size = self.n_embd / self.n_head;
+        [0, 1, 2].map(|part| part * self.n_embd + h * size..part * self.n_embd + (h + 1) * size)
+    }
+
+    /// out = c_proj(the heads of c_attn(x)).
+    ///
+    /// x, out: (batch * length, n_embd), sequence after sequence; out is overwritten. rngs: a
+    /// generator for every sequence to drop shares by (training), or none (evaluation).
+    pub fn forward<T: Float>(
+        &self,
+        params: &Params<T>,
+        x: ArrayView2<T>,
+        acts: &mut Activations<T>,
+        out: ArrayViewMut2<T>,
+        mut rngs: Option<&mut [Generator]>,
+    ) {
+        self.c_attn.forward(params, x, acts.qkv.view_mut());
+        let length = acts.length;
+        acts.training = rngs.is_some() && self.dropout.is_active();
+        for b in 0..x.nrows() / length {
+            let rows = b * length..(b + 1) * length;
+            for h in 0..self.n_head {
+                let [q, k, v] = self.columns(h).map(|cols| acts.qkv.slice(s![rows.clone(), cols]));
+                let place = head_rows(b, h, self.n_head, length);
+                let keep = if let (true, Some(rngs)) = (acts.training, rngs.as_deref_mut()) {
+                    let mut keep = acts.keep.slice_mut(s![place.clone(), ..]);
+                    let keep = keep.as_slice_mut().expect("whole rows are contiguous");
+                    self.dropout.draw(keep, &mut rngs[b]);
+                    Some(acts.keep.slice(s![place.clone(), ..]))
+                } else {
+                    None
+                };
+                scaled_dot_product::forward(
+                    (q, k, v),
+                    self.mask,
+                    keep,
+                    acts.att.slice_mut(s![place, ..]),
+                    acts.dropped.view_mut(),
+                    acts.y.slice_mut(s![rows.clone(), self.columns(h)[0].clone()]),
+                );
+            }
+        }
+        self.c_proj.forward(params, acts.y.view(), out);
+    }
+
+    /// The gradient of x and of both layers from the gradient of the output.
+    ///
+    /// x: as in the forward pass; dout, dx: (batch * length, n_embd); dx is overwritten.
+    pub fn backward<T: Float>(
+        &self,
+        params: &Params<T>,
+        x: ArrayView2<T>,
+        acts: &Activations<T>,
+        scratch: &mut Scratch<T>,
+        dout: ArrayView2<T>,
+        dx: ArrayViewMut2<T>,
+        grads: &mut Params<T>,
+    ) {
+        let length = acts.length;
+        self.c_proj.backward(params, acts.y.view(), dout, scratch.dy.view_mut(), grads);
+        for b in 0..x.nrows() / length {
+            let rows = b * length..(b + 1) * length;
+            for h in 0..self.n_head {
+                let [qc, kc, vc] = self.columns(h);
+                let views = [&qc, &kc, &vc]
+                    .map(|cols| acts.qkv.slice(s![rows.clone(), cols.clone()]))
+                    .into();
+                let grads = scratch.dqkv.multi_slice_mut((
+                    s![rows.clone(), qc.clone()],
+                    s![rows.clone(), kc],
+                    s![rows.clone(), vc],
+                ));
+                let place = head_rows(b, h, self.n_head, length);
+                scaled_dot_product::backward(
+                    views,
+                    self.mask,
+                    acts.training.then(|| acts.keep.slice(s![place.clone(), ..])),
+                    acts.att.slice(s![place, ..]),
+                    scratch.dy.slice(s![rows.clone(), qc]),
+                    (scratch.datt.view_mut(), scratch.dropped.view_mut()),
+                    grads,
+                );
+            }
+        }
+        self.c_attn.backward(params, x, scratch.dqkv.view(), dx, grads);
+    }
+}
+
+/// The rows of `att` that belong to head `h` of sequence `b`.
+pub(super) fn head_rows(b: usize, h: usize, n_head: usize, length: usize) -> Range<usize> {
+    let start = (b * n_head + h) * length;
+    start..start + length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attention::head::Head;
+    use crate::layer_check::{Problem, array, array_mut};
+    use crate::params::{Layout, fill_normal};
+    use proptest::prelude::*;
+    use stage01_bigram::random::{Purpose, generator};
+
+    const INIT: (Init, Init) = (Init::Normal(0.5), Init::Normal(0.5));
+
+    fn rngs(batch: usize) -> Vec<Generator> {
+        (0..batch).map(|b| generator(9, Purpose::Dropout, b as u64)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn gradient(
+            batch in 1usize..3, length in 1usize..5, n_head in 1usize..4, size in 1usize..4,
+            causal: bool, bias: bool, dropout in prop::sample::select(vec![0.0, 0.4]), seed: u64,
+        ) {
+            let (mask, n_embd) = (if causal { Mask::Causal } else { Mask::None }, n_head * size);
+            let dropout = Dropout::new(dropout).unwrap();
+            let rows = batch * length;
+            Problem::new(seed, &[rows * n_embd], |layout| {
+                MultiHeadAttention::declare(layout.scope("attn"), (n_embd, n_head), mask, dropout, bias, INIT)
+                    .unwrap()
+            })
+            .check(
+                rows * n_embd,
+                |attn, params, x, y| {
+                    let acts = &mut attn.activations(batch, length);
+                    let x = array(&x[0], rows, n_embd);
+                    attn.forward(params, x, acts, array_mut(y, rows, n_embd), Some(&mut rngs(batch)));
+                },
+                |attn, params, x, dy, dx, grads| {
+                    let acts = &mut attn.activations(batch, length);
+                    let x = array(&x[0], rows, n_embd);
+                    attn.forward(params, x, acts, Array2::zeros((rows, n_embd)).view_mut(), Some(&mut rngs(batch)));
+                    let (scratch, dy) = (&mut attn.scratch(batch, length), array(dy, rows, n_embd));
+                    attn.backward(params, x, acts, scratch, dy, array_mut(&mut dx[0], rows, n_embd), grads);
+                },
+            );
+        }
+
+        /// The promise of a decoder: what comes later changes nothing. And its converse for an
+        /// encoder, so that the first half of the test is seen to be able to fail.
+        #[test]
+        fn only_without_a_mask_does_the_future_matter(
+            length in 2usize..80, at in 0.0..1.0, seed: u64,
+        ) {
+            let at = 1 + (at * (length - 1) as f64) as usize; // the token that changes: not the first
+            for (mask, earlier_may_change) in [(Mask::Causal, false), (Mask::None, true)] {
+                let mut layout = Layout::new();
+                let dropout = Dropout::new(0.0).unwrap();
+                let attn = MultiHeadAttention::declare(layout.scope("attn"), (6, 2), mask, dropout, true, INIT).unwrap();
+                let mut rng = generator(seed, Purpose::Other, 0);
+                let params = Params::<f64>::initialise(&layout, &mut rng);
+                let mut x = Array2::zeros((length, 6));
+                fill_normal(x.as_slice_mut().unwrap(), 1.0, &mut rng);
+                let run = |x: &Array2<f64>| {
+                    let mut out = Array2::zeros((length, 6));
+                    attn.forward(&params, x.view(), &mut attn.activations(1, length), out.view_mut(), None);
+                    out
+                };
+                let before = run(&x);
+                x.row_mut(at).mapv_inplace(|v| v + 1.0);
+                let after = run(&x);
+                let changed = |i: usize| before.row(i) != after.row(i);
+                prop_assert!(changed(at));
+                prop_assert_eq!((0..at).any(changed), earlier_may_change);
+            }
+        }
+
+        /// One head of the fast layer is the head that is written to be read.
+        #[test]
+        fn one_head_equals_the_readable_one(length in 1usize..70, n_embd in 1usize..5, causal: bool, seed: u64) {
+            let mask = if causal { Mask::Causal } else { Mask::None };
+            let (mut fast_layout, mut plain_layout) = (Layout::new(), Layout::new());
+            let dropout = Dropout::new(0.0).unwrap();
+            let fast = MultiHeadAttention::declare(fast_layout.scope("attn"), (n_embd, 1), mask, dropout, false, INIT).unwrap();
+            let plain = Head::declare(plain_layout.scope("head"), n_embd, n_embd, mask, INIT.0);
+            let mut rng = generator(seed, Purpose::Other, 0);
+            let mut fast_params = Params::<f64>::initialise(&fast_layout, &mut rng);
+            let mut plain_params = Params::<f64>::zeros(&plain_layout);
+            // The plain head keeps its three tables one after another, the fast one side by side;
+            // and the fast one's last layer is made to change nothing.
+            let n = n_embd;
+            for i in 0..n {
+                for j in 0..n {
+                    for part in 0..3 {
+                        plain_params.values[part * n * n + i * n + j] = fast_params.values[i * 3 * n + part * n + j];
+                    }
+                    fast_params.values[3 * n * n + i * n + j] = if i == j { 1.0 } else { 0.0 };
+                }
+            }
+            let mut x = Array2::zeros((length, n));
+            fill_normal(x.as_slice_mut().unwrap(), 1.0, &mut rng);
+            let mut out = Array2::zeros((length, n));
+            fast.forward(&fast_params, x.view(), &mut fast.activations(1, length), out.view_mut(), None);
+            let expected = plain.forward(&plain_params, x.view()).y;
+            for (a, b) in out.iter().zip(&expected) {
+                prop_assert!((a - b).abs() < 1e-10, "{a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn heads_that_do_not_fit_are_refused() {
+        let mut layout = Layout::new();
+        let dropout = Dropout::new(0.0).unwrap();
+        let error = MultiHeadAttention::declare(
+            layout.scope("attn"),
+            (10, 3),
+            Mask::None,
+            dropout,
+            true,
+            INIT,
+        )
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "--n-embd = 10: it must be a multiple of --n-head = 3: every head gets an equal part"
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! Dropout: during training, forget some numbers at random.
+//!
+//! A model that must do without a random tenth of its numbers at every step cannot rely on
+//! one of them alone. What stays is scaled up, so that the average stays what it was:
+//!
+//! ```text
+//! y = x * keep,    keep = 1 / (1 - p) with probability 1 - p,  and 0 with probability p
+//! ```
+//!
+//! Srivastava and others 2014. Whether a pass drops anything is said by its caller: a training
+//! pass brings generators, an evaluation brings none. There is no hidden mode to forget.
+
+use rand::Rng;
+use stage01_bigram::random::Generator;
+use stage01_bigram::{Error, Float, Result};
+
+/// The probability of dropping a number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dropout {
+    p: f64,
+}
+
+impl Dropout {
+    /// Dropout with probability `p`, from 0 (nothing is dropped) to below 1.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for any other `p`.
+    pub fn new(p: f64) -> Result<Self> {
+        if (0.0..1.0).contains(&p) {
+            Ok(Dropout { p })
+        } else {
+            Err(Error::setting("--dropout", p, "choose at least 0 and less than 1, such as 0.1"))
+        }
+    }
+
+    /// Whether it ever drops anything.
+    pub fn is_active(&self) -> bool {
+        self.p > 0.0
+    }
+
+    /// x = x * keep, with a new random `keep` which the backward pass will want again.
+    ///
+    /// x and keep: the same length.
+    pub fn forward<T: Float>(&self, x: &mut [T], keep: &mut [T], rng: &mut Generator) {
+        self.draw(keep, rng);
+        multiply(x, keep);
+    }
+
+    /// Fills `keep` with 0 or 1 / (1 - p).
+    pub fn draw<T: Float>(&self, keep: &mut [T], rng: &mut Generator) {
+        let scale = T::of(1.0 / (1.0 - self.p));
+        // A 32-bit number is below p 2^32 with probability p.
+        let threshold = (self.p * 4_294_967_296.0) as u32;
+        for keep in keep {
+            *keep = if rng.next_u32() < threshold { T::zero() } else { scale };
+        }
+    }
+
+    /// dx = dy * keep, in place. The same numbers are dropped on the way back.
+    pub fn backward<T: Float>(&self, dy: &mut [T], keep: &[T]) {
+        multiply(dy, keep);
+    }
+}
+
+fn multiply<T: Float>(x: &mut [T], keep: &[T]) {
+    for (x, &keep) in x.iter_mut().zip(keep) {
+        *x *= keep;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stage01_bigram::random::{Purpose, generator};
+
+    #[test]
+    fn drops_the_share_it_promises_and_keeps_the_mean() {
+        let dropout = Dropout::new(0.3).unwrap();
+        let (mut x, mut keep) = (vec![1.0f64; 100_000], vec![0.0; 100_000]);
+        dropout.forward(&mut x, &mut keep, &mut generator(1, Purpose::Dropout, 0));
+        let dropped = x.iter().filter(|&&x| x == 0.0).count() as f64 / 1e5;
+        let mean = x.iter().sum::<f64>() / 1e5;
+        assert!((dropped - 0.3).abs() < 0.006, "dropped {dropped}"); // four standard errors
+        assert!((mean - 1.0).abs() < 0.009, "mean {mean}");
+        assert_eq!(x, keep);
+    }
+
+    #[test]
+    fn the_way_back_drops_the_same_numbers() {
+        let dropout = Dropout::new(0.5).unwrap();
+        let (mut x, mut keep) = (vec![3.0f32; 64], vec![0.0; 64]);
+        dropout.forward(&mut x, &mut keep, &mut generator(2, Purpose::Dropout, 0));
+        let mut dy = vec![3.0f32; 64];
+        dropout.backward(&mut dy, &keep);
+        assert_eq!(x, dy);
+    }
+
+    #[test]
+    fn a_probability_that_is_none_is_refused() {
+        for p in [-0.1, 1.0, f64::NAN] {
+            assert!(Dropout::new(p).unwrap_err().to_string().starts_with("--dropout = "));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Tokens become vectors: a table with one row for every token, or for every position.
+//!
+//! A token's number says nothing by itself: token 7 is not "more" than token 6. So each token
+//! gets a row of `n_embd` numbers that the model may choose freely, and looking a token up
+//! means copying its row. GPT-2 adds a second table for positions (0, 1, 2, ...), because
+//! attention by itself cannot tell the order of the words.
+
+use ndarray::{ArrayView2, ArrayViewMut2};
+use stage01_bigram::Float;
+
+use crate::params::{Init, Matrix, Params, Scope};
+
+/// A table of vectors, one for each index.
+#[derive(Clone, Copy, Debug)]
+pub struct Embedding {
+    /// The table. Shape: (number of indices, n_embd). Public, because GPT-2 uses the table of
+    /// the tokens a second time, as the weights of its output.
+    pub weight: Matrix,
+}
+
+impl Embedding {
+    /// Declares `weight` with a row of `n_embd` numbers for each of `n` indices.
+    pub fn declare(mut scope: Scope, n: usize, n_embd: usize, init: Init) -> Self {
+        Embedding { weight: scope.matrix("weight", n, n_embd, init) }
+    }
+
+    /// x[i] = weight[index i]: looks every index up.
+    ///
+    /// indices: one for each row, all below n; x: (rows, n_embd), overwritten.
+    pub fn forward<T: Float>(
+        &self,
+        params: &Params<T>,
+        indices: impl Iterator<Item = usize>,
+        mut x: ArrayViewMut2<T>,
+    ) {
+        let table = params.matrix(self.weight);
+        for (mut row, index) in x.rows_mut().into_iter().zip(indices) {
+            row.assign(&table.row(index));
+        }
+    }
+
+    /// x[i] += weight[index i]: as [`Embedding::forward`], added to what is there.
+    pub fn forward_add<T: Float>(
+        &self,
+        params: &Params<T>,
+        indices: impl Iterator<Item = usize>,
+        mut x: ArrayViewMut2<T>,
+    ) {
+        let table = params.matrix(self.weight);
+        for (mut row, index) in x.rows_mut().into_iter().zip(indices) {
+            row += &table.row(index);
+        }
+    }
+
+    /// dweight[index i] += dx[i]: a row that was copied three times gets three gradients.
+    ///
+    /// indices: as in the forward pass; dx: (rows, n_embd).
+    pub fn backward<T: Float>(
+        &self,
+        indices: impl Iterator<Item = usize>,
+        dx: ArrayView2<T>,
+        grads: &mut Params<T>,
+    ) {
+        let mut table = grads.matrix_mut(self.weight);
+        for (row, index) in dx.rows().into_iter().zip(indices) {
+            let mut target = table.row_mut(index);
+            target += &row;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer_check::{Problem, array, array_mut};
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn gradient(tokens in prop::collection::vec(0usize..4, 1..8), n_embd in 1usize..4, seed: u64) {
+            let rows = tokens.len();
+            Problem::new(seed, &[], |layout| {
+                let wte = Embedding::declare(layout.scope("wte"), 4, n_embd, Init::Normal(1.0));
+                let wpe = Embedding::declare(layout.scope("wpe"), 8, n_embd, Init::Normal(1.0));
+                (wte, wpe)
+            })
+            .check(
+                rows * n_embd,
+                |(wte, wpe), params, _, x| {
+                    wte.forward(params, tokens.iter().copied(), array_mut(x, rows, n_embd));
+                    wpe.forward_add(params, 0..rows, array_mut(x, rows, n_embd));
+                },
+                |(wte, wpe), _, _, dx, _, grads| {
+                    wte.backward(tokens.iter().copied(), array(dx, rows, n_embd), grads);
+                    wpe.backward(0..rows, array(dx, rows, n_embd), grads);
+                },
+            );
+        }
+    }
+}

@@ -7,10 +7,10 @@
 //! that describes pictures, does.
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
-use stage01_bigram::{Error, Float, Result};
+use stage01_bigram::{Float, Result};
 
 use super::multi_head::head_rows;
-use super::{Mask, scaled_dot_product};
+use super::{Mask, head_size, scaled_dot_product};
 use crate::linear::Linear;
 use crate::params::{Init, Params, Scope};
 
@@ -43,7 +43,7 @@ impl CrossAttention {
     /// Declares `c_q`, `c_kv` and `c_proj`.
     ///
     /// # Errors
-    /// [`Error::Setting`] when `n_embd` cannot be cut into `n_head` equal parts.
+    /// [`Setting`](stage01_bigram::Error::Setting) when `n_embd` cannot be cut into `n_head` equal parts.
     pub fn declare(
         mut scope: Scope,
         n_embd: usize,
@@ -51,15 +51,7 @@ impl CrossAttention {
         bias: bool,
         init: Init,
     ) -> Result<Self> {
-        if n_head == 0 || n_embd == 0 || n_embd % n_head != 0 {
-            return Err(Error::setting(
-                "--n-embd",
-                n_embd,
-                format!(
-                    "it must be a multiple of --n-head = {n_head}: every head gets an equal part"
-                ),
-            ));
-        }
+        head_size(n_embd, n_head)?;
         let c_q = Linear::declare(scope.scope("c_q"), n_embd, n_embd, bias, init);
         let c_kv = Linear::declare(scope.scope("c_kv"), n_embd, 2 * n_embd, bias, init);
         let c_proj = Linear::declare(scope.scope("c_proj"), n_embd, n_embd, bias, init);

@@ -22,6 +22,21 @@ pub mod head;
 pub mod multi_head;
 pub mod scaled_dot_product;
 
+use stage01_bigram::{Error, Result};
+
+/// How many of the `n_embd` columns each of `n_head` heads gets.
+///
+/// # Errors
+/// [`Error::Setting`] when the columns cannot be cut into equal parts.
+pub fn head_size(n_embd: usize, n_head: usize) -> Result<usize> {
+    if n_head == 0 || n_embd == 0 || !n_embd.is_multiple_of(n_head) {
+        let expected =
+            format!("it must be a multiple of --n-head = {n_head}: every head gets an equal part");
+        return Err(Error::setting("--n-embd", n_embd, expected));
+    }
+    Ok(n_embd / n_head)
+}
+
 /// Which keys a query may look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mask {

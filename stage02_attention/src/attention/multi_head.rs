@@ -16,9 +16,9 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use stage01_bigram::random::Generator;
-use stage01_bigram::{Error, Float, Result};
+use stage01_bigram::{Float, Result};
 
-use super::{Mask, scaled_dot_product};
+use super::{Mask, head_size, scaled_dot_product};
 use crate::dropout::Dropout;
 use crate::linear::Linear;
 use crate::params::{Init, Params, Scope};
@@ -68,7 +68,7 @@ impl MultiHeadAttention {
     /// Declares `c_attn` and `c_proj`.
     ///
     /// # Errors
-    /// [`Error::Setting`] when `n_embd` cannot be cut into `n_head` equal parts.
+    /// [`Setting`](stage01_bigram::Error::Setting) when `n_embd` cannot be cut into `n_head` equal parts.
     pub fn declare(
         mut scope: Scope,
         (n_embd, n_head): (usize, usize),
@@ -77,15 +77,7 @@ impl MultiHeadAttention {
         bias: bool,
         (init, init_proj): (Init, Init),
     ) -> Result<Self> {
-        if n_head == 0 || n_embd == 0 || n_embd % n_head != 0 {
-            return Err(Error::setting(
-                "--n-embd",
-                n_embd,
-                format!(
-                    "it must be a multiple of --n-head = {n_head}: every head gets an equal part"
-                ),
-            ));
-        }
+        head_size(n_embd, n_head)?;
         let c_attn = Linear::declare(scope.scope("c_attn"), n_embd, 3 * n_embd, bias, init);
         let c_proj = Linear::declare(scope.scope("c_proj"), n_embd, n_embd, bias, init_proj);
         Ok(MultiHeadAttention { c_attn, c_proj, n_embd, n_head, mask, dropout })

@@ -40,9 +40,14 @@ impl Dropout {
 
     /// x = x * keep, with a new random `keep` which the backward pass will want again.
     ///
-    /// x and keep: the same length.
-    pub fn forward<T: Float>(&self, x: &mut [T], keep: &mut [T], rng: &mut Generator) {
-        self.draw(keep, rng);
+    /// x and keep: the same length. rngs: one generator for each sequence of the batch; x is
+    /// cut into as many equal parts. So what a sequence forgets does not depend on which
+    /// others share its batch, or its thread.
+    pub fn forward<T: Float>(&self, x: &mut [T], keep: &mut [T], rngs: &mut [Generator]) {
+        let part = keep.len() / rngs.len().max(1);
+        for (keep, rng) in keep.chunks_mut(part.max(1)).zip(rngs) {
+            self.draw(keep, rng);
+        }
         multiply(x, keep);
     }
 
@@ -77,7 +82,7 @@ mod tests {
     fn drops_the_share_it_promises_and_keeps_the_mean() {
         let dropout = Dropout::new(0.3).unwrap();
         let (mut x, mut keep) = (vec![1.0f64; 100_000], vec![0.0; 100_000]);
-        dropout.forward(&mut x, &mut keep, &mut generator(1, Purpose::Dropout, 0));
+        dropout.forward(&mut x, &mut keep, &mut [generator(1, Purpose::Dropout, 0)]);
         let dropped = x.iter().filter(|&&x| x == 0.0).count() as f64 / 1e5;
         let mean = x.iter().sum::<f64>() / 1e5;
         assert!((dropped - 0.3).abs() < 0.006, "dropped {dropped}"); // four standard errors
@@ -89,10 +94,22 @@ mod tests {
     fn the_way_back_drops_the_same_numbers() {
         let dropout = Dropout::new(0.5).unwrap();
         let (mut x, mut keep) = (vec![3.0f32; 64], vec![0.0; 64]);
-        dropout.forward(&mut x, &mut keep, &mut generator(2, Purpose::Dropout, 0));
+        dropout.forward(&mut x, &mut keep, &mut [generator(2, Purpose::Dropout, 0)]);
         let mut dy = vec![3.0f32; 64];
         dropout.backward(&mut dy, &keep);
         assert_eq!(x, dy);
+    }
+
+    #[test]
+    fn a_sequence_forgets_the_same_whoever_stands_beside_it() {
+        let dropout = Dropout::new(0.5).unwrap();
+        let rng = |i| generator(3, Purpose::Dropout, i);
+        let (mut both, mut keep) = (vec![1.0f32; 64], vec![0.0; 64]);
+        dropout.forward(&mut both, &mut keep, &mut [rng(0), rng(1)]);
+        let (mut alone, mut keep) = (vec![1.0f32; 32], vec![0.0; 32]);
+        dropout.forward(&mut alone, &mut keep, &mut [rng(1)]);
+        assert_eq!(both[32..], alone);
+        assert_ne!(both[..32], alone);
     }
 
     #[test]

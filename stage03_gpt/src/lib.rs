@@ -1,1 +1,8 @@
-//! To come.
+//! The full decoder GPT on the CPU.
+pub mod adamw;
+pub mod block;
+pub mod config;
+pub mod gpt;
+pub mod layer_norm;
+pub mod mlp;
+pub mod schedule;

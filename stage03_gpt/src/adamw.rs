@@ -1,0 +1,200 @@
+//! AdamW: how the gradient changes the weights.
+//!
+//! The gradient says which way is down, but one learning rate does not fit all numbers: some
+//! have gradients a thousand times larger than others. Adam keeps two running averages for
+//! every weight, of its gradient and of the gradient's square, and steps by their ratio: about
+//! `lr` for a weight whose gradient keeps its sign, little for one whose gradient only shakes.
+//!
+//! ```text
+//! m = beta1 m + (1 - beta1) g            the average gradient
+//! v = beta2 v + (1 - beta2) g²           its average square
+//! w = w - lr decay w                     weight decay: forget a little
+//! w = w - lr (m / c1) / (sqrt(v / c2) + eps),    c1 = 1 - beta1^t,  c2 = 1 - beta2^t
+//! ```
+//!
+//! m and v begin at zero and so are too small at first; c1 and c2 mend that. Kingma and Ba
+//! 2014, algorithm 1; decay apart from the gradient: Loshchilov and Hutter 2017.
+//!
+//! Before all that the gradient is clipped: where its length is above `grad_clip`, it is
+//! shortened to it, so that one odd batch cannot throw the model far away.
+
+use rayon::prelude::*;
+use stage01_bigram::{Error, Float, Result};
+use stage02_attention::params::{Layout, Params};
+
+/// How many numbers a thread takes at a time. Fixed, because sums depend on where they are cut.
+pub const CHUNK: usize = 1 << 14;
+
+/// The settings of the optimiser, under nanoGPT's names.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamW {
+    /// How slowly the average gradient forgets: 0.9 looks back about ten steps.
+    pub beta1: f64,
+    /// How slowly the average square forgets.
+    pub beta2: f64,
+    /// Keeps the ratio finite where the gradient has always been zero.
+    pub eps: f64,
+    /// How strongly matrices are pulled towards zero. Biases and norms are left alone.
+    pub weight_decay: f64,
+    /// The longest gradient; 0 for no limit.
+    pub grad_clip: f64,
+}
+
+/// Both running averages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moments<T> {
+    /// The average gradient of every weight.
+    pub m: Params<T>,
+    /// The average squared gradient of every weight.
+    pub v: Params<T>,
+}
+
+impl<T: Float> Moments<T> {
+    /// The averages before the first step: zero.
+    pub fn new(layout: &Layout) -> Self {
+        Moments { m: Params::zeros(layout), v: Params::zeros(layout) }
+    }
+}
+
+impl AdamW {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], naming the first that cannot be used.
+    pub fn validate(&self) -> Result<()> {
+        for (setting, value) in [("--beta1", self.beta1), ("--beta2", self.beta2)] {
+            if !(0.0..1.0).contains(&value) {
+                let expected = "choose from 0 to below 1, such as 0.9";
+                return Err(Error::setting(setting, value, expected));
+            }
+        }
+        for (setting, value) in
+            [("--weight-decay", self.weight_decay), ("--grad-clip", self.grad_clip)]
+        {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(Error::setting(setting, value, "choose 0 (off) or more"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the gradient must be multiplied by so that it is no longer than `grad_clip`.
+    ///
+    /// norm: its length, the root of the sum of its squares.
+    pub fn clip_factor(&self, norm: f64) -> f64 {
+        if self.grad_clip > 0.0 && norm > self.grad_clip { self.grad_clip / norm } else { 1.0 }
+    }
+
+    /// One step: the four equations at the top of this file, for every weight.
+    ///
+    /// t: the number of this step, counted from 1. lr: its learning rate. factor: what the
+    /// gradient is multiplied by first, see [`AdamW::clip_factor`]. Every weight is computed
+    /// from its own four numbers alone, so threads cannot change the result.
+    pub fn step<T: Float>(
+        &self,
+        t: usize,
+        lr: f64,
+        factor: f64,
+        layout: &Layout,
+        weights: &mut Params<T>,
+        gradient: &Params<T>,
+        moments: &mut Moments<T>,
+    ) {
+        let (beta1, beta2, eps) = (T::of(self.beta1), T::of(self.beta2), T::of(self.eps));
+        let (one, factor) = (T::one(), T::of(factor));
+        let correction = |beta: f64| 1.0 - beta.powi(i32::try_from(t).unwrap_or(i32::MAX));
+        let rate = T::of(lr / correction(self.beta1));
+        let root_c2 = T::of(correction(self.beta2).sqrt());
+
+        let update = |keep: T, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]| {
+            for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
+                let g = g * factor;
+                *m = beta1 * *m + (one - beta1) * g;
+                *v = beta2 * *v + (one - beta2) * g * g;
+                *w = keep * *w - rate * *m / (v.sqrt() / root_c2 + eps);
+            }
+        };
+
+        let tensors = layout.tensors();
+        (weights.values.par_chunks_mut(CHUNK))
+            .zip(gradient.values.par_chunks(CHUNK))
+            .zip(moments.m.values.par_chunks_mut(CHUNK))
+            .zip(moments.v.values.par_chunks_mut(CHUNK))
+            .enumerate()
+            .for_each(|(i, (((w, g), m), v))| {
+                // A chunk may hold the end of one table and the beginning of the next.
+                let (start, end) = (i * CHUNK, i * CHUNK + w.len());
+                let first = tensors.partition_point(|tensor| tensor.range().end <= start);
+                for tensor in tensors[first..].iter().take_while(|t| t.offset < end) {
+                    let range = tensor.range();
+                    let part = range.start.max(start) - start..range.end.min(end) - start;
+                    let decay = if tensor.decay { lr * self.weight_decay } else { 0.0 };
+                    let (w, g) = (&mut w[part.clone()], &g[part.clone()]);
+                    update(T::of(1.0 - decay), w, g, &mut m[part.clone()], &mut v[part]);
+                }
+            });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stage02_attention::params::Init;
+
+    const ADAMW: AdamW =
+        AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 };
+
+    #[test]
+    fn worked_example_of_the_book() {
+        // One matrix of one number, one vector of one number, both 1, both with gradient 4.
+        // First step: m / c1 = 4, sqrt(v / c2) = 4, so both move by lr; the matrix also decays.
+        let mut layout = Layout::new();
+        layout.scope("a").matrix("weight", 1, 1, Init::Ones);
+        layout.scope("a").vector("bias", 1, Init::Ones);
+        let mut weights = Params { values: vec![1.0f64, 1.0] };
+        let gradient = Params { values: vec![4.0, 4.0] };
+        let mut moments = Moments::new(&layout);
+        ADAMW.step(1, 0.01, 1.0, &layout, &mut weights, &gradient, &mut moments);
+        assert!((weights.values[0] - (1.0 - 0.001 - 0.01)).abs() < 1e-9);
+        assert!((weights.values[1] - (1.0 - 0.01)).abs() < 1e-9);
+        assert!((moments.m.values[0] - 0.4).abs() < 1e-12);
+        assert!((moments.v.values[0] - 0.16).abs() < 1e-12);
+    }
+
+    #[test]
+    fn decay_groups_are_told_apart_across_chunks() {
+        // Tables that begin and end inside chunks. With a gradient of zero only decay moves.
+        let mut layout = Layout::new();
+        layout.scope("a").vector("bias", CHUNK - 3, Init::Ones);
+        layout.scope("b").matrix("weight", 7, CHUNK, Init::Ones);
+        layout.scope("c").vector("bias", 5, Init::Ones);
+        let n = layout.len();
+        let mut weights = Params { values: vec![1.0f32; n] };
+        let zeros = Params::zeros(&layout);
+        ADAMW.step(1, 0.5, 1.0, &layout, &mut weights, &zeros, &mut Moments::new(&layout));
+        for tensor in layout.tensors() {
+            let expected = if tensor.decay { 0.95 } else { 1.0 };
+            assert!(
+                weights.values[tensor.range()].iter().all(|&w| w == expected),
+                "{}",
+                tensor.name
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_gradient_is_shortened_and_a_short_one_is_not() {
+        assert_eq!(ADAMW.clip_factor(4.0), 0.25);
+        assert_eq!(ADAMW.clip_factor(0.5), 1.0);
+        assert_eq!(AdamW { grad_clip: 0.0, ..ADAMW }.clip_factor(4.0), 1.0);
+    }
+
+    #[test]
+    fn settings_that_are_none_are_refused() {
+        assert!(AdamW { beta1: 1.0, ..ADAMW }.validate().is_err());
+        assert!(AdamW { beta2: -0.1, ..ADAMW }.validate().is_err());
+        assert!(AdamW { weight_decay: f64::NAN, ..ADAMW }.validate().is_err());
+        assert!(AdamW { grad_clip: -1.0, ..ADAMW }.validate().is_err());
+        assert!(ADAMW.validate().is_ok());
+    }
+}

@@ -1,0 +1,212 @@
+//! One block of a GPT: look around, then think, and add both to what you had.
+//!
+//! ```text
+//! x1 = x  + dropout(attn(ln_1(x)))
+//! x2 = x1 + dropout(mlp(ln_2(x1)))
+//! ```
+//!
+//! The two plus signs are the residual connections (He and others 2015): a layer does not
+//! replace a token's vector, it adds a correction to it. On the way back the gradient passes
+//! a plus sign unchanged, so it reaches the first block of a deep model as strong as the last.
+//! The norms stand before the layers, not after them as in 2017: GPT-2's order, easier to train.
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use stage01_bigram::random::Generator;
+use stage01_bigram::{Float, Result};
+use stage02_attention::attention::Mask;
+use stage02_attention::attention::multi_head::{self, MultiHeadAttention};
+use stage02_attention::dropout::Dropout;
+use stage02_attention::params::{Init, Params, Scope};
+
+use crate::config::GptConfig;
+use crate::layer_norm::{LayerNorm, Statistics};
+use crate::mlp::{self, Mlp};
+
+/// A block: causal attention and a feed-forward layer, each behind a layer norm.
+#[derive(Clone, Copy, Debug)]
+pub struct Block {
+    pub(crate) ln_1: LayerNorm,
+    pub(crate) attn: MultiHeadAttention,
+    pub(crate) ln_2: LayerNorm,
+    pub(crate) mlp: Mlp,
+    dropout: Dropout,
+    n_embd: usize,
+}
+
+/// What a forward pass leaves for the backward pass.
+#[derive(Clone, Debug)]
+pub struct Activations<T> {
+    ln_1: Branch<T>,
+    attn: multi_head::Activations<T>,
+    /// x after attention. Shape: (batch * length, n_embd).
+    x1: Array2<T>,
+    ln_2: Branch<T>,
+    mlp: mlp::Activations<T>,
+    /// The block's result. Shape: (batch * length, n_embd).
+    pub x2: Array2<T>,
+}
+
+impl<T> Activations<T> {
+    /// Who looks at whom: see [`multi_head::Activations`].
+    pub fn attention(&self) -> &Array2<T> {
+        &self.attn.att
+    }
+}
+
+/// What stands at the head and the end of a branch: the norm, and the dropout.
+#[derive(Clone, Debug)]
+struct Branch<T> {
+    statistics: Statistics<T>,
+    normed: Array2<T>,
+    /// What dropout multiplied the result by; empty where nothing was dropped.
+    keep: Vec<T>,
+}
+
+/// Room for a backward pass, shared by all blocks.
+#[derive(Clone, Debug)]
+pub struct Scratch<T> {
+    attn: multi_head::Scratch<T>,
+    mlp: mlp::Scratch<T>,
+    dbranch: Array2<T>,
+    dnormed: Array2<T>,
+}
+
+impl Block {
+    /// Declares `ln_1`, `attn`, `ln_2` and `mlp`.
+    ///
+    /// Weights begin at N(0, 0.02). The two layers that write into the residual stream begin
+    /// smaller, by 1 / sqrt(2 n_layer): the stream is a sum of 2 n_layer such corrections, and
+    /// this keeps the sum as large as one of them (Radford and others 2019, section 2.3).
+    ///
+    /// # Errors
+    /// [`Setting`](stage01_bigram::Error::Setting) when the sizes do not fit together.
+    pub fn declare(mut scope: Scope, config: &GptConfig) -> Result<Self> {
+        let &GptConfig { n_embd, n_head, bias, .. } = config;
+        let dropout = Dropout::new(config.dropout)?;
+        let residual = 0.02 / (2.0 * config.n_layer as f64).sqrt();
+        let init = (Init::Normal(0.02), Init::Normal(residual));
+        let ln_1 = LayerNorm::declare(scope.scope("ln_1"), n_embd, bias);
+        let heads = (n_embd, n_head);
+        let attn = scope.scope("attn");
+        let attn = MultiHeadAttention::declare(attn, heads, Mask::Causal, dropout, bias, init)?;
+        let ln_2 = LayerNorm::declare(scope.scope("ln_2"), n_embd, bias);
+        let mlp = Mlp::declare(scope.scope("mlp"), n_embd, bias, init);
+        Ok(Block { ln_1, attn, ln_2, mlp, dropout, n_embd })
+    }
+
+    /// Room for the forward pass of `batch` sequences of `length` tokens.
+    pub fn activations<T: Float>(&self, batch: usize, length: usize) -> Activations<T> {
+        let rows = batch * length;
+        let table = || Array2::zeros((rows, self.n_embd));
+        let kept = if self.dropout.is_active() { rows * self.n_embd } else { 0 };
+        let branch = || Branch {
+            statistics: Statistics::new(rows),
+            normed: table(),
+            keep: vec![T::zero(); kept],
+        };
+        Activations {
+            ln_1: branch(),
+            attn: self.attn.activations(batch, length),
+            x1: table(),
+            ln_2: branch(),
+            mlp: self.mlp.activations(rows),
+            x2: table(),
+        }
+    }
+
+    /// Room for the backward pass of `batch` sequences of `length` tokens.
+    pub fn scratch<T: Float>(&self, batch: usize, length: usize) -> Scratch<T> {
+        let table = || Array2::zeros((batch * length, self.n_embd));
+        Scratch {
+            attn: self.attn.scratch(batch, length),
+            mlp: self.mlp.scratch(batch * length),
+            dbranch: table(),
+            dnormed: table(),
+        }
+    }
+
+    /// The two equations at the top of this file; the result is `acts.x2`.
+    ///
+    /// x: (batch * length, n_embd). rngs: a generator for each sequence (training), or none
+    /// (evaluation).
+    pub fn forward<T: Float>(
+        &self,
+        params: &Params<T>,
+        x: ArrayView2<T>,
+        acts: &mut Activations<T>,
+        mut rngs: Option<&mut [Generator]>,
+    ) {
+        let Activations { ln_1, attn, x1, ln_2, mlp, x2 } = acts;
+
+        self.ln_1.forward(params, x, &mut ln_1.statistics, ln_1.normed.view_mut());
+        let normed = ln_1.normed.view();
+        self.attn.forward(params, normed, attn, x1.view_mut(), rngs.as_deref_mut());
+        self.leave_branch(x1, ln_1, rngs.as_deref_mut());
+        *x1 += &x;
+
+        self.ln_2.forward(params, x1.view(), &mut ln_2.statistics, ln_2.normed.view_mut());
+        self.mlp.forward(params, ln_2.normed.view(), mlp, x2.view_mut());
+        self.leave_branch(x2, ln_2, rngs);
+        *x2 += &*x1;
+    }
+
+    /// Turns the gradient of the block's result into the gradient of its input, in place.
+    ///
+    /// x, acts: as in the forward pass; d: (batch * length, n_embd). training: whether the
+    /// forward pass had generators. The plus signs let d pass; each branch adds to it what
+    /// comes back through its norm.
+    pub fn backward<T: Float>(
+        &self,
+        params: &Params<T>,
+        x: ArrayView2<T>,
+        acts: &Activations<T>,
+        scratch: &mut Scratch<T>,
+        mut d: ArrayViewMut2<T>,
+        grads: &mut Params<T>,
+        training: bool,
+    ) {
+        let Activations { ln_1, attn, x1, ln_2, mlp, .. } = acts;
+        let Scratch { attn: attn_scratch, mlp: mlp_scratch, dbranch, dnormed } = scratch;
+
+        // x2 = x1 + dropout(mlp(ln_2(x1)))
+        self.enter_branch(d.view(), ln_2, dbranch, training);
+        let (normed, dy) = (ln_2.normed.view(), dbranch.view());
+        self.mlp.backward(params, normed, mlp, mlp_scratch, dy, dnormed.view_mut(), grads);
+        let dy = dnormed.view();
+        self.ln_2.backward(params, x1.view(), &ln_2.statistics, dy, d.view_mut(), grads);
+
+        // x1 = x + dropout(attn(ln_1(x)))
+        self.enter_branch(d.view(), ln_1, dbranch, training);
+        let (normed, dy) = (ln_1.normed.view(), dbranch.view());
+        self.attn.backward(params, normed, attn, attn_scratch, dy, dnormed.view_mut(), grads);
+        self.ln_1.backward(params, x, &ln_1.statistics, dnormed.view(), d, grads);
+    }
+
+    /// The gradient of a branch's end, before its dropout.
+    fn enter_branch<T: Float>(
+        &self,
+        d: ArrayView2<T>,
+        branch: &Branch<T>,
+        dbranch: &mut Array2<T>,
+        training: bool,
+    ) {
+        dbranch.assign(&d);
+        if training && self.dropout.is_active() {
+            let dbranch = dbranch.as_slice_mut().expect("owned tables are contiguous");
+            self.dropout.backward(dbranch, &branch.keep);
+        }
+    }
+
+    /// The dropout at the end of a branch, in a training pass.
+    fn leave_branch<T: Float>(
+        &self,
+        y: &mut Array2<T>,
+        branch: &mut Branch<T>,
+        rngs: Option<&mut [Generator]>,
+    ) {
+        if let Some(rngs) = rngs.filter(|_| self.dropout.is_active()) {
+            let y = y.as_slice_mut().expect("owned tables are contiguous");
+            self.dropout.forward(y, &mut branch.keep, rngs);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The numbers that say how large a GPT is.
+
+use stage01_bigram::{Error, Result};
+use stage02_attention::attention::head_size;
+
+/// The shape of a GPT, under nanoGPT's names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GptConfig {
+    /// How many tokens the vocabulary has.
+    pub vocab_size: usize,
+    /// How many tokens the model sees at once: the longest context.
+    pub block_size: usize,
+    /// How many blocks stand one above another.
+    pub n_layer: usize,
+    /// How many heads each attention has.
+    pub n_head: usize,
+    /// How many numbers stand for one token.
+    pub n_embd: usize,
+    /// The probability of dropping a number during training.
+    pub dropout: f64,
+    /// Whether linear layers and layer norms have a bias. GPT-2: yes.
+    pub bias: bool,
+}
+
+impl GptConfig {
+    /// Checks that the settings fit together.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], naming the first setting that cannot be used.
+    pub fn validate(&self) -> Result<()> {
+        let at_least_one = [
+            ("the vocabulary", self.vocab_size),
+            ("--block-size", self.block_size),
+            ("--n-layer", self.n_layer),
+            ("--n-head", self.n_head),
+            ("--n-embd", self.n_embd),
+        ];
+        for (setting, value) in at_least_one {
+            if value == 0 {
+                return Err(Error::setting(setting, value, "it must be at least 1"));
+            }
+        }
+        head_size(self.n_embd, self.n_head)?;
+        stage02_attention::dropout::Dropout::new(self.dropout)?;
+        // A vocabulary is numbered by u32, and no table may have more numbers than an index.
+        let largest = self.n_embd.checked_mul(4 * self.n_embd.max(self.vocab_size));
+        if self.vocab_size > u32::MAX as usize
+            || largest.is_none_or(|n| n > isize::MAX as usize / 8)
+        {
+            return Err(Error::setting("--n-embd", self.n_embd, "this model fits into no memory"));
+        }
+        Ok(())
+    }
+
+    /// How many numbers the model learns, by the formula of the book's chapter on the GPT.
+    ///
+    /// With C = n_embd, each block has 12 C² weights (3 C² for queries, keys and values, C² for
+    /// the projection, 8 C² for the feed-forward layer), 9 C biases and 2 C for each of its two
+    /// layer norms, or C without biases. The embeddings have a row for each token and each
+    /// position; the output shares the table of the tokens.
+    pub fn n_params(&self) -> usize {
+        let c = self.n_embd;
+        let norm = if self.bias { 2 * c } else { c };
+        let biases = if self.bias { 9 * c } else { 0 };
+        let block = 12 * c * c + biases + 2 * norm;
+        (self.vocab_size + self.block_size) * c + self.n_layer * block + norm
+    }
+
+    /// How many multiplications and additions training needs for one token.
+    ///
+    /// 6 N + 12 L T C: two for each weight on the way forward and four on the way back, and
+    /// the same for the products of attention (Chowdhery and others 2022, appendix B; nanoGPT's
+    /// `estimate_mfu`). N leaves out the positions, whose table is only added.
+    pub fn flops_per_token(&self) -> f64 {
+        let n = self.n_params() - self.block_size * self.n_embd;
+        (6 * n + 12 * self.n_layer * self.n_embd * self.block_size) as f64
+    }
+}

@@ -1,0 +1,399 @@
+//! The whole GPT: tokens in, a score for every possible next token out.
+//!
+//! ```text
+//! x      = dropout(wte[token] + wpe[position])       a vector for each token
+//! x      = block(x), n_layer times                   each looks around and thinks
+//! logits = ln_f(x) wte'                              how well does each token fit?
+//! ```
+//!
+//! The last line uses the table of the first once more: a token's vector is both how it is
+//! read and what is compared with when it is to be predicted (Press and Wolf 2016). The
+//! architecture is GPT-2's (Radford and others 2019); the names of the tables are those of its
+//! published files.
+
+use ndarray::Array2;
+use rand::Rng;
+use stage01_bigram::loss;
+use stage01_bigram::random::Generator;
+use stage01_bigram::{Error, Float, Result};
+use stage02_attention::dropout::Dropout;
+use stage02_attention::embedding::Embedding;
+use stage02_attention::matmul::gemm;
+use stage02_attention::params::{Init, Layout, Params};
+
+use crate::block::{self, Block};
+use crate::config::GptConfig;
+use crate::layer_norm::{LayerNorm, Statistics};
+
+/// The plan of a GPT: handles into a parameter vector, and no number of its own.
+#[derive(Clone, Debug)]
+pub struct Gpt {
+    config: GptConfig,
+    layout: Layout,
+    pub(crate) wte: Embedding,
+    pub(crate) wpe: Embedding,
+    dropout: Dropout,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) ln_f: LayerNorm,
+}
+
+/// What a forward pass leaves for the backward pass, for one batch size and length.
+#[derive(Clone, Debug)]
+pub struct Activations<T> {
+    batch: usize,
+    length: usize,
+    /// The embeddings. Shape: (batch * length, n_embd).
+    x: Array2<T>,
+    /// What dropout multiplied `x` by; empty where nothing is dropped.
+    keep: Vec<T>,
+    blocks: Vec<block::Activations<T>>,
+    statistics: Statistics<T>,
+    normed: Array2<T>,
+    /// A score for every possible next token, in place of the scores their gradient once
+    /// the loss has been taken. Shape: (batch * length, vocab_size).
+    pub logits: Array2<T>,
+    /// Whether the last forward pass had generators.
+    training: bool,
+}
+
+/// Room for a backward pass.
+#[derive(Clone, Debug)]
+pub struct Scratch<T> {
+    block: block::Scratch<T>,
+    /// The gradient of the residual stream. Shape: (batch * length, n_embd).
+    d: Array2<T>,
+    dnormed: Array2<T>,
+}
+
+impl<T> Activations<T> {
+    /// How many tokens one pass reads.
+    pub fn tokens(&self) -> usize {
+        self.batch * self.length
+    }
+
+    /// Who looks at whom in block `layer`: see
+    /// [`multi_head::Activations`](stage02_attention::attention::multi_head::Activations).
+    pub fn attention(&self, layer: usize) -> &Array2<T> {
+        self.blocks[layer].attention()
+    }
+}
+
+impl Gpt {
+    /// Plans a model.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when the sizes do not fit together.
+    pub fn new(config: GptConfig) -> Result<Self> {
+        config.validate()?;
+        let &GptConfig { vocab_size, block_size, n_embd, bias, .. } = &config;
+        let mut layout = Layout::new();
+        let init = Init::Normal(0.02);
+        let wte = Embedding::declare(layout.scope("wte"), vocab_size, n_embd, init);
+        let wpe = Embedding::declare(layout.scope("wpe"), block_size, n_embd, init);
+        let blocks = (0..config.n_layer)
+            .map(|i| Block::declare(layout.scope(format!("h.{i}")), &config))
+            .collect::<Result<Vec<_>>>()?;
+        let ln_f = LayerNorm::declare(layout.scope("ln_f"), n_embd, bias);
+        let dropout = Dropout::new(config.dropout)?;
+        Ok(Gpt { config, layout, wte, wpe, dropout, blocks, ln_f })
+    }
+
+    /// The sizes of this model.
+    pub fn config(&self) -> &GptConfig {
+        &self.config
+    }
+
+    /// The plan of its parameter vector.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The weights before training: N(0, 0.02), see [`Block::declare`] for the exceptions.
+    pub fn initialise<T: Float>(&self, rng: &mut impl Rng) -> Params<T> {
+        Params::initialise(&self.layout, rng)
+    }
+
+    /// Room for the forward pass of `batch` sequences of `length` tokens.
+    pub fn activations<T: Float>(&self, batch: usize, length: usize) -> Activations<T> {
+        let (rows, n_embd) = (batch * length, self.config.n_embd);
+        let kept = if self.dropout.is_active() { rows * n_embd } else { 0 };
+        Activations {
+            batch,
+            length,
+            x: Array2::zeros((rows, n_embd)),
+            keep: vec![T::zero(); kept],
+            blocks: self.blocks.iter().map(|b| b.activations(batch, length)).collect(),
+            statistics: Statistics::new(rows),
+            normed: Array2::zeros((rows, n_embd)),
+            logits: Array2::zeros((rows, self.config.vocab_size)),
+            training: false,
+        }
+    }
+
+    /// Room for the backward pass of `batch` sequences of `length` tokens.
+    pub fn scratch<T: Float>(&self, batch: usize, length: usize) -> Scratch<T> {
+        let table = || Array2::zeros((batch * length, self.config.n_embd));
+        Scratch { block: self.blocks[0].scratch(batch, length), d: table(), dnormed: table() }
+    }
+
+    /// Checks that every token is in the vocabulary and that a sequence is not too long.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] or [`Error::Setting`].
+    pub fn check_tokens(&self, tokens: &[u32], length: usize) -> Result<()> {
+        let &GptConfig { vocab_size, block_size, .. } = &self.config;
+        if length > block_size {
+            let expected = format!("this model reads at most {block_size} tokens at once");
+            return Err(Error::setting("the length of the text", length, expected));
+        }
+        match tokens.iter().find(|&&token| token as usize >= vocab_size) {
+            Some(&token) => Err(Error::UnknownToken { token, vocab_size }),
+            None => Ok(()),
+        }
+    }
+
+    /// The forward pass; the result is `acts.logits`.
+    ///
+    /// tokens: batch * length of them, sequence after sequence. rngs: a generator for each
+    /// sequence to drop numbers by (training), or none (evaluation).
+    ///
+    /// # Panics
+    /// When a token is not in the vocabulary or a sequence is longer than `block_size`: see
+    /// [`Gpt::check_tokens`].
+    pub fn forward<T: Float>(
+        &self,
+        params: &Params<T>,
+        tokens: &[u32],
+        acts: &mut Activations<T>,
+        mut rngs: Option<&mut [Generator]>,
+    ) {
+        assert_eq!(tokens.len(), acts.tokens(), "one token for each row");
+        let length = acts.length;
+        acts.training = rngs.is_some();
+
+        let indices = tokens.iter().map(|&token| token as usize);
+        self.wte.forward(params, indices, acts.x.view_mut());
+        let positions = (0..tokens.len()).map(|row| row % length);
+        self.wpe.forward_add(params, positions, acts.x.view_mut());
+        if let Some(rngs) = rngs.as_deref_mut().filter(|_| self.dropout.is_active()) {
+            let x = acts.x.as_slice_mut().expect("owned tables are contiguous");
+            self.dropout.forward(x, &mut acts.keep, rngs);
+        }
+
+        for (i, block) in self.blocks.iter().enumerate() {
+            let (before, after) = acts.blocks.split_at_mut(i);
+            let x = before.last().map_or(&acts.x, |block| &block.x2);
+            block.forward(params, x.view(), &mut after[0], rngs.as_deref_mut());
+        }
+
+        let x = acts.blocks.last().map_or(&acts.x, |block| &block.x2);
+        self.ln_f.forward(params, x.view(), &mut acts.statistics, acts.normed.view_mut());
+        let wte = params.matrix(self.wte.weight);
+        gemm(T::one(), acts.normed.view(), wte.t(), T::zero(), &mut acts.logits.view_mut());
+    }
+
+    /// The loss of the last forward pass: the sum of -ln p(target) over all rows, in nats.
+    ///
+    /// targets: the token that really came, for each row.
+    pub fn loss<T: Float>(&self, targets: &[u32], acts: &Activations<T>) -> f64 {
+        loss::cross_entropy(acts.logits.view(), targets)
+    }
+
+    /// The loss of the last forward pass, and its gradient for every weight, added to `grads`.
+    ///
+    /// tokens: as in the forward pass; targets: the token that really came, for each row.
+    /// scale: what the sum over the rows is multiplied by before its gradient is taken, such
+    /// as one over the number of tokens in the whole batch. Returns the sum itself, in nats.
+    /// `acts.logits` holds their gradient afterwards.
+    pub fn backward<T: Float>(
+        &self,
+        params: &Params<T>,
+        tokens: &[u32],
+        targets: &[u32],
+        scale: T,
+        acts: &mut Activations<T>,
+        scratch: &mut Scratch<T>,
+        grads: &mut Params<T>,
+    ) -> f64 {
+        let Scratch { block: block_scratch, d, dnormed } = scratch;
+        let sum = loss::cross_entropy_backward(acts.logits.view_mut(), targets, scale);
+
+        // logits = normed wte'
+        let dlogits = acts.logits.view();
+        gemm(T::one(), dlogits, params.matrix(self.wte.weight), T::zero(), &mut dnormed.view_mut());
+        let dwte = &mut grads.matrix_mut(self.wte.weight);
+        gemm(T::one(), dlogits.t(), acts.normed.view(), T::one(), dwte);
+
+        d.fill(T::zero());
+        let x = acts.blocks.last().map_or(&acts.x, |block| &block.x2);
+        self.ln_f.backward(params, x.view(), &acts.statistics, dnormed.view(), d.view_mut(), grads);
+
+        for (i, block) in self.blocks.iter().enumerate().rev() {
+            let x = if i == 0 { &acts.x } else { &acts.blocks[i - 1].x2 };
+            let (x, d) = (x.view(), d.view_mut());
+            block.backward(params, x, &acts.blocks[i], block_scratch, d, grads, acts.training);
+        }
+
+        if acts.training && self.dropout.is_active() {
+            let d = d.as_slice_mut().expect("owned tables are contiguous");
+            self.dropout.backward(d, &acts.keep);
+        }
+        let length = acts.length;
+        self.wte.backward(tokens.iter().map(|&token| token as usize), d.view(), grads);
+        self.wpe.backward((0..tokens.len()).map(|row| row % length), d.view(), grads);
+        sum
+    }
+
+    /// The logits of one text, without keeping anything. Shape: (tokens, vocab_size).
+    ///
+    /// # Errors
+    /// As [`Gpt::check_tokens`].
+    pub fn logits<T: Float>(&self, params: &Params<T>, tokens: &[u32]) -> Result<Array2<T>> {
+        self.check_tokens(tokens, tokens.len())?;
+        let mut acts = self.activations(1, tokens.len());
+        self.forward(params, tokens, &mut acts, None);
+        Ok(acts.logits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rand::RngExt;
+    use stage01_bigram::gradcheck::check_gradient_at;
+    use stage01_bigram::gradcheck::some_indices;
+    use stage01_bigram::random::{Purpose, generator};
+    use stage02_attention::params::fill_normal;
+
+    fn config(n_layer: usize, n_head: usize, size: usize, dropout: f64, bias: bool) -> GptConfig {
+        let n_embd = n_head * size;
+        GptConfig { vocab_size: 11, block_size: 7, n_layer, n_head, n_embd, dropout, bias }
+    }
+
+    /// A model whose every number, biases and norms included, is random.
+    fn random_model(config: GptConfig, seed: u64) -> (Gpt, Params<f64>) {
+        let gpt = Gpt::new(config).unwrap();
+        let mut params = Params::zeros(gpt.layout());
+        fill_normal(&mut params.values, 0.3, &mut generator(seed, Purpose::Initialisation, 0));
+        (gpt, params)
+    }
+
+    fn tokens(n: usize, seed: u64) -> Vec<u32> {
+        let mut rng = generator(seed, Purpose::Other, 1);
+        (0..n).map(|_| rng.random_range(0..11u32)).collect()
+    }
+
+    fn rngs(batch: usize) -> Vec<Generator> {
+        (0..batch).map(|b| generator(4, Purpose::Dropout, b as u64)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        // Rows of at least four numbers: the layer norm of two is nearly a step, and a nudge
+        // across a step measures nothing.
+        #[test]
+        fn every_derivative_is_right(
+            n_layer in 1usize..3, n_head in 1usize..3, size in 4usize..7, batch in 1usize..3,
+            length in 1usize..7, bias: bool, dropout in prop::sample::select(vec![0.0, 0.3]), seed: u64,
+        ) {
+            let (gpt, params) = random_model(config(n_layer, n_head, size, dropout, bias), seed);
+            let (x, y) = (tokens(batch * length, seed), tokens(batch * length, seed ^ 1));
+            let mut acts = gpt.activations(batch, length);
+            let scale = 1.0 / x.len() as f64;
+
+            let mut grads = Params::zeros(gpt.layout());
+            gpt.forward(&params, &x, &mut acts, Some(&mut rngs(batch)));
+            let before = gpt.loss(&y, &acts);
+            let scratch = &mut gpt.scratch(batch, length);
+            let sum = gpt.backward(&params, &x, &y, scale, &mut acts, scratch, &mut grads);
+            prop_assert!((before - sum).abs() < 1e-12 * before.abs().max(1.0));
+
+            let mut values = params.values.clone();
+            let indices = some_indices(values.len(), 150, seed);
+            let agreement = check_gradient_at(indices, &mut values, &grads.values, 1e-6, |values| {
+                let params = Params { values: values.to_vec() };
+                gpt.forward(&params, &x, &mut acts, Some(&mut rngs(batch)));
+                gpt.loss(&y, &acts) * scale
+            });
+            prop_assert!(agreement.is_ok(), "{}", agreement.unwrap_err());
+        }
+
+        #[test]
+        fn the_parameter_count_is_the_formula_of_the_book(
+            n_layer in 1usize..4, n_head in 1usize..4, size in 1usize..9, bias: bool,
+        ) {
+            let gpt = Gpt::new(config(n_layer, n_head, size, 0.0, bias)).unwrap();
+            prop_assert_eq!(gpt.layout().len(), gpt.config().n_params());
+        }
+
+        #[test]
+        fn no_logit_depends_on_a_later_token(length in 2usize..7, at in 1usize..6, seed: u64) {
+            let at = at.min(length - 1);
+            let (gpt, params) = random_model(config(2, 2, 3, 0.0, true), seed);
+            let mut text = tokens(length, seed);
+            let before = gpt.logits(&params, &text).unwrap();
+            text[at] = (text[at] + 1) % 11;
+            let after = gpt.logits(&params, &text).unwrap();
+            prop_assert_eq!(before.slice(ndarray::s![..at, ..]), after.slice(ndarray::s![..at, ..]));
+            prop_assert_ne!(before.row(at), after.row(at));
+        }
+    }
+
+    #[test]
+    fn the_first_loss_is_near_the_logarithm_of_the_vocabulary_and_every_weight_learns() {
+        let gpt = Gpt::new(config(2, 2, 8, 0.0, true)).unwrap();
+        let params: Params<f64> = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
+        // Enough text that every token and every position occurs.
+        let (x, y) = (tokens(20 * 7, 1), tokens(20 * 7, 2));
+        let mut acts = gpt.activations(20, 7);
+        let mut grads = Params::zeros(gpt.layout());
+        gpt.forward(&params, &x, &mut acts, None);
+        let sum =
+            gpt.backward(&params, &x, &y, 1.0, &mut acts, &mut gpt.scratch(20, 7), &mut grads);
+        let loss = sum / 140.0;
+        assert!((loss - 11f64.ln()).abs() < 0.02, "{loss}");
+
+        for tensor in gpt.layout().tensors() {
+            let silent = grads.values[tensor.range()].iter().filter(|&&g| g == 0.0).count();
+            assert_eq!(
+                silent,
+                0,
+                "{}: {silent} of {} numbers learn nothing",
+                tensor.name,
+                tensor.len()
+            );
+        }
+    }
+
+    #[test]
+    fn the_gradient_of_a_batch_is_the_sum_over_its_sequences() {
+        let (gpt, params) = random_model(config(2, 2, 3, 0.2, true), 5);
+        let (x, y) = (tokens(14, 5), tokens(14, 6));
+        let run = |x: &[u32], y: &[u32], mut rngs: Vec<Generator>| {
+            let mut grads = Params::zeros(gpt.layout());
+            let (mut acts, mut scratch) =
+                (gpt.activations(rngs.len(), 7), gpt.scratch(rngs.len(), 7));
+            gpt.forward(&params, x, &mut acts, Some(&mut rngs));
+            gpt.backward(&params, x, y, 0.1, &mut acts, &mut scratch, &mut grads);
+            grads.values
+        };
+        let both = run(&x, &y, rngs(2));
+        let [a, b] =
+            [0, 1].map(|i| run(&x[i * 7..][..7], &y[i * 7..][..7], vec![rngs(2)[i].clone()]));
+        for ((both, a), b) in both.iter().zip(a).zip(b) {
+            assert!((both - a - b).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn tokens_that_do_not_fit_are_refused() {
+        let (gpt, params) = random_model(config(1, 1, 2, 0.0, true), 1);
+        let message = |tokens: &[u32]| gpt.logits(&params, tokens).unwrap_err().to_string();
+        assert_eq!(
+            message(&[3, 11]),
+            "token 11 does not exist: the vocabulary has 11 tokens, 0 to 10"
+        );
+        assert!(message(&[1; 8]).contains("reads at most 7 tokens"));
+    }
+}

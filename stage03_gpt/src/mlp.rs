@@ -1,0 +1,167 @@
+//! The feed-forward layer: each token thinks about what attention brought it.
+//!
+//! Attention mixes tokens but cannot combine what it finds: it is a weighted average. The
+//! feed-forward layer works on one token at a time. It spreads the vector over four times as
+//! many numbers, bends each of them ([`gelu`]), and folds them back. Without the bend, two
+//! linear layers would be no more than one.
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Zip};
+use stage01_bigram::Float;
+use stage02_attention::linear::Linear;
+use stage02_attention::params::{Init, Params, Scope};
+
+/// y = c_proj(gelu(c_fc(x))).
+#[derive(Clone, Copy, Debug)]
+pub struct Mlp {
+    /// From n_embd to 4 n_embd.
+    pub c_fc: Linear,
+    /// From 4 n_embd back to n_embd.
+    pub c_proj: Linear,
+    n_embd: usize,
+}
+
+/// What a forward pass leaves for the backward pass. Each: (rows, 4 n_embd).
+#[derive(Clone, Debug)]
+pub struct Activations<T> {
+    /// Before the bend.
+    h: Array2<T>,
+    /// After the bend.
+    g: Array2<T>,
+}
+
+/// Room for a backward pass, shared by all blocks: (rows, 4 n_embd).
+#[derive(Clone, Debug)]
+pub struct Scratch<T> {
+    dh: Array2<T>,
+}
+
+impl Mlp {
+    /// Declares `c_fc` and `c_proj`.
+    pub fn declare(
+        mut scope: Scope,
+        n_embd: usize,
+        bias: bool,
+        (init, init_proj): (Init, Init),
+    ) -> Self {
+        let c_fc = Linear::declare(scope.scope("c_fc"), n_embd, 4 * n_embd, bias, init);
+        let c_proj = Linear::declare(scope.scope("c_proj"), 4 * n_embd, n_embd, bias, init_proj);
+        Mlp { c_fc, c_proj, n_embd }
+    }
+
+    /// Room for the forward pass of so many rows.
+    pub fn activations<T: Float>(&self, rows: usize) -> Activations<T> {
+        let hidden = || Array2::zeros((rows, 4 * self.n_embd));
+        Activations { h: hidden(), g: hidden() }
+    }
+
+    /// Room for the backward pass of so many rows.
+    pub fn scratch<T: Float>(&self, rows: usize) -> Scratch<T> {
+        Scratch { dh: Array2::zeros((rows, 4 * self.n_embd)) }
+    }
+
+    /// y = c_proj(gelu(c_fc(x))).
+    ///
+    /// x, y: (rows, n_embd); y is overwritten; acts: of these many rows.
+    pub fn forward<T: Float>(
+        &self,
+        params: &Params<T>,
+        x: ArrayView2<T>,
+        acts: &mut Activations<T>,
+        y: ArrayViewMut2<T>,
+    ) {
+        self.c_fc.forward(params, x, acts.h.view_mut());
+        Zip::from(&mut acts.g).and(&acts.h).for_each(|g, &h| *g = gelu(h));
+        self.c_proj.forward(params, acts.g.view(), y);
+    }
+
+    /// The gradient of x and of both layers from the gradient of y.
+    ///
+    /// x: as in the forward pass; dy, dx: (rows, n_embd); dx is overwritten.
+    pub fn backward<T: Float>(
+        &self,
+        params: &Params<T>,
+        x: ArrayView2<T>,
+        acts: &Activations<T>,
+        scratch: &mut Scratch<T>,
+        dy: ArrayView2<T>,
+        dx: ArrayViewMut2<T>,
+        grads: &mut Params<T>,
+    ) {
+        self.c_proj.backward(params, acts.g.view(), dy, scratch.dh.view_mut(), grads);
+        Zip::from(&mut scratch.dh).and(&acts.h).for_each(|d, &h| *d *= gelu_slope(h));
+        self.c_fc.backward(params, x, scratch.dh.view(), dx, grads);
+    }
+}
+
+/// sqrt(2 / pi).
+const SQRT_2_OVER_PI: f64 = 0.797_884_560_802_865_4;
+
+/// GELU, the bend of GPT-2, in its tanh form: large numbers pass, negative ones fade out.
+///
+/// ```text
+/// gelu(x) = x/2 (1 + tanh(u)),    u = sqrt(2/pi) (x + 0.044715 x³)
+/// ```
+///
+/// Hendrycks and Gimpel 2016, section 2.
+pub fn gelu<T: Float>(x: T) -> T {
+    let u = T::of(SQRT_2_OVER_PI) * (x + T::of(0.044715) * x * x * x);
+    T::of(0.5) * x * (T::one() + u.tanh())
+}
+
+/// How fast [`gelu`] rises at x.
+///
+/// The product rule on x/2 and 1 + tanh(u), and (tanh u)' = (1 - tanh² u) u':
+///
+/// ```text
+/// gelu'(x) = (1 + t)/2 + x/2 (1 - t²) sqrt(2/pi) (1 + 3 * 0.044715 x²),    t = tanh(u)
+/// ```
+pub fn gelu_slope<T: Float>(x: T) -> T {
+    let u = T::of(SQRT_2_OVER_PI) * (x + T::of(0.044715) * x * x * x);
+    let t = u.tanh();
+    let du = T::of(SQRT_2_OVER_PI) * (T::one() + T::of(3.0 * 0.044715) * x * x);
+    T::of(0.5) * (T::one() + t) + T::of(0.5) * x * (T::one() - t * t) * du
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use stage02_attention::layer_check::{Problem, array, array_mut};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn gradient(rows in 1usize..4, n_embd in 1usize..4, bias: bool, seed: u64) {
+            let init = (Init::Normal(0.5), Init::Normal(0.5));
+            Problem::new(seed, &[rows * n_embd], |layout| {
+                Mlp::declare(layout.scope("mlp"), n_embd, bias, init)
+            })
+            .check(
+                rows * n_embd,
+                |mlp, params, x, y| {
+                    let y = array_mut(y, rows, n_embd);
+                    mlp.forward(params, array(&x[0], rows, n_embd), &mut mlp.activations(rows), y);
+                },
+                |mlp, params, x, dy, dx, grads| {
+                    let (x, dy) = (array(&x[0], rows, n_embd), array(dy, rows, n_embd));
+                    let acts = &mut mlp.activations(rows);
+                    mlp.forward(params, x, acts, Array2::zeros((rows, n_embd)).view_mut());
+                    let dx = array_mut(&mut dx[0], rows, n_embd);
+                    mlp.backward(params, x, acts, &mut mlp.scratch(rows), dy, dx, grads);
+                },
+            );
+        }
+    }
+
+    #[test]
+    fn gelu_has_the_values_of_its_definition() {
+        // x times the probability that a normal number is below x, to the accuracy of tanh.
+        for (x, expected) in
+            [(-3.0, -0.003_637), (-1.0, -0.158_808), (0.0, 0.0), (1.0, 0.841_192), (3.0, 2.996_363)]
+        {
+            assert!((gelu::<f64>(x) - expected).abs() < 1e-6, "gelu({x}) = {}", gelu(x));
+        }
+        assert_eq!(gelu(1e30f32), 1e30);
+        assert_eq!(gelu(-1e30f32), 0.0);
+    }
+}

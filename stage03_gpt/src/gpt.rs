@@ -276,6 +276,10 @@ mod tests {
         let gpt = Gpt::new(config).unwrap();
         let mut params = Params::zeros(gpt.layout());
         fill_normal(&mut params.values, 0.3, &mut generator(seed, Purpose::Initialisation, 0));
+        // Embeddings of the size they grow to: a layer norm of tiny rows bends too sharply for
+        // a nudge to measure.
+        params.matrix_mut(gpt.wte.weight).mapv_inplace(|w| w * 4.0);
+        params.matrix_mut(gpt.wpe.weight).mapv_inplace(|w| w * 4.0);
         (gpt, params)
     }
 
@@ -290,11 +294,9 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
-        // Rows of at least four numbers: the layer norm of two is nearly a step, and a nudge
-        // across a step measures nothing.
         #[test]
         fn every_derivative_is_right(
-            n_layer in 1usize..3, n_head in 1usize..3, size in 4usize..7, batch in 1usize..3,
+            n_layer in 1usize..3, n_head in 1usize..3, size in 4usize..9, batch in 1usize..3,
             length in 1usize..7, bias: bool, dropout in prop::sample::select(vec![0.0, 0.3]), seed: u64,
         ) {
             let (gpt, params) = random_model(config(n_layer, n_head, size, dropout, bias), seed);

@@ -2,7 +2,9 @@
 pub mod adamw;
 pub mod block;
 pub mod config;
+pub mod generate;
 pub mod gpt;
 pub mod layer_norm;
 pub mod mlp;
 pub mod schedule;
+pub mod trainer;

@@ -74,6 +74,20 @@ impl Mlp {
         self.c_proj.forward(params, acts.g.view(), y);
     }
 
+    /// x = c_proj(gelu(c_fc(x))) in place, with nothing kept for a backward pass.
+    ///
+    /// x: (rows, n_embd); hidden: (rows, 4 n_embd), used on the way.
+    pub fn infer<T: Float>(
+        &self,
+        params: &Params<T>,
+        x: ArrayViewMut2<T>,
+        mut hidden: ArrayViewMut2<T>,
+    ) {
+        self.c_fc.forward(params, x.view(), hidden.view_mut());
+        hidden.mapv_inplace(gelu);
+        self.c_proj.forward(params, hidden.view(), x);
+    }
+
     /// The gradient of x and of both layers from the gradient of y.
     ///
     /// x: as in the forward pass; dy, dx: (rows, n_embd); dx is overwritten.

@@ -1,0 +1,273 @@
+//! Writing text, one token after another.
+//!
+//! To choose the next token the model needs the logits of the last one only. Yet the last
+//! token must look at all earlier ones, at their keys and values, in every block. These do not
+//! change when a token is added (the causal mask sees to it), so they are kept: the *KV
+//! cache*. A new token then costs one row through the model instead of the whole text again,
+//! and the logits are the same as those of the full forward pass; a test compares them.
+//!
+//! The positions of GPT-2 end at `block_size`. When the cache is full, the oldest `slide`
+//! tokens are forgotten and the rest is read again at its new positions, in one pass. A slide
+//! of one token is what nanoGPT does: the longest context always, and a full pass for every
+//! token. A slide of half the block keeps at least half of the context, and costs almost
+//! nothing.
+
+use ndarray::{Array2, s};
+use stage01_bigram::random::Generator;
+use stage01_bigram::sampling::Sampler;
+use stage01_bigram::{Error, Float, Result};
+use stage02_attention::attention::{Mask, scaled_dot_product};
+use stage02_attention::matmul::gemm;
+use stage02_attention::params::Params;
+
+use crate::gpt::Gpt;
+use crate::layer_norm::Statistics;
+
+/// A text being written: what the model remembers of it, and what comes next.
+pub struct Writer<'a, T> {
+    gpt: &'a Gpt,
+    params: &'a Params<T>,
+    /// The tokens the model sees now: at most `block_size`.
+    context: Vec<u32>,
+    /// How many tokens are forgotten when the context is full.
+    slide: usize,
+    /// Keys and values of the context, for each block. Shape: (block_size, n_embd).
+    cache: Vec<Cache<T>>,
+    room: Room<T>,
+    logits: Array2<T>,
+}
+
+struct Cache<T> {
+    keys: Array2<T>,
+    values: Array2<T>,
+}
+
+/// Room for the activations of up to `block_size` new tokens.
+struct Room<T> {
+    x: Array2<T>,
+    normed: Array2<T>,
+    qkv: Array2<T>,
+    y: Array2<T>,
+    hidden: Array2<T>,
+    att: Array2<T>,
+    statistics: Statistics<T>,
+}
+
+impl<'a, T: Float> Writer<'a, T> {
+    /// A writer who has read nothing yet.
+    ///
+    /// slide: how many of the oldest tokens are forgotten when the context is full, or none
+    /// for half of it.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] unless `slide` is from 1 to `block_size`.
+    pub fn new(gpt: &'a Gpt, params: &'a Params<T>, slide: Option<usize>) -> Result<Self> {
+        let config = gpt.config();
+        let (block_size, n_embd) = (config.block_size, config.n_embd);
+        let slide = slide.unwrap_or(block_size.div_ceil(2));
+        if slide == 0 || slide > block_size {
+            let expected = format!("choose from 1 to the block size, {block_size}");
+            return Err(Error::setting("--slide", slide, expected));
+        }
+        let table = |rows, cols| Array2::zeros((rows, cols));
+        let cache = || Cache { keys: table(block_size, n_embd), values: table(block_size, n_embd) };
+        Ok(Writer {
+            gpt,
+            params,
+            context: Vec::with_capacity(block_size),
+            slide,
+            cache: (0..config.n_layer).map(|_| cache()).collect(),
+            room: Room {
+                x: table(block_size, n_embd),
+                normed: table(block_size, n_embd),
+                qkv: table(block_size, 3 * n_embd),
+                y: table(block_size, n_embd),
+                hidden: table(block_size, 4 * n_embd),
+                att: table(block_size, block_size),
+                statistics: Statistics::new(block_size),
+            },
+            logits: table(1, config.vocab_size),
+        })
+    }
+
+    /// The tokens the model sees now.
+    pub fn context(&self) -> &[u32] {
+        &self.context
+    }
+
+    /// Reads more text.
+    ///
+    /// Tokens are taken in by as few passes as possible. Where they do not fit, the oldest are
+    /// forgotten; of a text longer than `block_size` only its end is read at all.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] for a token that is not in the vocabulary.
+    pub fn read(&mut self, tokens: &[u32]) -> Result<()> {
+        let block_size = self.gpt.config().block_size;
+        self.gpt.check_tokens(tokens, 0)?;
+        let seen = self.context.len();
+        let total = seen + tokens.len();
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        if total <= block_size {
+            self.pass(tokens);
+            return Ok(());
+        }
+        // As many slides as it takes; then what is left is read in one pass.
+        let forget = (total - block_size).div_ceil(self.slide) * self.slide;
+        let mut kept: Vec<u32> = self.context.iter().chain(tokens).copied().collect();
+        kept.drain(..forget.min(total - 1));
+        self.context.clear();
+        self.pass(&kept);
+        Ok(())
+    }
+
+    /// The scores of the next token. Length: vocab_size. All zero before anything was read.
+    pub fn logits(&self) -> &[T] {
+        self.logits.as_slice().expect("owned tables are contiguous")
+    }
+
+    /// Chooses the next token, reads it, and returns it.
+    pub fn write(&mut self, sampler: &mut Sampler, rng: &mut Generator) -> u32 {
+        let token = sampler.sample(self.logits(), rng);
+        self.read(&[token]).expect("a token that was chosen is in the vocabulary");
+        token
+    }
+
+    /// The forward pass of some tokens that follow the context and fit behind it.
+    fn pass(&mut self, tokens: &[u32]) {
+        let (params, gpt) = (self.params, self.gpt);
+        let n_embd = gpt.config().n_embd;
+        let (start, n) = (self.context.len(), tokens.len());
+        let end = start + n;
+        self.context.extend_from_slice(tokens);
+
+        let Room { x, normed, qkv, y, hidden, att, statistics } = &mut self.room;
+        let rows = s![..n, ..];
+        let mut x = x.slice_mut(rows);
+        let (mut normed, mut qkv) = (normed.slice_mut(rows), qkv.slice_mut(rows));
+        let (mut y, mut hidden) = (y.slice_mut(rows), hidden.slice_mut(rows));
+        let mut att = att.slice_mut(s![..n, ..end]);
+
+        gpt.wte.forward(params, tokens.iter().map(|&token| token as usize), x.view_mut());
+        gpt.wpe.forward_add(params, start..end, x.view_mut());
+        for (block, Cache { keys, values }) in gpt.blocks.iter().zip(&mut self.cache) {
+            block.ln_1.forward(params, x.view(), statistics, normed.view_mut());
+            block.attn.c_attn.forward(params, normed.view(), qkv.view_mut());
+            keys.slice_mut(s![start..end, ..]).assign(&qkv.slice(s![.., n_embd..2 * n_embd]));
+            values.slice_mut(s![start..end, ..]).assign(&qkv.slice(s![.., 2 * n_embd..]));
+            for h in 0..gpt.config().n_head {
+                let cols = block.attn.columns(h)[0].clone();
+                scaled_dot_product::forward(
+                    (
+                        qkv.slice(s![.., cols.clone()]),
+                        keys.slice(s![..end, cols.clone()]),
+                        values.slice(s![..end, cols.clone()]),
+                    ),
+                    Mask::Causal,
+                    None,
+                    att.view_mut(),
+                    Array2::zeros((0, 0)).view_mut(),
+                    y.slice_mut(s![.., cols]),
+                );
+            }
+            block.attn.c_proj.forward(params, y.view(), normed.view_mut());
+            x += &normed;
+
+            block.ln_2.forward(params, x.view(), statistics, normed.view_mut());
+            block.mlp.infer(params, normed.view_mut(), hidden.view_mut());
+            x += &normed;
+        }
+
+        // Only the last token's scores are wanted.
+        let (last, mut normed) = (x.slice(s![n - 1.., ..]), normed.slice_mut(s![n - 1.., ..]));
+        gpt.ln_f.forward(params, last, statistics, normed.view_mut());
+        let wte = params.matrix(gpt.wte.weight);
+        gemm(T::one(), normed.view(), wte.t(), T::zero(), &mut self.logits.view_mut());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::GptConfig;
+    use proptest::prelude::*;
+    use stage01_bigram::random::{Purpose, generator};
+    use stage02_attention::params::fill_normal;
+
+    fn model(bias: bool, seed: u64) -> (Gpt, Params<f64>) {
+        let (vocab_size, block_size) = (11, 6);
+        let (n_layer, n_head, n_embd, dropout) = (2, 2, 8, 0.3);
+        let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
+        let gpt = Gpt::new(config).unwrap();
+        let mut params = Params::zeros(gpt.layout());
+        fill_normal(&mut params.values, 0.4, &mut generator(seed, Purpose::Initialisation, 0));
+        (gpt, params)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        /// However the text arrives, and long after the block is full, the logits are those of
+        /// the full forward pass over the context.
+        #[test]
+        fn equals_the_full_forward_pass_at_every_step(
+            pieces in prop::collection::vec(prop::collection::vec(0u32..11, 1..9), 1..12),
+            slide in 1usize..7, bias: bool, seed: u64,
+        ) {
+            let (gpt, params) = model(bias, seed);
+            let mut writer = Writer::new(&gpt, &params, Some(slide)).unwrap();
+            let mut text: Vec<u32> = Vec::new();
+            for piece in pieces {
+                writer.read(&piece).unwrap();
+                text.extend(&piece);
+                let context = writer.context();
+                prop_assert!(text.ends_with(context));
+                // Never less than a slide leaves; always all of a short text.
+                prop_assert!(context.len() >= text.len().min(6 - slide + 1).max(1));
+                let full = gpt.logits(&params, context).unwrap();
+                let last = full.row(full.nrows() - 1);
+                for (a, b) in writer.logits().iter().zip(last) {
+                    prop_assert!((a - b).abs() < 1e-10, "{a} {b}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_slide_of_one_keeps_the_longest_context() {
+        let (gpt, params) = model(true, 1);
+        let mut writer = Writer::new(&gpt, &params, Some(1)).unwrap();
+        let (mut sampler, mut rng) = (Sampler::greedy(), generator(1, Purpose::Sampling, 0));
+        writer.read(&[1, 2, 3]).unwrap();
+        let mut text = vec![1, 2, 3];
+        for _ in 0..20 {
+            text.push(writer.write(&mut sampler, &mut rng));
+            assert_eq!(writer.context(), &text[text.len().saturating_sub(6)..]);
+        }
+    }
+
+    #[test]
+    fn the_same_seed_writes_the_same_text() {
+        let (gpt, params) = model(true, 1);
+        let write = |seed| -> Vec<u32> {
+            let mut writer = Writer::new(&gpt, &params, None).unwrap();
+            let mut sampler = Sampler::new(1.0, None, None).unwrap();
+            let mut rng = generator(seed, Purpose::Sampling, 0);
+            writer.read(&[1]).unwrap();
+            (0..30).map(|_| writer.write(&mut sampler, &mut rng)).collect()
+        };
+        assert_eq!(write(1), write(1));
+        assert_ne!(write(1), write(2));
+    }
+
+    #[test]
+    fn slides_that_are_none_are_refused() {
+        let (gpt, params) = model(true, 1);
+        for slide in [0, 7] {
+            assert!(Writer::new(&gpt, &params, Some(slide)).is_err());
+        }
+        let mut writer = Writer::new(&gpt, &params, None).unwrap();
+        assert!(writer.read(&[11]).is_err());
+    }
+}

@@ -1,0 +1,423 @@
+//! One training step: a batch goes through the model, its gradient comes back, weights move.
+//!
+//! ```text
+//!            shard 0: forward, backward -> its gradient
+//!  batch  <                                              > sum -> clip -> AdamW -> weights
+//!            shard 1: forward, backward -> its gradient
+//! ```
+//!
+//! The sequences of a batch never meet inside the model, so the batch is cut into *shards*,
+//! one for each thread, and this is the only place that knows of threads. A shard runs the
+//! plain sequential layers on its own activations and its own gradient. The gradients are then
+//! added in the order of the shards. So the result depends on the seed and on the number of
+//! shards, never on which thread was faster: two runs on the same kind of processor give the
+//! same bytes.
+//!
+//! All room is taken when a [`Trainer`] is made; a step allocates nothing of its own.
+//!
+//! What this file leaves out: where batches come from and when to save
+//! (`cli::train`), and the optimiser's equations ([`adamw`](crate::adamw)).
+
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use stage01_bigram::random::{Generator, Purpose, generator};
+use stage01_bigram::{Error, Float, Result};
+use stage02_attention::params::Params;
+
+use crate::adamw::{AdamW, CHUNK, Moments};
+use crate::gpt::{self, Gpt};
+use crate::schedule::Schedule;
+
+/// How to train: everything but the model and the data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// How many sequences one pass reads.
+    pub batch_size: usize,
+    /// How many passes make one step; their gradients are averaged.
+    pub gradient_accumulation_steps: usize,
+    /// The learning rate over time.
+    pub schedule: Schedule,
+    /// The optimiser.
+    pub adamw: AdamW,
+    /// Names all random numbers of the run.
+    pub seed: u64,
+    /// Into how many shards a batch is cut, and on how many threads they run.
+    pub threads: usize,
+}
+
+impl Settings {
+    /// Checks that the settings can be used.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], naming the first that cannot.
+    pub fn validate(&self) -> Result<()> {
+        for (setting, value) in [
+            ("--batch-size", self.batch_size),
+            ("--gradient-accumulation-steps", self.gradient_accumulation_steps),
+            ("--threads", self.threads),
+        ] {
+            if value == 0 {
+                return Err(Error::setting(setting, value, "it must be at least 1"));
+            }
+        }
+        self.schedule.validate()?;
+        self.adamw.validate()
+    }
+}
+
+/// What one step has to say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// The number of the step, counted from 0.
+    pub iter: usize,
+    /// The mean loss over the batch before the step, in nats per token.
+    pub loss: f64,
+    /// The learning rate of the step.
+    pub lr: f64,
+    /// The length of the gradient before clipping.
+    pub grad_norm: f64,
+}
+
+/// One thread's part of the batch, with everything it needs.
+struct Shard<T> {
+    acts: gpt::Activations<T>,
+    scratch: gpt::Scratch<T>,
+    grads: Params<T>,
+    /// A generator for each of its sequences.
+    rngs: Vec<Generator>,
+    /// The summed loss of its last pass.
+    loss: f64,
+}
+
+/// A model in training.
+pub struct Trainer<T> {
+    gpt: Gpt,
+    settings: Settings,
+    /// The weights.
+    pub weights: Params<T>,
+    /// The optimiser's averages.
+    pub moments: Moments<T>,
+    /// How many steps have been taken.
+    pub iter: usize,
+    shards: Vec<Shard<T>>,
+    pool: ThreadPool,
+    /// The summed squares of each chunk of the gradient.
+    squares: Vec<f64>,
+    /// The summed loss of the passes since the last step, and how many there were.
+    loss: f64,
+    passes: usize,
+}
+
+impl<T: Float> Trainer<T> {
+    /// A trainer for these weights, before its first step.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when the settings cannot be used.
+    pub fn new(gpt: Gpt, weights: Params<T>, settings: Settings) -> Result<Self> {
+        settings.validate()?;
+        let pool = thread_pool(settings.threads)?;
+        let length = gpt.config().block_size;
+        let n_shards = settings.threads.min(settings.batch_size);
+        let shards = (0..n_shards)
+            .map(|i| {
+                let n = part(settings.batch_size, n_shards, i).len();
+                Shard {
+                    acts: gpt.activations(n, length),
+                    scratch: gpt.scratch(n, length),
+                    grads: Params::zeros(gpt.layout()),
+                    rngs: vec![generator(settings.seed, Purpose::Dropout, 0); n],
+                    loss: 0.0,
+                }
+            })
+            .collect();
+        let moments = Moments::new(gpt.layout());
+        let squares = Vec::with_capacity(weights.values.len().div_ceil(CHUNK));
+        let (iter, loss, passes) = (0, 0.0, 0);
+        Ok(Trainer { gpt, settings, weights, moments, iter, shards, pool, squares, loss, passes })
+    }
+
+    /// The model's plan.
+    pub fn gpt(&self) -> &Gpt {
+        &self.gpt
+    }
+
+    /// How the model is trained.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The generator which draws the batch of the next pass.
+    pub fn batch_rng(&self) -> Generator {
+        generator(self.settings.seed, Purpose::Batch, self.pass_number())
+    }
+
+    /// How many passes came before the next one, since the run began.
+    fn pass_number(&self) -> u64 {
+        self.iter as u64 * self.settings.gradient_accumulation_steps as u64 + self.passes as u64
+    }
+
+    /// One pass: adds the gradient of a batch.
+    ///
+    /// inputs, targets: (batch_size, block_size), sequence after sequence.
+    ///
+    /// # Panics
+    /// When they have another length, or a token is not in the vocabulary.
+    pub fn accumulate(&mut self, inputs: &[u32], targets: &[u32]) {
+        let length = self.gpt.config().block_size;
+        let Settings { batch_size, gradient_accumulation_steps, seed, .. } = self.settings;
+        assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
+        let scale = T::of(1.0 / (inputs.len() * gradient_accumulation_steps) as f64);
+        let first_sequence = self.pass_number() * batch_size as u64;
+        let dropout = self.gpt.config().dropout > 0.0;
+        let (gpt, weights, n_shards) = (&self.gpt, &self.weights, self.shards.len());
+        let shards = &mut self.shards;
+        self.pool.install(|| {
+            shards.par_iter_mut().enumerate().for_each(|(i, shard)| {
+                let sequences = part(batch_size, n_shards, i);
+                let tokens = sequences.start * length..sequences.end * length;
+                let (x, y) = (&inputs[tokens.clone()], &targets[tokens]);
+                let Shard { acts, scratch, grads, rngs, loss } = shard;
+                if dropout {
+                    for (rng, b) in rngs.iter_mut().zip(sequences) {
+                        *rng = generator(seed, Purpose::Dropout, first_sequence + b as u64);
+                    }
+                }
+                gpt.forward(weights, x, acts, dropout.then_some(rngs));
+                *loss = gpt.backward(weights, x, y, scale, acts, scratch, grads);
+            });
+        });
+        self.loss += self.shards.iter().map(|shard| shard.loss).sum::<f64>();
+        self.passes += 1;
+    }
+
+    /// Takes a step along the gradient of the passes since the last one.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] when the loss or the gradient is no longer a number. The weights
+    /// are then as they were before.
+    pub fn step(&mut self) -> Result<Step> {
+        let iter = self.iter;
+        let tokens = self.passes * self.settings.batch_size * self.gpt.config().block_size;
+        let loss = self.loss / tokens as f64;
+        (self.loss, self.passes) = (0.0, 0);
+
+        let (first, others) = self.shards.split_first_mut().expect("there is a first shard");
+        let Trainer { pool, squares, gpt, weights, moments, settings, .. } = self;
+        let step = pool.install(|| {
+            for other in others {
+                let (sum, part) = (&mut first.grads.values, &mut other.grads.values);
+                (sum.par_chunks_mut(CHUNK)).zip(part.par_chunks_mut(CHUNK)).for_each(
+                    |(sum, part)| {
+                        for (sum, part) in sum.iter_mut().zip(part) {
+                            *sum += std::mem::take(part);
+                        }
+                    },
+                );
+            }
+            let chunks = first.grads.values.par_chunks(CHUNK);
+            chunks.map(sum_of_squares).collect_into_vec(squares);
+            let grad_norm = squares.iter().sum::<f64>().sqrt();
+            let lr = settings.schedule.at(iter);
+            if !loss.is_finite() || !grad_norm.is_finite() {
+                let remedy = "the weights are as they were before this step; resume from the last \
+                              checkpoint with a smaller --learning-rate or a --grad-clip";
+                return Err(Error::Diverged { iter, loss, remedy: remedy.into() });
+            }
+            let factor = settings.adamw.clip_factor(grad_norm);
+            let (layout, t) = (gpt.layout(), iter + 1);
+            settings.adamw.step(t, lr, factor, layout, weights, &first.grads, moments);
+            Ok(Step { iter, loss, lr, grad_norm })
+        });
+        first.grads.values.fill(T::zero());
+        let step = step?;
+        self.iter += 1;
+        Ok(step)
+    }
+
+    /// The gradient that the passes since the last step have given so far, over all shards.
+    pub fn gradient(&self) -> Params<T> {
+        let mut sum = self.shards[0].grads.clone();
+        for shard in &self.shards[1..] {
+            for (sum, &part) in sum.values.iter_mut().zip(&shard.grads.values) {
+                *sum += part;
+            }
+        }
+        sum
+    }
+
+    /// The summed loss of a batch, in nats, with nothing dropped and nothing learned.
+    ///
+    /// inputs, targets: as in [`Trainer::accumulate`].
+    ///
+    /// # Panics
+    /// As [`Trainer::accumulate`].
+    pub fn evaluate(&mut self, inputs: &[u32], targets: &[u32]) -> f64 {
+        let length = self.gpt.config().block_size;
+        let (batch_size, n_shards) = (self.settings.batch_size, self.shards.len());
+        assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
+        let (gpt, weights, shards) = (&self.gpt, &self.weights, &mut self.shards);
+        self.pool.install(|| {
+            shards.par_iter_mut().enumerate().for_each(|(i, shard)| {
+                let sequences = part(batch_size, n_shards, i);
+                let tokens = sequences.start * length..sequences.end * length;
+                gpt.forward(weights, &inputs[tokens.clone()], &mut shard.acts, None);
+                shard.loss = gpt.loss(&targets[tokens], &shard.acts);
+            });
+        });
+        self.shards.iter().map(|shard| shard.loss).sum()
+    }
+}
+
+/// Threads for the work of one command, and no more than were asked for.
+///
+/// # Errors
+/// [`Error::Setting`] when the operating system gives no thread.
+pub fn thread_pool(threads: usize) -> Result<ThreadPool> {
+    let refused = |e: rayon::ThreadPoolBuildError| {
+        Error::setting("--threads", threads, format!("the operating system refused: {e}"))
+    };
+    ThreadPoolBuilder::new().num_threads(threads).build().map_err(refused)
+}
+
+/// The `i`th of `parts` nearly equal parts of `0..n`.
+fn part(n: usize, parts: usize, i: usize) -> std::ops::Range<usize> {
+    n * i / parts..n * (i + 1) / parts
+}
+
+/// The sum of the squares, in `f64`, with eight running totals.
+fn sum_of_squares<T: Float>(values: &[T]) -> f64 {
+    let mut totals = [0.0; 8];
+    let chunks = values.chunks_exact(8);
+    let rest: f64 = chunks.remainder().iter().map(|v| v.f64() * v.f64()).sum();
+    for chunk in chunks {
+        for (total, value) in totals.iter_mut().zip(chunk) {
+            *total += value.f64() * value.f64();
+        }
+    }
+    totals.iter().sum::<f64>() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::GptConfig;
+    use rand::RngExt;
+
+    fn settings(batch_size: usize, accumulation: usize, threads: usize) -> Settings {
+        Settings {
+            batch_size,
+            gradient_accumulation_steps: accumulation,
+            schedule: Schedule {
+                learning_rate: 3e-3,
+                min_lr: 3e-3,
+                warmup_iters: 0,
+                lr_decay_iters: 1,
+            },
+            adamw: AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 },
+            seed: 7,
+            threads,
+        }
+    }
+
+    fn trainer(dropout: f64, settings: Settings) -> Trainer<f64> {
+        let config = GptConfig {
+            vocab_size: 13,
+            block_size: 8,
+            n_layer: 2,
+            n_head: 2,
+            n_embd: 16,
+            dropout,
+            bias: true,
+        };
+        let gpt = Gpt::new(config).unwrap();
+        let weights = gpt.initialise(&mut generator(3, Purpose::Initialisation, 0));
+        Trainer::new(gpt, weights, settings).unwrap()
+    }
+
+    fn batch(n: usize) -> (Vec<u32>, Vec<u32>) {
+        let mut rng = generator(1, Purpose::Other, 0);
+        let mut draw = || (0..n * 8).map(|_| rng.random_range(0..13u32)).collect();
+        (draw(), draw())
+    }
+
+    #[test]
+    fn one_batch_is_learned_by_heart() {
+        let mut trainer = trainer(0.0, settings(4, 1, 2));
+        let (mut x, y) = batch(4);
+        // Sequences that begin alike and go on differently could not be told apart.
+        x.iter_mut().step_by(8).zip(0..).for_each(|(first, b)| *first = b);
+        let mut last = f64::NAN;
+        for _ in 0..200 {
+            trainer.accumulate(&x, &y);
+            last = trainer.step().unwrap().loss;
+        }
+        assert!(last < 0.02, "the loss is still {last}");
+    }
+
+    #[test]
+    fn the_number_of_shards_changes_only_the_rounding() {
+        let (x, y) = batch(5);
+        let run = |threads| {
+            let mut trainer = trainer(0.2, settings(5, 1, threads));
+            for _ in 0..5 {
+                trainer.accumulate(&x, &y);
+                trainer.step().unwrap();
+            }
+            trainer.weights.values
+        };
+        let one = run(1);
+        for threads in [2, 3, 8] {
+            for (a, b) in one.iter().zip(run(threads)) {
+                assert!((a - b).abs() < 1e-9, "{threads} threads: {a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bytes() {
+        let (x, y) = batch(5);
+        let run = || {
+            let mut trainer = trainer(0.2, settings(5, 1, 3));
+            for _ in 0..10 {
+                trainer.accumulate(&x, &y);
+                trainer.step().unwrap();
+            }
+            trainer.weights.values
+        };
+        assert_eq!(run(), run());
+    }
+
+    #[test]
+    fn two_half_batches_make_one_step_like_the_whole() {
+        let (x, y) = batch(4);
+        let mut whole = trainer(0.0, settings(4, 1, 1));
+        whole.accumulate(&x, &y);
+        let mut halves = trainer(0.0, settings(2, 2, 1));
+        halves.accumulate(&x[..16], &y[..16]);
+        halves.accumulate(&x[16..], &y[16..]);
+        let (a, b) = (whole.step().unwrap(), halves.step().unwrap());
+        assert!((a.loss - b.loss).abs() < 1e-12 && (a.grad_norm - b.grad_norm).abs() < 1e-12);
+        for (a, b) in whole.weights.values.iter().zip(&halves.weights.values) {
+            assert!((a - b).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_stops_before_the_weights_are_touched() {
+        let mut trainer = trainer(0.0, settings(4, 1, 2));
+        trainer.weights.values[0] = f64::NAN;
+        let before = trainer.weights.values.clone();
+        trainer.accumulate(&[0; 32], &batch(4).1);
+        let error = trainer.step().unwrap_err();
+        assert!(error.to_string().starts_with("the loss became NaN at iteration 0"), "{error}");
+        assert_eq!(before[1..], trainer.weights.values[1..]);
+    }
+
+    #[test]
+    fn parts_cover_everything_once() {
+        for (n, parts) in [(12, 5), (3, 3), (7, 2)] {
+            let all: Vec<usize> = (0..parts).flat_map(|i| part(n, parts, i)).collect();
+            assert_eq!(all, (0..n).collect::<Vec<_>>());
+        }
+    }
+}

@@ -347,7 +347,7 @@ mod tests {
         // Sequences that begin alike and go on differently could not be told apart.
         x.iter_mut().step_by(8).zip(0..).for_each(|(first, b)| *first = b);
         let mut last = f64::NAN;
-        for _ in 0..200 {
+        for _ in 0..300 {
             trainer.accumulate(&x, &y);
             last = trainer.step().unwrap().loss;
         }

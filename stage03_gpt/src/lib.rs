@@ -1,10 +1,12 @@
 //! The full decoder GPT on the CPU.
 pub mod adamw;
 pub mod block;
+pub mod checkpoint;
 pub mod config;
 pub mod generate;
 pub mod gpt;
 pub mod layer_norm;
 pub mod mlp;
+pub mod resume;
 pub mod schedule;
 pub mod trainer;

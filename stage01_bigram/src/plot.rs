@@ -162,21 +162,20 @@ impl LineChart {
             .set_all_tick_mark_size(4 * FINE)
             .label_style(style(13, MUTED))
             .axis_desc_style(style(14, TEXT))
-            .x_label_formatter(&|x| number(*x))
-            .y_label_formatter(&|y| number(*y))
+            .x_label_formatter(&|x| tick(*x, &x_range))
+            .y_label_formatter(&|y| tick(*y, &y_range))
             .x_desc(&self.x_label)
             .y_desc(&self.y_label)
             .draw()?;
 
         for (series, colour) in self.series.iter().zip(PALETTE.iter().cycle()) {
+            // A curve of many points is a jagged one: a thin line shows it better.
+            let width = if series.points.len() > 300 { FINE } else { 2 * FINE } as u32;
             for piece in pieces(&thin_out(&series.points), &y_range) {
                 if let [point] = piece[..] {
                     chart.draw_series([Circle::new(point, 3 * FINE, colour.filled())])?;
                 } else {
-                    chart.draw_series(LineSeries::new(
-                        piece,
-                        colour.stroke_width(2 * FINE as u32),
-                    ))?;
+                    chart.draw_series(LineSeries::new(piece, colour.stroke_width(width)))?;
                 }
             }
         }
@@ -186,18 +185,19 @@ impl LineChart {
                 line,
                 6 * FINE as u32,
                 4 * FINE as u32,
-                MUTED.stroke_width(FINE as u32 * 3 / 2),
+                TEXT.stroke_width(FINE as u32 * 3 / 2),
             ))?;
-            // The label stands on the side of its line where the curves do not end.
-            let (side, gap) =
-                if *y >= self.final_height() { (VPos::Bottom, -4) } else { (VPos::Top, 5) };
-            let anchor = Pos::new(HPos::Right, side);
+            // The label stands on the side of its line where the curves do not end, on a
+            // ground that dims what is behind it.
+            let above = *y >= self.final_height();
+            let (side, top) = if above { (VPos::Bottom, -20) } else { (VPos::Top, 4) };
+            let text = if above { -5 } else { 6 };
+            let width = 7 * label.chars().count() as i32 + 12;
+            let ground = [(-width * FINE, top * FINE), (-2 * FINE, (top + 16) * FINE)];
+            let anchor = style(13, TEXT).pos(Pos::new(HPos::Right, side));
             chart.draw_series([EmptyElement::at(line[1])
-                + Text::new(
-                    label.clone(),
-                    (-6 * FINE, gap * FINE),
-                    style(13, TEXT).pos(anchor),
-                )])?;
+                + Rectangle::new(ground, WHITE.mix(0.8).filled())
+                + Text::new(label.clone(), (-6 * FINE, text * FINE), anchor)])?;
         }
         sheet.present()
     }
@@ -236,13 +236,14 @@ impl LineChart {
         let xs = finite().map(|point| point.0);
         let mut ys: Vec<f64> = finite().map(|point| point.1).collect();
         ys.sort_unstable_by(f64::total_cmp);
-        if let (Some(&low), Some(&high)) = (ys.get(ys.len() / 50), ys.get(ys.len() * 49 / 50))
+        if let (Some(&low), Some(&high)) =
+            (ys.get(ys.len() / 50), ys.get(ys.len().saturating_sub(1) * 49 / 50))
             && ys.len() >= 10
         {
             ys.retain(|&y| y <= high + 10.0 * (high - low).max(0.05 * high.abs()));
         }
         ys.extend(self.references.iter().map(|reference| reference.1).filter(|y| drawable(*y)));
-        (range(xs, 0.0), range(ys.into_iter(), 0.06))
+        (range(xs, 0.0), range(ys.into_iter(), 0.1))
     }
 }
 
@@ -306,6 +307,16 @@ fn number(x: f64) -> String {
     let text = format!("{x:.4}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".into() } else { text.into() }
+}
+
+/// A number beside its axis, with as many digits behind the point as its neighbours need.
+fn tick(x: f64, axis: &Range<f64>) -> String {
+    let step = (axis.end - axis.start) / 10.0;
+    if x.abs() >= 1e7 || step < 1e-4 {
+        return number(x);
+    }
+    let digits = (-step.log10()).ceil().max(0.0) as usize;
+    format!("{x:.digits$}")
 }
 
 fn style(size: i32, colour: RGBColor) -> TextStyle<'static> {
@@ -379,6 +390,7 @@ mod tests {
         points[0].1 = 4.17;
         assert!(chart(points.clone(), &[]).ranges().1.end > 4.17, "an honest start is shown");
         points[0].1 = 1e6;
+        assert!(chart(points[..10].to_vec(), &[]).ranges().1.end < 20.0);
         let (_, y) = chart(points.clone(), &[]).ranges();
         assert!(y.end < 20.0, "{y:?}");
         assert_eq!(pieces(&points, &y).len(), 1);
@@ -395,6 +407,8 @@ mod tests {
     #[test]
     fn numbers_read_well() {
         let texts = [0.0, -0.00001, 2.5, 2000.0, 0.1 + 0.2, 4.174387, 1e9].map(number);
+        assert_eq!(tick(4.0, &(2.3..4.2)), "4.0");
+        assert_eq!(tick(400.0, &(0.0..2000.0)), "400");
         assert_eq!(texts, ["0", "-1.000e-5", "2.5", "2000", "0.3", "4.1744", "1.000e9"]);
     }
 }

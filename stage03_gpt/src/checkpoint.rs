@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `config.json` | the sizes: [`GptConfig`] |
 //! | `model.safetensors` | the weights in f32, under GPT-2's names and orientations |
-//! | `tokenizer.json` | the tokenizer, in the format of the `tokenizers` library |
+//! | `tokenizer.json`, `tokenizer_config.json` | the tokenizer, in the format of the `tokenizers` library |
 //! | `trainer.safetensors` | weights, both moments and the iteration: what resuming needs |
 //!
 //! Every file is written whole or not at all. The trainer's file holds the weights a second
@@ -83,6 +83,10 @@ impl Model {
 pub fn save_description(folder: &Path, config: &GptConfig, tokenizer: &Tokenizer) -> Result<()> {
     let text = serde_json::to_string_pretty(&config_json(config, tokenizer)).expect("plain JSON");
     files::write_bytes(&folder.join(CONFIG_FILE), (text + "\n").as_bytes())?;
+    // Without this `transformers` takes GPT-2's own tokenizer class, which drops the spaces of
+    // a character tokenizer.
+    let class = json!({ "tokenizer_class": "PreTrainedTokenizerFast" }).to_string() + "\n";
+    files::write_bytes(&folder.join("tokenizer_config.json"), class.as_bytes())?;
     tokenizer.save(&folder.join(TOKENIZER_FILE))
 }
 

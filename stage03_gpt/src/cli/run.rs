@@ -1,0 +1,334 @@
+//! The settings of a training run: one list of flags, presets, and what a resumed run keeps.
+//!
+//! Each setting is one field of [`Run`]: its type, its default and its help stand together.
+//! Where a preset or a saved run brings other values, only the flags that were really typed
+//! replace them.
+
+use std::path::PathBuf;
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use stage01_bigram::{Error, Result};
+
+use crate::adamw::AdamW;
+use crate::config::GptConfig;
+use crate::schedule::Schedule;
+use crate::trainer::Settings;
+
+/// Everything that decides what a training run computes. The names are nanoGPT's.
+#[derive(Clone, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
+pub struct Run {
+    /// The text to learn: one file or several, read in this order. Without it: the King James
+    /// Bible, which is built in. The first 90% are learned, the last 10% only measured.
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Data")]
+    pub text: Vec<PathBuf>,
+
+    /// How text becomes tokens: `char` (every character is one), `bpe:SIZE` (pieces of words,
+    /// a vocabulary of SIZE is learned from the text), `gpt2`, or a tokenizer.json.
+    #[arg(long, value_name = "KIND", default_value = "bpe:1024", help_heading = "Data")]
+    pub tokenizer: String,
+
+    /// How many blocks stand one above another.
+    #[arg(long, value_name = "N", default_value_t = 4, help_heading = "Model")]
+    pub n_layer: usize,
+
+    /// How many heads each attention has.
+    #[arg(long, value_name = "N", default_value_t = 4, help_heading = "Model")]
+    pub n_head: usize,
+
+    /// How many numbers stand for one token; a multiple of the number of heads.
+    #[arg(long, value_name = "N", default_value_t = 128, help_heading = "Model")]
+    pub n_embd: usize,
+
+    /// How many tokens the model sees at once.
+    #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Model")]
+    pub block_size: usize,
+
+    /// The probability of dropping a number while training. For small texts and long runs: 0.2.
+    #[arg(long, value_name = "P", default_value_t = 0.0, help_heading = "Model")]
+    pub dropout: f64,
+
+    /// Whether linear layers and layer norms have a bias. GPT-2: true.
+    #[arg(long, value_name = "BOOL", default_value_t = false, action = clap::ArgAction::Set,
+          num_args = 0..=1, default_missing_value = "true", help_heading = "Model")]
+    pub bias: bool,
+
+    /// How many sequences one pass reads.
+    #[arg(long, value_name = "N", default_value_t = 12, help_heading = "Training")]
+    pub batch_size: usize,
+
+    /// How many passes make one step: a large batch in little memory.
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Training")]
+    pub gradient_accumulation_steps: usize,
+
+    /// How many steps the run has.
+    #[arg(long, value_name = "N", default_value_t = 2000, help_heading = "Training")]
+    pub max_iters: usize,
+
+    /// The largest learning rate.
+    #[arg(long, value_name = "LR", default_value_t = 1e-3, help_heading = "Training")]
+    pub learning_rate: f64,
+
+    /// The learning rate at the end. [default: a tenth of the largest]
+    #[arg(long, value_name = "LR", help_heading = "Training")]
+    pub min_lr: Option<f64>,
+
+    /// For how many steps the learning rate grows.
+    #[arg(long, value_name = "N", default_value_t = 100, help_heading = "Training")]
+    pub warmup_iters: usize,
+
+    /// At which step the learning rate has fallen to the end's. [default: the last]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub lr_decay_iters: Option<usize>,
+
+    /// How strongly matrices are pulled towards zero.
+    #[arg(long, value_name = "X", default_value_t = 0.1, help_heading = "Training")]
+    pub weight_decay: f64,
+
+    /// How slowly the average gradient forgets.
+    #[arg(long, value_name = "X", default_value_t = 0.9, help_heading = "Training")]
+    pub beta1: f64,
+
+    /// How slowly the average squared gradient forgets.
+    #[arg(long, value_name = "X", default_value_t = 0.99, help_heading = "Training")]
+    pub beta2: f64,
+
+    /// The longest gradient; 0 for no limit.
+    #[arg(long, value_name = "X", default_value_t = 1.0, help_heading = "Training")]
+    pub grad_clip: f64,
+
+    /// Names all random numbers: the same seed gives the same run.
+    #[arg(long, value_name = "N", default_value_t = 1337, help_heading = "Training")]
+    pub seed: u64,
+
+    /// Into how many shards a batch is cut, one for each thread. The rounding, and so the last
+    /// digits of a run, depend on it. [default: the number of cores]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub threads: Option<usize>,
+
+    /// After how many steps the model is measured and saved. [default: a tenth of the run]
+    #[arg(long, value_name = "N", help_heading = "Measuring")]
+    pub eval_interval: Option<usize>,
+
+    /// How many batches of each part of the text make a measurement.
+    #[arg(long, value_name = "N", default_value_t = 20, help_heading = "Measuring")]
+    pub eval_iters: usize,
+}
+
+/// A set of settings with a name.
+pub struct Preset {
+    /// What to type.
+    pub name: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    /// The settings in which it differs from the defaults.
+    settings: fn() -> Value,
+}
+
+/// All presets. The first is the default.
+pub const PRESETS: [Preset; 4] = [
+    Preset {
+        name: "three-minutes",
+        about: "real English in about three minutes on two cores",
+        settings: || json!({}),
+    },
+    Preset {
+        name: "shakespeare-cpu",
+        about: "nanoGPT's setting for a CPU; with --text tinyshakespeare.txt",
+        settings: || json!({ "tokenizer": "char" }),
+    },
+    Preset {
+        name: "shakespeare-char",
+        about: "nanoGPT's setting for a GPU: ten million weights, hours on a CPU",
+        settings: || {
+            json!({
+                "tokenizer": "char", "n_layer": 6, "n_head": 6, "n_embd": 384,
+                "block_size": 256, "batch_size": 64, "dropout": 0.2, "max_iters": 5000,
+                "eval_interval": 250, "eval_iters": 200,
+            })
+        },
+    },
+    Preset {
+        name: "gpt2-124m",
+        about: "the smallest GPT-2, for measuring: it would learn for months here",
+        settings: || {
+            json!({
+                "tokenizer": "gpt2", "n_layer": 12, "n_head": 12, "n_embd": 768,
+                "block_size": 1024, "bias": true, "batch_size": 4,
+                "gradient_accumulation_steps": 120, "max_iters": 600_000,
+                "learning_rate": 6e-4, "warmup_iters": 2000, "beta2": 0.95,
+                "eval_interval": 1000, "eval_iters": 200,
+            })
+        },
+    },
+];
+
+/// The list of presets for a help page.
+pub fn preset_help() -> String {
+    let lines = PRESETS.iter().map(|p| format!("  {:<17} {}\n", p.name, p.about));
+    format!("Presets (--preset NAME):\n{}", lines.collect::<String>())
+}
+
+impl Run {
+    /// The settings of a preset, and over them the flags that were typed.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a preset that does not exist.
+    pub fn from_preset(name: &str, given: &Run, matches: &ArgMatches) -> Result<Run> {
+        let Some(preset) = PRESETS.iter().find(|preset| preset.name == name) else {
+            let names: Vec<_> = PRESETS.iter().map(|preset| preset.name).collect();
+            let expected = format!("the presets are {}", names.join(", "));
+            return Err(Error::setting("--preset", name, expected));
+        };
+        let mut base = given.clone();
+        base.replace((preset.settings)(), |setting| !typed(matches, setting));
+        Ok(base)
+    }
+
+    /// The settings of a saved run, and over them the flags that were typed.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when a flag wants another model or another text than the saved run
+    /// has.
+    pub fn resumed(saved: &Run, given: &Run, matches: &ArgMatches) -> Result<Run> {
+        const FIXED: [&str; 8] =
+            ["text", "tokenizer", "n_layer", "n_head", "n_embd", "block_size", "dropout", "bias"];
+        let (old, new) = (json!(saved), json!(given));
+        for setting in FIXED.into_iter().filter(|setting| typed(matches, setting)) {
+            if old[setting] != new[setting] {
+                let flag = format!("--{}", setting.replace('_', "-"));
+                let expected = format!(
+                    "the saved run has {}, and a resumed run keeps it; leave the flag out, or \
+                     start a new run in another --out-dir",
+                    old[setting]
+                );
+                return Err(Error::setting(flag, &new[setting], expected));
+            }
+        }
+        let mut run = saved.clone();
+        run.replace(new, |setting| typed(matches, setting));
+        Ok(run)
+    }
+
+    /// Replaces the settings that `which` names by those of a JSON object.
+    fn replace(&mut self, other: Value, which: impl Fn(&str) -> bool) {
+        let mut all = json!(self);
+        for (setting, value) in other.as_object().expect("settings are an object") {
+            if which(setting) {
+                all[setting] = value.clone();
+            }
+        }
+        *self = serde_json::from_value(all).expect("settings of the same names and types");
+    }
+
+    /// The model these settings describe.
+    pub fn config(&self, vocab_size: usize) -> GptConfig {
+        GptConfig {
+            vocab_size,
+            block_size: self.block_size,
+            n_layer: self.n_layer,
+            n_head: self.n_head,
+            n_embd: self.n_embd,
+            dropout: self.dropout,
+            bias: self.bias,
+        }
+    }
+
+    /// How these settings train.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            batch_size: self.batch_size,
+            gradient_accumulation_steps: self.gradient_accumulation_steps,
+            schedule: Schedule {
+                learning_rate: self.learning_rate,
+                min_lr: self.min_lr.unwrap_or(self.learning_rate / 10.0),
+                warmup_iters: self.warmup_iters,
+                lr_decay_iters: self.lr_decay_iters.unwrap_or(self.max_iters),
+            },
+            adamw: AdamW {
+                beta1: self.beta1,
+                beta2: self.beta2,
+                eps: 1e-8,
+                weight_decay: self.weight_decay,
+                grad_clip: self.grad_clip,
+            },
+            seed: self.seed,
+            threads: self.threads.unwrap_or_else(cores),
+        }
+    }
+
+    /// After how many steps the model is measured and saved.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for 0.
+    pub fn eval_interval(&self) -> Result<usize> {
+        match self.eval_interval {
+            Some(0) => Err(Error::setting("--eval-interval", 0, "it must be at least 1")),
+            Some(interval) => Ok(interval),
+            None => Ok(self.max_iters.div_ceil(10).max(1)),
+        }
+    }
+}
+
+/// How many threads this machine runs at once.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Whether a flag stood on the command line.
+fn typed(matches: &ArgMatches, setting: &str) -> bool {
+    matches.value_source(setting) == Some(ValueSource::CommandLine)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args, Command, FromArgMatches};
+
+    fn parse(flags: &str) -> (Run, ArgMatches) {
+        let command = Run::augment_args(Command::new("train"));
+        let words = std::iter::once("train").chain(flags.split_whitespace());
+        let matches = command.try_get_matches_from(words).unwrap();
+        (Run::from_arg_matches(&matches).unwrap(), matches)
+    }
+
+    #[test]
+    fn every_preset_names_settings_that_exist_and_typed_flags_win() {
+        for preset in &PRESETS {
+            let (given, matches) = parse("--n-embd 96 --seed 5");
+            let known = json!(given);
+            let named = (preset.settings)();
+            assert!(named.as_object().unwrap().keys().all(|key| known.get(key).is_some()));
+            let run = Run::from_preset(preset.name, &given, &matches).unwrap();
+            assert_eq!((run.n_embd, run.seed), (96, 5));
+        }
+        let (given, matches) = parse("");
+        let run = Run::from_preset("shakespeare-char", &given, &matches).unwrap();
+        assert_eq!((run.n_layer, run.n_embd, run.tokenizer.as_str()), (6, 384, "char"));
+        let error = Run::from_preset("huge", &given, &matches).unwrap_err().to_string();
+        assert!(error.contains("three-minutes, shakespeare-cpu"), "{error}");
+    }
+
+    #[test]
+    fn a_resumed_run_keeps_its_model_and_takes_new_lengths() {
+        let (saved, _) = parse("--n-embd 64 --max-iters 10");
+        let (given, matches) = parse("--max-iters 20");
+        let run = Run::resumed(&saved, &given, &matches).unwrap();
+        assert_eq!((run.n_embd, run.max_iters), (64, 20));
+        let (given, matches) = parse("--n-embd 128");
+        let error = Run::resumed(&saved, &given, &matches).unwrap_err().to_string();
+        assert!(error.starts_with("--n-embd = 128: the saved run has 64"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_typed_follows_from_the_rest() {
+        let (run, _) = parse("--max-iters 50 --learning-rate 0.002");
+        let settings = run.settings();
+        assert_eq!(settings.schedule.lr_decay_iters, 50);
+        assert!((settings.schedule.min_lr - 0.0002).abs() < 1e-12);
+        assert_eq!(run.eval_interval().unwrap(), 5);
+        assert!(parse("--eval-interval 0").0.eval_interval().is_err());
+    }
+}

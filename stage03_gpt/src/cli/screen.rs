@@ -1,0 +1,179 @@
+//! What a command says while it runs: lines for everybody, a progress bar for a terminal.
+//!
+//! When nobody reads any more (`stage03_gpt | head`), there is nothing to print and nothing
+//! to complain about: a short command ends quietly, and a training run stops as it would for
+//! Ctrl-C, with its work saved.
+
+use std::cell::Cell;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// The standard output, with room for a progress bar below the lines.
+pub struct Screen {
+    bar: Option<ProgressBar>,
+    gone: Cell<bool>,
+}
+
+impl Screen {
+    /// A screen for plain lines.
+    pub fn new() -> Self {
+        Screen { bar: None, gone: Cell::new(false) }
+    }
+
+    /// Shows a bar for so many steps, where somebody looks at it: on a terminal.
+    pub fn start_bar(&mut self, done: usize, of: usize) {
+        if io::stdout().is_terminal() && io::stderr().is_terminal() {
+            let bar = ProgressBar::with_draw_target(Some(of as u64), ProgressDrawTarget::stderr());
+            bar.set_style(
+                ProgressStyle::with_template("{wide_bar:.cyan/dim} {pos}/{len} {msg} {eta} left")
+                    .expect("a valid template")
+                    .progress_chars("━━─"),
+            );
+            bar.set_position(done as u64);
+            bar.reset_eta();
+            bar.enable_steady_tick(Duration::from_millis(250));
+            self.bar = Some(bar);
+        }
+    }
+
+    /// Moves the bar, and says something short beside it.
+    pub fn progress(&self, done: usize, message: impl FnOnce() -> String) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done as u64);
+            bar.set_message(message());
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn end_bar(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Prints a text and a line break.
+    pub fn line(&self, text: impl AsRef<str>) {
+        let print = || {
+            let mut out = io::stdout().lock();
+            writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush())
+        };
+        self.note(match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        });
+    }
+
+    /// Prints a text as it is, at once.
+    pub fn write(&self, text: &[u8]) {
+        let mut out = io::stdout().lock();
+        self.note(out.write_all(text).and_then(|()| out.flush()));
+    }
+
+    /// Whether nobody reads any more.
+    pub fn is_gone(&self) -> bool {
+        self.gone.get()
+    }
+
+    fn note(&self, printed: io::Result<()>) {
+        if printed.is_err() {
+            self.gone.set(true);
+        }
+    }
+}
+
+impl Default for Screen {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The width of the terminal, or 80 where there is none; from 40 to 100.
+pub fn width() -> usize {
+    let columns = console_width().unwrap_or(80);
+    columns.clamp(40, 100)
+}
+
+fn console_width() -> Option<usize> {
+    // The variable is for tests and for those whose terminal does not say.
+    let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    asked.or_else(|| {
+        let (_, columns) = indicatif::TermLike::width(&indicatif::ProgressDrawTarget::stdout_term()?)
+            .checked_sub(0)
+            .map(|columns| ((), usize::from(columns)))?;
+        Some(columns)
+    })
+}
+
+/// A number with its thousands set apart: 1,234,567.
+pub fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A time as people say it: 48 s, 3 min 05 s, 2 h 10 min.
+pub fn duration(seconds: f64) -> String {
+    let s = seconds.round() as u64;
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min {:02} s", s / 60, s % 60),
+        _ => format!("{} h {:02} min", s / 3600, s % 3600 / 60),
+    }
+}
+
+/// Breaks a text into lines of at most `width` characters, at spaces where it can, and puts
+/// `indent` before each. Line breaks of the text stay.
+pub fn wrap(text: &str, width: usize, indent: &str) -> String {
+    let width = width.saturating_sub(indent.chars().count()).max(10);
+    let mut lines = Vec::new();
+    for line in text.split('\n') {
+        let mut current = String::new();
+        for word in line.split(' ') {
+            let mut word: Vec<char> = word.chars().filter(|c| !c.is_control()).collect();
+            if !current.is_empty() && current.chars().count() + 1 + word.len() > width {
+                lines.push(std::mem::take(&mut current));
+            }
+            if !current.is_empty() {
+                current.push(' ');
+            }
+            while word.len() > width {
+                lines.push(word.drain(..width).collect());
+            }
+            current.extend(word);
+        }
+        lines.push(current);
+    }
+    lines.iter().map(|line| format!("{indent}{line}").trim_end().to_string()).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn numbers_are_set_for_reading() {
+        assert_eq!([thousands(7), thousands(1234), thousands(1_234_567)], ["7", "1,234", "1,234,567"]);
+        assert_eq!([duration(4.6), duration(185.0), duration(7800.0)], ["5 s", "3 min 05 s", "2 h 10 min"]);
+    }
+
+    #[test]
+    fn lines_break_at_spaces() {
+        assert_eq!(wrap("In the beginning God\ncreated", 14, "  "), "  In the\n  beginning\n  God\n  created");
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_too_long(text in "[a-z \n]{0,200}", width in 12usize..60) {
+            prop_assert!(wrap(&text, width, " ").lines().all(|line| line.chars().count() <= width));
+        }
+    }
+}

@@ -23,6 +23,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ndarray::Array2;
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 use serde_json::{Value, json};
 use stage01_bigram::tokenizer::Tokenizer;
@@ -233,6 +235,25 @@ pub fn read_model(folder: &Path, gpt: &Gpt) -> Result<Params<f32>> {
         }
     }
     Ok(params)
+}
+
+/// Writes the scores of a text, for other programs to compare with theirs.
+///
+/// The file holds `input_ids`, (1, tokens) of U32, and `logits`, (tokens, vocab_size) of F32.
+///
+/// # Errors
+/// [`Error::File`] when it cannot be written.
+pub fn save_logits(path: &Path, tokens: &[u32], logits: &Array2<f32>) -> Result<()> {
+    let ids: Vec<u8> = tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
+    let scores: Vec<u8> = logits.iter().flat_map(|logit| logit.to_le_bytes()).collect();
+    let view = |dtype, shape, bytes| {
+        TensorView::new(dtype, shape, bytes).expect("as many bytes as the shape says")
+    };
+    let tensors = [
+        ("input_ids".to_string(), view(Dtype::U32, vec![1, tokens.len()], &ids)),
+        ("logits".to_string(), view(Dtype::F32, logits.shape().to_vec(), &scores)),
+    ];
+    write_tensors(path, tensors.into_iter(), ("format", "pt"))
 }
 
 /// A list of numbers on its way into a file.

@@ -2,7 +2,9 @@
 pub mod adamw;
 pub mod block;
 pub mod checkpoint;
+pub mod cli;
 pub mod config;
+pub mod evaluate;
 pub mod generate;
 pub mod gpt;
 pub mod layer_norm;

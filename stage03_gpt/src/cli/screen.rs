@@ -91,19 +91,10 @@ impl Default for Screen {
 
 /// The width of the terminal, or 80 where there is none; from 40 to 100.
 pub fn width() -> usize {
-    let columns = console_width().unwrap_or(80);
-    columns.clamp(40, 100)
-}
-
-fn console_width() -> Option<usize> {
-    // The variable is for tests and for those whose terminal does not say.
+    // The variable is for those whose terminal does not say.
     let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    asked.or_else(|| {
-        let (_, columns) = indicatif::TermLike::width(&indicatif::ProgressDrawTarget::stdout_term()?)
-            .checked_sub(0)
-            .map(|columns| ((), usize::from(columns)))?;
-        Some(columns)
-    })
+    let terminal = || console::Term::stdout().size_checked().map(|(_, columns)| columns.into());
+    asked.or_else(terminal).unwrap_or(80).clamp(40, 100)
 }
 
 /// A number with its thousands set apart: 1,234,567.
@@ -151,7 +142,11 @@ pub fn wrap(text: &str, width: usize, indent: &str) -> String {
         }
         lines.push(current);
     }
-    lines.iter().map(|line| format!("{indent}{line}").trim_end().to_string()).collect::<Vec<_>>().join("\n")
+    lines
+        .iter()
+        .map(|line| format!("{indent}{line}").trim_end().to_string())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]
@@ -161,13 +156,22 @@ mod tests {
 
     #[test]
     fn numbers_are_set_for_reading() {
-        assert_eq!([thousands(7), thousands(1234), thousands(1_234_567)], ["7", "1,234", "1,234,567"]);
-        assert_eq!([duration(4.6), duration(185.0), duration(7800.0)], ["5 s", "3 min 05 s", "2 h 10 min"]);
+        assert_eq!(
+            [thousands(7), thousands(1234), thousands(1_234_567)],
+            ["7", "1,234", "1,234,567"]
+        );
+        assert_eq!(
+            [duration(4.6), duration(185.0), duration(7800.0)],
+            ["5 s", "3 min 05 s", "2 h 10 min"]
+        );
     }
 
     #[test]
     fn lines_break_at_spaces() {
-        assert_eq!(wrap("In the beginning God\ncreated", 14, "  "), "  In the\n  beginning\n  God\n  created");
+        assert_eq!(
+            wrap("In the beginning God\ncreated", 14, "  "),
+            "  In the\n  beginning\n  God\n  created"
+        );
     }
 
     proptest! {

@@ -19,6 +19,7 @@ mod train;
 
 use self::bytes::BYTE_OF_TOKEN;
 use self::encode::Encoder;
+pub use self::split::pieces;
 use super::{empty_text, unknown_token};
 use crate::{Error, Result};
 
@@ -32,8 +33,8 @@ pub struct Merge {
     pub left: u32,
     /// The second.
     pub right: u32,
-    /// The token that stands for both. Usually the next number that is free; an older one
-    /// where the same bytes were reached before in another way.
+    /// The token that stands for both. In a vocabulary that was trained here, the first
+    /// merge makes token 256, the next one 257, and so on.
     pub id: u32,
 }
 
@@ -89,8 +90,11 @@ impl BpeTokenizer {
         if text.is_empty() {
             return Err(empty_text());
         }
-        let mut tokens = BYTE_OF_TOKEN.iter().map(|&byte| vec![byte]).collect();
-        let merges = train::learn(text, vocab_size, &mut tokens);
+        let merges = train::learn(text, vocab_size);
+        let mut tokens: Vec<Vec<u8>> = BYTE_OF_TOKEN.iter().map(|&byte| vec![byte]).collect();
+        for merge in &merges {
+            tokens.push([&*tokens[merge.left as usize], &*tokens[merge.right as usize]].concat());
+        }
         Ok(Self::new(&tokens, merges, Vec::new()))
     }
 

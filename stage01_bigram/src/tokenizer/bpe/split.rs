@@ -32,7 +32,7 @@ enum Class {
 }
 
 /// The pieces of a text, in order.
-pub(super) fn pieces(text: &str) -> impl Iterator<Item = &str> {
+pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut start = 0;
     std::iter::from_fn(move || {
         if start == text.len() {
@@ -185,4 +185,4 @@ fn safe_cut(text: &str, from: usize) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

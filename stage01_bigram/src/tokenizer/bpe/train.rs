@@ -24,6 +24,7 @@ use std::collections::BinaryHeap;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
+use super::bytes::BYTE_OF_TOKEN;
 use super::{Merge, split};
 
 /// A pair seen once is no pattern: joining it would learn the text by heart.
@@ -32,25 +33,21 @@ const MIN_COUNT: i64 = 2;
 /// Text per task when counting pieces.
 const CHUNK: usize = 1 << 18;
 
-/// The merges learned from a text, at most until `vocab_size` tokens exist.
+/// The merges learned from a text, at most until `vocab_size` tokens exist. Tokens 0 to 255
+/// are the bytes, and each merge makes the next number.
 ///
-/// `bytes` holds the bytes of each token so far (the 256 bytes); the new ones are pushed.
-pub(super) fn learn(text: &str, vocab_size: usize, bytes: &mut Vec<Vec<u8>>) -> Vec<Merge> {
-    let mut ids: FxHashMap<Vec<u8>, u32> = bytes.iter().cloned().zip(0..).collect();
-    let mut words = Words::new(count_pieces(text), &ids);
+/// No two merges spell the same token. While a token comes into being, no join crosses its
+/// ends (or it would not come into being), so what happens between them is what would happen
+/// to the same bytes alone: one way for each spelling.
+pub(super) fn learn(text: &str, vocab_size: usize) -> Vec<Merge> {
+    let mut words = Words::new(count_pieces(text));
     let mut pairs = Pairs::count(&words);
     let mut merges = Vec::new();
-    while bytes.len() < vocab_size
-        && let Some((left, right)) = pairs.most_frequent()
-    {
-        let joined = [&*bytes[left as usize], &*bytes[right as usize]].concat();
-        // Two ways can lead to one token: a+bc and ab+c. It is still one token.
-        let id = *ids.entry(joined).or_insert_with_key(|joined| {
-            bytes.push(joined.clone());
-            bytes.len() as u32 - 1
-        });
-        merges.push(Merge { left, right, id });
-        pairs.join(merges[merges.len() - 1], &mut words);
+    for id in 256..vocab_size as u32 {
+        let Some((left, right)) = pairs.most_frequent() else { break };
+        let merge = Merge { left, right, id };
+        pairs.join(merge, &mut words);
+        merges.push(merge);
     }
     merges
 }
@@ -88,8 +85,11 @@ struct Words {
 }
 
 impl Words {
-    fn new(pieces: Vec<(&str, i64)>, ids: &FxHashMap<Vec<u8>, u32>) -> Words {
-        let byte_ids: [u32; 256] = std::array::from_fn(|byte| ids[&[byte as u8][..]]);
+    fn new(pieces: Vec<(&str, i64)>) -> Words {
+        let mut byte_ids = [0; 256];
+        for (&byte, id) in BYTE_OF_TOKEN.iter().zip(0..) {
+            byte_ids[byte as usize] = id;
+        }
         let mut words = Words { tokens: vec![], starts: vec![], lengths: vec![], counts: vec![] };
         for (piece, count) in pieces {
             words.starts.push(words.tokens.len());

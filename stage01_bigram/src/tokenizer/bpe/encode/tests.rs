@@ -1,1 +1,129 @@
+use proptest::prelude::*;
 
+use super::super::bytes::BYTE_OF_TOKEN;
+use super::super::split::tests::awkward_text;
+use super::super::{BpeTokenizer, split};
+use super::*;
+
+/// The textbook: look at all pairs, join the leftmost of those learned first, start again.
+fn encode_slowly(tokenizer: &BpeTokenizer, text: &str) -> Vec<u32> {
+    let mut ids = Vec::new();
+    for piece in split::pieces(text) {
+        let id_of = |byte| BYTE_OF_TOKEN.iter().position(|&b| b == byte).unwrap() as u32;
+        let mut tokens: Vec<u32> = piece.bytes().map(id_of).collect();
+        loop {
+            let rank = |at: usize| {
+                let is_it = |m: &Merge| m.left == tokens[at] && m.right == tokens[at + 1];
+                tokenizer.merges().iter().position(is_it)
+            };
+            let all = (0..tokens.len().saturating_sub(1)).filter_map(|at| Some((rank(at)?, at)));
+            let Some((rank, at)) = all.min() else { break };
+            tokens.splice(at..at + 2, [tokenizer.merges()[rank].id]);
+        }
+        ids.extend(tokens);
+    }
+    ids
+}
+
+/// Pseudo-random words of the letters a to d, so that pairs repeat.
+fn words(count: u64) -> String {
+    let mut text = String::new();
+    for i in 0..count {
+        let mut x = i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+        for _ in 0..3 + x % 9 {
+            text.push(char::from(b'a' + (x % 4) as u8));
+            x = x.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 7;
+        }
+        text.push(if i % 17 == 0 { '\n' } else { ' ' });
+    }
+    text
+}
+
+#[test]
+fn the_number_of_threads_makes_no_difference() {
+    let text = words(100_000);
+    assert!(split::chunks(&text, CHUNK).len() > 2);
+    let tokenizer = BpeTokenizer::train(&text[..20_000], 600).unwrap();
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| (tokenizer.encode(&text).unwrap(), BpeTokenizer::train(&text, 600)))
+    };
+    let (one, three) = (with(1), with(3));
+    assert_eq!(one.0, three.0);
+    assert_eq!(one.1.unwrap(), three.1.unwrap());
+    // The cache has far fewer places than there are words here; it changes nothing either.
+    let mut uncached = Vec::new();
+    for piece in split::pieces(&text) {
+        tokenizer.encoder.join(piece.as_bytes(), &mut uncached);
+    }
+    assert_eq!(one.0, uncached);
+}
+
+#[test]
+fn a_megabyte_of_one_letter() {
+    let tokenizer = BpeTokenizer::train("aaaaaaaaaaaaaaaa aaaaaaaaaaaaaaaa", 300).unwrap();
+    let text = "a".repeat(1 << 20);
+    let ids = tokenizer.encode(&text).unwrap();
+    assert!(ids.len() <= text.len() / 8);
+    assert_eq!(tokenizer.decode_bytes(&ids).unwrap(), text.as_bytes());
+}
+
+/// A token need not be what its own bytes become: here `bc` goes first.
+#[test]
+fn a_piece_is_looked_up_only_where_joining_gives_the_same() {
+    let mut tokens: Vec<Vec<u8>> = BYTE_OF_TOKEN.iter().map(|&byte| vec![byte]).collect();
+    let id = |byte: u8| BYTE_OF_TOKEN.iter().position(|&b| b == byte).unwrap() as u32;
+    tokens.extend([b"bc".to_vec(), b"ab".to_vec(), b"abc".to_vec()]);
+    let merges = [
+        Merge { left: id(b'b'), right: id(b'c'), id: 256 },
+        Merge { left: id(b'a'), right: id(b'b'), id: 257 },
+        Merge { left: 257, right: id(b'c'), id: 258 },
+    ];
+    let tokenizer = BpeTokenizer::new(&tokens, merges.to_vec(), vec![]);
+    assert_eq!(tokenizer.encode("abc").unwrap(), [id(b'a'), 256]);
+    assert_eq!(tokenizer.encode("ab").unwrap(), [257]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn tokens_are_those_of_the_textbook(
+        learned in "([abc]{1,9} ?){1,30}", text in "[abcd]{0,30}( [abc]{1,20}){0,4}", more in 0usize..60,
+    ) {
+        let tokenizer = BpeTokenizer::train(&learned, 256 + more).unwrap();
+        let ids = tokenizer.encode(&text).unwrap();
+        prop_assert_eq!(&ids, &encode_slowly(&tokenizer, &text));
+        // Again, from the cache.
+        prop_assert_eq!(&ids, &tokenizer.encode(&text).unwrap());
+    }
+
+    #[test]
+    fn tokens_of_any_text_are_those_of_the_textbook(text in awkward_text(), more in 0usize..60) {
+        prop_assume!(!text.is_empty());
+        let tokenizer = BpeTokenizer::train(&text.repeat(2), 256 + more).unwrap();
+        prop_assert_eq!(tokenizer.encode(&text).unwrap(), encode_slowly(&tokenizer, &text));
+    }
+
+    /// Both ways of joining, on both sides of the length that chooses between them.
+    #[test]
+    fn the_heap_joins_like_the_search(learned in "[ab]{20,60} [ab]{20,60}", piece in "[ab]{1,64}") {
+        let tokenizer = BpeTokenizer::train(&learned, 320).unwrap();
+        let (mut short, mut long) = (Vec::new(), Vec::new());
+        tokenizer.encoder.join_short(piece.as_bytes(), &mut short);
+        tokenizer.encoder.join_long(piece.as_bytes(), &mut long);
+        prop_assert_eq!(short, long);
+    }
+
+    /// Equal keys are equal pieces, wherever they stand in a text.
+    #[test]
+    fn keys_tell_pieces_apart(a in "[\0a]{1,16}", b in "[\0a]{1,16}", around in "[ab]{0,20}") {
+        let text = format!("{around}{b}{around}");
+        let key_of_a = Key::of(a.as_bytes(), 0, a.len());
+        let key_of_b = Key::of(text.as_bytes(), around.len(), around.len() + b.len());
+        prop_assert_eq!(key_of_a.is_none(), a.len() > 15);
+        if let (Some(key_of_a), Some(key_of_b)) = (key_of_a, key_of_b) {
+            prop_assert_eq!(key_of_a == key_of_b, a == b);
+        }
+    }
+}

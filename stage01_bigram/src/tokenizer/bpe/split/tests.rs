@@ -1,1 +1,87 @@
+use fancy_regex::Regex;
+use proptest::prelude::*;
 
+use super::*;
+
+const GPT2: &str = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+
+fn by_regex(text: &str) -> Vec<&str> {
+    let regex = Regex::new(GPT2).unwrap();
+    regex.find_iter(text).map(|found| found.unwrap().as_str()).collect()
+}
+
+fn by_hand(text: &str) -> Vec<&str> {
+    pieces(text).collect()
+}
+
+/// Text that goes wherever the expression branches.
+pub(in super::super) fn awkward_text() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        3 => "[ \t\n\r\u{a0}\u{3000}\u{85}]{1,3}",
+        3 => " ?[a-zA-Zéßλ日本]{1,4}",
+        2 => "('|''| ')(s|d|m|t|ll|ve|re|l|S|x)?[a-z]?",
+        2 => "[0-9½Ⅷ٣]{1,3}",
+        2 => "[.,!…—\u{301}\u{200b}\u{94d}😀🇩\u{0}\u{7f}]{1,3}",
+        1 => any::<char>().prop_map(String::from),
+    ];
+    proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+}
+
+#[test]
+fn pieces_of_english() {
+    assert_eq!(
+        by_hand("I'll say  they've 12 sheep, 's'\n\n  ok \n"),
+        [
+            "I", "'ll", " say", " ", " they", "'ve", " 12", " sheep", ",", " '", "s", "'", "\n\n ",
+            " ok", " \n"
+        ]
+    );
+    assert!(by_hand("").is_empty());
+}
+
+/// Both know the same letters, numbers and white space, for every character there is.
+#[test]
+fn classes_are_those_of_the_regex() {
+    let all: String = (char::MIN..=char::MAX).collect();
+    for (class, pattern) in
+        [(Class::Letter, r"\p{L}"), (Class::Number, r"\p{N}"), (Class::Space, r"\s")]
+    {
+        let found = Regex::new(pattern).unwrap();
+        let mut regex = found.find_iter(&all).map(|found| found.unwrap().as_str());
+        for c in all.chars().filter(|&c| class_of(c) == class) {
+            assert_eq!(regex.next(), Some(&*c.to_string()), "{c:?} is a {class:?} here");
+        }
+        assert_eq!(regex.next(), None);
+    }
+    for c in 0..128u8 {
+        assert_eq!(ASCII[c as usize], class_of(char::from(c)));
+    }
+}
+
+#[test]
+fn long_texts_are_cut_in_chunks_of_the_size_asked_for() {
+    let text = "It is not good that the man should be alone. ".repeat(100);
+    let chunks = chunks(&text, 100);
+    assert!(chunks.len() > 40);
+    assert!(chunks.iter().all(|chunk| chunk.len() < 120));
+    assert_eq!(super::chunks("aaaaaaaaaaaaaaaa", 3), ["aaaaaaaaaaaaaaaa"]);
+    // Languages without spaces still have punctuation.
+    assert_eq!(super::chunks("日本語。中文,한국어", 4).len(), 3);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn pieces_are_those_of_the_regex(text in awkward_text()) {
+        prop_assert_eq!(by_hand(&text), by_regex(&text));
+    }
+
+    #[test]
+    fn chunks_have_the_pieces_of_the_whole(text in awkward_text(), size in 1usize..20) {
+        let chunks = chunks(&text, size);
+        prop_assert_eq!(chunks.concat(), text.clone());
+        let in_chunks: Vec<&str> = chunks.into_iter().flat_map(pieces).collect();
+        prop_assert_eq!(in_chunks, by_hand(&text));
+    }
+}

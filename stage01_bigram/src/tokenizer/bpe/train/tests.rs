@@ -1,1 +1,118 @@
+use std::collections::{BTreeMap, HashSet};
 
+use proptest::prelude::*;
+
+use super::super::BpeTokenizer;
+use super::super::bytes::spell;
+use super::*;
+
+/// The textbook: count all pairs, join the commonest everywhere, start again.
+fn learn_slowly(text: &str, vocab_size: usize) -> Vec<Merge> {
+    let id_of = |byte| BYTE_OF_TOKEN.iter().position(|&b| b == byte).unwrap() as u32;
+    let mut words: Vec<Vec<u32>> =
+        split::pieces(text).map(|piece| piece.bytes().map(id_of).collect()).collect();
+    let mut merges = Vec::new();
+    for id in 256..vocab_size as u32 {
+        let mut counts: BTreeMap<(u32, u32), usize> = BTreeMap::new();
+        for pair in words.iter().flat_map(|word| word.windows(2)) {
+            *counts.entry((pair[0], pair[1])).or_default() += 1;
+        }
+        // Of equal counts `min_by_key` takes the first, which is the smallest pair.
+        let Some(((left, right), count)) = counts.into_iter().min_by_key(|&(_, n)| Reverse(n))
+        else {
+            break;
+        };
+        if count < 2 {
+            break;
+        }
+        merges.push(Merge { left, right, id });
+        for word in &mut words {
+            let mut at = 0;
+            while at + 1 < word.len() {
+                if word[at] == left && word[at + 1] == right {
+                    word.splice(at..at + 2, [id]);
+                }
+                at += 1;
+            }
+        }
+    }
+    merges
+}
+
+/// What the trainer of `tokenizers` 0.23 makes of this text (../golden.py).
+#[test]
+fn merges_are_those_of_hugging_face() {
+    let text = "How much wood would a woodchuck chuck\nif a woodchuck could chuck wood?\n\
+                He would chuck, he would, as much as he could,\n\
+                and chuck as much wood as a woodchuck would\nif a woodchuck could chuck wood.\n";
+    let tokenizer = BpeTokenizer::train(text, 300).unwrap();
+    let spelled = |id| spell(tokenizer.token_bytes(id).unwrap());
+    let merges: Vec<String> = tokenizer
+        .merges()
+        .iter()
+        .map(|merge| format!("{} {}", spelled(merge.left), spelled(merge.right)))
+        .collect();
+    assert_eq!(
+        merges,
+        [
+            "c h",
+            "w o",
+            "Ġ wo",
+            "c k",
+            "u ck",
+            "ch uck",
+            "o d",
+            "Ġ a",
+            "Ġwo od",
+            "l d",
+            "u ld",
+            "Ġ chuck",
+            "Ġwo uld",
+            "Ġa s",
+            "Ġwood chuck",
+            "c o",
+            "m u",
+            "Ġ co",
+            "Ġ mu",
+            "Ġco uld",
+            "Ġmu ch",
+            "h e",
+            "i f",
+            "Ġ he"
+        ]
+    );
+}
+
+#[test]
+fn a_pair_seen_once_is_not_joined() {
+    assert_eq!(BpeTokenizer::train("abcdef", 400).unwrap().vocab_size(), 256);
+    assert_eq!(BpeTokenizer::train("abab", 400).unwrap().vocab_size(), 257);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Few letters, so that runs, ties and repeated spellings are common.
+    #[test]
+    fn merges_are_those_of_the_textbook(text in "[ab]{0,6}( ?[abc]{1,9}){0,12}", more in 0usize..40) {
+        prop_assert_eq!(learn(&text, 256 + more), learn_slowly(&text, 256 + more));
+    }
+
+    /// Were it otherwise, a vocabulary file could not hold both.
+    #[test]
+    fn no_two_tokens_are_spelled_the_same(text in "[ab]{0,20}( ?[abc]{1,9}){0,12}") {
+        prop_assume!(!text.is_empty());
+        let tokenizer = BpeTokenizer::train(&text, 400).unwrap();
+        let all = 0..tokenizer.vocab_size() as u32;
+        let spellings: HashSet<_> = all.map(|id| tokenizer.token_bytes(id)).collect();
+        prop_assert_eq!(spellings.len(), tokenizer.vocab_size());
+    }
+
+    #[test]
+    fn merges_of_any_text_are_those_of_the_textbook(
+        text in super::split::tests::awkward_text(), again in 1usize..3, more in 0usize..40,
+    ) {
+        let text = text.repeat(again);
+        prop_assert_eq!(learn(&text, 256 + more), learn_slowly(&text, 256 + more));
+    }
+}

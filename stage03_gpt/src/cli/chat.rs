@@ -1,0 +1,81 @@
+//! `chat`: write in turns with a trained model.
+
+use std::io::{self, BufRead, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use stage01_bigram::Result;
+use stage01_bigram::random::{Purpose, generator};
+
+use super::Choice;
+use super::sample::write_text;
+use super::screen::Screen;
+use crate::checkpoint::Model;
+use crate::generate::Writer;
+
+/// Write in turns with a trained model.
+///
+/// You write a line, the model writes the next one, and both stay in its memory as far as its
+/// context reaches. A model that has only read a book does not answer questions: it goes on
+/// in the manner of its book. An empty line or Ctrl-D ends the conversation.
+#[derive(Clone, Debug, Args)]
+pub struct Flags {
+    /// The folder of the model.
+    #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
+    model: PathBuf,
+
+    /// How many tokens one answer has at most.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    max_new_tokens: usize,
+
+    #[command(flatten)]
+    choice: Choice,
+}
+
+/// Runs the command.
+pub fn chat(flags: &Flags) -> Result<ExitCode> {
+    let Model { gpt, params, tokenizer } = Model::load(&flags.model)?;
+    let mut sampler = flags.choice.sampler()?;
+    let mut writer = Writer::new(&gpt, &params, flags.choice.slide)?;
+    let mut rng = generator(flags.choice.seed, Purpose::Sampling, 0);
+    let screen = Screen::new();
+    let asks = io::stdin().is_terminal();
+    if asks {
+        screen.line("Write a line and the model writes the next. An empty line ends.");
+    }
+    let mut lines = io::stdin().lock().lines();
+    loop {
+        if asks {
+            screen.write(b"\nyou:   ");
+        }
+        let Some(Ok(line)) = lines.next() else { break };
+        let line = line.trim_end();
+        if line.is_empty() || screen.is_gone() {
+            break;
+        }
+        match tokenizer.encode(&format!("{line}\n")) {
+            Ok(tokens) => writer.read(&tokens)?,
+            Err(unknown) => {
+                screen.line(format!("({unknown})"));
+                continue;
+            }
+        }
+        if asks {
+            screen.write(b"model: ");
+        }
+        let (mut tokens, mut begun) = (0, false);
+        write_text(&mut writer, &tokenizer, &mut sampler, &mut rng, |bytes| {
+            tokens += 1;
+            let text = String::from_utf8_lossy(bytes);
+            // Line breaks before the answer are passed over, the first one after it ends it.
+            let text = if begun { &text } else { text.trim_start_matches(['\n', ' ']) };
+            begun |= !text.is_empty();
+            let answer = text.split('\n').next().unwrap_or_default();
+            screen.write(answer.as_bytes());
+            answer.len() == text.len() && tokens < flags.max_new_tokens && !screen.is_gone()
+        })?;
+        screen.line("");
+    }
+    Ok(ExitCode::SUCCESS)
+}

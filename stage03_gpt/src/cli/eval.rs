@@ -1,0 +1,104 @@
+//! `eval`: measure a trained model on a text.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::json;
+use stage01_bigram::corpus::Corpus;
+use stage01_bigram::loss::{bits_per_byte, perplexity};
+use stage01_bigram::{Error, Result};
+
+use super::run::cores;
+use super::screen::{Screen, thousands};
+use crate::checkpoint::{Model, save_logits};
+use crate::evaluate::evaluate;
+use crate::trainer::thread_pool;
+
+/// Measure a trained model on a text.
+///
+/// The model reads the whole text and says how probable each token was. Nats per token depend
+/// on the tokenizer; bits per byte do not, so they compare any two models. Perplexity is among
+/// how many equally likely tokens the model was choosing, on average.
+#[derive(Clone, Debug, Args)]
+pub struct Flags {
+    /// The folder of the model.
+    #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
+    model: PathBuf,
+
+    /// The text: one file or several. Without it: the King James Bible, which is built in.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    text: Vec<PathBuf>,
+
+    /// How far a window moves on: less than the block size gives every token more context, and
+    /// takes longer. [default: the block size]
+    #[arg(long, value_name = "N")]
+    stride: Option<usize>,
+
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+
+    /// Write the scores of the first window to this file, to compare with other programs:
+    /// `input_ids` (1, tokens) and `logits` (tokens, vocabulary) in safetensors format.
+    #[arg(long, value_name = "FILE")]
+    logits: Option<PathBuf>,
+
+    /// How many threads. [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+/// Runs the command.
+pub fn eval(flags: &Flags) -> Result<ExitCode> {
+    let Model { gpt, params, tokenizer } = Model::load(&flags.model)?;
+    let corpus = Corpus::open(&flags.text)?;
+    let tokens = tokenizer.encode(&corpus.text)?;
+    if flags.threads == Some(0) {
+        return Err(Error::setting("--threads", 0, "it must be at least 1"));
+    }
+    let pool = thread_pool(flags.threads.unwrap_or_else(cores))?;
+    let block_size = gpt.config().block_size;
+    if let Some(path) = &flags.logits {
+        let first = &tokens[..tokens.len().min(block_size)];
+        save_logits(path, first, &gpt.logits(&params, first)?)?;
+    }
+    let start = Instant::now();
+    let stride = flags.stride.unwrap_or(block_size);
+    let surprise = pool.install(|| evaluate(&gpt, &params, &tokens, stride))?;
+    let seconds = start.elapsed().as_secs_f64();
+
+    // The first token was given, so its bytes were not predicted.
+    let given = tokenizer.decode_bytes(&tokens[..1])?.len();
+    let (nats, bytes) = (surprise.per_token(), corpus.text.len() - given);
+    let bits = bits_per_byte(surprise.nats, bytes);
+    let rate = surprise.tokens as f64 / seconds;
+    let screen = Screen::new();
+    if flags.json {
+        let result = json!({
+            "text": corpus.origin,
+            "tokens": surprise.tokens,
+            "bytes": bytes,
+            "stride": stride,
+            "nats_per_token": nats,
+            "bits_per_byte": bits,
+            "perplexity": perplexity(nats),
+            "tokens_per_second": rate,
+        });
+        screen.line(result.to_string());
+    } else {
+        screen.line(format!("text             {}", corpus.origin));
+        screen.line(format!(
+            "tokens           {} ({} bytes)",
+            thousands(surprise.tokens),
+            thousands(bytes)
+        ));
+        screen.line(format!("windows of       {block_size}, moving on by {stride}"));
+        screen.line(format!("nats per token   {nats:.4}"));
+        screen.line(format!("bits per byte    {bits:.4}"));
+        screen.line(format!("perplexity       {:.2}", perplexity(nats)));
+        screen.line(format!("tokens a second  {}", thousands(rate as usize)));
+    }
+    Ok(ExitCode::SUCCESS)
+}

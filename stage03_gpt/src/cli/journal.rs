@@ -1,0 +1,227 @@
+//! The diary of a training run: `log.jsonl`, one line a step, and the curve drawn from it.
+//!
+//! A line is one JSON object: `iter`, `train_loss` (of the step's own batch), `lr`,
+//! `grad_norm`, `tokens_per_second`, `elapsed_s`; and where the model was measured,
+//! `eval_train_loss` and `val_loss`, each the mean over `--eval-iters` batches.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use stage01_bigram::plot::{LineChart, Series};
+use stage01_bigram::{Error, Result, files};
+
+use crate::trainer::Step;
+
+/// One line of the diary.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    iter: usize,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    train_loss: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    eval_train_loss: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    val_loss: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    lr: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    grad_norm: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    tokens_per_second: Option<f64>,
+    elapsed_s: f64,
+}
+
+impl Entry {
+    /// The line of a step. speed: its tokens a second.
+    pub fn step(step: &Step, speed: f64) -> Self {
+        Entry {
+            iter: step.iter,
+            train_loss: Some(step.loss),
+            eval_train_loss: None,
+            val_loss: None,
+            lr: Some(step.lr),
+            grad_norm: Some(step.grad_norm),
+            tokens_per_second: Some(speed.round()),
+            elapsed_s: 0.0,
+        }
+    }
+
+    /// The line of a measurement after the last step.
+    pub fn measured(iter: usize, train: f64, validation: f64) -> Self {
+        Entry {
+            iter,
+            train_loss: None,
+            eval_train_loss: Some(train),
+            val_loss: Some(validation),
+            lr: None,
+            grad_norm: None,
+            tokens_per_second: None,
+            elapsed_s: 0.0,
+        }
+    }
+
+    /// Adds a measurement that was made before the step.
+    pub fn measure(&mut self, train: f64, validation: f64) {
+        (self.eval_train_loss, self.val_loss) = (Some(train), Some(validation));
+    }
+}
+
+/// The diary, open for writing.
+pub struct Journal {
+    folder: PathBuf,
+    file: BufWriter<File>,
+    entries: Vec<Entry>,
+    /// The time of the runs before this one, in seconds.
+    before: f64,
+    start: Instant,
+    /// Horizontal lines of the curve: a name and a loss.
+    pub references: Vec<(String, f64)>,
+}
+
+impl Journal {
+    /// Opens the diary of a run that stands before step `iter`. What was written about this
+    /// step and later ones, before a crash, is taken out.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be read or written.
+    pub fn open(folder: &Path, iter: usize) -> Result<Self> {
+        let path = folder.join("log.jsonl");
+        let mut entries: Vec<Entry> = Vec::new();
+        if iter > 0 && path.exists() {
+            let text = fs::read_to_string(&path).map_err(Error::file("read", &path))?;
+            // A line that was cut off by a crash is one of those that are written again.
+            let lines = text.lines().filter_map(|line| serde_json::from_str::<Entry>(line).ok());
+            entries.extend(lines.filter(|entry| entry.iter < iter));
+        }
+        files::write_atomically(&path, |file| {
+            for entry in &entries {
+                serde_json::to_writer(&mut *file, entry)?;
+                file.write_all(b"\n")?;
+            }
+            Ok(())
+        })?;
+        let file = File::options().append(true).open(&path).map_err(Error::file("write", &path))?;
+        Ok(Journal {
+            folder: folder.to_path_buf(),
+            file: BufWriter::new(file),
+            before: entries.last().map_or(0.0, |entry| entry.elapsed_s),
+            entries,
+            start: Instant::now(),
+            references: Vec::new(),
+        })
+    }
+
+    /// How long the run has taken by now, in seconds, with the time before it was resumed.
+    pub fn elapsed(&self) -> f64 {
+        self.before + self.start.elapsed().as_secs_f64()
+    }
+
+    /// Writes a line, with the time.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the disk is full.
+    pub fn write(&mut self, entry: &Entry) -> Result<()> {
+        let mut entry = entry.clone();
+        entry.elapsed_s = (self.elapsed() * 1000.0).round() / 1000.0;
+        let path = self.folder.join("log.jsonl");
+        let line = serde_json::to_string(&entry).expect("numbers and names") + "\n";
+        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.flush());
+        written.map_err(Error::file("write", path))?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// Draws the curve, and brings the diary to the disk.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the disk is full.
+    pub fn flush(&mut self) -> Result<()> {
+        let path = self.folder.join("log.jsonl");
+        let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
+        synced.map_err(Error::file("write", path))?;
+        self.draw().map(|_| ())
+    }
+
+    /// Draws the curve: `loss.svg` in the folder.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be written.
+    pub fn draw(&self) -> Result<PathBuf> {
+        let path = self.folder.join("loss.svg");
+        let points = |value: fn(&Entry) -> Option<f64>| -> Vec<(f64, f64)> {
+            self.entries.iter().filter_map(|e| Some((e.iter as f64, value(e)?))).collect()
+        };
+        let batches = points(|entry| entry.train_loss);
+        // The batches differ much, so each point is the mean over a hundredth of the run.
+        let group = batches.len().div_ceil(100).max(1);
+        let batches = batches
+            .chunks(group)
+            .map(|chunk| {
+                let n = chunk.len() as f64;
+                let sum = chunk.iter().fold((0.0, 0.0), |s, p| (s.0 + p.0, s.1 + p.1));
+                (sum.0 / n, sum.1 / n)
+            })
+            .collect();
+        let chart = LineChart {
+            title: "Loss".into(),
+            x_label: "step".into(),
+            y_label: "nats a token".into(),
+            series: vec![
+                Series { name: "training".into(), points: batches },
+                Series { name: "validation".into(), points: points(|entry| entry.val_loss) },
+            ],
+            references: self.references.clone(),
+        };
+        chart.save(&path)?;
+        Ok(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(iter: usize) -> Entry {
+        Entry::step(&Step { iter, loss: 2.0, lr: 1e-3, grad_norm: 0.5 }, 1000.0)
+    }
+
+    #[test]
+    fn a_resumed_diary_forgets_what_will_be_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(folder.path(), 0).unwrap();
+        (0..10).for_each(|iter| journal.write(&step(iter)).unwrap());
+        drop(journal);
+        // As after a crash in the middle of a line.
+        let path = folder.path().join("log.jsonl");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, &text[..text.len() - 9]).unwrap();
+
+        let mut journal = Journal::open(folder.path(), 6).unwrap();
+        (6..8).for_each(|iter| journal.write(&step(iter)).unwrap());
+        let text = fs::read_to_string(&path).unwrap();
+        let iters: Vec<usize> =
+            text.lines().map(|line| serde_json::from_str::<Entry>(line).unwrap().iter).collect();
+        assert_eq!(iters, (0..8).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_curve_has_both_losses_and_the_lines_to_expect() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(folder.path(), 0).unwrap();
+        journal.references = vec![("bigram 2.48".into(), 2.48)];
+        for iter in 0..20 {
+            let mut entry = step(iter);
+            if iter % 5 == 0 {
+                entry.measure(2.0, 2.1);
+            }
+            journal.write(&entry).unwrap();
+        }
+        let svg = fs::read_to_string(journal.draw().unwrap()).unwrap();
+        for word in ["training", "validation", "bigram 2.48"] {
+            assert!(svg.contains(word), "{word}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The commands: `train`, `sample`, `eval`, `chat`, `bench`.
+//!
+//! Each has a file of its own. This one knows the flags they share, and how a command ends:
+//! with its result, with one line that says what a user can do, or quietly when nobody reads
+//! any more.
+
+mod bench;
+mod chat;
+mod eval;
+mod journal;
+mod run;
+mod sample;
+mod screen;
+mod train;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use stage01_bigram::Result;
+use stage01_bigram::sampling::Sampler;
+
+/// A GPT from scratch, on the CPU.
+///
+/// Without a command it trains one on the King James Bible, which is built in: about three
+/// minutes on two cores. It shows what to expect, how the loss falls, and what the model
+/// writes while it learns. The model is saved as a folder that `sample`, `chat` and `eval`
+/// open, and that the Hugging Face libraries open too.
+#[derive(Parser)]
+#[command(name = "stage03_gpt", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    train: train::Flags,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a GPT (the default)
+    Train(train::Flags),
+    /// Let a trained model write
+    Sample(sample::Flags),
+    /// Measure a trained model on a text
+    Eval(eval::Flags),
+    /// Write in turns with a trained model
+    Chat(chat::Flags),
+    /// Measure how fast this machine trains
+    Bench(bench::Flags),
+}
+
+/// Runs the command that the arguments name. The whole program.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let command = Cli::command()
+        .after_help(run::preset_help())
+        .mut_subcommand("train", |train| train.after_help(run::preset_help()));
+    let matches = match command.try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(refusal) => {
+            // Help and version end well, whether or not somebody reads them to the end.
+            let _ = refusal.print();
+            return if refusal.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|refusal| refusal.exit());
+    match dispatch(cli, &matches) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<ExitCode> {
+    // Which flags were typed is known to the matches of the command they belong to.
+    let own = matches.subcommand().map_or(matches, |(_, own)| own);
+    match cli.command {
+        None => train::train(&cli.train, own),
+        Some(Command::Train(flags)) => train::train(&flags, own),
+        Some(Command::Sample(flags)) => sample::sample(&flags),
+        Some(Command::Eval(flags)) => eval::eval(&flags),
+        Some(Command::Chat(flags)) => chat::chat(&flags),
+        Some(Command::Bench(flags)) => bench::bench(&flags, own),
+    }
+}
+
+/// How tokens are chosen from the model's scores.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Choosing tokens")]
+struct Choice {
+    /// Below 1 the likely becomes likelier, above 1 less so; 0 always takes the likeliest.
+    #[arg(long, value_name = "T", default_value_t = 0.8)]
+    temperature: f64,
+
+    /// Choose among the K likeliest tokens only.
+    #[arg(long, value_name = "K")]
+    top_k: Option<usize>,
+
+    /// Choose among the likeliest tokens that together reach the probability P.
+    #[arg(long, value_name = "P")]
+    top_p: Option<f64>,
+
+    /// The same seed writes the same text.
+    #[arg(long, value_name = "N", default_value_t = 1337)]
+    seed: u64,
+
+    /// How many of the oldest tokens are forgotten when the context is full; 1 keeps the
+    /// longest context, and is slow. [default: half of the block size]
+    #[arg(long, value_name = "N")]
+    slide: Option<usize>,
+}
+
+impl Choice {
+    fn sampler(&self) -> Result<Sampler> {
+        Sampler::new(self.temperature, self.top_k, self.top_p)
+    }
+}

@@ -1,0 +1,577 @@
+//! `train`: from a text to a trained GPT, with everything a reader wants to see on the way.
+//!
+//! The step itself is in [`trainer`](crate::trainer). This file brings it data, measures,
+//! shows, saves, and stops when asked to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use clap::{ArgMatches, Args};
+use serde_json::{Value, json};
+use stage01_bigram::bigram::CountedBigram;
+use stage01_bigram::corpus::Corpus;
+use stage01_bigram::dataset::{self, Dataset};
+use stage01_bigram::loss::bits;
+use stage01_bigram::random::{Purpose, generator};
+use stage01_bigram::sampling::Sampler;
+use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
+use stage01_bigram::{Error, Result, files};
+
+use super::journal::{Entry, Journal};
+use super::run::{PRESETS, Run};
+use super::screen::{Screen, duration, thousands, width, wrap};
+use crate::checkpoint::{self, MODEL_FILE, TOKENIZER_FILE};
+use crate::evaluate::evaluate;
+use crate::generate::Writer;
+use crate::gpt::Gpt;
+use crate::resume::{self, State, TRAINER_FILE};
+use crate::trainer::{Settings, Step, Trainer};
+
+/// Where models go, and come from, unless told otherwise.
+pub const OUT_DIR: &str = "out/gpt";
+
+/// The part of a text that is learned; the rest is only measured.
+const TRAIN_FRACTION: f64 = 0.9;
+
+/// Train a GPT.
+///
+/// The run shows what to expect before it begins: the loss of a model that knows nothing, and
+/// what merely counting pairs of tokens would reach. Ctrl-C finishes the step, saves, and says
+/// how to go on. A model that is in the folder already is kept beside it.
+#[derive(Clone, Debug, Args)]
+pub struct Flags {
+    /// A set of settings with a name, see below. Flags you type replace those of the preset.
+    #[arg(long, value_name = "NAME", default_value = PRESETS[0].name)]
+    preset: String,
+
+    /// The folder of the model.
+    #[arg(long, value_name = "DIR", default_value = OUT_DIR)]
+    out_dir: PathBuf,
+
+    /// Go on with the run that was saved in the folder, to the byte as if it had never stopped.
+    #[arg(long, conflicts_with = "preset")]
+    resume: bool,
+
+    #[command(flatten)]
+    run: Run,
+}
+
+/// Set by Ctrl-C, and by whoever else asks the process to end.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Runs the command.
+pub fn train(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
+    let mut session = if flags.resume {
+        Session::resume(flags, matches)?
+    } else {
+        Session::begin(flags, matches)?
+    };
+    let listening = ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(130); // asked twice
+        }
+    });
+    if let Err(e) = listening {
+        eprintln!("note: Ctrl-C will not save ({e})");
+    }
+    session.introduce();
+    session.run()
+}
+
+/// The two parts of a text as tokens.
+struct Data {
+    train: Dataset,
+    validation: Dataset,
+    /// How many bytes of text a token stands for, in the validation part.
+    bytes_per_token: f64,
+    origin: String,
+    bytes: usize,
+    /// Tells this text from any other.
+    fingerprint: String,
+}
+
+impl Data {
+    fn new(corpus: &Corpus, tokenizer: &Tokenizer, block_size: usize) -> Result<Data> {
+        let (train, validation) = dataset::split(&corpus.text, TRAIN_FRACTION)?;
+        let bytes = validation.len();
+        let train = Dataset::new(tokenizer.encode(train)?, block_size)?;
+        let validation = Dataset::new(tokenizer.encode(validation)?, block_size)?;
+        Ok(Data {
+            bytes_per_token: bytes as f64 / validation.len() as f64,
+            train,
+            validation,
+            origin: corpus.origin.clone(),
+            bytes: corpus.text.len(),
+            fingerprint: fingerprint(&corpus.text),
+        })
+    }
+}
+
+/// A run in progress.
+struct Session {
+    run: Run,
+    folder: PathBuf,
+    tokenizer: Tokenizer,
+    data: Data,
+    trainer: Trainer<f32>,
+    journal: Journal,
+    screen: Screen,
+    /// Where the model that was in the folder before is now.
+    moved: Option<PathBuf>,
+    /// Room for a batch.
+    inputs: Vec<u32>,
+    targets: Vec<u32>,
+}
+
+/// The mean losses over some batches of both parts of the text, in nats per token.
+struct Measurement {
+    train: f64,
+    validation: f64,
+}
+
+impl Session {
+    /// A new run.
+    fn begin(flags: &Flags, matches: &ArgMatches) -> Result<Session> {
+        let run = Run::from_preset(&flags.preset, &flags.run, matches)?;
+        // What costs nothing to check is checked before what takes time.
+        run.eval_interval()?;
+        let settings = run.settings();
+        settings.validate()?;
+        run.config(1).validate()?;
+        let kind: TokenizerKind = run.tokenizer.parse()?;
+        let corpus = Corpus::open(&run.text)?;
+        let tokenizer = match kind {
+            // A character that only the validation part has must still have a number.
+            TokenizerKind::Char => kind.train(&corpus.text)?,
+            _ => kind.train(dataset::split(&corpus.text, TRAIN_FRACTION)?.0)?,
+        };
+        let data = Data::new(&corpus, &tokenizer, run.block_size)?;
+        let gpt = Gpt::new(run.config(tokenizer.vocab_size()))?;
+        let weights = gpt.initialise(&mut generator(run.seed, Purpose::Initialisation, 0));
+        let trainer = Trainer::new(gpt, weights, settings)?;
+        let note = note(&run, &data);
+        let moved = prepare_folder(&flags.out_dir, |folder| {
+            checkpoint::save_description(folder, trainer.gpt().config(), &tokenizer)?;
+            resume::save(folder, &trainer, &note)?;
+            checkpoint::save_model(folder, trainer.gpt(), &trainer.weights)
+        })?;
+        let journal = Journal::open(&flags.out_dir, 0)?;
+        Ok(Session::new(run, &flags.out_dir, tokenizer, data, trainer, journal, moved))
+    }
+
+    /// A run that was saved before.
+    fn resume(flags: &Flags, matches: &ArgMatches) -> Result<Session> {
+        let folder = &flags.out_dir;
+        if !folder.join(TRAINER_FILE).exists() {
+            let problem = format!("there is no {TRAINER_FILE} to go on with");
+            let remedy = "name the --out-dir of an earlier run, or leave out --resume";
+            return Err(Error::format(folder, problem, remedy));
+        }
+        let state = State::load(folder)?;
+        let path = folder.join(TRAINER_FILE);
+        let saved: Run = serde_json::from_value(state.run["settings"].clone()).map_err(|e| {
+            Error::format(&path, format!("its settings are damaged ({e})"), "start a new run")
+        })?;
+        let run = Run::resumed(&saved, &flags.run, matches)?;
+        run.eval_interval()?;
+        let corpus = Corpus::open(&run.text)?;
+        let tokenizer = Tokenizer::load(&folder.join(TOKENIZER_FILE))?;
+        let data = Data::new(&corpus, &tokenizer, run.block_size)?;
+        if state.run["text"] != json!(data.fingerprint) {
+            return Err(Error::text(
+                data.origin,
+                "this is not the text that the saved run was learning",
+                "restore the text, or start a new run in another --out-dir",
+            ));
+        }
+        let gpt = Gpt::new(run.config(tokenizer.vocab_size()))?;
+        let weights = resume::empty_weights(&gpt);
+        let mut trainer = Trainer::new(gpt, weights, run.settings())?;
+        state.restore(&mut trainer)?;
+        let journal = Journal::open(folder, trainer.iter)?;
+        Ok(Session::new(run, folder, tokenizer, data, trainer, journal, None))
+    }
+
+    fn new(
+        run: Run,
+        folder: &Path,
+        tokenizer: Tokenizer,
+        data: Data,
+        trainer: Trainer<f32>,
+        journal: Journal,
+        moved: Option<PathBuf>,
+    ) -> Session {
+        let (folder, screen) = (folder.to_path_buf(), Screen::new());
+        let (inputs, targets) = (Vec::new(), Vec::new());
+        Session { run, folder, tokenizer, data, trainer, journal, screen, moved, inputs, targets }
+    }
+
+    /// Says what is about to happen, and what to expect of it.
+    fn introduce(&mut self) {
+        let Session { run, data, trainer, screen, .. } = self;
+        let config = trainer.gpt().config();
+        let Settings { batch_size, gradient_accumulation_steps, threads, .. } = *trainer.settings();
+        let vocab_size = config.vocab_size;
+        let fact = |name: &str, text: String| {
+            let wrapped = wrap(&text, width(), "           ");
+            screen.line(format!("{name:<11}{}", wrapped.trim_start()));
+        };
+        fact("text", format!("{}, {} bytes", data.origin, thousands(data.bytes)));
+        fact(
+            "tokens",
+            format!(
+                "{} of them, a vocabulary of {} ({}); {} to learn, {} to measure",
+                thousands(data.train.len() + data.validation.len()),
+                thousands(vocab_size),
+                run.tokenizer,
+                thousands(data.train.len()),
+                thousands(data.validation.len()),
+            ),
+        );
+        fact(
+            "model",
+            format!(
+                "{} weights: {} layers, {} heads, {} numbers a token, {} tokens of context",
+                thousands(config.n_params()),
+                config.n_layer,
+                config.n_head,
+                config.n_embd,
+                config.block_size,
+            ),
+        );
+        let step = batch_size * gradient_accumulation_steps * config.block_size;
+        let passes = (step * run.max_iters) as f64 / data.train.len() as f64;
+        fact(
+            "training",
+            format!(
+                "{} steps of {} tokens ({passes:.1} times through the text), {threads} thread{}",
+                thousands(run.max_iters),
+                thousands(step),
+                if threads == 1 { "" } else { "s" },
+            ),
+        );
+        fact("folder", self.folder.display().to_string());
+        if let Some(moved) = &self.moved {
+            fact("", format!("(the model that was there is now in {})", moved.display()));
+        }
+
+        let mut lines = vec![(
+            (vocab_size as f64).ln(),
+            format!("at the start: ln({vocab_size}), every token equally likely"),
+        )];
+        // The pairs are counted in the part that is learned, and measured in the other.
+        let bigram = CountedBigram::count(data.train.tokens(), vocab_size, 1.0)
+            .and_then(|bigram| bigram.mean_loss(data.validation.tokens()));
+        if let Ok(loss) = bigram {
+            lines.push((loss, "what counting pairs of tokens reaches (the bigram)".into()));
+        }
+        if let Some(loss) = usual_end(run) {
+            lines.push((loss, "where this preset usually ends".into()));
+        }
+        screen.line("\nWhat to expect of the validation loss, in nats a token:");
+        for (loss, meaning) in &lines {
+            screen.line(format!("  {loss:5.2}  {meaning}"));
+        }
+        self.journal.references = lines
+            .into_iter()
+            .zip(["knows nothing", "bigram", "usual end"])
+            .map(|((loss, _), name)| (format!("{name} {loss:.2}"), loss))
+            .collect();
+        if self.trainer.iter > 0 {
+            self.screen.line(format!("\nGoing on after step {}.", thousands(self.trainer.iter)));
+        }
+        self.screen.line(format!(
+            "\n{:>7}  {:>6}  {:>6}  {:>9}  {:>8}  {:>9}  {}",
+            "step", "train", "val", "bits/byte", "rate", "tokens/s", "time"
+        ));
+    }
+
+    /// The loop: measure, save, step, until the end or until somebody asks to stop.
+    fn run(mut self) -> Result<ExitCode> {
+        let interval = self.run.eval_interval()?;
+        let (first, last) = (self.trainer.iter, self.run.max_iters);
+        let passes = self.run.gradient_accumulation_steps;
+        let tokens = self.run.batch_size * self.run.block_size * passes;
+        self.screen.start_bar(first, last);
+        let mut clock = Instant::now(); // since the last measurement
+        let mut since = first;
+        loop {
+            let iter = self.trainer.iter;
+            let stop = STOP.load(Ordering::Relaxed) || self.screen.is_gone();
+            let rate = (iter - since) as f64 * tokens as f64 / clock.elapsed().as_secs_f64();
+            let mut measured = None;
+            if !stop && (iter.is_multiple_of(interval) || iter >= last) {
+                let measurement = self.measure();
+                self.show(&measurement, (iter > since).then_some(rate));
+                measured = Some(measurement);
+                self.save()?;
+                (clock, since) = (Instant::now(), iter);
+            }
+            if stop || iter >= last {
+                if let Some(measurement) = measured {
+                    self.journal.write(&Entry::measured(
+                        iter,
+                        measurement.train,
+                        measurement.validation,
+                    ))?;
+                }
+                break if stop { self.stopped() } else { self.finished() };
+            }
+
+            let began = Instant::now();
+            for _ in 0..passes {
+                let (rng, block_size) = (&mut self.trainer.batch_rng(), self.run.block_size);
+                let (x, y) = (&mut self.inputs, &mut self.targets);
+                self.data.train.sample_batch(self.run.batch_size, block_size, rng, x, y);
+                self.trainer.accumulate(x, y);
+            }
+            let step = self.trainer.step()?;
+            let speed = tokens as f64 / began.elapsed().as_secs_f64();
+            let mut entry = Entry::step(&step, speed);
+            if let Some(measurement) = measured {
+                entry.measure(measurement.train, measurement.validation);
+            }
+            self.journal.write(&entry)?;
+            self.screen
+                .progress(self.trainer.iter, || progress(&step, rate.max(speed.min(rate * 2.0))));
+        }
+    }
+
+    /// The mean loss over the same random batches every time, of both parts of the text.
+    fn measure(&mut self) -> Measurement {
+        let Session { run, data, trainer, inputs, targets, .. } = self;
+        let mut mean = |data: &Dataset, index| {
+            let mut rng = generator(run.seed, Purpose::Evaluation, index);
+            let (mut sum, mut tokens) = (0.0, 0);
+            for _ in 0..run.eval_iters.max(1) {
+                data.sample_batch(run.batch_size, run.block_size, &mut rng, inputs, targets);
+                sum += trainer.evaluate(inputs, targets);
+                tokens += inputs.len();
+            }
+            sum / tokens as f64
+        };
+        Measurement { train: mean(&data.train, 0), validation: mean(&data.validation, 1) }
+    }
+
+    /// One line of the table, and what the model writes by now.
+    fn show(&self, measurement: &Measurement, rate: Option<f64>) {
+        let Measurement { train, validation } = *measurement;
+        let iter = self.trainer.iter;
+        self.screen.line(format!(
+            "{iter:>7}  {train:6.3}  {validation:6.3}  {:9.3}  {:>8.1e}  {:>9}  {}",
+            bits(validation) / self.data.bytes_per_token,
+            self.trainer.settings().schedule.at(iter.min(self.run.max_iters.saturating_sub(1))),
+            rate.map_or("-".to_string(), |rate| thousands(rate as usize)),
+            duration(self.journal.elapsed()),
+        ));
+        if iter == 0
+            && let Some(warning) = first_loss_warning(train, self.trainer.gpt().config().vocab_size)
+        {
+            self.screen.line(wrap(&warning, width(), "         "));
+        }
+        if iter > 0 && iter < self.run.max_iters {
+            let text = self.sample(60).trim().replace('\n', " / ");
+            let text: String =
+                wrap(&text, width(), "         ").lines().take(2).collect::<Vec<_>>().join("\n");
+            self.screen.line(text);
+        }
+    }
+
+    /// A short text by the model as it is now.
+    fn sample(&self, tokens: usize) -> String {
+        let gpt = self.trainer.gpt();
+        let mut writer = Writer::new(gpt, &self.trainer.weights, None).expect("a slide of half");
+        let start = match self.tokenizer.encode("\n") {
+            Ok(line_break) if !line_break.is_empty() => line_break,
+            _ => self.data.train.tokens()[..1].to_vec(),
+        };
+        writer.read(&start).expect("tokens of this vocabulary");
+        let mut sampler = Sampler::new(0.8, None, None).expect("valid settings");
+        let mut rng = generator(self.run.seed, Purpose::Sampling, 0);
+        let text: Vec<u32> = (0..tokens).map(|_| writer.write(&mut sampler, &mut rng)).collect();
+        self.tokenizer.decode(&text).expect("tokens of this vocabulary")
+    }
+
+    /// Writes the state first and the model second: see [`checkpoint`].
+    fn save(&mut self) -> Result<()> {
+        let note = note(&self.run, &self.data);
+        resume::save(&self.folder, &self.trainer, &note)?;
+        checkpoint::save_model(&self.folder, self.trainer.gpt(), &self.trainer.weights)?;
+        self.journal.flush()
+    }
+
+    /// Somebody asked to stop: save, and say how to go on.
+    fn stopped(mut self) -> Result<ExitCode> {
+        self.screen.end_bar();
+        self.save()?;
+        self.screen.line(format!(
+            "\nStopped after step {} and saved. To go on:\n  cargo run -p stage03_gpt -- train --resume{}",
+            thousands(self.trainer.iter),
+            self.out_dir_flag("--out-dir"),
+        ));
+        Ok(if STOP.load(Ordering::Relaxed) { ExitCode::from(130) } else { ExitCode::SUCCESS })
+    }
+
+    /// The end: the curve, the loss over all of the validation text, and a longer sample.
+    fn finished(mut self) -> Result<ExitCode> {
+        self.screen.end_bar();
+        self.journal.flush()?;
+        let curve = self.journal.draw()?;
+        let (gpt, weights) = (self.trainer.gpt(), &self.trainer.weights);
+        let pool = crate::trainer::thread_pool(self.trainer.settings().threads)?;
+        let all = pool.install(|| {
+            let tokens = self.data.validation.tokens();
+            evaluate(gpt, weights, tokens, self.run.block_size)
+        })?;
+        self.screen.line(format!(
+            "\nOver the whole validation text: {:.4} nats a token, {:.4} bits a byte.",
+            all.per_token(),
+            bits(all.per_token()) / self.data.bytes_per_token,
+        ));
+        self.screen.line("\nWhat it writes now:\n");
+        self.screen.line(wrap(self.sample(300).trim(), width(), "  "));
+        let flag = self.out_dir_flag("--model");
+        self.screen.line(format!(
+            "\nThe model is in {}, the curve in {}. Try:\n  cargo run -p stage03_gpt -- sample{flag}\n  \
+             cargo run -p stage03_gpt -- chat{flag}",
+            self.folder.display(),
+            curve.display(),
+        ));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The flag that names this run's folder, where it is not the usual one.
+    fn out_dir_flag(&self, flag: &str) -> String {
+        if self.folder == Path::new(OUT_DIR) {
+            return String::new();
+        }
+        format!(" {flag} {}", self.folder.display())
+    }
+}
+
+/// What a saved run must find again.
+fn note(run: &Run, data: &Data) -> Value {
+    json!({ "settings": run, "text": data.fingerprint })
+}
+
+/// What stands beside the progress bar.
+fn progress(step: &Step, rate: f64) -> String {
+    format!("loss {:.2} · {} tok/s ·", step.loss, thousands(rate as usize))
+}
+
+/// Why the first loss is not what it should be, if it is not.
+fn first_loss_warning(loss: f64, vocab_size: usize) -> Option<String> {
+    let expected = (vocab_size as f64).ln();
+    ((loss - expected).abs() > 0.1 * expected).then(|| {
+        format!(
+            "warning: the first loss is {loss:.2}, but a model that knows nothing should have \
+             ln({vocab_size}) = {expected:.2}. Far above: the first weights are too large, so \
+             the model is sure and wrong. Far below: it sees the token it is to predict, \
+             through a missing mask or targets that are not shifted."
+        )
+    })
+}
+
+/// Where a preset ends on the text it was made for, as measured; see the README.
+fn usual_end(run: &Run) -> Option<f64> {
+    let (preset, _) = clap_defaults();
+    let same =
+        Run { threads: run.threads, seed: run.seed, eval_interval: run.eval_interval, ..preset };
+    (*run == same).then_some(USUAL_END)
+}
+
+/// The validation loss of the first preset on the built-in text.
+const USUAL_END: f64 = 3.0;
+
+/// The settings when nothing is typed.
+fn clap_defaults() -> (Run, ArgMatches) {
+    use clap::{Command, FromArgMatches};
+    let command = Run::augment_args(Command::new("train"));
+    let matches = command.get_matches_from(["train"]);
+    (Run::from_arg_matches(&matches).expect("every setting has a default"), matches)
+}
+
+/// Makes the folder of a new model. A model that is there already is moved aside, and where it
+/// is now is returned.
+///
+/// The new folder is filled under another name and renamed, so that at no instant a folder of
+/// this name holds half of one model and half of another.
+fn prepare_folder(
+    folder: &Path,
+    fill: impl FnOnce(&Path) -> Result<()>,
+) -> Result<Option<PathBuf>> {
+    let holds_model = folder.join(MODEL_FILE).exists() || folder.join(TRAINER_FILE).exists();
+    if folder.exists() && !holds_model {
+        fill(folder)?;
+        return Ok(None);
+    }
+    let beside = |suffix: &str| {
+        let mut name = folder.file_name().unwrap_or_default().to_os_string();
+        name.push(suffix);
+        folder.with_file_name(name)
+    };
+    let new = beside(".new");
+    if new.exists() {
+        fs::remove_dir_all(&new).map_err(Error::file("remove", &new))?;
+    }
+    files::create_folder(&new)?;
+    fill(&new)?;
+    let mut moved = None;
+    if holds_model {
+        let free = (1..).map(|n| beside(&format!(".{n}"))).find(|path| !path.exists());
+        let old = free.expect("there are enough numbers");
+        fs::rename(folder, &old).map_err(Error::file("move aside", folder))?;
+        moved = Some(old);
+    }
+    fs::rename(&new, folder).map_err(Error::file("create", folder))?;
+    Ok(moved)
+}
+
+/// A number that tells one text from another: FNV-1a (Fowler, Noll and Vo 1991).
+fn fingerprint(text: &str) -> String {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_loss_far_from_even_is_explained() {
+        assert_eq!(first_loss_warning(4.2, 65), None);
+        assert!(first_loss_warning(9.0, 65).unwrap().contains("ln(65) = 4.17"));
+        assert!(first_loss_warning(1.0, 65).is_some());
+    }
+
+    #[test]
+    fn an_earlier_model_is_moved_aside_whole() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("model");
+        let make = |content: &'static str| {
+            prepare_folder(&folder, |folder| {
+                files::write_bytes(&folder.join(MODEL_FILE), content.as_bytes())
+            })
+            .unwrap()
+        };
+        let read =
+            |name: &str| fs::read_to_string(parent.path().join(name).join(MODEL_FILE)).unwrap();
+        assert_eq!(make("first"), None);
+        assert_eq!(make("second"), Some(parent.path().join("model.1")));
+        assert_eq!(make("third"), Some(parent.path().join("model.2")));
+        assert_eq!([read("model"), read("model.1"), read("model.2")], ["third", "first", "second"]);
+    }
+
+    #[test]
+    fn a_folder_without_a_model_is_used_as_it_is() {
+        let parent = tempfile::tempdir().unwrap();
+        fs::write(parent.path().join("notes.txt"), "mine").unwrap();
+        assert_eq!(prepare_folder(parent.path(), |_| Ok(())).unwrap(), None);
+        assert!(parent.path().join("notes.txt").exists());
+    }
+}

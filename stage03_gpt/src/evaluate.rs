@@ -1,0 +1,131 @@
+//! How surprised is a model by a whole text?
+//!
+//! A model sees `block_size` tokens at once, so a long text is read in windows. Where they do
+//! not overlap, the first tokens of each have little to go on, and the model looks worse than
+//! it is. Windows that overlap give every token more context and cost more: each moves on by
+//! `stride` tokens, and only tokens that no window before it has predicted are counted.
+
+use rayon::prelude::*;
+use stage01_bigram::loss::cross_entropy;
+use stage01_bigram::{Error, Float, Result};
+use stage02_attention::params::Params;
+
+use crate::gpt::Gpt;
+
+/// The surprise of a model over a text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Surprise {
+    /// The sum of -ln p over all predicted tokens, in nats.
+    pub nats: f64,
+    /// How many tokens were predicted: all but the first.
+    pub tokens: usize,
+}
+
+impl Surprise {
+    /// The mean over the tokens, in nats.
+    pub fn per_token(&self) -> f64 {
+        self.nats / self.tokens as f64
+    }
+}
+
+/// Reads a text in windows and predicts every token but the first, exactly once.
+///
+/// stride: how far a window moves on: `block_size` for windows that do not overlap. The windows
+/// are shared among the threads of the current pool; the result does not depend on them.
+///
+/// # Errors
+/// [`Error::Text`] for a text of less than two tokens, [`Error::Setting`] for a stride that is
+/// 0 or larger than a window, [`Error::UnknownToken`] for a token the model does not have.
+pub fn evaluate<T: Float>(
+    gpt: &Gpt,
+    params: &Params<T>,
+    tokens: &[u32],
+    stride: usize,
+) -> Result<Surprise> {
+    let block_size = gpt.config().block_size;
+    if !(1..=block_size).contains(&stride) {
+        let expected = format!("choose from 1 to the block size, {block_size}");
+        return Err(Error::setting("--stride", stride, expected));
+    }
+    if tokens.len() < 2 {
+        let problem = format!("{} tokens are too few to predict one", tokens.len());
+        return Err(Error::text("the text", problem, "give a longer one"));
+    }
+    gpt.check_tokens(tokens, 0)?;
+
+    let predicted = tokens.len() - 1;
+    let last_start = predicted.saturating_sub(block_size).div_ceil(stride) * stride;
+    let starts: Vec<usize> = (0..=last_start).step_by(stride).collect();
+    let sums: Vec<f64> = starts
+        .par_iter()
+        .map_init(
+            || gpt.activations(1, block_size),
+            |acts, &start| {
+                let end = (start + block_size).min(predicted);
+                // What the window before has predicted already.
+                let known = if start == 0 { 0 } else { block_size - stride };
+                let targets = &tokens[start + 1 + known..end + 1];
+                if end - start == block_size {
+                    gpt.forward(params, &tokens[start..end], acts, None);
+                    let rows = ndarray::s![known.., ..];
+                    return cross_entropy(acts.logits.slice(rows), targets);
+                }
+                let acts = &mut gpt.activations(1, end - start);
+                gpt.forward(params, &tokens[start..end], acts, None);
+                cross_entropy(acts.logits.slice(ndarray::s![known.., ..]), targets)
+            },
+        )
+        .collect();
+    Ok(Surprise { nats: sums.iter().sum(), tokens: predicted })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::GptConfig;
+    use proptest::prelude::*;
+    use rand::RngExt;
+    use stage01_bigram::random::{Purpose, generator};
+    use stage02_attention::params::fill_normal;
+
+    fn model() -> (Gpt, Params<f64>) {
+        let (vocab_size, block_size, n_layer) = (9, 6, 1);
+        let (n_head, n_embd, dropout, bias) = (2, 8, 0.5, true);
+        let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
+        let gpt = Gpt::new(config).unwrap();
+        let mut params = Params::zeros(gpt.layout());
+        fill_normal(&mut params.values, 0.5, &mut generator(1, Purpose::Initialisation, 0));
+        (gpt, params)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        /// Against the definition: for each token, the one window that has to predict it.
+        #[test]
+        fn every_token_but_the_first_is_predicted_once(n in 2usize..40, stride in 1usize..7, seed: u64) {
+            let (gpt, params) = model();
+            let mut rng = generator(seed, Purpose::Other, 0);
+            let tokens: Vec<u32> = (0..n).map(|_| rng.random_range(0..9u32)).collect();
+            let mut expected = 0.0;
+            for target in 1..n {
+                // The first window that reaches this target.
+                let start = (0..).map(|i| i * stride).find(|start| start + 6 >= target).unwrap();
+                let logits = gpt.logits(&params, &tokens[start..target]).unwrap();
+                let last = logits.slice(ndarray::s![target - start - 1.., ..]);
+                expected += cross_entropy(last, &tokens[target..target + 1]);
+            }
+            let surprise = evaluate(&gpt, &params, &tokens, stride).unwrap();
+            prop_assert_eq!(surprise.tokens, n - 1);
+            prop_assert!((surprise.nats - expected).abs() < 1e-9, "{} {expected}", surprise.nats);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_refused() {
+        let (gpt, params) = model();
+        assert!(evaluate(&gpt, &params, &[1], 6).is_err());
+        assert!(evaluate(&gpt, &params, &[1, 2], 0).is_err());
+        assert!(evaluate(&gpt, &params, &[1, 2], 7).is_err());
+        assert!(evaluate(&gpt, &params, &[1, 9], 6).is_err());
+    }
+}

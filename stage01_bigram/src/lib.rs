@@ -25,6 +25,7 @@ pub mod plot;
 pub mod random;
 pub mod sampling;
 pub mod tokenizer;
+pub mod vector;
 
 pub use error::{Error, Result};
 pub use float::Float;

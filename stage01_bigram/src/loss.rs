@@ -43,6 +43,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::Float;
+use crate::vector::{largest, sum, widest};
 
 /// The logarithms of the probabilities of one row of logits.
 ///
@@ -59,8 +60,7 @@ use crate::Float;
 /// If the two lengths differ.
 pub fn log_softmax<T: Float>(logits: &[T], log_probabilities: &mut [T]) {
     assert_eq!(logits.len(), log_probabilities.len(), "one log-probability for each logit");
-    let max = largest(logits);
-    let sum: f64 = logits.iter().map(|&logit| (logit - max).exp().f64()).sum();
+    let (max, sum) = widest(|| largest_and_sum(logits));
     let log_sum = T::of(sum.ln());
     for (log_p, &logit) in log_probabilities.iter_mut().zip(logits) {
         *log_p = (logit - max) - log_sum;
@@ -90,9 +90,11 @@ pub fn softmax<T: Float>(logits: &[T], probabilities: &mut [T]) {
 
 /// [`softmax`] that overwrites the logits by their probabilities.
 pub fn softmax_in_place<T: Float>(row: &mut [T]) {
-    let (_, sum) = exponentials_in_place(row);
-    let share = T::of(1.0 / sum);
-    row.iter_mut().for_each(|p| *p *= share);
+    widest(|| {
+        let (_, sum) = exponentials_in_place(row);
+        let share = T::of(1.0 / sum);
+        row.iter_mut().for_each(|p| *p *= share);
+    });
 }
 
 /// The surprise at every target, summed over the rows, in nats.
@@ -112,8 +114,7 @@ pub fn cross_entropy<T: Float>(logits: ArrayView2<'_, T>, targets: &[u32]) -> f6
     let mut loss = 0.0;
     for (row, &target) in logits.rows().into_iter().zip(targets) {
         let row = row.to_slice().expect("contiguous rows");
-        let max = largest(row);
-        let sum: f64 = row.iter().map(|&logit| (logit - max).exp().f64()).sum();
+        let (max, sum) = widest(|| largest_and_sum(row));
         loss += sum.ln() - (row[target as usize] - max).f64();
     }
     loss
@@ -140,10 +141,12 @@ pub fn cross_entropy_backward<T: Float>(
         let row = row.into_slice().expect("contiguous rows");
         let target = target as usize;
         let logit = row[target];
-        let (max, sum) = exponentials_in_place(row);
-        loss += sum.ln() - (logit - max).f64();
-        let share = T::of(scale.f64() / sum);
-        row.iter_mut().for_each(|p| *p *= share);
+        widest(|| {
+            let (max, sum) = exponentials_in_place(row);
+            loss += sum.ln() - (logit - max).f64();
+            let share = T::of(scale.f64() / sum);
+            row.iter_mut().for_each(|p| *p *= share);
+        });
         row[target] -= scale;
     }
     loss
@@ -169,22 +172,20 @@ pub fn perplexity(mean_nats: f64) -> f64 {
     mean_nats.exp()
 }
 
-/// The largest entry; −∞ for none. NaN is passed over here and shows in the sum.
-fn largest<T: Float>(row: &[T]) -> T {
-    row.iter().fold(T::neg_infinity(), |max, &x| if x > max { x } else { max })
-}
-
 /// row\[i\] ← exp(row\[i\] − max); returns (max, sum of the new row).
-///
-/// The sum runs in f64: fifty thousand small f32 terms would lose digits to each other.
+#[inline(always)]
 fn exponentials_in_place<T: Float>(row: &mut [T]) -> (T, f64) {
     let max = largest(row);
-    let mut sum = 0.0;
-    for x in row.iter_mut() {
-        *x = (*x - max).exp();
-        sum += x.f64();
-    }
-    (max, sum)
+    row.iter_mut().for_each(|x| *x = (*x - max).quick_exp());
+    (max, sum(row.iter().copied()).f64())
+}
+
+/// (max, sum of exp(row\[i\] − max)): what is left of [`exponentials_in_place`] when the row
+/// must stay as it is.
+#[inline(always)]
+fn largest_and_sum<T: Float>(row: &[T]) -> (T, f64) {
+    let max = largest(row);
+    (max, sum(row.iter().map(|&x| (x - max).quick_exp())).f64())
 }
 
 #[cfg(test)]

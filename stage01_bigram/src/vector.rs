@@ -1,0 +1,151 @@
+//! Rows of numbers, many at a time.
+//!
+//! A processor can add sixteen pairs of `f32` as fast as one, if the program is written so
+//! that the sixteen do not wait for each other. Three things in a language model do wait when
+//! they are written down plainly, and this file is about them:
+//!
+//! - a **sum** adds every number to the one total before it: [`sum`] keeps sixteen totals;
+//! - the **largest** of a row is found by comparing each with the best so far: [`largest`]
+//!   keeps sixteen of those;
+//! - **exp** is a call into a library, one number a time: [`exp_f32`] is arithmetic alone,
+//!   without a call and without a branch, so that sixteen fit side by side.
+//!
+//! Which instructions there are is known only when the program runs. [`widest`] runs a piece
+//! of code with the best the processor has.
+//!
+//! The order of all additions is fixed by the code, so the same row gives the same bits every
+//! time.
+
+use crate::Float;
+
+/// How many numbers are worked on side by side: sixteen `f32` fill the widest register.
+const LANES: usize = 16;
+
+/// Runs `work` with the widest vector instructions of this processor.
+///
+/// The compiler makes several versions of it, and the one that fits is chosen here. What it
+/// calls must be inlined for that.
+#[inline(always)]
+pub fn widest<R>(work: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(work)
+}
+
+/// The sum of some numbers, with sixteen running totals instead of one.
+#[inline(always)]
+pub fn sum<T: Float>(mut values: impl ExactSizeIterator<Item = T>) -> T {
+    let mut totals = [T::zero(); LANES];
+    for _ in 0..values.len() / LANES {
+        for total in &mut totals {
+            *total += values.next().expect("as many as `len` said");
+        }
+    }
+    // Halves are added to halves, so the last additions do not wait in a line either.
+    let mut n = LANES;
+    while n > 1 {
+        n /= 2;
+        for i in 0..n {
+            totals[i] = totals[i] + totals[i + n];
+        }
+    }
+    values.fold(totals[0], |sum, value| sum + value)
+}
+
+/// The largest of some numbers; −∞ for none. NaN is passed over.
+#[inline(always)]
+pub fn largest<T: Float>(values: &[T]) -> T {
+    let larger = |a: T, b: T| if b > a { b } else { a };
+    let mut best = [T::neg_infinity(); LANES];
+    let chunks = values.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (best, &value) in best.iter_mut().zip(chunk) {
+            *best = larger(*best, value);
+        }
+    }
+    best.iter().chain(rest).fold(T::neg_infinity(), |best, &value| larger(best, value))
+}
+
+/// exp(x) for `f32`, by arithmetic alone.
+///
+/// x is split into n ln 2 + r with a whole n and a small r, so that
+///
+/// ```text
+/// exp(x) = 2^n exp(r),    exp(r) = 1 + r + r²/2! + ... + r⁷/7!,    |r| < 0.35
+/// ```
+///
+/// The first term left out, r⁸/8!, is below 6e-9: less than an `f32` can tell. 2^n is no
+/// computation at all, n is written into the exponent of a float. Below -87.3 the result is 0
+/// and above 88.3 it is ∞, where the true values leave the range of ordinary `f32`.
+#[inline(always)]
+pub fn exp_f32(x: f32) -> f32 {
+    const LOWEST: f32 = -87.3;
+    // Added to a small number, this leaves no room for digits after the point: it rounds.
+    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
+    // ln 2 in two parts: n times the first is exact.
+    const LN_2_HIGH: f32 = 0.693_359_4;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+
+    let inside = x.clamp(LOWEST, 89.0);
+    let rounded = inside * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
+    let r = inside - n * LN_2_HIGH - n * LN_2_LOW;
+    let mut series = 1.0 / 5040.0;
+    for coefficient in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+        series = series * r + coefficient;
+    }
+    // The last bits of `rounded` are n; 127 is the exponent field of 2^0.
+    let power = f32::from_bits(rounded.to_bits().wrapping_add(127) << 23);
+    if x < LOWEST { 0.0 } else { series * power }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn exp_is_as_close_as_it_says_everywhere() {
+        let mut worst = 0.0f64;
+        // Every 1024th float between -87.3 and 88.
+        for bits in (0..0x42b0_0000u32).step_by(1024) {
+            for x in [f32::from_bits(bits), -f32::from_bits(bits)] {
+                if (-87.3..88.0).contains(&x) {
+                    let truth = f64::from(x).exp();
+                    worst = worst.max((f64::from(exp_f32(x)) - truth).abs() / truth);
+                }
+            }
+        }
+        assert!(worst < 2e-7, "{worst:e}");
+    }
+
+    #[test]
+    fn exp_of_the_extremes() {
+        assert_eq!(exp_f32(0.0), 1.0);
+        assert_eq!(exp_f32(f32::NEG_INFINITY), 0.0);
+        assert_eq!(exp_f32(-1e30), 0.0);
+        assert_eq!(exp_f32(-87.31), 0.0);
+        assert_eq!(exp_f32(1e30), f32::INFINITY);
+        assert_eq!(exp_f32(f32::INFINITY), f32::INFINITY);
+        assert!(exp_f32(f32::NAN).is_nan());
+    }
+
+    proptest! {
+        #[test]
+        fn the_sum_is_the_sum(values in prop::collection::vec(-1e3..1e3, 0..100)) {
+            let expected: f64 = values.iter().sum();
+            prop_assert!((sum(values.into_iter()) - expected).abs() < 1e-9);
+        }
+
+        #[test]
+        fn the_largest_is_the_largest(values in prop::collection::vec(any::<f32>(), 0..100)) {
+            let expected = values.iter().copied().filter(|x| !x.is_nan()).fold(f32::NEG_INFINITY, f32::max);
+            prop_assert_eq!(largest(&values), expected);
+        }
+
+        #[test]
+        fn wide_instructions_change_no_bit(values in prop::collection::vec(-20f32..20.0, 0..100)) {
+            let exps = || values.iter().map(|&x| exp_f32(x)).collect::<Vec<_>>();
+            prop_assert_eq!(exps(), widest(exps));
+        }
+    }
+}

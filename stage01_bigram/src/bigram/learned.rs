@@ -24,7 +24,7 @@ use crate::{Error, Float, Result};
 const LARGEST_VOCABULARY: usize = 4096;
 
 /// A table of logits, (vocab_size, vocab_size): row = the last token, column = the next one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct LearnedBigram<T> {
     logits: Array2<T>,
     /// Working memory: the gradient of the table, and a batch of its rows.

@@ -13,7 +13,7 @@ const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇',
 /// ```
 /// use stage01_bigram::plot::terminal_chart;
 /// let chart = terminal_chart(&[(0.0, 4.0), (1.0, 3.0), (2.0, 2.5), (3.0, 2.25)], 4, 2);
-/// assert_eq!(chart, "4.00 │█▁\n2.25 │██▅▁\n     └────\n      0  3");
+/// assert_eq!(chart, "4.00 │█\n2.25 │█▇▃▁\n     └────\n      0  3");
 /// ```
 pub fn terminal_chart(points: &[(f64, f64)], width: usize, height: usize) -> String {
     let columns = columns(points, width);

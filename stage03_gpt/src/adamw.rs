@@ -19,6 +19,7 @@
 //! shortened to it, so that one odd batch cannot throw the model far away.
 
 use rayon::prelude::*;
+use stage01_bigram::vector::widest;
 use stage01_bigram::{Error, Float, Result};
 use stage02_attention::params::{Layout, Params};
 
@@ -108,12 +109,14 @@ impl AdamW {
         let root_c2 = T::of(correction(self.beta2).sqrt());
 
         let update = |keep: T, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]| {
-            for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
-                let g = g * factor;
-                *m = beta1 * *m + (one - beta1) * g;
-                *v = beta2 * *v + (one - beta2) * g * g;
-                *w = keep * *w - rate * *m / (v.sqrt() / root_c2 + eps);
-            }
+            widest(|| {
+                for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
+                    let g = g * factor;
+                    *m = beta1 * *m + (one - beta1) * g;
+                    *v = beta2 * *v + (one - beta2) * g * g;
+                    *w = keep * *w - rate * *m / (v.sqrt() / root_c2 + eps);
+                }
+            });
         };
 
         let tensors = layout.tensors();

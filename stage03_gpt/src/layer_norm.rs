@@ -64,19 +64,21 @@ impl LayerNorm {
         for (i, (x, mut y)) in x.rows().into_iter().zip(y.rows_mut()).enumerate() {
             let x = x.to_slice().expect("rows are contiguous");
             let y = y.as_slice_mut().expect("rows are contiguous");
-            let mean = sum(x.iter().copied()) / n;
-            let variance = sum(x.iter().map(|&x| (x - mean) * (x - mean))) / n;
-            let rstd = T::one() / (variance + T::of(EPSILON)).sqrt();
-            for ((y, &x), &gamma) in y.iter_mut().zip(x).zip(gamma) {
-                *y = (x - mean) * rstd * gamma;
-            }
+            let (mean, rstd) = widest(|| {
+                let mean = sum(x.iter().copied()) / n;
+                let variance = sum(x.iter().map(|&x| (x - mean) * (x - mean))) / n;
+                let rstd = T::one() / (variance + T::of(EPSILON)).sqrt();
+                for ((y, &x), &gamma) in y.iter_mut().zip(x).zip(gamma) {
+                    *y = (x - mean) * rstd * gamma;
+                }
+                (mean, rstd)
+            });
             if let Some(beta) = beta {
                 for (y, &beta) in y.iter_mut().zip(beta) {
                     *y += beta;
                 }
             }
-            statistics.mean[i] = mean;
-            statistics.rstd[i] = rstd;
+            (statistics.mean[i], statistics.rstd[i]) = (mean, rstd);
         }
     }
 
@@ -113,15 +115,18 @@ impl LayerNorm {
             let (mean, rstd) = (statistics.mean[i], statistics.rstd[i]);
             let n = |x: T| (x - mean) * rstd;
 
-            let g = || dy.iter().zip(gamma).map(|(&dy, &gamma)| dy * gamma);
-            let mean_g = sum(g()) / columns;
-            let mean_gn = sum(g().zip(x).map(|(g, &x)| g * n(x))) / columns;
-            for ((dx, g), &x) in dx.iter_mut().zip(g()).zip(x) {
-                *dx += rstd * (g - mean_g - n(x) * mean_gn);
-            }
-            for ((dgamma, &dy), &x) in grads.vector_mut(self.gamma).iter_mut().zip(dy).zip(x) {
-                *dgamma += dy * n(x);
-            }
+            let dgamma = grads.vector_mut(self.gamma);
+            widest(|| {
+                let g = || dy.iter().zip(gamma).map(|(&dy, &gamma)| dy * gamma);
+                let mean_g = sum(g()) / columns;
+                let mean_gn = sum(g().zip(x).map(|(g, &x)| g * n(x))) / columns;
+                for ((dx, g), &x) in dx.iter_mut().zip(g()).zip(x) {
+                    *dx += rstd * (g - mean_g - n(x) * mean_gn);
+                }
+                for ((dgamma, &dy), &x) in dgamma.iter_mut().zip(dy).zip(x) {
+                    *dgamma += dy * n(x);
+                }
+            });
             if let Some(beta) = self.beta {
                 for (dbeta, &dy) in grads.vector_mut(beta).iter_mut().zip(dy) {
                     *dbeta += dy;

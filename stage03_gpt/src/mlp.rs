@@ -5,8 +5,9 @@
 //! many numbers, bends each of them ([`gelu`]), and folds them back. Without the bend, two
 //! linear layers would be no more than one.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Zip};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use stage01_bigram::Float;
+use stage01_bigram::vector::widest;
 use stage02_attention::linear::Linear;
 use stage02_attention::params::{Init, Params, Scope};
 
@@ -70,7 +71,8 @@ impl Mlp {
         y: ArrayViewMut2<T>,
     ) {
         self.c_fc.forward(params, x, acts.h.view_mut());
-        Zip::from(&mut acts.g).and(&acts.h).for_each(|g, &h| *g = gelu(h));
+        let (g, h) = (flat_mut(&mut acts.g), flat(&acts.h));
+        widest(|| g.iter_mut().zip(h).for_each(|(g, &h)| *g = gelu(h)));
         self.c_proj.forward(params, acts.g.view(), y);
     }
 
@@ -84,7 +86,8 @@ impl Mlp {
         mut hidden: ArrayViewMut2<T>,
     ) {
         self.c_fc.forward(params, x.view(), hidden.view_mut());
-        hidden.mapv_inplace(gelu);
+        let h = hidden.as_slice_mut().expect("whole rows are contiguous");
+        widest(|| h.iter_mut().for_each(|h| *h = gelu(*h)));
         self.c_proj.forward(params, hidden.view(), x);
     }
 
@@ -102,9 +105,20 @@ impl Mlp {
         grads: &mut Params<T>,
     ) {
         self.c_proj.backward(params, acts.g.view(), dy, scratch.dh.view_mut(), grads);
-        Zip::from(&mut scratch.dh).and(&acts.h).for_each(|d, &h| *d *= gelu_slope(h));
+        let (dh, h) = (flat_mut(&mut scratch.dh), flat(&acts.h));
+        widest(|| dh.iter_mut().zip(h).for_each(|(d, &h)| *d *= gelu_slope(h)));
         self.c_fc.backward(params, x, scratch.dh.view(), dx, grads);
     }
+}
+
+/// All numbers of a table, row after row.
+fn flat<T>(table: &Array2<T>) -> &[T] {
+    table.as_slice().expect("owned tables are contiguous")
+}
+
+/// All numbers of a table, row after row, to change.
+fn flat_mut<T>(table: &mut Array2<T>) -> &mut [T] {
+    table.as_slice_mut().expect("owned tables are contiguous")
 }
 
 /// sqrt(2 / pi).
@@ -113,27 +127,35 @@ const SQRT_2_OVER_PI: f64 = 0.797_884_560_802_865_4;
 /// GELU, the bend of GPT-2, in its tanh form: large numbers pass, negative ones fade out.
 ///
 /// ```text
-/// gelu(x) = x/2 (1 + tanh(u)),    u = sqrt(2/pi) (x + 0.044715 x³)
+/// gelu(x) = x/2 (1 + tanh(u)) = x s(2u),    u = sqrt(2/pi) (x + 0.044715 x³)
 /// ```
 ///
-/// Hendrycks and Gimpel 2016, section 2.
+/// with the sigmoid s(z) = 1 / (1 + exp(-z)): (1 + tanh(u)) / 2 is the same as s(2u), and
+/// needs one exp instead of a tanh. Hendrycks and Gimpel 2016, section 2.
+#[inline(always)]
 pub fn gelu<T: Float>(x: T) -> T {
-    let u = T::of(SQRT_2_OVER_PI) * (x + T::of(0.044715) * x * x * x);
-    T::of(0.5) * x * (T::one() + u.tanh())
+    x * gate(x)
 }
 
 /// How fast [`gelu`] rises at x.
 ///
-/// The product rule on x/2 and 1 + tanh(u), and (tanh u)' = (1 - tanh² u) u':
+/// The product rule, and s' = s (1 - s):
 ///
 /// ```text
-/// gelu'(x) = (1 + t)/2 + x/2 (1 - t²) sqrt(2/pi) (1 + 3 * 0.044715 x²),    t = tanh(u)
+/// gelu'(x) = s + x s (1 - s) 2u',    u' = sqrt(2/pi) (1 + 3 * 0.044715 x²)
 /// ```
+#[inline(always)]
 pub fn gelu_slope<T: Float>(x: T) -> T {
-    let u = T::of(SQRT_2_OVER_PI) * (x + T::of(0.044715) * x * x * x);
-    let t = u.tanh();
+    let s = gate(x);
     let du = T::of(SQRT_2_OVER_PI) * (T::one() + T::of(3.0 * 0.044715) * x * x);
-    T::of(0.5) * (T::one() + t) + T::of(0.5) * x * (T::one() - t * t) * du
+    s + x * s * (T::one() - s) * T::of(2.0) * du
+}
+
+/// s(2u): which share of x passes.
+#[inline(always)]
+fn gate<T: Float>(x: T) -> T {
+    let minus_2u = T::of(-2.0 * SQRT_2_OVER_PI) * x * (T::one() + T::of(0.044715) * x * x);
+    T::one() / (T::one() + minus_2u.quick_exp())
 }
 
 #[cfg(test)]
@@ -174,6 +196,13 @@ mod tests {
             [(-3.0, -0.003_637), (-1.0, -0.158_808), (0.0, 0.0), (1.0, 0.841_192), (3.0, 2.996_363)]
         {
             assert!((gelu::<f64>(x) - expected).abs() < 1e-6, "gelu({x}) = {}", gelu(x));
+        }
+        for i in -1000..1000 {
+            let x = f64::from(i) / 100.0;
+            let u = SQRT_2_OVER_PI * (x + 0.044715 * x.powi(3));
+            let definition = 0.5 * x * (1.0 + u.tanh());
+            assert!((gelu(x) - definition).abs() < 1e-14, "gelu({x})");
+            assert!((f64::from(gelu(x as f32)) - definition).abs() < 1e-6, "gelu({x}) in f32");
         }
         assert_eq!(gelu(1e30f32), 1e30);
         assert_eq!(gelu(-1e30f32), 0.0);

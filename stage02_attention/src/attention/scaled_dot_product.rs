@@ -13,6 +13,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Zip, s};
 use stage01_bigram::Float;
 use stage01_bigram::loss::softmax_in_place;
+use stage01_bigram::vector::{sum, widest};
 
 use super::Mask;
 use crate::matmul::gemm;
@@ -125,10 +126,12 @@ pub fn backward<T: Float>(
         for (mut dp, p) in datt.rows_mut().into_iter().zip(att.rows()) {
             let dp = dp.as_slice_mut().expect("rows are contiguous");
             let p = p.to_slice().expect("rows are contiguous");
-            let mean: T = dp.iter().zip(p).map(|(&dp, &p)| dp * p).sum();
-            for (dp, &p) in dp.iter_mut().zip(p) {
-                *dp = p * (*dp - mean);
-            }
+            widest(|| {
+                let mean = sum(dp.iter().zip(p).map(|(&dp, &p)| dp * p));
+                for (dp, &p) in dp.iter_mut().zip(p) {
+                    *dp = p * (*dp - mean);
+                }
+            });
         }
 
         // scores = q k' / sqrt(d)

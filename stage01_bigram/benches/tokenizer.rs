@@ -3,7 +3,7 @@
 //! The text is the King James Bible as the crate `bible-lib` gives it; the environment
 //! variable `TOKENIZER_TEXT` names another file. GPT-2's vocabulary is measured with
 //! `--features gpt2`; without it, one of 32,768 tokens trained on the same text.
-//! `benches/compare/tokenizers.py` measures other tokenizers on the same text.
+//! `benches/compare/tokenizer_speed.py` measures other tokenizers on the same text.
 
 use std::path::Path;
 use std::sync::LazyLock;

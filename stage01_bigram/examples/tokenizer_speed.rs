@@ -11,7 +11,7 @@
 //! result: the `tokenizer.json` of `train`, the tokens of `encode` (32-bit numbers, little
 //! end first), the text of `decode`. `RAYON_NUM_THREADS=1` measures one thread.
 //!
-//! `benches/compare/tokenizers.py` runs it beside other tokenizers.
+//! `benches/compare/tokenizer_speed.py` runs it beside other tokenizers.
 
 use std::hint::black_box;
 use std::path::Path;

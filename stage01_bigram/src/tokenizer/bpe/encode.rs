@@ -184,10 +184,15 @@ impl Encoder {
             end if end == n => NONE,
             after => self.rank(tokens[at as usize], tokens[after as usize]),
         };
-        let candidates = (0..n).map(|at| Reverse((rank_at(&tokens, &next, at), at)));
-        let mut heap: BinaryHeap<_> =
-            candidates.filter(|&Reverse((rank, _))| rank != NONE).collect();
-        while let Some(Reverse((rank, at))) = heap.pop() {
+        // An entry is a rank and a place in one number: the lowest rank first, then the
+        // leftmost place.
+        let candidates = (0..n).map(|at| (rank_at(&tokens, &next, at), at));
+        let mut heap: BinaryHeap<Reverse<u64>> = candidates
+            .filter(|&(rank, _)| rank != NONE)
+            .map(|(rank, at)| Reverse(pair(rank, at)))
+            .collect();
+        while let Some(Reverse(entry)) = heap.pop() {
+            let (rank, at) = ((entry >> 32) as u32, entry as u32);
             // The pair that was here when this entry was made may be gone.
             if tokens[at as usize] == NONE || rank_at(&tokens, &next, at) != rank {
                 continue;
@@ -203,7 +208,7 @@ impl Encoder {
                 if changed != NONE {
                     let rank = rank_at(&tokens, &next, changed);
                     if rank != NONE {
-                        heap.push(Reverse((rank, changed)));
+                        heap.push(Reverse(pair(rank, changed)));
                     }
                 }
             }
@@ -212,7 +217,7 @@ impl Encoder {
     }
 }
 
-/// Two tokens as one key.
+/// Two numbers as one, in their order.
 fn pair(left: u32, right: u32) -> u64 {
     u64::from(left) << 32 | u64::from(right)
 }

@@ -2,7 +2,7 @@
 
     pip install "tokenizers==0.23.*" "tiktoken==0.14.*" "rustbpe==0.1.*" numpy
     cargo build --release -p stage01_bigram --example tokenizer_speed --features gpt2
-    python stage01_bigram/benches/compare/tokenizers.py TEXT_FILE R50K_BASE
+    python stage01_bigram/benches/compare/tokenizer_speed.py TEXT_FILE R50K_BASE
 
 TEXT_FILE is any UTF-8 text of a few megabytes. R50K_BASE is GPT-2's list of tokens as
 tiktoken publishes it; cargo has it in the folder `assets` of the crate tiktoken-rs, below

@@ -248,7 +248,8 @@ pub fn settings(golden: &Golden, batch_size: usize, threads: usize) -> Settings 
 /// # Panics
 /// When one differs by more than the tolerance.
 pub fn assert_same_steps(what: &str, steps: &[Step], golden: &Golden, tolerance: f64) {
-    let columns: [(&str, fn(&Step) -> f64); 3] =
+    type Column = fn(&Step) -> f64;
+    let columns: [(&str, Column); 3] =
         [("loss", |s| s.loss), ("grad_norm", |s| s.grad_norm), ("lr", |s| s.lr)];
     for (name, column) in columns {
         let ours: Vec<f64> = steps.iter().map(column).collect();

@@ -1,0 +1,69 @@
+//! Ten steps of training, through warm-up, clipping, decay and the level end of the schedule.
+
+use parity::{Golden, assert_close, assert_same_steps, golden_folder, settings, type_name};
+use stage01_bigram::Float;
+use stage03_gpt::checkpoint;
+use stage03_gpt::config::GptConfig;
+use stage03_gpt::gpt::Gpt;
+use stage03_gpt::trainer::Trainer;
+
+/// Trains as the file says, on so many threads, and compares everything the file knows.
+///
+/// key_biases: whether the biases of the keys are compared too. Their true gradient is zero,
+/// so that AdamW moves them by rounding alone.
+fn check<T: Float>(file: &str, bias: bool, threads: usize, tolerance: f64, key_biases: bool) {
+    let golden = Golden::open(file);
+    let folder = golden_folder().join("gpt2_tiny");
+    let config = checkpoint::read_config(&folder).unwrap();
+    let gpt = Gpt::new(GptConfig { bias, ..config }).unwrap();
+    let start = Golden::read(&folder.join(checkpoint::MODEL_FILE));
+    let weights = start.params(gpt.layout(), |name| format!("transformer.{name}"));
+
+    let (inputs, targets) = (golden.tensor("inputs"), golden.tensor("targets"));
+    let [n_steps, batch_size, length] = inputs.shape[..] else { panic!("a batch for each step") };
+    let settings = settings(&golden, batch_size, threads);
+    let mut trainer: Trainer<T> = Trainer::new(gpt, weights, settings).unwrap();
+    let (inputs, targets) = (inputs.tokens(), targets.tokens());
+    let steps: Vec<_> = (inputs.chunks(batch_size * length))
+        .zip(targets.chunks(batch_size * length))
+        .map(|(x, y)| {
+            trainer.accumulate(x, y);
+            trainer.step().unwrap()
+        })
+        .collect();
+    assert_eq!(steps.len(), n_steps);
+
+    let what = format!("{file}, {}, {threads} threads", type_name::<T>());
+    assert_same_steps(&what, &steps, &golden, tolerance);
+    let n_embd = trainer.gpt().config().n_embd;
+    for tensor in trainer.gpt().layout().tensors() {
+        let name = format!("param.{}", tensor.name);
+        let ours = &trainer.weights.values[tensor.range()];
+        let theirs = &golden.tensor(&name).values;
+        // The biases of queries, keys and values are one tensor; here they are three.
+        let is_qkv = tensor.name.ends_with("c_attn.bias");
+        let part = if is_qkv { n_embd } else { tensor.len() };
+        for (i, (ours, theirs)) in ours.chunks(part).zip(theirs.chunks(part)).enumerate() {
+            if !(is_qkv && i == 1) || key_biases {
+                assert_close(&format!("{what}, {name}, part {i}"), ours, theirs, tolerance);
+            }
+        }
+    }
+    golden.assert_all_used("");
+}
+
+#[test]
+fn ten_steps() {
+    for threads in 1..=3 {
+        check::<f64>("adamw_steps.safetensors", true, threads, 1e-9, true);
+        check::<f32>("adamw_steps.safetensors", true, threads, 1e-4, false);
+    }
+}
+
+#[test]
+fn ten_steps_without_biases() {
+    for threads in 1..=3 {
+        check::<f64>("adamw_steps_no_bias.safetensors", false, threads, 1e-9, true);
+        check::<f32>("adamw_steps_no_bias.safetensors", false, threads, 1e-4, true);
+    }
+}

@@ -1,0 +1,181 @@
+//! A whole GPT-2 that `transformers` saved: the same logits, gradients and text come out.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use parity::{Golden, assert_close, golden_folder, type_name};
+use safetensors::{Dtype, View};
+use stage01_bigram::Float;
+use stage01_bigram::random::{Purpose, generator};
+use stage01_bigram::sampling::Sampler;
+use stage02_attention::params::Params;
+use stage03_gpt::checkpoint::{self, CONFIG_FILE, MODEL_FILE};
+use stage03_gpt::generate::Writer;
+use stage03_gpt::gpt::Gpt;
+
+/// The folder as `transformers` saved it.
+fn load() -> (Gpt, Params<f32>) {
+    let folder = golden_folder().join("gpt2_tiny");
+    let gpt = Gpt::new(checkpoint::read_config(&folder).unwrap()).unwrap();
+    let params = checkpoint::read_model(&folder, &gpt).unwrap();
+    (gpt, params)
+}
+
+/// The same weights as other numbers. Exact.
+fn convert<T: Float>(params: &Params<f32>) -> Params<T> {
+    Params { values: params.values.iter().map(|&w| T::of(f64::from(w))).collect() }
+}
+
+fn expected() -> Golden {
+    Golden::open("gpt2_tiny_expected.safetensors")
+}
+
+/// Logits, loss and every gradient of one batch.
+fn check_batch<T: Float>(part: &str, tolerance: f64) {
+    let ((gpt, params), golden) = (load(), expected());
+    let params = convert::<T>(&params);
+    let tensor = |name: &str| golden.tensor(&format!("{part}.{name}"));
+    let close = |name: &str, ours: &[T]| {
+        let what = format!("{}, {part}.{name}", type_name::<T>());
+        assert_close(&what, ours, &tensor(name).values, tolerance);
+    };
+    let (tokens, targets) = (tensor("input_ids").tokens(), tensor("targets").tokens());
+    let [batch, length] = tensor("input_ids").shape[..] else { panic!("a batch of texts") };
+
+    let mut acts = gpt.activations(batch, length);
+    gpt.forward(&params, &tokens, &mut acts, None);
+    close("logits", acts.logits.as_slice().unwrap());
+    let mean = |sum: f64| T::of(sum / tokens.len() as f64);
+    close("loss", &[mean(gpt.loss(&targets, &acts))]);
+
+    let mut grads = Params::zeros(gpt.layout());
+    let mut scratch = gpt.scratch(batch, length);
+    let scale = mean(1.0);
+    let sum = gpt.backward(&params, &tokens, &targets, scale, &mut acts, &mut scratch, &mut grads);
+    close("loss", &[mean(sum)]);
+    for tensor in gpt.layout().tensors() {
+        close(&format!("grad.{}", tensor.name), &grads.values[tensor.range()]);
+    }
+    golden.assert_all_used(&format!("{part}."));
+}
+
+#[test]
+fn logits_loss_and_every_gradient_of_full_contexts() {
+    check_batch::<f64>("full", 1e-9);
+    check_batch::<f32>("full", 1e-5);
+}
+
+#[test]
+fn logits_loss_and_every_gradient_of_short_contexts() {
+    check_batch::<f64>("short", 1e-9);
+    check_batch::<f32>("short", 1e-5);
+}
+
+/// Writes greedily from the prompt, read in parts of the given lengths.
+fn write<T: Float>(golden: &Golden, parts: &[usize], length: usize) -> Vec<u32> {
+    let (gpt, params) = load();
+    let params = convert::<T>(&params);
+    let mut writer = Writer::new(&gpt, &params, Some(1)).unwrap();
+    let mut text = golden.tensor("generate.prompt").tokens();
+    let mut unread = &text[..];
+    for &part in parts {
+        writer.read(&unread[..part]).unwrap();
+        unread = &unread[part..];
+    }
+    assert!(unread.is_empty(), "the parts are the whole prompt");
+    let rng = &mut generator(0, Purpose::Sampling, 0);
+    while text.len() < length {
+        text.push(writer.write(&mut Sampler::greedy(), rng));
+    }
+    text
+}
+
+#[test]
+fn the_cache_writes_what_whole_passes_write() {
+    let golden = expected();
+    for name in ["generate.greedy", "generate.greedy_sliding"] {
+        let tokens = golden.tensor(name).tokens();
+        for parts in [&[4][..], &[1, 1, 1, 1], &[3, 1]] {
+            assert_eq!(write::<f64>(&golden, parts, tokens.len()), tokens, "{name}");
+            assert_eq!(write::<f32>(&golden, parts, tokens.len()), tokens, "{name}");
+        }
+    }
+    golden.assert_all_used("generate.");
+}
+
+#[test]
+fn a_context_that_is_full_is_predicted_from_the_last_tokens() {
+    // The long text at once: only its end can be read, and the next token is the same.
+    let (golden, (gpt, params)) = (expected(), load());
+    let text = golden.tensor("generate.greedy_sliding").tokens();
+    let block_size = gpt.config().block_size;
+    for n in block_size..text.len() {
+        let mut writer = Writer::new(&gpt, &params, Some(1)).unwrap();
+        writer.read(&text[..n]).unwrap();
+        assert_eq!(writer.context(), &text[n - block_size..n]);
+        let rng = &mut generator(0, Purpose::Sampling, 0);
+        assert_eq!(writer.write(&mut Sampler::greedy(), rng), text[n]);
+    }
+}
+
+/// A tensor on its way into a file.
+struct Raw {
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl View for Raw {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// The tensors of a model file: name, shape and bytes, sorted.
+fn tensors(folder: &Path) -> Vec<(String, Vec<usize>, Vec<u8>)> {
+    let bytes = std::fs::read(folder.join(MODEL_FILE)).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let mut tensors: Vec<_> = file
+        .tensors()
+        .into_iter()
+        .map(|(name, tensor)| (name, tensor.shape().to_vec(), tensor.data().to_vec()))
+        .collect();
+    tensors.sort();
+    tensors
+}
+
+#[test]
+fn what_transformers_saved_we_save_the_same() {
+    let (gpt, params) = load();
+    let folder = tempfile::tempdir().unwrap();
+    checkpoint::save_model(folder.path(), &gpt, &params).unwrap();
+    let ours = tensors(folder.path());
+    assert_eq!(ours, tensors(&golden_folder().join("gpt2_tiny")), "names, shapes and bytes");
+    assert_eq!(ours.len(), 28);
+    let again = checkpoint::read_model(folder.path(), &gpt).unwrap();
+    let bits = |params: &Params<f32>| params.values.iter().map(|w| w.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&again), bits(&params));
+}
+
+#[test]
+fn names_without_their_prefix_load_as_well() {
+    let source = golden_folder().join("gpt2_tiny");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(source.join(CONFIG_FILE), folder.path().join(CONFIG_FILE)).unwrap();
+    let plain = tensors(&source).into_iter().map(|(name, shape, bytes)| {
+        let name = name.strip_prefix("transformer.").expect("transformers writes it").to_string();
+        (name, Raw { shape, bytes })
+    });
+    safetensors::serialize_to_file(plain, None, &folder.path().join(MODEL_FILE)).unwrap();
+    let (gpt, params) = load();
+    assert_eq!(checkpoint::read_config(folder.path()).unwrap(), *gpt.config());
+    assert_eq!(checkpoint::read_model(folder.path(), &gpt).unwrap(), params);
+}

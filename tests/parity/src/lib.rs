@@ -186,6 +186,19 @@ pub fn difference_each<T: Float>(ours: &[T], golden: &[f64]) -> f64 {
     worst(ours.iter().zip(golden).map(|(o, g)| (o.f64() - g).abs() / (1.0 + g.abs())))
 }
 
+/// The length of the difference of two lists, divided by the length of the second.
+///
+/// For tensors of which a few numbers may go astray without consequence.
+///
+/// # Panics
+/// When the lists have different lengths.
+pub fn difference_in_length<T: Float>(ours: &[T], golden: &[f64]) -> f64 {
+    assert_eq!(ours.len(), golden.len(), "as many numbers");
+    let difference: f64 = ours.iter().zip(golden).map(|(o, g)| (o.f64() - g).powi(2)).sum();
+    let whole: f64 = golden.iter().map(|g| g * g).sum();
+    (difference / whole.max(1e-30)).sqrt()
+}
+
 /// The largest number, or NaN where there is one: `f64::max` would pass over it.
 fn worst(errors: impl Iterator<Item = f64>) -> f64 {
     errors.fold(0.0, |worst, e| if e > worst || e.is_nan() { e } else { worst })
@@ -198,6 +211,15 @@ fn worst(errors: impl Iterator<Item = f64>) -> f64 {
 pub fn assert_close<T: Float>(what: &str, ours: &[T], golden: &[f64], tolerance: f64) {
     let error = difference(ours, golden);
     assert!(error <= tolerance, "{what}: differs by {error:.1e} of its largest number");
+}
+
+/// Checks a [`difference_in_length`].
+///
+/// # Panics
+/// When it is above the tolerance, or not a number.
+pub fn assert_close_in_length<T: Float>(what: &str, ours: &[T], golden: &[f64], tolerance: f64) {
+    let error = difference_in_length(ours, golden);
+    assert!(error <= tolerance, "{what}: differs by {error:.1e} of its length");
 }
 
 /// Checks a [`difference_each`].
@@ -266,8 +288,13 @@ mod tests {
     fn differences_are_measured_as_the_readme_says() {
         assert_eq!(difference(&[1.0, 9.0], &[2.0, 10.0]), 0.1);
         assert_eq!(difference_each(&[1.0, 9.0], &[3.0, 9.0]), 0.5);
-        for nan in [difference(&[f64::NAN, 1.0], &[0.0, 1.0]), difference_each(&[1.0], &[f64::NAN])]
-        {
+        assert_eq!(difference_in_length(&[3.0, 4.5], &[3.0, 4.0]), 0.1);
+        let nan = f64::NAN;
+        for nan in [
+            difference(&[nan, 1.0], &[0.0, 1.0]),
+            difference_each(&[1.0], &[nan]),
+            difference_in_length(&[nan, 1.0], &[0.0, 1.0]),
+        ] {
             assert!(nan.is_nan());
         }
     }

@@ -1,16 +1,15 @@
 //! How long the tokenizers take: `cargo bench -p stage01_bigram --bench tokenizer`.
 //!
-//! The text is the King James Bible as the crate `bible-lib` gives it; the environment
-//! variable `TOKENIZER_TEXT` names another file. GPT-2's vocabulary is measured with
+//! The text is the built-in one; the environment variable `TOKENIZER_TEXT` names another file. GPT-2's vocabulary is measured with
 //! `--features gpt2`; without it, one of 32,768 tokens trained on the same text.
 //! `benches/compare/tokenizer_speed.py` measures other tokenizers on the same text.
 
 use std::path::Path;
 use std::sync::LazyLock;
 
-use bible_lib::{Bible, Translation};
 use divan::Bencher;
 use divan::counter::BytesCount;
+use stage01_bigram::corpus::Corpus;
 use stage01_bigram::files;
 use stage01_bigram::tokenizer::bpe::pieces;
 use stage01_bigram::tokenizer::{BpeTokenizer, CharTokenizer};
@@ -21,25 +20,8 @@ fn main() {
 
 static TEXT: LazyLock<String> = LazyLock::new(|| match std::env::var("TOKENIZER_TEXT") {
     Ok(path) => files::read_text(Path::new(&path)).expect("TOKENIZER_TEXT names a text file"),
-    Err(_) => king_james(),
+    Err(_) => Corpus::built_in().text,
 });
-
-/// One verse a line, without the brackets around the translators' words.
-fn king_james() -> String {
-    let bible = Bible::new(Translation::KingJames).expect("the text is part of the crate");
-    let mut text = String::new();
-    for book in bible.get_sorted_books() {
-        for chapter in 1..=bible.get_max_chapter(&book).unwrap_or(0) {
-            for verse in 1..=bible.get_max_verse(&book, chapter).unwrap_or(0) {
-                if let Some(line) = bible.verses[&book][&chapter].get(&verse) {
-                    text.extend(line.chars().filter(|c| !matches!(c, '[' | ']')));
-                    text.push('\n');
-                }
-            }
-        }
-    }
-    text
-}
 
 static TOKENIZER: LazyLock<BpeTokenizer> = LazyLock::new(|| {
     #[cfg(feature = "gpt2")]

@@ -44,7 +44,7 @@ pub fn sum<T: Float>(mut values: impl ExactSizeIterator<Item = T>) -> T {
     while n > 1 {
         n /= 2;
         for i in 0..n {
-            totals[i] = totals[i] + totals[i + n];
+            totals[i] += totals[i + n];
         }
     }
     values.fold(totals[0], |sum, value| sum + value)

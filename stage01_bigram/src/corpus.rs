@@ -1,1 +1,212 @@
-//! To come.
+//! The text to learn from.
+//!
+//! A language model is made of text, so the first step is to look at some. [`Corpus`] holds
+//! one: files of the reader's choice, or the built-in King James Bible of 1611/1769. That is
+//! real English, large enough that nothing is learnt by heart in a few minutes, small enough
+//! for a laptop, in the public domain, and it reaches every machine with the program.
+//!
+//! It comes from the crate `bible-lib`, which hands out each verse up to its first colon. So
+//! about a third of the verses end early, with that colon; 3.4 of the 4.2 million characters
+//! remain. For a language model this is as good as the whole; to read, it is not.
+//!
+//! What this file leaves out: cutting the text into a training and a validation part
+//! ([`crate::dataset`]), and texts larger than memory (`stage04_training`).
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::PathBuf;
+
+use bible_lib::{Bible, BibleLookup, Translation};
+
+use crate::{Error, Result, files};
+
+/// A text, and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Corpus {
+    /// The whole text.
+    pub text: String,
+    /// Where it came from, in words: file names, or the name of the built-in text.
+    pub origin: String,
+}
+
+/// The first facts about a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Its length in bytes, as UTF-8.
+    pub bytes: usize,
+    /// Its length in characters: Unicode scalar values.
+    pub chars: usize,
+    /// How many different characters it has: the vocabulary of a character tokenizer.
+    pub distinct_chars: usize,
+    /// How many lines it has.
+    pub lines: usize,
+}
+
+impl Corpus {
+    /// The built-in text: the King James Bible.
+    ///
+    /// A heading such as `Genesis 1`, an empty line, the verses of that chapter, one a line and
+    /// without numbers, an empty line, and so on through all 1189 chapters. The editors' marks
+    /// (brackets around words that the Hebrew or Greek does not have, angle quotes around words
+    /// of Jesus) are left out. All of it is ASCII. Always the same, to the byte.
+    pub fn built_in() -> Self {
+        let bible = Bible::new(Translation::KingJames).expect("the text is part of the program");
+        let mut text = String::with_capacity(3_500_000);
+        for book in bible.get_sorted_books() {
+            let name = BibleLookup::capitalize_book(&book).replace(" Of ", " of ");
+            for (chapter, verses) in sorted(&bible.verses[&book]) {
+                text.push_str(&format!("{name} {chapter}\n\n"));
+                for (_, verse) in sorted(verses) {
+                    text.extend(verse.chars().filter(|c| !matches!(c, '[' | ']' | '‹' | '›')));
+                    // Where a verse was cut, give it its colon back.
+                    if text.ends_with(|c: char| c.is_alphanumeric() || c == '\'') {
+                        text.push(':');
+                    }
+                    text.push('\n');
+                }
+                text.push('\n');
+            }
+        }
+        text.pop(); // the empty line after the last chapter
+        Self { text, origin: "the King James Bible".into() }
+    }
+
+    /// The texts of several files as one, in the order given.
+    ///
+    /// A line break is put between two files where the first does not end in one; apart from
+    /// that nothing is changed.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a file that cannot be read; [`Error::Text`] for one that is empty or
+    /// not UTF-8; [`Error::Setting`] for no files at all.
+    pub fn from_files(paths: &[PathBuf]) -> Result<Self> {
+        if paths.is_empty() {
+            return Err(Error::setting("--text", "nothing", "expected one file name or more"));
+        }
+        let mut text = String::new();
+        for path in paths {
+            let part = files::read_text(path)?;
+            if part.is_empty() {
+                return Err(Error::text(
+                    path.display().to_string(),
+                    "the file is empty",
+                    "give a text of some thousand characters at least",
+                ));
+            }
+            if !text.is_empty() && !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text.push_str(&part);
+        }
+        let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+        Ok(Self { text, origin: names.join(", ") })
+    }
+
+    /// The files a user named, or the built-in text when there are none.
+    ///
+    /// # Errors
+    /// As [`Corpus::from_files`].
+    pub fn open(paths: &[PathBuf]) -> Result<Self> {
+        if paths.is_empty() { Ok(Self::built_in()) } else { Self::from_files(paths) }
+    }
+
+    /// Counts what there is to count at first sight.
+    pub fn describe(&self) -> Facts {
+        let distinct: HashSet<char> = self.text.chars().collect();
+        Facts {
+            bytes: self.text.len(),
+            chars: self.text.chars().count(),
+            distinct_chars: distinct.len(),
+            lines: self.text.lines().count(),
+        }
+    }
+}
+
+impl fmt::Display for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bytes, chars, distinct_chars, lines } = self;
+        write!(f, "{bytes} bytes, {chars} characters ({distinct_chars} different), {lines} lines")
+    }
+}
+
+/// The entries of a hash map, whose own order is random, by their numbers.
+fn sorted<V>(map: &std::collections::HashMap<u32, V>) -> Vec<(u32, &V)> {
+    let mut entries: Vec<_> = map.iter().map(|(&number, value)| (number, value)).collect();
+    entries.sort_unstable_by_key(|&(number, _)| number);
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A checksum of bytes: Fowler, Noll and Vo's FNV-1a, 64 bits.
+    fn fnv1a(bytes: &[u8]) -> u64 {
+        bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+        })
+    }
+
+    #[test]
+    fn the_built_in_text_never_changes() {
+        assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c, "the published value");
+        let corpus = Corpus::built_in();
+        let facts = corpus.describe();
+        assert_eq!(
+            (facts.bytes, fnv1a(corpus.text.as_bytes())),
+            (3_445_032, 17_265_063_766_091_969_909),
+            "{facts}"
+        );
+        assert_eq!(
+            facts,
+            Facts { bytes: 3_445_032, chars: 3_445_032, distinct_chars: 73, lines: 34_668 }
+        );
+        assert!(corpus.text.is_ascii());
+    }
+
+    #[test]
+    fn the_built_in_text_begins_and_ends_well() {
+        let Corpus { text, .. } = Corpus::built_in();
+        assert!(text.starts_with(
+            "Genesis 1\n\nIn the beginning God created the heaven and the earth.\nAnd the earth \
+             was without form, and void; and darkness was upon the face of the deep. And the \
+             Spirit of God moved upon the face of the waters.\nAnd God said, Let there be light:\n"
+        ));
+        assert!(text.ends_with("\nThe grace of our Lord Jesus Christ be with you all. Amen.\n"));
+        for place in ["\n\nSong of Solomon 1\n\nThe song", "\n\n1 Samuel 2\n\nAnd Hannah prayed"] {
+            assert!(text.contains(place), "{place:?}");
+        }
+        let books = ["Genesis 1", "Exodus 1", "Psalms 1", "Malachi 1", "Matthew 1", "Revelation 1"];
+        let places = books.map(|book| text.find(&format!("{book}\n")).unwrap());
+        assert!(places.is_sorted(), "{places:?}");
+        assert!(!text.contains("  ") && !text.contains("\n\n\n"));
+    }
+
+    #[test]
+    fn files_are_joined_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, content).unwrap();
+            path
+        };
+        let (a, b, c) = (path("a", "first"), path("b", "zweité\n"), path("c", "third"));
+        let corpus = Corpus::from_files(&[b.clone(), a.clone(), c]).unwrap();
+        assert_eq!(corpus.text, "zweité\nfirst\nthird");
+        assert_eq!(corpus.describe(), Facts { bytes: 19, chars: 18, distinct_chars: 12, lines: 3 });
+        assert_eq!(Corpus::open(std::slice::from_ref(&a)).unwrap().text, "first");
+
+        let error = |paths: &[PathBuf]| Corpus::from_files(paths).unwrap_err().to_string();
+        let missing = folder.path().join("missing");
+        assert!(error(&[a.clone(), missing.clone()]).contains(&missing.display().to_string()));
+        let empty = path("empty", "");
+        assert!(
+            error(&[a, empty.clone()]).contains(&format!("{}: the file is empty", empty.display()))
+        );
+        let latin = folder.path().join("latin");
+        fs::write(&latin, b"caf\xe9").unwrap();
+        assert!(error(std::slice::from_ref(&latin)).contains("not UTF-8"));
+        assert!(error(&[]).contains("--text"));
+    }
+}

@@ -1,1 +1,191 @@
-//! To come.
+//! Text to numbers and back.
+//!
+//! A model reads and writes numbers below some limit, the vocabulary's size. A tokenizer
+//! says which number stands for which piece of text. Two of them are here, for the two ends
+//! of one trade: more kinds of token, or more tokens for the same text.
+//!
+//! - [`CharTokenizer`]: one token for each character of the training text. A hundred kinds
+//!   at most for English; nothing to learn; any other character is an error.
+//! - [`BpeTokenizer`]: byte-level byte-pair encoding, GPT-2's. It starts from the 256 bytes
+//!   and joins what often stands together, so any text can be written, and common words
+//!   become one token.
+//!
+//! [`Tokenizer`] is either of them; [`TokenizerKind`] is what a user asks for on the command
+//! line. Both kinds are saved as a `tokenizer.json` which the `tokenizers` library of
+//! Hugging Face reads, giving the same numbers.
+//!
+//! Left out: normalising text (Unicode forms, lower case), tokens that mean something
+//! inside a text (a prompt that spells `<|endoftext|>` is ordinary text here), and
+//! vocabularies that cut words by other rules than GPT-2's.
+
+pub mod bpe;
+pub mod char;
+mod json;
+mod kind;
+
+use std::path::Path;
+
+pub use bpe::BpeTokenizer;
+pub use char::CharTokenizer;
+pub use kind::{DEFAULT_BPE_SIZE, TokenizerKind};
+
+use crate::{Error, Result, files};
+
+/// A tokenizer of either kind.
+///
+/// ```
+/// use stage01_bigram::tokenizer::{CharTokenizer, Tokenizer};
+/// let tokenizer = Tokenizer::Char(CharTokenizer::train("hello")?);
+/// let ids = tokenizer.encode("hole")?;
+/// assert_eq!(ids, [1, 3, 2, 0]); // e h l o are 0 1 2 3
+/// assert_eq!(tokenizer.decode(&ids)?, "hole");
+/// # Ok::<(), stage01_bigram::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tokenizer {
+    /// One token for each character.
+    Char(CharTokenizer),
+    /// Byte-level byte-pair encoding.
+    Bpe(BpeTokenizer),
+}
+
+impl Tokenizer {
+    /// The tokens of a text.
+    ///
+    /// Long texts are encoded on all of rayon's threads; the result does not depend on how
+    /// many there are.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCharacter`] where a character tokenizer meets a character that its
+    /// training text did not have. Byte-level tokenizers encode every text; a single word
+    /// of 4 GiB is the exception ([`Error::Text`]).
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        match self {
+            Tokenizer::Char(tokenizer) => tokenizer.encode(text),
+            Tokenizer::Bpe(tokenizer) => tokenizer.encode(text),
+        }
+    }
+
+    /// The bytes that these tokens stand for, exactly.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] for a number outside the vocabulary.
+    pub fn decode_bytes(&self, ids: &[u32]) -> Result<Vec<u8>> {
+        match self {
+            Tokenizer::Char(tokenizer) => tokenizer.decode(ids).map(String::into_bytes),
+            Tokenizer::Bpe(tokenizer) => tokenizer.decode_bytes(ids),
+        }
+    }
+
+    /// The text that these tokens stand for.
+    ///
+    /// A byte-level token may hold a part of a character (one byte of the four of an emoji),
+    /// so a list of tokens that begins or ends inside a character, or that a model made up,
+    /// need not be valid text. Such bytes become U+FFFD, the replacement character; use
+    /// [`Tokenizer::decode_bytes`] where that would lose something, as when printing token by
+    /// token.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] for a number outside the vocabulary.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        match self {
+            Tokenizer::Char(tokenizer) => tokenizer.decode(ids),
+            Tokenizer::Bpe(tokenizer) => {
+                let bytes = tokenizer.decode_bytes(ids)?;
+                Ok(String::from_utf8(bytes)
+                    .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+            }
+        }
+    }
+
+    /// How many tokens there are; every token is a number below this.
+    pub fn vocab_size(&self) -> usize {
+        match self {
+            Tokenizer::Char(tokenizer) => tokenizer.vocab_size(),
+            Tokenizer::Bpe(tokenizer) => tokenizer.vocab_size(),
+        }
+    }
+
+    /// The token that stands between documents, `<|endoftext|>`, where there is one.
+    pub fn end_of_text(&self) -> Option<u32> {
+        match self {
+            Tokenizer::Char(_) => None,
+            Tokenizer::Bpe(tokenizer) => tokenizer.end_of_text(),
+        }
+    }
+
+    /// A token as a reader can see it on the screen: a space as `␣`, a line end as `\n`, a
+    /// byte that is no whole character as `\xE2`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] for a number outside the vocabulary.
+    pub fn token_text(&self, id: u32) -> Result<String> {
+        self.decode_bytes(&[id]).map(|bytes| printable(&bytes))
+    }
+
+    /// Writes a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        files::write_bytes(path, self.to_json().as_bytes())
+    }
+
+    /// Reads a `tokenizer.json`, one of ours or one that the `tokenizers` library wrote for a
+    /// GPT-2 style vocabulary.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be read; [`Error::Format`] when it is not such a file,
+    /// with what is wrong in it.
+    pub fn load(path: &Path) -> Result<Tokenizer> {
+        json::read(path, &files::read_text(path)?)
+    }
+
+    /// The content of a `tokenizer.json`.
+    pub fn to_json(&self) -> String {
+        match self {
+            Tokenizer::Char(tokenizer) => tokenizer.to_json(),
+            Tokenizer::Bpe(tokenizer) => tokenizer.to_json(),
+        }
+    }
+
+    /// [`Tokenizer::load`] for a file's content that is already in memory.
+    ///
+    /// # Errors
+    /// [`Error::Format`], naming the file as `tokenizer.json`.
+    pub fn from_json(json: &str) -> Result<Tokenizer> {
+        json::read(Path::new("tokenizer.json"), json)
+    }
+}
+
+/// Bytes made visible. Whatever is text is shown as text.
+fn printable(bytes: &[u8]) -> String {
+    let mut shown = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                ' ' => shown.push('␣'),
+                // The quotes and the backslash need no escape here.
+                '\'' | '"' | '\\' => shown.push(c),
+                _ => shown.extend(c.escape_debug()),
+            }
+        }
+        for byte in chunk.invalid() {
+            shown.push_str(&format!("\\x{byte:02X}"));
+        }
+    }
+    shown
+}
+
+/// What every decoder says of a number that is too large.
+fn unknown_token(token: u32, vocab_size: usize) -> Error {
+    Error::UnknownToken { token, vocab_size }
+}
+
+/// What every trainer says of a text with nothing in it.
+fn empty_text() -> Error {
+    Error::text("the text", "it is empty", "give a text with at least one character")
+}
+
+#[cfg(test)]
+mod tests;

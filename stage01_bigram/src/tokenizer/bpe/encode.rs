@@ -1,0 +1,344 @@
+//! Text to tokens: joining the pairs of each piece in the order they were learned.
+//!
+//! The rule: of all neighbouring pairs that are merges, join the one learned first (of
+//! equal ones the leftmost), and repeat until none is left. Three observations make it fast.
+//!
+//! 1. Most pieces are common words. A small cache remembers what became of recent pieces,
+//!    and a table has the pieces that are one token; few must be worked out.
+//! 2. A piece is short, so looking through all of its pairs for the next one beats anything
+//!    clever, below [`SHORT`] bytes. Above, that would take quadratic time; a heap of pairs
+//!    takes n log n.
+//! 3. Pieces do not depend on each other, so a long text is cut where that is safe
+//!    ([`split::chunks`]) and encoded on all threads.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use super::{Merge, split};
+use crate::{Error, Result};
+
+/// Pieces up to this many bytes are joined by looking through their pairs.
+const SHORT: usize = 64;
+
+/// Text per task when encoding with several threads.
+const CHUNK: usize = 1 << 18;
+
+/// No merge, no neighbour, no token.
+const NONE: u32 = u32::MAX;
+
+/// The tables for encoding.
+#[derive(Clone)]
+pub(super) struct Encoder {
+    /// The token of each byte.
+    byte_ids: Box<[u32; 256]>,
+    /// Which merge joins a pair of tokens; see [`pair`].
+    ranks: FxHashMap<u64, u32>,
+    /// The token that each merge makes.
+    merged: Vec<u32>,
+    /// Pieces that are one token.
+    whole: FxHashMap<Box<[u8]>, u32>,
+    caches: Caches,
+}
+
+impl Encoder {
+    pub(super) fn new(tokens: &[Vec<u8>], merges: &[Merge], specials: &[u32]) -> Encoder {
+        let mut encoder = Encoder::of_bytes(tokens, specials);
+        for &merge in merges {
+            encoder.learn(merge);
+        }
+        // A token's bytes need not become that token when they stand alone: another merge
+        // may come first. Only those that do may be looked up.
+        let alone = |(id, token): (usize, &Vec<u8>)| {
+            let id = id as u32;
+            let mut joined = Vec::new();
+            encoder.join(token, &mut joined);
+            (joined == [id] && !specials.contains(&id)).then(|| (token[..].into(), id))
+        };
+        encoder.whole = tokens.par_iter().enumerate().filter_map(alone).collect();
+        encoder
+    }
+
+    /// The encoder that knows single bytes only.
+    pub(super) fn of_bytes(tokens: &[Vec<u8>], specials: &[u32]) -> Encoder {
+        let mut byte_ids = Box::new([NONE; 256]);
+        for (id, token) in (0..).zip(tokens) {
+            if let [byte] = token[..]
+                && !specials.contains(&id)
+            {
+                byte_ids[byte as usize] = id;
+            }
+        }
+        Encoder {
+            byte_ids,
+            ranks: FxHashMap::default(),
+            merged: Vec::new(),
+            whole: FxHashMap::default(),
+            caches: Caches::default(),
+        }
+    }
+
+    /// Adds a merge that comes after all others. Of two for one pair the first counts.
+    pub(super) fn learn(&mut self, merge: Merge) {
+        let rank = self.merged.len() as u32;
+        self.ranks.entry(pair(merge.left, merge.right)).or_insert(rank);
+        self.merged.push(merge.id);
+    }
+
+    /// The tokens of a text, on all threads where it is long.
+    pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let encode = |chunk: &str| {
+            let mut cache = self.caches.take();
+            let ids = self.encode_chunk(chunk, &mut cache);
+            self.caches.give_back(cache);
+            ids
+        };
+        match &split::chunks(text, CHUNK)[..] {
+            [chunk] => encode(chunk),
+            chunks => {
+                let parts: Result<Vec<Vec<u32>>> = chunks.par_iter().map(|c| encode(c)).collect();
+                Ok(parts?.concat())
+            }
+        }
+    }
+
+    fn encode_chunk(&self, text: &str, cache: &mut Cache) -> Result<Vec<u32>> {
+        let mut ids = Vec::with_capacity(text.len() / 3 + 1);
+        let mut start = 0;
+        while start < text.len() {
+            let end = split::piece_end(text, start);
+            let piece = &text.as_bytes()[start..end];
+            match Key::of(text.as_bytes(), start, end) {
+                Some(key) => cache.encode(key, &mut ids, |ids| self.encode_piece(piece, ids)),
+                None if piece.len() < NONE as usize => self.encode_piece(piece, &mut ids),
+                None => return Err(endless_piece()),
+            }
+            start = end;
+        }
+        Ok(ids)
+    }
+
+    fn encode_piece(&self, piece: &[u8], ids: &mut Vec<u32>) {
+        match self.whole.get(piece) {
+            Some(&id) => ids.push(id),
+            None => self.join(piece, ids),
+        }
+    }
+
+    /// The rule itself: joins the pairs of a piece. Appends the tokens that remain.
+    pub(super) fn join(&self, piece: &[u8], ids: &mut Vec<u32>) {
+        if piece.len() <= SHORT { self.join_short(piece, ids) } else { self.join_long(piece, ids) }
+    }
+
+    /// The rank of the merge that joins two tokens, or [`NONE`].
+    fn rank(&self, left: u32, right: u32) -> u32 {
+        self.ranks.get(&pair(left, right)).copied().unwrap_or(NONE)
+    }
+
+    /// Looks through all pairs for the one to join next: n steps of n looks.
+    fn join_short(&self, piece: &[u8], ids: &mut Vec<u32>) {
+        let (mut tokens, mut ranks) = ([NONE; SHORT], [NONE; SHORT]);
+        let mut n = piece.len();
+        for (token, &byte) in tokens.iter_mut().zip(piece) {
+            *token = self.byte_ids[byte as usize];
+        }
+        // ranks[i] belongs to the pair of tokens i and i + 1.
+        for i in 1..n {
+            ranks[i - 1] = self.rank(tokens[i - 1], tokens[i]);
+        }
+        while n > 1 {
+            let mut first = 0;
+            for i in 1..n - 1 {
+                if ranks[i] < ranks[first] {
+                    first = i;
+                }
+            }
+            if ranks[first] == NONE {
+                break;
+            }
+            tokens[first] = self.merged[ranks[first] as usize];
+            tokens.copy_within(first + 2..n, first + 1);
+            ranks.copy_within(first + 1..n, first);
+            n -= 1;
+            if first > 0 {
+                ranks[first - 1] = self.rank(tokens[first - 1], tokens[first]);
+            }
+            if first + 1 < n {
+                ranks[first] = self.rank(tokens[first], tokens[first + 1]);
+            }
+        }
+        ids.extend_from_slice(&tokens[..n]);
+    }
+
+    /// Takes the pair to join next from a heap; the tokens are a linked list.
+    fn join_long(&self, piece: &[u8], ids: &mut Vec<u32>) {
+        let n = piece.len() as u32;
+        let mut tokens: Vec<u32> = piece.iter().map(|&b| self.byte_ids[b as usize]).collect();
+        // Neighbours by place. A token that was joined to the one before it is NONE.
+        let mut next: Vec<u32> = (1..=n).collect();
+        let mut before: Vec<u32> = (0..n).map(|i| i.wrapping_sub(1)).collect();
+        let rank_at = |tokens: &[u32], next: &[u32], at: u32| match next[at as usize] {
+            end if end == n => NONE,
+            after => self.rank(tokens[at as usize], tokens[after as usize]),
+        };
+        let candidates = (0..n).map(|at| Reverse((rank_at(&tokens, &next, at), at)));
+        let mut heap: BinaryHeap<_> =
+            candidates.filter(|&Reverse((rank, _))| rank != NONE).collect();
+        while let Some(Reverse((rank, at))) = heap.pop() {
+            // The pair that was here when this entry was made may be gone.
+            if tokens[at as usize] == NONE || rank_at(&tokens, &next, at) != rank {
+                continue;
+            }
+            let joined = next[at as usize] as usize;
+            tokens[at as usize] = self.merged[rank as usize];
+            tokens[joined] = NONE;
+            next[at as usize] = next[joined];
+            if next[joined] != n {
+                before[next[joined] as usize] = at;
+            }
+            for changed in [before[at as usize], at] {
+                if changed != NONE {
+                    let rank = rank_at(&tokens, &next, changed);
+                    if rank != NONE {
+                        heap.push(Reverse((rank, changed)));
+                    }
+                }
+            }
+        }
+        ids.extend(tokens.into_iter().filter(|&token| token != NONE));
+    }
+}
+
+/// Two tokens as one key.
+fn pair(left: u32, right: u32) -> u64 {
+    u64::from(left) << 32 | u64::from(right)
+}
+
+fn endless_piece() -> Error {
+    Error::text(
+        "the text",
+        "it has a run of 4 GiB without a border between words",
+        "check that the file is text",
+    )
+}
+
+/// The tables make no difference to what an encoder does; the merges are compared already.
+impl PartialEq for Encoder {
+    fn eq(&self, other: &Encoder) -> bool {
+        self.byte_ids == other.byte_ids && self.merged == other.merged
+    }
+}
+
+impl std::fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "Encoder({} merges)", self.merged.len())
+    }
+}
+
+/// A piece of at most 15 bytes as one number: its bytes, and its length on top.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Key(u128);
+
+impl Key {
+    /// The key of `text[start..end]`; `None` where that is too long.
+    fn of(text: &[u8], start: usize, end: usize) -> Option<Key> {
+        let length = end - start;
+        if length > 15 {
+            return None;
+        }
+        let bytes = match text[start..].first_chunk::<16>() {
+            Some(&bytes) => bytes,
+            None => {
+                let mut bytes = [0; 16];
+                bytes[..length].copy_from_slice(&text[start..end]);
+                bytes
+            }
+        };
+        let own = u128::from_le_bytes(bytes) & ((1 << (8 * length)) - 1);
+        Some(Key(own | (length as u128) << 120))
+    }
+
+    /// A number below 2^`bits` that looks random.
+    fn hash(self, bits: u32) -> usize {
+        let (low, high) = (self.0 as u64, (self.0 >> 64) as u64);
+        let mixed =
+            (low ^ high.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        (mixed >> (64 - bits)) as usize
+    }
+}
+
+/// What became of recent pieces. Each has one place where it can be; a newer piece takes
+/// the place of an older, so the cache never grows.
+struct Cache {
+    slots: Vec<Slot>,
+}
+
+/// One remembered piece: 64 bytes, a cache line of the processor.
+#[derive(Clone, Copy)]
+struct Slot {
+    key: Key,
+    length: u32,
+    ids: [u32; 11],
+}
+
+impl Cache {
+    const BITS: u32 = 14;
+
+    fn new() -> Cache {
+        // No piece has length 0, so no key is 0.
+        Cache { slots: vec![Slot { key: Key(0), length: 0, ids: [0; 11] }; 1 << Self::BITS] }
+    }
+
+    /// Appends the piece's tokens: remembered ones, or those that `work_out` appends.
+    #[inline]
+    fn encode(&mut self, key: Key, ids: &mut Vec<u32>, work_out: impl FnOnce(&mut Vec<u32>)) {
+        let slot = &mut self.slots[key.hash(Self::BITS)];
+        if slot.key == key {
+            if slot.length == 1 {
+                ids.push(slot.ids[0]);
+            } else {
+                ids.extend_from_slice(&slot.ids[..slot.length as usize]);
+            }
+            return;
+        }
+        let start = ids.len();
+        work_out(ids);
+        let new = &ids[start..];
+        if new.len() <= slot.ids.len() {
+            slot.key = key;
+            slot.length = new.len() as u32;
+            slot.ids[..new.len()].copy_from_slice(new);
+        }
+    }
+}
+
+/// Caches that wait for the next text. A thread takes one and gives it back, so there are
+/// at most as many as threads ever encoded at one time, and each stays warm.
+#[derive(Default)]
+struct Caches(Mutex<Vec<Cache>>);
+
+impl Caches {
+    fn take(&self) -> Cache {
+        let waiting = self.0.lock().map_or(None, |mut caches| caches.pop());
+        waiting.unwrap_or_else(Cache::new)
+    }
+
+    fn give_back(&self, cache: Cache) {
+        if let Ok(mut caches) = self.0.lock() {
+            caches.push(cache);
+        }
+    }
+}
+
+impl Clone for Caches {
+    /// A clone starts with none: they hold nothing that cannot be worked out again.
+    fn clone(&self) -> Caches {
+        Caches::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! Byte-level byte-pair encoding, as in GPT-2 (Radford et al. 2019).
+//!
+//! The text is cut into pieces, roughly words with the space before them (`split`). Each
+//! piece is its UTF-8 bytes, and each of the 256 bytes is a token (`bytes`). Training finds
+//! the pair of neighbouring tokens that is commonest, makes it a new token, and repeats
+//! (`train`). Encoding joins the pairs of a piece in the order in which they were learned
+//! (`encode`). Decoding puts the tokens' bytes in a row. `json` is the file format.
+//!
+//! Because every byte is a token, every text can be encoded, and decoding gives it back
+//! exactly.
+
+mod bytes;
+mod encode;
+#[cfg(feature = "gpt2")]
+mod gpt2;
+mod json;
+mod split;
+mod train;
+
+use self::bytes::BYTE_OF_TOKEN;
+use self::encode::Encoder;
+use super::{empty_text, unknown_token};
+use crate::{Error, Result};
+
+/// How the token between documents is spelled.
+pub const END_OF_TEXT: &str = "<|endoftext|>";
+
+/// One step of what was learned: `left` followed by `right` becomes `id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Merge {
+    /// The first token of the pair.
+    pub left: u32,
+    /// The second.
+    pub right: u32,
+    /// The token that stands for both. Usually the next number that is free; an older one
+    /// where the same bytes were reached before in another way.
+    pub id: u32,
+}
+
+/// A byte-level BPE vocabulary: tokens, and the merges that make them.
+///
+/// ```
+/// use stage01_bigram::tokenizer::BpeTokenizer;
+/// let tokenizer = BpeTokenizer::train("low low low lower lowest", 260)?;
+/// // The first merges: l+o, then lo+w, then space+low.
+/// assert_eq!(tokenizer.token_bytes(256), Some(&b"lo"[..]));
+/// assert_eq!(tokenizer.token_bytes(257), Some(&b"low"[..]));
+/// assert_eq!(tokenizer.token_bytes(258), Some(&b" low"[..]));
+/// assert_eq!(tokenizer.encode("low low")?, [257, 258]);
+/// # Ok::<(), stage01_bigram::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct BpeTokenizer {
+    /// The bytes of every token in one row; token `id` ends at `ends[id]`.
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    merges: Vec<Merge>,
+    /// Tokens that no text becomes, such as [`END_OF_TEXT`].
+    specials: Vec<u32>,
+    encoder: Encoder,
+}
+
+impl BpeTokenizer {
+    /// Learns a vocabulary of `vocab_size` tokens from a text: the 256 bytes and
+    /// `vocab_size - 256` joined pairs. Uses all of rayon's threads; the result depends on
+    /// the text alone.
+    ///
+    /// Stops earlier when no pair occurs twice any more, so a small text gives a smaller
+    /// vocabulary: see [`BpeTokenizer::vocab_size`].
+    ///
+    /// # Errors
+    /// [`Error::Text`] for an empty text, [`Error::Setting`] for a size below 256.
+    pub fn train(text: &str, vocab_size: usize) -> Result<BpeTokenizer> {
+        if vocab_size < 256 {
+            return Err(Error::setting(
+                "vocabulary size",
+                vocab_size,
+                "a byte-level vocabulary begins with the 256 bytes; give at least 256, \
+                 such as bpe:4096",
+            ));
+        }
+        if u32::try_from(vocab_size).is_err() {
+            return Err(Error::setting(
+                "vocabulary size",
+                vocab_size,
+                "a token is a number of 32 bits; give less than 4294967296",
+            ));
+        }
+        if text.is_empty() {
+            return Err(empty_text());
+        }
+        let mut tokens = BYTE_OF_TOKEN.iter().map(|&byte| vec![byte]).collect();
+        let merges = train::learn(text, vocab_size, &mut tokens);
+        Ok(Self::new(&tokens, merges, Vec::new()))
+    }
+
+    /// Puts a tokenizer together from parts that fit: each byte is a token, and each merge
+    /// names tokens whose bytes in a row are those of its `id`.
+    fn new(tokens: &[Vec<u8>], merges: Vec<Merge>, specials: Vec<u32>) -> BpeTokenizer {
+        let ends = tokens.iter().scan(0, |end, token| {
+            *end += token.len();
+            Some(*end)
+        });
+        let encoder = Encoder::new(tokens, &merges, &specials);
+        BpeTokenizer { bytes: tokens.concat(), ends: ends.collect(), merges, specials, encoder }
+    }
+
+    /// GPT-2's vocabulary, 50,257 tokens with [`END_OF_TEXT`] the last; from the crate
+    /// `tiktoken-rs`, without a network.
+    ///
+    /// # Errors
+    /// [`Error::Text`] if that crate's data is not what it was.
+    #[cfg(feature = "gpt2")]
+    pub fn gpt2() -> Result<BpeTokenizer> {
+        gpt2::load()
+    }
+
+    /// Adds [`END_OF_TEXT`] as the last token, for texts of many documents. Text that
+    /// spells it is still text and never becomes this token.
+    pub fn with_end_of_text(mut self) -> BpeTokenizer {
+        if self.end_of_text().is_none() {
+            self.specials.push(self.vocab_size() as u32);
+            self.bytes.extend(END_OF_TEXT.as_bytes());
+            self.ends.push(self.bytes.len());
+        }
+        self
+    }
+
+    /// The token between documents, where there is one.
+    pub fn end_of_text(&self) -> Option<u32> {
+        let is_it = |&id: &u32| self.token_bytes(id) == Some(END_OF_TEXT.as_bytes());
+        self.specials.iter().copied().find(is_it)
+    }
+
+    /// How many tokens there are, special ones included.
+    pub fn vocab_size(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// What was learned, in order: earlier merges go first in encoding, too.
+    pub fn merges(&self) -> &[Merge] {
+        &self.merges
+    }
+
+    /// The bytes of a token; `None` for a number outside the vocabulary.
+    pub fn token_bytes(&self, id: u32) -> Option<&[u8]> {
+        let id = id as usize;
+        let end = *self.ends.get(id)?;
+        let start = if id == 0 { 0 } else { self.ends[id - 1] };
+        Some(&self.bytes[start..end])
+    }
+
+    /// The tokens of a text. Long texts use all of rayon's threads; the result is the same
+    /// for any number of them.
+    ///
+    /// # Errors
+    /// [`Error::Text`] for a text that has a piece (a word, say) of 4 GiB.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        self.encoder.encode(text)
+    }
+
+    /// The bytes that these tokens stand for.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] for a number outside the vocabulary.
+    pub fn decode_bytes(&self, ids: &[u32]) -> Result<Vec<u8>> {
+        // English has about four bytes a token.
+        let mut bytes = Vec::with_capacity(ids.len() * 5);
+        for &id in ids {
+            let token = self.token_bytes(id).ok_or_else(|| unknown_token(id, self.vocab_size()))?;
+            bytes.extend_from_slice(token);
+        }
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests;

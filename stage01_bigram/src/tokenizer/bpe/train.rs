@@ -1,0 +1,205 @@
+//! Learning which pairs to join.
+//!
+//! Byte-pair encoding (Gage 1994; for words Sennrich et al. 2016) is one rule, repeated:
+//! find the pair of neighbouring tokens that occurs most often, and make it a new token. The
+//! list of joined pairs, in order, is all there is to a trained tokenizer.
+//!
+//! Counting all pairs again after every join would be simple and slow. Three things make it
+//! fast here:
+//!
+//! 1. The text is cut into pieces ([`split`](super::split)) and equal pieces are kept once,
+//!    with their count: the King James text has a million pieces, 30,000 different ones.
+//! 2. Joining a pair changes only the counts of pairs beside it, in the pieces that have it.
+//!    So each pair remembers its pieces, and counts are corrected, not made anew.
+//! 3. The next pair comes from a heap. Counts there may be out of date; one that is found
+//!    to be too high is put back with its present count (lazy deletion).
+//!
+//! Ties are broken by the smaller pair of token numbers, so the result depends on the text
+//! alone, and is the list that the trainer of Hugging Face's `tokenizers` makes from it
+//! (byte-level, all 256 bytes in the initial alphabet, `min_frequency` 2).
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use super::{Merge, split};
+
+/// A pair seen once is no pattern: joining it would learn the text by heart.
+const MIN_COUNT: i64 = 2;
+
+/// Text per task when counting pieces.
+const CHUNK: usize = 1 << 18;
+
+/// The merges learned from a text, at most until `vocab_size` tokens exist.
+///
+/// `bytes` holds the bytes of each token so far (the 256 bytes); the new ones are pushed.
+pub(super) fn learn(text: &str, vocab_size: usize, bytes: &mut Vec<Vec<u8>>) -> Vec<Merge> {
+    let mut ids: FxHashMap<Vec<u8>, u32> = bytes.iter().cloned().zip(0..).collect();
+    let mut words = Words::new(count_pieces(text), &ids);
+    let mut pairs = Pairs::count(&words);
+    let mut merges = Vec::new();
+    while bytes.len() < vocab_size
+        && let Some((left, right)) = pairs.most_frequent()
+    {
+        let joined = [&*bytes[left as usize], &*bytes[right as usize]].concat();
+        // Two ways can lead to one token: a+bc and ab+c. It is still one token.
+        let id = *ids.entry(joined).or_insert_with_key(|joined| {
+            bytes.push(joined.clone());
+            bytes.len() as u32 - 1
+        });
+        merges.push(Merge { left, right, id });
+        pairs.join(merges[merges.len() - 1], &mut words);
+    }
+    merges
+}
+
+/// Each different piece of the text, and how often it occurs.
+fn count_pieces(text: &str) -> Vec<(&str, i64)> {
+    let count = |chunk| {
+        let mut counts: FxHashMap<&str, i64> = FxHashMap::default();
+        for piece in split::pieces(chunk) {
+            *counts.entry(piece).or_default() += 1;
+        }
+        counts
+    };
+    let add = |mut a: FxHashMap<_, i64>, mut b: FxHashMap<_, i64>| {
+        if a.len() < b.len() {
+            std::mem::swap(&mut a, &mut b);
+        }
+        for (piece, n) in b {
+            *a.entry(piece).or_default() += n;
+        }
+        a
+    };
+    let counts =
+        split::chunks(text, CHUNK).into_par_iter().map(count).reduce(FxHashMap::default, add);
+    counts.into_iter().collect()
+}
+
+/// The different pieces as tokens, all in one list: piece `w` is
+/// `tokens[starts[w]..][..lengths[w]]`, and shrinks where it stands.
+struct Words {
+    tokens: Vec<u32>,
+    starts: Vec<usize>,
+    lengths: Vec<usize>,
+    counts: Vec<i64>,
+}
+
+impl Words {
+    fn new(pieces: Vec<(&str, i64)>, ids: &FxHashMap<Vec<u8>, u32>) -> Words {
+        let byte_ids: [u32; 256] = std::array::from_fn(|byte| ids[&[byte as u8][..]]);
+        let mut words = Words { tokens: vec![], starts: vec![], lengths: vec![], counts: vec![] };
+        for (piece, count) in pieces {
+            words.starts.push(words.tokens.len());
+            words.lengths.push(piece.len());
+            words.counts.push(count);
+            words.tokens.extend(piece.bytes().map(|byte| byte_ids[byte as usize]));
+        }
+        words
+    }
+
+    fn tokens(&self, word: usize) -> &[u32] {
+        &self.tokens[self.starts[word]..][..self.lengths[word]]
+    }
+}
+
+/// Two neighbouring tokens.
+type Pair = (u32, u32);
+
+/// How often each pair occurs, and where.
+struct Pairs {
+    stats: FxHashMap<Pair, Stat>,
+    /// Candidates: the highest count first, then the smallest pair.
+    heap: BinaryHeap<(i64, Reverse<Pair>)>,
+}
+
+#[derive(Default)]
+struct Stat {
+    count: i64,
+    /// The words that have the pair, or had it.
+    words: Vec<u32>,
+}
+
+impl Pairs {
+    fn count(words: &Words) -> Pairs {
+        let mut pairs = Pairs { stats: FxHashMap::default(), heap: BinaryHeap::new() };
+        for word in 0..words.counts.len() {
+            for pair in words.tokens(word).windows(2) {
+                pairs.change((pair[0], pair[1]), words.counts[word], word as u32);
+            }
+        }
+        pairs.heap = pairs.stats.iter().map(|(&pair, stat)| (stat.count, Reverse(pair))).collect();
+        pairs
+    }
+
+    /// The pair to join next, if any occurs often enough.
+    fn most_frequent(&mut self) -> Option<Pair> {
+        while let Some((count, Reverse(pair))) = self.heap.pop() {
+            let now = self.stats.get(&pair).map_or(0, |stat| stat.count);
+            if now == count && count >= MIN_COUNT {
+                return Some(pair);
+            }
+            if now >= MIN_COUNT {
+                self.heap.push((now, Reverse(pair)));
+            }
+        }
+        None
+    }
+
+    /// Adds occurrences of a pair in a word (or takes them away).
+    fn change(&mut self, pair: Pair, by: i64, word: u32) {
+        let stat = self.stats.entry(pair).or_default();
+        stat.count += by;
+        if by > 0 && stat.words.last() != Some(&word) {
+            stat.words.push(word);
+        }
+    }
+
+    /// Joins a pair in every word that has it.
+    fn join(&mut self, merge: Merge, words: &mut Words) {
+        let Merge { left, right, id } = merge;
+        let places = self.stats.get_mut(&(left, right)).map(|stat| std::mem::take(&mut stat.words));
+        let mut grown: Vec<Pair> = Vec::new();
+        for word in places.unwrap_or_default() {
+            let at = word as usize;
+            let n = words.counts[at];
+            let length = words.lengths[at];
+            let tokens = &mut words.tokens[words.starts[at]..][..length];
+            let (mut read, mut write) = (0, 0);
+            while read < length {
+                if tokens[read] == left && read + 1 < length && tokens[read + 1] == right {
+                    self.change((left, right), -n, word);
+                    if write > 0 {
+                        let before = tokens[write - 1];
+                        self.change((before, left), -n, word);
+                        self.change((before, id), n, word);
+                        grown.push((before, id));
+                    }
+                    if read + 2 < length {
+                        let after = tokens[read + 2];
+                        self.change((right, after), -n, word);
+                        self.change((id, after), n, word);
+                        grown.push((id, after));
+                    }
+                    tokens[write] = id;
+                    read += 2;
+                } else {
+                    tokens[write] = tokens[read];
+                    read += 1;
+                }
+                write += 1;
+            }
+            words.lengths[at] = write;
+        }
+        grown.sort_unstable();
+        grown.dedup();
+        for pair in grown {
+            self.heap.push((self.stats[&pair].count, Reverse(pair)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

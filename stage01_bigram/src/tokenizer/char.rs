@@ -1,0 +1,163 @@
+//! One token for each character.
+//!
+//! The simplest tokenizer there is: sort the different characters of the training text by
+//! code point and number them 0, 1, 2, … Nothing is learned, every token is readable, and
+//! the vocabulary is so small that a table of all pairs of tokens fits on a page. The price
+//! is length: five or six tokens for an English word. nanoGPT's Shakespeare data is made
+//! the same way.
+
+use std::path::Path;
+
+use rustc_hash::FxHashMap;
+use serde_json::{Map, Value, json};
+
+use super::{empty_text, json::Reader, unknown_token};
+use crate::{Error, Result};
+
+/// The characters of a text, in the order of their code points.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CharTokenizer {
+    /// Token to character.
+    characters: Vec<char>,
+    /// Character to token.
+    ids: FxHashMap<char, u32>,
+    /// The same for ASCII, where most text is; [`ABSENT`] for what the vocabulary lacks.
+    ascii: Box<[u32; 128]>,
+}
+
+/// No token: there are fewer characters in all of Unicode.
+const ABSENT: u32 = u32::MAX;
+
+impl CharTokenizer {
+    /// The vocabulary of a text: each of its characters once.
+    ///
+    /// # Errors
+    /// [`Error::Text`] for an empty text.
+    pub fn train(text: &str) -> Result<CharTokenizer> {
+        if text.is_empty() {
+            return Err(empty_text());
+        }
+        let mut ascii = [false; 128];
+        let mut rest = rustc_hash::FxHashSet::default();
+        for c in text.chars() {
+            match ascii.get_mut(c as usize) {
+                Some(seen) => *seen = true,
+                None => _ = rest.insert(c),
+            }
+        }
+        let mut characters: Vec<char> =
+            (0..128u8).filter(|&c| ascii[c as usize]).map(char::from).chain(rest).collect();
+        characters.sort_unstable();
+        Ok(Self::from_characters(characters))
+    }
+
+    fn from_characters(characters: Vec<char>) -> CharTokenizer {
+        let ids: FxHashMap<char, u32> = characters.iter().copied().zip(0..).collect();
+        let ascii =
+            std::array::from_fn(|c| ids.get(&char::from(c as u8)).copied().unwrap_or(ABSENT));
+        CharTokenizer { characters, ids, ascii: Box::new(ascii) }
+    }
+
+    /// The characters of the vocabulary; the token of each is its place.
+    pub fn characters(&self) -> &[char] {
+        &self.characters
+    }
+
+    /// How many characters the vocabulary has.
+    pub fn vocab_size(&self) -> usize {
+        self.characters.len()
+    }
+
+    /// One token for each character.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCharacter`] for the first character that is not in the vocabulary.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let mut ids = Vec::with_capacity(text.len());
+        for (at, c) in text.char_indices() {
+            let id = match self.ascii.get(c as usize) {
+                Some(&id) => id,
+                None => self.ids.get(&c).copied().unwrap_or(ABSENT),
+            };
+            if id == ABSENT {
+                return Err(self.unknown_character(text, at, c));
+            }
+            ids.push(id);
+        }
+        Ok(ids)
+    }
+
+    fn unknown_character(&self, text: &str, at: usize, character: char) -> Error {
+        let before = &text[..at];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Error::UnknownCharacter {
+            character,
+            line: 1 + before.matches('\n').count(),
+            column: 1 + before[line_start..].chars().count(),
+            vocab_size: self.vocab_size(),
+        }
+    }
+
+    /// The text of these tokens.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] for a number outside the vocabulary.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        let character = |&id: &u32| match self.characters.get(id as usize) {
+            Some(&c) => Ok(c),
+            None => Err(unknown_token(id, self.vocab_size())),
+        };
+        ids.iter().map(character).collect()
+    }
+
+    /// A `tokenizer.json`: every character is a "word" of its own, and the words are put
+    /// together again without spaces. `unk_token` names no entry of the vocabulary, so the
+    /// library, too, refuses characters that it does not have.
+    pub(super) fn to_json(&self) -> String {
+        let vocab: Map<String, Value> =
+            self.characters.iter().zip(0u32..).map(|(c, id)| (c.to_string(), id.into())).collect();
+        let file = json!({
+            "version": "1.0",
+            "truncation": null,
+            "padding": null,
+            "added_tokens": [],
+            "normalizer": null,
+            "pre_tokenizer": {
+                "type": "Split",
+                "pattern": { "Regex": ANY_CHARACTER },
+                "behavior": "Isolated",
+                "invert": false,
+            },
+            "post_processor": null,
+            "decoder": { "type": "Fuse" },
+            "model": { "type": "WordLevel", "vocab": vocab, "unk_token": "[UNK]" },
+        });
+        format!("{file:#}\n")
+    }
+
+    /// Reads what [`CharTokenizer::to_json`] writes.
+    pub(super) fn from_json(path: &Path, file: &Value) -> Result<CharTokenizer> {
+        let reader = Reader { path };
+        let pattern = file.pointer("/pre_tokenizer/pattern/Regex").and_then(Value::as_str);
+        if pattern != Some(ANY_CHARACTER) {
+            return Err(reader.wrong(
+                "a WordLevel model whose pre_tokenizer does not cut the text into characters",
+            ));
+        }
+        let mut characters = Vec::new();
+        for (id, word) in reader.vocab(file)?.into_iter().enumerate() {
+            let mut letters = word.chars();
+            match (letters.next(), letters.next()) {
+                (Some(c), None) => characters.push(c),
+                _ => return Err(reader.wrong(format!("token {id}, {word:?}, is no character"))),
+            }
+        }
+        if characters.is_empty() {
+            return Err(reader.wrong("model.vocab is empty"));
+        }
+        Ok(Self::from_characters(characters))
+    }
+}
+
+/// Any one character, line ends included, in every dialect of regular expressions.
+const ANY_CHARACTER: &str = r"[\s\S]";

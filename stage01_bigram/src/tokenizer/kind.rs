@@ -1,0 +1,141 @@
+//! Which tokenizer a user asks for, in the words of the command line.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::{BpeTokenizer, CharTokenizer, Tokenizer};
+use crate::{Error, Result};
+
+/// The vocabulary size of `bpe` without a size: small enough for a model that trains in
+/// minutes, large enough that most words of the King James text are one or two tokens.
+pub const DEFAULT_BPE_SIZE: usize = 4096;
+
+/// What stands after `--tokenizer`.
+///
+/// ```
+/// use stage01_bigram::tokenizer::TokenizerKind;
+/// let kind: TokenizerKind = "bpe:300".parse()?;
+/// assert_eq!(kind, TokenizerKind::Bpe { vocab_size: 300 });
+/// assert_eq!(kind.to_string(), "bpe:300");
+/// let tokenizer = kind.train("to be, or not to be: that is the question")?;
+/// assert_eq!(tokenizer.decode(&tokenizer.encode("not to be")?)?, "not to be");
+/// # Ok::<(), stage01_bigram::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenizerKind {
+    /// `char`: one token for each character of the text.
+    Char,
+    /// `bpe` or `bpe:SIZE`: byte-level byte-pair encoding, trained on the text.
+    Bpe {
+        /// How many tokens to make, the 256 bytes included.
+        vocab_size: usize,
+    },
+    /// `gpt2`: the vocabulary of GPT-2, 50,257 tokens. Needs the cargo feature `gpt2`.
+    Gpt2,
+    /// A path: a `tokenizer.json` that exists already.
+    File(PathBuf),
+}
+
+impl TokenizerKind {
+    /// Makes the tokenizer: trains it on `text`, or, for [`TokenizerKind::Gpt2`] and
+    /// [`TokenizerKind::File`], which are finished already, loads it.
+    ///
+    /// A text may be too small for the size that was asked: then nothing is left to join,
+    /// and the vocabulary is smaller ([`Tokenizer::vocab_size`] says how large it is).
+    ///
+    /// # Errors
+    /// [`Error::Text`] for an empty text, [`Error::Setting`] for a size below 256 or for
+    /// `gpt2` in a program built without it, and those of [`Tokenizer::load`].
+    pub fn train(&self, text: &str) -> Result<Tokenizer> {
+        match self {
+            TokenizerKind::Char => CharTokenizer::train(text).map(Tokenizer::Char),
+            TokenizerKind::Bpe { vocab_size } => {
+                BpeTokenizer::train(text, *vocab_size).map(Tokenizer::Bpe)
+            }
+            TokenizerKind::Gpt2 => gpt2().map(Tokenizer::Bpe),
+            TokenizerKind::File(path) => Tokenizer::load(path),
+        }
+    }
+}
+
+#[cfg(feature = "gpt2")]
+fn gpt2() -> Result<BpeTokenizer> {
+    BpeTokenizer::gpt2()
+}
+
+#[cfg(not(feature = "gpt2"))]
+fn gpt2() -> Result<BpeTokenizer> {
+    Err(Error::setting(
+        "--tokenizer",
+        "gpt2",
+        "this program was built without GPT-2's vocabulary; build it with `--features gpt2`, \
+         or name the tokenizer.json of a GPT-2 folder",
+    ))
+}
+
+impl FromStr for TokenizerKind {
+    type Err = Error;
+
+    /// Reads `char`, `bpe`, `bpe:SIZE`, `gpt2`, or a path (anything that ends in `.json` or
+    /// has a slash in it).
+    fn from_str(word: &str) -> Result<TokenizerKind> {
+        match word {
+            "char" => return Ok(TokenizerKind::Char),
+            "bpe" => return Ok(TokenizerKind::Bpe { vocab_size: DEFAULT_BPE_SIZE }),
+            "gpt2" => return Ok(TokenizerKind::Gpt2),
+            _ => {}
+        }
+        if word.ends_with(".json") || word.contains(['/', '\\']) {
+            return Ok(TokenizerKind::File(word.into()));
+        }
+        if let Some(size) = word.strip_prefix("bpe:") {
+            // 4_096 and 4,096 are how people write such numbers.
+            return match size.replace(['_', ','], "").parse() {
+                Ok(vocab_size) => Ok(TokenizerKind::Bpe { vocab_size }),
+                Err(_) => Err(Error::setting(
+                    "--tokenizer",
+                    word,
+                    format!("{size:?} is no size; expected a whole number, as in bpe:4096"),
+                )),
+            };
+        }
+        let expected = "expected char, bpe, bpe:SIZE, gpt2 or the path of a tokenizer.json";
+        let nearest = ["char", "bpe", "gpt2"]
+            .into_iter()
+            .map(|name| (edits(&word.to_lowercase(), name), name))
+            .min()
+            .filter(|&(edits, _)| edits <= 2)
+            .map_or(String::new(), |(_, name)| format!("; did you mean {name}?"));
+        Err(Error::setting("--tokenizer", word, format!("{expected}{nearest}")))
+    }
+}
+
+impl fmt::Display for TokenizerKind {
+    /// The spelling that [`TokenizerKind::from_str`] reads back.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            TokenizerKind::Char => write!(f, "char"),
+            TokenizerKind::Bpe { vocab_size } => write!(f, "bpe:{vocab_size}"),
+            TokenizerKind::Gpt2 => write!(f, "gpt2"),
+            TokenizerKind::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// How many letters must be inserted, dropped or changed to make one word of the other
+/// (Levenshtein 1966).
+fn edits(a: &str, b: &str) -> usize {
+    // row[j]: the edits between the part of `a` read so far and the first j letters of `b`.
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.chars().enumerate() {
+            let change = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.chars().count()]
+}

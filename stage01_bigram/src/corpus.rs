@@ -68,7 +68,7 @@ impl Corpus {
             }
         }
         text.pop(); // the empty line after the last chapter
-        Self { text, origin: "the King James Bible".into() }
+        Self { text, origin: "King James Bible".into() }
     }
 
     /// The texts of several files as one, in the order given.

@@ -1,3 +1,408 @@
-//! The first stage on the screen.
+//! The first stage on the screen: a text, its tokens, and two models of which token comes next.
+//!
+//! Everything worth reading is in the library; this file asks it and prints. What it prints is
+//! plain text of at most 76 columns, the same for the same options, on a screen or in a pipe.
 
-fn main() {}
+use std::io::{self, ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use stage01_bigram::bigram::{CountedBigram, LearnedBigram};
+use stage01_bigram::corpus::Corpus;
+use stage01_bigram::dataset::{Dataset, split};
+use stage01_bigram::loss::{bits, bits_per_byte, perplexity};
+use stage01_bigram::plot::{LineChart, Series, terminal_chart};
+use stage01_bigram::random::{Purpose, generator};
+use stage01_bigram::sampling::Sampler;
+use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
+use stage01_bigram::{Error, Result};
+
+/// The first language model: which token comes next, if all you know is the last one?
+///
+/// Shows a text and cuts it into tokens. Then two models learn which token tends to follow
+/// which. One counts: no other model that looks at a single token can fit the text better.
+/// The other starts from nothing and follows the gradient of its loss, as all the larger
+/// models of this course do, and walks down to the first one's number. At the end it writes.
+///
+/// Losses are in nats for each token: 0 for a model that always knows what comes, the
+/// logarithm of the vocabulary for one that knows nothing. They are measured on the first
+/// part of the text, from which the models learn, and on the rest, which they never see.
+#[derive(Parser)]
+#[command(version, max_term_width = 80)]
+struct Options {
+    /// The text to learn from, one file or several; without it, the King James Bible.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    text: Vec<PathBuf>,
+
+    /// How to cut the text into tokens: `char`, one for each character, or `bpe:SIZE`, pieces
+    /// of words. The learned table has SIZE times SIZE entries: up to 1024 it is trained.
+    #[arg(long, value_name = "KIND", default_value = "char")]
+    tokenizer: String,
+
+    /// The part of the text to learn from; the rest is for measuring.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.9)]
+    train_fraction: f64,
+
+    /// The k of the counted model: every pair of tokens counts as seen k times in advance.
+    #[arg(long, value_name = "K", default_value_t = 1.0)]
+    smoothing: f64,
+
+    /// How many steps of gradient descent the learned model makes.
+    #[arg(long, visible_alias = "max-iters", value_name = "N", default_value_t = 3000)]
+    steps: usize,
+
+    /// How far each step goes. A table bears large steps; later models need a thousandth.
+    #[arg(long, value_name = "RATE", default_value_t = 30.0)]
+    learning_rate: f64,
+
+    /// How many windows of the text each step looks at.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    batch_size: usize,
+
+    /// How many tokens are in a window.
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    block_size: usize,
+
+    /// How many tokens to write at the end.
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    max_new_tokens: usize,
+
+    /// Names the random numbers: the same seed, the same run.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// Also draw the losses, as an SVG picture.
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+}
+
+/// A learned table for more tokens than this takes longer than anybody wants to watch.
+const LARGEST_TABLE: usize = 1024;
+
+/// Why the program stops early.
+enum Stop {
+    /// Something the user can mend.
+    Error(Error),
+    /// The output goes nowhere.
+    Output(io::Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let message = match run(&options, &mut io::stdout().lock()) {
+        Ok(()) => return ExitCode::SUCCESS,
+        // Whoever read the output has seen enough (`| head`).
+        Err(Stop::Output(e)) if e.kind() == ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+        Err(Stop::Output(e)) => format!("cannot write the output: {e}"),
+        Err(Stop::Error(e)) => e.to_string(),
+    };
+    let _ = writeln!(io::stderr(), "error: {message}");
+    ExitCode::FAILURE
+}
+
+/// A part of the text with its tokens.
+struct Part {
+    name: &'static str,
+    tokens: Vec<u32>,
+    bytes: usize,
+    /// The bytes of all tokens but the first, which nothing predicts.
+    predicted_bytes: usize,
+}
+
+fn run(options: &Options, out: &mut impl Write) -> std::result::Result<(), Stop> {
+    let kind: TokenizerKind = options.tokenizer.parse()?;
+    check(options)?;
+    let corpus = Corpus::open(&options.text)?;
+    show_text(&corpus, out)?;
+
+    let tokenizer = kind.train(&corpus.text)?;
+    show_tokens(&corpus.text, &kind, &tokenizer, out)?;
+    let (train, validation) = split(&corpus.text, options.train_fraction)?;
+    let part = |name, text: &str| -> Result<Part> {
+        let tokens = tokenizer.encode(text)?;
+        let first = tokenizer.decode_bytes(&tokens[..1])?.len();
+        Ok(Part { name, tokens, bytes: text.len(), predicted_bytes: text.len() - first })
+    };
+    let parts = [part("train", train)?, part("validation", validation)?];
+    let data = Dataset::new(parts[0].tokens.clone(), options.block_size)?;
+    writeln!(out)?;
+    for Part { name, tokens, bytes, .. } in &parts {
+        writeln!(
+            out,
+            "  {name:<10} {:>10} tokens, {:.2} bytes each",
+            grouped(tokens.len()),
+            *bytes as f64 / tokens.len() as f64
+        )?;
+    }
+
+    let vocab_size = tokenizer.vocab_size();
+    let counted = CountedBigram::count(&parts[0].tokens, vocab_size, options.smoothing)?;
+    let bare = CountedBigram::count(&parts[0].tokens, vocab_size, 0.0)?;
+    show_counted(&counted, &bare, &parts, options.smoothing, out)?;
+    let floor = bare.mean_loss(&parts[0].tokens)?;
+    let learned = learn(options, &data, vocab_size, floor, &parts, out)?;
+
+    let first = tokenizer.encode("\n").ok().and_then(|tokens| tokens.first().copied());
+    let first = first.unwrap_or(parts[0].tokens[0]);
+    let rng = &mut generator(options.seed, Purpose::Sampling, 0);
+    let (sampler, count) = (&mut Sampler::default(), options.max_new_tokens);
+    let written = match learned {
+        Some(learned) => learned.generate(first, count, sampler, rng)?,
+        None => counted.generate(first, count, sampler, rng)?,
+    };
+    writeln!(out, "\nWHAT IT WRITES")?;
+    writeln!(out, "Each token is drawn by its probability after the one before.\n")?;
+    show_wrapped(&tokenizer.decode(&written)?, out)?;
+    Ok(())
+}
+
+/// Settings that no other check would explain.
+fn check(options: &Options) -> Result<()> {
+    if !(options.learning_rate > 0.0 && options.learning_rate.is_finite()) {
+        let expected = "expected a number above 0, such as 30";
+        return Err(Error::setting("--learning-rate", options.learning_rate, expected));
+    }
+    if options.batch_size == 0 {
+        return Err(Error::setting("--batch-size", 0, "expected at least 1"));
+    }
+    Ok(())
+}
+
+/// What the text is, and how it begins.
+fn show_text(corpus: &Corpus, out: &mut impl Write) -> io::Result<()> {
+    let facts = corpus.describe();
+    writeln!(out, "THE TEXT")?;
+    writeln!(out, "{}: {} lines,", corpus.origin, grouped(facts.lines))?;
+    writeln!(
+        out,
+        "{} bytes, {} characters, {} different ones.\n",
+        grouped(facts.bytes),
+        grouped(facts.chars),
+        grouped(facts.distinct_chars)
+    )?;
+    for line in corpus.text.lines().take(6) {
+        writeln!(out, "{}", format!("  {}", shortened(line, 72)).trim_end())?;
+    }
+    writeln!(out, "  …")
+}
+
+/// The first sentence in tokens, each over its number.
+fn show_tokens(
+    text: &str,
+    kind: &TokenizerKind,
+    tokenizer: &Tokenizer,
+    out: &mut impl Write,
+) -> std::result::Result<(), Stop> {
+    writeln!(out, "\nITS TOKENS")?;
+    writeln!(
+        out,
+        "Cut by `{kind}`: a vocabulary of {} tokens. The first sentence:\n",
+        grouped(tokenizer.vocab_size())
+    )?;
+    // The first line that looks like a sentence, or the first one of all.
+    let line = text.lines().find(|line| line.chars().count() >= 20);
+    let line: String = line.or(text.lines().next()).unwrap_or("").chars().take(200).collect();
+    let (mut names, mut numbers) = (String::new(), String::new());
+    for token in tokenizer.encode(&line)? {
+        let (name, number) = (tokenizer.token_text(token)?, token.to_string());
+        let width = name.chars().count().max(number.len()) + 1;
+        if names.chars().count() + width > 70 {
+            names += " …";
+            break;
+        }
+        names += &format!("{name:>width$}");
+        numbers += &format!("{number:>width$}");
+    }
+    writeln!(out, "  {names}\n  {numbers}")?;
+    Ok(())
+}
+
+/// The counted model's losses, between those of no model and those of the bare counts.
+fn show_counted(
+    counted: &CountedBigram,
+    bare: &CountedBigram,
+    parts: &[Part; 2],
+    smoothing: f64,
+    out: &mut impl Write,
+) -> std::result::Result<(), Stop> {
+    let vocab_size = counted.vocab_size();
+    writeln!(out, "\nTHE COUNTED BIGRAM")?;
+    writeln!(
+        out,
+        "Of {} possible pairs of tokens the text has {}.\n\
+         p(b | a) = the share of b among all that followed a, {smoothing} added to each.\n",
+        grouped(vocab_size * vocab_size),
+        grouped(counted.distinct_pairs())
+    )?;
+    writeln!(out, "  {:26}{:>8}{:>10}{:>12}{:>12}", "", "nats", "bits", "bits/byte", "perplexity")?;
+    let mut row = |name: String, sum: f64, part: &Part| {
+        let mean = sum / (part.tokens.len() - 1) as f64;
+        writeln!(
+            out,
+            "  {name:26}{mean:>8.4}{:>10.4}{:>12.4}{:>12.2}",
+            bits(mean),
+            bits_per_byte(sum, part.predicted_bytes),
+            perplexity(mean)
+        )
+    };
+    let nothing = (vocab_size as f64).ln() * (parts[0].tokens.len() - 1) as f64;
+    row("knows nothing".into(), nothing, &parts[0])?;
+    for part in parts {
+        counted.mean_loss(&part.tokens)?; // an error where there is nothing to measure
+        row(format!("counted, {}", part.name), counted.sum_loss(&part.tokens)?, part)?;
+    }
+    row("the floor: nothing added".into(), bare.sum_loss(&parts[0].tokens)?, &parts[0])?;
+    writeln!(out, "\nNo table fits the training text better than the bare counts: the floor.")?;
+    Ok(())
+}
+
+/// Trains the learned model, and reports how it comes nearer to the counted one.
+fn learn(
+    options: &Options,
+    data: &Dataset,
+    vocab_size: usize,
+    floor: f64,
+    parts: &[Part; 2],
+    out: &mut impl Write,
+) -> std::result::Result<Option<LearnedBigram<f32>>, Stop> {
+    let Options { steps, batch_size, block_size, learning_rate, seed, .. } = *options;
+    writeln!(out, "\nTHE LEARNED BIGRAM")?;
+    if vocab_size > LARGEST_TABLE {
+        writeln!(
+            out,
+            "Left out: {} tokens make a table of {} logits, most of\n\
+             them for pairs that never come. `char` and `bpe:512` make a smaller one.",
+            grouped(vocab_size),
+            grouped(vocab_size * vocab_size)
+        )?;
+        return Ok(None);
+    }
+    let mut model = LearnedBigram::<f32>::new(vocab_size)?;
+    writeln!(
+        out,
+        "{} logits, all 0 at first. Each step looks at {} examples and\n\
+         moves the logits against the gradient: p − 1 for what came, p for the rest.\n",
+        grouped(vocab_size * vocab_size),
+        grouped(batch_size * block_size)
+    )?;
+    writeln!(out, "  {:>8}{:>12}{:>14}{:>24}", "step", "train", "validation", "train above floor")?;
+    let (mut inputs, mut targets) = (Vec::new(), Vec::new());
+    let (mut seen, mut measured) = (Vec::new(), Vec::new());
+    for step in 0..=steps {
+        let round = report_at(step, steps);
+        if round || (options.plot.is_some() && step % steps.div_ceil(60).max(1) == 0) {
+            let validation = model.mean_loss(&parts[1].tokens)?;
+            measured.push((step as f64, validation));
+            if round {
+                let train = model.mean_loss(&parts[0].tokens)?;
+                writeln!(out, "  {step:>8}{train:>12.4}{validation:>14.4}{:>24.4}", train - floor)?;
+                out.flush()?;
+            }
+        }
+        if step == steps {
+            break;
+        }
+        let rng = &mut generator(seed, Purpose::Batch, step as u64);
+        data.sample_batch(batch_size, block_size, rng, &mut inputs, &mut targets);
+        let loss = model.step(&inputs, &targets, learning_rate as f32)?;
+        if !loss.is_finite() {
+            let remedy = "take a smaller --learning-rate".to_string();
+            return Err(Error::Diverged { iter: step, loss, remedy }.into());
+        }
+        seen.push((step as f64, loss));
+    }
+    // All that can be seen happens early.
+    let early = &seen[..seen.len().min(180)];
+    if early.len() > 1 {
+        writeln!(out, "\n  Each batch's loss, the first {} steps:\n", early.len())?;
+        writeln!(out, "{}", indented(&terminal_chart(early, 60, 6)))?;
+    }
+    if let Some(path) = &options.plot {
+        let uniform = (vocab_size as f64).ln();
+        let chart = LineChart {
+            title: "The learned bigram walks down to the counted one".into(),
+            x_label: "step".into(),
+            y_label: "loss (nats per token)".into(),
+            series: vec![
+                Series { name: "train, one batch".into(), points: seen },
+                Series { name: "validation, all of it".into(), points: measured },
+            ],
+            references: vec![
+                (format!("uniform guess: ln {vocab_size} = {uniform:.2}"), uniform),
+                (format!("the floor, counted: {floor:.2}"), floor),
+            ],
+        };
+        chart.save(path)?;
+        writeln!(out, "\n  Drawn in {}", path.display())?;
+    }
+    Ok(Some(model))
+}
+
+/// 0, 1, 2, 5, 10, 20, 50 … and the last: steps at which something has changed.
+fn report_at(step: usize, last: usize) -> bool {
+    let mut leading = step;
+    while leading >= 10 && leading.is_multiple_of(10) {
+        leading /= 10;
+    }
+    step == 0 || step == last || (step >= 5 && matches!(leading, 1 | 2 | 5))
+}
+
+/// Text in lines of at most 74 columns, broken between words where there are any.
+fn show_wrapped(text: &str, out: &mut impl Write) -> io::Result<()> {
+    for line in text.lines() {
+        let mut left: Vec<char> = line.chars().map(visible).collect();
+        while left.len() > 72 {
+            let space = left[..73].iter().rposition(|&c| c == ' ').filter(|&at| at > 0);
+            let rest = left.split_off(space.unwrap_or(72));
+            writeln!(out, "  {}", left.iter().collect::<String>())?;
+            left = rest.into_iter().skip(usize::from(space.is_some())).collect();
+        }
+        writeln!(out, "{}", format!("  {}", left.iter().collect::<String>()).trim_end())?;
+    }
+    Ok(())
+}
+
+/// The beginning of a line that is too long for the screen.
+fn shortened(line: &str, width: usize) -> String {
+    let mut short: String = line.chars().map(visible).take(width).collect();
+    if line.chars().count() > width {
+        short.pop();
+        short.push('…');
+    }
+    short
+}
+
+/// Control characters could do anything to a terminal.
+fn visible(c: char) -> char {
+    if c.is_control() { '·' } else { c }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// 1234567 as 1,234,567.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -77,6 +77,11 @@ impl Panel {
         }
     }
 
+    /// The shares, as given: (rows, columns).
+    pub fn shares(&self) -> ArrayView2<'_, f32> {
+        self.shares.view()
+    }
+
     /// The column that gets most of a row, and its share. None for a row of nothing.
     fn strongest(&self, row: usize) -> Option<(usize, f32)> {
         let shares = self.shares.row(row);
@@ -158,7 +163,8 @@ fn percent(share: f32) -> String {
 fn colour(strength: f32) -> (u8, u8, u8) {
     let t = strength.clamp(0.0, 1.0);
     let lightness = 0.97 - 0.69 * t;
-    let chroma = 0.05 + 0.05 * t + 0.16 * t * (1.0 - t);
+    // As vivid as a screen can show all the way.
+    let chroma = 0.045 + 0.055 * t + 0.07 * t * (1.0 - t);
     let hue = (105.0 + 165.0 * t).to_radians();
     let (a, b) = (chroma * hue.cos(), chroma * hue.sin());
     // From OKLab over cone responses to linear red, green and blue.
@@ -177,3 +183,6 @@ fn colour(strength: f32) -> (u8, u8, u8) {
         channel(-0.004_196_086_3 * l - 0.703_418_6 * m + 1.707_614_7 * s),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -112,7 +112,7 @@ impl HeatMap {
 
     fn draw_legend(&self, svg: &mut String, y: f32) {
         const STEPS: usize = 50;
-        let (x, y, wide) = (MARGIN, y + 22.0, 5.2);
+        let (x, y, wide) = (MARGIN, y + 22.0, 6.4);
         let _ = writeln!(svg, "<g font-size=\"12\" fill=\"{MUTED}\" aria-hidden=\"true\">");
         for step in 0..STEPS {
             let fill = hex(step as f32 / (STEPS - 1) as f32);

@@ -181,12 +181,13 @@ impl Panel {
     }
 }
 
-/// A label that is not longer than it may be.
+/// A label that is not longer than it may be, and does nothing to the terminal.
 fn shortened(label: &str) -> String {
+    let visible = label.chars().map(|c| if c.is_control() { '·' } else { c });
     if label.chars().count() <= LONGEST_LABEL {
-        return label.to_string();
+        return visible.collect();
     }
-    label.chars().take(LONGEST_LABEL - 1).chain(['…']).collect()
+    visible.take(LONGEST_LABEL - 1).chain(['…']).collect()
 }
 
 /// Writes the waiting panels beside each other, their first rows at the same height.

@@ -311,18 +311,13 @@ pub(crate) fn scaling(seed: u64, out: &mut impl Write) -> Shown {
         "  {:>8}{:>12}{:>12}{:>16}{:>12}",
         "d", "variance", "entropy", "largest share", "gradient"
     )?;
-    let halves: [(&str, fn(&Row) -> Scores); 2] =
-        [("scores as they are", |row| row.plain), ("divided by sqrt(d)", |row| row.divided)];
-    for (name, half) in halves {
+    for (name, divided) in [("scores as they are", false), ("divided by sqrt(d)", true)] {
         writeln!(out, "  {name}")?;
-        for row in &rows {
-            let Scores { variance, entropy, largest_share, gradient } = half(row);
+        for Row { d, plain, divided: half } in &rows {
+            let scores = if divided { half } else { plain };
+            let Scores { variance, entropy, largest_share, gradient } = scores;
             let share = 100.0 * largest_share;
-            writeln!(
-                out,
-                "  {:>8}{variance:>12.2}{entropy:>12.2}{share:>15.0}%{gradient:>12.2}",
-                row.d
-            )?;
+            writeln!(out, "  {d:>8}{variance:>12.2}{entropy:>12.2}{share:>15.0}%{gradient:>12.2}")?;
         }
     }
     writeln!(

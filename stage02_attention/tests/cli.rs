@@ -264,7 +264,7 @@ fn help_is_a_page_to_read() {
         ),
         (&["train", "--help"], "gradient descent with momentum"),
         (&["masks", "--help"], "A GPT is a decoder"),
-        (&["scaling", "--help"], "divided by sqrt(d)"),
+        (&["scaling", "--help"], "Draws random queries and keys"),
         (&["heatmap", "--help"], "DIR/heads.svg"),
     ] {
         let page = shown(arguments);

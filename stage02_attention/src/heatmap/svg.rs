@@ -219,7 +219,8 @@ impl Frame<'_> {
             hex(strength),
         );
         if self.cell >= 28.0 {
-            let ink = if strength > 0.5 { "#ffffff" } else { TEXT };
+            // Whichever can be read better on this ground.
+            let ink = if strength > 0.55 { "#ffffff" } else { "#222222" };
             let _ = write!(
                 svg,
                 "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"10.5\" \

@@ -1,16 +1,16 @@
 //! An experiment: why are scores divided by sqrt(d)?
 //!
-//! A score is a dot product, q\[0\] k\[0\] + q\[1\] k\[1\] + ... with d terms. When queries and keys
-//! are about one in size, each term is about one in size, half of them above zero and half
-//! below. Adding d such terms is a walk of d steps, each as likely forwards as backwards: one
-//! ends about sqrt(d) steps from where one began. The variance, which is the mean square of
-//! that distance, is d.
+//! A score is a dot product, q\[0\] k\[0\] + q\[1\] k\[1\] + ... with d terms. When the numbers
+//! in queries and keys are about one in size, so is each term, half of them above zero and
+//! half below. Adding d such terms is a walk of d steps, each as likely forwards as backwards:
+//! one ends about sqrt(d) steps from where one began. The variance, which is the mean square
+//! of that distance, is d.
 //!
 //! So long vectors make large scores, and softmax takes scores as exponents. Where the scores
 //! of a row lie 30 apart, one key gets all and the others nothing. Then nothing can be
 //! learned: no nudge of a score moves a share, so the gradient that comes back through the
-//! softmax is next to zero. Dividing by sqrt(d) makes the
-//! variance one, whatever the length (Vaswani and others 2017, section 3.2.1).
+//! softmax is next to zero. Dividing by sqrt(d) makes the variance one, whatever the length
+//! (Vaswani and others 2017, section 3.2.1).
 //!
 //! [`measure`] does this with random numbers and reports what happens.
 

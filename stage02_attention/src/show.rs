@@ -355,3 +355,38 @@ fn grouped(number: usize) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn where_a_head_looks() {
+        let shares = array![
+            [1.0, 0.0, 0.0, 0.0],
+            [0.5, 0.5, 0.0, 0.0],
+            [0.5, 0.25, 0.25, 0.0],
+            [0.125, 0.25, 0.5, 0.125]
+        ];
+        // Rows 2 and 3 have all three places.
+        assert_eq!(distances(shares.view()), [0.1875, 0.375, 0.4375]);
+        assert_eq!(far_sight(shares.view()), 0.5 + 0.25);
+        assert_eq!(distances(array![[1.0]].view()), [1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        let mut out = Vec::new();
+        let long = "x".repeat(75);
+        wrapped(&format!("{}\n\n{long}\n\tend", "word ".repeat(20)), &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.lines().all(|line| line.chars().count() <= 74), "{text}");
+        assert!(text.ends_with("  xxx\n  ·end\n") && text.contains("word\n\n  xxx"), "{text}");
+    }
+}

@@ -66,7 +66,7 @@ fn check_xml(xml: &str) {
         }
         let end = at + rest[at..].find('>').expect("a tag ends");
         let tag = &rest[at + 1..end];
-        assert!(!tag.contains('<') && tag.matches('"').count() % 2 == 0, "{tag}");
+        assert!(!tag.contains('<') && tag.matches('"').count().is_multiple_of(2), "{tag}");
         let name = |tag: &str| tag.split([' ', '\n']).next().unwrap().to_string();
         if let Some(closed) = tag.strip_prefix('/') {
             assert_eq!(open.pop(), Some(name(closed)));

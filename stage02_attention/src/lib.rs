@@ -5,16 +5,24 @@
 //! whose numbers all live in one place ([`params`]), and tokens exchange what they know by
 //! [`attention`].
 //!
+//! Put together they are a language model ([`model`]) that is trained ([`training`]) on the
+//! same text as the bigram, and beats it. [`heatmap`] shows who looks at whom, and
+//! [`scaling`] why scores are divided by the square root of their length.
+//!
 //! Every layer is a pair: a forward pass, and beside it a backward pass derived by hand.
 //! [`layer_check`] proves each pair right by nudging every number.
 //!
-//! What this crate leaves out: the rest of a GPT block (feed-forward layer, residual
-//! connections, layer norm) and a real optimiser; both come in `stage03_gpt`.
+//! What this crate leaves out: the rest of a GPT (feed-forward layers, layer norm, many
+//! blocks) and a better optimiser; both come in `stage03_gpt`.
 
 pub mod attention;
 pub mod dropout;
 pub mod embedding;
+pub mod heatmap;
 pub mod layer_check;
 pub mod linear;
 pub mod matmul;
+pub mod model;
 pub mod params;
+pub mod scaling;
+pub mod training;

@@ -1,0 +1,235 @@
+//! The second stage on the screen: a model that looks back beats one that does not.
+//!
+//! Everything worth reading is in the library; this file asks it and prints. What it prints is
+//! plain text of at most 76 columns, the same for the same options; only a heat map on a
+//! terminal has colours.
+
+mod show;
+
+use std::io::{self, ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use stage01_bigram::Error;
+use stage02_attention::training::Settings;
+
+/// Attention: a model in which every token can look at all tokens before it.
+///
+/// The bigram of stage 1 knows one token and guesses the next. Here each token becomes a
+/// list of numbers, a vector; it compares itself with the tokens before it, chooses how much
+/// of its attention each of them deserves, and takes that share of what they have to say.
+/// How to choose, and what to say, is learned.
+///
+/// Without a command you get the whole tour: the model is trained beside the loss of the
+/// counted bigram on the same text, it writes, and a heat map shows who looks at whom. Then
+/// the three kinds of attention (encoder, decoder, cross), and an experiment on why scores
+/// are divided by the square root of their length.
+///
+/// Losses are in nats for each character: 0 for a model that always knows what comes, the
+/// logarithm of the vocabulary for one that knows nothing.
+#[derive(Parser)]
+#[command(version, max_term_width = 80, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    train: TrainOptions,
+
+    #[command(flatten)]
+    sample: SampleOption,
+
+    #[command(flatten)]
+    prompt: PromptOption,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Trains the model and lets it write: the first half of the tour.
+    ///
+    /// The model is one layer of attention between a table of token vectors and a table that
+    /// turns vectors into scores for the next token. It learns from the first nine tenths of
+    /// the text by gradient descent with momentum, and is measured on the rest.
+    Train {
+        #[command(flatten)]
+        train: TrainOptions,
+
+        #[command(flatten)]
+        sample: SampleOption,
+
+        /// Also draw the loss curve: DIR/loss.svg.
+        #[arg(long, value_name = "DIR")]
+        out_dir: Option<PathBuf>,
+    },
+    /// Shows the three kinds of attention side by side, computed by layers that have learned
+    /// nothing.
+    ///
+    /// A translator reads one sentence and writes another. The encoder reads: each word sees
+    /// the whole sentence. The decoder writes: each word sees only what stands before it,
+    /// because the rest is not written yet. Cross-attention joins them: each word that is
+    /// written looks into the sentence that is read. A GPT is a decoder and nothing else.
+    Masks {
+        /// Names the random numbers: the same seed, the same picture.
+        #[arg(long, value_name = "N", default_value_t = 1337)]
+        seed: u64,
+    },
+    /// Measures why scores are divided by the square root of their length.
+    ///
+    /// Draws random queries and keys of growing length d and shows how their scores spread,
+    /// how evenly the shares fall, and how much of the gradient survives the way back through
+    /// the softmax; once with scores as they are, once divided by sqrt(d).
+    Scaling {
+        /// Names the random numbers: the same seed, the same table.
+        #[arg(long, value_name = "N", default_value_t = 1337)]
+        seed: u64,
+    },
+    /// Trains the model, then draws who looks at whom as SVG pictures.
+    ///
+    /// Writes DIR/heads.svg, all heads of the trained model over one text, and DIR/masks.svg,
+    /// the three kinds of attention. Any browser shows them.
+    Heatmap {
+        #[command(flatten)]
+        train: TrainOptions,
+
+        #[command(flatten)]
+        prompt: PromptOption,
+
+        /// The folder for the pictures; it is made where it does not exist.
+        #[arg(long, visible_alias = "out", value_name = "DIR", default_value = "heatmaps")]
+        out_dir: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct TrainOptions {
+    /// The text to learn from, one file or several; without it, the King James Bible.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    text: Vec<PathBuf>,
+
+    /// How many numbers stand for one token: the length of its vector.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    n_embd: usize,
+
+    /// How many heads attention has. They share the numbers of a vector equally, and each
+    /// may look elsewhere.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    n_head: usize,
+
+    /// How many tokens the model can see at once.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    block_size: usize,
+
+    /// How many windows of the text each step looks at.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().batch_size)]
+    batch_size: usize,
+
+    /// How many steps of gradient descent to make.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().max_iters)]
+    max_iters: usize,
+
+    /// How far the first step goes; the later ones go less far, in a straight line to zero.
+    #[arg(long, value_name = "RATE", default_value_t = Settings::default().learning_rate)]
+    learning_rate: f64,
+
+    /// How many steps lie between two measurements.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().eval_interval)]
+    eval_interval: usize,
+
+    /// Names the random numbers: the same seed, the same run.
+    #[arg(long, value_name = "N", default_value_t = Settings::default().seed)]
+    seed: u64,
+}
+
+#[derive(Args)]
+struct SampleOption {
+    /// How many characters to write at the end.
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    max_new_tokens: usize,
+}
+
+#[derive(Args)]
+struct PromptOption {
+    /// The text whose heat map is drawn, at most as long as --block-size; without it, a few
+    /// words of the Bible, or of your text.
+    #[arg(long, value_name = "TEXT")]
+    prompt: Option<String>,
+}
+
+/// Why the program stops early.
+enum Stop {
+    /// Something the user can mend.
+    Error(Error),
+    /// The output goes nowhere.
+    Output(io::Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+fn main() -> ExitCode {
+    let message = match Cli::try_parse() {
+        Ok(cli) => match run(cli, &mut io::stdout().lock()) {
+            Ok(()) => return ExitCode::SUCCESS,
+            // Whoever read the output has seen enough (`| head`).
+            Err(Stop::Output(e)) if e.kind() == ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+            Err(Stop::Output(e)) => format!("cannot write the output: {e}"),
+            Err(Stop::Error(e)) => e.to_string(),
+        },
+        Err(e) if !e.use_stderr() => {
+            let _ = e.print(); // --help or --version
+            return ExitCode::SUCCESS;
+        }
+        Err(e) => in_one_line(&e.to_string()),
+    };
+    let _ = writeln!(io::stderr(), "error: {message}");
+    ExitCode::FAILURE
+}
+
+/// What is wrong with the command line, without the paragraphs of advice below.
+fn in_one_line(message: &str) -> String {
+    let first = message.split("\n\n").next().unwrap_or(message);
+    let words: Vec<&str> = first.trim_start_matches("error: ").split_whitespace().collect();
+    format!("{}; --help lists what can be given", words.join(" "))
+}
+
+fn run(cli: Cli, out: &mut impl Write) -> std::result::Result<(), Stop> {
+    match cli.command {
+        None => {
+            let trained = show::training(&cli.train, cli.prompt.prompt.as_deref(), out)?;
+            trained.sample(cli.sample.max_new_tokens, cli.train.seed, out)?;
+            trained.heat_map(out)?;
+            writeln!(out)?;
+            show::masks(cli.train.seed, out)?;
+            writeln!(out)?;
+            show::scaling(cli.train.seed, out)
+        }
+        Some(Command::Train { train, sample, out_dir }) => {
+            if let Some(folder) = &out_dir {
+                stage01_bigram::files::create_folder(folder)?;
+            }
+            let trained = show::training(&train, None, out)?;
+            if let Some(folder) = &out_dir {
+                trained.draw_curve(&folder.join("loss.svg"), out)?;
+            }
+            trained.sample(sample.max_new_tokens, train.seed, out)
+        }
+        Some(Command::Masks { seed }) => show::masks(seed, out),
+        Some(Command::Scaling { seed }) => show::scaling(seed, out),
+        Some(Command::Heatmap { train, prompt, out_dir }) => {
+            stage01_bigram::files::create_folder(&out_dir)?;
+            let trained = show::training(&train, prompt.prompt.as_deref(), out)?;
+            trained.draw_heads(&out_dir.join("heads.svg"), out)?;
+            show::draw_masks(train.seed, &out_dir.join("masks.svg"), out)
+        }
+    }
+}

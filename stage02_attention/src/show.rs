@@ -1,0 +1,392 @@
+//! What the program shows: one function for each part of the tour.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use ndarray::{Array2, ArrayView2};
+use stage01_bigram::Error;
+use stage01_bigram::bigram::CountedBigram;
+use stage01_bigram::corpus::Corpus;
+use stage01_bigram::dataset::{Dataset, split};
+use stage01_bigram::plot::{LineChart, Series};
+use stage01_bigram::random::{Purpose, generator};
+use stage01_bigram::sampling::Sampler;
+use stage01_bigram::tokenizer::{CharTokenizer, Tokenizer};
+use stage02_attention::attention::Mask;
+use stage02_attention::attention::cross::CrossAttention;
+use stage02_attention::attention::multi_head::MultiHeadAttention;
+use stage02_attention::dropout::Dropout;
+use stage02_attention::heatmap::{HeatMap, Ink, Panel};
+use stage02_attention::model::{AttentionModel, Config};
+use stage02_attention::params::{Init, Layout, Params, fill_normal};
+use stage02_attention::scaling::{self, KEYS, Row, Scores};
+use stage02_attention::training::{Point, Settings, mean_loss, train};
+
+use crate::{Stop, TrainOptions};
+
+/// No heat map is wider than this on the screen.
+const WIDTH: usize = 60;
+/// How many characters of a text a heat map shows when nobody chose them.
+const PROMPT: usize = 24;
+/// What it shows of the built-in text, and of any text that has these characters.
+const VERSE: &str = "And God said unto Moses,";
+
+type Shown<T = ()> = std::result::Result<T, Stop>;
+
+/// A trained model, and all that was learned about it on the way.
+pub(crate) struct Trained {
+    tokenizer: Tokenizer,
+    model: AttentionModel,
+    params: Params<f32>,
+    curve: Vec<Point>,
+    floor: f64,
+    /// The tokens of the text to draw.
+    prompt: Vec<u32>,
+}
+
+/// Trains the model beside the loss of the counted bigram.
+pub(crate) fn training(
+    options: &TrainOptions,
+    prompt: Option<&str>,
+    out: &mut impl Write,
+) -> Shown<Trained> {
+    let &TrainOptions { n_embd, n_head, block_size, .. } = options;
+    let settings = Settings {
+        batch_size: options.batch_size,
+        max_iters: options.max_iters,
+        learning_rate: options.learning_rate,
+        eval_interval: options.eval_interval,
+        seed: options.seed,
+    };
+    let corpus = Corpus::open(&options.text)?;
+    let tokenizer = Tokenizer::Char(CharTokenizer::train(&corpus.text)?);
+    let vocab_size = tokenizer.vocab_size();
+    let model = AttentionModel::new(Config { vocab_size, block_size, n_embd, n_head })?;
+    settings.check(&model)?;
+    let (learn, kept) = split(&corpus.text, 0.9)?;
+    let learn = Dataset::new(tokenizer.encode(learn)?, block_size)?;
+    let kept = Dataset::new(tokenizer.encode(kept)?, block_size)?;
+    let prompt = match prompt {
+        Some(text) => chosen_prompt(text, &tokenizer, block_size)?,
+        None => usual_prompt(&tokenizer, kept.tokens(), block_size),
+    };
+
+    let bigram = CountedBigram::count(learn.tokens(), vocab_size, 0.01)?;
+    let floor = bigram.mean_loss(kept.tokens())?;
+    writeln!(out, "THE TEXT")?;
+    writeln!(out, "{}: {} characters,", corpus.origin, grouped(learn.len() + kept.len()))?;
+    writeln!(out, "{vocab_size} different ones. The last tenth is kept aside for measuring.\n")?;
+    let heads = if n_head == 1 { "1 head".into() } else { format!("{n_head} heads") };
+    writeln!(out, "ATTENTION LEARNS")?;
+    writeln!(out, "One layer of attention, {heads}, vectors of {n_embd} numbers,")?;
+    writeln!(
+        out,
+        "{} weights in all. It sees up to {block_size} characters.\n",
+        grouped(model.layout().len())
+    )?;
+    writeln!(
+        out,
+        "  {:>8}{:>12}{:>14}{:>26}",
+        "step", "train", "validation", "validation below bigram"
+    )?;
+    let (params, curve) = train(&model, (&learn, &kept), settings, |point| -> Shown {
+        let Point { iter, train_loss, val_loss } = point;
+        writeln!(out, "  {iter:>8}{train_loss:>12.4}{val_loss:>14.4}{:>26.4}", floor - val_loss)?;
+        Ok(out.flush()?)
+    })?;
+
+    let loss = mean_loss(&model, &params, &kept, usize::MAX);
+    writeln!(out, "\n  On the whole text that was kept aside, in nats a character:\n")?;
+    writeln!(out, "  knows nothing{:>27.4}", (vocab_size as f64).ln())?;
+    writeln!(out, "  counted bigram, sees one{:>16.4}", floor)?;
+    writeln!(out, "  attention, sees up to {block_size:<4}{loss:>14.4}")?;
+    Ok(Trained { tokenizer, model, params, curve, floor, prompt })
+}
+
+/// The tokens of the text that the user wants to see.
+fn chosen_prompt(
+    text: &str,
+    tokenizer: &Tokenizer,
+    block_size: usize,
+) -> stage01_bigram::Result<Vec<u32>> {
+    let length = text.chars().count();
+    if length == 0 || length > block_size {
+        let expected = format!(
+            "its length is {length}; expected 1 to {block_size} characters, as many as --block-size"
+        );
+        return Err(Error::setting("--prompt", format!("{text:?}"), expected));
+    }
+    tokenizer.encode(text)
+}
+
+/// A verse that the built-in text suits, or what stands first in the text kept aside.
+fn usual_prompt(tokenizer: &Tokenizer, kept: &[u32], block_size: usize) -> Vec<u32> {
+    let mut prompt =
+        tokenizer.encode(VERSE).unwrap_or_else(|_| kept[..PROMPT.min(kept.len())].to_vec());
+    prompt.truncate(block_size);
+    prompt
+}
+
+impl Trained {
+    /// Lets the model write.
+    pub(crate) fn sample(&self, count: usize, seed: u64, out: &mut impl Write) -> Shown {
+        let first = self.tokenizer.encode("\n").unwrap_or_else(|_| vec![0]);
+        let mut rng = generator(seed, Purpose::Sampling, 0);
+        let text =
+            self.model.generate(&self.params, &first, count, &mut Sampler::default(), &mut rng)?;
+        writeln!(out, "\nWHAT IT WRITES")?;
+        writeln!(out, "Each character is drawn by its probability after all that it sees.\n")?;
+        wrapped(&self.tokenizer.decode(&text)?, out)?;
+        Ok(())
+    }
+
+    fn heads(&self) -> Vec<Panel> {
+        let mut acts = self.model.activations(1, self.prompt.len());
+        self.model.forward(&self.params, &self.prompt, &mut acts);
+        let labels: Vec<String> = self
+            .prompt
+            .iter()
+            .map(|&token| self.tokenizer.token_text(token).unwrap_or_default())
+            .collect();
+        (0..self.model.config().n_head)
+            .map(|h| Panel::new(format!("head {h}"), self.model.shares(&acts, h), &labels, &labels))
+            .collect()
+    }
+
+    /// Where every head looks, and the heat map of the one that most clearly picks out
+    /// characters further back than the one before.
+    pub(crate) fn heat_map(&self, out: &mut impl Write) -> Shown {
+        let heads = self.heads();
+        writeln!(out, "\nWHO LOOKS AT WHOM")?;
+        writeln!(out, "Where the attention of each head goes, in the text of the map below:\n")?;
+        writeln!(
+            out,
+            "  {:>8}{:>12}{:>20}{:>16}",
+            "head", "to itself", "to the one before", "further back"
+        )?;
+        for (h, panel) in heads.iter().enumerate() {
+            let [itself, before, further] = distances(panel.shares()).map(|share| 100.0 * share);
+            writeln!(out, "  {h:>8}{itself:>11.0}%{before:>19.0}%{further:>15.0}%")?;
+        }
+        let clearest = |panel: &&Panel| far_sight(panel.shares());
+        let head = heads.iter().max_by(|a, b| clearest(a).total_cmp(&clearest(b)));
+        let head = head.expect("there is a head").clone();
+        writeln!(
+            out,
+            "\nThe head that most clearly picks out a character further back. Each row is"
+        )?;
+        writeln!(out, "a character that looks; it divides 100% among the columns.\n")?;
+        show_map(&HeatMap { title: String::new(), panels: vec![head] }, out)
+    }
+
+    /// Draws all heads.
+    pub(crate) fn draw_heads(&self, path: &Path, out: &mut impl Write) -> Shown {
+        let title = "Who looks at whom in a trained layer of attention".into();
+        HeatMap { title, panels: self.heads() }.save(path)?;
+        Ok(writeln!(out, "\n  Drawn in {}", path.display())?)
+    }
+
+    /// Draws the loss curve.
+    pub(crate) fn draw_curve(&self, path: &Path, out: &mut impl Write) -> Shown {
+        let series = |name: &str, loss: fn(&Point) -> f64| Series {
+            name: name.into(),
+            points: self.curve.iter().map(|point| (point.iter as f64, loss(point))).collect(),
+        };
+        let chart = LineChart {
+            title: "One layer of attention passes the bigram".into(),
+            x_label: "step".into(),
+            y_label: "loss (nats per character)".into(),
+            series: vec![
+                series("train", |point| point.train_loss),
+                series("validation", |point| point.val_loss),
+            ],
+            references: vec![(format!("counted bigram: {:.2}", self.floor), self.floor)],
+        };
+        chart.save(path)?;
+        Ok(writeln!(out, "\n  Drawn in {}", path.display())?)
+    }
+}
+
+/// Which share goes to the token itself, to the one before, and further back: the mean over
+/// all rows that have such places.
+fn distances(shares: ArrayView2<f32>) -> [f32; 3] {
+    let mut sums = [0.0; 3];
+    // Where the text is too short for three places, all its rows count.
+    let first = 2.min(shares.nrows() - 1);
+    for i in first..shares.nrows() {
+        for j in 0..=i {
+            sums[(i - j).min(2)] += shares[[i, j]];
+        }
+    }
+    sums.map(|sum| sum / (shares.nrows() - first) as f32)
+}
+
+/// The largest share that goes further back than the token before, summed over all rows.
+fn far_sight(shares: ArrayView2<f32>) -> f32 {
+    let largest = |i: usize| (0..i.saturating_sub(1)).map(|j| shares[[i, j]]).fold(0.0, f32::max);
+    (0..shares.nrows()).map(largest).sum()
+}
+
+/// A heat map, moved in a little.
+fn show_map(map: &HeatMap, out: &mut impl Write) -> Shown {
+    for line in map.to_text(Ink::detect(), WIDTH).lines() {
+        writeln!(out, "{}", format!("  {line}").trim_end())?;
+    }
+    Ok(())
+}
+
+/// Shows the three kinds of attention.
+pub(crate) fn masks(seed: u64, out: &mut impl Write) -> Shown {
+    writeln!(out, "THREE KINDS OF ATTENTION")?;
+    writeln!(out, "A translator that has learned nothing yet: random words, random weights.")?;
+    writeln!(out, "What it may look at is fixed all the same.\n")?;
+    show_map(&masks_map(seed), out)?;
+    writeln!(out, "\n  encoder  reads: every word sees the whole sentence")?;
+    writeln!(out, "  decoder  writes: a word sees itself and what stands before it")?;
+    writeln!(out, "  cross    every word that is written sees all that is read")?;
+    Ok(())
+}
+
+/// Draws the three kinds of attention.
+pub(crate) fn draw_masks(seed: u64, path: &Path, out: &mut impl Write) -> Shown {
+    masks_map(seed).save(path)?;
+    Ok(writeln!(out, "  Drawn in {}", path.display())?)
+}
+
+/// The three kinds of attention in a translator that has learned nothing: its words are
+/// random vectors, its layers random weights.
+fn masks_map(seed: u64) -> HeatMap {
+    const SIZE: usize = 16;
+    let french = ["le", "chat", "est", "assis", "là"].map(String::from);
+    let english = ["the", "cat", "sits", "there"].map(String::from);
+    let mut rng = generator(seed, Purpose::Other, 0);
+    let mut vectors = |words: usize| {
+        let mut table = Array2::<f32>::zeros((words, SIZE));
+        fill_normal(table.as_slice_mut().expect("a new table is contiguous"), 1.0, &mut rng);
+        table
+    };
+    let (read, written) = (vectors(french.len()), vectors(english.len()));
+    let init = Init::Normal(1.0 / (SIZE as f64).sqrt());
+    let none = Dropout::new(0.0).expect("0 is a probability");
+
+    let mut layout = Layout::new();
+    let mut layer = |name: &str, mask| {
+        MultiHeadAttention::declare(layout.scope(name), (SIZE, 1), mask, none, false, (init, init))
+            .expect("one head fits any size")
+    };
+    let (encoder, decoder) = (layer("encoder", Mask::None), layer("decoder", Mask::Causal));
+    let cross = CrossAttention::declare(layout.scope("cross"), SIZE, 1, false, init)
+        .expect("one head fits any size");
+    let params = Params::initialise(&layout, &mut generator(seed, Purpose::Initialisation, 0));
+
+    let shares = |layer: MultiHeadAttention, x: &Array2<f32>| {
+        let mut acts = layer.activations(1, x.nrows());
+        let mut out = Array2::zeros(x.raw_dim());
+        layer.forward(&params, x.view(), &mut acts, out.view_mut(), None);
+        acts.att
+    };
+    let mut acts = cross.activations(1, english.len(), french.len());
+    let mut mixed = Array2::zeros(written.raw_dim());
+    cross.forward(&params, written.view(), read.view(), &mut acts, mixed.view_mut());
+    let panels = vec![
+        Panel::new("encoder", shares(encoder, &read).view(), &french, &french),
+        Panel::new("decoder", shares(decoder, &written).view(), &english, &english),
+        Panel::new("cross", acts.att.view(), &english, &french),
+    ];
+    HeatMap { title: "Three kinds of attention".into(), panels }
+}
+
+/// Shows what division by sqrt(d) does.
+pub(crate) fn scaling(seed: u64, out: &mut impl Write) -> Shown {
+    let rows = scaling::measure(&[4, 16, 64, 256, 1024], seed);
+    writeln!(out, "WHY SCORES ARE DIVIDED BY sqrt(d)")?;
+    writeln!(out, "Random queries and keys of length d. Each query divides its attention among")?;
+    writeln!(
+        out,
+        "{KEYS} keys; if all got the same, the entropy would be ln {KEYS} = {:.2}.\n",
+        (KEYS as f64).ln()
+    )?;
+    writeln!(
+        out,
+        "  {:>8}{:>12}{:>12}{:>16}{:>12}",
+        "d", "variance", "entropy", "largest share", "gradient"
+    )?;
+    for (name, divided) in [("scores as they are", false), ("divided by sqrt(d)", true)] {
+        writeln!(out, "  {name}")?;
+        for Row { d, plain, divided: half } in &rows {
+            let scores = if divided { half } else { plain };
+            let Scores { variance, entropy, largest_share, gradient } = scores;
+            let share = 100.0 * largest_share;
+            writeln!(out, "  {d:>8}{variance:>12.2}{entropy:>12.2}{share:>15.0}%{gradient:>12.2}")?;
+        }
+    }
+    writeln!(
+        out,
+        "\nWithout the division one key gets all, and the gradient dies in the softmax."
+    )?;
+    Ok(())
+}
+
+/// Text in lines of at most 74 columns, broken between words where there are any.
+fn wrapped(text: &str, out: &mut impl Write) -> io::Result<()> {
+    for line in text.lines() {
+        let mut left: Vec<char> =
+            line.chars().map(|c| if c.is_control() { '·' } else { c }).collect();
+        while left.len() > 72 {
+            let space = left[..73].iter().rposition(|&c| c == ' ').filter(|&at| at > 0);
+            let rest = left.split_off(space.unwrap_or(72));
+            writeln!(out, "  {}", left.iter().collect::<String>())?;
+            left = rest.into_iter().skip(usize::from(space.is_some())).collect();
+        }
+        writeln!(out, "{}", format!("  {}", left.iter().collect::<String>()).trim_end())?;
+    }
+    Ok(())
+}
+
+/// 1234567 as 1,234,567.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn where_a_head_looks() {
+        let shares = array![
+            [1.0, 0.0, 0.0, 0.0],
+            [0.5, 0.5, 0.0, 0.0],
+            [0.5, 0.25, 0.25, 0.0],
+            [0.125, 0.25, 0.5, 0.125]
+        ];
+        // Rows 2 and 3 have all three places.
+        assert_eq!(distances(shares.view()), [0.1875, 0.375, 0.4375]);
+        assert_eq!(far_sight(shares.view()), 0.5 + 0.25);
+        assert_eq!(distances(array![[1.0]].view()), [1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        let mut out = Vec::new();
+        let long = "x".repeat(75);
+        wrapped(&format!("{}\n\n{long}\n\tend", "word ".repeat(20)), &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.lines().all(|line| line.chars().count() <= 74), "{text}");
+        assert!(text.ends_with("  xxx\n  ·end\n") && text.contains("word\n\n  xxx"), "{text}");
+    }
+}

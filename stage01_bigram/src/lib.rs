@@ -24,6 +24,7 @@ pub mod loss;
 pub mod plot;
 pub mod random;
 pub mod sampling;
+pub mod screen;
 pub mod tokenizer;
 pub mod vector;
 

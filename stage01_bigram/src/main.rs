@@ -3,7 +3,7 @@
 //! Everything worth reading is in the library; this file asks it and prints. What it prints is
 //! plain text of at most 76 columns, the same for the same options, on a screen or in a pipe.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,6 +15,7 @@ use stage01_bigram::loss::{bits, bits_per_byte, perplexity};
 use stage01_bigram::plot::{LineChart, Series, terminal_chart};
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
+use stage01_bigram::screen::{self, Stop, thousands, visible, wrap};
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
 
@@ -80,37 +81,8 @@ struct Options {
 /// A learned table for more tokens than this takes longer than anybody wants to watch.
 const LARGEST_TABLE: usize = 1024;
 
-/// Why the program stops early.
-enum Stop {
-    /// Something the user can mend.
-    Error(Error),
-    /// The output goes nowhere.
-    Output(io::Error),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        Self::Output(error)
-    }
-}
-
 fn main() -> ExitCode {
-    let options = Options::parse();
-    let message = match run(&options, &mut io::stdout().lock()) {
-        Ok(()) => return ExitCode::SUCCESS,
-        // Whoever read the output has seen enough (`| head`).
-        Err(Stop::Output(e)) if e.kind() == ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
-        Err(Stop::Output(e)) => format!("cannot write the output: {e}"),
-        Err(Stop::Error(e)) => e.to_string(),
-    };
-    let _ = writeln!(io::stderr(), "error: {message}");
-    ExitCode::FAILURE
+    screen::main(|options: Options, out| run(&options, out))
 }
 
 /// A part of the text with its tokens.
@@ -143,7 +115,7 @@ fn run(options: &Options, out: &mut impl Write) -> std::result::Result<(), Stop>
         writeln!(
             out,
             "  {name:<10} {:>10} tokens, {:.2} bytes each",
-            grouped(tokens.len()),
+            thousands(tokens.len()),
             *bytes as f64 / tokens.len() as f64
         )?;
     }
@@ -165,7 +137,7 @@ fn run(options: &Options, out: &mut impl Write) -> std::result::Result<(), Stop>
     };
     writeln!(out, "\nWHAT IT WRITES")?;
     writeln!(out, "Each token is drawn by its probability after the one before.\n")?;
-    show_wrapped(&tokenizer.decode(&written)?, out)?;
+    writeln!(out, "{}", wrap(&tokenizer.decode(&written)?, 74, "  "))?;
     Ok(())
 }
 
@@ -185,13 +157,13 @@ fn check(options: &Options) -> Result<()> {
 fn show_text(corpus: &Corpus, out: &mut impl Write) -> io::Result<()> {
     let facts = corpus.describe();
     writeln!(out, "THE TEXT")?;
-    writeln!(out, "{}: {} lines,", corpus.origin, grouped(facts.lines))?;
+    writeln!(out, "{}: {} lines,", corpus.origin, thousands(facts.lines))?;
     writeln!(
         out,
         "{} bytes, {} characters, {} different ones.\n",
-        grouped(facts.bytes),
-        grouped(facts.chars),
-        grouped(facts.distinct_chars)
+        thousands(facts.bytes),
+        thousands(facts.chars),
+        thousands(facts.distinct_chars)
     )?;
     for line in corpus.text.lines().take(6) {
         writeln!(out, "{}", format!("  {}", shortened(line, 72)).trim_end())?;
@@ -210,7 +182,7 @@ fn show_tokens(
     writeln!(
         out,
         "Cut by `{kind}`: a vocabulary of {} tokens. The first sentence:\n",
-        grouped(tokenizer.vocab_size())
+        thousands(tokenizer.vocab_size())
     )?;
     // The first line that looks like a sentence, or the first one of all.
     let line = text.lines().find(|line| line.chars().count() >= 20);
@@ -244,8 +216,8 @@ fn show_counted(
         out,
         "Of {} possible pairs of tokens the text has {}.\n\
          p(b | a) = the share of b among all that followed a, {smoothing} added to each.\n",
-        grouped(vocab_size * vocab_size),
-        grouped(counted.distinct_pairs())
+        thousands(vocab_size * vocab_size),
+        thousands(counted.distinct_pairs())
     )?;
     writeln!(out, "  {:26}{:>8}{:>10}{:>12}{:>12}", "", "nats", "bits", "bits/byte", "perplexity")?;
     let mut row = |name: String, sum: f64, part: &Part| {
@@ -285,8 +257,8 @@ fn learn(
             out,
             "Left out: {} tokens make a table of {} logits, most of\n\
              them for pairs that never come. `char` and `bpe:512` make a smaller one.",
-            grouped(vocab_size),
-            grouped(vocab_size * vocab_size)
+            thousands(vocab_size),
+            thousands(vocab_size * vocab_size)
         )?;
         return Ok(None);
     }
@@ -295,8 +267,8 @@ fn learn(
         out,
         "{} logits, all 0 at first. Each step looks at {} examples and\n\
          moves the logits against the gradient: p − 1 for what came, p for the rest.\n",
-        grouped(vocab_size * vocab_size),
-        grouped(batch_size * block_size)
+        thousands(vocab_size * vocab_size),
+        thousands(batch_size * block_size)
     )?;
     writeln!(out, "  {:>8}{:>12}{:>14}{:>24}", "step", "train", "validation", "train above floor")?;
     let (mut inputs, mut targets) = (Vec::new(), Vec::new());
@@ -360,21 +332,6 @@ fn report_at(step: usize, last: usize) -> bool {
     step == 0 || step == last || (step >= 5 && matches!(leading, 1 | 2 | 5))
 }
 
-/// Text in lines of at most 74 columns, broken between words where there are any.
-fn show_wrapped(text: &str, out: &mut impl Write) -> io::Result<()> {
-    for line in text.lines() {
-        let mut left: Vec<char> = line.chars().map(visible).collect();
-        while left.len() > 72 {
-            let space = left[..73].iter().rposition(|&c| c == ' ').filter(|&at| at > 0);
-            let rest = left.split_off(space.unwrap_or(72));
-            writeln!(out, "  {}", left.iter().collect::<String>())?;
-            left = rest.into_iter().skip(usize::from(space.is_some())).collect();
-        }
-        writeln!(out, "{}", format!("  {}", left.iter().collect::<String>()).trim_end())?;
-    }
-    Ok(())
-}
-
 /// The beginning of a line that is too long for the screen.
 fn shortened(line: &str, width: usize) -> String {
     let mut short: String = line.chars().map(visible).take(width).collect();
@@ -385,24 +342,6 @@ fn shortened(line: &str, width: usize) -> String {
     short
 }
 
-/// Control characters could do anything to a terminal.
-fn visible(c: char) -> char {
-    if c.is_control() { '·' } else { c }
-}
-
 fn indented(text: &str) -> String {
     text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
-}
-
-/// 1234567 as 1,234,567.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -6,12 +6,12 @@
 
 mod show;
 
-use std::io::{self, ErrorKind, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use stage01_bigram::Error;
+use stage01_bigram::screen::{self, Stop};
 use stage02_attention::training::Settings;
 
 /// Attention: a model in which every token can look at all tokens before it.
@@ -156,50 +156,8 @@ struct PromptOption {
     prompt: Option<String>,
 }
 
-/// Why the program stops early.
-enum Stop {
-    /// Something the user can mend.
-    Error(Error),
-    /// The output goes nowhere.
-    Output(io::Error),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        Self::Output(error)
-    }
-}
-
 fn main() -> ExitCode {
-    let message = match Cli::try_parse() {
-        Ok(cli) => match run(cli, &mut io::stdout().lock()) {
-            Ok(()) => return ExitCode::SUCCESS,
-            // Whoever read the output has seen enough (`| head`).
-            Err(Stop::Output(e)) if e.kind() == ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
-            Err(Stop::Output(e)) => format!("cannot write the output: {e}"),
-            Err(Stop::Error(e)) => e.to_string(),
-        },
-        Err(e) if !e.use_stderr() => {
-            let _ = e.print(); // --help or --version
-            return ExitCode::SUCCESS;
-        }
-        Err(e) => in_one_line(&e.to_string()),
-    };
-    let _ = writeln!(io::stderr(), "error: {message}");
-    ExitCode::FAILURE
-}
-
-/// What is wrong with the command line, without the paragraphs of advice below.
-fn in_one_line(message: &str) -> String {
-    let first = message.split("\n\n").next().unwrap_or(message);
-    let words: Vec<&str> = first.trim_start_matches("error: ").split_whitespace().collect();
-    format!("{}; --help lists what can be given", words.join(" "))
+    screen::main(|cli: Cli, out| run(cli, out))
 }
 
 fn run(cli: Cli, out: &mut impl Write) -> std::result::Result<(), Stop> {

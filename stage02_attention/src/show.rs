@@ -1,6 +1,6 @@
 //! What the program shows: one function for each part of the tour.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use ndarray::{Array2, ArrayView2};
@@ -11,6 +11,7 @@ use stage01_bigram::dataset::{Dataset, split};
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
+use stage01_bigram::screen::{Stop, thousands, wrap};
 use stage01_bigram::tokenizer::{CharTokenizer, Tokenizer};
 use stage02_attention::attention::Mask;
 use stage02_attention::attention::cross::CrossAttention;
@@ -22,7 +23,7 @@ use stage02_attention::params::{Init, Layout, Params, fill_normal};
 use stage02_attention::scaling::{self, KEYS, Row, Scores};
 use stage02_attention::training::{Point, Settings, mean_loss, train};
 
-use crate::{Stop, TrainOptions};
+use crate::TrainOptions;
 
 /// No heat map is wider than this on the screen.
 const WIDTH: usize = 60;
@@ -74,7 +75,7 @@ pub(crate) fn training(
     let bigram = CountedBigram::count(learn.tokens(), vocab_size, 0.01)?;
     let floor = bigram.mean_loss(kept.tokens())?;
     writeln!(out, "THE TEXT")?;
-    writeln!(out, "{}: {} characters,", corpus.origin, grouped(learn.len() + kept.len()))?;
+    writeln!(out, "{}: {} characters,", corpus.origin, thousands(learn.len() + kept.len()))?;
     writeln!(out, "{vocab_size} different ones. The last tenth is kept aside for measuring.\n")?;
     let heads = if n_head == 1 { "1 head".into() } else { format!("{n_head} heads") };
     writeln!(out, "ATTENTION LEARNS")?;
@@ -82,7 +83,7 @@ pub(crate) fn training(
     writeln!(
         out,
         "{} weights in all. It sees up to {block_size} characters.\n",
-        grouped(model.layout().len())
+        thousands(model.layout().len())
     )?;
     writeln!(
         out,
@@ -136,7 +137,7 @@ impl Trained {
             self.model.generate(&self.params, &first, count, &mut Sampler::default(), &mut rng)?;
         writeln!(out, "\nWHAT IT WRITES")?;
         writeln!(out, "Each character is drawn by its probability after all that it sees.\n")?;
-        wrapped(&self.tokenizer.decode(&text)?, out)?;
+        writeln!(out, "{}", wrap(&self.tokenizer.decode(&text)?, 74, "  "))?;
         Ok(())
     }
 
@@ -327,35 +328,6 @@ pub(crate) fn scaling(seed: u64, out: &mut impl Write) -> Shown {
     Ok(())
 }
 
-/// Text in lines of at most 74 columns, broken between words where there are any.
-fn wrapped(text: &str, out: &mut impl Write) -> io::Result<()> {
-    for line in text.lines() {
-        let mut left: Vec<char> =
-            line.chars().map(|c| if c.is_control() { '·' } else { c }).collect();
-        while left.len() > 72 {
-            let space = left[..73].iter().rposition(|&c| c == ' ').filter(|&at| at > 0);
-            let rest = left.split_off(space.unwrap_or(72));
-            writeln!(out, "  {}", left.iter().collect::<String>())?;
-            left = rest.into_iter().skip(usize::from(space.is_some())).collect();
-        }
-        writeln!(out, "{}", format!("  {}", left.iter().collect::<String>()).trim_end())?;
-    }
-    Ok(())
-}
-
-/// 1234567 as 1,234,567.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -373,20 +345,5 @@ mod tests {
         assert_eq!(distances(shares.view()), [0.1875, 0.375, 0.4375]);
         assert_eq!(far_sight(shares.view()), 0.5 + 0.25);
         assert_eq!(distances(array![[1.0]].view()), [1.0, 0.0, 0.0]);
-    }
-
-    #[test]
-    fn large_numbers_are_grouped() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-    }
-
-    #[test]
-    fn lines_are_broken_between_words() {
-        let mut out = Vec::new();
-        let long = "x".repeat(75);
-        wrapped(&format!("{}\n\n{long}\n\tend", "word ".repeat(20)), &mut out).unwrap();
-        let text = String::from_utf8(out).unwrap();
-        assert!(text.lines().all(|line| line.chars().count() <= 74), "{text}");
-        assert!(text.ends_with("  xxx\n  ·end\n") && text.contains("word\n\n  xxx"), "{text}");
     }
 }

@@ -29,7 +29,7 @@ fn shown(arguments: &[&str]) -> String {
 fn error(arguments: &[&str]) -> String {
     let output = run(arguments);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+    assert!(matches!(output.status.code(), Some(1 | 2)), "{arguments:?}: {said}");
     assert!(said.starts_with("error: ") && said.lines().count() == 1, "{arguments:?}: {said}");
     said
 }
@@ -104,7 +104,7 @@ fn on_the_built_in_text_it_soon_passes_the_bigram() {
         line.split_whitespace().next_back().unwrap().parse().unwrap()
     };
     let (bigram, attention) = (number("counted bigram, sees one"), number("attention, sees up to"));
-    assert!((bigram - 2.3315).abs() < 1e-3, "{bigram}");
+    assert!((bigram - 2.3279).abs() < 1e-3, "{bigram}");
     assert!(attention < 2.29, "{attention}");
 }
 

@@ -24,7 +24,7 @@ impl Embedding {
         Embedding { weight: scope.matrix("weight", n, n_embd, init) }
     }
 
-    /// x[i] = weight[index i]: looks every index up.
+    /// `x[i] = weight[index i]`: looks every index up.
     ///
     /// indices: one for each row, all below n; x: (rows, n_embd), overwritten.
     pub fn forward<T: Float>(
@@ -39,7 +39,7 @@ impl Embedding {
         }
     }
 
-    /// x[i] += weight[index i]: as [`Embedding::forward`], added to what is there.
+    /// `x[i] += weight[index i]`: as [`Embedding::forward`], added to what is there.
     pub fn forward_add<T: Float>(
         &self,
         params: &Params<T>,
@@ -52,7 +52,7 @@ impl Embedding {
         }
     }
 
-    /// dweight[index i] += dx[i]: a row that was copied three times gets three gradients.
+    /// `dweight[index i] += dx[i]`: a row that was copied three times gets three gradients.
     ///
     /// indices: as in the forward pass; dx: (rows, n_embd).
     pub fn backward<T: Float>(

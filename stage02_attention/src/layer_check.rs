@@ -32,7 +32,10 @@ pub fn array(values: &[f64], rows: usize, cols: usize) -> ArrayView2<'_, f64> {
     ArrayView2::from_shape((rows, cols), values).expect("rows times cols numbers")
 }
 
-/// A flat slice as a table to be filled. Panics as [`array`].
+/// A flat slice as a table to be filled.
+///
+/// # Panics
+/// When the slice has another length.
 pub fn array_mut(values: &mut [f64], rows: usize, cols: usize) -> ArrayViewMut2<'_, f64> {
     ArrayViewMut2::from_shape((rows, cols), values).expect("rows times cols numbers")
 }

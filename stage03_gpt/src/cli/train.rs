@@ -263,7 +263,7 @@ impl Session {
             format!("at the start: ln({vocab_size}), every token equally likely"),
         )];
         // The pairs are counted in the part that is learned, and measured in the other.
-        let bigram = CountedBigram::count(data.train.tokens(), vocab_size, 1.0)
+        let bigram = CountedBigram::count(data.train.tokens(), vocab_size, 0.1)
             .and_then(|bigram| bigram.mean_loss(data.validation.tokens()));
         if let Ok(loss) = bigram {
             lines.push((loss, "what counting pairs of tokens reaches (the bigram)".into()));

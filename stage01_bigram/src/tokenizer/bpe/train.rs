@@ -7,7 +7,7 @@
 //! Counting all pairs again after every join would be simple and slow. Three things make it
 //! fast here:
 //!
-//! 1. The text is cut into pieces ([`split`](super::split)) and equal pieces are kept once,
+//! 1. The text is cut into pieces ([`split`]) and equal pieces are kept once,
 //!    with their count: the King James text has a million pieces, 30,000 different ones.
 //! 2. Joining a pair changes only the counts of pairs beside it, in the pieces that have it.
 //!    So each pair remembers its pieces, and counts are corrected, not made anew.

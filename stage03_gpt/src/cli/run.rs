@@ -27,7 +27,7 @@ pub struct Run {
 
     /// How text becomes tokens: `char` (every character is one), `bpe:SIZE` (pieces of words,
     /// a vocabulary of SIZE is learned from the text), `gpt2`, or a tokenizer.json.
-    #[arg(long, value_name = "KIND", default_value = "bpe:1024", help_heading = "Data")]
+    #[arg(long, value_name = "KIND", default_value = "bpe:2048", help_heading = "Data")]
     pub tokenizer: String,
 
     /// How many blocks stand one above another.
@@ -64,11 +64,11 @@ pub struct Run {
     pub gradient_accumulation_steps: usize,
 
     /// How many steps the run has.
-    #[arg(long, value_name = "N", default_value_t = 2000, help_heading = "Training")]
+    #[arg(long, value_name = "N", default_value_t = 4500, help_heading = "Training")]
     pub max_iters: usize,
 
     /// The largest learning rate.
-    #[arg(long, value_name = "LR", default_value_t = 1e-3, help_heading = "Training")]
+    #[arg(long, value_name = "LR", default_value_t = 3e-3, help_heading = "Training")]
     pub learning_rate: f64,
 
     /// The learning rate at the end. [default: a tenth of the largest]
@@ -137,7 +137,7 @@ pub const PRESETS: [Preset; 4] = [
     Preset {
         name: "shakespeare-cpu",
         about: "nanoGPT's setting for a CPU; with --text tinyshakespeare.txt",
-        settings: || json!({ "tokenizer": "char" }),
+        settings: || json!({ "tokenizer": "char", "max_iters": 2000, "learning_rate": 1e-3 }),
     },
     Preset {
         name: "shakespeare-char",
@@ -146,7 +146,7 @@ pub const PRESETS: [Preset; 4] = [
             json!({
                 "tokenizer": "char", "n_layer": 6, "n_head": 6, "n_embd": 384,
                 "block_size": 256, "batch_size": 64, "dropout": 0.2, "max_iters": 5000,
-                "eval_interval": 250, "eval_iters": 200,
+                "learning_rate": 1e-3, "eval_interval": 250, "eval_iters": 200,
             })
         },
     },

@@ -226,9 +226,12 @@ impl<T: Float> Trainer<T> {
             let grad_norm = squares.iter().sum::<f64>().sqrt();
             let lr = settings.schedule.at(iter);
             if !loss.is_finite() || !grad_norm.is_finite() {
-                let remedy = "the weights are as they were before this step; resume from the last \
-                              checkpoint with a smaller --learning-rate or a --grad-clip";
-                return Err(Error::Diverged { iter, loss, remedy: remedy.into() });
+                let remedy = format!(
+                    "the length of its gradient is {grad_norm}; the weights are as they were \
+                     before this step; resume from the last checkpoint with a smaller \
+                     --learning-rate or a --grad-clip"
+                );
+                return Err(Error::Diverged { iter, loss, remedy });
             }
             let factor = settings.adamw.clip_factor(grad_norm);
             let (layout, t) = (gpt.layout(), iter + 1);

@@ -19,8 +19,8 @@
 //! tells us to leave them out again.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
@@ -281,21 +281,35 @@ impl View for Entry<'_> {
     }
 }
 
-/// Writes a safetensors file, whole or not at all.
+/// Writes a safetensors file, whole or not at all, and the same bytes for the same numbers.
 ///
-/// note: one name and one text for the file's head; only one, because several would be written
-/// in any order, and the same state must give the same bytes.
+/// The format: the length of the head in eight bytes; the head, a JSON object that says of
+/// every tensor its type, its shape and where it begins and ends; then the numbers, one tensor
+/// after another. They are written as they stand in memory, without a second copy of them.
+///
+/// note: a name and a text, kept in the head.
 pub(crate) fn write_tensors<V: View>(
     path: &Path,
     tensors: impl Iterator<Item = (String, V)>,
     (name, note): (&str, &str),
 ) -> Result<()> {
-    let note = HashMap::from([(name.to_string(), note.to_string())]);
-    files::replace(path, |temporary| {
-        safetensors::serialize_to_file(tensors, Some(note), temporary).map_err(|e| match e {
-            safetensors::SafeTensorError::IoError(e) => e,
-            other => std::io::Error::other(other),
-        })
+    let tensors: Vec<(String, V)> = tensors.collect();
+    let mut head = json!({ "__metadata__": { name: note } });
+    let mut end = 0;
+    for (name, tensor) in &tensors {
+        let start = end;
+        end += tensor.data_len();
+        head[name] = json!({
+            "dtype": tensor.dtype(), "shape": tensor.shape(), "data_offsets": [start, end],
+        });
+    }
+    // Spaces after the head, so that the numbers begin where a processor likes them.
+    let mut head = head.to_string();
+    head.push_str(&" ".repeat(head.len().next_multiple_of(8) - head.len()));
+    files::write_atomically(path, |file| {
+        file.write_all(&(head.len() as u64).to_le_bytes())?;
+        file.write_all(head.as_bytes())?;
+        tensors.iter().try_for_each(|(_, tensor)| file.write_all(&tensor.data()))
     })
 }
 
@@ -324,12 +338,18 @@ impl<'a> TensorFile<'a> {
         metadata.metadata().as_ref()?.get(name).cloned()
     }
 
+    /// A tensor as it stands in the file.
+    fn tensor(&self, name: &str) -> Result<TensorView<'a>> {
+        self.tensors.tensor(name).map_err(|_| {
+            let problem = format!("the tensor {name} is missing");
+            let remedy = format!("it must come from the same model as {CONFIG_FILE}");
+            Error::format(&self.path, problem, remedy)
+        })
+    }
+
     /// The numbers of a tensor.
     fn read(&self, name: &str) -> Result<Vec<f32>> {
-        let tensor = self.tensors.tensor(name).map_err(|_| {
-            let problem = format!("the tensor {name} is missing");
-            Error::format(&self.path, problem, "both files must come from the same folder")
-        })?;
+        let tensor = self.tensor(name)?;
         let data = tensor.data();
         match tensor.dtype() {
             Dtype::F32 => Ok(data.chunks_exact(4).map(|b| f32::from_le_bytes(four(b))).collect()),
@@ -345,26 +365,36 @@ impl<'a> TensorFile<'a> {
         }
     }
 
-    /// The numbers of a tensor of the plan, whose shape must be right.
-    fn read_tensor(&self, tensor: &Tensor, prefix: &str) -> Result<Vec<f32>> {
-        let name = format!("{prefix}{}", tensor.name);
-        if let Ok(found) = self.tensors.tensor(&name)
-            && found.shape() != tensor.shape
-        {
-            return Err(Error::format(
-                &self.path,
-                format!("the tensor {name} has the shape {:?}", found.shape()),
-                format!("the model of {CONFIG_FILE} wants {:?}", tensor.shape),
-            ));
+    /// Whether a tensor of the plan is there, in its shape.
+    fn check(&self, name: &str, tensor: &Tensor) -> Result<()> {
+        let found = self.tensor(name)?;
+        if found.shape() == tensor.shape {
+            return Ok(());
         }
-        self.read(&name)
+        Err(Error::format(
+            &self.path,
+            format!("the tensor {name} has the shape {:?}", found.shape()),
+            format!("the model of {CONFIG_FILE} wants {:?}", tensor.shape),
+        ))
     }
 
-    /// All tensors of a plan as one parameter vector.
+    /// All tensors of a plan as one parameter vector. Each must be there, in the right shape,
+    /// and hold numbers only: neither NaN nor an infinity.
     pub(crate) fn read_params(&self, layout: &Layout, prefix: &str) -> Result<Params<f32>> {
+        let named = || layout.tensors().iter().map(|t| (format!("{prefix}{}", t.name), t));
+        // All shapes first: a plan that is not that of the file may be too large for memory.
+        named().try_for_each(|(name, tensor)| self.check(&name, tensor))?;
         let mut params = Params::zeros(layout);
-        for tensor in layout.tensors() {
-            params.values[tensor.range()].copy_from_slice(&self.read_tensor(tensor, prefix)?);
+        for (name, tensor) in named() {
+            let values = self.read(&name)?;
+            if let Some(bad) = values.iter().find(|value| !value.is_finite()) {
+                return Err(Error::format(
+                    &self.path,
+                    format!("the tensor {name} holds {bad}"),
+                    "the file is damaged; copy it again, or train the model again",
+                ));
+            }
+            params.values[tensor.range()].copy_from_slice(&values);
         }
         Ok(params)
     }

@@ -3,6 +3,8 @@
 use stage01_bigram::{Error, Result};
 use stage02_attention::attention::head_size;
 
+use crate::memory;
+
 /// The shape of a GPT, under nanoGPT's names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GptConfig {
@@ -26,7 +28,8 @@ impl GptConfig {
     /// Checks that the settings fit together.
     ///
     /// # Errors
-    /// [`Error::Setting`], naming the first setting that cannot be used.
+    /// [`Error::Setting`], naming the first setting that cannot be used; also for a model whose
+    /// weights this machine cannot hold.
     pub fn validate(&self) -> Result<()> {
         let at_least_one = [
             ("the vocabulary", self.vocab_size),
@@ -42,14 +45,29 @@ impl GptConfig {
         }
         head_size(self.n_embd, self.n_head)?;
         stage02_attention::dropout::Dropout::new(self.dropout)?;
-        // A vocabulary is numbered by u32, and no table may have more numbers than an index.
-        let largest = self.n_embd.checked_mul(4 * self.n_embd.max(self.vocab_size));
-        if self.vocab_size > u32::MAX as usize
-            || largest.is_none_or(|n| n > isize::MAX as usize / 8)
-        {
-            return Err(Error::setting("--n-embd", self.n_embd, "this model fits into no memory"));
+        if self.vocab_size > u32::MAX as usize {
+            let expected = "tokens are numbered in 32 bits; choose a smaller one";
+            return Err(Error::setting("the vocabulary", self.vocab_size, expected));
         }
-        Ok(())
+        // One vector of all weights: without it there is nothing to do with a model.
+        let remedy = "choose a smaller --n-embd, --n-layer, --block-size or vocabulary";
+        memory::require(4.0 * self.estimate(), "the weights of this model", remedy)
+    }
+
+    /// About how many numbers the model learns: [`GptConfig::n_params`] without the small
+    /// tables, and for sizes that would overflow.
+    fn estimate(&self) -> f64 {
+        let [c, v, t, l] = [self.n_embd, self.vocab_size, self.block_size, self.n_layer];
+        let [c, v, t, l] = [c, v, t, l].map(|n| n as f64);
+        (v + t) * c + l * 12.0 * c * (c + 1.0)
+    }
+
+    /// About how many numbers a forward pass keeps for each token: 16 C + heads x T in each
+    /// block, and the scores of the vocabulary.
+    pub fn activations_per_token(&self) -> f64 {
+        let Self { vocab_size, block_size, n_layer, n_head, n_embd, .. } = *self;
+        let [v, t, l, h, c] = [vocab_size, block_size, n_layer, n_head, n_embd].map(|n| n as f64);
+        l * (16.0 * c + h * t) + 2.0 * c + v
     }
 
     /// How many numbers the model learns, by the formula of the book's chapter on the GPT.

@@ -8,6 +8,7 @@ pub mod evaluate;
 pub mod generate;
 pub mod gpt;
 pub mod layer_norm;
+pub mod memory;
 pub mod mlp;
 pub mod resume;
 pub mod schedule;

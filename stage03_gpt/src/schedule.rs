@@ -49,7 +49,7 @@ impl Schedule {
     pub fn at(&self, iter: usize) -> f64 {
         let Schedule { learning_rate, min_lr, warmup_iters, lr_decay_iters } = *self;
         if iter < warmup_iters {
-            return learning_rate * (iter + 1) as f64 / (warmup_iters + 1) as f64;
+            return learning_rate * (iter as f64 + 1.0) / (warmup_iters as f64 + 1.0);
         }
         if iter >= lr_decay_iters {
             return min_lr;

@@ -26,6 +26,7 @@ use stage02_attention::params::Params;
 
 use crate::adamw::{AdamW, CHUNK, Moments};
 use crate::gpt::{self, Gpt};
+use crate::memory;
 use crate::schedule::Schedule;
 
 /// How to train: everything but the model and the data.
@@ -115,9 +116,15 @@ impl<T: Float> Trainer<T> {
     /// [`Error::Setting`] when the settings cannot be used.
     pub fn new(gpt: Gpt, weights: Params<T>, settings: Settings) -> Result<Self> {
         settings.validate()?;
-        let pool = thread_pool(settings.threads)?;
         let length = gpt.config().block_size;
         let n_shards = settings.threads.min(settings.batch_size);
+        let tokens = settings.batch_size as f64 * length as f64;
+        let numbers = weights.values.len() as f64 * (2 + n_shards) as f64
+            + tokens * gpt.config().activations_per_token();
+        let remedy = "choose a smaller --batch-size (and more --gradient-accumulation-steps), \
+                      --block-size, --n-layer or --n-embd";
+        memory::require(numbers * size_of::<T>() as f64, "the room to train in", remedy)?;
+        let pool = thread_pool(settings.threads)?;
         let shards = (0..n_shards)
             .map(|i| {
                 let n = part(settings.batch_size, n_shards, i).len();
@@ -166,7 +173,7 @@ impl<T: Float> Trainer<T> {
         let length = self.gpt.config().block_size;
         let Settings { batch_size, gradient_accumulation_steps, seed, .. } = self.settings;
         assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
-        let scale = T::of(1.0 / (inputs.len() * gradient_accumulation_steps) as f64);
+        let scale = T::of(1.0 / (inputs.len() as f64 * gradient_accumulation_steps as f64));
         let first_sequence = self.pass_number() * batch_size as u64;
         let dropout = self.gpt.config().dropout > 0.0;
         let (gpt, weights, n_shards) = (&self.gpt, &self.weights, self.shards.len());
@@ -219,9 +226,12 @@ impl<T: Float> Trainer<T> {
             let grad_norm = squares.iter().sum::<f64>().sqrt();
             let lr = settings.schedule.at(iter);
             if !loss.is_finite() || !grad_norm.is_finite() {
-                let remedy = "the weights are as they were before this step; resume from the last \
-                              checkpoint with a smaller --learning-rate or a --grad-clip";
-                return Err(Error::Diverged { iter, loss, remedy: remedy.into() });
+                let remedy = format!(
+                    "the length of its gradient is {grad_norm}; the weights are as they were \
+                     before this step; resume from the last checkpoint with a smaller \
+                     --learning-rate or a --grad-clip"
+                );
+                return Err(Error::Diverged { iter, loss, remedy });
             }
             let factor = settings.adamw.clip_factor(grad_norm);
             let (layout, t) = (gpt.layout(), iter + 1);
@@ -271,8 +281,13 @@ impl<T: Float> Trainer<T> {
 /// Threads for the work of one command, and no more than were asked for.
 ///
 /// # Errors
-/// [`Error::Setting`] when the operating system gives no thread.
+/// [`Error::Setting`] for more than any machine has, or when the operating system gives none.
 pub fn thread_pool(threads: usize) -> Result<ThreadPool> {
+    const MOST: usize = 1024;
+    if !(1..=MOST).contains(&threads) {
+        let expected = format!("choose from 1 to {MOST}; more than the machine has cores is slow");
+        return Err(Error::setting("--threads", threads, expected));
+    }
     let refused = |e: rayon::ThreadPoolBuildError| {
         Error::setting("--threads", threads, format!("the operating system refused: {e}"))
     };

@@ -14,6 +14,7 @@ use stage02_attention::matmul::gemm;
 use super::run::{PRESETS, Run};
 use super::screen::{Screen, thousands};
 use crate::gpt::Gpt;
+use crate::memory;
 use crate::trainer::{Trainer, thread_pool};
 
 /// Measure how fast this machine trains.
@@ -41,34 +42,37 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn bench(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
-    if !(flags.seconds > 0.0 && flags.seconds.is_finite()) {
-        return Err(Error::setting("--seconds", flags.seconds, "choose a number above 0"));
-    }
+    let Some(budget) = Duration::try_from_secs_f64(flags.seconds).ok().filter(|d| !d.is_zero())
+    else {
+        return Err(Error::setting("--seconds", flags.seconds, "choose a number above 0, like 5"));
+    };
     let run = Run::from_preset(&flags.preset, &flags.run, matches)?;
     let gpt = Gpt::new(run.config(flags.vocab_size))?;
     let flops = gpt.config().flops_per_token();
     let settings = run.settings();
     settings.validate()?;
-    let weights = gpt.initialise(&mut generator(run.seed, Purpose::Initialisation, 0));
     let threads = settings.threads;
+    let n_params = gpt.config().n_params();
+    let weights = gpt.initialise(&mut generator(run.seed, Purpose::Initialisation, 0));
+    let mut trainer = Trainer::<f32>::new(gpt, weights, settings)?;
     let screen = Screen::new();
     screen.line(format!(
-        "model             {} weights, {} layers of {}, {} x {} tokens a pass, {threads} threads",
-        thousands(gpt.config().n_params()),
+        "model             {} weights: {} layers of {};\n                  {} x {} tokens a pass, \
+         {threads} threads",
+        thousands(n_params),
         run.n_layer,
         run.n_embd,
         run.batch_size,
         run.block_size
     ));
-    let machine = matrix_product_speed(threads, flags.seconds / 2.0)?;
+    let machine = matrix_product_speed(threads, budget / 2)?;
     screen.line(format!("matrix products   {machine:7.1} GFLOP/s, the machine alone"));
 
-    let mut trainer = Trainer::<f32>::new(gpt, weights, settings)?;
     let mut rng = generator(run.seed, Purpose::Other, 0);
     let tokens = run.batch_size * run.block_size;
     let mut draw = || (0..tokens).map(|_| rng.random_range(0..flags.vocab_size as u32)).collect();
     let (inputs, targets): (Vec<u32>, Vec<u32>) = (draw(), draw());
-    let seconds = median(Duration::from_secs_f64(flags.seconds), || {
+    let seconds = median(budget, || {
         trainer.accumulate(&inputs, &targets);
         trainer.step().map(|_| ())
     })?;
@@ -78,17 +82,19 @@ pub fn bench(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
     screen.line(format!("tokens a second   {:>7}", thousands(rate as usize)));
     screen.line(format!("training          {achieved:7.1} GFLOP/s"));
     screen.line(format!("share             {:7.1} %", 100.0 * achieved / machine));
-    Ok(ExitCode::SUCCESS)
+    screen.end()
 }
 
 /// The speed of large matrix products on all threads at once, in GFLOP/s: the median.
-fn matrix_product_speed(threads: usize, seconds: f64) -> Result<f64> {
+fn matrix_product_speed(threads: usize, budget: Duration) -> Result<f64> {
     const N: usize = 1024;
     let pool = thread_pool(threads)?;
+    let bytes = (3 * 4 * N * N * threads) as f64;
+    memory::require(bytes, "the room for matrix products", "choose fewer --threads")?;
     let mut tables: Vec<[Array2<f32>; 3]> = (0..threads)
         .map(|_| std::array::from_fn(|i| Array2::from_elem((N, N), 0.5 + i as f32)))
         .collect();
-    let seconds = median(Duration::from_secs_f64(seconds), || {
+    let seconds = median(budget, || {
         pool.install(|| {
             tables.par_iter_mut().for_each(|[a, b, c]| {
                 gemm(1.0, a.view(), b.view(), 0.0, &mut c.view_mut());

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use stage01_bigram::Result;
 use stage01_bigram::random::{Purpose, generator};
+use stage01_bigram::{Error, Result};
 
 use super::Choice;
 use super::sample::write_text;
@@ -49,7 +49,8 @@ pub fn chat(flags: &Flags) -> Result<ExitCode> {
         if asks {
             screen.write(b"\nyou:   ");
         }
-        let Some(Ok(line)) = lines.next() else { break };
+        let Some(line) = lines.next() else { break };
+        let line = line.map_err(Error::file("read", "the standard input"))?;
         let line = line.trim_end();
         if line.is_empty() || screen.is_gone() {
             break;
@@ -64,18 +65,17 @@ pub fn chat(flags: &Flags) -> Result<ExitCode> {
         if asks {
             screen.write(b"model: ");
         }
-        let (mut tokens, mut begun) = (0, false);
-        write_text(&mut writer, &tokenizer, &mut sampler, &mut rng, |bytes| {
-            tokens += 1;
+        let (limit, mut begun) = (flags.max_new_tokens, false);
+        write_text(&mut writer, &tokenizer, &mut sampler, &mut rng, limit, |bytes| {
             let text = String::from_utf8_lossy(bytes);
             // Line breaks before the answer are passed over, the first one after it ends it.
             let text = if begun { &text } else { text.trim_start_matches(['\n', ' ']) };
             begun |= !text.is_empty();
             let answer = text.split('\n').next().unwrap_or_default();
             screen.write(answer.as_bytes());
-            answer.len() == text.len() && tokens < flags.max_new_tokens && !screen.is_gone()
+            answer.len() == text.len() && !screen.is_gone()
         })?;
         screen.line("");
     }
-    Ok(ExitCode::SUCCESS)
+    screen.end()
 }

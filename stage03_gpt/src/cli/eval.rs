@@ -100,5 +100,5 @@ pub fn eval(flags: &Flags) -> Result<ExitCode> {
         screen.line(format!("perplexity       {:.2}", perplexity(nats)));
         screen.line(format!("tokens a second  {}", thousands(rate as usize)));
     }
-    Ok(ExitCode::SUCCESS)
+    screen.end()
 }

@@ -28,6 +28,7 @@ use stage01_bigram::sampling::Sampler;
 /// open, and that the Hugging Face libraries open too.
 #[derive(Parser)]
 #[command(name = "stage03_gpt", version, args_conflicts_with_subcommands = true)]
+#[command(args_override_self = true)] // of a flag that is typed twice, the last counts
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -36,25 +37,31 @@ struct Cli {
     train: train::Flags,
 }
 
+// What each does is said where its flags are; a comment here would take the place of that.
 #[derive(Subcommand)]
 enum Command {
-    /// Train a GPT (the default)
     Train(train::Flags),
-    /// Let a trained model write
     Sample(sample::Flags),
-    /// Measure a trained model on a text
     Eval(eval::Flags),
-    /// Write in turns with a trained model
     Chat(chat::Flags),
-    /// Measure how fast this machine trains
     Bench(bench::Flags),
 }
 
 /// Runs the command that the arguments name. The whole program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = Cli::command()
+        // A negative number is refused by the setting it was given to, with a better reason.
+        .allow_negative_numbers(true)
+        .mut_subcommands(|command| command.allow_negative_numbers(true))
         .after_help(run::preset_help())
-        .mut_subcommand("train", |train| train.after_help(run::preset_help()));
+        .mut_subcommand("train", |train| train.after_help(run::preset_help()))
+        .mut_subcommand("bench", |bench| {
+            // These it understands, so that a command of `train` can be measured as it is.
+            let idle = ["text", "tokenizer", "max_iters", "eval_interval", "eval_iters"];
+            idle.iter().fold(bench.after_help(run::preset_help()), |bench, name| {
+                bench.mut_arg(name, |flag| flag.hide(true))
+            })
+        });
     let matches = match command.try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(refusal) => {
@@ -67,7 +74,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match dispatch(cli, &matches) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            screen::remark(format!("error: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -94,11 +101,11 @@ struct Choice {
     #[arg(long, value_name = "T", default_value_t = 0.8)]
     temperature: f64,
 
-    /// Choose among the K likeliest tokens only.
+    /// Choose among the K likeliest tokens only. [default: all]
     #[arg(long, value_name = "K")]
     top_k: Option<usize>,
 
-    /// Choose among the likeliest tokens that together reach the probability P.
+    /// Choose among the likeliest tokens that together reach the probability P. [default: all]
     #[arg(long, value_name = "P")]
     top_p: Option<f64>,
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stage01_bigram::{Error, Result};
 
+use super::screen::{width, wrap};
 use crate::adamw::AdamW;
 use crate::config::GptConfig;
 use crate::schedule::Schedule;
@@ -167,7 +168,9 @@ pub const PRESETS: [Preset; 4] = [
 
 /// The list of presets for a help page.
 pub fn preset_help() -> String {
-    let lines = PRESETS.iter().map(|p| format!("  {:<17} {}\n", p.name, p.about));
+    // Wrapped here, because the help page would lose the indent.
+    let lines =
+        PRESETS.iter().map(|p| format!("  {}\n{}\n", p.name, wrap(p.about, width(), "      ")));
     format!("Presets (--preset NAME):\n{}", lines.collect::<String>())
 }
 
@@ -182,6 +185,7 @@ impl Run {
             let expected = format!("the presets are {}", names.join(", "));
             return Err(Error::setting("--preset", name, expected));
         };
+        given.check_numbers()?;
         let mut base = given.clone();
         base.replace((preset.settings)(), |setting| !typed(matches, setting));
         Ok(base)
@@ -190,11 +194,12 @@ impl Run {
     /// The settings of a saved run, and over them the flags that were typed.
     ///
     /// # Errors
-    /// [`Error::Setting`] when a flag wants another model or another text than the saved run
-    /// has.
+    /// [`Error::Setting`] when a flag wants another model than the saved run has. (The text may
+    /// have moved: whether it is the same is for the caller to see.)
     pub fn resumed(saved: &Run, given: &Run, matches: &ArgMatches) -> Result<Run> {
-        const FIXED: [&str; 8] =
-            ["text", "tokenizer", "n_layer", "n_head", "n_embd", "block_size", "dropout", "bias"];
+        const FIXED: [&str; 7] =
+            ["tokenizer", "n_layer", "n_head", "n_embd", "block_size", "dropout", "bias"];
+        given.check_numbers()?;
         let (old, new) = (json!(saved), json!(given));
         for setting in FIXED.into_iter().filter(|setting| typed(matches, setting)) {
             if old[setting] != new[setting] {
@@ -210,6 +215,24 @@ impl Run {
         let mut run = saved.clone();
         run.replace(new, |setting| typed(matches, setting));
         Ok(run)
+    }
+
+    /// Refuses NaN and infinities, which JSON cannot say. What else a setting may be is checked
+    /// where it is used.
+    fn check_numbers(&self) -> Result<()> {
+        let numbers = [
+            ("--dropout", Some(self.dropout)),
+            ("--learning-rate", Some(self.learning_rate)),
+            ("--min-lr", self.min_lr),
+            ("--weight-decay", Some(self.weight_decay)),
+            ("--beta1", Some(self.beta1)),
+            ("--beta2", Some(self.beta2)),
+            ("--grad-clip", Some(self.grad_clip)),
+        ];
+        match numbers.into_iter().find(|(_, n)| n.is_some_and(|n| !n.is_finite())) {
+            Some((flag, n)) => Err(Error::setting(flag, n.unwrap_or_default(), "choose a number")),
+            None => Ok(()),
+        }
     }
 
     /// Replaces the settings that `which` names by those of a JSON object.
@@ -262,8 +285,11 @@ impl Run {
     /// After how many steps the model is measured and saved.
     ///
     /// # Errors
-    /// [`Error::Setting`] for 0.
+    /// [`Error::Setting`] for 0, and for measurements of no batches.
     pub fn eval_interval(&self) -> Result<usize> {
+        if self.eval_iters == 0 {
+            return Err(Error::setting("--eval-iters", 0, "it must be at least 1"));
+        }
         match self.eval_interval {
             Some(0) => Err(Error::setting("--eval-interval", 0, "it must be at least 1")),
             Some(interval) => Ok(interval),

@@ -11,7 +11,7 @@ use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 
 use super::Choice;
-use super::screen::Screen;
+use super::screen::{Screen, remark};
 use crate::checkpoint::Model;
 use crate::generate::Writer;
 
@@ -56,19 +56,20 @@ pub fn sample(flags: &Flags) -> Result<ExitCode> {
         let mut rng = generator(flags.choice.seed, Purpose::Sampling, index);
         screen.write(flags.prompt.trim_start_matches('\n').as_bytes());
         let (start, mut written) = (Instant::now(), 0);
-        write_text(&mut writer, &tokenizer, &mut sampler, &mut rng, |bytes| {
+        let limit = flags.max_new_tokens;
+        write_text(&mut writer, &tokenizer, &mut sampler, &mut rng, limit, |bytes| {
             screen.write(bytes);
             written += 1;
-            written < flags.max_new_tokens && !screen.is_gone()
+            !screen.is_gone()
         })?;
         if screen.is_gone() {
             break;
         }
         screen.line("");
         let rate = written as f64 / start.elapsed().as_secs_f64();
-        eprintln!("({written} tokens, {rate:.0} a second)");
+        remark(format!("({written} tokens, {rate:.0} a second)"));
     }
-    Ok(ExitCode::SUCCESS)
+    screen.end()
 }
 
 /// The tokens of a prompt: at least one, because the model needs something to go on from.
@@ -80,18 +81,21 @@ pub(super) fn encode_prompt(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u
     tokenizer.encode(prompt)
 }
 
-/// Writes tokens and gives their bytes to `more`, until it answers that it has enough.
+/// Writes up to `limit` tokens and gives their bytes to `more`, until it answers that it has
+/// enough.
 ///
-/// A character may be spread over several tokens, so its bytes are held back until it is whole.
+/// A character may be spread over several tokens, so its bytes are held back until it is whole,
+/// or until nothing more can come.
 pub(super) fn write_text(
     writer: &mut Writer<f32>,
     tokenizer: &Tokenizer,
     sampler: &mut Sampler,
     rng: &mut Generator,
+    limit: usize,
     mut more: impl FnMut(&[u8]) -> bool,
 ) -> Result<()> {
     let mut held: Vec<u8> = Vec::new();
-    loop {
+    for written in 1..=limit {
         // A model may have more places for tokens than its tokenizer has tokens.
         let token = writer.write(sampler, rng);
         if (token as usize) < tokenizer.vocab_size() {
@@ -100,12 +104,13 @@ pub(super) fn write_text(
         let whole = match std::str::from_utf8(&held) {
             Ok(_) => held.len(),
             // What can never become a character is passed on as it is.
-            Err(e) if e.error_len().is_some() => held.len(),
+            Err(e) if e.error_len().is_some() || written == limit => held.len(),
             Err(e) => e.valid_up_to(),
         };
         let ready: Vec<u8> = held.drain(..whole).collect();
         if !more(String::from_utf8_lossy(&ready).as_bytes()) {
-            return Ok(());
+            break;
         }
     }
+    Ok(())
 }

@@ -6,20 +6,24 @@
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use stage01_bigram::{Error, Result};
 
 /// The standard output, with room for a progress bar below the lines.
 pub struct Screen {
     bar: Option<ProgressBar>,
     gone: Cell<bool>,
+    /// Why nothing can be printed any more, where it is not that nobody reads: a full disk.
+    failure: Cell<Option<io::Error>>,
 }
 
 impl Screen {
     /// A screen for plain lines.
     pub fn new() -> Self {
-        Screen { bar: None, gone: Cell::new(false) }
+        Screen { bar: None, gone: Cell::new(false), failure: Cell::new(None) }
     }
 
     /// Shows a bar for so many steps, where somebody looks at it: on a terminal.
@@ -76,9 +80,23 @@ impl Screen {
         self.gone.get()
     }
 
+    /// The end of a command that went well, if all it printed could be printed.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the output went into a file and its disk is full, say. Somebody who
+    /// stopped reading is no error.
+    pub fn end(&self) -> Result<ExitCode> {
+        match self.failure.take() {
+            Some(failure) => Err(Error::file("write", "the standard output")(failure)),
+            None => Ok(ExitCode::SUCCESS),
+        }
+    }
+
     fn note(&self, printed: io::Result<()>) {
-        if printed.is_err() {
-            self.gone.set(true);
+        if let Err(failure) = printed {
+            if !self.gone.replace(true) && failure.kind() != io::ErrorKind::BrokenPipe {
+                self.failure.set(Some(failure));
+            }
         }
     }
 }
@@ -87,6 +105,11 @@ impl Default for Screen {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A remark beside the result: to the standard error, where nobody need read it.
+pub fn remark(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// The width of the terminal, or 80 where there is none; from 40 to 100.

@@ -3,6 +3,7 @@
 //! The step itself is in [`trainer`](crate::trainer). This file brings it data, measures,
 //! shows, saves, and stops when asked to.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,7 +23,7 @@ use stage01_bigram::{Error, Result, files};
 
 use super::journal::{Entry, Journal};
 use super::run::{PRESETS, Run};
-use super::screen::{Screen, duration, thousands, width, wrap};
+use super::screen::{Screen, duration, remark, thousands, width, wrap};
 use crate::checkpoint::{self, MODEL_FILE, TOKENIZER_FILE};
 use crate::evaluate::evaluate;
 use crate::generate::Writer;
@@ -36,7 +37,7 @@ pub const OUT_DIR: &str = "out/gpt";
 /// The part of a text that is learned; the rest is only measured.
 const TRAIN_FRACTION: f64 = 0.9;
 
-/// Train a GPT.
+/// Train a GPT: what happens without a command.
 ///
 /// The run shows what to expect before it begins: the loss of a model that knows nothing, and
 /// what merely counting pairs of tokens would reach. Ctrl-C finishes the step, saves, and says
@@ -75,7 +76,7 @@ pub fn train(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
         }
     });
     if let Err(e) = listening {
-        eprintln!("note: Ctrl-C will not save ({e})");
+        remark(format!("note: Ctrl-C will not save ({e})"));
     }
     session.introduce();
     session.run()
@@ -141,6 +142,7 @@ impl Session {
         let settings = run.settings();
         settings.validate()?;
         run.config(1).validate()?;
+        check_folder(&flags.out_dir)?;
         let kind: TokenizerKind = run.tokenizer.parse()?;
         let corpus = Corpus::open(&run.text)?;
         let tokenizer = match kind {
@@ -234,7 +236,7 @@ impl Session {
         fact(
             "model",
             format!(
-                "{} weights: {} layers, {} heads, {} numbers a token, {} tokens of context",
+                "{} weights; layers: {}, heads: {}, numbers a token: {}, tokens of context: {}",
                 thousands(config.n_params()),
                 config.n_layer,
                 config.n_head,
@@ -242,8 +244,8 @@ impl Session {
                 config.block_size,
             ),
         );
-        let step = batch_size * gradient_accumulation_steps * config.block_size;
-        let passes = (step * run.max_iters) as f64 / data.train.len() as f64;
+        let step = (batch_size * config.block_size).saturating_mul(gradient_accumulation_steps);
+        let passes = step as f64 * run.max_iters as f64 / data.train.len() as f64;
         fact(
             "training",
             format!(
@@ -284,7 +286,7 @@ impl Session {
             self.screen.line(format!("\nGoing on after step {}.", thousands(self.trainer.iter)));
         }
         self.screen.line(format!(
-            "\n{:>7}  {:>6}  {:>6}  {:>9}  {:>8}  {:>9}  {}",
+            "\n{:>7} {:>6} {:>6} {:>9} {:>7} {:>8}  {}",
             "step", "train", "val", "bits/byte", "rate", "tokens/s", "time"
         ));
     }
@@ -294,7 +296,7 @@ impl Session {
         let interval = self.run.eval_interval()?;
         let (first, last) = (self.trainer.iter, self.run.max_iters);
         let passes = self.run.gradient_accumulation_steps;
-        let tokens = self.run.batch_size * self.run.block_size * passes;
+        let tokens = (self.run.batch_size * self.run.block_size).saturating_mul(passes);
         self.screen.start_bar(first, last);
         let mut clock = Instant::now(); // since the last measurement
         let mut since = first;
@@ -304,7 +306,7 @@ impl Session {
             let rate = (iter - since) as f64 * tokens as f64 / clock.elapsed().as_secs_f64();
             let mut measured = None;
             if !stop && (iter.is_multiple_of(interval) || iter >= last) {
-                let measurement = self.measure();
+                let measurement = self.measure()?;
                 self.show(&measurement, (iter > since).then_some(rate));
                 measured = Some(measurement);
                 self.save()?;
@@ -341,19 +343,27 @@ impl Session {
     }
 
     /// The mean loss over the same random batches every time, of both parts of the text.
-    fn measure(&mut self) -> Measurement {
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] when one is not a number, so that such a model is never saved.
+    fn measure(&mut self) -> Result<Measurement> {
+        let iter = self.trainer.iter;
         let Session { run, data, trainer, inputs, targets, .. } = self;
         let mut mean = |data: &Dataset, index| {
             let mut rng = generator(run.seed, Purpose::Evaluation, index);
             let (mut sum, mut tokens) = (0.0, 0);
-            for _ in 0..run.eval_iters.max(1) {
+            for _ in 0..run.eval_iters {
                 data.sample_batch(run.batch_size, run.block_size, &mut rng, inputs, targets);
                 sum += trainer.evaluate(inputs, targets);
                 tokens += inputs.len();
             }
             sum / tokens as f64
         };
-        Measurement { train: mean(&data.train, 0), validation: mean(&data.validation, 1) }
+        let (train, validation) = (mean(&data.train, 0), mean(&data.validation, 1));
+        match [train, validation].into_iter().find(|loss| !loss.is_finite()) {
+            Some(loss) => Err(diverged(iter, loss)),
+            None => Ok(Measurement { train, validation }),
+        }
     }
 
     /// One line of the table, and what the model writes by now.
@@ -361,7 +371,7 @@ impl Session {
         let Measurement { train, validation } = *measurement;
         let iter = self.trainer.iter;
         self.screen.line(format!(
-            "{iter:>7}  {train:6.3}  {validation:6.3}  {:9.3}  {:>8.1e}  {:>9}  {}",
+            "{iter:>7} {train:6.3} {validation:6.3} {:9.3} {:>7.1e} {:>8}  {}",
             bits(validation) / self.data.bytes_per_token,
             self.trainer.settings().schedule.at(iter.min(self.run.max_iters.saturating_sub(1))),
             rate.map_or("-".to_string(), |rate| thousands(rate as usize)),
@@ -397,6 +407,10 @@ impl Session {
 
     /// Writes the state first and the model second: see [`checkpoint`].
     fn save(&mut self) -> Result<()> {
+        let weights = &self.trainer.weights.values;
+        if let Some(weight) = weights.iter().find(|weight| !weight.is_finite()) {
+            return Err(diverged(self.trainer.iter, f64::from(*weight)));
+        }
         let note = note(&self.run, &self.data);
         resume::save(&self.folder, &self.trainer, &note)?;
         checkpoint::save_model(&self.folder, self.trainer.gpt(), &self.trainer.weights)?;
@@ -412,7 +426,10 @@ impl Session {
             thousands(self.trainer.iter),
             self.out_dir_flag("--out-dir"),
         ));
-        Ok(if STOP.load(Ordering::Relaxed) { ExitCode::from(130) } else { ExitCode::SUCCESS })
+        self.screen.end().map(|end| match STOP.load(Ordering::Relaxed) {
+            true => ExitCode::from(130),
+            false => end,
+        })
     }
 
     /// The end: the curve, the loss over all of the validation text, and a longer sample.
@@ -426,21 +443,22 @@ impl Session {
             let tokens = self.data.validation.tokens();
             evaluate(gpt, weights, tokens, self.run.block_size)
         })?;
-        self.screen.line(format!(
-            "\nOver the whole validation text: {:.4} nats a token, {:.4} bits a byte.",
+        let all = format!(
+            "Over the whole validation text: {:.4} nats a token, {:.4} bits a byte.",
             all.per_token(),
             bits(all.per_token()) / self.data.bytes_per_token,
-        ));
+        );
+        self.screen.line(format!("\n{}", wrap(&all, width(), "")));
         self.screen.line("\nWhat it writes now:\n");
         self.screen.line(wrap(self.sample(300).trim(), width(), "  "));
         let flag = self.out_dir_flag("--model");
         self.screen.line(format!(
-            "\nThe model is in {}, the curve in {}. Try:\n  cargo run -p stage03_gpt -- sample{flag}\n  \
+            "\nThe model is in {},\nthe curve in {}. Try:\n  cargo run -p stage03_gpt -- sample{flag}\n  \
              cargo run -p stage03_gpt -- chat{flag}",
             self.folder.display(),
             curve.display(),
         ));
-        Ok(ExitCode::SUCCESS)
+        self.screen.end()
     }
 
     /// The flag that names this run's folder, where it is not the usual one.
@@ -448,13 +466,23 @@ impl Session {
         if self.folder == Path::new(OUT_DIR) {
             return String::new();
         }
-        format!(" {flag} {}", self.folder.display())
+        let name = self.folder.display().to_string();
+        let plain = |c: char| c.is_alphanumeric() || "/._-+,:\\".contains(c);
+        let quote = if name.chars().all(plain) { "" } else { "\"" };
+        format!(" {flag} {quote}{name}{quote}")
     }
 }
 
 /// What a saved run must find again.
 fn note(run: &Run, data: &Data) -> Value {
     json!({ "settings": run, "text": data.fingerprint })
+}
+
+/// A loss or a weight that is no number, found before it was saved.
+fn diverged(iter: usize, loss: f64) -> Error {
+    let remedy = "the last checkpoint was kept; resume from it with a smaller --learning-rate or \
+                  a --grad-clip";
+    Error::Diverged { iter, loss, remedy: remedy.into() }
 }
 
 /// What stands beside the progress bar.
@@ -494,6 +522,30 @@ fn clap_defaults() -> (Run, ArgMatches) {
     (Run::from_arg_matches(&matches).expect("every setting has a default"), matches)
 }
 
+/// Whether a folder can be the place of a new model, as far as it can be seen beforehand.
+fn check_folder(folder: &Path) -> Result<()> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(Error::setting(
+            "--out-dir",
+            folder.display(),
+            "this is a file; name a folder, new or old",
+        ));
+    }
+    if folder.file_name().is_none() && holds_model(folder) {
+        return Err(Error::setting(
+            "--out-dir",
+            folder.display(),
+            "a model is here already, and this folder cannot be moved aside; name another one",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a model, or the state of its training, is in a folder.
+fn holds_model(folder: &Path) -> bool {
+    folder.join(MODEL_FILE).exists() || folder.join(TRAINER_FILE).exists()
+}
+
 /// Makes the folder of a new model. A model that is there already is moved aside, and where it
 /// is now is returned.
 ///
@@ -503,31 +555,39 @@ fn prepare_folder(
     folder: &Path,
     fill: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<Option<PathBuf>> {
-    let holds_model = folder.join(MODEL_FILE).exists() || folder.join(TRAINER_FILE).exists();
-    if folder.exists() && !holds_model {
+    let holds_model = holds_model(folder);
+    // An empty folder can be replaced in one step as well; one with other things stays.
+    let replaceable = folder.file_name().is_some() && !folder.is_symlink() && is_empty(folder);
+    if folder.exists() && !holds_model && !replaceable {
         fill(folder)?;
         return Ok(None);
     }
-    let beside = |suffix: &str| {
-        let mut name = folder.file_name().unwrap_or_default().to_os_string();
+    let beside = |prefix: &str, suffix: &str| {
+        let mut name = OsString::from(prefix);
+        name.push(folder.file_name().unwrap_or_default());
         name.push(suffix);
         folder.with_file_name(name)
     };
-    let new = beside(".new");
-    if new.exists() {
-        fs::remove_dir_all(&new).map_err(Error::file("remove", &new))?;
-    }
+    // What a start that was killed has left here is written over.
+    let new = beside(".", ".unfinished");
     files::create_folder(&new)?;
     fill(&new)?;
     let mut moved = None;
     if holds_model {
+        let beside = |suffix: &str| beside("", suffix);
         let free = (1..).map(|n| beside(&format!(".{n}"))).find(|path| !path.exists());
         let old = free.expect("there are enough numbers");
         fs::rename(folder, &old).map_err(Error::file("move aside", folder))?;
         moved = Some(old);
+    } else if folder.exists() {
+        fs::remove_dir(folder).map_err(Error::file("replace", folder))?;
     }
     fs::rename(&new, folder).map_err(Error::file("create", folder))?;
     Ok(moved)
+}
+
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 /// A number that tells one text from another: FNV-1a (Fowler, Noll and Vo 1991).

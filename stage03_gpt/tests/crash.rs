@@ -1,0 +1,114 @@
+//! A process that is killed at any instant leaves the last good checkpoint.
+//!
+//! The signal is KILL, which no program can catch: it dies between two instructions, wherever
+//! that is. The moments are random and different on every machine, and what is asserted holds
+//! for all of them.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use common::{Place, TINY};
+use rand::RngExt;
+use stage01_bigram::random::{Generator, Purpose, generator};
+use stage03_gpt::checkpoint::Model;
+use stage03_gpt::resume::State;
+
+/// Starts the program and kills it within so many thousandths of a second.
+fn kill(place: &Place, arguments: &str, within: u64, rng: &mut Generator) {
+    let mut child =
+        place.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_micros(rng.random_range(0..within * 1000)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// The folder holds a model and a state that load. Returns how many steps it has.
+fn is_whole(folder: &Path) -> usize {
+    let state = State::load(folder).unwrap_or_else(|e| panic!("{e}"));
+    Model::load(folder).unwrap_or_else(|e| panic!("{e}"));
+    state.iter
+}
+
+/// Half a checkpoint would fail here: the model of one run, the rest of another.
+#[test]
+fn a_run_that_is_killed_again_and_again_ends_like_one_that_never_was() {
+    let place = Place::new();
+    let flags = format!("{TINY} --dropout 0.1 --lr-decay-iters 300 --eval-interval 3");
+    place.train(&format!("--max-iters 0 --out-dir killed {}", &flags[TINY.len()..])).succeeds();
+    let mut rng = generator(1, Purpose::Other, 0);
+    let mut steps = 0;
+    for _ in 0..25 {
+        kill(&place, "train --resume --out-dir killed --max-iters 10000000", 60, &mut rng);
+        let now = is_whole(&place.path("killed"));
+        assert!(now >= steps, "{now} steps after {steps}: something was lost");
+        steps = now;
+    }
+    let last = steps + 5;
+    place.run(&format!("train --resume --out-dir killed --max-iters {last}")).succeeds();
+    place
+        .run(&format!("train --text text.txt {flags} --max-iters {last} --out-dir whole"))
+        .succeeds();
+    for file in ["model.safetensors", "trainer.safetensors", "config.json", "tokenizer.json"] {
+        let same = place.read(&format!("whole/{file}")) == place.read(&format!("killed/{file}"));
+        assert!(same, "{file} differs");
+    }
+    // The diary as well has every step once.
+    let log = place.text("killed/log.jsonl");
+    let iters = log.lines().map(|line| {
+        serde_json::from_str::<serde_json::Value>(line).unwrap()["iter"].as_u64().unwrap()
+    });
+    assert_eq!(iters.collect::<Vec<_>>(), (0..=last as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_starts_leaves_nothing_or_everything() {
+    let place = Place::new();
+    let flags = format!("train --text text.txt {TINY} --max-iters 10000000 --out-dir model");
+    let mut rng = generator(2, Purpose::Other, 0);
+    let mut started = 0;
+    for _ in 0..25 {
+        kill(&place, &flags, 25, &mut rng);
+        let folder = place.path("model");
+        if folder.exists() {
+            is_whole(&folder);
+            fs::remove_dir_all(&folder).unwrap();
+            started += 1;
+        }
+    }
+    println!("{started} of 25 had begun");
+    // What they left beside it does not hinder the next, and is gone after it.
+    place.train("--max-iters 1 --out-dir model").succeeds();
+    let names: Vec<_> =
+        fs::read_dir(place.path(".")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "{names:?}"); // the text and the model
+}
+
+#[test]
+fn an_earlier_model_survives_a_start_that_is_killed() {
+    let place = Place::new();
+    let mut rng = generator(3, Purpose::Other, 0);
+    place.train("--max-iters 2 --out-dir model").succeeds();
+    let treasure = place.read("model/trainer.safetensors");
+    for i in 0..25 {
+        let flags = format!("train --text text.txt {TINY} --seed {i} --max-iters 10000000");
+        kill(&place, &format!("{flags} --out-dir model"), 25, &mut rng);
+        // The name belongs to a whole model or, for an instant, to none; and the earlier one
+        // is here or has been moved aside, to the byte.
+        let folders: Vec<_> = fs::read_dir(place.path("."))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.starts_with("model"))
+            .collect();
+        folders.iter().for_each(|name| {
+            is_whole(&place.path(name));
+        });
+        let kept = |name: &String| place.read(&format!("{name}/trainer.safetensors")) == treasure;
+        assert!(folders.iter().any(kept), "{folders:?}");
+    }
+}

@@ -8,11 +8,12 @@ use ndarray::Array2;
 use rand::RngExt;
 use rayon::prelude::*;
 use stage01_bigram::random::{Purpose, generator};
+use stage01_bigram::screen::thousands;
 use stage01_bigram::{Error, Result};
 use stage02_attention::matmul::gemm;
 
 use super::run::{PRESETS, Run};
-use super::screen::{Screen, thousands};
+use super::screen::Screen;
 use crate::gpt::Gpt;
 use crate::memory;
 use crate::trainer::{Trainer, thread_pool};

@@ -8,10 +8,11 @@ use clap::Args;
 use serde_json::json;
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::loss::{bits_per_byte, perplexity};
+use stage01_bigram::screen::thousands;
 use stage01_bigram::{Error, Result};
 
 use super::run::cores;
-use super::screen::{Screen, thousands};
+use super::screen::Screen;
 use crate::checkpoint::{Model, save_logits};
 use crate::evaluate::evaluate;
 use crate::trainer::thread_pool;

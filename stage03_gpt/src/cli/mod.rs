@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use stage01_bigram::Result;
 use stage01_bigram::sampling::Sampler;
+use stage01_bigram::screen::refuse;
 
 /// A GPT from scratch, on the CPU.
 ///
@@ -64,11 +65,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         });
     let matches = match command.try_get_matches_from(arguments) {
         Ok(matches) => matches,
-        Err(refusal) => {
-            // Help and version end well, whether or not somebody reads them to the end.
-            let _ = refusal.print();
-            return if refusal.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
-        }
+        Err(refusal) => return refuse(&refusal),
     };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|refusal| refusal.exit());
     match dispatch(cli, &matches) {

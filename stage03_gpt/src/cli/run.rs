@@ -6,13 +6,14 @@
 
 use std::path::PathBuf;
 
-use clap::ArgMatches;
 use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use stage01_bigram::screen::wrap;
 use stage01_bigram::{Error, Result};
 
-use super::screen::{width, wrap};
+use super::screen::width;
 use crate::adamw::AdamW;
 use crate::config::GptConfig;
 use crate::schedule::Schedule;
@@ -126,6 +127,8 @@ pub struct Preset {
     pub about: &'static str,
     /// The settings in which it differs from the defaults.
     settings: fn() -> Value,
+    /// Where it ends, as measured: the length of the text in bytes, and the validation loss.
+    usual_end: Option<(usize, f64)>,
 }
 
 /// All presets. The first is the default.
@@ -134,11 +137,13 @@ pub const PRESETS: [Preset; 4] = [
         name: "three-minutes",
         about: "real English in about three minutes on two cores",
         settings: || json!({}),
+        usual_end: Some((4_158_678, 3.97)),
     },
     Preset {
         name: "shakespeare-cpu",
         about: "nanoGPT's setting for a CPU; with --text tinyshakespeare.txt",
         settings: || json!({ "tokenizer": "char", "max_iters": 2000, "learning_rate": 1e-3 }),
+        usual_end: Some((1_115_394, 1.91)),
     },
     Preset {
         name: "shakespeare-char",
@@ -150,6 +155,8 @@ pub const PRESETS: [Preset; 4] = [
                 "learning_rate": 1e-3, "eval_interval": 250, "eval_iters": 200,
             })
         },
+        // The figure of nanoGPT's README; not measured here.
+        usual_end: Some((1_115_394, 1.47)),
     },
     Preset {
         name: "gpt2-124m",
@@ -163,6 +170,7 @@ pub const PRESETS: [Preset; 4] = [
                 "eval_interval": 1000, "eval_iters": 200,
             })
         },
+        usual_end: None,
     },
 ];
 
@@ -282,6 +290,26 @@ impl Run {
         }
     }
 
+    /// The validation loss at which a run with these settings on a text of so many bytes
+    /// usually ends, if it is a preset on the text it was measured on.
+    pub fn usual_end(&self, bytes: usize) -> Option<f64> {
+        PRESETS.iter().find_map(|preset| {
+            let (measured_on, loss) = preset.usual_end?;
+            // What may differ without changing where it ends.
+            let mut usual = Run {
+                text: self.text.clone(),
+                threads: self.threads,
+                seed: self.seed,
+                eval_interval: self.eval_interval,
+                eval_iters: self.eval_iters,
+                ..Run::default()
+            };
+            let named = (preset.settings)();
+            usual.replace(named, |setting| !setting.starts_with("eval"));
+            (bytes == measured_on && *self == usual).then_some(loss)
+        })
+    }
+
     /// After how many steps the model is measured and saved.
     ///
     /// # Errors
@@ -298,6 +326,14 @@ impl Run {
     }
 }
 
+impl Default for Run {
+    /// The settings when nothing is typed.
+    fn default() -> Self {
+        let matches = Run::augment_args(Command::new("train")).get_matches_from(["train"]);
+        Run::from_arg_matches(&matches).expect("every setting has a default")
+    }
+}
+
 /// How many threads this machine runs at once.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -311,7 +347,6 @@ fn typed(matches: &ArgMatches, setting: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::{Args, Command, FromArgMatches};
 
     fn parse(flags: &str) -> (Run, ArgMatches) {
         let command = Run::augment_args(Command::new("train"));
@@ -335,6 +370,18 @@ mod tests {
         assert_eq!((run.n_layer, run.n_embd, run.tokenizer.as_str()), (6, 384, "char"));
         let error = Run::from_preset("huge", &given, &matches).unwrap_err().to_string();
         assert!(error.contains("three-minutes, shakespeare-cpu"), "{error}");
+    }
+
+    #[test]
+    fn the_usual_end_is_said_of_the_usual_run_alone() {
+        let end = |flags: &str, preset: &str, bytes| {
+            let (given, matches) = parse(flags);
+            Run::from_preset(preset, &given, &matches).unwrap().usual_end(bytes)
+        };
+        assert_eq!(end("--seed 3 --threads 1", "three-minutes", 4_158_678), Some(3.97));
+        assert_eq!(end("--text t --eval-interval 9", "shakespeare-cpu", 1_115_394), Some(1.91));
+        assert_eq!(end("", "three-minutes", 4_158_679), None);
+        assert_eq!(end("--n-embd 64", "three-minutes", 4_158_678), None);
     }
 
     #[test]

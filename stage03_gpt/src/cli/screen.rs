@@ -120,19 +120,6 @@ pub fn width() -> usize {
     asked.or_else(terminal).unwrap_or(80).clamp(40, 100)
 }
 
-/// A number with its thousands set apart: 1,234,567.
-pub fn thousands(n: usize) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A time as people say it: 48 s, 3 min 05 s, 2 h 10 min.
 pub fn duration(seconds: f64) -> String {
     let s = seconds.round() as u64;
@@ -143,64 +130,15 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// Breaks a text into lines of at most `width` characters, at spaces where it can, and puts
-/// `indent` before each. Line breaks of the text stay.
-pub fn wrap(text: &str, width: usize, indent: &str) -> String {
-    let width = width.saturating_sub(indent.chars().count()).max(10);
-    let mut lines = Vec::new();
-    for line in text.split('\n') {
-        let mut current = String::new();
-        for word in line.split(' ') {
-            let mut word: Vec<char> = word.chars().filter(|c| !c.is_control()).collect();
-            if !current.is_empty() && current.chars().count() + 1 + word.len() > width {
-                lines.push(std::mem::take(&mut current));
-            }
-            if !current.is_empty() {
-                current.push(' ');
-            }
-            while word.len() > width {
-                lines.push(word.drain(..width).collect());
-            }
-            current.extend(word);
-        }
-        lines.push(current);
-    }
-    lines
-        .iter()
-        .map(|line| format!("{indent}{line}").trim_end().to_string())
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     #[test]
-    fn numbers_are_set_for_reading() {
-        assert_eq!(
-            [thousands(7), thousands(1234), thousands(1_234_567)],
-            ["7", "1,234", "1,234,567"]
-        );
+    fn times_are_set_for_reading() {
         assert_eq!(
             [duration(4.6), duration(185.0), duration(7800.0)],
             ["5 s", "3 min 05 s", "2 h 10 min"]
         );
-    }
-
-    #[test]
-    fn lines_break_at_spaces() {
-        assert_eq!(
-            wrap("In the beginning God\ncreated", 14, "  "),
-            "  In the\n  beginning\n  God\n  created"
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn no_line_is_too_long(text in "[a-z \n]{0,200}", width in 12usize..60) {
-            prop_assert!(wrap(&text, width, " ").lines().all(|line| line.chars().count() <= width));
-        }
     }
 }

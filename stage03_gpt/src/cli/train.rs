@@ -18,12 +18,13 @@ use stage01_bigram::dataset::{self, Dataset};
 use stage01_bigram::loss::bits;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
+use stage01_bigram::screen::{thousands, wrap};
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result, files};
 
 use super::journal::{Entry, Journal};
 use super::run::{PRESETS, Run};
-use super::screen::{Screen, duration, remark, thousands, width, wrap};
+use super::screen::{Screen, duration, remark, width};
 use crate::checkpoint::{self, MODEL_FILE, TOKENIZER_FILE};
 use crate::evaluate::evaluate;
 use crate::generate::Writer;
@@ -270,7 +271,7 @@ impl Session {
         if let Ok(loss) = bigram {
             lines.push((loss, "what counting pairs of tokens reaches (the bigram)".into()));
         }
-        if let Some(loss) = usual_end(run) {
+        if let Some(loss) = run.usual_end(data.bytes) {
             lines.push((loss, "where this preset usually ends".into()));
         }
         screen.line("\nWhat to expect of the validation loss, in nats a token:");
@@ -501,25 +502,6 @@ fn first_loss_warning(loss: f64, vocab_size: usize) -> Option<String> {
              through a missing mask or targets that are not shifted."
         )
     })
-}
-
-/// Where a preset ends on the text it was made for, as measured; see the README.
-fn usual_end(run: &Run) -> Option<f64> {
-    let (preset, _) = clap_defaults();
-    let same =
-        Run { threads: run.threads, seed: run.seed, eval_interval: run.eval_interval, ..preset };
-    (*run == same).then_some(USUAL_END)
-}
-
-/// The validation loss of the first preset on the built-in text.
-const USUAL_END: f64 = 3.0;
-
-/// The settings when nothing is typed.
-fn clap_defaults() -> (Run, ArgMatches) {
-    use clap::{Command, FromArgMatches};
-    let command = Run::augment_args(Command::new("train"));
-    let matches = command.get_matches_from(["train"]);
-    (Run::from_arg_matches(&matches).expect("every setting has a default"), matches)
 }
 
 /// Whether a folder can be the place of a new model, as far as it can be seen beforehand.

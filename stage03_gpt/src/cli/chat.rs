@@ -10,7 +10,7 @@ use stage01_bigram::{Error, Result};
 
 use super::Choice;
 use super::sample::write_text;
-use super::screen::Screen;
+use super::screen::{Screen, width, wrap};
 use crate::checkpoint::Model;
 use crate::generate::Writer;
 
@@ -42,7 +42,7 @@ pub fn chat(flags: &Flags) -> Result<ExitCode> {
     let screen = Screen::new();
     let asks = io::stdin().is_terminal();
     if asks {
-        screen.line("Write a line and the model writes the next. An empty line ends.");
+        screen.line("Write a line, and the model writes the next.\nAn empty line ends.");
     }
     let mut lines = io::stdin().lock().lines();
     loop {
@@ -58,7 +58,7 @@ pub fn chat(flags: &Flags) -> Result<ExitCode> {
         match tokenizer.encode(&format!("{line}\n")) {
             Ok(tokens) => writer.read(&tokens)?,
             Err(unknown) => {
-                screen.line(format!("({unknown})"));
+                screen.line(wrap(&format!("({unknown})"), width(), ""));
                 continue;
             }
         }

@@ -93,10 +93,11 @@ impl Screen {
     }
 
     fn note(&self, printed: io::Result<()>) {
-        if let Err(failure) = printed {
-            if !self.gone.replace(true) && failure.kind() != io::ErrorKind::BrokenPipe {
-                self.failure.set(Some(failure));
-            }
+        if let Err(failure) = printed
+            && !self.gone.replace(true)
+            && failure.kind() != io::ErrorKind::BrokenPipe
+        {
+            self.failure.set(Some(failure));
         }
     }
 }

@@ -38,7 +38,7 @@ pub const OUT_DIR: &str = "out/gpt";
 /// The part of a text that is learned; the rest is only measured.
 const TRAIN_FRACTION: f64 = 0.9;
 
-/// Train a GPT: what happens without a command.
+/// Train a GPT (what happens without a command).
 ///
 /// The run shows what to expect before it begins: the loss of a model that knows nothing, and
 /// what merely counting pairs of tokens would reach. Ctrl-C finishes the step, saves, and says

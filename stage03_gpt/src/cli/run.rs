@@ -77,9 +77,9 @@ pub struct Run {
     #[arg(long, value_name = "LR", help_heading = "Training")]
     pub min_lr: Option<f64>,
 
-    /// For how many steps the learning rate grows.
-    #[arg(long, value_name = "N", default_value_t = 100, help_heading = "Training")]
-    pub warmup_iters: usize,
+    /// For how many steps the learning rate grows. [default: a tenth of the run, at most 100]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub warmup_iters: Option<usize>,
 
     /// At which step the learning rate has fallen to the end's. [default: the last]
     #[arg(long, value_name = "N", help_heading = "Training")]
@@ -269,14 +269,15 @@ impl Run {
 
     /// How these settings train.
     pub fn settings(&self) -> Settings {
+        let lr_decay_iters = self.lr_decay_iters.unwrap_or(self.max_iters);
         Settings {
             batch_size: self.batch_size,
             gradient_accumulation_steps: self.gradient_accumulation_steps,
             schedule: Schedule {
                 learning_rate: self.learning_rate,
                 min_lr: self.min_lr.unwrap_or(self.learning_rate / 10.0),
-                warmup_iters: self.warmup_iters,
-                lr_decay_iters: self.lr_decay_iters.unwrap_or(self.max_iters),
+                warmup_iters: self.warmup_iters.unwrap_or((lr_decay_iters / 10).min(100)),
+                lr_decay_iters,
             },
             adamw: AdamW {
                 beta1: self.beta1,
@@ -401,6 +402,8 @@ mod tests {
         let settings = run.settings();
         assert_eq!(settings.schedule.lr_decay_iters, 50);
         assert!((settings.schedule.min_lr - 0.0002).abs() < 1e-12);
+        assert_eq!(settings.schedule.warmup_iters, 5);
+        assert_eq!(parse("").0.settings().schedule.warmup_iters, 100);
         assert_eq!(run.eval_interval().unwrap(), 5);
         assert!(parse("--eval-interval 0").0.eval_interval().is_err());
     }

@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use stage01_bigram::random::{Purpose, generator};
+use stage01_bigram::screen::wrap;
 use stage01_bigram::{Error, Result};
 
 use super::Choice;
 use super::sample::write_text;
-use super::screen::{Screen, width, wrap};
+use super::screen::{Screen, width};
 use crate::checkpoint::Model;
 use crate::generate::Writer;
 

@@ -288,7 +288,7 @@ impl Session {
         }
         self.screen.line(format!(
             "\n{:>7} {:>6} {:>6} {:>9} {:>7} {:>8}  {}",
-            "step", "train", "val", "bits/byte", "rate", "tokens/s", "time"
+            "step", "train", "val", "bits/byte", "lr", "tokens/s", "time"
         ));
     }
 
@@ -299,16 +299,19 @@ impl Session {
         let passes = self.run.gradient_accumulation_steps;
         let tokens = (self.run.batch_size * self.run.block_size).saturating_mul(passes);
         self.screen.start_bar(first, last);
-        let mut clock = Instant::now(); // since the last measurement
-        let mut since = first;
+        // The speed is that of the steps since the last measurement.
+        let (mut clock, mut since) = (Instant::now(), first);
+        let rate = |clock: Instant, steps: usize| {
+            steps as f64 * tokens as f64 / clock.elapsed().as_secs_f64()
+        };
         loop {
             let iter = self.trainer.iter;
             let stop = STOP.load(Ordering::Relaxed) || self.screen.is_gone();
-            let rate = (iter - since) as f64 * tokens as f64 / clock.elapsed().as_secs_f64();
             let mut measured = None;
             if !stop && (iter.is_multiple_of(interval) || iter >= last) {
+                let rate = (iter > since).then(|| rate(clock, iter - since));
                 let measurement = self.measure()?;
-                self.show(&measurement, (iter > since).then_some(rate));
+                self.show(&measurement, rate);
                 measured = Some(measurement);
                 self.save()?;
                 (clock, since) = (Instant::now(), iter);
@@ -338,8 +341,8 @@ impl Session {
                 entry.measure(measurement.train, measurement.validation);
             }
             self.journal.write(&entry)?;
-            self.screen
-                .progress(self.trainer.iter, || progress(&step, rate.max(speed.min(rate * 2.0))));
+            let done = self.trainer.iter;
+            self.screen.progress(done, || progress(&step, rate(clock, done - since)));
         }
     }
 

@@ -30,7 +30,7 @@ pub struct Flags {
     preset: String,
 
     /// How many tokens the vocabulary has.
-    #[arg(long, value_name = "N", default_value_t = 1024)]
+    #[arg(long, value_name = "N", default_value_t = 2048)]
     vocab_size: usize,
 
     /// For how many seconds to measure.

@@ -6,7 +6,9 @@
 
 mod bench;
 mod chat;
+mod data;
 mod eval;
+mod folder;
 mod journal;
 mod run;
 mod sample;

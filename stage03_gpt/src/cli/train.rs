@@ -3,8 +3,6 @@
 //! The step itself is in [`trainer`](crate::trainer). This file brings it data, measures,
 //! shows, saves, and stops when asked to.
 
-use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,12 +18,14 @@ use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
 use stage01_bigram::screen::{thousands, wrap};
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
-use stage01_bigram::{Error, Result, files};
+use stage01_bigram::{Error, Result};
 
+use super::data::{Data, TRAIN_FRACTION};
+use super::folder;
 use super::journal::{Entry, Journal};
 use super::run::{PRESETS, Run};
 use super::screen::{Screen, duration, remark, width};
-use crate::checkpoint::{self, MODEL_FILE, TOKENIZER_FILE};
+use crate::checkpoint::{self, TOKENIZER_FILE};
 use crate::evaluate::evaluate;
 use crate::generate::Writer;
 use crate::gpt::Gpt;
@@ -34,9 +34,6 @@ use crate::trainer::{Settings, Step, Trainer};
 
 /// Where models go, and come from, unless told otherwise.
 pub const OUT_DIR: &str = "out/gpt";
-
-/// The part of a text that is learned; the rest is only measured.
-const TRAIN_FRACTION: f64 = 0.9;
 
 /// Train a GPT (what happens without a command).
 ///
@@ -66,10 +63,10 @@ static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Runs the command.
 pub fn train(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
-    let mut session = if flags.resume {
-        Session::resume(flags, matches)?
+    let mut training = if flags.resume {
+        Training::resume(flags, matches)?
     } else {
-        Session::begin(flags, matches)?
+        Training::begin(flags, matches)?
     };
     let listening = ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::Relaxed) {
@@ -79,41 +76,12 @@ pub fn train(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
     if let Err(e) = listening {
         remark(format!("note: Ctrl-C will not save ({e})"));
     }
-    session.introduce();
-    session.run()
-}
-
-/// The two parts of a text as tokens.
-struct Data {
-    train: Dataset,
-    validation: Dataset,
-    /// How many bytes of text a token stands for, in the validation part.
-    bytes_per_token: f64,
-    origin: String,
-    bytes: usize,
-    /// Tells this text from any other.
-    fingerprint: String,
-}
-
-impl Data {
-    fn new(corpus: &Corpus, tokenizer: &Tokenizer, block_size: usize) -> Result<Data> {
-        let (train, validation) = dataset::split(&corpus.text, TRAIN_FRACTION)?;
-        let bytes = validation.len();
-        let train = Dataset::new(tokenizer.encode(train)?, block_size)?;
-        let validation = Dataset::new(tokenizer.encode(validation)?, block_size)?;
-        Ok(Data {
-            bytes_per_token: bytes as f64 / validation.len() as f64,
-            train,
-            validation,
-            origin: corpus.origin.clone(),
-            bytes: corpus.text.len(),
-            fingerprint: fingerprint(&corpus.text),
-        })
-    }
+    training.introduce();
+    training.run()
 }
 
 /// A run in progress.
-struct Session {
+struct Training {
     run: Run,
     folder: PathBuf,
     tokenizer: Tokenizer,
@@ -134,16 +102,16 @@ struct Measurement {
     validation: f64,
 }
 
-impl Session {
+impl Training {
     /// A new run.
-    fn begin(flags: &Flags, matches: &ArgMatches) -> Result<Session> {
+    fn begin(flags: &Flags, matches: &ArgMatches) -> Result<Training> {
         let run = Run::from_preset(&flags.preset, &flags.run, matches)?;
         // What costs nothing to check is checked before what takes time.
         run.eval_interval()?;
         let settings = run.settings();
         settings.validate()?;
         run.config(1).validate()?;
-        check_folder(&flags.out_dir)?;
+        folder::check(&flags.out_dir)?;
         let kind: TokenizerKind = run.tokenizer.parse()?;
         let corpus = Corpus::open(&run.text)?;
         let tokenizer = match kind {
@@ -156,17 +124,17 @@ impl Session {
         let weights = gpt.initialise(&mut generator(run.seed, Purpose::Initialisation, 0));
         let trainer = Trainer::new(gpt, weights, settings)?;
         let note = note(&run, &data);
-        let moved = prepare_folder(&flags.out_dir, |folder| {
+        let moved = folder::prepare(&flags.out_dir, |folder| {
             checkpoint::save_description(folder, trainer.gpt().config(), &tokenizer)?;
             resume::save(folder, &trainer, &note)?;
             checkpoint::save_model(folder, trainer.gpt(), &trainer.weights)
         })?;
         let journal = Journal::open(&flags.out_dir, 0)?;
-        Ok(Session::new(run, &flags.out_dir, tokenizer, data, trainer, journal, moved))
+        Ok(Training::new(run, &flags.out_dir, tokenizer, data, trainer, journal, moved))
     }
 
     /// A run that was saved before.
-    fn resume(flags: &Flags, matches: &ArgMatches) -> Result<Session> {
+    fn resume(flags: &Flags, matches: &ArgMatches) -> Result<Training> {
         let folder = &flags.out_dir;
         if !folder.join(TRAINER_FILE).exists() {
             let problem = format!("there is no {TRAINER_FILE} to go on with");
@@ -195,7 +163,7 @@ impl Session {
         let mut trainer = Trainer::new(gpt, weights, run.settings())?;
         state.restore(&mut trainer)?;
         let journal = Journal::open(folder, trainer.iter)?;
-        Ok(Session::new(run, folder, tokenizer, data, trainer, journal, None))
+        Ok(Training::new(run, folder, tokenizer, data, trainer, journal, None))
     }
 
     fn new(
@@ -206,15 +174,15 @@ impl Session {
         trainer: Trainer<f32>,
         journal: Journal,
         moved: Option<PathBuf>,
-    ) -> Session {
+    ) -> Training {
         let (folder, screen) = (folder.to_path_buf(), Screen::new());
         let (inputs, targets) = (Vec::new(), Vec::new());
-        Session { run, folder, tokenizer, data, trainer, journal, screen, moved, inputs, targets }
+        Training { run, folder, tokenizer, data, trainer, journal, screen, moved, inputs, targets }
     }
 
     /// Says what is about to happen, and what to expect of it.
     fn introduce(&mut self) {
-        let Session { run, data, trainer, screen, .. } = self;
+        let Training { run, data, trainer, screen, .. } = self;
         let config = trainer.gpt().config();
         let Settings { batch_size, gradient_accumulation_steps, threads, .. } = *trainer.settings();
         let vocab_size = config.vocab_size;
@@ -352,7 +320,7 @@ impl Session {
     /// [`Error::Diverged`] when one is not a number, so that such a model is never saved.
     fn measure(&mut self) -> Result<Measurement> {
         let iter = self.trainer.iter;
-        let Session { run, data, trainer, inputs, targets, .. } = self;
+        let Training { run, data, trainer, inputs, targets, .. } = self;
         let mut mean = |data: &Dataset, index| {
             let mut rng = generator(run.seed, Purpose::Evaluation, index);
             let (mut sum, mut tokens) = (0.0, 0);
@@ -507,82 +475,6 @@ fn first_loss_warning(loss: f64, vocab_size: usize) -> Option<String> {
     })
 }
 
-/// Whether a folder can be the place of a new model, as far as it can be seen beforehand.
-fn check_folder(folder: &Path) -> Result<()> {
-    if folder.exists() && !folder.is_dir() {
-        return Err(Error::setting(
-            "--out-dir",
-            folder.display(),
-            "this is a file; name a folder, new or old",
-        ));
-    }
-    if folder.file_name().is_none() && holds_model(folder) {
-        return Err(Error::setting(
-            "--out-dir",
-            folder.display(),
-            "a model is here already, and this folder cannot be moved aside; name another one",
-        ));
-    }
-    Ok(())
-}
-
-/// Whether a model, or the state of its training, is in a folder.
-fn holds_model(folder: &Path) -> bool {
-    folder.join(MODEL_FILE).exists() || folder.join(TRAINER_FILE).exists()
-}
-
-/// Makes the folder of a new model. A model that is there already is moved aside, and where it
-/// is now is returned.
-///
-/// The new folder is filled under another name and renamed, so that at no instant a folder of
-/// this name holds half of one model and half of another.
-fn prepare_folder(
-    folder: &Path,
-    fill: impl FnOnce(&Path) -> Result<()>,
-) -> Result<Option<PathBuf>> {
-    let holds_model = holds_model(folder);
-    // An empty folder can be replaced in one step as well; one with other things stays.
-    let replaceable = folder.file_name().is_some() && !folder.is_symlink() && is_empty(folder);
-    if folder.exists() && !holds_model && !replaceable {
-        fill(folder)?;
-        return Ok(None);
-    }
-    let beside = |prefix: &str, suffix: &str| {
-        let mut name = OsString::from(prefix);
-        name.push(folder.file_name().unwrap_or_default());
-        name.push(suffix);
-        folder.with_file_name(name)
-    };
-    // What a start that was killed has left here is written over.
-    let new = beside(".", ".unfinished");
-    files::create_folder(&new)?;
-    fill(&new)?;
-    let mut moved = None;
-    if holds_model {
-        let beside = |suffix: &str| beside("", suffix);
-        let free = (1..).map(|n| beside(&format!(".{n}"))).find(|path| !path.exists());
-        let old = free.expect("there are enough numbers");
-        fs::rename(folder, &old).map_err(Error::file("move aside", folder))?;
-        moved = Some(old);
-    } else if folder.exists() {
-        fs::remove_dir(folder).map_err(Error::file("replace", folder))?;
-    }
-    fs::rename(&new, folder).map_err(Error::file("create", folder))?;
-    Ok(moved)
-}
-
-fn is_empty(folder: &Path) -> bool {
-    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
-}
-
-/// A number that tells one text from another: FNV-1a (Fowler, Noll and Vo 1991).
-fn fingerprint(text: &str) -> String {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    format!("{hash:016x}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -592,31 +484,5 @@ mod tests {
         assert_eq!(first_loss_warning(4.2, 65), None);
         assert!(first_loss_warning(9.0, 65).unwrap().contains("ln(65) = 4.17"));
         assert!(first_loss_warning(1.0, 65).is_some());
-    }
-
-    #[test]
-    fn an_earlier_model_is_moved_aside_whole() {
-        let parent = tempfile::tempdir().unwrap();
-        let folder = parent.path().join("model");
-        let make = |content: &'static str| {
-            prepare_folder(&folder, |folder| {
-                files::write_bytes(&folder.join(MODEL_FILE), content.as_bytes())
-            })
-            .unwrap()
-        };
-        let read =
-            |name: &str| fs::read_to_string(parent.path().join(name).join(MODEL_FILE)).unwrap();
-        assert_eq!(make("first"), None);
-        assert_eq!(make("second"), Some(parent.path().join("model.1")));
-        assert_eq!(make("third"), Some(parent.path().join("model.2")));
-        assert_eq!([read("model"), read("model.1"), read("model.2")], ["third", "first", "second"]);
-    }
-
-    #[test]
-    fn a_folder_without_a_model_is_used_as_it_is() {
-        let parent = tempfile::tempdir().unwrap();
-        fs::write(parent.path().join("notes.txt"), "mine").unwrap();
-        assert_eq!(prepare_folder(parent.path(), |_| Ok(())).unwrap(), None);
-        assert!(parent.path().join("notes.txt").exists());
     }
 }

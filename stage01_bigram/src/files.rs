@@ -22,26 +22,13 @@ pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
 ) -> Result<()> {
-    replace(path, |temporary| {
-        let mut writer = BufWriter::new(File::create(temporary)?);
-        write(&mut writer)?;
-        writer.flush()
-    })
-}
-
-/// [`write_atomically`] for a library that wants to open the file itself.
-///
-/// `write` is given the temporary name, and leaves a complete file there.
-///
-/// # Errors
-/// As [`write_atomically`].
-pub fn replace(path: &Path, write: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".tmp");
     let temporary = path.with_file_name(name);
     let attempt = || {
-        write(&temporary)?;
-        File::options().write(true).open(&temporary)?.sync_all()?;
+        let mut writer = BufWriter::new(File::create(&temporary)?);
+        write(&mut writer)?;
+        writer.into_inner().map_err(|e| e.into_error())?.sync_all()?;
         fs::rename(&temporary, path)?;
         sync_folder(path)
     };

@@ -13,10 +13,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use stage01_bigram::{Error, Result};
 
-use stage02_attention::params::Params;
-
 use crate::checkpoint::{Entry, TensorFile, write_tensors};
-use crate::gpt::Gpt;
 use crate::trainer::Trainer;
 
 /// The file in the model's folder.
@@ -43,11 +40,6 @@ pub fn save(folder: &Path, trainer: &Trainer<f32>, run: &Value) -> Result<()> {
     });
     let note = json!({ "iter": trainer.iter, "run": run }).to_string();
     write_tensors(&folder.join(TRAINER_FILE), tensors, (NOTE, &note))
-}
-
-/// Weights that are only there to be replaced by those of a [`State`].
-pub fn empty_weights(gpt: &Gpt) -> Params<f32> {
-    Params::zeros(gpt.layout())
 }
 
 /// A state that was read from a file.
@@ -102,6 +94,7 @@ mod tests {
     use super::*;
     use crate::adamw::AdamW;
     use crate::config::GptConfig;
+    use crate::gpt::Gpt;
     use crate::schedule::Schedule;
     use crate::trainer::Settings;
     use rand::RngExt;

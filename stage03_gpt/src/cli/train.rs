@@ -19,6 +19,7 @@ use stage01_bigram::sampling::Sampler;
 use stage01_bigram::screen::{thousands, wrap};
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
+use stage02_attention::params::Params;
 
 use super::data::{Data, TRAIN_FRACTION};
 use super::folder;
@@ -159,7 +160,7 @@ impl Training {
             ));
         }
         let gpt = Gpt::new(run.config(tokenizer.vocab_size()))?;
-        let weights = resume::empty_weights(&gpt);
+        let weights = Params::zeros(gpt.layout()); // until `restore` brings the saved ones
         let mut trainer = Trainer::new(gpt, weights, run.settings())?;
         state.restore(&mut trainer)?;
         let journal = Journal::open(folder, trainer.iter)?;
@@ -230,6 +231,7 @@ impl Training {
         }
 
         let mut lines = vec![(
+            "knows nothing",
             (vocab_size as f64).ln(),
             format!("at the start: ln({vocab_size}), every token equally likely"),
         )];
@@ -237,20 +239,21 @@ impl Training {
         let bigram = CountedBigram::count(data.train.tokens(), vocab_size, 0.1)
             .and_then(|bigram| bigram.mean_loss(data.validation.tokens()));
         if let Ok(loss) = bigram {
-            lines.push((loss, "what counting pairs of tokens reaches (the bigram)".into()));
+            lines.push((
+                "bigram",
+                loss,
+                "what counting pairs of tokens reaches (the bigram)".into(),
+            ));
         }
         if let Some(loss) = run.usual_end(data.bytes) {
-            lines.push((loss, "where this preset usually ends".into()));
+            lines.push(("usual end", loss, "where this preset usually ends".into()));
         }
         screen.line("\nWhat to expect of the validation loss, in nats a token:");
-        for (loss, meaning) in &lines {
+        for (_, loss, meaning) in &lines {
             screen.line(format!("  {loss:5.2}  {meaning}"));
         }
-        self.journal.references = lines
-            .into_iter()
-            .zip(["knows nothing", "bigram", "usual end"])
-            .map(|((loss, _), name)| (format!("{name} {loss:.2}"), loss))
-            .collect();
+        self.journal.references =
+            lines.into_iter().map(|(name, loss, _)| (format!("{name} {loss:.2}"), loss)).collect();
         if self.trainer.iter > 0 {
             self.screen.line(format!("\nGoing on after step {}.", thousands(self.trainer.iter)));
         }

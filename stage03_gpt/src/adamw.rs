@@ -109,7 +109,7 @@ impl AdamW {
         let root_c2 = T::of(correction(self.beta2).sqrt());
 
         let update = |keep: T, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]| {
-            widest(|| {
+            widest(#[inline(always)] || {
                 for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
                     let g = g * factor;
                     *m = beta1 * *m + (one - beta1) * g;

@@ -64,7 +64,7 @@ impl LayerNorm {
         for (i, (x, mut y)) in x.rows().into_iter().zip(y.rows_mut()).enumerate() {
             let x = x.to_slice().expect("rows are contiguous");
             let y = y.as_slice_mut().expect("rows are contiguous");
-            let (mean, rstd) = widest(|| {
+            let (mean, rstd) = widest(#[inline(always)] || {
                 let mean = sum(x.iter().copied()) / n;
                 let variance = sum(x.iter().map(|&x| (x - mean) * (x - mean))) / n;
                 let rstd = T::one() / (variance + T::of(EPSILON)).sqrt();
@@ -116,7 +116,7 @@ impl LayerNorm {
             let n = |x: T| (x - mean) * rstd;
 
             let dgamma = grads.vector_mut(self.gamma);
-            widest(|| {
+            widest(#[inline(always)] || {
                 let g = || dy.iter().zip(gamma).map(|(&dy, &gamma)| dy * gamma);
                 let mean_g = sum(g()) / columns;
                 let mean_gn = sum(g().zip(x).map(|(g, &x)| g * n(x))) / columns;

@@ -72,7 +72,7 @@ impl Mlp {
     ) {
         self.c_fc.forward(params, x, acts.h.view_mut());
         let (g, h) = (flat_mut(&mut acts.g), flat(&acts.h));
-        widest(|| g.iter_mut().zip(h).for_each(|(g, &h)| *g = gelu(h)));
+        widest(#[inline(always)] || g.iter_mut().zip(h).for_each(|(g, &h)| *g = gelu(h)));
         self.c_proj.forward(params, acts.g.view(), y);
     }
 
@@ -87,7 +87,7 @@ impl Mlp {
     ) {
         self.c_fc.forward(params, x.view(), hidden.view_mut());
         let h = hidden.as_slice_mut().expect("whole rows are contiguous");
-        widest(|| h.iter_mut().for_each(|h| *h = gelu(*h)));
+        widest(#[inline(always)] || h.iter_mut().for_each(|h| *h = gelu(*h)));
         self.c_proj.forward(params, hidden.view(), x);
     }
 
@@ -106,7 +106,7 @@ impl Mlp {
     ) {
         self.c_proj.backward(params, acts.g.view(), dy, scratch.dh.view_mut(), grads);
         let (dh, h) = (flat_mut(&mut scratch.dh), flat(&acts.h));
-        widest(|| dh.iter_mut().zip(h).for_each(|(d, &h)| *d *= gelu_slope(h)));
+        widest(#[inline(always)] || dh.iter_mut().zip(h).for_each(|(d, &h)| *d *= gelu_slope(h)));
         self.c_fc.backward(params, x, scratch.dh.view(), dx, grads);
     }
 }

@@ -126,7 +126,7 @@ pub fn backward<T: Float>(
         for (mut dp, p) in datt.rows_mut().into_iter().zip(att.rows()) {
             let dp = dp.as_slice_mut().expect("rows are contiguous");
             let p = p.to_slice().expect("rows are contiguous");
-            widest(|| {
+            widest(#[inline(always)] || {
                 let mean = sum(dp.iter().zip(p).map(|(&dp, &p)| dp * p));
                 for (dp, &p) in dp.iter_mut().zip(p) {
                     *dp = p * (*dp - mean);

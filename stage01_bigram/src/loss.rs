@@ -60,7 +60,10 @@ use crate::vector::{largest, sum, widest};
 /// If the two lengths differ.
 pub fn log_softmax<T: Float>(logits: &[T], log_probabilities: &mut [T]) {
     assert_eq!(logits.len(), log_probabilities.len(), "one log-probability for each logit");
-    let (max, sum) = widest(#[inline(always)] || largest_and_sum(logits));
+    let (max, sum) = widest(
+        #[inline(always)]
+        || largest_and_sum(logits),
+    );
     let log_sum = T::of(sum.ln());
     for (log_p, &logit) in log_probabilities.iter_mut().zip(logits) {
         *log_p = (logit - max) - log_sum;
@@ -90,11 +93,14 @@ pub fn softmax<T: Float>(logits: &[T], probabilities: &mut [T]) {
 
 /// [`softmax`] that overwrites the logits by their probabilities.
 pub fn softmax_in_place<T: Float>(row: &mut [T]) {
-    widest(#[inline(always)] || {
-        let (_, sum) = exponentials_in_place(row);
-        let share = T::of(1.0 / sum);
-        row.iter_mut().for_each(|p| *p *= share);
-    });
+    widest(
+        #[inline(always)]
+        || {
+            let (_, sum) = exponentials_in_place(row);
+            let share = T::of(1.0 / sum);
+            row.iter_mut().for_each(|p| *p *= share);
+        },
+    );
 }
 
 /// The surprise at every target, summed over the rows, in nats.
@@ -114,7 +120,10 @@ pub fn cross_entropy<T: Float>(logits: ArrayView2<'_, T>, targets: &[u32]) -> f6
     let mut loss = 0.0;
     for (row, &target) in logits.rows().into_iter().zip(targets) {
         let row = row.to_slice().expect("contiguous rows");
-        let (max, sum) = widest(#[inline(always)] || largest_and_sum(row));
+        let (max, sum) = widest(
+            #[inline(always)]
+            || largest_and_sum(row),
+        );
         loss += sum.ln() - (row[target as usize] - max).f64();
     }
     loss
@@ -141,12 +150,15 @@ pub fn cross_entropy_backward<T: Float>(
         let row = row.into_slice().expect("contiguous rows");
         let target = target as usize;
         let logit = row[target];
-        widest(#[inline(always)] || {
-            let (max, sum) = exponentials_in_place(row);
-            loss += sum.ln() - (logit - max).f64();
-            let share = T::of(scale.f64() / sum);
-            row.iter_mut().for_each(|p| *p *= share);
-        });
+        widest(
+            #[inline(always)]
+            || {
+                let (max, sum) = exponentials_in_place(row);
+                loss += sum.ln() - (logit - max).f64();
+                let share = T::of(scale.f64() / sum);
+                row.iter_mut().for_each(|p| *p *= share);
+            },
+        );
         row[target] -= scale;
     }
     loss

@@ -53,11 +53,21 @@ impl Dropout {
 
     /// Fills `keep` with 0 or 1 / (1 - p).
     pub fn draw<T: Float>(&self, keep: &mut [T], rng: &mut Generator) {
+        self.each(keep, rng, |slot, keep| *slot = keep);
+    }
+
+    /// Draws 0 or 1 / (1 - p) for each of some numbers, and says what becomes of the two.
+    pub fn each<T: Float>(
+        &self,
+        values: &mut [T],
+        rng: &mut Generator,
+        mut change: impl FnMut(&mut T, T),
+    ) {
         let scale = T::of(1.0 / (1.0 - self.p));
         // A 32-bit number is below p 2^32 with probability p.
         let threshold = (self.p * 4_294_967_296.0) as u32;
-        for keep in keep {
-            *keep = if rng.next_u32() < threshold { T::zero() } else { scale };
+        for value in values {
+            change(value, if rng.next_u32() < threshold { T::zero() } else { scale });
         }
     }
 

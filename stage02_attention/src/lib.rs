@@ -16,8 +16,10 @@
 //! blocks) and a better optimiser; both come in `stage03_gpt`.
 
 pub mod attention;
+pub mod clock;
 pub mod dropout;
 pub mod embedding;
+pub mod hands;
 pub mod heatmap;
 pub mod layer_check;
 pub mod linear;

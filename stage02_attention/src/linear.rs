@@ -6,7 +6,8 @@
 use ndarray::{ArrayView2, ArrayViewMut2};
 use stage01_bigram::Float;
 
-use crate::matmul::gemm;
+use crate::clock::{Part, time};
+use crate::matmul::par_gemm;
 use crate::params::{Init, Matrix, Params, Scope, Vector};
 
 /// y = x W + b for every row x.
@@ -31,14 +32,16 @@ impl Linear {
     /// x: (rows, n_in); y: (rows, n_out), overwritten.
     pub fn forward<T: Float>(&self, params: &Params<T>, x: ArrayView2<T>, mut y: ArrayViewMut2<T>) {
         let weight = params.matrix(self.weight);
-        let Some(bias) = self.bias else {
-            return gemm(T::one(), x, weight, T::zero(), &mut y);
-        };
-        let bias = params.vector(bias);
-        for mut row in y.rows_mut() {
-            row.as_slice_mut().expect("rows are contiguous").copy_from_slice(bias);
-        }
-        gemm(T::one(), x, weight, T::one(), &mut y);
+        time(Part::MatrixProducts, || {
+            let Some(bias) = self.bias else {
+                return par_gemm(T::one(), x, weight, T::zero(), &mut y);
+            };
+            let bias = params.vector(bias);
+            for mut row in y.rows_mut() {
+                row.as_slice_mut().expect("rows are contiguous").copy_from_slice(bias);
+            }
+            par_gemm(T::one(), x, weight, T::one(), &mut y);
+        });
     }
 
     /// dx = dy W';  dW += x' dy;  db += the sum of the rows of dy. (A' is A transposed.)
@@ -57,7 +60,9 @@ impl Linear {
         mut dx: ArrayViewMut2<T>,
         grads: &mut Params<T>,
     ) {
-        gemm(T::one(), dy, params.matrix(self.weight).t(), T::zero(), &mut dx);
+        time(Part::MatrixProducts, || {
+            par_gemm(T::one(), dy, params.matrix(self.weight).t(), T::zero(), &mut dx);
+        });
         self.backward_weights(x, dy, grads);
     }
 
@@ -68,15 +73,16 @@ impl Linear {
         dy: ArrayView2<T>,
         grads: &mut Params<T>,
     ) {
-        gemm(T::one(), x.t(), dy, T::one(), &mut grads.matrix_mut(self.weight));
-        if let Some(bias) = self.bias {
+        time(Part::MatrixProducts, || {
+            par_gemm(T::one(), x.t(), dy, T::one(), &mut grads.matrix_mut(self.weight));
+            let Some(bias) = self.bias else { return };
             let db = grads.vector_mut(bias);
             for row in dy.rows() {
                 for (db, &dy) in db.iter_mut().zip(row.to_slice().expect("rows are contiguous")) {
                     *db += dy;
                 }
             }
-        }
+        });
     }
 }
 

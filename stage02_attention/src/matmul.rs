@@ -12,15 +12,18 @@
 //! the widest vector instructions the processor has. Products of transposed tables need no
 //! copy: `a.t()` only swaps two strides.
 //!
-//! One call runs on one thread; the trainer gives each thread its own part of the batch.
+//! [`gemm`] runs on one thread. [`par_gemm`] cuts the result among all hands that stand ready
+//! (see [`hands`](crate::hands)): each computes some of its columns, or some of its rows.
 
 #![allow(unsafe_code)] // The kernels take raw pointers; see `call` below.
 
 use std::any::TypeId;
 
 use gemm_common::Parallelism;
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use stage01_bigram::Float;
+
+use crate::hands::hands_for;
 
 /// c = alpha a b + beta c.
 ///
@@ -49,6 +52,50 @@ pub fn gemm<T: Float>(
     } else {
         call(alpha, b.t(), a.t(), beta, c.view_mut().reversed_axes());
     }
+}
+
+/// [`gemm`] on all threads that stand ready for this layer.
+///
+/// # Panics
+/// As [`gemm`].
+pub fn par_gemm<T: Float>(
+    alpha: T,
+    a: ArrayView2<T>,
+    b: ArrayView2<T>,
+    beta: T,
+    c: &mut ArrayViewMut2<T>,
+) {
+    let hands = hands_for(a.nrows() * a.ncols() * b.ncols());
+    cut(hands, alpha, a, b, beta, c.view_mut());
+}
+
+/// Halves the result along its longer side until there is a piece for each hand.
+fn cut<T: Float>(
+    hands: usize,
+    alpha: T,
+    a: ArrayView2<T>,
+    b: ArrayView2<T>,
+    beta: T,
+    mut c: ArrayViewMut2<T>,
+) {
+    /// Pieces are cut where the kernels cut their own tiles.
+    const TILE: usize = 64;
+    let (m, n) = c.dim();
+    let (axis, length) = if n >= m { (Axis(1), n) } else { (Axis(0), m) };
+    let at = (length * (hands / 2) / hands).next_multiple_of(TILE);
+    if hands < 2 || at >= length {
+        return gemm(alpha, a, b, beta, &mut c);
+    }
+    let (half, (c_1, c_2)) = (hands / 2, c.split_at(axis, at));
+    let ((a_1, a_2), (b_1, b_2)) = if axis == Axis(1) {
+        ((a, a), b.split_at(axis, at))
+    } else {
+        (a.split_at(axis, at), (b, b))
+    };
+    rayon::join(
+        || cut(half, alpha, a_1, b_1, beta, c_1),
+        || cut(hands - half, alpha, a_2, b_2, beta, c_2),
+    );
 }
 
 /// The same equation as three loops: slow, short, and the measure of the fast one.
@@ -156,6 +203,22 @@ mod tests {
             plain(alpha, a, b, beta, &mut slow.slice_mut(s![2.., 1..]));
             for (x, y) in fast.iter().zip(&slow) {
                 prop_assert!((x - y).abs() < 1e-12, "{x} {y}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_number_of_hands_gives_the_same_table() {
+        for (m, k, n) in [(200, 300, 400), (700, 129, 131), (1, 3000, 2000), (64, 64, 64)] {
+            let (a, b, mut alone) = (random(m, k, 1), random(k, n, 2), random(m, n, 3));
+            let old = alone.clone();
+            gemm(0.5, a.view(), b.view(), 2.0, &mut alone.view_mut());
+            for hands in [1, 2, 3, 7] {
+                let mut together = old.clone();
+                cut(hands, 0.5, a.view(), b.view(), 2.0, together.view_mut());
+                for (x, y) in together.iter().zip(&alone) {
+                    assert!((x - y).abs() < 1e-12, "{hands} hands: {x} {y}");
+                }
             }
         }
     }

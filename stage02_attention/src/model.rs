@@ -17,7 +17,7 @@
 //! What this file leaves out: training ([`crate::training`]), and the other parts of a GPT
 //! block, layer norm and feed-forward layer (`stage03_gpt`).
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::Array2;
 use stage01_bigram::loss::{cross_entropy, cross_entropy_backward};
 use stage01_bigram::random::Generator;
 use stage01_bigram::sampling::Sampler;
@@ -228,8 +228,8 @@ impl AttentionModel {
 
     /// Who looks at whom in head `h` of the first window of the last forward pass. Row i holds
     /// the shares of token i. Shape: (length, length).
-    pub fn shares<'a, T: Float>(&self, acts: &'a Activations<T>, h: usize) -> ArrayView2<'a, T> {
-        acts.attn.att.slice(s![h * acts.length..(h + 1) * acts.length, ..])
+    pub fn shares<T: Float>(&self, acts: &Activations<T>, h: usize) -> Array2<T> {
+        self.attn.shares(&acts.attn, 0, h)
     }
 
     /// Continues a text: `count` tokens, each drawn given those before, as far back as the
@@ -272,6 +272,7 @@ impl AttentionModel {
 mod tests {
     use super::*;
     use crate::params::fill_normal;
+    use ndarray::s;
     use proptest::prelude::*;
     use rand::RngExt;
     use stage01_bigram::gradcheck::check_gradient;

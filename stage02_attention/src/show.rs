@@ -150,7 +150,14 @@ impl Trained {
             .map(|&token| self.tokenizer.token_text(token).unwrap_or_default())
             .collect();
         (0..self.model.config().n_head)
-            .map(|h| Panel::new(format!("head {h}"), self.model.shares(&acts, h), &labels, &labels))
+            .map(|h| {
+                Panel::new(
+                    format!("head {h}"),
+                    self.model.shares(&acts, h).view(),
+                    &labels,
+                    &labels,
+                )
+            })
             .collect()
     }
 
@@ -284,7 +291,7 @@ fn masks_map(seed: u64) -> HeatMap {
         let mut acts = layer.activations(1, x.nrows());
         let mut out = Array2::zeros(x.raw_dim());
         layer.forward(&params, x.view(), &mut acts, out.view_mut(), None);
-        acts.att
+        layer.shares(&acts, 0, 0)
     };
     let mut acts = cross.activations(1, english.len(), french.len());
     let mut mixed = Array2::zeros(written.raw_dim());

@@ -109,14 +109,17 @@ impl AdamW {
         let root_c2 = T::of(correction(self.beta2).sqrt());
 
         let update = |keep: T, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]| {
-            widest(#[inline(always)] || {
-                for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
-                    let g = g * factor;
-                    *m = beta1 * *m + (one - beta1) * g;
-                    *v = beta2 * *v + (one - beta2) * g * g;
-                    *w = keep * *w - rate * *m / (v.sqrt() / root_c2 + eps);
-                }
-            });
+            widest(
+                #[inline(always)]
+                || {
+                    for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
+                        let g = g * factor;
+                        *m = beta1 * *m + (one - beta1) * g;
+                        *v = beta2 * *v + (one - beta2) * g * g;
+                        *w = keep * *w - rate * *m / (v.sqrt() / root_c2 + eps);
+                    }
+                },
+            );
         };
 
         let tensors = layout.tensors();

@@ -46,13 +46,6 @@ pub struct Activations<T> {
     pub x2: Array2<T>,
 }
 
-impl<T> Activations<T> {
-    /// Who looks at whom: see [`multi_head::Activations`].
-    pub fn attention(&self) -> &Array2<T> {
-        &self.attn.att
-    }
-}
-
 /// What stands at the head and the end of a branch: the norm, and the dropout.
 #[derive(Clone, Debug)]
 struct Branch<T> {
@@ -148,6 +141,11 @@ impl Block {
         self.mlp.forward(params, ln_2.normed.view(), mlp, x2.view_mut());
         self.leave_branch(x2, ln_2, rngs);
         *x2 += &*x1;
+    }
+
+    /// Who looks at whom: see [`MultiHeadAttention::shares`].
+    pub fn shares<T: Float>(&self, acts: &Activations<T>, b: usize, h: usize) -> Array2<T> {
+        self.attn.shares(&acts.attn, b, h)
     }
 
     /// Turns the gradient of the block's result into the gradient of its input, in place.

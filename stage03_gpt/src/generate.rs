@@ -16,8 +16,8 @@ use ndarray::{Array2, s};
 use stage01_bigram::random::Generator;
 use stage01_bigram::sampling::Sampler;
 use stage01_bigram::{Error, Float, Result};
-use stage02_attention::attention::{Mask, scaled_dot_product};
-use stage02_attention::matmul::gemm;
+use stage02_attention::attention::multi_head::Space;
+use stage02_attention::matmul::par_gemm;
 use stage02_attention::params::Params;
 
 use crate::gpt::Gpt;
@@ -49,7 +49,7 @@ struct Room<T> {
     qkv: Array2<T>,
     y: Array2<T>,
     hidden: Array2<T>,
-    att: Array2<T>,
+    space: Space<T>,
     statistics: Statistics<T>,
 }
 
@@ -83,7 +83,7 @@ impl<'a, T: Float> Writer<'a, T> {
                 qkv: table(block_size, 3 * n_embd),
                 y: table(block_size, n_embd),
                 hidden: table(block_size, 4 * n_embd),
-                att: table(block_size, block_size),
+                space: gpt.blocks[0].attn.space(block_size),
                 statistics: Statistics::new(block_size),
             },
             logits: table(1, config.vocab_size),
@@ -143,12 +143,11 @@ impl<'a, T: Float> Writer<'a, T> {
         let end = start + n;
         self.context.extend_from_slice(tokens);
 
-        let Room { x, normed, qkv, y, hidden, att, statistics } = &mut self.room;
+        let Room { x, normed, qkv, y, hidden, space, statistics } = &mut self.room;
         let rows = s![..n, ..];
         let mut x = x.slice_mut(rows);
         let (mut normed, mut qkv) = (normed.slice_mut(rows), qkv.slice_mut(rows));
         let (mut y, mut hidden) = (y.slice_mut(rows), hidden.slice_mut(rows));
-        let mut att = att.slice_mut(s![..n, ..end]);
 
         gpt.wte.forward(params, tokens.iter().map(|&token| token as usize), x.view_mut());
         gpt.wpe.forward_add(params, start..end, x.view_mut());
@@ -157,21 +156,8 @@ impl<'a, T: Float> Writer<'a, T> {
             block.attn.c_attn.forward(params, normed.view(), qkv.view_mut());
             keys.slice_mut(s![start..end, ..]).assign(&qkv.slice(s![.., n_embd..2 * n_embd]));
             values.slice_mut(s![start..end, ..]).assign(&qkv.slice(s![.., 2 * n_embd..]));
-            for h in 0..gpt.config().n_head {
-                let cols = block.attn.columns(h)[0].clone();
-                scaled_dot_product::forward(
-                    (
-                        qkv.slice(s![.., cols.clone()]),
-                        keys.slice(s![..end, cols.clone()]),
-                        values.slice(s![..end, cols.clone()]),
-                    ),
-                    Mask::Causal,
-                    None,
-                    att.view_mut(),
-                    Array2::zeros((0, 0)).view_mut(),
-                    y.slice_mut(s![.., cols]),
-                );
-            }
+            let (old, q) = (s![..end, ..], qkv.slice(s![.., ..n_embd]));
+            block.attn.look([q, keys.slice(old), values.slice(old)], space, y.view_mut());
             block.attn.c_proj.forward(params, y.view(), normed.view_mut());
             x += &normed;
 
@@ -184,7 +170,7 @@ impl<'a, T: Float> Writer<'a, T> {
         let (last, mut normed) = (x.slice(s![n - 1.., ..]), normed.slice_mut(s![n - 1.., ..]));
         gpt.ln_f.forward(params, last, statistics, normed.view_mut());
         let wte = params.matrix(gpt.wte.weight);
-        gemm(T::one(), normed.view(), wte.t(), T::zero(), &mut self.logits.view_mut());
+        par_gemm(T::one(), normed.view(), wte.t(), T::zero(), &mut self.logits.view_mut());
     }
 }
 

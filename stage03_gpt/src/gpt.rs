@@ -16,9 +16,10 @@ use rand::Rng;
 use stage01_bigram::loss;
 use stage01_bigram::random::Generator;
 use stage01_bigram::{Error, Float, Result};
+use stage02_attention::clock::{Part, time};
 use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;
-use stage02_attention::matmul::gemm;
+use stage02_attention::matmul::par_gemm;
 use stage02_attention::params::{Init, Layout, Params};
 
 use crate::block::{self, Block};
@@ -69,12 +70,6 @@ impl<T> Activations<T> {
     /// How many tokens one pass reads.
     pub fn tokens(&self) -> usize {
         self.batch * self.length
-    }
-
-    /// Who looks at whom in block `layer`: see
-    /// [`multi_head::Activations`](stage02_attention::attention::multi_head::Activations).
-    pub fn attention(&self, layer: usize) -> &Array2<T> {
-        self.blocks[layer].attention()
     }
 }
 
@@ -189,7 +184,10 @@ impl Gpt {
         let x = acts.blocks.last().map_or(&acts.x, |block| &block.x2);
         self.ln_f.forward(params, x.view(), &mut acts.statistics, acts.normed.view_mut());
         let wte = params.matrix(self.wte.weight);
-        gemm(T::one(), acts.normed.view(), wte.t(), T::zero(), &mut acts.logits.view_mut());
+        time(Part::MatrixProducts, || {
+            let logits = &mut acts.logits.view_mut();
+            par_gemm(T::one(), acts.normed.view(), wte.t(), T::zero(), logits);
+        });
     }
 
     /// The loss of the last forward pass: the sum of -ln p(target) over all rows, in nats.
@@ -216,13 +214,18 @@ impl Gpt {
         grads: &mut Params<T>,
     ) -> f64 {
         let Scratch { block: block_scratch, d, dnormed } = scratch;
-        let sum = loss::cross_entropy_backward(acts.logits.view_mut(), targets, scale);
+        let sum = time(Part::Loss, || {
+            loss::cross_entropy_backward(acts.logits.view_mut(), targets, scale)
+        });
 
         // logits = normed wte'
         let dlogits = acts.logits.view();
-        gemm(T::one(), dlogits, params.matrix(self.wte.weight), T::zero(), &mut dnormed.view_mut());
-        let dwte = &mut grads.matrix_mut(self.wte.weight);
-        gemm(T::one(), dlogits.t(), acts.normed.view(), T::one(), dwte);
+        time(Part::MatrixProducts, || {
+            let wte = params.matrix(self.wte.weight);
+            par_gemm(T::one(), dlogits, wte, T::zero(), &mut dnormed.view_mut());
+            let dwte = &mut grads.matrix_mut(self.wte.weight);
+            par_gemm(T::one(), dlogits.t(), acts.normed.view(), T::one(), dwte);
+        });
 
         d.fill(T::zero());
         let x = acts.blocks.last().map_or(&acts.x, |block| &block.x2);
@@ -242,6 +245,18 @@ impl Gpt {
         self.wte.backward(tokens.iter().map(|&token| token as usize), d.view(), grads);
         self.wpe.backward((0..tokens.len()).map(|row| row % length), d.view(), grads);
         sum
+    }
+
+    /// Who looks at whom in head `h` of block `layer`, for sequence `b` of the last forward
+    /// pass: row i holds the shares of token i. Shape: (length, length).
+    pub fn shares<T: Float>(
+        &self,
+        acts: &Activations<T>,
+        layer: usize,
+        b: usize,
+        h: usize,
+    ) -> Array2<T> {
+        self.blocks[layer].shares(&acts.blocks[layer], b, h)
     }
 
     /// The logits of one text, without keeping anything. Shape: (tokens, vocab_size).

@@ -5,8 +5,11 @@
 //! scaled to a standard size, and the model may choose a new size and shift for each column.
 
 use ndarray::{ArrayView2, ArrayViewMut2};
+use rayon::prelude::*;
 use stage01_bigram::Float;
 use stage01_bigram::vector::{sum, widest};
+use stage02_attention::clock::{Part, time};
+use stage02_attention::hands::rows_each;
 use stage02_attention::params::{Init, Params, Scope, Vector};
 
 /// The constant under the square root that keeps a constant row from dividing by zero.
@@ -58,28 +61,27 @@ impl LayerNorm {
         statistics: &mut Statistics<T>,
         mut y: ArrayViewMut2<T>,
     ) {
-        let n = T::of(x.ncols() as f64);
+        let cols = x.ncols();
         let gamma = params.vector(self.gamma);
         let beta = self.beta.map(|beta| params.vector(beta));
-        for (i, (x, mut y)) in x.rows().into_iter().zip(y.rows_mut()).enumerate() {
-            let x = x.to_slice().expect("rows are contiguous");
-            let y = y.as_slice_mut().expect("rows are contiguous");
-            let (mean, rstd) = widest(#[inline(always)] || {
-                let mean = sum(x.iter().copied()) / n;
-                let variance = sum(x.iter().map(|&x| (x - mean) * (x - mean))) / n;
-                let rstd = T::one() / (variance + T::of(EPSILON)).sqrt();
-                for ((y, &x), &gamma) in y.iter_mut().zip(x).zip(gamma) {
-                    *y = (x - mean) * rstd * gamma;
-                }
-                (mean, rstd)
+        let each = rows_each(x.nrows(), cols);
+        let (x, y) = (flat(x), y.as_slice_mut().expect("whole rows are contiguous"));
+        let statistics =
+            statistics.mean.par_chunks_mut(each).zip(statistics.rstd.par_chunks_mut(each));
+        let rows = x.par_chunks(each * cols).zip(y.par_chunks_mut(each * cols)).zip(statistics);
+        time(Part::LayerNorm, || {
+            rows.for_each(|((x, y), (mean, rstd))| {
+                widest(
+                    #[inline(always)]
+                    || {
+                        let rows = x.chunks_exact(cols).zip(y.chunks_exact_mut(cols));
+                        for ((x, y), (mean, rstd)) in rows.zip(mean.iter_mut().zip(rstd)) {
+                            (*mean, *rstd) = normalise(x, gamma, beta, y);
+                        }
+                    },
+                );
             });
-            if let Some(beta) = beta {
-                for (y, &beta) in y.iter_mut().zip(beta) {
-                    *y += beta;
-                }
-            }
-            (statistics.mean[i], statistics.rstd[i]) = (mean, rstd);
-        }
+        });
     }
 
     /// dx += the gradient of x;  dgamma += sum of dy * n;  dbeta += sum of dy.
@@ -104,36 +106,98 @@ impl LayerNorm {
         mut dx: ArrayViewMut2<T>,
         grads: &mut Params<T>,
     ) {
-        let columns = T::of(x.ncols() as f64);
+        let (rows, cols) = x.dim();
         let gamma = params.vector(self.gamma);
-        for (i, ((x, dy), mut dx)) in
-            x.rows().into_iter().zip(dy.rows()).zip(dx.rows_mut()).enumerate()
-        {
-            let x = x.to_slice().expect("rows are contiguous");
-            let dy = dy.to_slice().expect("rows are contiguous");
-            let dx = dx.as_slice_mut().expect("rows are contiguous");
-            let (mean, rstd) = (statistics.mean[i], statistics.rstd[i]);
-            let n = |x: T| (x - mean) * rstd;
+        let Statistics { mean, rstd } = statistics;
+        let (x, dy) = (flat(x), flat(dy));
+        let dx = dx.as_slice_mut().expect("whole rows are contiguous");
+        time(Part::LayerNorm, || {
+            // The gradient of x: every row alone.
+            let each = rows_each(rows, cols);
+            let tables = x.par_chunks(each * cols).zip(dy.par_chunks(each * cols));
+            let statistics = mean.par_chunks(each).zip(rstd.par_chunks(each));
+            (dx.par_chunks_mut(each * cols)).zip(tables).zip(statistics).for_each(
+                |((dx, (x, dy)), (mean, rstd))| {
+                    widest(
+                        #[inline(always)]
+                        || {
+                            let tables = x.chunks_exact(cols).zip(dy.chunks_exact(cols));
+                            let rows = dx.chunks_exact_mut(cols).zip(tables);
+                            for ((dx, (x, dy)), (&mean, &rstd)) in rows.zip(mean.iter().zip(rstd)) {
+                                normalise_backward(x, gamma, (mean, rstd), dy, dx);
+                            }
+                        },
+                    );
+                },
+            );
 
-            let dgamma = grads.vector_mut(self.gamma);
-            widest(#[inline(always)] || {
-                let g = || dy.iter().zip(gamma).map(|(&dy, &gamma)| dy * gamma);
-                let mean_g = sum(g()) / columns;
-                let mean_gn = sum(g().zip(x).map(|(g, &x)| g * n(x))) / columns;
-                for ((dx, g), &x) in dx.iter_mut().zip(g()).zip(x) {
-                    *dx += rstd * (g - mean_g - n(x) * mean_gn);
-                }
-                for ((dgamma, &dy), &x) in dgamma.iter_mut().zip(dy).zip(x) {
-                    *dgamma += dy * n(x);
+            // The gradients of gamma and beta: every column alone, down all rows.
+            let each = rows_each(cols, rows);
+            let dgamma = grads.vector_mut(self.gamma).par_chunks_mut(each).enumerate();
+            dgamma.for_each(|(i, dgamma)| {
+                let columns = i * each..i * each + dgamma.len();
+                widest(
+                    #[inline(always)]
+                    || {
+                        let tables = x.chunks_exact(cols).zip(dy.chunks_exact(cols));
+                        for ((x, dy), (&mean, &rstd)) in tables.zip(mean.iter().zip(rstd)) {
+                            let (x, dy) = (&x[columns.clone()], &dy[columns.clone()]);
+                            for ((dgamma, &x), &dy) in dgamma.iter_mut().zip(x).zip(dy) {
+                                *dgamma += dy * ((x - mean) * rstd);
+                            }
+                        }
+                    },
+                );
+            });
+            let Some(beta) = self.beta else { return };
+            let dbeta = grads.vector_mut(beta).par_chunks_mut(each).enumerate();
+            dbeta.for_each(|(i, dbeta)| {
+                for dy in dy.chunks_exact(cols) {
+                    let dy = &dy[i * each..i * each + dbeta.len()];
+                    dbeta.iter_mut().zip(dy).for_each(|(dbeta, &dy)| *dbeta += dy);
                 }
             });
-            if let Some(beta) = self.beta {
-                for (dbeta, &dy) in grads.vector_mut(beta).iter_mut().zip(dy) {
-                    *dbeta += dy;
-                }
-            }
-        }
+        });
     }
+}
+
+/// One row of the forward pass. Returns its mean and rstd.
+#[inline(always)]
+fn normalise<T: Float>(x: &[T], gamma: &[T], beta: Option<&[T]>, y: &mut [T]) -> (T, T) {
+    let n = T::of(x.len() as f64);
+    let mean = sum(x.iter().copied()) / n;
+    let variance = sum(x.iter().map(|&x| (x - mean) * (x - mean))) / n;
+    let rstd = T::one() / (variance + T::of(EPSILON)).sqrt();
+    for ((y, &x), &gamma) in y.iter_mut().zip(x).zip(gamma) {
+        *y = (x - mean) * rstd * gamma;
+    }
+    if let Some(beta) = beta {
+        y.iter_mut().zip(beta).for_each(|(y, &beta)| *y += beta);
+    }
+    (mean, rstd)
+}
+
+/// One row of dx.
+#[inline(always)]
+fn normalise_backward<T: Float>(
+    x: &[T],
+    gamma: &[T],
+    (mean, rstd): (T, T),
+    dy: &[T],
+    dx: &mut [T],
+) {
+    let columns = T::of(x.len() as f64);
+    let rows = || dy.iter().zip(gamma).map(|(&dy, &gamma)| dy * gamma).zip(x);
+    let mean_g = sum(rows().map(|(g, _)| g)) / columns;
+    let mean_gn = sum(rows().map(|(g, &x)| g * ((x - mean) * rstd))) / columns;
+    for (dx, (g, &x)) in dx.iter_mut().zip(rows()) {
+        *dx += rstd * (g - mean_g - (x - mean) * rstd * mean_gn);
+    }
+}
+
+/// All numbers of a table, row after row.
+fn flat<'a, T>(table: ArrayView2<'a, T>) -> &'a [T] {
+    table.to_slice().expect("whole rows are contiguous")
 }
 
 #[cfg(test)]

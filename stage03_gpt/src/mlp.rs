@@ -6,8 +6,11 @@
 //! linear layers would be no more than one.
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use rayon::prelude::*;
 use stage01_bigram::Float;
 use stage01_bigram::vector::widest;
+use stage02_attention::clock::{Part, time};
+use stage02_attention::hands;
 use stage02_attention::linear::Linear;
 use stage02_attention::params::{Init, Params, Scope};
 
@@ -24,8 +27,8 @@ pub struct Mlp {
 /// What a forward pass leaves for the backward pass. Each: (rows, 4 n_embd).
 #[derive(Clone, Debug)]
 pub struct Activations<T> {
-    /// Before the bend.
-    h: Array2<T>,
+    /// How steep the bend was: all that the way back wants to know of its input.
+    slope: Array2<T>,
     /// After the bend.
     g: Array2<T>,
 }
@@ -52,7 +55,7 @@ impl Mlp {
     /// Room for the forward pass of so many rows.
     pub fn activations<T: Float>(&self, rows: usize) -> Activations<T> {
         let hidden = || Array2::zeros((rows, 4 * self.n_embd));
-        Activations { h: hidden(), g: hidden() }
+        Activations { slope: hidden(), g: hidden() }
     }
 
     /// Room for the backward pass of so many rows.
@@ -70,10 +73,10 @@ impl Mlp {
         acts: &mut Activations<T>,
         y: ArrayViewMut2<T>,
     ) {
-        self.c_fc.forward(params, x, acts.h.view_mut());
-        let (g, h) = (flat_mut(&mut acts.g), flat(&acts.h));
-        widest(#[inline(always)] || g.iter_mut().zip(h).for_each(|(g, &h)| *g = gelu(h)));
-        self.c_proj.forward(params, acts.g.view(), y);
+        let Activations { slope, g } = acts;
+        self.c_fc.forward(params, x, g.view_mut());
+        time(Part::Gelu, || hands::zip_mut(flat_mut(g), flat_mut(slope), bend));
+        self.c_proj.forward(params, g.view(), y);
     }
 
     /// x = c_proj(gelu(c_fc(x))) in place, with nothing kept for a backward pass.
@@ -87,7 +90,13 @@ impl Mlp {
     ) {
         self.c_fc.forward(params, x.view(), hidden.view_mut());
         let h = hidden.as_slice_mut().expect("whole rows are contiguous");
-        widest(#[inline(always)] || h.iter_mut().for_each(|h| *h = gelu(*h)));
+        let each = hands::rows_each(h.len(), 1);
+        h.par_chunks_mut(each).for_each(|h| {
+            widest(
+                #[inline(always)]
+                || h.iter_mut().for_each(|h| *h = gelu(*h)),
+            );
+        });
         self.c_proj.forward(params, hidden.view(), x);
     }
 
@@ -105,10 +114,25 @@ impl Mlp {
         grads: &mut Params<T>,
     ) {
         self.c_proj.backward(params, acts.g.view(), dy, scratch.dh.view_mut(), grads);
-        let (dh, h) = (flat_mut(&mut scratch.dh), flat(&acts.h));
-        widest(#[inline(always)] || dh.iter_mut().zip(h).for_each(|(d, &h)| *d *= gelu_slope(h)));
+        time(Part::Gelu, || {
+            hands::zip(flat_mut(&mut scratch.dh), flat(&acts.slope), |dh, slope| {
+                dh.iter_mut().zip(slope).for_each(|(d, &slope)| *d *= slope);
+            });
+        });
         self.c_fc.backward(params, x, scratch.dh.view(), dx, grads);
     }
+}
+
+/// g = gelu(g), and slope = gelu'(g) of the old g.
+fn bend<T: Float>(g: &mut [T], slope: &mut [T]) {
+    widest(
+        #[inline(always)]
+        || {
+            for (g, slope) in g.iter_mut().zip(slope) {
+                (*g, *slope) = gelu_and_slope(*g);
+            }
+        },
+    );
 }
 
 /// All numbers of a table, row after row.
@@ -137,18 +161,20 @@ pub fn gelu<T: Float>(x: T) -> T {
     x * gate(x)
 }
 
-/// How fast [`gelu`] rises at x.
+/// [`gelu`] of x, and how fast it rises there.
 ///
 /// The product rule, and s' = s (1 - s):
 ///
 /// ```text
 /// gelu'(x) = s + x s (1 - s) 2u',    u' = sqrt(2/pi) (1 + 3 * 0.044715 x²)
 /// ```
+///
+/// Both want the same s, and s is where the exp is: together they cost little more than one.
 #[inline(always)]
-pub fn gelu_slope<T: Float>(x: T) -> T {
+pub fn gelu_and_slope<T: Float>(x: T) -> (T, T) {
     let s = gate(x);
     let du = T::of(SQRT_2_OVER_PI) * (T::one() + T::of(3.0 * 0.044715) * x * x);
-    s + x * s * (T::one() - s) * T::of(2.0) * du
+    (x * s, s + x * s * (T::one() - s) * T::of(2.0) * du)
 }
 
 /// s(2u): which share of x passes.

@@ -6,10 +6,11 @@
 //! Vaswani and others 2017, section 3.2.3. A GPT has no use for it; a translator, or a model
 //! that describes pictures, does.
 
+use std::ops::Range;
+
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use stage01_bigram::{Float, Result};
 
-use super::multi_head::head_rows;
 use super::{Mask, head_size, scaled_dot_product};
 use crate::linear::Linear;
 use crate::params::{Init, Params, Scope};
@@ -101,9 +102,7 @@ impl CrossAttention {
                         acts.kv.slice(s![m_rows.clone(), v_cols]),
                     ),
                     Mask::None,
-                    None,
                     acts.att.slice_mut(s![head_rows(b, h, self.n_head, queries), ..]),
-                    Array2::zeros((0, 0)).view_mut(),
                     acts.y.slice_mut(s![x_rows.clone(), cols]),
                 );
             }
@@ -146,11 +145,9 @@ impl CrossAttention {
                         acts.kv.slice(s![m_rows.clone(), cols.clone()]),
                         acts.kv.slice(s![m_rows.clone(), v_cols]),
                     ),
-                    Mask::None,
-                    None,
                     acts.att.slice(s![head_rows(b, h, self.n_head, queries), ..]),
                     dy.slice(s![x_rows.clone(), cols.clone()]),
-                    (datt.view_mut(), Array2::zeros((0, 0)).view_mut()),
+                    datt.view_mut(),
                     (dq.slice_mut(s![x_rows.clone(), cols]), dk, dv),
                 );
             }
@@ -158,6 +155,12 @@ impl CrossAttention {
         self.c_q.backward(params, x, dq.view(), dx, grads);
         self.c_kv.backward(params, memory, dkv.view(), dmemory, grads);
     }
+}
+
+/// The rows of `att` that belong to head `h` of pair `b`.
+fn head_rows(b: usize, h: usize, n_head: usize, queries: usize) -> Range<usize> {
+    let start = (b * n_head + h) * queries;
+    start..start + queries
 }
 
 #[cfg(test)]

@@ -14,11 +14,14 @@
 //!
 //! - [`head`]: one head, loop by loop, written to be read;
 //! - [`scaled_dot_product`]: the same equation as matrix products, forward and backward;
-//! - [`multi_head`]: many heads side by side, as GPT-2 has them, written to be fast;
+//! - [`fused`]: the same numbers without the table of all shares, written to be fast;
+//! - [`multi_head`]: many heads side by side, as GPT-2 has them;
 //! - [`cross`]: queries from one sequence, keys and values from another.
 
 pub mod cross;
+pub mod fused;
 pub mod head;
+mod heads;
 pub mod multi_head;
 pub mod scaled_dot_product;
 

@@ -14,12 +14,16 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
-use stage01_bigram::random::Generator;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use rand::SeedableRng;
+use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::{Float, Result};
 
-use super::{Mask, head_size, scaled_dot_product};
+use super::heads::Heads;
+use super::{Mask, fused, head_size, scaled_dot_product};
+use crate::clock::{Part, time};
 use crate::dropout::Dropout;
+use crate::hands::{hands, hands_for};
 use crate::linear::Linear;
 use crate::params::{Init, Params, Scope};
 
@@ -42,15 +46,15 @@ pub struct Activations<T> {
     length: usize,
     /// Queries, keys and values. Shape: (batch * length, 3 n_embd).
     pub qkv: Array2<T>,
-    /// Who looks at whom, before dropout. Row (b n_head + h) length + i holds the shares of
-    /// token i of sequence b in head h. Shape: (batch * n_head * length, length).
-    pub att: Array2<T>,
-    /// What dropout multiplied `att` by. The same shape, or no rows where nothing is dropped.
-    keep: Array2<T>,
+    /// What [`fused`] keeps of the shares. Shape: (batch * length, n_head).
+    log_sums: Array2<T>,
+    /// By which each head of each sequence forgets; no rows where nothing is dropped. Shape:
+    /// (batch, n_head).
+    rngs: Array2<Generator>,
     /// What the heads found, side by side. Shape: (batch * length, n_embd).
     y: Array2<T>,
-    /// One head's shares after dropout, on the way. Shape: (length, length).
-    dropped: Array2<T>,
+    /// Room for each of the hands that work on heads.
+    rooms: Vec<T>,
     /// Whether the last forward pass dropped anything.
     training: bool,
 }
@@ -60,8 +64,15 @@ pub struct Activations<T> {
 pub struct Scratch<T> {
     dqkv: Array2<T>,
     dy: Array2<T>,
-    datt: Array2<T>,
-    dropped: Array2<T>,
+    rooms: Vec<T>,
+}
+
+/// Room to look without learning: see [`MultiHeadAttention::look`].
+#[derive(Clone, Debug)]
+pub struct Space<T> {
+    log_sums: Array2<T>,
+    rooms: Vec<T>,
+    hands: usize,
 }
 
 impl MultiHeadAttention {
@@ -85,27 +96,25 @@ impl MultiHeadAttention {
 
     /// Room for the forward pass of `batch` sequences of `length` tokens.
     pub fn activations<T: Float>(&self, batch: usize, length: usize) -> Activations<T> {
-        let heads = batch * self.n_head * length;
-        let dropped = if self.dropout.is_active() { length } else { 0 };
+        let forgetting = if self.dropout.is_active() { batch } else { 0 };
+        let rng = generator(0, Purpose::Dropout, 0); // stands here until the first pass
         Activations {
             length,
             qkv: Array2::zeros((batch * length, 3 * self.n_embd)),
-            att: Array2::zeros((heads, length)),
-            keep: Array2::zeros((if dropped > 0 { heads } else { 0 }, length)),
+            log_sums: Array2::zeros((batch * length, self.n_head)),
+            rngs: Array2::from_elem((forgetting, self.n_head), rng),
             y: Array2::zeros((batch * length, self.n_embd)),
-            dropped: Array2::zeros((dropped, dropped)),
+            rooms: vec![T::zero(); hands() * fused::room(length)],
             training: false,
         }
     }
 
     /// Room for the backward pass of `batch` sequences of `length` tokens.
     pub fn scratch<T: Float>(&self, batch: usize, length: usize) -> Scratch<T> {
-        let dropped = if self.dropout.is_active() { length } else { 0 };
         Scratch {
             dqkv: Array2::zeros((batch * length, 3 * self.n_embd)),
             dy: Array2::zeros((batch * length, self.n_embd)),
-            datt: Array2::zeros((length, length)),
-            dropped: Array2::zeros((dropped, dropped)),
+            rooms: vec![T::zero(); hands() * fused::room(length)],
         }
     }
 
@@ -125,34 +134,35 @@ impl MultiHeadAttention {
         x: ArrayView2<T>,
         acts: &mut Activations<T>,
         out: ArrayViewMut2<T>,
-        mut rngs: Option<&mut [Generator]>,
+        rngs: Option<&mut [Generator]>,
     ) {
         self.c_attn.forward(params, x, acts.qkv.view_mut());
-        let length = acts.length;
         acts.training = rngs.is_some() && self.dropout.is_active();
-        for b in 0..x.nrows() / length {
-            let rows = b * length..(b + 1) * length;
-            for h in 0..self.n_head {
-                let [q, k, v] = self.columns(h).map(|cols| acts.qkv.slice(s![rows.clone(), cols]));
-                let place = head_rows(b, h, self.n_head, length);
-                let keep = if let (true, Some(rngs)) = (acts.training, rngs.as_deref_mut()) {
-                    let mut keep = acts.keep.slice_mut(s![place.clone(), ..]);
-                    let keep = keep.as_slice_mut().expect("whole rows are contiguous");
-                    self.dropout.draw(keep, &mut rngs[b]);
-                    Some(acts.keep.slice(s![place.clone(), ..]))
-                } else {
-                    None
-                };
-                scaled_dot_product::forward(
-                    (q, k, v),
-                    self.mask,
-                    keep,
-                    acts.att.slice_mut(s![place, ..]),
-                    acts.dropped.view_mut(),
-                    acts.y.slice_mut(s![rows.clone(), self.columns(h)[0].clone()]),
-                );
+        if let Some(rngs) = rngs.filter(|_| acts.training) {
+            // Each head of a sequence forgets by its own generator, so that heads need not wait
+            // for one another, and the way back can draw the same numbers again.
+            for (mut heads, rng) in acts.rngs.rows_mut().into_iter().zip(rngs) {
+                heads.map_inplace(|own| *own = Generator::from_rng(rng));
             }
         }
+        let hands =
+            hands_for(x.len() * acts.length).min(acts.rooms.len() / fused::room(acts.length));
+        let heads = Heads {
+            heads: self.n_head,
+            sequences: x.nrows() / acts.length,
+            reads: self.thirds(acts.qkv.view()),
+            writes: [acts.y.view_mut(), acts.log_sums.view_mut()],
+            extra: acts.rngs.view(),
+            rooms: &mut acts.rooms,
+        };
+        let (mask, dropout) = (self.mask, acts.training.then_some(self.dropout));
+        time(Part::Attention, || {
+            heads.each(hands, &|[q, k, v], [y, mut log_sums], rng, space| {
+                let mut rng = rng.cloned();
+                let forget = dropout.zip(rng.as_mut());
+                fused::forward((q, k, v), mask, forget, space, log_sums.column_mut(0), y);
+            });
+        });
         self.c_proj.forward(params, acts.y.view(), out);
     }
 
@@ -169,40 +179,82 @@ impl MultiHeadAttention {
         dx: ArrayViewMut2<T>,
         grads: &mut Params<T>,
     ) {
-        let length = acts.length;
-        self.c_proj.backward(params, acts.y.view(), dout, scratch.dy.view_mut(), grads);
-        for b in 0..x.nrows() / length {
-            let rows = b * length..(b + 1) * length;
-            for h in 0..self.n_head {
-                let [qc, kc, vc] = self.columns(h);
-                let views = [&qc, &kc, &vc]
-                    .map(|cols| acts.qkv.slice(s![rows.clone(), cols.clone()]))
-                    .into();
-                let grads = scratch.dqkv.multi_slice_mut((
-                    s![rows.clone(), qc.clone()],
-                    s![rows.clone(), kc],
-                    s![rows.clone(), vc],
-                ));
-                let place = head_rows(b, h, self.n_head, length);
-                scaled_dot_product::backward(
-                    views,
-                    self.mask,
-                    acts.training.then(|| acts.keep.slice(s![place.clone(), ..])),
-                    acts.att.slice(s![place, ..]),
-                    scratch.dy.slice(s![rows.clone(), qc]),
-                    (scratch.datt.view_mut(), scratch.dropped.view_mut()),
-                    grads,
-                );
-            }
-        }
+        let Scratch { dqkv, dy, rooms } = scratch;
+        let hands = hands_for(x.len() * acts.length).min(rooms.len() / fused::room(acts.length));
+        self.c_proj.backward(params, acts.y.view(), dout, dy.view_mut(), grads);
+        let (dq, rest) = dqkv.view_mut().split_at(Axis(1), self.n_embd);
+        let (dk, dv) = rest.split_at(Axis(1), self.n_embd);
+        let [q, k, v] = self.thirds(acts.qkv.view());
+        let heads = Heads {
+            heads: self.n_head,
+            sequences: x.nrows() / acts.length,
+            reads: [q, k, v, acts.y.view(), dy.view(), acts.log_sums.view()],
+            writes: [dq, dk, dv],
+            extra: acts.rngs.view(),
+            rooms,
+        };
+        let (mask, dropout) = (self.mask, acts.training.then_some(self.dropout));
+        time(Part::Attention, || {
+            heads.each(hands, &|[q, k, v, y, dy, log_sums], [dq, dk, dv], rng, space| {
+                let mut rng = rng.cloned();
+                let forget = dropout.zip(rng.as_mut());
+                let (log_sums, gradients) = (log_sums.column(0), (dq, dk, dv));
+                fused::backward((q, k, v), mask, forget, log_sums, (y, dy), space, gradients);
+            });
+        });
         self.c_attn.backward(params, x, scratch.dqkv.view(), dx, grads);
     }
-}
 
-/// The rows of `att` that belong to head `h` of sequence `b`.
-pub(super) fn head_rows(b: usize, h: usize, n_head: usize, length: usize) -> Range<usize> {
-    let start = (b * n_head + h) * length;
-    start..start + length
+    /// What the heads find in keys and values that are kept elsewhere, such as a KV cache.
+    ///
+    /// q, y: (queries, n_embd), the columns of all heads; y is overwritten; k, v: (keys,
+    /// n_embd), where the queries are the last tokens of the keys. `c_attn` comes before this
+    /// and `c_proj` after it.
+    pub fn look<T: Float>(
+        &self,
+        [q, k, v]: [ArrayView2<T>; 3],
+        space: &mut Space<T>,
+        y: ArrayViewMut2<T>,
+    ) {
+        let (queries, keys) = (q.nrows(), k.nrows());
+        let hands = hands_for(queries * keys * self.n_embd).min(space.hands);
+        let heads = Heads {
+            heads: self.n_head,
+            sequences: 1,
+            reads: [q, k, v],
+            writes: [y, space.log_sums.slice_mut(s![..queries, ..])],
+            extra: ArrayView2::<()>::from_shape((0, self.n_head), &[]).expect("no rows"),
+            rooms: &mut space.rooms,
+        };
+        time(Part::Attention, || {
+            heads.each(hands, &|[q, k, v], [y, mut log_sums], _, room| {
+                fused::forward((q, k, v), self.mask, None, room, log_sums.column_mut(0), y);
+            });
+        });
+    }
+
+    /// Room for [`MultiHeadAttention::look`] with up to so many keys.
+    pub fn space<T: Float>(&self, keys: usize) -> Space<T> {
+        let rooms = vec![T::zero(); hands() * fused::room(keys)];
+        Space { log_sums: Array2::zeros((keys, self.n_head)), rooms, hands: hands() }
+    }
+
+    /// Who looks at whom in head `h` of sequence `b`, in the last forward pass, before dropout.
+    /// Row i holds the shares of token i. Shape: (length, length).
+    pub fn shares<T: Float>(&self, acts: &Activations<T>, b: usize, h: usize) -> Array2<T> {
+        let rows = b * acts.length..(b + 1) * acts.length;
+        let [q, k, _] = self.columns(h).map(|cols| acts.qkv.slice(s![rows.clone(), cols]));
+        let mut att = Array2::zeros((acts.length, acts.length));
+        scaled_dot_product::shares(q, k, self.mask, att.view_mut());
+        att
+    }
+
+    /// Queries, keys and values, each of all heads.
+    fn thirds<'a, T>(&self, qkv: ArrayView2<'a, T>) -> [ArrayView2<'a, T>; 3] {
+        let (q, rest) = qkv.split_at(Axis(1), self.n_embd);
+        let (k, v) = rest.split_at(Axis(1), self.n_embd);
+        [q, k, v]
+    }
 }
 
 #[cfg(test)]

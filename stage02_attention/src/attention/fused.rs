@@ -1,0 +1,288 @@
+//! Attention of one head that never holds the whole table of shares.
+//!
+//! [`scaled_dot_product`](super::scaled_dot_product) fills a table of T times T shares for
+//! every head and keeps it for the way back. At T = 1,024 that is 4 MB a head, 600 MB for a
+//! batch of one through GPT-2, and most of the time goes into carrying it between the memory
+//! and the processor. Three observations make the table unnecessary:
+//!
+//! 1. A row of shares needs only its own query. So the queries are taken in blocks of 64, and
+//!    scores, softmax and mixture of a block are finished before the next one is begun. The
+//!    block's scores stay in the cache.
+//! 2. A block sees keys up to its own last row. What the mask hides altogether is not computed:
+//!    for long texts that is half of everything.
+//! 3. The way back can compute the shares again. All it needs is one number for each row,
+//!
+//!    ```text
+//!    log_sum[i] = ln(sum over j of exp(score[i, j])),    p[i, j] = exp(score[i, j] - log_sum[i])
+//!    ```
+//!
+//!    and computing is cheaper than remembering.
+//!
+//! Rabe and Staats 2021; Dao and others 2022 ("FlashAttention"), whose tiles also cut the keys,
+//! which a processor with a large cache does not need. Tests hold this file to the plain one.
+
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, s};
+use stage01_bigram::Float;
+use stage01_bigram::random::Generator;
+use stage01_bigram::vector::{largest, sum, widest};
+
+use super::Mask;
+use crate::clock::{Part, time};
+use crate::dropout::Dropout;
+use crate::matmul::gemm;
+
+/// How many queries are worked on at a time.
+const BLOCK: usize = 64;
+
+/// How many numbers [`forward`] and [`backward`] need room for on the way, for so many keys.
+pub fn room(keys: usize) -> usize {
+    2 * BLOCK * keys
+}
+
+/// What a head forgets in training: how much, and the generator that says which shares. The
+/// way back must bring the generator in the state in which the way forward found it.
+pub type Forget<'a> = Option<(Dropout, &'a mut Generator)>;
+
+/// The blocks of rows, each with the number of keys its last row sees. From the last to the
+/// first, because the last sees all keys: what it writes the others add to.
+fn blocks(mask: Mask, queries: usize, keys: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..queries).step_by(BLOCK).rev().map(move |start| {
+        let end = (start + BLOCK).min(queries);
+        (start, end, mask.visible(end - 1, queries, keys))
+    })
+}
+
+/// y = (softmax(mask(q k' / sqrt(d))) * keep) v.
+///
+/// q: (queries, d); k, v: (keys, d); y: (queries, d), overwritten. log_sums: (queries), kept
+/// for the way back. space: at least [`room`] of the number of keys.
+pub fn forward<T: Float>(
+    (q, k, v): (ArrayView2<T>, ArrayView2<T>, ArrayView2<T>),
+    mask: Mask,
+    mut forget: Forget,
+    space: &mut [T],
+    mut log_sums: ArrayViewMut1<T>,
+    mut y: ArrayViewMut2<T>,
+) {
+    let (queries, keys) = (q.nrows(), k.nrows());
+    let scale = T::of(1.0 / (q.ncols() as f64).sqrt());
+    for (start, end, seen) in blocks(mask, queries, keys) {
+        let mut shares = table(space, end - start, seen);
+        let (q, k) = (q.slice(s![start..end, ..]), k.slice(s![..seen, ..]));
+        gemm(scale, q, k.t(), T::zero(), &mut shares);
+        let rows = space[..(end - start) * seen].chunks_exact_mut(seen);
+        time(Part::Softmax, || {
+            widest(
+                #[inline(always)]
+                || {
+                    for (i, row) in (start..end).zip(rows) {
+                        row[mask.visible(i, queries, keys)..].fill(T::neg_infinity());
+                        let max = largest(row);
+                        row.iter_mut().for_each(|x| *x = (*x - max).quick_exp());
+                        let total = sum(row.iter().copied());
+                        let share = T::one() / total;
+                        row.iter_mut().for_each(|p| *p *= share);
+                        log_sums[i] = max + total.ln();
+                    }
+                },
+            );
+        });
+        if let Some((dropout, rng)) = &mut forget {
+            let shares = &mut space[..(end - start) * seen];
+            time(Part::Dropout, || dropout.each(shares, rng, |share, keep| *share *= keep));
+        }
+        let (shares, v) = (table(space, end - start, seen), v.slice(s![..seen, ..]));
+        gemm(T::one(), shares.view(), v, T::zero(), &mut y.slice_mut(s![start..end, ..]));
+    }
+}
+
+/// The gradients of q, k and v from the gradient of y.
+///
+/// With p the shares, found again from `log_sums`, and dp = (dy v') * keep their gradient, the
+/// softmax gives (see [`scaled_dot_product::backward`](super::scaled_dot_product::backward))
+///
+/// ```text
+/// dscore[i, j] = p[i, j] (dp[i, j] - D[i]),    D[i] = sum over j of p[i, j] dp[i, j]
+/// ```
+///
+/// and D needs no table: the sum over j of p keep (dy · v) is dy · y, a dot product of two
+/// short rows.
+///
+/// q, k, v, log_sums, y, space: as in [`forward`]; dy: (queries, d); dq, dk, dv: the shapes of
+/// q, k, v, overwritten.
+pub fn backward<T: Float>(
+    (q, k, v): (ArrayView2<T>, ArrayView2<T>, ArrayView2<T>),
+    mask: Mask,
+    mut forget: Forget,
+    log_sums: ArrayView1<T>,
+    (y, dy): (ArrayView2<T>, ArrayView2<T>),
+    space: &mut [T],
+    (mut dq, mut dk, mut dv): (ArrayViewMut2<T>, ArrayViewMut2<T>, ArrayViewMut2<T>),
+) {
+    let (queries, keys) = (q.nrows(), k.nrows());
+    let scale = T::of(1.0 / (q.ncols() as f64).sqrt());
+    let (p_space, d_space) = space.split_at_mut(room(keys) / 2);
+    let mut old = T::zero();
+    for (start, end, seen) in blocks(mask, queries, keys) {
+        let n = (end - start) * seen;
+        let (q, dy) = (q.slice(s![start..end, ..]), dy.slice(s![start..end, ..]));
+        let (k, v) = (k.slice(s![..seen, ..]), v.slice(s![..seen, ..]));
+        gemm(scale, q, k.t(), T::zero(), &mut table(p_space, end - start, seen));
+        gemm(T::one(), dy, v.t(), T::zero(), &mut table(d_space, end - start, seen));
+
+        let (p, dp) = (&mut p_space[..n], &mut d_space[..n]);
+        time(Part::Softmax, || {
+            let rows = p.chunks_exact_mut(seen).zip(dp.chunks_exact_mut(seen));
+            let forgetful = forget.is_some();
+            widest(
+                #[inline(always)]
+                || {
+                    for (i, (p, dp)) in (start..end).zip(rows) {
+                        p[mask.visible(i, queries, keys)..].fill(T::neg_infinity());
+                        let log_sum = log_sums[i];
+                        p.iter_mut().for_each(|x| *x = (*x - log_sum).quick_exp());
+                        if !forgetful {
+                            let mean = dot(y.row(i), dy.row(i - start));
+                            for (dp, &p) in dp.iter_mut().zip(&*p) {
+                                *dp = p * (*dp - mean);
+                            }
+                        }
+                    }
+                },
+            );
+        });
+        if let Some((dropout, rng)) = &mut forget {
+            time(Part::Dropout, || {
+                let rows = p.chunks_exact_mut(seen).zip(dp.chunks_exact_mut(seen));
+                for (i, (p, dp)) in (start..end).zip(rows) {
+                    let (mean, mut dp) = (dot(y.row(i), dy.row(i - start)), dp.iter_mut());
+                    dropout.each(p, rng, |p, keep| {
+                        let dp = dp.next().expect("as many as shares");
+                        *dp = *p * (*dp * keep - mean);
+                        *p *= keep;
+                    });
+                }
+            });
+        }
+
+        let (p, dscores) = (table(p_space, end - start, seen), table(d_space, end - start, seen));
+        gemm(T::one(), p.t(), dy, old, &mut dv.slice_mut(s![..seen, ..]));
+        gemm(scale, dscores.view(), k, T::zero(), &mut dq.slice_mut(s![start..end, ..]));
+        gemm(scale, dscores.t(), q, old, &mut dk.slice_mut(s![..seen, ..]));
+        old = T::one();
+    }
+}
+
+/// The dot product of two rows.
+#[inline(always)]
+fn dot<T: Float>(a: ArrayView1<T>, b: ArrayView1<T>) -> T {
+    let contiguous = "rows are contiguous";
+    let (a, b) = (a.to_slice().expect(contiguous), b.to_slice().expect(contiguous));
+    sum(a.iter().zip(b).map(|(&a, &b)| a * b))
+}
+
+/// The beginning of some room as a table.
+fn table<T>(space: &mut [T], rows: usize, cols: usize) -> ArrayViewMut2<'_, T> {
+    ArrayViewMut2::from_shape((rows, cols), &mut space[..rows * cols]).expect("as long as it is")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attention::scaled_dot_product as plain;
+    use crate::layer_check::{Problem, array, array_mut};
+    use crate::params::fill_normal;
+    use ndarray::{Array1, Array2};
+    use proptest::prelude::*;
+    use stage01_bigram::random::{Purpose, generator};
+
+    type Tables<'a> = (ArrayView2<'a, f64>, ArrayView2<'a, f64>, ArrayView2<'a, f64>);
+
+    /// y and log_sums.
+    fn run(tables: Tables, mask: Mask, forget: Forget) -> (Array2<f64>, Array1<f64>) {
+        let (queries, keys) = (tables.0.nrows(), tables.1.nrows());
+        let (mut y, mut log_sums) =
+            (Array2::zeros((queries, tables.2.ncols())), Array1::zeros(queries));
+        // What lies in the room must not matter.
+        let mut space = vec![f64::NAN; room(keys)];
+        forward(tables, mask, forget, &mut space, log_sums.view_mut(), y.view_mut());
+        (y, log_sums)
+    }
+
+    fn normal(rows: usize, cols: usize, seed: u64) -> Array2<f64> {
+        let mut table = Array2::zeros((rows, cols));
+        let rng = &mut generator(seed, Purpose::Other, 0);
+        fill_normal(table.as_slice_mut().unwrap(), 1.0, rng);
+        table
+    }
+
+    fn tables(x: &[Vec<f64>], (queries, keys, d): (usize, usize, usize)) -> Tables<'_> {
+        (array(&x[0], queries, d), array(&x[1], keys, d), array(&x[2], keys, d))
+    }
+
+    fn forgetful(dropout: bool) -> (Option<Dropout>, Generator) {
+        (dropout.then(|| Dropout::new(0.4).unwrap()), generator(3, Purpose::Dropout, 0))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn gradient(
+            queries in 1usize..5, more_keys in 0usize..4, d in 1usize..4,
+            causal: bool, dropout: bool, seed: u64,
+        ) {
+            let mask = if causal { Mask::Causal } else { Mask::None };
+            let keys = queries + more_keys;
+            let sizes = (queries, keys, d);
+            let run = |x: &[Vec<f64>]| {
+                let (dropout, mut rng) = forgetful(dropout);
+                run(tables(x, sizes), mask, dropout.map(|d| (d, &mut rng)))
+            };
+            Problem::new(seed, &[queries * d, keys * d, keys * d], |_| ()).check(
+                queries * d,
+                |_, _, x, y| y.copy_from_slice(run(x).0.as_slice().unwrap()),
+                |_, _, x, dy, dx, _| {
+                    let (y, log_sums) = run(x);
+                    let [dq, dk, dv] = dx else { unreachable!() };
+                    let (dropout, mut rng) = forgetful(dropout);
+                    backward(
+                        tables(x, sizes), mask, dropout.map(|d| (d, &mut rng)), log_sums.view(),
+                        (y.view(), array(dy, queries, d)), &mut vec![f64::NAN; room(keys)],
+                        (array_mut(dq, queries, d), array_mut(dk, keys, d), array_mut(dv, keys, d)),
+                    );
+                },
+            );
+        }
+
+        /// Several blocks, the last one short, against the version that keeps its table.
+        #[test]
+        fn equals_the_plain_version(
+            queries in 1usize..200, more_keys in 0usize..100, d in 1usize..9, causal: bool, seed: u64,
+        ) {
+            let mask = if causal { Mask::Causal } else { Mask::None };
+            let keys = queries + more_keys;
+            let (q, k, v) = (normal(queries, d, seed), normal(keys, d, seed ^ 1), normal(keys, d, seed ^ 2));
+            let (tables, dy) = ((q.view(), k.view(), v.view()), normal(queries, d, seed ^ 3));
+            let none = || (normal(queries, d, 0), normal(keys, d, 0), normal(keys, d, 0));
+
+            let (y, log_sums) = run(tables, mask, None);
+            let (mut plain_y, mut att) = (Array2::zeros((queries, d)), Array2::zeros((queries, keys)));
+            plain::forward(tables, mask, att.view_mut(), plain_y.view_mut());
+            let ((mut dq, mut dk, mut dv), (mut pq, mut pk, mut pv)) = (none(), none());
+            backward(
+                tables, mask, None, log_sums.view(), (y.view(), dy.view()), &mut vec![f64::NAN; room(keys)],
+                (dq.view_mut(), dk.view_mut(), dv.view_mut()),
+            );
+            let mut datt = Array2::zeros((queries, keys));
+            plain::backward(
+                tables, att.view(), dy.view(), datt.view_mut(),
+                (pq.view_mut(), pk.view_mut(), pv.view_mut()),
+            );
+            for (fast, plain) in [(&y, &plain_y), (&dq, &pq), (&dk, &pk), (&dv, &pv)] {
+                for (a, b) in fast.iter().zip(plain) {
+                    prop_assert!((a - b).abs() < 1e-12 * (1.0 + b.abs()), "{a} {b}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Many hands: work that is cut into pieces, one for each thread.
+//!
+//! Nothing is cut unless several threads stand ready. That is said by the thread pool a layer
+//! happens to run in (`rayon`'s): the trainer gives small models to one thread per part of the
+//! batch, so that layers run alone, and wide ones to all threads together. Where the pieces are
+//! cut depends on how many hands there are, never on which of them is fast.
+
+use rayon::prelude::*;
+
+/// How many threads stand ready for the work of one layer.
+pub fn hands() -> usize {
+    rayon::current_num_threads()
+}
+
+/// How many threads so many multiplications are worth.
+pub fn hands_for(multiplications: usize) -> usize {
+    /// So many take about as long as waking another thread.
+    const FEWEST: usize = 1 << 20;
+    hands().min(multiplications / FEWEST).max(1)
+}
+
+/// How many rows one hand takes: an equal part, and no fewer than are worth the handing over.
+pub fn rows_each(rows: usize, cols: usize) -> usize {
+    /// So many numbers take about as long as waking another thread.
+    const FEWEST: usize = 1 << 14;
+    rows.div_ceil(hands()).max(FEWEST.div_ceil(cols.max(1))).min(rows.max(1))
+}
+
+/// Changes some numbers, given others: `work(changed, given)` for equal parts of both.
+///
+/// # Panics
+/// When the two are not equally long.
+pub fn zip<T: Send + Sync>(
+    changed: &mut [T],
+    given: &[T],
+    work: impl Fn(&mut [T], &[T]) + Send + Sync,
+) {
+    assert_eq!(changed.len(), given.len());
+    let each = rows_each(changed.len(), 1);
+    (changed.par_chunks_mut(each)).zip(given.par_chunks(each)).for_each(|(y, x)| work(y, x));
+}
+
+/// Changes two lists of numbers together: `work(a, b)` for equal parts of both.
+///
+/// # Panics
+/// When the two are not equally long.
+pub fn zip_mut<T: Send>(a: &mut [T], b: &mut [T], work: impl Fn(&mut [T], &mut [T]) + Send + Sync) {
+    assert_eq!(a.len(), b.len());
+    let each = rows_each(a.len(), 1);
+    (a.par_chunks_mut(each)).zip(b.par_chunks_mut(each)).for_each(|(a, b)| work(a, b));
+}

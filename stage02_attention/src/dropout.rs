@@ -11,8 +11,12 @@
 //! pass brings generators, an evaluation brings none. There is no hidden mode to forget.
 
 use rand::Rng;
+use rayon::prelude::*;
 use stage01_bigram::random::Generator;
 use stage01_bigram::{Error, Float, Result};
+
+use crate::clock::{Part, time};
+use crate::hands::rows_each;
 
 /// The probability of dropping a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,11 +48,15 @@ impl Dropout {
     /// cut into as many equal parts. So what a sequence forgets does not depend on which
     /// others share its batch, or its thread.
     pub fn forward<T: Float>(&self, x: &mut [T], keep: &mut [T], rngs: &mut [Generator]) {
-        let part = keep.len() / rngs.len().max(1);
-        for (keep, rng) in keep.chunks_mut(part.max(1)).zip(rngs) {
-            self.draw(keep, rng);
-        }
-        multiply(x, keep);
+        let part = (keep.len() / rngs.len().max(1)).max(1);
+        let fewest = rows_each(rngs.len(), part);
+        let sequences = x.par_chunks_mut(part).zip(keep.par_chunks_mut(part)).zip(rngs);
+        sequences.with_min_len(fewest).for_each(|((x, keep), rng)| {
+            time(Part::Dropout, || {
+                self.draw(keep, rng);
+                multiply(x, keep);
+            });
+        });
     }
 
     /// Fills `keep` with 0 or 1 / (1 - p).
@@ -73,7 +81,7 @@ impl Dropout {
 
     /// dx = dy * keep, in place. The same numbers are dropped on the way back.
     pub fn backward<T: Float>(&self, dy: &mut [T], keep: &[T]) {
-        multiply(dy, keep);
+        time(Part::Dropout, || multiply(dy, keep));
     }
 }
 

@@ -4,9 +4,12 @@
 //! columns of a row. Rows never meet here: each token is treated alone and alike.
 
 use ndarray::{ArrayView2, ArrayViewMut2};
+use rayon::prelude::*;
 use stage01_bigram::Float;
+use stage01_bigram::vector::widest;
 
 use crate::clock::{Part, time};
+use crate::hands::rows_each;
 use crate::matmul::par_gemm;
 use crate::params::{Init, Matrix, Params, Scope, Vector};
 
@@ -32,16 +35,18 @@ impl Linear {
     /// x: (rows, n_in); y: (rows, n_out), overwritten.
     pub fn forward<T: Float>(&self, params: &Params<T>, x: ArrayView2<T>, mut y: ArrayViewMut2<T>) {
         let weight = params.matrix(self.weight);
-        time(Part::MatrixProducts, || {
-            let Some(bias) = self.bias else {
-                return par_gemm(T::one(), x, weight, T::zero(), &mut y);
-            };
-            let bias = params.vector(bias);
-            for mut row in y.rows_mut() {
-                row.as_slice_mut().expect("rows are contiguous").copy_from_slice(bias);
-            }
-            par_gemm(T::one(), x, weight, T::one(), &mut y);
+        let Some(bias) = self.bias else {
+            return par_gemm(T::one(), x, weight, T::zero(), &mut y);
+        };
+        let bias = params.vector(bias);
+        let each = rows_each(y.nrows(), y.ncols()) * y.ncols();
+        let rows = y.as_slice_mut().expect("whole rows are contiguous").par_chunks_mut(each);
+        rows.for_each(|rows| {
+            time(Part::MatrixProducts, || {
+                rows.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
+            });
         });
+        par_gemm(T::one(), x, weight, T::one(), &mut y);
     }
 
     /// dx = dy W';  dW += x' dy;  db += the sum of the rows of dy. (A' is A transposed.)
@@ -60,9 +65,7 @@ impl Linear {
         mut dx: ArrayViewMut2<T>,
         grads: &mut Params<T>,
     ) {
-        time(Part::MatrixProducts, || {
-            par_gemm(T::one(), dy, params.matrix(self.weight).t(), T::zero(), &mut dx);
-        });
+        par_gemm(T::one(), dy, params.matrix(self.weight).t(), T::zero(), &mut dx);
         self.backward_weights(x, dy, grads);
     }
 
@@ -73,17 +76,25 @@ impl Linear {
         dy: ArrayView2<T>,
         grads: &mut Params<T>,
     ) {
-        time(Part::MatrixProducts, || {
-            par_gemm(T::one(), x.t(), dy, T::one(), &mut grads.matrix_mut(self.weight));
-            let Some(bias) = self.bias else { return };
-            let db = grads.vector_mut(bias);
-            for row in dy.rows() {
-                for (db, &dy) in db.iter_mut().zip(row.to_slice().expect("rows are contiguous")) {
-                    *db += dy;
-                }
-            }
-        });
+        par_gemm(T::one(), x.t(), dy, T::one(), &mut grads.matrix_mut(self.weight));
+        let Some(bias) = self.bias else { return };
+        let each = rows_each(dy.ncols(), dy.nrows());
+        let db = grads.vector_mut(bias).par_chunks_mut(each).enumerate();
+        db.for_each(|(i, db)| time(Part::MatrixProducts, || add_rows(dy, i * each, db)));
     }
+}
+
+/// sums\[j\] += the sum of column first + j.
+fn add_rows<T: Float>(table: ArrayView2<T>, first: usize, sums: &mut [T]) {
+    widest(
+        #[inline(always)]
+        || {
+            for row in table.rows() {
+                let row = &row.to_slice().expect("rows are contiguous")[first..];
+                sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
+            }
+        },
+    );
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use gemm_common::Parallelism;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use stage01_bigram::Float;
 
+use crate::clock::{Part, time};
 use crate::hands::hands_for;
 
 /// c = alpha a b + beta c.
@@ -84,7 +85,7 @@ fn cut<T: Float>(
     let (axis, length) = if n >= m { (Axis(1), n) } else { (Axis(0), m) };
     let at = (length * (hands / 2) / hands).next_multiple_of(TILE);
     if hands < 2 || at >= length {
-        return gemm(alpha, a, b, beta, &mut c);
+        return time(Part::MatrixProducts, || gemm(alpha, a, b, beta, &mut c));
     }
     let (half, (c_1, c_2)) = (hands / 2, c.split_at(axis, at));
     let ((a_1, a_2), (b_1, b_2)) = if axis == Axis(1) {

@@ -21,6 +21,7 @@
 use rayon::prelude::*;
 use stage01_bigram::vector::widest;
 use stage01_bigram::{Error, Float, Result};
+use stage02_attention::clock::{Part, time};
 use stage02_attention::params::{Layout, Params};
 
 /// How many numbers a thread takes at a time. Fixed, because sums depend on where they are cut.
@@ -129,16 +130,18 @@ impl AdamW {
             .zip(moments.v.values.par_chunks_mut(CHUNK))
             .enumerate()
             .for_each(|(i, (((w, g), m), v))| {
-                // A chunk may hold the end of one table and the beginning of the next.
-                let (start, end) = (i * CHUNK, i * CHUNK + w.len());
-                let first = tensors.partition_point(|tensor| tensor.range().end <= start);
-                for tensor in tensors[first..].iter().take_while(|t| t.offset < end) {
-                    let range = tensor.range();
-                    let part = range.start.max(start) - start..range.end.min(end) - start;
-                    let decay = if tensor.decay { lr * self.weight_decay } else { 0.0 };
-                    let (w, g) = (&mut w[part.clone()], &g[part.clone()]);
-                    update(T::of(1.0 - decay), w, g, &mut m[part.clone()], &mut v[part]);
-                }
+                time(Part::Optimiser, || {
+                    // A chunk may hold the end of one table and the beginning of the next.
+                    let (start, end) = (i * CHUNK, i * CHUNK + w.len());
+                    let first = tensors.partition_point(|tensor| tensor.range().end <= start);
+                    for tensor in tensors[first..].iter().take_while(|t| t.offset < end) {
+                        let range = tensor.range();
+                        let part = range.start.max(start) - start..range.end.min(end) - start;
+                        let decay = if tensor.decay { lr * self.weight_decay } else { 0.0 };
+                        let (w, g) = (&mut w[part.clone()], &g[part.clone()]);
+                        update(T::of(1.0 - decay), w, g, &mut m[part.clone()], &mut v[part]);
+                    }
+                });
             });
     }
 }

@@ -15,7 +15,9 @@ use stage01_bigram::random::Generator;
 use stage01_bigram::{Float, Result};
 use stage02_attention::attention::Mask;
 use stage02_attention::attention::multi_head::{self, MultiHeadAttention};
+use stage02_attention::clock::{Part, time};
 use stage02_attention::dropout::Dropout;
+use stage02_attention::hands;
 use stage02_attention::params::{Init, Params, Scope};
 
 use crate::config::GptConfig;
@@ -135,12 +137,12 @@ impl Block {
         let normed = ln_1.normed.view();
         self.attn.forward(params, normed, attn, x1.view_mut(), rngs.as_deref_mut());
         self.leave_branch(x1, ln_1, rngs.as_deref_mut());
-        *x1 += &x;
+        add(x1, x);
 
         self.ln_2.forward(params, x1.view(), &mut ln_2.statistics, ln_2.normed.view_mut());
         self.mlp.forward(params, ln_2.normed.view(), mlp, x2.view_mut());
         self.leave_branch(x2, ln_2, rngs);
-        *x2 += &*x1;
+        add(x2, x1.view());
     }
 
     /// Who looks at whom: see [`MultiHeadAttention::shares`].
@@ -167,32 +169,33 @@ impl Block {
         let Scratch { attn: attn_scratch, mlp: mlp_scratch, dbranch, dnormed } = scratch;
 
         // x2 = x1 + dropout(mlp(ln_2(x1)))
-        self.enter_branch(d.view(), ln_2, dbranch, training);
-        let (normed, dy) = (ln_2.normed.view(), dbranch.view());
+        let dy = self.enter_branch(&d, ln_2, dbranch, training);
+        let (normed, dnormed) = (ln_2.normed.view(), &mut *dnormed);
         self.mlp.backward(params, normed, mlp, mlp_scratch, dy, dnormed.view_mut(), grads);
         let dy = dnormed.view();
         self.ln_2.backward(params, x1.view(), &ln_2.statistics, dy, d.view_mut(), grads);
 
         // x1 = x + dropout(attn(ln_1(x)))
-        self.enter_branch(d.view(), ln_1, dbranch, training);
-        let (normed, dy) = (ln_1.normed.view(), dbranch.view());
+        let dy = self.enter_branch(&d, ln_1, dbranch, training);
+        let normed = ln_1.normed.view();
         self.attn.backward(params, normed, attn, attn_scratch, dy, dnormed.view_mut(), grads);
         self.ln_1.backward(params, x, &ln_1.statistics, dnormed.view(), d, grads);
     }
 
     /// The gradient of a branch's end, before its dropout.
-    fn enter_branch<T: Float>(
+    fn enter_branch<'a, T: Float>(
         &self,
-        d: ArrayView2<T>,
+        d: &'a ArrayViewMut2<T>,
         branch: &Branch<T>,
-        dbranch: &mut Array2<T>,
+        dbranch: &'a mut Array2<T>,
         training: bool,
-    ) {
-        dbranch.assign(&d);
-        if training && self.dropout.is_active() {
-            let dbranch = dbranch.as_slice_mut().expect("owned tables are contiguous");
-            self.dropout.backward(dbranch, &branch.keep);
+    ) -> ArrayView2<'a, T> {
+        if !training || !self.dropout.is_active() {
+            return d.view();
         }
+        dbranch.assign(d);
+        self.dropout.backward(flat_mut(dbranch), &branch.keep);
+        dbranch.view()
     }
 
     /// The dropout at the end of a branch, in a training pass.
@@ -203,8 +206,20 @@ impl Block {
         rngs: Option<&mut [Generator]>,
     ) {
         if let Some(rngs) = rngs.filter(|_| self.dropout.is_active()) {
-            let y = y.as_slice_mut().expect("owned tables are contiguous");
-            self.dropout.forward(y, &mut branch.keep, rngs);
+            self.dropout.forward(flat_mut(y), &mut branch.keep, rngs);
         }
     }
+}
+
+/// y += x: a residual connection.
+fn add<T: Float>(y: &mut Array2<T>, x: ArrayView2<T>) {
+    let x = x.to_slice().expect("whole rows are contiguous");
+    hands::zip(flat_mut(y), x, |y, x| {
+        time(Part::LayerNorm, || y.iter_mut().zip(x).for_each(|(y, &x)| *y += x));
+    });
+}
+
+/// All numbers of a table, row after row, to change.
+fn flat_mut<T>(table: &mut Array2<T>) -> &mut [T] {
+    table.as_slice_mut().expect("owned tables are contiguous")
 }

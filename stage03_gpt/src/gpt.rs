@@ -11,14 +11,16 @@
 //! architecture is GPT-2's (Radford and others 2019); the names of the tables are those of its
 //! published files.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayViewMut2, Axis, s};
 use rand::Rng;
+use rayon::prelude::*;
 use stage01_bigram::loss;
 use stage01_bigram::random::Generator;
 use stage01_bigram::{Error, Float, Result};
 use stage02_attention::clock::{Part, time};
 use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;
+use stage02_attention::hands::{hands_for, rows_each};
 use stage02_attention::matmul::par_gemm;
 use stage02_attention::params::{Init, Layout, Params};
 
@@ -184,17 +186,21 @@ impl Gpt {
         let x = acts.blocks.last().map_or(&acts.x, |block| &block.x2);
         self.ln_f.forward(params, x.view(), &mut acts.statistics, acts.normed.view_mut());
         let wte = params.matrix(self.wte.weight);
-        time(Part::MatrixProducts, || {
-            let logits = &mut acts.logits.view_mut();
-            par_gemm(T::one(), acts.normed.view(), wte.t(), T::zero(), logits);
-        });
+        let logits = &mut acts.logits.view_mut();
+        par_gemm(T::one(), acts.normed.view(), wte.t(), T::zero(), logits);
     }
 
     /// The loss of the last forward pass: the sum of -ln p(target) over all rows, in nats.
     ///
     /// targets: the token that really came, for each row.
     pub fn loss<T: Float>(&self, targets: &[u32], acts: &Activations<T>) -> f64 {
-        loss::cross_entropy(acts.logits.view(), targets)
+        let each = rows_each(targets.len(), acts.logits.ncols());
+        let parts = targets.par_chunks(each).enumerate().map(|(i, targets)| {
+            let rows = i * each..i * each + targets.len();
+            let logits = acts.logits.slice(s![rows, ..]);
+            time(Part::Loss, || loss::cross_entropy(logits, targets))
+        });
+        parts.collect::<Vec<f64>>().iter().sum()
     }
 
     /// The loss of the last forward pass, and its gradient for every weight, added to `grads`.
@@ -214,18 +220,15 @@ impl Gpt {
         grads: &mut Params<T>,
     ) -> f64 {
         let Scratch { block: block_scratch, d, dnormed } = scratch;
-        let sum = time(Part::Loss, || {
-            loss::cross_entropy_backward(acts.logits.view_mut(), targets, scale)
-        });
+        let hands = hands_for(acts.logits.len());
+        let sum = cross_entropy_backward(hands, acts.logits.view_mut(), targets, scale);
 
         // logits = normed wte'
         let dlogits = acts.logits.view();
-        time(Part::MatrixProducts, || {
-            let wte = params.matrix(self.wte.weight);
-            par_gemm(T::one(), dlogits, wte, T::zero(), &mut dnormed.view_mut());
-            let dwte = &mut grads.matrix_mut(self.wte.weight);
-            par_gemm(T::one(), dlogits.t(), acts.normed.view(), T::one(), dwte);
-        });
+        let wte = params.matrix(self.wte.weight);
+        par_gemm(T::one(), dlogits, wte, T::zero(), &mut dnormed.view_mut());
+        let dwte = &mut grads.matrix_mut(self.wte.weight);
+        par_gemm(T::one(), dlogits.t(), acts.normed.view(), T::one(), dwte);
 
         d.fill(T::zero());
         let x = acts.blocks.last().map_or(&acts.x, |block| &block.x2);
@@ -269,6 +272,27 @@ impl Gpt {
         self.forward(params, tokens, &mut acts, None);
         Ok(acts.logits)
     }
+}
+
+/// [`loss::cross_entropy_backward`] on several threads. The halves are added in the order of
+/// the rows, so the sum does not depend on who is done first.
+fn cross_entropy_backward<T: Float>(
+    hands: usize,
+    logits: ArrayViewMut2<T>,
+    targets: &[u32],
+    scale: T,
+) -> f64 {
+    let (half, at) = (hands / 2, targets.len() * (hands / 2) / hands);
+    if at == 0 {
+        return time(Part::Loss, || loss::cross_entropy_backward(logits, targets, scale));
+    }
+    let (logits_1, logits_2) = logits.split_at(Axis(0), at);
+    let (targets_1, targets_2) = targets.split_at(at);
+    let (a, b) = rayon::join(
+        || cross_entropy_backward(half, logits_1, targets_1, scale),
+        || cross_entropy_backward(hands - half, logits_2, targets_2, scale),
+    );
+    a + b
 }
 
 #[cfg(test)]

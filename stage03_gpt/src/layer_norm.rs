@@ -69,18 +69,16 @@ impl LayerNorm {
         let statistics =
             statistics.mean.par_chunks_mut(each).zip(statistics.rstd.par_chunks_mut(each));
         let rows = x.par_chunks(each * cols).zip(y.par_chunks_mut(each * cols)).zip(statistics);
-        time(Part::LayerNorm, || {
-            rows.for_each(|((x, y), (mean, rstd))| {
-                widest(
-                    #[inline(always)]
-                    || {
-                        let rows = x.chunks_exact(cols).zip(y.chunks_exact_mut(cols));
-                        for ((x, y), (mean, rstd)) in rows.zip(mean.iter_mut().zip(rstd)) {
-                            (*mean, *rstd) = normalise(x, gamma, beta, y);
-                        }
-                    },
-                );
-            });
+        rows.for_each(|((x, y), (mean, rstd))| {
+            quickly(
+                #[inline(always)]
+                || {
+                    let rows = x.chunks_exact(cols).zip(y.chunks_exact_mut(cols));
+                    for ((x, y), (mean, rstd)) in rows.zip(mean.iter_mut().zip(rstd)) {
+                        (*mean, *rstd) = normalise(x, gamma, beta, y);
+                    }
+                },
+            );
         });
     }
 
@@ -111,54 +109,63 @@ impl LayerNorm {
         let Statistics { mean, rstd } = statistics;
         let (x, dy) = (flat(x), flat(dy));
         let dx = dx.as_slice_mut().expect("whole rows are contiguous");
-        time(Part::LayerNorm, || {
-            // The gradient of x: every row alone.
-            let each = rows_each(rows, cols);
-            let tables = x.par_chunks(each * cols).zip(dy.par_chunks(each * cols));
-            let statistics = mean.par_chunks(each).zip(rstd.par_chunks(each));
-            (dx.par_chunks_mut(each * cols)).zip(tables).zip(statistics).for_each(
-                |((dx, (x, dy)), (mean, rstd))| {
-                    widest(
-                        #[inline(always)]
-                        || {
-                            let tables = x.chunks_exact(cols).zip(dy.chunks_exact(cols));
-                            let rows = dx.chunks_exact_mut(cols).zip(tables);
-                            for ((dx, (x, dy)), (&mean, &rstd)) in rows.zip(mean.iter().zip(rstd)) {
-                                normalise_backward(x, gamma, (mean, rstd), dy, dx);
-                            }
-                        },
-                    );
-                },
-            );
-
-            // The gradients of gamma and beta: every column alone, down all rows.
-            let each = rows_each(cols, rows);
-            let dgamma = grads.vector_mut(self.gamma).par_chunks_mut(each).enumerate();
-            dgamma.for_each(|(i, dgamma)| {
-                let columns = i * each..i * each + dgamma.len();
-                widest(
+        // The gradient of x: every row alone.
+        let each = rows_each(rows, cols);
+        let tables = x.par_chunks(each * cols).zip(dy.par_chunks(each * cols));
+        let statistics = mean.par_chunks(each).zip(rstd.par_chunks(each));
+        (dx.par_chunks_mut(each * cols)).zip(tables).zip(statistics).for_each(
+            |((dx, (x, dy)), (mean, rstd))| {
+                quickly(
                     #[inline(always)]
                     || {
                         let tables = x.chunks_exact(cols).zip(dy.chunks_exact(cols));
-                        for ((x, dy), (&mean, &rstd)) in tables.zip(mean.iter().zip(rstd)) {
-                            let (x, dy) = (&x[columns.clone()], &dy[columns.clone()]);
-                            for ((dgamma, &x), &dy) in dgamma.iter_mut().zip(x).zip(dy) {
-                                *dgamma += dy * ((x - mean) * rstd);
-                            }
+                        let rows = dx.chunks_exact_mut(cols).zip(tables);
+                        for ((dx, (x, dy)), (&mean, &rstd)) in rows.zip(mean.iter().zip(rstd)) {
+                            normalise_backward(x, gamma, (mean, rstd), dy, dx);
                         }
                     },
                 );
-            });
-            let Some(beta) = self.beta else { return };
-            let dbeta = grads.vector_mut(beta).par_chunks_mut(each).enumerate();
-            dbeta.for_each(|(i, dbeta)| {
-                for dy in dy.chunks_exact(cols) {
-                    let dy = &dy[i * each..i * each + dbeta.len()];
-                    dbeta.iter_mut().zip(dy).for_each(|(dbeta, &dy)| *dbeta += dy);
-                }
-            });
+            },
+        );
+
+        // The gradients of gamma and beta: every column alone, down all rows.
+        let each = rows_each(cols, rows);
+        let dgamma = grads.vector_mut(self.gamma).par_chunks_mut(each).enumerate();
+        dgamma.for_each(|(i, dgamma)| {
+            let columns = i * each..i * each + dgamma.len();
+            quickly(
+                #[inline(always)]
+                || {
+                    let tables = x.chunks_exact(cols).zip(dy.chunks_exact(cols));
+                    for ((x, dy), (&mean, &rstd)) in tables.zip(mean.iter().zip(rstd)) {
+                        let (x, dy) = (&x[columns.clone()], &dy[columns.clone()]);
+                        for ((dgamma, &x), &dy) in dgamma.iter_mut().zip(x).zip(dy) {
+                            *dgamma += dy * ((x - mean) * rstd);
+                        }
+                    }
+                },
+            );
+        });
+        let Some(beta) = self.beta else { return };
+        let dbeta = grads.vector_mut(beta).par_chunks_mut(each).enumerate();
+        dbeta.for_each(|(i, dbeta)| {
+            quickly(
+                #[inline(always)]
+                || {
+                    for dy in dy.chunks_exact(cols) {
+                        let dy = &dy[i * each..i * each + dbeta.len()];
+                        dbeta.iter_mut().zip(dy).for_each(|(dbeta, &dy)| *dbeta += dy);
+                    }
+                },
+            );
         });
     }
+}
+
+/// Runs some work with the widest instructions, and on the clock.
+#[inline(always)]
+fn quickly<R>(work: impl FnOnce() -> R) -> R {
+    time(Part::LayerNorm, || widest(work))
 }
 
 /// One row of the forward pass. Returns its mean and rstd.

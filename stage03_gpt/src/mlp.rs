@@ -75,7 +75,9 @@ impl Mlp {
     ) {
         let Activations { slope, g } = acts;
         self.c_fc.forward(params, x, g.view_mut());
-        time(Part::Gelu, || hands::zip_mut(flat_mut(g), flat_mut(slope), bend));
+        hands::zip_mut(flat_mut(g), flat_mut(slope), |g, slope| {
+            time(Part::Gelu, || bend(g, slope))
+        });
         self.c_proj.forward(params, g.view(), y);
     }
 
@@ -92,10 +94,12 @@ impl Mlp {
         let h = hidden.as_slice_mut().expect("whole rows are contiguous");
         let each = hands::rows_each(h.len(), 1);
         h.par_chunks_mut(each).for_each(|h| {
-            widest(
-                #[inline(always)]
-                || h.iter_mut().for_each(|h| *h = gelu(*h)),
-            );
+            time(Part::Gelu, || {
+                widest(
+                    #[inline(always)]
+                    || h.iter_mut().for_each(|h| *h = gelu(*h)),
+                );
+            });
         });
         self.c_proj.forward(params, hidden.view(), x);
     }
@@ -114,10 +118,8 @@ impl Mlp {
         grads: &mut Params<T>,
     ) {
         self.c_proj.backward(params, acts.g.view(), dy, scratch.dh.view_mut(), grads);
-        time(Part::Gelu, || {
-            hands::zip(flat_mut(&mut scratch.dh), flat(&acts.slope), |dh, slope| {
-                dh.iter_mut().zip(slope).for_each(|(d, &slope)| *d *= slope);
-            });
+        hands::zip(flat_mut(&mut scratch.dh), flat(&acts.slope), |dh, slope| {
+            time(Part::Gelu, || dh.iter_mut().zip(slope).for_each(|(d, &slope)| *d *= slope));
         });
         self.c_fc.backward(params, x, scratch.dh.view(), dx, grads);
     }

@@ -22,6 +22,7 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::{Error, Float, Result};
+use stage02_attention::clock::{Part, time};
 use stage02_attention::params::Params;
 
 use crate::adamw::{AdamW, CHUNK, Moments};
@@ -101,6 +102,9 @@ pub struct Trainer<T> {
     /// How many steps have been taken.
     pub iter: usize,
     shards: Vec<Shard<T>>,
+    /// The threads of each shard.
+    teams: Vec<ThreadPool>,
+    /// All threads, for what is done once for all shards.
     pool: ThreadPool,
     /// The summed squares of each chunk of the gradient.
     squares: Vec<f64>,
@@ -117,7 +121,7 @@ impl<T: Float> Trainer<T> {
     pub fn new(gpt: Gpt, weights: Params<T>, settings: Settings) -> Result<Self> {
         settings.validate()?;
         let length = gpt.config().block_size;
-        let n_shards = settings.threads.min(settings.batch_size);
+        let n_shards = n_shards(&gpt, &settings);
         let tokens = settings.batch_size as f64 * length as f64;
         let numbers = weights.values.len() as f64 * (2 + n_shards) as f64
             + tokens * gpt.config().activations_per_token();
@@ -125,22 +129,38 @@ impl<T: Float> Trainer<T> {
                       --block-size, --n-layer or --n-embd";
         memory::require(numbers * size_of::<T>() as f64, "the room to train in", remedy)?;
         let pool = thread_pool(settings.threads)?;
-        let shards = (0..n_shards)
-            .map(|i| {
+        let teams = (0..n_shards)
+            .map(|i| thread_pool(part(settings.threads, n_shards, i).len()))
+            .collect::<Result<Vec<_>>>()?;
+        let shards = (teams.iter().enumerate())
+            .map(|(i, team)| {
                 let n = part(settings.batch_size, n_shards, i).len();
-                Shard {
+                // Inside the team, because room is taken for each of its threads.
+                team.install(|| Shard {
                     acts: gpt.activations(n, length),
                     scratch: gpt.scratch(n, length),
                     grads: Params::zeros(gpt.layout()),
                     rngs: vec![generator(settings.seed, Purpose::Dropout, 0); n],
                     loss: 0.0,
-                }
+                })
             })
             .collect();
         let moments = Moments::new(gpt.layout());
         let squares = Vec::with_capacity(weights.values.len().div_ceil(CHUNK));
         let (iter, loss, passes) = (0, 0.0, 0);
-        Ok(Trainer { gpt, settings, weights, moments, iter, shards, pool, squares, loss, passes })
+        Ok(Trainer {
+            gpt,
+            settings,
+            weights,
+            moments,
+            iter,
+            shards,
+            teams,
+            pool,
+            squares,
+            loss,
+            passes,
+        })
     }
 
     /// The model's plan.
@@ -177,21 +197,18 @@ impl<T: Float> Trainer<T> {
         let first_sequence = self.pass_number() * batch_size as u64;
         let dropout = self.gpt.config().dropout > 0.0;
         let (gpt, weights, n_shards) = (&self.gpt, &self.weights, self.shards.len());
-        let shards = &mut self.shards;
-        self.pool.install(|| {
-            shards.par_iter_mut().enumerate().for_each(|(i, shard)| {
-                let sequences = part(batch_size, n_shards, i);
-                let tokens = sequences.start * length..sequences.end * length;
-                let (x, y) = (&inputs[tokens.clone()], &targets[tokens]);
-                let Shard { acts, scratch, grads, rngs, loss } = shard;
-                if dropout {
-                    for (rng, b) in rngs.iter_mut().zip(sequences) {
-                        *rng = generator(seed, Purpose::Dropout, first_sequence + b as u64);
-                    }
+        each(&self.teams, &mut self.shards, 0, &|i, shard| {
+            let sequences = part(batch_size, n_shards, i);
+            let tokens = sequences.start * length..sequences.end * length;
+            let (x, y) = (&inputs[tokens.clone()], &targets[tokens]);
+            let Shard { acts, scratch, grads, rngs, loss } = shard;
+            if dropout {
+                for (rng, b) in rngs.iter_mut().zip(sequences) {
+                    *rng = generator(seed, Purpose::Dropout, first_sequence + b as u64);
                 }
-                gpt.forward(weights, x, acts, dropout.then_some(rngs));
-                *loss = gpt.backward(weights, x, y, scale, acts, scratch, grads);
-            });
+            }
+            gpt.forward(weights, x, acts, dropout.then_some(rngs));
+            *loss = gpt.backward(weights, x, y, scale, acts, scratch, grads);
         });
         self.loss += self.shards.iter().map(|shard| shard.loss).sum::<f64>();
         self.passes += 1;
@@ -215,14 +232,17 @@ impl<T: Float> Trainer<T> {
                 let (sum, part) = (&mut first.grads.values, &mut other.grads.values);
                 (sum.par_chunks_mut(CHUNK)).zip(part.par_chunks_mut(CHUNK)).for_each(
                     |(sum, part)| {
-                        for (sum, part) in sum.iter_mut().zip(part) {
-                            *sum += std::mem::take(part);
-                        }
+                        time(Part::Optimiser, || {
+                            for (sum, part) in sum.iter_mut().zip(part) {
+                                *sum += std::mem::take(part);
+                            }
+                        });
                     },
                 );
             }
             let chunks = first.grads.values.par_chunks(CHUNK);
-            chunks.map(sum_of_squares).collect_into_vec(squares);
+            let squares_of = |chunk: &_| time(Part::Optimiser, || sum_of_squares(chunk));
+            chunks.map(squares_of).collect_into_vec(squares);
             let grad_norm = squares.iter().sum::<f64>().sqrt();
             let lr = settings.schedule.at(iter);
             if !loss.is_finite() || !grad_norm.is_finite() {
@@ -265,16 +285,41 @@ impl<T: Float> Trainer<T> {
         let length = self.gpt.config().block_size;
         let (batch_size, n_shards) = (self.settings.batch_size, self.shards.len());
         assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
-        let (gpt, weights, shards) = (&self.gpt, &self.weights, &mut self.shards);
-        self.pool.install(|| {
-            shards.par_iter_mut().enumerate().for_each(|(i, shard)| {
-                let sequences = part(batch_size, n_shards, i);
-                let tokens = sequences.start * length..sequences.end * length;
-                gpt.forward(weights, &inputs[tokens.clone()], &mut shard.acts, None);
-                shard.loss = gpt.loss(&targets[tokens], &shard.acts);
-            });
+        let (gpt, weights) = (&self.gpt, &self.weights);
+        each(&self.teams, &mut self.shards, 0, &|i, shard| {
+            let sequences = part(batch_size, n_shards, i);
+            let tokens = sequences.start * length..sequences.end * length;
+            gpt.forward(weights, &inputs[tokens.clone()], &mut shard.acts, None);
+            shard.loss = gpt.loss(&targets[tokens], &shard.acts);
         });
         self.shards.iter().map(|shard| shard.loss).sum()
+    }
+}
+
+/// Into how many shards a batch is cut.
+///
+/// A shard of its own for each thread needs no waiting for each other, but also a gradient of
+/// its own, which must be added to the others. Where the model is wide its gradient is large,
+/// and the work of a layer large enough to be cut inside: then all threads work on one shard.
+fn n_shards(gpt: &Gpt, settings: &Settings) -> usize {
+    const WIDE: usize = 256;
+    if gpt.config().n_embd >= WIDE { 1 } else { settings.threads.min(settings.batch_size) }
+}
+
+/// Runs some work for every shard, each by its own team, all at the same time.
+fn each<T: Float>(
+    teams: &[ThreadPool],
+    shards: &mut [Shard<T>],
+    i: usize,
+    work: &(impl Fn(usize, &mut Shard<T>) + Sync),
+) {
+    if let (Some((team, teams)), Some((shard, shards))) =
+        (teams.split_first(), shards.split_first_mut())
+    {
+        team.in_place_scope(|scope| {
+            scope.spawn(|_| work(i, shard));
+            each(teams, shards, i + 1, work);
+        });
     }
 }
 

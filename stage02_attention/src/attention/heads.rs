@@ -14,6 +14,8 @@
 
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
+use crate::clock::{Part, time};
+
 /// Some heads of some sequences: what they read and what they write.
 pub(super) struct Heads<'a, T, S, const R: usize, const W: usize> {
     pub heads: usize,
@@ -37,16 +39,18 @@ impl<T: Send + Sync, S: Sync, const R: usize, const W: usize> Heads<'_, T, S, R,
     {
         let Heads { heads, sequences, reads, mut writes, extra, rooms } = self;
         if hands == 1 || heads * sequences <= 1 {
-            for h in 0..heads {
-                for b in 0..sequences {
-                    work(
-                        reads.map(|t| part(t, (b, sequences), (h, heads))),
-                        writes.each_mut().map(|t| part_mut(t, (b, sequences), (h, heads))),
-                        extra.get((b, h)),
-                        rooms,
-                    );
+            time(Part::Attention, || {
+                for h in 0..heads {
+                    for b in 0..sequences {
+                        work(
+                            reads.map(|t| part(t, (b, sequences), (h, heads))),
+                            writes.each_mut().map(|t| part_mut(t, (b, sequences), (h, heads))),
+                            extra.get((b, h)),
+                            rooms,
+                        );
+                    }
                 }
-            }
+            });
             return;
         }
         // Heads first: there are as many in every sequence. Then the sequences of one head.

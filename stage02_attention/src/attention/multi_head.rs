@@ -21,7 +21,6 @@ use stage01_bigram::{Float, Result};
 
 use super::heads::Heads;
 use super::{Mask, fused, head_size, scaled_dot_product};
-use crate::clock::{Part, time};
 use crate::dropout::Dropout;
 use crate::hands::{hands, hands_for};
 use crate::linear::Linear;
@@ -156,12 +155,10 @@ impl MultiHeadAttention {
             rooms: &mut acts.rooms,
         };
         let (mask, dropout) = (self.mask, acts.training.then_some(self.dropout));
-        time(Part::Attention, || {
-            heads.each(hands, &|[q, k, v], [y, mut log_sums], rng, space| {
-                let mut rng = rng.cloned();
-                let forget = dropout.zip(rng.as_mut());
-                fused::forward((q, k, v), mask, forget, space, log_sums.column_mut(0), y);
-            });
+        heads.each(hands, &|[q, k, v], [y, mut log_sums], rng, space| {
+            let mut rng = rng.cloned();
+            let forget = dropout.zip(rng.as_mut());
+            fused::forward((q, k, v), mask, forget, space, log_sums.column_mut(0), y);
         });
         self.c_proj.forward(params, acts.y.view(), out);
     }
@@ -194,13 +191,11 @@ impl MultiHeadAttention {
             rooms,
         };
         let (mask, dropout) = (self.mask, acts.training.then_some(self.dropout));
-        time(Part::Attention, || {
-            heads.each(hands, &|[q, k, v, y, dy, log_sums], [dq, dk, dv], rng, space| {
-                let mut rng = rng.cloned();
-                let forget = dropout.zip(rng.as_mut());
-                let (log_sums, gradients) = (log_sums.column(0), (dq, dk, dv));
-                fused::backward((q, k, v), mask, forget, log_sums, (y, dy), space, gradients);
-            });
+        heads.each(hands, &|[q, k, v, y, dy, log_sums], [dq, dk, dv], rng, space| {
+            let mut rng = rng.cloned();
+            let forget = dropout.zip(rng.as_mut());
+            let (log_sums, gradients) = (log_sums.column(0), (dq, dk, dv));
+            fused::backward((q, k, v), mask, forget, log_sums, (y, dy), space, gradients);
         });
         self.c_attn.backward(params, x, scratch.dqkv.view(), dx, grads);
     }
@@ -226,10 +221,8 @@ impl MultiHeadAttention {
             extra: ArrayView2::<()>::from_shape((0, self.n_head), &[]).expect("no rows"),
             rooms: &mut space.rooms,
         };
-        time(Part::Attention, || {
-            heads.each(hands, &|[q, k, v], [y, mut log_sums], _, room| {
-                fused::forward((q, k, v), self.mask, None, room, log_sums.column_mut(0), y);
-            });
+        heads.each(hands, &|[q, k, v], [y, mut log_sums], _, room| {
+            fused::forward((q, k, v), self.mask, None, room, log_sums.column_mut(0), y);
         });
     }
 

@@ -1,0 +1,60 @@
+//! What the machine itself can do: the measure for everything else.
+
+use std::time::Duration;
+
+use ndarray::Array2;
+use rayon::prelude::*;
+use stage01_bigram::Result;
+use stage01_bigram::vector::{sum, widest};
+use stage02_attention::matmul::gemm;
+
+use super::median;
+use crate::memory;
+use crate::trainer::thread_pool;
+
+/// The speed of large matrix products on all threads at once, in GFLOP/s: the median.
+pub fn matrix_product_speed(threads: usize, budget: Duration) -> Result<f64> {
+    const N: usize = 1024;
+    let pool = thread_pool(threads)?;
+    let bytes = (3 * 4 * N * N * threads) as f64;
+    memory::require(bytes, "the room for matrix products", "choose fewer --threads")?;
+    let mut tables: Vec<[Array2<f32>; 3]> = (0..threads)
+        .map(|_| std::array::from_fn(|i| Array2::from_elem((N, N), 0.5 + i as f32)))
+        .collect();
+    let seconds = median(budget, || {
+        pool.install(|| {
+            tables.par_iter_mut().for_each(|[a, b, c]| {
+                gemm(1.0, a.view(), b.view(), 0.0, &mut c.view_mut());
+            });
+        });
+        Ok(())
+    })?;
+    Ok(2.0 * (N * N * N * threads) as f64 / seconds / 1e9)
+}
+
+/// How fast all threads together read numbers that are in no cache, in bytes a second: the
+/// median.
+pub fn memory_speed(threads: usize, budget: Duration) -> Result<f64> {
+    /// Larger than any cache: 512 MB.
+    const N: usize = 1 << 27;
+    let pool = thread_pool(threads)?;
+    let bytes = (4 * N) as f64;
+    memory::require(bytes, "the room for measuring the memory", "close other programs")?;
+    let numbers = vec![1.0f32; N];
+    let seconds = median(budget, || {
+        let total: f32 = pool.install(|| {
+            let parts = numbers.par_chunks(N.div_ceil(threads));
+            parts
+                .map(|part| {
+                    widest(
+                        #[inline(always)]
+                        || sum(part.iter().copied()),
+                    )
+                })
+                .sum()
+        });
+        std::hint::black_box(total);
+        Ok(())
+    })?;
+    Ok(bytes / seconds)
+}

@@ -1,0 +1,101 @@
+//! `bench`: how fast does this machine train, and how fast does it write?
+
+mod generation;
+mod machine;
+mod training;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{ArgMatches, Args};
+use stage01_bigram::screen::thousands;
+use stage01_bigram::{Error, Result};
+
+use super::run::{PRESETS, Run};
+use super::screen::Screen;
+use crate::gpt::Gpt;
+
+/// Measure how fast this machine trains.
+///
+/// It measures the machine's own speed first, with large matrix products and nothing else, and
+/// then whole training steps on random tokens. The share says how much of the machine the
+/// training uses; the table below it, where the rest goes. With --generation it measures
+/// reading a prompt and writing after it, and what the machine's memory allows.
+#[derive(Clone, Debug, Args)]
+pub struct Flags {
+    /// A set of settings with a name. Flags you type replace those of the preset.
+    #[arg(long, value_name = "NAME", default_value = PRESETS[0].name)]
+    preset: String,
+
+    /// How many tokens the vocabulary has.
+    #[arg(long, value_name = "N", default_value_t = 2048)]
+    vocab_size: usize,
+
+    /// For about how many seconds to measure.
+    #[arg(long, value_name = "S", default_value_t = 5.0)]
+    seconds: f64,
+
+    /// Measure reading and writing instead of training: a prompt of half the block size, and
+    /// tokens after it, one at a time.
+    #[arg(long)]
+    generation: bool,
+
+    /// Print one line of JSON instead.
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    run: Run,
+}
+
+/// Runs the command.
+pub fn bench(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
+    let Some(budget) = Duration::try_from_secs_f64(flags.seconds).ok().filter(|d| !d.is_zero())
+    else {
+        return Err(Error::setting("--seconds", flags.seconds, "choose a number above 0, like 5"));
+    };
+    let run = Run::from_preset(&flags.preset, &flags.run, matches)?;
+    let gpt = Gpt::new(run.config(flags.vocab_size))?;
+    let settings = run.settings();
+    settings.validate()?;
+    let screen = Screen::new();
+    if !flags.json {
+        screen.line(format!(
+            "model             {} weights: {} layers of {};\n                  {}, {} threads",
+            thousands(gpt.config().n_params()),
+            run.n_layer,
+            run.n_embd,
+            if flags.generation {
+                format!("block of {} tokens", run.block_size)
+            } else {
+                format!("{} x {} tokens a pass", run.batch_size, run.block_size)
+            },
+            settings.threads,
+        ));
+    }
+    if flags.generation {
+        generation::measure(gpt, &settings, budget, flags.json, &screen)?;
+    } else {
+        training::measure(gpt, settings, budget, flags.json, &screen)?;
+    }
+    screen.end()
+}
+
+/// The median time of one call, over as many calls as fit, at least five, after two to warm up.
+fn median(budget: Duration, mut call: impl FnMut() -> Result<()>) -> Result<f64> {
+    call()?;
+    call()?;
+    let (start, mut times) = (Instant::now(), Vec::new());
+    while times.len() < 5 || start.elapsed() < budget {
+        let began = Instant::now();
+        call()?;
+        times.push(began.elapsed().as_secs_f64());
+    }
+    Ok(middle(&mut times))
+}
+
+/// The median of some times.
+fn middle(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}

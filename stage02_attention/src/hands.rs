@@ -5,6 +5,10 @@
 //! batch, so that layers run alone, and wide ones to all threads together. Where the pieces are
 //! cut depends on how many hands there are, never on which of them is fast.
 
+use std::hint::spin_loop;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::Yield;
 use rayon::prelude::*;
 
 /// How many threads stand ready for the work of one layer.
@@ -17,6 +21,37 @@ pub fn hands_for(multiplications: usize) -> usize {
     /// So many take about as long as waking another thread.
     const FEWEST: usize = 1 << 20;
     hands().min(multiplications / FEWEST).max(1)
+}
+
+/// Does some work that is shared out again and again, and keeps all hands awake meanwhile.
+///
+/// A thread without work falls asleep, and waking it takes longer than many a layer. Here the
+/// idle ones look for work without rest until all is done, as those of other engines do.
+pub fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    /// Lets the others rest, also when the work panics.
+    struct Rest<'a>(&'a AtomicBool);
+    impl Drop for Rest<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    if hands() < 2 {
+        return work();
+    }
+    let done = &AtomicBool::new(false);
+    rayon::scope(|scope| {
+        let me = rayon::current_thread_index();
+        scope.spawn_broadcast(move |_, thread| {
+            // The thread that does the work must never wait for itself.
+            while Some(thread.index()) != me && !done.load(Ordering::Relaxed) {
+                if rayon::yield_now() != Some(Yield::Executed) {
+                    spin_loop();
+                }
+            }
+        });
+        let _rest = Rest(done);
+        work()
+    })
 }
 
 /// How many rows one hand takes: an equal part, and no fewer than are worth the handing over.
@@ -48,4 +83,28 @@ pub fn zip_mut<T: Send>(a: &mut [T], b: &mut [T], work: impl Fn(&mut [T], &mut [
     assert_eq!(a.len(), b.len());
     let each = rows_each(a.len(), 1);
     (a.par_chunks_mut(each)).zip(b.par_chunks_mut(each)).for_each(|(a, b)| work(a, b));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::AssertUnwindSafe;
+
+    #[test]
+    fn work_that_is_shared_out_comes_back_whole_and_panics_do_not_hang() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        let total = pool.install(|| {
+            awake(|| {
+                (0..200)
+                    .map(|i| {
+                        let (a, b) = rayon::join(|| i, || 2 * i);
+                        a + b
+                    })
+                    .sum::<i32>()
+            })
+        });
+        assert_eq!(total, 3 * 199 * 200 / 2);
+        let broken = || pool.install(|| awake(|| -> () { panic!("as it must") }));
+        assert!(std::panic::catch_unwind(AssertUnwindSafe(broken)).is_err());
+    }
 }

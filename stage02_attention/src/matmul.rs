@@ -20,11 +20,12 @@
 use std::any::TypeId;
 
 use gemm_common::Parallelism;
-use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+use rayon::prelude::*;
 use stage01_bigram::Float;
 
 use crate::clock::{Part, time};
-use crate::hands::hands_for;
+use crate::hands::{hands, hands_for};
 
 /// c = alpha a b + beta c.
 ///
@@ -119,8 +120,43 @@ pub fn par_gemm<T: Float>(
     beta: T,
     c: &mut ArrayViewMut2<T>,
 ) {
+    if a.nrows() == 1 && b.strides()[1] == 1 && b.len() >= FETCHED {
+        return one_row(alpha, a, b, beta, c.view_mut());
+    }
     let hands = hands_for(a.nrows() * a.ncols() * b.ncols());
     cut(hands, alpha, a, b, beta, c.view_mut());
+}
+
+/// So many numbers take longer to fetch from memory than another hand needs to begin.
+const FETCHED: usize = 1 << 18;
+
+/// [`par_gemm`] of a single row, as in writing token by token.
+///
+/// Here every number of b is used once, and fetching it is all the work. That goes fastest
+/// where it goes straight on, so each hand gets rows of b, not columns. The parts of the sum
+/// are as long whatever the number of hands, and added in order: it changes no bit.
+fn one_row<T: Float>(
+    alpha: T,
+    a: ArrayView2<T>,
+    b: ArrayView2<T>,
+    beta: T,
+    mut c: ArrayViewMut2<T>,
+) {
+    /// So many rows of b make a part.
+    const ROWS: usize = 128;
+    let n = b.ncols();
+    let mut parts = vec![T::zero(); b.nrows().div_ceil(ROWS) * n];
+    let fewest = b.nrows().div_ceil(ROWS).div_ceil((b.len() / FETCHED).clamp(1, hands()));
+    parts.par_chunks_mut(n).enumerate().with_min_len(fewest).for_each(|(i, part)| {
+        let rows = i * ROWS..((i + 1) * ROWS).min(b.nrows());
+        let (a, b) = (a.slice(s![.., rows.clone()]), b.slice(s![rows, ..]));
+        let mut part = ArrayViewMut2::from_shape((1, n), part).expect("one row");
+        time(Part::MatrixProducts, || gemm(alpha, a, b, T::zero(), &mut part));
+    });
+    for (j, c) in c.iter_mut().enumerate() {
+        let old = if beta == T::zero() { T::zero() } else { beta * *c };
+        *c = parts.iter().skip(j).step_by(n).fold(old, |sum, &part| sum + part);
+    }
 }
 
 /// Halves the result along its longer side until there is a piece for each hand.
@@ -225,7 +261,7 @@ fn call<T: Float>(alpha: T, a: ArrayView2<T>, b: ArrayView2<T>, beta: T, mut c: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array2, s};
+    use ndarray::Array2;
     use proptest::prelude::*;
     use rand::RngExt;
     use stage01_bigram::random::{Purpose, generator};
@@ -293,6 +329,23 @@ mod tests {
                     assert!((x - y).abs() < 1e-12, "{hands} hands: {x} {y}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn one_row_gives_the_same_bits_with_any_number_of_hands() {
+        let (a, b, old) = (random(1, 1000, 1), random(1000, 500, 2), random(1, 500, 3));
+        let [alone, together] = [1, 3].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let mut c = old.clone();
+            pool.install(|| par_gemm(0.5, a.view(), b.view(), 2.0, &mut c.view_mut()));
+            c
+        });
+        assert_eq!(alone, together);
+        let mut slow = old.clone();
+        plain(0.5, a.view(), b.view(), 2.0, &mut slow.view_mut());
+        for (x, y) in alone.iter().zip(&slow) {
+            assert!((x - y).abs() < 1e-12, "{x} {y}");
         }
     }
 

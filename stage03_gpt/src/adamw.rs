@@ -91,8 +91,10 @@ impl AdamW {
     /// One step: the four equations at the top of this file, for every weight.
     ///
     /// t: the number of this step, counted from 1. lr: its learning rate. factor: what the
-    /// gradient is multiplied by first, see [`AdamW::clip_factor`]. Every weight is computed
-    /// from its own four numbers alone, so threads cannot change the result.
+    /// gradient is multiplied by first, see [`AdamW::clip_factor`]. The gradient is zero
+    /// afterwards, ready for the next batch: it is at hand now, and would have to be fetched
+    /// again later. Every weight is computed from its own four numbers alone, so threads cannot
+    /// change the result.
     pub fn step<T: Float>(
         &self,
         t: usize,
@@ -100,7 +102,7 @@ impl AdamW {
         factor: f64,
         layout: &Layout,
         weights: &mut Params<T>,
-        gradient: &Params<T>,
+        gradient: &mut Params<T>,
         moments: &mut Moments<T>,
     ) {
         let (beta1, beta2, eps) = (T::of(self.beta1), T::of(self.beta2), T::of(self.eps));
@@ -109,12 +111,12 @@ impl AdamW {
         let rate = T::of(lr / correction(self.beta1));
         let root_c2 = T::of(correction(self.beta2).sqrt());
 
-        let update = |keep: T, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]| {
+        let update = |keep: T, w: &mut [T], g: &mut [T], m: &mut [T], v: &mut [T]| {
             widest(
                 #[inline(always)]
                 || {
-                    for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
-                        let g = g * factor;
+                    for (((w, gradient), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
+                        let g = std::mem::take(gradient) * factor;
                         *m = beta1 * *m + (one - beta1) * g;
                         *v = beta2 * *v + (one - beta2) * g * g;
                         *w = keep * *w - rate * *m / (v.sqrt() / root_c2 + eps);
@@ -125,7 +127,7 @@ impl AdamW {
 
         let tensors = layout.tensors();
         (weights.values.par_chunks_mut(CHUNK))
-            .zip(gradient.values.par_chunks(CHUNK))
+            .zip(gradient.values.par_chunks_mut(CHUNK))
             .zip(moments.m.values.par_chunks_mut(CHUNK))
             .zip(moments.v.values.par_chunks_mut(CHUNK))
             .enumerate()
@@ -138,7 +140,7 @@ impl AdamW {
                         let range = tensor.range();
                         let part = range.start.max(start) - start..range.end.min(end) - start;
                         let decay = if tensor.decay { lr * self.weight_decay } else { 0.0 };
-                        let (w, g) = (&mut w[part.clone()], &g[part.clone()]);
+                        let (w, g) = (&mut w[part.clone()], &mut g[part.clone()]);
                         update(T::of(1.0 - decay), w, g, &mut m[part.clone()], &mut v[part]);
                     }
                 });
@@ -162,9 +164,10 @@ mod tests {
         layout.scope("a").matrix("weight", 1, 1, Init::Ones);
         layout.scope("a").vector("bias", 1, Init::Ones);
         let mut weights = Params { values: vec![1.0f64, 1.0] };
-        let gradient = Params { values: vec![4.0, 4.0] };
+        let mut gradient = Params { values: vec![4.0, 4.0] };
         let mut moments = Moments::new(&layout);
-        ADAMW.step(1, 0.01, 1.0, &layout, &mut weights, &gradient, &mut moments);
+        ADAMW.step(1, 0.01, 1.0, &layout, &mut weights, &mut gradient, &mut moments);
+        assert_eq!(gradient.values, [0.0, 0.0]);
         assert!((weights.values[0] - (1.0 - 0.001 - 0.01)).abs() < 1e-9);
         assert!((weights.values[1] - (1.0 - 0.01)).abs() < 1e-9);
         assert!((moments.m.values[0] - 0.4).abs() < 1e-12);
@@ -180,8 +183,8 @@ mod tests {
         layout.scope("c").vector("bias", 5, Init::Ones);
         let n = layout.len();
         let mut weights = Params { values: vec![1.0f32; n] };
-        let zeros = Params::zeros(&layout);
-        ADAMW.step(1, 0.5, 1.0, &layout, &mut weights, &zeros, &mut Moments::new(&layout));
+        let mut zeros = Params::zeros(&layout);
+        ADAMW.step(1, 0.5, 1.0, &layout, &mut weights, &mut zeros, &mut Moments::new(&layout));
         for tensor in layout.tensors() {
             let expected = if tensor.decay { 0.95 } else { 1.0 };
             assert!(

@@ -21,6 +21,7 @@
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use stage01_bigram::random::{Generator, Purpose, generator};
+use stage01_bigram::vector::{sum, widest};
 use stage01_bigram::{Error, Float, Result};
 use stage02_attention::clock::{Part, time};
 use stage02_attention::params::Params;
@@ -255,10 +256,12 @@ impl<T: Float> Trainer<T> {
             }
             let factor = settings.adamw.clip_factor(grad_norm);
             let (layout, t) = (gpt.layout(), iter + 1);
-            settings.adamw.step(t, lr, factor, layout, weights, &first.grads, moments);
+            settings.adamw.step(t, lr, factor, layout, weights, &mut first.grads, moments);
             Ok(Step { iter, loss, lr, grad_norm })
         });
-        first.grads.values.fill(T::zero());
+        if step.is_err() {
+            first.grads.values.fill(T::zero());
+        }
         let step = step?;
         self.iter += 1;
         Ok(step)
@@ -344,17 +347,12 @@ fn part(n: usize, parts: usize, i: usize) -> std::ops::Range<usize> {
     n * i / parts..n * (i + 1) / parts
 }
 
-/// The sum of the squares, in `f64`, with eight running totals.
+/// The sum of the squares, in `f64`.
 fn sum_of_squares<T: Float>(values: &[T]) -> f64 {
-    let mut totals = [0.0; 8];
-    let chunks = values.chunks_exact(8);
-    let rest: f64 = chunks.remainder().iter().map(|v| v.f64() * v.f64()).sum();
-    for chunk in chunks {
-        for (total, value) in totals.iter_mut().zip(chunk) {
-            *total += value.f64() * value.f64();
-        }
-    }
-    totals.iter().sum::<f64>() + rest
+    widest(
+        #[inline(always)]
+        || sum(values.iter().map(|v| v.f64() * v.f64())),
+    )
 }
 
 #[cfg(test)]

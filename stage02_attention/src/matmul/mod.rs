@@ -12,9 +12,14 @@
 //! the widest vector instructions the processor has. Products of transposed tables need no
 //! copy: `a.t()` only swaps two strides.
 //!
+//! [`bf16`] holds the same product with inputs rounded to 16 bits, for processors that multiply
+//! those at twice the speed.
+//!
 //! One call runs on one thread; the trainer gives each thread its own part of the batch.
 
 #![allow(unsafe_code)] // The kernels take raw pointers; see `call` below.
+
+pub mod bf16;
 
 use std::any::TypeId;
 

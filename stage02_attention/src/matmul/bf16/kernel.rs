@@ -130,10 +130,12 @@ fn tile<const V: usize>(a: &[Pairs], half: usize, b: &[[Pairs; V]]) -> [[__m512;
 /// Asks for a tile of c ahead of time: it comes from memory while the sums are made.
 #[target_feature(enable = "avx512bf16")]
 #[inline]
+#[allow(unused_unsafe)] // Newer compilers know that a hint is harmless; 1.90 does not.
 fn fetch(c: &ArrayViewMut2<f32>) {
     for row in c.rows() {
         for entry in row.to_slice().unwrap_or_default().iter().step_by(LANES) {
-            _mm_prefetch::<_MM_HINT_ET0>((&raw const *entry).cast());
+            // SAFETY: a hint about an address that we hold a reference to; it changes no value.
+            unsafe { _mm_prefetch::<_MM_HINT_ET0>((&raw const *entry).cast()) };
         }
     }
 }

@@ -28,8 +28,8 @@
 //! it (Kalamkar and others 2019, "A Study of BFLOAT16 for Deep Learning Training").
 //!
 //! The gain is speed. Processors with AVX-512 BF16 have an instruction that multiplies and adds
-//! twice as many bf16 numbers as the usual one does f32 numbers. [`kernel`] keeps it busy, and
-//! [`pack`] brings the numbers into the order it wants. Other processors round a copy of the
+//! twice as many bf16 numbers as the usual one does f32 numbers. `kernel.rs` keeps it busy, and
+//! `pack.rs` brings the numbers into the order it wants. Other processors round a copy of the
 //! inputs and multiply that in f32: the same meaning, but slower than not rounding at all.
 //!
 //! Left out: threads, as everywhere in [`super`], and tables that are stored as bf16.
@@ -56,7 +56,7 @@ mod tests;
 ///
 /// Where [`is_fast`], every entry is summed from left to right, in pieces of 512 that depend on
 /// nothing else. So a product that is cut into parts of c, for threads, gives the same bits.
-/// It pays from about a dozen rows: with fewer, rounding b costs more than multiplying by it.
+/// It pays from about 8 rows on: with fewer, rounding b costs more than multiplying by it.
 ///
 /// # Panics
 /// When the shapes do not fit together: a bug in the calling layer.

@@ -10,7 +10,7 @@ use stage01_bigram::vector::widest;
 
 use crate::clock::{Part, time};
 use crate::hands::rows_each;
-use crate::matmul::par_gemm;
+use crate::matmul::{Products, par_gemm};
 use crate::params::{Init, Matrix, Params, Scope, Vector};
 
 /// y = x W + b for every row x.
@@ -20,6 +20,8 @@ use crate::params::{Init, Matrix, Params, Scope, Vector};
 pub struct Linear {
     weight: Matrix,
     bias: Option<Vector>,
+    /// How exactly it multiplies.
+    pub products: Products,
 }
 
 impl Linear {
@@ -27,7 +29,7 @@ impl Linear {
     pub fn declare(mut scope: Scope, n_in: usize, n_out: usize, bias: bool, init: Init) -> Self {
         let weight = scope.matrix("weight", n_in, n_out, init);
         let bias = bias.then(|| scope.vector("bias", n_out, Init::Zeros));
-        Linear { weight, bias }
+        Linear { weight, bias, products: Products::Full }
     }
 
     /// y = x W + b.
@@ -36,7 +38,7 @@ impl Linear {
     pub fn forward<T: Float>(&self, params: &Params<T>, x: ArrayView2<T>, mut y: ArrayViewMut2<T>) {
         let weight = params.matrix(self.weight);
         let Some(bias) = self.bias else {
-            return par_gemm(T::one(), x, weight, T::zero(), &mut y);
+            return par_gemm(self.products, T::one(), x, weight, T::zero(), &mut y);
         };
         let bias = params.vector(bias);
         let each = rows_each(y.nrows(), y.ncols()) * y.ncols();
@@ -46,7 +48,7 @@ impl Linear {
                 rows.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
             });
         });
-        par_gemm(T::one(), x, weight, T::one(), &mut y);
+        par_gemm(self.products, T::one(), x, weight, T::one(), &mut y);
     }
 
     /// dx = dy W';  dW += x' dy;  db += the sum of the rows of dy. (A' is A transposed.)
@@ -65,7 +67,7 @@ impl Linear {
         mut dx: ArrayViewMut2<T>,
         grads: &mut Params<T>,
     ) {
-        par_gemm(T::one(), dy, params.matrix(self.weight).t(), T::zero(), &mut dx);
+        par_gemm(self.products, T::one(), dy, params.matrix(self.weight).t(), T::zero(), &mut dx);
         self.backward_weights(x, dy, grads);
     }
 
@@ -76,7 +78,7 @@ impl Linear {
         dy: ArrayView2<T>,
         grads: &mut Params<T>,
     ) {
-        par_gemm(T::one(), x.t(), dy, T::one(), &mut grads.matrix_mut(self.weight));
+        par_gemm(self.products, T::one(), x.t(), dy, T::one(), &mut grads.matrix_mut(self.weight));
         let Some(bias) = self.bias else { return };
         let each = rows_each(dy.ncols(), dy.nrows());
         let db = grads.vector_mut(bias).par_chunks_mut(each).enumerate();

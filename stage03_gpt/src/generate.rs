@@ -170,7 +170,14 @@ impl<'a, T: Float> Writer<'a, T> {
         let (last, mut normed) = (x.slice(s![n - 1.., ..]), normed.slice_mut(s![n - 1.., ..]));
         gpt.ln_f.forward(params, last, statistics, normed.view_mut());
         let wte = params.matrix(gpt.wte.weight);
-        par_gemm(T::one(), normed.view(), wte.t(), T::zero(), &mut self.logits.view_mut());
+        par_gemm(
+            gpt.products,
+            T::one(),
+            normed.view(),
+            wte.t(),
+            T::zero(),
+            &mut self.logits.view_mut(),
+        );
     }
 }
 

@@ -21,7 +21,7 @@ use stage02_attention::clock::{Part, time};
 use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;
 use stage02_attention::hands::{hands_for, rows_each};
-use stage02_attention::matmul::par_gemm;
+use stage02_attention::matmul::{Products, par_gemm};
 use stage02_attention::params::{Init, Layout, Params};
 
 use crate::block::{self, Block};
@@ -38,6 +38,7 @@ pub struct Gpt {
     dropout: Dropout,
     pub(crate) blocks: Vec<Block>,
     pub(crate) ln_f: LayerNorm,
+    pub(crate) products: Products,
 }
 
 /// What a forward pass leaves for the backward pass, for one batch size and length.
@@ -92,7 +93,19 @@ impl Gpt {
             .collect::<Result<Vec<_>>>()?;
         let ln_f = LayerNorm::declare(layout.scope("ln_f"), n_embd, bias);
         let dropout = Dropout::new(config.dropout)?;
-        Ok(Gpt { config, layout, wte, wpe, dropout, blocks, ln_f })
+        let products = Products::Full;
+        Ok(Gpt { config, layout, wte, wpe, dropout, blocks, ln_f, products })
+    }
+
+    /// Says how exactly the linear layers and the output layer multiply. Attention, norms,
+    /// sums and the optimiser always use all digits.
+    pub fn multiply_in(&mut self, products: Products) {
+        self.products = products;
+        for Block { attn, mlp, .. } in &mut self.blocks {
+            for layer in [&mut attn.c_attn, &mut attn.c_proj, &mut mlp.c_fc, &mut mlp.c_proj] {
+                layer.products = products;
+            }
+        }
     }
 
     /// The sizes of this model.
@@ -187,7 +200,7 @@ impl Gpt {
         self.ln_f.forward(params, x.view(), &mut acts.statistics, acts.normed.view_mut());
         let wte = params.matrix(self.wte.weight);
         let logits = &mut acts.logits.view_mut();
-        par_gemm(T::one(), acts.normed.view(), wte.t(), T::zero(), logits);
+        par_gemm(self.products, T::one(), acts.normed.view(), wte.t(), T::zero(), logits);
     }
 
     /// The loss of the last forward pass: the sum of -ln p(target) over all rows, in nats.
@@ -226,9 +239,9 @@ impl Gpt {
         // logits = normed wte'
         let dlogits = acts.logits.view();
         let wte = params.matrix(self.wte.weight);
-        par_gemm(T::one(), dlogits, wte, T::zero(), &mut dnormed.view_mut());
+        par_gemm(self.products, T::one(), dlogits, wte, T::zero(), &mut dnormed.view_mut());
         let dwte = &mut grads.matrix_mut(self.wte.weight);
-        par_gemm(T::one(), dlogits.t(), acts.normed.view(), T::one(), dwte);
+        par_gemm(self.products, T::one(), dlogits.t(), acts.normed.view(), T::one(), dwte);
 
         d.fill(T::zero());
         let x = acts.blocks.last().map_or(&acts.x, |block| &block.x2);

@@ -24,6 +24,7 @@ use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::vector::{sum, widest};
 use stage01_bigram::{Error, Float, Result};
 use stage02_attention::clock::{Part, time};
+use stage02_attention::hands::awake;
 use stage02_attention::params::Params;
 
 use crate::adamw::{AdamW, CHUNK, Moments};
@@ -320,7 +321,7 @@ fn each<T: Float>(
         (teams.split_first(), shards.split_first_mut())
     {
         team.in_place_scope(|scope| {
-            scope.spawn(|_| work(i, shard));
+            scope.spawn(|_| awake(|| work(i, shard)));
             each(teams, shards, i + 1, work);
         });
     }

@@ -113,11 +113,22 @@ fn turn<T: Float>(from: ArrayView2<T>, to: &mut [T]) {
     }
 }
 
-/// [`gemm`] on all threads that stand ready for this layer.
+/// How exactly a layer multiplies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Products {
+    /// With all digits of the numbers it is given.
+    #[default]
+    Full,
+    /// With the inputs of each product rounded to bf16, where they are `f32`: see [`bf16`].
+    Bf16,
+}
+
+/// [`gemm`] on all threads that stand ready for this layer, as exactly as `products` says.
 ///
 /// # Panics
 /// As [`gemm`].
 pub fn par_gemm<T: Float>(
+    products: Products,
     alpha: T,
     a: ArrayView2<T>,
     b: ArrayView2<T>,
@@ -128,7 +139,7 @@ pub fn par_gemm<T: Float>(
         return one_row(alpha, a, b, beta, c.view_mut());
     }
     let hands = hands_for(a.nrows() * a.ncols() * b.ncols());
-    cut(hands, alpha, a, b, beta, c.view_mut());
+    cut(hands, products, alpha, a, b, beta, c.view_mut());
 }
 
 /// So many numbers take longer to fetch from memory than another hand needs to begin.
@@ -166,6 +177,7 @@ fn one_row<T: Float>(
 /// Halves the result along its longer side until there is a piece for each hand.
 fn cut<T: Float>(
     hands: usize,
+    products: Products,
     alpha: T,
     a: ArrayView2<T>,
     b: ArrayView2<T>,
@@ -178,7 +190,10 @@ fn cut<T: Float>(
     let (axis, length) = if n >= m { (Axis(1), n) } else { (Axis(0), m) };
     let at = (length * (hands / 2) / hands).next_multiple_of(TILE);
     if hands < 2 || at >= length {
-        return time(Part::MatrixProducts, || gemm(alpha, a, b, beta, &mut c));
+        return time(Part::MatrixProducts, || match products {
+            Products::Full => gemm(alpha, a, b, beta, &mut c),
+            Products::Bf16 => rounded(alpha, a, b, beta, c),
+        });
     }
     let (half, (c_1, c_2)) = (hands / 2, c.split_at(axis, at));
     let ((a_1, a_2), (b_1, b_2)) = if axis == Axis(1) {
@@ -187,8 +202,8 @@ fn cut<T: Float>(
         (a.split_at(axis, at), (b, b))
     };
     rayon::join(
-        || cut(half, alpha, a_1, b_1, beta, c_1),
-        || cut(hands - half, alpha, a_2, b_2, beta, c_2),
+        || cut(half, products, alpha, a_1, b_1, beta, c_1),
+        || cut(hands - half, products, alpha, a_2, b_2, beta, c_2),
     );
 }
 
@@ -215,6 +230,28 @@ pub fn plain<T: Float>(
             c[[i, j]] = alpha * sum + old;
         }
     }
+}
+
+/// [`bf16::gemm`] for `f32`, and the usual product for other numbers.
+fn rounded<T: Float>(
+    alpha: T,
+    a: ArrayView2<T>,
+    b: ArrayView2<T>,
+    beta: T,
+    mut c: ArrayViewMut2<T>,
+) {
+    if TypeId::of::<T>() != TypeId::of::<f32>() {
+        return gemm(alpha, a, b, beta, &mut c);
+    }
+    // SAFETY: T is f32, so these are the same views under the name of their type.
+    let (a, b, mut c) = unsafe {
+        (
+            a.raw_view().cast().deref_into_view(),
+            b.raw_view().cast().deref_into_view(),
+            c.raw_view_mut().cast().deref_into_view_mut(),
+        )
+    };
+    bf16::gemm(alpha.f64() as f32, a, b, beta.f64() as f32, &mut c);
 }
 
 /// Hands three tables to the kernel of their number type.
@@ -328,7 +365,7 @@ mod tests {
             gemm(0.5, a.view(), b.view(), 2.0, &mut alone.view_mut());
             for hands in [1, 2, 3, 7] {
                 let mut together = old.clone();
-                cut(hands, 0.5, a.view(), b.view(), 2.0, together.view_mut());
+                cut(hands, Products::Full, 0.5, a.view(), b.view(), 2.0, together.view_mut());
                 for (x, y) in together.iter().zip(&alone) {
                     assert!((x - y).abs() < 1e-12, "{hands} hands: {x} {y}");
                 }
@@ -342,7 +379,9 @@ mod tests {
         let [alone, together] = [1, 3].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let mut c = old.clone();
-            pool.install(|| par_gemm(0.5, a.view(), b.view(), 2.0, &mut c.view_mut()));
+            pool.install(|| {
+                par_gemm(Products::Full, 0.5, a.view(), b.view(), 2.0, &mut c.view_mut())
+            });
             c
         });
         assert_eq!(alone, together);
@@ -351,6 +390,22 @@ mod tests {
         for (x, y) in alone.iter().zip(&slow) {
             assert!((x - y).abs() < 1e-12, "{x} {y}");
         }
+    }
+
+    #[test]
+    fn rounded_products_round_f32_and_leave_f64_alone() {
+        let (a, b) = (random(70, 80, 1), random(80, 90, 2));
+        let (a32, b32) = (a.mapv(|x| x as f32), b.mapv(|x| x as f32));
+        let mut full = Array2::zeros((70, 90));
+        gemm(1.0, a.view(), b.view(), 0.0, &mut full.view_mut());
+        let mut rounded = full.clone();
+        par_gemm(Products::Bf16, 1.0, a.view(), b.view(), 0.0, &mut rounded.view_mut());
+        assert_eq!(full, rounded);
+        let (mut expected, mut rounded) = (Array2::zeros((70, 90)), Array2::zeros((70, 90)));
+        bf16::gemm(1.0, a32.view(), b32.view(), 0.0, &mut expected.view_mut());
+        par_gemm(Products::Bf16, 1.0, a32.view(), b32.view(), 0.0, &mut rounded.view_mut());
+        assert_eq!(expected, rounded);
+        assert!(full.iter().zip(&rounded).any(|(x, y)| (x - f64::from(*y)).abs() > 1e-4));
     }
 
     #[test]

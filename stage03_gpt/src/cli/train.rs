@@ -29,7 +29,6 @@ use super::screen::{Screen, duration, remark, width};
 use crate::checkpoint::{self, TOKENIZER_FILE};
 use crate::evaluate::evaluate;
 use crate::generate::Writer;
-use crate::gpt::Gpt;
 use crate::resume::{self, State, TRAINER_FILE};
 use crate::trainer::{Settings, Step, Trainer};
 
@@ -121,7 +120,7 @@ impl Training {
             _ => kind.train(dataset::split(&corpus.text, TRAIN_FRACTION)?.0)?,
         };
         let data = Data::new(&corpus, &tokenizer, run.block_size)?;
-        let gpt = Gpt::new(run.config(tokenizer.vocab_size()))?;
+        let gpt = run.gpt(tokenizer.vocab_size())?;
         let weights = gpt.initialise(&mut generator(run.seed, Purpose::Initialisation, 0));
         let trainer = Trainer::new(gpt, weights, settings)?;
         let note = note(&run, &data);
@@ -159,7 +158,7 @@ impl Training {
                 "restore the text, or start a new run in another --out-dir",
             ));
         }
-        let gpt = Gpt::new(run.config(tokenizer.vocab_size()))?;
+        let gpt = run.gpt(tokenizer.vocab_size())?;
         let weights = Params::zeros(gpt.layout()); // until `restore` brings the saved ones
         let mut trainer = Trainer::new(gpt, weights, run.settings())?;
         state.restore(&mut trainer)?;

@@ -13,7 +13,6 @@ use stage01_bigram::{Error, Result};
 
 use super::run::{PRESETS, Run};
 use super::screen::Screen;
-use crate::gpt::Gpt;
 
 /// Measure how fast this machine trains.
 ///
@@ -55,7 +54,7 @@ pub fn bench(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
         return Err(Error::setting("--seconds", flags.seconds, "choose a number above 0, like 5"));
     };
     let run = Run::from_preset(&flags.preset, &flags.run, matches)?;
-    let gpt = Gpt::new(run.config(flags.vocab_size))?;
+    let gpt = run.gpt(flags.vocab_size)?;
     let settings = run.settings();
     settings.validate()?;
     let screen = Screen::new();

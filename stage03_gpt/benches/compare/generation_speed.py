@@ -45,8 +45,9 @@ def reading_and_writing(read, write, seconds):
             write()
 
     reading = side_by_side.median_seconds(lambda: read(tokens), seconds)
-    before = lambda: read(tokens[:SHORT_PROMPT])  # noqa: E731
-    writing = side_by_side.median_seconds(write_all, seconds, before, warm_up=1, at_least=3)
+    writing = side_by_side.median_seconds(
+        write_all, seconds, lambda: read(tokens[:SHORT_PROMPT]), warm_up=1, at_least=3
+    )
     return {
         "prompt_tokens_per_second": PROMPT / reading,
         "decode_tokens_per_second": WRITTEN / writing,
@@ -196,8 +197,10 @@ def our_side(settings):
 def llama_versions(python):
     """The versions of what the side llama.cpp needs, in the Python that would run it; or why it
     cannot."""
-    versions = "import sys, json, importlib.metadata as m; "
-    versions += "print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
+    versions = (
+        "import sys, json, importlib.metadata as m; "
+        "print(json.dumps({name: m.version(name) for name in sys.argv[1:]}))"
+    )
     try:
         found = subprocess.run(
             [python, "-c", versions, *LLAMA_PACKAGES], capture_output=True, text=True
@@ -286,6 +289,8 @@ def main():
     else:
         tell("without llama.cpp: its packages are not installed (see the README)")
 
+    load = side_by_side.warn_if_busy()
+
     def other(name, python, *task):
         command = [python, __file__, "--side", *map(str, task)]
         return side_by_side.run(name, command)
@@ -306,7 +311,7 @@ def main():
 
     middle = {side: side_by_side.medians(rounds) for side, rounds in results.items()}
     machine = side_by_side.processor()
-    print(f"{machine}, {settings.threads} threads, {settings.rounds} rounds")
+    print(f"{machine}, {settings.threads} threads, rounds: {settings.rounds}")
     print(", ".join(f"{name} {version}" for name, version in versions.items()))
     print(
         f"{N_LAYER} layers, {N_HEAD} heads, {N_EMBD} wide, {VOCAB_SIZE:,} in the vocabulary; "
@@ -320,6 +325,7 @@ def main():
             settings.json,
             {
                 "processor": machine,
+                "load_before": load,
                 "threads": settings.threads,
                 "seconds": settings.seconds,
                 "versions": versions,

@@ -9,6 +9,7 @@ started it.
 Not here: what is measured.
 """
 
+import argparse
 import importlib.metadata
 import itertools
 import json
@@ -24,6 +25,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = "cargo build -p stage03_gpt"
+# How much is shown of what a failed side said: the end of a traceback is what matters.
+LAST_LINES = 30
 # What getrusage counts in: bytes on macOS, kilobytes elsewhere.
 BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -47,7 +50,8 @@ def run(name, command, hint=""):
             end = f"killed by signal {-process.returncode}"
             if process.returncode == -9:
                 end += ", perhaps because memory ran out"
-        sys.exit(f"{name} failed ({end}):\n    {line}\n{stderr or stdout}{hint}")
+        said = "\n".join((stderr or stdout).splitlines()[-LAST_LINES:])
+        sys.exit(f"{name} failed ({end}):\n    {line}\n{said}{hint}")
     try:
         result = json.loads(stdout)
         if not isinstance(result, dict):
@@ -114,9 +118,15 @@ def processor():
 def add_options(parser):
     """The options that both comparisons have."""
     binary = ROOT / "target" / "debug" / "stage03_gpt"
-    parser.add_argument("--rounds", type=at_least_one, default=3, metavar="N", help="turns of each side")
-    parser.add_argument("--seconds", type=above_zero, default=5.0, metavar="S", help="of each measurement")
-    parser.add_argument("--threads", type=at_least_one, default=cores(), metavar="N")
+    parser.add_argument(
+        "--rounds", type=at_least_one, default=3, metavar="N", help="how often each side is run"
+    )
+    parser.add_argument(
+        "--seconds", type=above_zero, default=5.0, metavar="S", help="how long one run measures"
+    )
+    parser.add_argument(
+        "--threads", type=at_least_one, default=cores(), metavar="N", help="of every side"
+    )
     parser.add_argument("--json", metavar="FILE", help="write every number of every round")
     parser.add_argument(
         "--ours", default=binary, type=Path, metavar="PATH", help=f"our program; `{BUILD}` makes it"
@@ -125,16 +135,32 @@ def add_options(parser):
 
 def at_least_one(text):
     """An argument that counts something."""
-    if (number := int(text)) < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 def above_zero(text):
     """An argument in seconds."""
-    if not 0 < (number := float(text)) < float("inf"):
-        raise ValueError
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, like 5")
     return number
+
+
+def warn_if_busy():
+    """Says so where other programs take more than a quarter of the machine: then the result
+    tells of them, too. Returns the load: how many threads wanted to run in the last minute."""
+    load = os.getloadavg()[0]
+    if load > cores() / 4:
+        tell(
+            f"the machine is busy: {load:.1f} threads ran in the last minute on {cores()} cores. "
+            f"Wait until it is idle, or do not trust the result"
+        )
+    return load
 
 
 def median_seconds(call, budget, before=lambda: None, warm_up=2, at_least=5):

@@ -36,6 +36,7 @@ def reference():
     path = ROOT / "tests" / "parity" / "train_like_nanogpt.py"
     spec = importlib.util.spec_from_file_location("train_like_nanogpt", path)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # torch.compile looks the model's module up by its name
     spec.loader.exec_module(module)
     return module
 
@@ -167,10 +168,11 @@ def print_table(rows, ways):
 
 def row_numbers(text):
     """The argument of --rows: 1,3."""
-    numbers = [int(part) for part in text.split(",")]
-    if not set(numbers) <= ROWS.keys():
-        raise ValueError
-    return list(dict.fromkeys(numbers))
+    parts = text.split(",")
+    if not all(part.isdecimal() and int(part) in ROWS for part in parts):
+        every = ", ".join(map(str, ROWS))
+        raise argparse.ArgumentTypeError(f"{text!r}: the rows are {every}; give them like 1,3")
+    return list(dict.fromkeys(map(int, parts)))
 
 
 def arguments():
@@ -195,6 +197,7 @@ def main():
     torch = side_by_side.require_package("torch")
     side_by_side.require_package("safetensors")
 
+    load = side_by_side.warn_if_busy()
     ways = ["eager", "fused"] + ["compile"] * settings.compile
     machine = side_by_side.processor()
     rows = []
@@ -203,7 +206,7 @@ def main():
             results = measure(number, products, ways, settings)
             rows.append((number, products, results, summary(results)))
 
-    print(f"{machine}, {settings.threads} threads, torch {torch}, {settings.rounds} rounds\n")
+    print(f"{machine}, {settings.threads} threads, torch {torch}, rounds: {settings.rounds}\n")
     for number in settings.rows:
         row = ROWS[number]
         n_params = next(r[3]["n_params"] for r in rows if r[0] == number)
@@ -220,6 +223,7 @@ def main():
             settings.json,
             {
                 "processor": machine,
+                "load_before": load,
                 "threads": settings.threads,
                 "seconds": settings.seconds,
                 "torch": torch,

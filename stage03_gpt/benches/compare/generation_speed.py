@@ -5,26 +5,28 @@
     python stage03_gpt/benches/compare/generation_speed.py
 
 The model is the smallest GPT-2 (12 layers, 12 heads, 768 wide, 1024 positions, biases) with
-50,304 tokens and random weights, in f32, and writes one text. Two things are measured: reading
-a prompt of 512 tokens at once, and writing 64 tokens, one after another with a KV cache, after
-a prompt of 8. The others are Hugging Face's `transformers` and, where the package
-llama-cpp-python is installed, llama.cpp. The sides take turns; each table entry is the median
-over the rounds. The README beside this file says how to read the table.
+50,304 tokens and random weights, in f32, and writes one text. Two things are measured, as our own
+`bench --generation` measures them: reading a prompt of 512 tokens at once, and writing 256 after
+it, one after another with a KV cache. The others are Hugging Face's `transformers` and, where the
+package llama-cpp-python is installed, llama.cpp. The sides take turns; each table entry is the
+median over the rounds. The README beside this file says how to read the table.
 """
 
 import argparse
 import json
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import side_by_side
 from side_by_side import tell
 
 N_LAYER, N_HEAD, N_EMBD, BLOCK_SIZE, VOCAB_SIZE = 12, 12, 768, 1024, 50304
-PROMPT, SHORT_PROMPT, WRITTEN = 512, 8, 64
+PROMPT, WRITTEN = 512, 256
 LLAMA_PACKAGES = ("llama-cpp-python", "gguf", "numpy")
 
 
@@ -32,25 +34,26 @@ LLAMA_PACKAGES = ("llama-cpp-python", "gguf", "numpy")
 
 
 def reading_and_writing(read, write, seconds):
-    """The two speeds of one side.
+    """The two speeds of one side, from the median times of a prompt and of a token.
 
     read(tokens) forgets everything, takes the tokens in and computes the logits of the last;
-    write() chooses the most likely token, takes it in, and computes the logits after it.
+    write(token) takes one more in and computes the logits after it. The tokens are random, so
+    that nobody's way of choosing them is measured.
     """
     numbers = random.Random(1337)
-    tokens = [numbers.randrange(VOCAB_SIZE) for _ in range(PROMPT)]
-
-    def write_all():
-        for _ in range(WRITTEN):
-            write()
-
-    reading = side_by_side.median_seconds(lambda: read(tokens), seconds)
-    writing = side_by_side.median_seconds(
-        write_all, seconds, lambda: read(tokens[:SHORT_PROMPT]), warm_up=1, at_least=3
-    )
+    tokens = [numbers.randrange(VOCAB_SIZE) for _ in range(PROMPT + WRITTEN)]
+    prompt, rest = tokens[:PROMPT], tokens[PROMPT:]
+    reading = side_by_side.median_seconds(lambda: read(prompt), seconds / 4)
+    times, start = [], time.perf_counter()
+    while not times or time.perf_counter() - start < seconds / 2:
+        read(prompt)
+        for token in rest:
+            began = time.perf_counter()
+            write(token)
+            times.append(time.perf_counter() - began)
     return {
         "prompt_tokens_per_second": PROMPT / reading,
-        "decode_tokens_per_second": WRITTEN / writing,
+        "decode_tokens_per_second": 1.0 / statistics.median(times),
     }
 
 
@@ -82,7 +85,7 @@ def transformers_side(threads, seconds):
 
     speeds = reading_and_writing(
         lambda tokens: forward(torch.tensor([tokens]), None),
-        lambda: forward(state.logits[:, -1].argmax(-1, keepdim=True), state.past_key_values),
+        lambda token: forward(torch.tensor([[token]]), state.past_key_values),
         seconds,
     )
     n_params = sum(p.numel() for p in model.parameters())
@@ -141,7 +144,6 @@ def write_gguf(path):
 def llama_side(path, threads, seconds):
     """The same shape in llama.cpp, through its C interface; keys and values in f32, too."""
     import llama_cpp
-    import numpy
 
     libraries_mb = side_by_side.peak_mb()
     llama_cpp.llama_backend_init()
@@ -173,11 +175,7 @@ def llama_side(path, threads, seconds):
         llama_cpp.llama_memory_clear(memory, True)
         take_in(tokens)
 
-    def write():
-        logits = llama_cpp.llama_get_logits_ith(context, -1)
-        take_in([int(numpy.ctypeslib.as_array(logits, (VOCAB_SIZE,)).argmax())])
-
-    speeds = reading_and_writing(read, write, seconds)
+    speeds = reading_and_writing(read, lambda token: take_in([token]), seconds)
     n_params = llama_cpp.llama_model_n_params(model)
     return speeds | {"n_params": n_params, "libraries_mb": libraries_mb}
 
@@ -188,7 +186,10 @@ def our_side(settings):
     flags += [f"--seconds={settings.seconds}", f"--threads={settings.threads}"]
     numbers = ["prompt_tokens_per_second", "decode_tokens_per_second"]
     numbers += ["bandwidth_gb_per_second", "decode_share"]
-    return side_by_side.ours(settings.ours, flags, numbers)
+    result = side_by_side.ours(settings.ours, flags, [*numbers, "prompt_tokens"])
+    if result["prompt_tokens"] != PROMPT:
+        sys.exit(f"ours read {result['prompt_tokens']} tokens, and the others would read {PROMPT}")
+    return result
 
 
 # ------------------------------------------------------------------------- the comparison

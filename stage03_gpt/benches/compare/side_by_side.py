@@ -11,7 +11,6 @@ Not here: what is measured.
 
 import argparse
 import importlib.metadata
-import itertools
 import json
 import os
 import platform
@@ -163,19 +162,17 @@ def warn_if_busy():
     return load
 
 
-def median_seconds(call, budget, before=lambda: None, warm_up=2, at_least=5):
-    """The median time of one call, over as many as fit into `budget` seconds: as our own `bench`
-    counts. What `before` does, before each call, is not timed."""
-    times, start = [], 0.0
-    for i in itertools.count(-warm_up):
-        if i == 0:
-            times, start = [], time.perf_counter()
-        if i >= at_least and time.perf_counter() - start >= budget:
-            return statistics.median(times)
-        before()
+def median_seconds(call, budget):
+    """The median time of one call, over as many as fit into `budget` seconds, at least five,
+    after two to warm up: as our own `bench` counts."""
+    call()
+    call()
+    times, start = [], time.perf_counter()
+    while len(times) < 5 or time.perf_counter() - start < budget:
         began = time.perf_counter()
         call()
         times.append(time.perf_counter() - began)
+    return statistics.median(times)
 
 
 def peak_mb():

@@ -23,6 +23,14 @@ pub fn hands_for(multiplications: usize) -> usize {
     hands().min(multiplications / FEWEST).max(1)
 }
 
+/// How many threads it takes to fetch so many numbers from memory, where that is all the work.
+pub fn hands_to_fetch(numbers: usize) -> usize {
+    hands().min(numbers / FETCHED).max(1)
+}
+
+/// So many numbers take longer to fetch than another thread takes to begin.
+pub const FETCHED: usize = 1 << 17;
+
 /// Does some work that is shared out again and again, and keeps all hands awake meanwhile.
 ///
 /// A thread without work falls asleep, and waking it takes longer than many a layer. Here the

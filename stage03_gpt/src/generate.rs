@@ -17,6 +17,7 @@ use stage01_bigram::random::Generator;
 use stage01_bigram::sampling::Sampler;
 use stage01_bigram::{Error, Float, Result};
 use stage02_attention::attention::multi_head::Space;
+use stage02_attention::hands::{awake, hands_for};
 use stage02_attention::matmul::par_gemm;
 use stage02_attention::params::Params;
 
@@ -137,12 +138,21 @@ impl<'a, T: Float> Writer<'a, T> {
 
     /// The forward pass of some tokens that follow the context and fit behind it.
     fn pass(&mut self, tokens: &[u32]) {
-        let (params, gpt) = (self.params, self.gpt);
-        let n_embd = gpt.config().n_embd;
-        let (start, n) = (self.context.len(), tokens.len());
-        let end = start + n;
+        let (gpt, start, n) = (self.gpt, self.context.len(), tokens.len());
         self.context.extend_from_slice(tokens);
+        // Nobody is kept awake for a model so small that one thread is done at once.
+        if hands_for(n * gpt.config().n_params()) > 1 {
+            awake(|| self.through(start, tokens));
+        } else {
+            self.through(start, tokens);
+        }
+    }
 
+    /// The pass itself, of tokens at the positions from `start` on.
+    fn through(&mut self, start: usize, tokens: &[u32]) {
+        let (params, gpt) = (self.params, self.gpt);
+        let (n, n_embd) = (tokens.len(), gpt.config().n_embd);
+        let end = start + n;
         let Room { x, normed, qkv, y, hidden, space, statistics } = &mut self.room;
         let rows = s![..n, ..];
         let mut x = x.slice_mut(rows);

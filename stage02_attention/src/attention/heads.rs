@@ -37,21 +37,37 @@ impl<T: Send + Sync, S: Sync, const R: usize, const W: usize> Heads<'_, T, S, R,
     where
         F: Fn([ArrayView2<T>; R], [ArrayViewMut2<T>; W], Option<&S>, &mut [T]) + Sync,
     {
-        let Heads { heads, sequences, reads, mut writes, extra, rooms } = self;
-        if hands == 1 || heads * sequences <= 1 {
-            time(Part::Attention, || {
-                for h in 0..heads {
-                    for b in 0..sequences {
-                        work(
-                            reads.map(|t| part(t, (b, sequences), (h, heads))),
-                            writes.each_mut().map(|t| part_mut(t, (b, sequences), (h, heads))),
-                            extra.get((b, h)),
-                            rooms,
-                        );
-                    }
+        self.cut(hands, &|part: Heads<'_, T, S, R, W>| {
+            let Heads { heads, sequences, reads, mut writes, extra, rooms } = part;
+            for h in 0..heads {
+                for b in 0..sequences {
+                    work(
+                        reads.map(|t| part_of(t, (b, sequences), (h, heads))),
+                        writes.each_mut().map(|t| part_of_mut(t, (b, sequences), (h, heads))),
+                        extra.get((b, h)),
+                        rooms,
+                    );
                 }
-            });
-            return;
+            }
+        });
+    }
+
+    /// Calls `work` once for each hand, with the number of heads it gets, side by side.
+    pub fn groups<F>(self, hands: usize, work: &F)
+    where
+        F: Fn(usize, [ArrayView2<T>; R], [ArrayViewMut2<T>; W], &mut [T]) + Sync,
+    {
+        self.cut(hands, &|part: Heads<'_, T, S, R, W>| {
+            work(part.heads, part.reads, part.writes, part.rooms);
+        });
+    }
+
+    /// Halves the heads, or the sequences of one head, until there is a part for each hand.
+    fn cut(self, hands: usize, work: &(impl Fn(Heads<'_, T, S, R, W>) + Sync)) {
+        let Heads { heads, sequences, reads, writes, extra, rooms } = self;
+        if hands == 1 || heads * sequences <= 1 {
+            let all = Heads { heads, sequences, reads, writes, extra, rooms };
+            return time(Part::Attention, || work(all));
         }
         // Heads first: there are as many in every sequence. Then the sequences of one head.
         let half = hands / 2;
@@ -83,12 +99,12 @@ impl<T: Send + Sync, S: Sync, const R: usize, const W: usize> Heads<'_, T, S, R,
             extra: extra_2,
             rooms: rooms_2,
         };
-        rayon::join(|| first.each(half, work), || second.each(hands - half, work));
+        rayon::join(|| first.cut(half, work), || second.cut(hands - half, work));
     }
 }
 
 /// The `b`th of some equal parts of the rows, and the `h`th of some equal parts of the columns.
-fn part<'a, T>(
+fn part_of<'a, T>(
     table: ArrayView2<'a, T>,
     (b, sequences): (usize, usize),
     (h, heads): (usize, usize),
@@ -97,8 +113,8 @@ fn part<'a, T>(
     table.slice_move(ndarray::s![b * rows..(b + 1) * rows, h * cols..(h + 1) * cols])
 }
 
-/// [`part`], to be written to.
-fn part_mut<'a, T>(
+/// [`part_of`], to be written to.
+fn part_of_mut<'a, T>(
     table: &'a mut ArrayViewMut2<T>,
     (b, sequences): (usize, usize),
     (h, heads): (usize, usize),

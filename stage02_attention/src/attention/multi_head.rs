@@ -20,9 +20,9 @@ use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::{Float, Result};
 
 use super::heads::Heads;
-use super::{Mask, fused, head_size, scaled_dot_product};
+use super::{Mask, fused, head_size, one_query, scaled_dot_product};
 use crate::dropout::Dropout;
-use crate::hands::{hands, hands_for};
+use crate::hands::{hands, hands_for, hands_to_fetch};
 use crate::linear::Linear;
 use crate::params::{Init, Params, Scope};
 
@@ -212,7 +212,7 @@ impl MultiHeadAttention {
         y: ArrayViewMut2<T>,
     ) {
         let (queries, keys) = (q.nrows(), k.nrows());
-        let hands = hands_for(queries * keys * self.n_embd).min(space.hands);
+        let worth = hands_for(queries * keys * self.n_embd).max(hands_to_fetch(k.len() + v.len()));
         let heads = Heads {
             heads: self.n_head,
             sequences: 1,
@@ -221,14 +221,23 @@ impl MultiHeadAttention {
             extra: ArrayView2::<()>::from_shape((0, self.n_head), &[]).expect("no rows"),
             rooms: &mut space.rooms,
         };
-        heads.each(hands, &|[q, k, v], [y, mut log_sums], _, room| {
-            fused::forward((q, k, v), self.mask, None, room, log_sums.column_mut(0), y);
-        });
+        let hands = worth.min(space.hands);
+        if queries == 1 {
+            // Some heads together, so that what lies together is fetched together.
+            heads.groups(hands, &|heads, [q, k, v], [y, _], room| {
+                one_query::forward(heads, (q, k, v), room, y);
+            });
+        } else {
+            heads.each(hands, &|[q, k, v], [y, mut log_sums], _, room| {
+                fused::forward((q, k, v), self.mask, None, room, log_sums.column_mut(0), y);
+            });
+        }
     }
 
     /// Room for [`MultiHeadAttention::look`] with up to so many keys.
     pub fn space<T: Float>(&self, keys: usize) -> Space<T> {
-        let rooms = vec![T::zero(); hands() * fused::room(keys)];
+        let room = fused::room(keys).max(self.n_head * keys);
+        let rooms = vec![T::zero(); hands() * room];
         Space { log_sums: Array2::zeros((keys, self.n_head)), rooms, hands: hands() }
     }
 

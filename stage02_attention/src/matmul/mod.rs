@@ -29,7 +29,7 @@ use rayon::prelude::*;
 use stage01_bigram::Float;
 
 use crate::clock::{Part, time};
-use crate::hands::{hands, hands_for};
+use crate::hands::{FETCHED, hands_for, hands_to_fetch};
 
 /// c = alpha a b + beta c.
 ///
@@ -135,15 +135,12 @@ pub fn par_gemm<T: Float>(
     beta: T,
     c: &mut ArrayViewMut2<T>,
 ) {
-    if a.nrows() == 1 && b.strides()[1] == 1 && b.len() >= FETCHED {
+    if a.nrows() == 1 && b.strides()[1] == 1 && b.len() >= 2 * FETCHED {
         return one_row(alpha, a, b, beta, c.view_mut());
     }
     let hands = hands_for(a.nrows() * a.ncols() * b.ncols());
     cut(hands, products, alpha, a, b, beta, c.view_mut());
 }
-
-/// So many numbers take longer to fetch from memory than another hand needs to begin.
-const FETCHED: usize = 1 << 18;
 
 /// [`par_gemm`] of a single row, as in writing token by token.
 ///
@@ -161,16 +158,19 @@ fn one_row<T: Float>(
     const ROWS: usize = 128;
     let n = b.ncols();
     let mut parts = vec![T::zero(); b.nrows().div_ceil(ROWS) * n];
-    let fewest = b.nrows().div_ceil(ROWS).div_ceil((b.len() / FETCHED).clamp(1, hands()));
+    let fewest = b.nrows().div_ceil(ROWS).div_ceil(hands_to_fetch(b.len()));
     parts.par_chunks_mut(n).enumerate().with_min_len(fewest).for_each(|(i, part)| {
         let rows = i * ROWS..((i + 1) * ROWS).min(b.nrows());
         let (a, b) = (a.slice(s![.., rows.clone()]), b.slice(s![rows, ..]));
         let mut part = ArrayViewMut2::from_shape((1, n), part).expect("one row");
         time(Part::MatrixProducts, || gemm(alpha, a, b, T::zero(), &mut part));
     });
-    for (j, c) in c.iter_mut().enumerate() {
-        let old = if beta == T::zero() { T::zero() } else { beta * *c };
-        *c = parts.iter().skip(j).step_by(n).fold(old, |sum, &part| sum + part);
+    match beta == T::zero() {
+        true => c.fill(T::zero()),
+        false => c.iter_mut().for_each(|c| *c *= beta),
+    }
+    for part in parts.chunks_exact(n) {
+        c.iter_mut().zip(part).for_each(|(c, &part)| *c += part);
     }
 }
 

@@ -34,10 +34,11 @@ pub fn measure(
         let expected = "it must be at least 2 for a prompt and something after it";
         return Err(Error::setting("--block-size", config.block_size, expected));
     }
+    let written = prompt_tokens.min(256);
     let bytes = 4.0 * config.n_params() as f64;
     memory::require(bytes, "the model", "choose a smaller --n-layer or --n-embd")?;
-    let params = gpt.initialise::<f32>(&mut generator(settings.seed, Purpose::Initialisation, 0));
     let bandwidth = memory_speed(settings.threads, budget / 4)?;
+    let params = gpt.initialise::<f32>(&mut generator(settings.seed, Purpose::Initialisation, 0));
 
     let mut rng = generator(settings.seed, Purpose::Other, 0);
     let mut draw = || rng.random_range(0..config.vocab_size as u32);
@@ -50,7 +51,7 @@ pub fn measure(
             let mut writer = Writer::new(&gpt, &params, None)?;
             writer.read(&prompt)?;
             // The block is full after as many as the prompt had.
-            for _ in 0..prompt_tokens.min(256) {
+            for _ in 0..written {
                 let began = Instant::now();
                 writer.read(&[draw()])?;
                 times.push(began.elapsed().as_secs_f64());
@@ -59,9 +60,10 @@ pub fn measure(
         Ok::<_, Error>((reading, middle(&mut times)))
     })?;
 
-    // Every weight once, but of the positions only one; and the keys and values of the prompt.
+    // Every weight once, but of the positions only one; and the keys and values of all tokens
+    // before, of which there are so many in the middle of the writing.
     let weights = config.n_params() - config.block_size * config.n_embd;
-    let cache = 2 * config.n_layer * config.n_embd * prompt_tokens;
+    let cache = 2 * config.n_layer * config.n_embd * (prompt_tokens + written / 2);
     let fetched = 4.0 * (weights + cache) as f64;
     let (read_rate, write_rate) = (prompt_tokens as f64 / reading, 1.0 / writing);
     let share = fetched * write_rate / bandwidth;

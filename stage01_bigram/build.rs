@@ -3,11 +3,16 @@
 //! The crate `bible-lib` carries the text as a file, but what its functions return ends each
 //! verse at its first colon ("And God said, Let there be light:"). Cargo has unpacked the file
 //! before it runs this script, so the script takes it from there. Where cargo keeps its
-//! sources in some other place, the shorter text serves; a warning says so.
+//! sources in some other place, the shorter text serves; a warning says so. Either way it ends
+//! up as one file, a verse a line: `Genesis 1:1 In the beginning …`.
 
+use std::collections::{BTreeMap, HashMap};
 use std::env;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
+
+use bible_lib::{Bible, BibleLookup, Translation};
 
 /// The version in the workspace's `Cargo.toml`.
 const CRATE: &str = "bible-lib-1.2.2";
@@ -15,19 +20,39 @@ const FILE: &str = "src/bible_translations/kjv.txt";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rustc-check-cfg=cfg(whole_text)");
     let out =
         PathBuf::from(env::var_os("OUT_DIR").expect("cargo names the folder")).join("kjv.txt");
-    match folders().iter().find_map(|folder| fs::read(folder.join(FILE)).ok()) {
-        Some(text) => {
-            fs::write(out, text).expect("cargo's own folder can be written");
-            println!("cargo::rustc-cfg=whole_text");
-        }
-        None => println!(
+    let whole = folders().iter().find_map(|folder| fs::read_to_string(folder.join(FILE)).ok());
+    let text = whole.unwrap_or_else(|| {
+        println!(
             "cargo::warning=the source of {CRATE} was not found; the built-in text will be the \
              shorter one, and numbers will differ from the book's"
-        ),
+        );
+        shorter_text()
+    });
+    fs::write(out, text).expect("cargo's own folder can be written");
+}
+
+/// All verses in order, each up to its first colon: what the library's functions return.
+fn shorter_text() -> String {
+    /// By number: the order of a hash map is random.
+    fn sorted<V: Clone>(map: &HashMap<u32, V>) -> BTreeMap<u32, V> {
+        map.clone().into_iter().collect()
     }
+    let bible = Bible::new(Translation::KingJames).expect("the text is part of the library");
+    let mut text = String::new();
+    for book in bible.get_sorted_books() {
+        let name = BibleLookup::capitalize_book(&book).replace(" Of ", " of ");
+        for (chapter, of_chapter) in sorted(&bible.verses[&book]) {
+            for (number, verse) in sorted(&of_chapter) {
+                // Where a verse was cut, give it its colon back.
+                let cut = verse.ends_with(|c: char| c.is_alphanumeric() || c == '\'');
+                let colon = if cut { ":" } else { "" };
+                writeln!(text, "{name} {chapter}:{number} {verse}{colon}").expect("a string grows");
+            }
+        }
+    }
+    text
 }
 
 /// Where the crate may lie: in cargo's home, under one folder for each registry, or in a

@@ -121,7 +121,6 @@ impl fmt::Display for Facts {
 }
 
 /// All verses in order, each with the heading of its chapter: ("Genesis 1", "In the …").
-#[cfg(whole_text)]
 fn verses() -> impl Iterator<Item = (String, String)> {
     // A line reads `Genesis 1:1 In the beginning …`. One verse, Genesis 1:17, stands twice.
     let mut last = ("", "");
@@ -131,30 +130,6 @@ fn verses() -> impl Iterator<Item = (String, String)> {
         let again = std::mem::replace(&mut last, (heading, number)) == last;
         (!again).then(|| (heading.to_string(), verse.trim_end().to_string()))
     })
-}
-
-/// All verses in order, each up to its first colon: what the library's functions return.
-#[cfg(not(whole_text))]
-fn verses() -> impl Iterator<Item = (String, String)> {
-    use std::collections::{BTreeMap, HashMap};
-
-    /// By number: the order of a hash map is random.
-    fn sorted<V: Clone>(map: &HashMap<u32, V>) -> BTreeMap<u32, V> {
-        map.clone().into_iter().collect()
-    }
-    let bible = Bible::new(Translation::KingJames).expect("the text is part of the program");
-    let mut verses = Vec::new();
-    for book in bible.get_sorted_books() {
-        let name = BibleLookup::capitalize_book(&book).replace(" Of ", " of ");
-        for (chapter, of_chapter) in sorted(&bible.verses[&book]) {
-            for verse in sorted(&of_chapter).into_values() {
-                // Where a verse was cut, give it its colon back.
-                let cut = verse.ends_with(|c: char| c.is_alphanumeric() || c == '\'');
-                verses.push((format!("{name} {chapter}"), verse + if cut { ":" } else { "" }));
-            }
-        }
-    }
-    verses.into_iter()
 }
 
 #[cfg(test)]

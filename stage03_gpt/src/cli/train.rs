@@ -25,7 +25,9 @@ use super::data::{Data, TRAIN_FRACTION};
 use super::folder;
 use super::journal::{Entry, Journal};
 use super::run::{PRESETS, Run};
-use super::screen::{Screen, duration, remark, width};
+#[cfg(not(target_family = "wasm"))]
+use super::screen::remark;
+use super::screen::{Screen, duration, width};
 use crate::checkpoint::{self, TOKENIZER_FILE};
 use crate::evaluate::evaluate;
 use crate::generate::Writer;
@@ -68,6 +70,14 @@ pub fn train(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
     } else {
         Training::begin(flags, matches)?
     };
+    listen();
+    training.introduce();
+    training.run()
+}
+
+/// Lets Ctrl-C end the run after its step.
+#[cfg(not(target_family = "wasm"))]
+fn listen() {
     let listening = ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::Relaxed) {
             std::process::exit(130); // asked twice
@@ -76,9 +86,11 @@ pub fn train(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
     if let Err(e) = listening {
         remark(format!("note: Ctrl-C will not save ({e})"));
     }
-    training.introduce();
-    training.run()
 }
+
+/// There is no Ctrl-C on a web page.
+#[cfg(target_family = "wasm")]
+fn listen() {}
 
 /// A run in progress.
 struct Training {

@@ -3,13 +3,13 @@
 //! One layer that is wrong makes a whole model wrong everywhere; here it is named. Each test
 //! ends by checking that it looked at every tensor that the file has of its layer.
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 use parity::{Golden, assert_each_close, type_name};
 use stage01_bigram::Float;
 use stage01_bigram::loss;
 use stage02_attention::attention::cross::CrossAttention;
 use stage02_attention::attention::multi_head::MultiHeadAttention;
-use stage02_attention::attention::{Mask, scaled_dot_product};
+use stage02_attention::attention::{Mask, fused, scaled_dot_product};
 use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;
 use stage02_attention::linear::Linear;
@@ -134,7 +134,8 @@ fn check_layer_norm<T: Float>(case: &Case) {
 fn check_gelu<T: Float>(case: &Case) {
     let (x, dy): (Array2<T>, Array2<T>) = (case.table("x"), case.table("dy"));
     case.check("y", &x.mapv(mlp::gelu));
-    case.check("dx", &(x.mapv(mlp::gelu_slope) * dy));
+    case.check("y", &x.mapv(|x| mlp::gelu_and_slope(x).0));
+    case.check("dx", &(x.mapv(|x| mlp::gelu_and_slope(x).1) * dy));
 }
 
 fn check_softmax_cross_entropy<T: Float>(case: &Case) {
@@ -209,30 +210,35 @@ fn check_embedding<T: Float>(case: &Case) {
 fn check_attention<T: Float>(case: &Case) {
     let mask = if case.layer == "attention_causal" { Mask::Causal } else { Mask::None };
     let [q, k, v, dy] = ["q", "k", "v", "dy"].map(|name| case.tables::<T>(name));
-    let mut ours = [const { Vec::new() }; 5];
+    let (mut plain, mut fast) = ([const { Vec::new() }; 5], [const { Vec::new() }; 4]);
     for (((q, k), v), dy) in q.iter().zip(&k).zip(&v).zip(&dy) {
         let qkv = (q.view(), k.view(), v.view());
-        let none = || Array2::zeros((0, 0));
         let mut att = Array2::zeros((q.nrows(), k.nrows()));
         let mut y = Array2::zeros(q.dim());
-        let (mut scratch, mut datt) = (none(), att.clone());
-        let room = scratch.view_mut();
-        scaled_dot_product::forward(qkv, mask, None, att.view_mut(), room, y.view_mut());
+        scaled_dot_product::forward(qkv, mask, att.view_mut(), y.view_mut());
+        let mut datt = att.clone();
         let (mut dq, mut dk, mut dv) = (y.clone(), k.clone(), v.clone());
-        scaled_dot_product::backward(
-            qkv,
-            mask,
-            None,
-            att.view(),
-            dy.view(),
-            (datt.view_mut(), none().view_mut()),
-            (dq.view_mut(), dk.view_mut(), dv.view_mut()),
-        );
-        for (all, part) in ours.iter_mut().zip([att, y, dq, dk, dv]) {
+        let gradients = (dq.view_mut(), dk.view_mut(), dv.view_mut());
+        scaled_dot_product::backward(qkv, att.view(), dy.view(), datt.view_mut(), gradients);
+        for (all, part) in plain.iter_mut().zip([att, y, dq, dk, dv]) {
+            all.extend(part);
+        }
+
+        let mut space = vec![T::zero(); fused::room(k.nrows())];
+        let (mut y, mut log_sums) = (Array2::zeros(q.dim()), Array1::zeros(q.nrows()));
+        fused::forward(qkv, mask, None, &mut space, log_sums.view_mut(), y.view_mut());
+        let (mut dq, mut dk, mut dv) = (y.clone(), k.clone(), v.clone());
+        let gradients = (dq.view_mut(), dk.view_mut(), dv.view_mut());
+        let ys = (y.view(), dy.view());
+        fused::backward(qkv, mask, None, log_sums.view(), ys, &mut space, gradients);
+        for (all, part) in fast.iter_mut().zip([y, dq, dk, dv]) {
             all.extend(part);
         }
     }
-    for (name, ours) in ["weights", "y", "dq", "dk", "dv"].into_iter().zip(&ours) {
+    for (name, ours) in ["weights", "y", "dq", "dk", "dv"].into_iter().zip(&plain) {
+        case.check(name, ours);
+    }
+    for (name, ours) in ["y", "dq", "dk", "dv"].into_iter().zip(&fast) {
         case.check(name, ours);
     }
 }

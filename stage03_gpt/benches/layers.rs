@@ -40,7 +40,7 @@ const SHAPES: [Shape; 2] = [
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{} x {} rows of {}", self.sequences, self.length, self.n_embd)
+        write!(f, "{} wide, {} x {}", self.n_embd, self.sequences, self.length)
     }
 }
 
@@ -370,7 +370,7 @@ mod loss {
         }
     }
 
-    /// The loss alone, as an evaluation wants it.
+    /// The loss alone, as an evaluation wants it. The plain version is that of the gradient.
     mod cross_entropy_forward {
         use super::*;
 

@@ -96,6 +96,9 @@ fn run(flags: Flags, out: &mut StdoutLock) -> Result<(), Stop> {
     if flags.turns == 0 {
         return Err(Error::setting("--turns", 0, "it must be at least 1").into());
     }
+    if !(flags.seconds.is_finite() && flags.seconds >= 0.0) {
+        return Err(Error::setting("--seconds", flags.seconds, "choose 0 or more, like 0.5").into());
+    }
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
     let settings = settings(&flags, flags.threads.unwrap_or(cores));
     settings.validate()?;

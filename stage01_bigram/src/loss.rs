@@ -43,7 +43,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::Float;
-use crate::vector::{largest, sum, widest};
+use crate::vector::{largest, sum, sum_of, widest};
 
 /// The logarithms of the probabilities of one row of logits.
 ///
@@ -193,11 +193,19 @@ fn exponentials_in_place<T: Float>(row: &mut [T]) -> (T, f64) {
 }
 
 /// (max, sum of exp(row\[i\] − max)): what is left of [`exponentials_in_place`] when the row
-/// must stay as it is.
+/// must stay as it is. It is done a piece at a time, in the same order.
 #[inline(always)]
 fn largest_and_sum<T: Float>(row: &[T]) -> (T, f64) {
     let max = largest(row);
-    (max, sum(row.iter().map(|&x| (x - max).quick_exp())).f64())
+    (
+        max,
+        sum_of(
+            row,
+            #[inline(always)]
+            |x| (x - max).quick_exp(),
+        )
+        .f64(),
+    )
 }
 
 #[cfg(test)]

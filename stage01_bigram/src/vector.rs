@@ -39,6 +39,34 @@ pub fn sum<T: Float>(mut values: impl ExactSizeIterator<Item = T>) -> T {
             *total += values.next().expect("as many as `len` said");
         }
     }
+    values.fold(together(totals), |sum, value| sum + value)
+}
+
+/// The sum of a function of some numbers: [`sum`] of the values, in the same order, where the
+/// function is more than a multiplication.
+///
+/// Sixteen values are computed before they are added, or else the compiler would take them
+/// one by one.
+#[inline(always)]
+pub fn sum_of<T: Float>(values: &[T], function: impl Fn(T) -> T) -> T {
+    let mut totals = [T::zero(); LANES];
+    let chunks = values.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        let mut results = [T::zero(); LANES];
+        for (result, &value) in results.iter_mut().zip(chunk) {
+            *result = function(value);
+        }
+        for (total, result) in totals.iter_mut().zip(results) {
+            *total += result;
+        }
+    }
+    rest.iter().fold(together(totals), |sum, &value| sum + function(value))
+}
+
+/// The sum of all totals.
+#[inline(always)]
+fn together<T: Float>(mut totals: [T; LANES]) -> T {
     // Halves are added to halves, so the last additions do not wait in a line either.
     let mut n = LANES;
     while n > 1 {
@@ -47,7 +75,7 @@ pub fn sum<T: Float>(mut values: impl ExactSizeIterator<Item = T>) -> T {
             totals[i] += totals[i + n];
         }
     }
-    values.fold(totals[0], |sum, value| sum + value)
+    totals[0]
 }
 
 /// The largest of some numbers; −∞ for none. NaN is passed over.
@@ -134,6 +162,14 @@ mod tests {
         fn the_sum_is_the_sum(values in prop::collection::vec(-1e3..1e3, 0..100)) {
             let expected: f64 = values.iter().sum();
             prop_assert!((sum(values.into_iter()) - expected).abs() < 1e-9);
+        }
+
+        #[test]
+        fn the_sum_of_a_function_adds_in_the_order_of_the_sum(
+            values in prop::collection::vec(-20f32..20.0, 0..100),
+        ) {
+            let one_by_one = sum(values.iter().map(|&x| exp_f32(x)));
+            prop_assert_eq!(sum_of(&values, exp_f32), one_by_one);
         }
 
         #[test]

@@ -18,8 +18,10 @@ use crate::params::{Init, Matrix, Params, Scope, Vector};
 /// W: (n_in, n_out), the orientation of GPT-2's files; b: (n_out), or no b at all.
 #[derive(Clone, Copy, Debug)]
 pub struct Linear {
-    weight: Matrix,
-    bias: Option<Vector>,
+    /// W. Shape: (n_in, n_out).
+    pub weight: Matrix,
+    /// b. Shape: (n_out).
+    pub bias: Option<Vector>,
     /// How exactly it multiplies.
     pub products: Products,
 }

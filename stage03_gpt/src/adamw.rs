@@ -105,11 +105,13 @@ impl AdamW {
         gradient: &mut Params<T>,
         moments: &mut Moments<T>,
     ) {
-        let (beta1, beta2, eps) = (T::of(self.beta1), T::of(self.beta2), T::of(self.eps));
+        let (beta1, beta2) = (T::of(self.beta1), T::of(self.beta2));
         let (one, factor) = (T::one(), T::of(factor));
         let correction = |beta: f64| 1.0 - beta.powi(i32::try_from(t).unwrap_or(i32::MAX));
-        let rate = T::of(lr / correction(self.beta1));
-        let root_c2 = T::of(correction(self.beta2).sqrt());
+        // The fourth equation, with its numerator and denominator multiplied by sqrt(c2): a
+        // division less for every weight.
+        let root_c2 = correction(self.beta2).sqrt();
+        let (rate, eps) = (T::of(lr * root_c2 / correction(self.beta1)), T::of(self.eps * root_c2));
 
         let update = |keep: T, w: &mut [T], g: &mut [T], m: &mut [T], v: &mut [T]| {
             widest(
@@ -119,7 +121,7 @@ impl AdamW {
                         let g = std::mem::take(gradient) * factor;
                         *m = beta1 * *m + (one - beta1) * g;
                         *v = beta2 * *v + (one - beta2) * g * g;
-                        *w = keep * *w - rate * *m / (v.sqrt() / root_c2 + eps);
+                        *w = keep * *w - rate * *m / (v.sqrt() + eps);
                     }
                 },
             );

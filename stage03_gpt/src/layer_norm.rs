@@ -13,7 +13,7 @@ use stage02_attention::hands::rows_each;
 use stage02_attention::params::{Init, Params, Scope, Vector};
 
 /// The constant under the square root that keeps a constant row from dividing by zero.
-const EPSILON: f64 = 1e-5;
+pub(crate) const EPSILON: f64 = 1e-5;
 
 /// Layer normalisation of every row.
 ///
@@ -25,8 +25,10 @@ const EPSILON: f64 = 1e-5;
 /// Ba, Kiros and Hinton 2016, equation 4; the book's chapter on layer norm.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerNorm {
-    gamma: Vector,
-    beta: Option<Vector>,
+    /// By what each column is scaled. Shape: (n_embd).
+    pub(crate) gamma: Vector,
+    /// By what each column is shifted. Shape: (n_embd).
+    pub(crate) beta: Option<Vector>,
 }
 
 /// What the backward pass wants to know again about each row. Both: (rows).

@@ -9,7 +9,8 @@
 //! ([`schedule`]) and a loop that uses all cores and still gives the same bytes every time
 //! ([`trainer`]). To use it takes a way to write quickly ([`generate`]), to measure
 //! ([`evaluate`]), to keep and share a model ([`checkpoint`]), and to stop and go on
-//! ([`resume`]). [`cli`] puts all of it on the command line.
+//! ([`resume`]). [`cli`] puts all of it on the command line. [`plain`] is a training step once
+//! more, without anything that makes it fast.
 //!
 //! What this crate leaves out: texts larger than memory and GPUs (`stage04_training`).
 
@@ -24,6 +25,7 @@ pub mod gpt;
 pub mod layer_norm;
 pub mod memory;
 pub mod mlp;
+pub mod plain;
 pub mod resume;
 pub mod schedule;
 pub mod trainer;

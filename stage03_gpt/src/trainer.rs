@@ -361,6 +361,7 @@ mod tests {
     use super::*;
     use crate::config::GptConfig;
     use rand::RngExt;
+    use stage02_attention::matmul::Products;
 
     fn settings(batch_size: usize, accumulation: usize, threads: usize) -> Settings {
         Settings {
@@ -444,6 +445,45 @@ mod tests {
             trainer.weights.values
         };
         assert_eq!(run(), run());
+    }
+
+    /// The losses of ten steps, and the weights after them, of a model so wide that its layers
+    /// are cut instead of its batch.
+    fn wide(threads: usize, products: Products) -> (Vec<f64>, Vec<f32>) {
+        let (n_layer, n_head, n_embd, dropout) = (1, 4, 256, 0.1);
+        let (vocab_size, block_size, bias) = (13, 8, true);
+        let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
+        let mut gpt = Gpt::new(config).unwrap();
+        gpt.multiply_in(products);
+        let weights = gpt.initialise(&mut generator(3, Purpose::Initialisation, 0));
+        let mut trainer = Trainer::<f32>::new(gpt, weights, settings(8, 1, threads)).unwrap();
+        assert_eq!(trainer.shards.len(), 1);
+        let (x, y) = batch(8);
+        let step = |_| {
+            trainer.accumulate(&x, &y);
+            trainer.step().unwrap().loss
+        };
+        let losses = (0..10).map(step).collect();
+        (losses, trainer.weights.values)
+    }
+
+    #[test]
+    fn many_hands_on_one_shard_give_the_same_bytes_every_time() {
+        let (losses, weights) = wide(3, Products::Full);
+        assert_eq!((&losses, &weights), (&wide(3, Products::Full).0, &wide(3, Products::Full).1));
+        for (a, b) in losses.iter().zip(wide(1, Products::Full).0) {
+            assert!((a - b).abs() < 1e-4 * b, "{a} {b}");
+        }
+        assert!(losses[9] < 0.8 * losses[0], "{losses:?}");
+    }
+
+    #[test]
+    fn rounded_products_learn_nearly_the_same() {
+        let (full, rounded) = (wide(2, Products::Full), wide(2, Products::Bf16));
+        assert_ne!(full.1, rounded.1);
+        for (a, b) in full.0.iter().zip(rounded.0) {
+            assert!((a - b).abs() < 0.02 * a, "{a} {b}");
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub fn forward<T: Float>(
                 #[inline(always)]
                 || {
                     for (i, row) in (start..end).zip(rows) {
-                        row[mask.visible(i, queries, keys)..].fill(T::neg_infinity());
+                        let row = hide(row, mask.visible(i, queries, keys));
                         let max = largest(row);
                         row.iter_mut().for_each(|x| *x = (*x - max).quick_exp());
                         let total = sum(row.iter().copied());
@@ -138,14 +138,16 @@ pub fn backward<T: Float>(
                 #[inline(always)]
                 || {
                     for (i, (p, dp)) in (start..end).zip(rows) {
-                        p[mask.visible(i, queries, keys)..].fill(T::neg_infinity());
+                        let p = hide(p, mask.visible(i, queries, keys));
                         let log_sum = log_sums[i];
                         p.iter_mut().for_each(|x| *x = (*x - log_sum).quick_exp());
                         if !forgetful {
                             let mean = dot(y.row(i), dy.row(i - start));
-                            for (dp, &p) in dp.iter_mut().zip(&*p) {
+                            let (seen, hidden) = dp.split_at_mut(p.len());
+                            for (dp, &p) in seen.iter_mut().zip(&*p) {
                                 *dp = p * (*dp - mean);
                             }
+                            hidden.fill(T::zero());
                         }
                     }
                 },
@@ -171,6 +173,17 @@ pub fn backward<T: Float>(
         gemm(scale, dscores.t(), q, old, &mut dk.slice_mut(s![..seen, ..]));
         old = T::one();
     }
+}
+
+/// The part of a row of scores that is worth computing with: what is visible, and as many
+/// hidden scores of −∞ as fill the last register. The shares of all others are zero at once.
+#[inline(always)]
+fn hide<T: Float>(row: &mut [T], visible: usize) -> &mut [T] {
+    const REGISTER: usize = 16;
+    let (row, hidden) = row.split_at_mut(visible.next_multiple_of(REGISTER).min(row.len()));
+    hidden.fill(T::zero());
+    row[visible..].fill(T::neg_infinity());
+    row
 }
 
 /// The dot product of two rows.

@@ -85,6 +85,6 @@ pub fn measure(
     for (name, ms) in parts.iter().filter(|(_, ms)| *ms > 0.0) {
         screen.line(format!("  {name:<15} {ms:7.1} ms {:5.1} %", 100.0 * ms / all));
     }
-    screen.line("  (the rest: embeddings, residual connections, and waiting for each other)");
+    screen.line("  (the rest: embeddings, and waiting for each other)");
     Ok(())
 }

@@ -1,0 +1,510 @@
+//! How long each layer takes, beside its plain version: `cargo bench -p stage03_gpt`.
+//!
+//! A group is one layer's work, a line in it one way to do it: `plain` is the loops of
+//! [`stage03_gpt::plain`], the others are the ways of the fast model. All run on one thread. The
+//! last column counts numbers, or for the products multiplications and additions, so that
+//! Gitem/s are GFLOP/s. `cargo bench -p stage03_gpt -- linear` runs the groups of that name.
+
+use std::fmt;
+use std::time::Duration;
+
+use divan::counter::ItemsCount;
+use divan::{Bencher, Divan, black_box};
+use ndarray::{Array2, ArrayView2, s};
+use stage01_bigram::random::{Purpose, generator};
+use stage02_attention::params::{Layout, Params, fill_normal};
+use stage03_gpt::plain::layers as plain;
+
+fn main() {
+    // The layers share their work among the threads of the pool they run in: here there is one,
+    // and it is this one.
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread();
+    alone.build_global().expect("no pool was made before");
+    Divan::default().max_time(Duration::from_millis(400)).config_with_args().main();
+}
+
+/// The rows of a thread's part of a batch, and how they are arranged.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    sequences: usize,
+    length: usize,
+    n_embd: usize,
+    n_head: usize,
+}
+
+/// Half of a batch of the preset shakespeare-cpu, and two sequences of shakespeare-char.
+const SHAPES: [Shape; 2] = [
+    Shape { sequences: 6, length: 64, n_embd: 128, n_head: 4 },
+    Shape { sequences: 2, length: 256, n_embd: 384, n_head: 6 },
+];
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} wide, {} x {}", self.n_embd, self.sequences, self.length)
+    }
+}
+
+impl Shape {
+    fn rows(self) -> usize {
+        self.sequences * self.length
+    }
+}
+
+/// Random numbers, spread by 1.
+fn table(rows: usize, cols: usize, seed: u64) -> Array2<f32> {
+    let mut table = Array2::zeros((rows, cols));
+    let values = table.as_slice_mut().expect("owned tables are contiguous");
+    fill_normal(values, 1.0, &mut generator(seed, Purpose::Other, 0));
+    table
+}
+
+/// A layer, random weights for it, and room for their gradient.
+fn layer<L>(declare: impl FnOnce(&mut Layout) -> L) -> (L, Layout, Params<f32>, Params<f32>) {
+    let mut layout = Layout::new();
+    let layer = declare(&mut layout);
+    let mut params = Params::zeros(&layout);
+    fill_normal(&mut params.values, 0.1, &mut generator(0, Purpose::Other, 1));
+    let grads = Params::zeros(&layout);
+    (layer, layout, params, grads)
+}
+
+/// The three products of the widest linear layer of a block: C columns to 4 C.
+mod linear {
+    use super::*;
+    use stage02_attention::matmul;
+    use stage03_gpt::plain::Product;
+
+    fn measure(bencher: Bencher, shape: Shape, product: Product<f32>, which: usize) {
+        let (rows, n_in, n_out) = (shape.rows(), shape.n_embd, 4 * shape.n_embd);
+        let (x, w, dy) = (table(rows, n_in, 1), table(n_in, n_out, 2), table(rows, n_out, 3));
+        let (a, b): (ArrayView2<f32>, ArrayView2<f32>) =
+            [(x.view(), w.view()), (dy.view(), w.t()), (x.t(), dy.view())][which];
+        let mut c = Array2::zeros((a.nrows(), b.ncols()));
+        bencher.counter(ItemsCount::new(2 * rows * n_in * n_out)).bench_local(|| {
+            product(1.0, black_box(a), black_box(b), 0.0, &mut c.view_mut());
+        });
+    }
+
+    macro_rules! product {
+        ($name:ident, $which:literal) => {
+            mod $name {
+                use super::*;
+                #[divan::bench(args = SHAPES)]
+                fn blocked(bencher: Bencher, shape: Shape) {
+                    measure(bencher, shape, matmul::gemm, $which);
+                }
+                #[divan::bench(args = SHAPES)]
+                fn plain(bencher: Bencher, shape: Shape) {
+                    measure(bencher, shape, matmul::plain, $which);
+                }
+            }
+        };
+    }
+    product!(forward_x_w, 0);
+    product!(backward_dy_wt, 1);
+    product!(backward_xt_dy, 2);
+}
+
+/// One head of one sequence. Counted are the products of whole tables: what the mask hides is
+/// counted, too, and what the fused version computes a second time is not.
+mod attention {
+    use super::*;
+    use stage02_attention::attention::{Mask, fused, scaled_dot_product};
+    use stage02_attention::matmul;
+
+    struct Head {
+        qkv: Array2<f32>,
+        dy: Array2<f32>,
+        /// y; dq, dk and dv.
+        results: [Array2<f32>; 4],
+        /// The table of shares, and its gradient.
+        tables: [Array2<f32>; 2],
+        log_sums: ndarray::Array1<f32>,
+        room: Vec<f32>,
+        flops: usize,
+    }
+
+    impl Head {
+        fn new(shape: Shape) -> Self {
+            let (length, size) = (shape.length, shape.n_embd / shape.n_head);
+            Head {
+                qkv: table(length, 3 * shape.n_embd, 1),
+                dy: table(length, size, 2),
+                results: [(); 4].map(|_| Array2::zeros((length, size))),
+                tables: [(); 2].map(|_| Array2::zeros((length, length))),
+                log_sums: ndarray::Array1::zeros(length),
+                room: vec![0.0; fused::room(length)],
+                flops: 2 * length * length * size,
+            }
+        }
+
+        /// Queries, keys and values, as a head of the model finds them: columns of one table.
+        fn qkv(&self) -> [ArrayView2<'_, f32>; 3] {
+            let (third, size) = (self.qkv.ncols() / 3, self.dy.ncols());
+            [0, 1, 2].map(|i| self.qkv.slice(s![.., i * third..i * third + size]))
+        }
+    }
+
+    mod forward {
+        use super::*;
+
+        #[divan::bench(args = SHAPES)]
+        fn fused(bencher: Bencher, shape: Shape) {
+            let (mut to, from) = (Head::new(shape), Head::new(shape));
+            let [q, k, v] = from.qkv();
+            bencher.counter(ItemsCount::new(2 * to.flops)).bench_local(|| {
+                let (log_sums, y) = (to.log_sums.view_mut(), to.results[0].view_mut());
+                fused::forward((q, k, v), Mask::Causal, None, &mut to.room, log_sums, y);
+            });
+        }
+
+        #[divan::bench(args = SHAPES)]
+        fn whole_table(bencher: Bencher, shape: Shape) {
+            let (mut to, from) = (Head::new(shape), Head::new(shape));
+            let [q, k, v] = from.qkv();
+            bencher.counter(ItemsCount::new(2 * to.flops)).bench_local(|| {
+                let (att, y) = (to.tables[0].view_mut(), to.results[0].view_mut());
+                scaled_dot_product::forward((q, k, v), Mask::Causal, att, y);
+            });
+        }
+
+        #[divan::bench(args = SHAPES)]
+        fn plain(bencher: Bencher, shape: Shape) {
+            let head = Head::new(shape);
+            let bencher = bencher.counter(ItemsCount::new(2 * head.flops));
+            bencher.bench_local(|| plain::attention(matmul::plain, head.qkv()));
+        }
+    }
+
+    mod backward {
+        use super::*;
+
+        #[divan::bench(args = SHAPES)]
+        fn fused(bencher: Bencher, shape: Shape) {
+            let (mut to, from) = (Head::new(shape), Head::new(shape));
+            let [q, k, v] = from.qkv();
+            let (room, log_sums) = (&mut to.room, &mut to.log_sums);
+            let [y, dq, dk, dv] = &mut to.results;
+            let y_mut = y.view_mut();
+            fused::forward((q, k, v), Mask::Causal, None, room, log_sums.view_mut(), y_mut);
+            bencher.counter(ItemsCount::new(4 * to.flops)).bench_local(|| {
+                let gradients = (dq.view_mut(), dk.view_mut(), dv.view_mut());
+                let (log_sums, y) = (log_sums.view(), (y.view(), from.dy.view()));
+                fused::backward((q, k, v), Mask::Causal, None, log_sums, y, room, gradients);
+            });
+        }
+
+        #[divan::bench(args = SHAPES)]
+        fn whole_table(bencher: Bencher, shape: Shape) {
+            let (mut to, from) = (Head::new(shape), Head::new(shape));
+            let [q, k, v] = from.qkv();
+            let [y, dq, dk, dv] = &mut to.results;
+            let [att, datt] = &mut to.tables;
+            scaled_dot_product::forward((q, k, v), Mask::Causal, att.view_mut(), y.view_mut());
+            bencher.counter(ItemsCount::new(4 * to.flops)).bench_local(|| {
+                let gradients = (dq.view_mut(), dk.view_mut(), dv.view_mut());
+                let (att, dy) = (att.view(), from.dy.view());
+                scaled_dot_product::backward((q, k, v), att, dy, datt.view_mut(), gradients);
+            });
+        }
+
+        #[divan::bench(args = SHAPES)]
+        fn plain(bencher: Bencher, shape: Shape) {
+            let head = Head::new(shape);
+            let (att, _) = plain::attention(matmul::gemm, head.qkv());
+            bencher.counter(ItemsCount::new(4 * head.flops)).bench_local(|| {
+                plain::attention_backward(matmul::plain, head.qkv(), &att, head.dy.view())
+            });
+        }
+    }
+}
+
+mod layer_norm {
+    use super::*;
+    use stage03_gpt::layer_norm::{LayerNorm, Statistics};
+
+    fn declare(shape: Shape) -> (LayerNorm, Layout, Params<f32>, Params<f32>) {
+        layer(|layout| LayerNorm::declare(layout.scope("ln_1"), shape.n_embd, true))
+    }
+
+    mod forward {
+        use super::*;
+
+        #[divan::bench(args = SHAPES)]
+        fn fast(bencher: Bencher, shape: Shape) {
+            let (norm, _, params, _) = declare(shape);
+            let x = table(shape.rows(), shape.n_embd, 1);
+            let (mut statistics, mut y) = (Statistics::new(x.nrows()), x.clone());
+            bencher.counter(ItemsCount::new(x.len())).bench_local(|| {
+                norm.forward(&params, x.view(), &mut statistics, y.view_mut());
+            });
+        }
+
+        #[divan::bench(args = SHAPES)]
+        fn plain(bencher: Bencher, shape: Shape) {
+            let (norm, _, params, _) = declare(shape);
+            let x = table(shape.rows(), shape.n_embd, 1);
+            let bencher = bencher.counter(ItemsCount::new(x.len()));
+            bencher.bench_local(|| plain::layer_norm(&norm, &params, &x));
+        }
+    }
+
+    mod backward {
+        use super::*;
+
+        #[divan::bench(args = SHAPES)]
+        fn fast(bencher: Bencher, shape: Shape) {
+            let (norm, _, params, mut grads) = declare(shape);
+            let [x, dy] = [1, 2].map(|seed| table(shape.rows(), shape.n_embd, seed));
+            let (mut statistics, mut dx) = (Statistics::new(x.nrows()), x.clone());
+            norm.forward(&params, x.view(), &mut statistics, dx.view_mut());
+            bencher.counter(ItemsCount::new(x.len())).bench_local(|| {
+                let (x, dy, dx) = (x.view(), dy.view(), dx.view_mut());
+                norm.backward(&params, x, &statistics, dy, dx, &mut grads);
+            });
+        }
+
+        #[divan::bench(args = SHAPES)]
+        fn plain(bencher: Bencher, shape: Shape) {
+            let (norm, _, params, mut grads) = declare(shape);
+            let [x, dy] = [1, 2].map(|seed| table(shape.rows(), shape.n_embd, seed));
+            let bencher = bencher.counter(ItemsCount::new(x.len()));
+            bencher.bench_local(|| plain::layer_norm_backward(&norm, &params, &x, &dy, &mut grads));
+        }
+    }
+}
+
+/// The bend of the 4 C columns of a feed-forward layer.
+mod gelu {
+    use super::*;
+    use stage01_bigram::vector::widest;
+    use stage03_gpt::mlp;
+
+    /// The value alone, as a model that writes wants it.
+    mod forward {
+        use super::*;
+
+        #[divan::bench(args = SHAPES)]
+        fn fast(bencher: Bencher, shape: Shape) {
+            let h = table(shape.rows(), 4 * shape.n_embd, 1).into_raw_vec_and_offset().0;
+            let mut g = h.clone();
+            bencher.counter(ItemsCount::new(h.len())).bench_local(|| {
+                widest(
+                    #[inline(always)]
+                    || g.iter_mut().zip(&h).for_each(|(g, &h)| *g = mlp::gelu(h)),
+                );
+                black_box(&mut g);
+            });
+        }
+
+        #[divan::bench(args = SHAPES)]
+        fn plain(bencher: Bencher, shape: Shape) {
+            let h = table(shape.rows(), 4 * shape.n_embd, 1);
+            bencher.counter(ItemsCount::new(h.len())).bench_local(|| h.mapv(plain::gelu));
+        }
+    }
+
+    /// Value and slope: both passes of training, and then a product.
+    mod forward_and_slope {
+        use super::*;
+
+        #[divan::bench(args = SHAPES)]
+        fn fast(bencher: Bencher, shape: Shape) {
+            let h = table(shape.rows(), 4 * shape.n_embd, 1).into_raw_vec_and_offset().0;
+            let (mut g, mut slope) = (h.clone(), h.clone());
+            bencher.counter(ItemsCount::new(h.len())).bench_local(|| {
+                widest(
+                    #[inline(always)]
+                    || {
+                        for ((g, slope), &h) in g.iter_mut().zip(&mut slope).zip(&h) {
+                            (*g, *slope) = mlp::gelu_and_slope(h);
+                        }
+                    },
+                );
+                black_box((&mut g, &mut slope));
+            });
+        }
+
+        #[divan::bench(args = SHAPES)]
+        fn plain(bencher: Bencher, shape: Shape) {
+            let h = table(shape.rows(), 4 * shape.n_embd, 1);
+            let bencher = bencher.counter(ItemsCount::new(h.len()));
+            bencher.bench_local(|| (h.mapv(plain::gelu), h.mapv(plain::gelu_slope)));
+        }
+    }
+}
+
+/// The end of the model, for one sequence and three vocabularies: characters, a small byte-pair
+/// encoding, and GPT-2's, made a multiple of 64.
+mod loss {
+    use super::*;
+    use stage01_bigram::loss;
+
+    const ROWS: usize = 64;
+    const VOCABULARIES: [usize; 3] = [65, 2048, 50_304];
+
+    fn targets(vocab_size: usize) -> Vec<u32> {
+        (0..ROWS).map(|row| (row * 31 % vocab_size) as u32).collect()
+    }
+
+    /// Scores into shares.
+    mod softmax {
+        use super::*;
+
+        #[divan::bench(args = VOCABULARIES)]
+        fn fast(bencher: Bencher, vocab_size: usize) {
+            let mut logits = table(ROWS, vocab_size, 1).into_raw_vec_and_offset().0;
+            bencher.counter(ItemsCount::new(logits.len())).bench_local(|| {
+                logits.chunks_exact_mut(vocab_size).for_each(loss::softmax_in_place);
+            });
+        }
+
+        #[divan::bench(args = VOCABULARIES)]
+        fn plain(bencher: Bencher, vocab_size: usize) {
+            let mut logits = table(ROWS, vocab_size, 1).into_raw_vec_and_offset().0;
+            bencher.counter(ItemsCount::new(logits.len())).bench_local(|| {
+                for row in logits.chunks_exact_mut(vocab_size) {
+                    plain::softmax(row);
+                }
+            });
+        }
+    }
+
+    /// The loss alone, as an evaluation wants it. The plain version is that of the gradient.
+    mod cross_entropy_forward {
+        use super::*;
+
+        #[divan::bench(args = VOCABULARIES)]
+        fn fast(bencher: Bencher, vocab_size: usize) {
+            let (logits, targets) = (table(ROWS, vocab_size, 1), targets(vocab_size));
+            let bencher = bencher.counter(ItemsCount::new(logits.len()));
+            bencher.bench_local(|| loss::cross_entropy(black_box(logits.view()), &targets));
+        }
+    }
+
+    /// The loss and the gradient of every logit.
+    mod cross_entropy_backward {
+        use super::*;
+
+        #[divan::bench(args = VOCABULARIES)]
+        fn fast(bencher: Bencher, vocab_size: usize) {
+            let (mut logits, targets) = (table(ROWS, vocab_size, 1), targets(vocab_size));
+            bencher.counter(ItemsCount::new(logits.len())).bench_local(|| {
+                loss::cross_entropy_backward(logits.view_mut(), &targets, 1.0 / ROWS as f32)
+            });
+        }
+
+        #[divan::bench(args = VOCABULARIES)]
+        fn plain(bencher: Bencher, vocab_size: usize) {
+            let (logits, targets) = (table(ROWS, vocab_size, 1), targets(vocab_size));
+            let bencher = bencher.counter(ItemsCount::new(logits.len()));
+            bencher.bench_local(|| plain::cross_entropy(&logits, &targets, 1.0 / ROWS as f32));
+        }
+    }
+}
+
+/// Tokens of a vocabulary of 65, and their positions.
+mod embedding {
+    use super::*;
+    use stage02_attention::embedding::Embedding;
+    use stage02_attention::params::Init;
+
+    type Case = ([Embedding; 2], Params<f32>, Params<f32>, Vec<u32>);
+
+    fn case(shape: Shape) -> Case {
+        let (tables, _, params, grads) = layer(|layout| {
+            [("wte", 65), ("wpe", shape.length)].map(|(name, n)| {
+                Embedding::declare(layout.scope(name), n, shape.n_embd, Init::Normal(0.02))
+            })
+        });
+        let tokens = (0..shape.rows()).map(|row| (row * 31 % 65) as u32).collect();
+        (tables, params, grads, tokens)
+    }
+
+    mod forward {
+        use super::*;
+
+        #[divan::bench(args = SHAPES)]
+        fn fast(bencher: Bencher, shape: Shape) {
+            let ([wte, wpe], params, _, tokens) = case(shape);
+            let mut x = Array2::zeros((shape.rows(), shape.n_embd));
+            bencher.counter(ItemsCount::new(x.len())).bench_local(|| {
+                let positions = (0..shape.rows()).map(|row| row % shape.length);
+                wte.forward(&params, tokens.iter().map(|&token| token as usize), x.view_mut());
+                wpe.forward_add(&params, positions, x.view_mut());
+            });
+        }
+
+        #[divan::bench(args = SHAPES)]
+        fn plain(bencher: Bencher, shape: Shape) {
+            let ([wte, wpe], params, _, tokens) = case(shape);
+            let bencher = bencher.counter(ItemsCount::new(shape.rows() * shape.n_embd));
+            bencher.bench_local(|| plain::embed([&wte, &wpe], &params, &tokens, shape.length));
+        }
+    }
+
+    mod backward {
+        use super::*;
+
+        #[divan::bench(args = SHAPES)]
+        fn fast(bencher: Bencher, shape: Shape) {
+            let ([wte, wpe], _, mut grads, tokens) = case(shape);
+            let dx = table(shape.rows(), shape.n_embd, 1);
+            bencher.counter(ItemsCount::new(dx.len())).bench_local(|| {
+                let positions = (0..shape.rows()).map(|row| row % shape.length);
+                let tokens = tokens.iter().map(|&token| token as usize);
+                wte.backward(tokens, dx.view(), &mut grads);
+                wpe.backward(positions, dx.view(), &mut grads);
+            });
+        }
+
+        #[divan::bench(args = SHAPES)]
+        fn plain(bencher: Bencher, shape: Shape) {
+            let ([wte, wpe], _, mut grads, tokens) = case(shape);
+            let dx = table(shape.rows(), shape.n_embd, 1);
+            bencher.counter(ItemsCount::new(dx.len())).bench_local(|| {
+                plain::embed_backward([&wte, &wpe], &tokens, shape.length, &dx, &mut grads);
+            });
+        }
+    }
+}
+
+/// The optimiser's step for the 12 C² weights of one block.
+mod adamw {
+    use super::*;
+    use stage02_attention::params::Init;
+    use stage03_gpt::adamw::{AdamW, Moments};
+    use stage03_gpt::plain;
+
+    const ADAMW: AdamW =
+        AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 };
+
+    const WIDTHS: [usize; 2] = [128, 384];
+
+    fn case(n_embd: usize) -> (Layout, Params<f32>, Params<f32>, Moments<f32>) {
+        let (_, layout, weights, mut gradient) = layer(|layout| {
+            layout.scope("h.0").matrix("weight", 12 * n_embd, n_embd, Init::Zeros);
+        });
+        fill_normal(&mut gradient.values, 0.01, &mut generator(1, Purpose::Other, 0));
+        let moments = Moments::new(&layout);
+        (layout, weights, gradient, moments)
+    }
+
+    #[divan::bench(args = WIDTHS)]
+    fn fast(bencher: Bencher, n_embd: usize) {
+        let (layout, mut weights, gradient, mut moments) = case(n_embd);
+        // A step leaves zeros in its gradient, so each gets one of its own.
+        let bencher = bencher.counter(ItemsCount::new(layout.len()));
+        bencher.with_inputs(|| gradient.clone()).bench_local_refs(|gradient| {
+            ADAMW.step(1, 1e-3, 1.0, &layout, &mut weights, gradient, &mut moments);
+        });
+    }
+
+    #[divan::bench(args = WIDTHS)]
+    fn plain(bencher: Bencher, n_embd: usize) {
+        let (layout, mut weights, gradient, mut moments) = case(n_embd);
+        bencher.counter(ItemsCount::new(layout.len())).bench_local(|| {
+            plain::adamw(&ADAMW, 1, 1e-3, &layout, &mut weights, &gradient, &mut moments);
+        });
+    }
+}

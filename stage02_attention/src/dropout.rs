@@ -16,7 +16,7 @@ use stage01_bigram::random::Generator;
 use stage01_bigram::{Error, Float, Result};
 
 use crate::clock::{Part, time};
-use crate::hands::rows_each;
+use crate::hands::{self, rows_each};
 
 /// The probability of dropping a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,7 +51,7 @@ impl Dropout {
         let part = (keep.len() / rngs.len().max(1)).max(1);
         let fewest = rows_each(rngs.len(), part);
         let sequences = x.par_chunks_mut(part).zip(keep.par_chunks_mut(part)).zip(rngs);
-        sequences.with_min_len(fewest).for_each(|((x, keep), rng)| {
+        hands::each(sequences.with_min_len(fewest), |((x, keep), rng)| {
             time(Part::Dropout, || {
                 self.draw(keep, rng);
                 multiply(x, keep);

@@ -9,6 +9,7 @@ use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::Yield;
+use rayon::iter::plumbing::{Producer, ProducerCallback};
 use rayon::prelude::*;
 
 /// How many threads stand ready for the work of one layer.
@@ -69,6 +70,24 @@ pub fn rows_each(rows: usize, cols: usize) -> usize {
     rows.div_ceil(hands()).max(FEWEST.div_ceil(cols.max(1))).min(rows.max(1))
 }
 
+/// Does some work for every piece. A single piece is done here and now: handing it over would
+/// take longer than many a layer.
+pub fn each<I: IndexedParallelIterator>(pieces: I, work: impl Fn(I::Item) + Send + Sync) {
+    /// What to do with the pieces, one after another.
+    struct Alone<W>(W);
+    impl<T, W: Fn(T)> ProducerCallback<T> for Alone<W> {
+        type Output = ();
+        fn callback<P: Producer<Item = T>>(self, pieces: P) {
+            pieces.into_iter().for_each(self.0);
+        }
+    }
+    if pieces.len() > 1 {
+        pieces.for_each(work);
+    } else {
+        pieces.with_producer(Alone(work));
+    }
+}
+
 /// Changes some numbers, given others: `work(changed, given)` for equal parts of both.
 ///
 /// # Panics
@@ -79,8 +98,9 @@ pub fn zip<T: Send + Sync>(
     work: impl Fn(&mut [T], &[T]) + Send + Sync,
 ) {
     assert_eq!(changed.len(), given.len());
-    let each = rows_each(changed.len(), 1);
-    (changed.par_chunks_mut(each)).zip(given.par_chunks(each)).for_each(|(y, x)| work(y, x));
+    let length = rows_each(changed.len(), 1);
+    let pieces = changed.par_chunks_mut(length).zip(given.par_chunks(length));
+    each(pieces, |(changed, given)| work(changed, given));
 }
 
 /// Changes two lists of numbers together: `work(a, b)` for equal parts of both.
@@ -89,14 +109,25 @@ pub fn zip<T: Send + Sync>(
 /// When the two are not equally long.
 pub fn zip_mut<T: Send>(a: &mut [T], b: &mut [T], work: impl Fn(&mut [T], &mut [T]) + Send + Sync) {
     assert_eq!(a.len(), b.len());
-    let each = rows_each(a.len(), 1);
-    (a.par_chunks_mut(each)).zip(b.par_chunks_mut(each)).for_each(|(a, b)| work(a, b));
+    let length = rows_each(a.len(), 1);
+    each(a.par_chunks_mut(length).zip(b.par_chunks_mut(length)), |(a, b)| work(a, b));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::panic::AssertUnwindSafe;
+
+    #[test]
+    fn every_piece_is_worked_on_once_and_a_single_one_by_the_caller() {
+        for n in [0, 1, 2, 100] {
+            let mut counts = vec![0; n];
+            each(counts.par_iter_mut(), |count| *count += 1);
+            assert!(counts.iter().all(|&count| count == 1));
+        }
+        let here = std::thread::current().id();
+        each([0].par_iter(), |_| assert_eq!(std::thread::current().id(), here));
+    }
 
     #[test]
     fn work_that_is_shared_out_comes_back_whole_and_panics_do_not_hang() {

@@ -9,7 +9,7 @@ use stage01_bigram::Float;
 use stage01_bigram::vector::widest;
 
 use crate::clock::{Part, time};
-use crate::hands::rows_each;
+use crate::hands::{self, rows_each};
 use crate::matmul::{Products, par_gemm};
 use crate::params::{Init, Matrix, Params, Scope, Vector};
 
@@ -45,7 +45,7 @@ impl Linear {
         let bias = params.vector(bias);
         let each = rows_each(y.nrows(), y.ncols()) * y.ncols();
         let rows = y.as_slice_mut().expect("whole rows are contiguous").par_chunks_mut(each);
-        rows.for_each(|rows| {
+        hands::each(rows, |rows| {
             time(Part::MatrixProducts, || {
                 rows.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
             });
@@ -84,7 +84,7 @@ impl Linear {
         let Some(bias) = self.bias else { return };
         let each = rows_each(dy.ncols(), dy.nrows());
         let db = grads.vector_mut(bias).par_chunks_mut(each).enumerate();
-        db.for_each(|(i, db)| time(Part::MatrixProducts, || add_rows(dy, i * each, db)));
+        hands::each(db, |(i, db)| time(Part::MatrixProducts, || add_rows(dy, i * each, db)));
     }
 }
 

@@ -62,12 +62,12 @@ impl GptConfig {
         (v + t) * c + l * 12.0 * c * (c + 1.0)
     }
 
-    /// About how many numbers a forward pass keeps for each token: 16 C + heads x T in each
-    /// block, and the scores of the vocabulary.
+    /// About how many numbers a forward pass keeps for each token: 16 C and one for each head
+    /// in each block, and the scores of the vocabulary.
     pub fn activations_per_token(&self) -> f64 {
-        let Self { vocab_size, block_size, n_layer, n_head, n_embd, .. } = *self;
-        let [v, t, l, h, c] = [vocab_size, block_size, n_layer, n_head, n_embd].map(|n| n as f64);
-        l * (16.0 * c + h * t) + 2.0 * c + v
+        let Self { vocab_size, n_layer, n_head, n_embd, .. } = *self;
+        let [v, l, h, c] = [vocab_size, n_layer, n_head, n_embd].map(|n| n as f64);
+        l * (16.0 * c + h) + 2.0 * c + v
     }
 
     /// How many numbers the model learns, by the formula of the book's chapter on the GPT.

@@ -31,7 +31,7 @@ impl Surprise {
 /// Reads a text in windows and predicts every token but the first, exactly once.
 ///
 /// stride: how far a window moves on: `block_size` for windows that do not overlap. The windows
-/// are shared among the threads of the current pool; the result does not depend on them.
+/// are shared among the threads of the current pool.
 ///
 /// # Errors
 /// [`Error::Text`] for a text of less than two tokens, [`Error::Setting`] for a stride that is

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use stage01_bigram::Float;
 use stage01_bigram::vector::{sum, widest};
 use stage02_attention::clock::{Part, time};
-use stage02_attention::hands::rows_each;
+use stage02_attention::hands::{self, rows_each};
 use stage02_attention::params::{Init, Params, Scope, Vector};
 
 /// The constant under the square root that keeps a constant row from dividing by zero.
@@ -71,7 +71,7 @@ impl LayerNorm {
         let statistics =
             statistics.mean.par_chunks_mut(each).zip(statistics.rstd.par_chunks_mut(each));
         let rows = x.par_chunks(each * cols).zip(y.par_chunks_mut(each * cols)).zip(statistics);
-        rows.for_each(|((x, y), (mean, rstd))| {
+        hands::each(rows, |((x, y), (mean, rstd))| {
             quickly(
                 #[inline(always)]
                 || {
@@ -115,25 +115,24 @@ impl LayerNorm {
         let each = rows_each(rows, cols);
         let tables = x.par_chunks(each * cols).zip(dy.par_chunks(each * cols));
         let statistics = mean.par_chunks(each).zip(rstd.par_chunks(each));
-        (dx.par_chunks_mut(each * cols)).zip(tables).zip(statistics).for_each(
-            |((dx, (x, dy)), (mean, rstd))| {
-                quickly(
-                    #[inline(always)]
-                    || {
-                        let tables = x.chunks_exact(cols).zip(dy.chunks_exact(cols));
-                        let rows = dx.chunks_exact_mut(cols).zip(tables);
-                        for ((dx, (x, dy)), (&mean, &rstd)) in rows.zip(mean.iter().zip(rstd)) {
-                            normalise_backward(x, gamma, (mean, rstd), dy, dx);
-                        }
-                    },
-                );
-            },
-        );
+        let pieces = dx.par_chunks_mut(each * cols).zip(tables).zip(statistics);
+        hands::each(pieces, |((dx, (x, dy)), (mean, rstd))| {
+            quickly(
+                #[inline(always)]
+                || {
+                    let tables = x.chunks_exact(cols).zip(dy.chunks_exact(cols));
+                    let rows = dx.chunks_exact_mut(cols).zip(tables);
+                    for ((dx, (x, dy)), (&mean, &rstd)) in rows.zip(mean.iter().zip(rstd)) {
+                        normalise_backward(x, gamma, (mean, rstd), dy, dx);
+                    }
+                },
+            );
+        });
 
         // The gradients of gamma and beta: every column alone, down all rows.
         let each = rows_each(cols, rows);
         let dgamma = grads.vector_mut(self.gamma).par_chunks_mut(each).enumerate();
-        dgamma.for_each(|(i, dgamma)| {
+        hands::each(dgamma, |(i, dgamma)| {
             let columns = i * each..i * each + dgamma.len();
             quickly(
                 #[inline(always)]
@@ -150,7 +149,7 @@ impl LayerNorm {
         });
         let Some(beta) = self.beta else { return };
         let dbeta = grads.vector_mut(beta).par_chunks_mut(each).enumerate();
-        dbeta.for_each(|(i, dbeta)| {
+        hands::each(dbeta, |(i, dbeta)| {
             quickly(
                 #[inline(always)]
                 || {

@@ -93,7 +93,7 @@ impl Mlp {
         self.c_fc.forward(params, x.view(), hidden.view_mut());
         let h = hidden.as_slice_mut().expect("whole rows are contiguous");
         let each = hands::rows_each(h.len(), 1);
-        h.par_chunks_mut(each).for_each(|h| {
+        hands::each(h.par_chunks_mut(each), |h| {
             time(Part::Gelu, || {
                 widest(
                     #[inline(always)]

@@ -29,7 +29,7 @@ use rayon::prelude::*;
 use stage01_bigram::Float;
 
 use crate::clock::{Part, time};
-use crate::hands::{FETCHED, hands_for, hands_to_fetch};
+use crate::hands::{FETCHED, each, hands_for, hands_to_fetch};
 
 /// c = alpha a b + beta c.
 ///
@@ -135,7 +135,7 @@ pub fn par_gemm<T: Float>(
     beta: T,
     c: &mut ArrayViewMut2<T>,
 ) {
-    if a.nrows() == 1 && b.strides()[1] == 1 && b.len() >= 2 * FETCHED {
+    if a.nrows() == 1 && b.len() >= 2 * FETCHED {
         return one_row(alpha, a, b, beta, c.view_mut());
     }
     let hands = hands_for(a.nrows() * a.ncols() * b.ncols());
@@ -145,8 +145,9 @@ pub fn par_gemm<T: Float>(
 /// [`par_gemm`] of a single row, as in writing token by token.
 ///
 /// Here every number of b is used once, and fetching it is all the work. That goes fastest
-/// where it goes straight on, so each hand gets rows of b, not columns. The parts of the sum
-/// are as long whatever the number of hands, and added in order: it changes no bit.
+/// where it goes straight on: each hand gets whole rows of b where those are contiguous, and
+/// else whole columns. The pieces are the same whatever the number of hands, and sums of pieces
+/// are added in order, so it changes no bit.
 fn one_row<T: Float>(
     alpha: T,
     a: ArrayView2<T>,
@@ -154,27 +155,45 @@ fn one_row<T: Float>(
     beta: T,
     mut c: ArrayViewMut2<T>,
 ) {
-    /// So many rows of b make a part.
+    /// So many rows of b make a piece, or columns.
     const ROWS: usize = 128;
-    let n = b.ncols();
-    let mut parts = vec![T::zero(); b.nrows().div_ceil(ROWS) * n];
-    let fewest = b.nrows().div_ceil(ROWS).div_ceil(hands_to_fetch(b.len()));
-    parts.par_chunks_mut(n).enumerate().with_min_len(fewest).for_each(|(i, part)| {
-        let rows = i * ROWS..((i + 1) * ROWS).min(b.nrows());
-        let (a, b) = (a.slice(s![.., rows.clone()]), b.slice(s![rows, ..]));
-        let mut part = ArrayViewMut2::from_shape((1, n), part).expect("one row");
-        time(Part::MatrixProducts, || gemm(alpha, a, b, T::zero(), &mut part));
-    });
+    const COLUMNS: usize = 512;
+    let (k, n) = b.dim();
+    let hands = hands_to_fetch(b.len());
+    let by_rows = b.strides()[1] == 1;
+    let mut results = vec![T::zero(); if by_rows { k.div_ceil(ROWS) * n } else { n }];
+    if by_rows {
+        let fewest = k.div_ceil(ROWS).div_ceil(hands);
+        let pieces = results.par_chunks_mut(n).enumerate().with_min_len(fewest);
+        each(pieces, |(i, part)| {
+            let rows = i * ROWS..((i + 1) * ROWS).min(k);
+            row_times(alpha, a.slice(s![.., rows.clone()]), b.slice(s![rows, ..]), part);
+        });
+    } else {
+        let fewest = n.div_ceil(COLUMNS).div_ceil(hands);
+        let pieces = results.par_chunks_mut(COLUMNS).enumerate().with_min_len(fewest);
+        each(pieces, |(i, part)| {
+            let columns = i * COLUMNS..i * COLUMNS + part.len();
+            row_times(alpha, a, b.slice(s![.., columns]), part);
+        });
+    }
     match beta == T::zero() {
         true => c.fill(T::zero()),
         false => c.iter_mut().for_each(|c| *c *= beta),
     }
-    for part in parts.chunks_exact(n) {
+    for part in results.chunks_exact(n) {
         c.iter_mut().zip(part).for_each(|(c, &part)| *c += part);
     }
 }
 
-/// Halves the result along its longer side until there is a piece for each hand.
+/// A piece of [`one_row`].
+fn row_times<T: Float>(alpha: T, a: ArrayView2<T>, b: ArrayView2<T>, result: &mut [T]) {
+    let mut result = ArrayViewMut2::from_shape((1, b.ncols()), result).expect("one row");
+    time(Part::MatrixProducts, || gemm(alpha, a, b, T::zero(), &mut result));
+}
+
+/// Halves the result along its longer side until there is a piece for each hand. (For small
+/// pieces the kernels add in another order, so the last bits depend on the number of hands.)
 fn cut<T: Float>(
     hands: usize,
     products: Products,
@@ -359,13 +378,13 @@ mod tests {
 
     #[test]
     fn any_number_of_hands_gives_the_same_table() {
-        for (m, k, n) in [(200, 300, 400), (700, 129, 131), (1, 3000, 2000), (64, 64, 64)] {
+        for (m, k, n) in [(200, 300, 400), (700, 129, 131), (65, 300, 65), (64, 64, 64)] {
             let (a, b, mut alone) = (random(m, k, 1), random(k, n, 2), random(m, n, 3));
             let old = alone.clone();
             gemm(0.5, a.view(), b.view(), 2.0, &mut alone.view_mut());
             for hands in [1, 2, 3, 7] {
-                let mut together = old.clone();
-                cut(hands, Products::Full, 0.5, a.view(), b.view(), 2.0, together.view_mut());
+                let (mut together, full) = (old.clone(), Products::Full);
+                cut(hands, full, 0.5, a.view(), b.view(), 2.0, together.view_mut());
                 for (x, y) in together.iter().zip(&alone) {
                     assert!((x - y).abs() < 1e-12, "{hands} hands: {x} {y}");
                 }
@@ -375,20 +394,23 @@ mod tests {
 
     #[test]
     fn one_row_gives_the_same_bits_with_any_number_of_hands() {
-        let (a, b, old) = (random(1, 1000, 1), random(1000, 500, 2), random(1, 500, 3));
-        let [alone, together] = [1, 3].map(|threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let mut c = old.clone();
-            pool.install(|| {
-                par_gemm(Products::Full, 0.5, a.view(), b.view(), 2.0, &mut c.view_mut())
-            });
-            c
-        });
-        assert_eq!(alone, together);
-        let mut slow = old.clone();
-        plain(0.5, a.view(), b.view(), 2.0, &mut slow.view_mut());
-        for (x, y) in alone.iter().zip(&slow) {
-            assert!((x - y).abs() < 1e-12, "{x} {y}");
+        let (a, table, old) = (random(1, 1000, 1), random(1000, 1100, 2), random(1, 1100, 3));
+        for b in [table.view(), random(1100, 1000, 2).t()] {
+            let run = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let (mut c, full) = (old.clone(), Products::Full);
+                pool.install(|| par_gemm(full, 0.5, a.view(), b, 2.0, &mut c.view_mut()));
+                c
+            };
+            let alone = run(1);
+            for threads in [2, 3, 7] {
+                assert_eq!(alone, run(threads));
+            }
+            let mut slow = old.clone();
+            plain(0.5, a.view(), b, 2.0, &mut slow.view_mut());
+            for (x, y) in alone.iter().zip(&slow) {
+                assert!((x - y).abs() < 1e-12, "{x} {y}");
+            }
         }
     }
 

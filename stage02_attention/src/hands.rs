@@ -30,7 +30,7 @@ pub fn hands_to_fetch(numbers: usize) -> usize {
 }
 
 /// So many numbers take longer to fetch than another thread takes to begin.
-pub const FETCHED: usize = 1 << 17;
+pub const FETCHED: usize = 1 << 18;
 
 /// Does some work that is shared out again and again, and keeps all hands awake meanwhile.
 ///

@@ -5,6 +5,7 @@
 //! batch, so that layers run alone, and wide ones to all threads together. Where the pieces are
 //! cut depends on how many hands there are, never on which of them is fast.
 
+use std::cell::Cell;
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -37,11 +38,20 @@ pub const FETCHED: usize = 1 << 18;
 /// A thread without work falls asleep, and waking it takes longer than many a layer. Here the
 /// idle ones look for work without rest until all is done, as those of other engines do.
 pub fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    thread_local! {
+        /// Whether this thread is in the middle of such work. It must not wait for the end of
+        /// work, neither of its own nor of another's.
+        static LEADS: Cell<bool> = const { Cell::new(false) };
+    }
     /// Lets the others rest, also when the work panics.
-    struct Rest<'a>(&'a AtomicBool);
+    struct Rest<'a> {
+        done: &'a AtomicBool,
+        led_before: bool,
+    }
     impl Drop for Rest<'_> {
         fn drop(&mut self) {
-            self.0.store(true, Ordering::Relaxed);
+            self.done.store(true, Ordering::Relaxed);
+            LEADS.set(self.led_before);
         }
     }
     if hands() < 2 {
@@ -49,16 +59,14 @@ pub fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     }
     let done = &AtomicBool::new(false);
     rayon::scope(|scope| {
-        let me = rayon::current_thread_index();
-        scope.spawn_broadcast(move |_, thread| {
-            // The thread that does the work must never wait for itself.
-            while Some(thread.index()) != me && !done.load(Ordering::Relaxed) {
+        scope.spawn_broadcast(move |_, _| {
+            while !LEADS.get() && !done.load(Ordering::Relaxed) {
                 if rayon::yield_now() != Some(Yield::Executed) {
                     spin_loop();
                 }
             }
         });
-        let _rest = Rest(done);
+        let _rest = Rest { done, led_before: LEADS.replace(true) };
         work()
     })
 }
@@ -117,6 +125,7 @@ pub fn zip_mut<T: Send>(a: &mut [T], b: &mut [T], work: impl Fn(&mut [T], &mut [
 mod tests {
     use super::*;
     use std::panic::AssertUnwindSafe;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn every_piece_is_worked_on_once_and_a_single_one_by_the_caller() {
@@ -143,6 +152,18 @@ mod tests {
             })
         });
         assert_eq!(total, 3 * 199 * 200 / 2);
+        // Two at once, on the same threads, must not wait for each other.
+        // The second half is taken by another hand and takes longer, so the first one waits.
+        let busy = |micros| {
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_micros(micros) {}
+            1
+        };
+        let many = || {
+            let pair = |_| rayon::join(|| busy(20), || busy(60));
+            awake(|| (0..300).map(pair).map(|(a, b)| a + b).sum::<i32>())
+        };
+        assert_eq!(pool.install(|| rayon::join(many, many)), (600, 600));
         let broken = || pool.install(|| awake(|| -> () { panic!("as it must") }));
         assert!(std::panic::catch_unwind(AssertUnwindSafe(broken)).is_err());
     }

@@ -9,6 +9,9 @@
 //! same text as the bigram, and beats it. [`heatmap`] shows who looks at whom, and
 //! [`scaling`] why scores are divided by the square root of their length.
 //!
+//! Nearly all the work is in one function, the matrix product ([`matmul`]). [`hands`] shares
+//! work out among threads, and [`clock`] says where the time goes.
+//!
 //! Every layer is a pair: a forward pass, and beside it a backward pass derived by hand.
 //! [`layer_check`] proves each pair right by nudging every number.
 //!

@@ -88,5 +88,8 @@ pub fn measure(
     screen.line(format!("writing           {:>7} tokens a second", rate(write_rate)));
     screen.line(format!("                  {:7.1} GB/s", fetched * write_rate / 1e9));
     screen.line(format!("share             {:7.1} %", 100.0 * share));
+    if share > 1.0 {
+        screen.line("                  (so small a model stays in the cache)");
+    }
     Ok(())
 }

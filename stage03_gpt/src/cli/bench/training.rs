@@ -32,7 +32,7 @@ pub fn measure(
 
     let machine = matrix_product_speed(threads, budget / 4)?;
     if !as_json {
-        screen.line(format!("matrix products   {machine:7.1} GFLOP/s, the machine alone"));
+        screen.line(format!("matrix products   {machine:7.1} GFLOP/s in f32, the machine alone"));
     }
 
     let mut rng = generator(seed, Purpose::Other, 0);

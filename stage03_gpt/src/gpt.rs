@@ -412,14 +412,18 @@ mod tests {
         assert!((loss - 11f64.ln()).abs() < 0.02, "{loss}");
 
         for tensor in gpt.layout().tensors() {
-            let silent = grads.values[tensor.range()].iter().filter(|&&g| g == 0.0).count();
-            assert_eq!(
-                silent,
-                0,
-                "{}: {silent} of {} numbers learn nothing",
-                tensor.name,
-                tensor.len()
-            );
+            let mut values = &grads.values[tensor.range()];
+            let mut others: &[f64] = &[];
+            if tensor.name.ends_with("c_attn.bias") {
+                // A bias of the keys raises all scores of a row alike, and softmax does not
+                // see it: its gradient is zero, but for rounding.
+                let keys;
+                (values, (keys, others)) = (&values[..16], values[16..].split_at(16));
+                assert!(keys.iter().all(|g| g.abs() < 1e-12), "{}: {keys:?}", tensor.name);
+            }
+            let silent = values.iter().chain(others).filter(|&&g| g == 0.0).count();
+            let (name, n) = (&tensor.name, tensor.len());
+            assert_eq!(silent, 0, "{name}: {silent} of {n} numbers learn nothing");
         }
     }
 

@@ -88,8 +88,11 @@ impl Linear {
     }
 }
 
-/// sums\[j\] += the sum of column first + j.
-fn add_rows<T: Float>(table: ArrayView2<T>, first: usize, sums: &mut [T]) {
+/// sums\[j\] += the sum of column first + j: the gradient of a bias, or some columns of it.
+///
+/// table: (rows, columns), whole rows contiguous; sums: at most columns - first numbers. The
+/// rows are added from the first to the last.
+pub fn add_rows<T: Float>(table: ArrayView2<T>, first: usize, sums: &mut [T]) {
     widest(
         #[inline(always)]
         || {

@@ -22,7 +22,7 @@ use stage02_attention::params::{Init, Params, Scope};
 
 use crate::config::GptConfig;
 use crate::layer_norm::{LayerNorm, Statistics};
-use crate::mlp::{self, Mlp};
+use crate::mlp::{self, Mlp, flat_mut};
 
 /// A block: causal attention and a feed-forward layer, each behind a layer norm.
 #[derive(Clone, Copy, Debug)]
@@ -217,9 +217,4 @@ fn add<T: Float>(y: &mut Array2<T>, x: ArrayView2<T>) {
     hands::zip(flat_mut(y), x, |y, x| {
         time(Part::LayerNorm, || y.iter_mut().zip(x).for_each(|(y, &x)| *y += x));
     });
-}
-
-/// All numbers of a table, row after row, to change.
-fn flat_mut<T>(table: &mut Array2<T>) -> &mut [T] {
-    table.as_slice_mut().expect("owned tables are contiguous")
 }

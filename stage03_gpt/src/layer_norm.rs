@@ -10,6 +10,7 @@ use stage01_bigram::Float;
 use stage01_bigram::vector::{sum, widest};
 use stage02_attention::clock::{Part, time};
 use stage02_attention::hands::{self, rows_each};
+use stage02_attention::linear::add_rows;
 use stage02_attention::params::{Init, Params, Scope, Vector};
 
 /// The constant under the square root that keeps a constant row from dividing by zero.
@@ -109,7 +110,7 @@ impl LayerNorm {
         let (rows, cols) = x.dim();
         let gamma = params.vector(self.gamma);
         let Statistics { mean, rstd } = statistics;
-        let (x, dy) = (flat(x), flat(dy));
+        let (dy_rows, x, dy) = (dy, flat(x), flat(dy));
         let dx = dx.as_slice_mut().expect("whole rows are contiguous");
         // The gradient of x: every row alone.
         let each = rows_each(rows, cols);
@@ -150,15 +151,7 @@ impl LayerNorm {
         let Some(beta) = self.beta else { return };
         let dbeta = grads.vector_mut(beta).par_chunks_mut(each).enumerate();
         hands::each(dbeta, |(i, dbeta)| {
-            quickly(
-                #[inline(always)]
-                || {
-                    for dy in dy.chunks_exact(cols) {
-                        let dy = &dy[i * each..i * each + dbeta.len()];
-                        dbeta.iter_mut().zip(dy).for_each(|(dbeta, &dy)| *dbeta += dy);
-                    }
-                },
-            );
+            time(Part::LayerNorm, || add_rows(dy_rows, i * each, dbeta));
         });
     }
 }

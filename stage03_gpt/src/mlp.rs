@@ -143,7 +143,7 @@ fn flat<T>(table: &Array2<T>) -> &[T] {
 }
 
 /// All numbers of a table, row after row, to change.
-fn flat_mut<T>(table: &mut Array2<T>) -> &mut [T] {
+pub(crate) fn flat_mut<T>(table: &mut Array2<T>) -> &mut [T] {
     table.as_slice_mut().expect("owned tables are contiguous")
 }
 

@@ -2,8 +2,8 @@
 //!
 //! [`scaled_dot_product`](super::scaled_dot_product) fills a table of T times T shares for
 //! every head and keeps it for the way back. At T = 1,024 that is 4 MB a head, 600 MB for a
-//! batch of one through GPT-2, and most of the time goes into carrying it between the memory
-//! and the processor. Three observations make the table unnecessary:
+//! batch of one through GPT-2, all of which travels to the memory and back. Three observations
+//! make the table unnecessary:
 //!
 //! 1. A row of shares needs only its own query. So the queries are taken in blocks of 64, and
 //!    scores, softmax and mixture of a block are finished before the next one is begun. The

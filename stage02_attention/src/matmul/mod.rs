@@ -45,8 +45,7 @@ pub fn gemm<T: Float>(
     beta: T,
     c: &mut ArrayViewMut2<T>,
 ) {
-    let ((m, k), (k_b, n)) = (a.dim(), b.dim());
-    assert!(k == k_b && c.dim() == (m, n), "({m}, {k}) x ({k_b}, {n}) into {:?}", c.dim());
+    let (m, _, n) = sizes(a, b, c);
     if m == 0 || n == 0 {
         return;
     }
@@ -58,6 +57,16 @@ pub fn gemm<T: Float>(
     } else {
         turned(alpha, b.t(), a.t(), beta, c.view_mut().reversed_axes());
     }
+}
+
+/// m, k and n of a product.
+///
+/// # Panics
+/// When the shapes do not fit together.
+fn sizes<T>(a: ArrayView2<T>, b: ArrayView2<T>, c: &ArrayViewMut2<T>) -> (usize, usize, usize) {
+    let ((m, k), (k_b, n)) = (a.dim(), b.dim());
+    assert!(k == k_b && c.dim() == (m, n), "({m}, {k}) x ({k_b}, {n}) into {:?}", c.dim());
+    (m, k, n)
 }
 
 /// [`call`], after `a` has been turned where that is quicker.
@@ -124,6 +133,9 @@ pub enum Products {
 }
 
 /// [`gemm`] on all threads that stand ready for this layer, as exactly as `products` says.
+///
+/// A single row times a large `b` is always multiplied in full: there each number of `b` is used
+/// once, and rounding it would cost more than multiplying by it.
 ///
 /// # Panics
 /// As [`gemm`].
@@ -237,8 +249,7 @@ pub fn plain<T: Float>(
     beta: T,
     c: &mut ArrayViewMut2<T>,
 ) {
-    let ((m, k), (k_b, n)) = (a.dim(), b.dim());
-    assert!(k == k_b && c.dim() == (m, n), "({m}, {k}) x ({k_b}, {n}) into {:?}", c.dim());
+    let (m, k, n) = sizes(a, b, c);
     for i in 0..m {
         for j in 0..n {
             let mut sum = T::zero();

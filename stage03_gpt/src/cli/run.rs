@@ -117,7 +117,7 @@ pub struct Run {
     /// and is nearly twice as fast where the processor has instructions for it.
     #[arg(long, value_name = "KIND", default_value = "f32", value_parser = ["f32", "bf16"],
           help_heading = "Training")]
-    #[serde(default = "f32")]
+    #[serde(default = "full_products")]
     pub products: String,
 
     /// After how many steps the model is measured and saved. [default: a tenth of the run]
@@ -356,7 +356,7 @@ impl Default for Run {
 }
 
 /// What runs that were saved before there was a choice multiplied in.
-fn f32() -> String {
+fn full_products() -> String {
     "f32".into()
 }
 

@@ -67,8 +67,7 @@ pub fn gemm(
     beta: f32,
     c: &mut ArrayViewMut2<f32>,
 ) {
-    let ((m, k), (k_b, n)) = (a.dim(), b.dim());
-    assert!(k == k_b && c.dim() == (m, n), "({m}, {k}) x ({k_b}, {n}) into {:?}", c.dim());
+    let (m, k, n) = super::sizes(a, b, c);
     #[cfg(target_arch = "x86_64")]
     if is_fast() && m * n * k > 0 {
         let column_major = c.strides()[0].unsigned_abs() < c.strides()[1].unsigned_abs();

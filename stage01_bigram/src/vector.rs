@@ -64,6 +64,31 @@ pub fn sum_of<T: Float>(values: &[T], function: impl Fn(T) -> T) -> T {
     rest.iter().fold(together(totals), |sum, &value| sum + function(value))
 }
 
+/// The dot product of two rows of equal length: [`sum`] of the products, in the same order.
+#[inline(always)]
+pub fn dot<T: Float>(a: &[T], b: &[T]) -> T {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut totals = [T::zero(); LANES];
+    for (a, b) in a.iter().zip(b) {
+        for l in 0..LANES {
+            totals[l] += a[l] * b[l];
+        }
+    }
+    a_rest.iter().zip(b_rest).fold(together(totals), |sum, (&a, &b)| sum + a * b)
+}
+
+/// y += a x, for rows of equal length.
+#[inline(always)]
+pub fn add_scaled<T: Float>(y: &mut [T], a: T, x: &[T]) {
+    let ((y, y_rest), (x, x_rest)) = (y.as_chunks_mut::<LANES>(), x.as_chunks::<LANES>());
+    for (y, x) in y.iter_mut().zip(x) {
+        for l in 0..LANES {
+            y[l] += a * x[l];
+        }
+    }
+    y_rest.iter_mut().zip(x_rest).for_each(|(y, &x)| *y += a * x);
+}
+
 /// The sum of all totals.
 #[inline(always)]
 fn together<T: Float>(mut totals: [T; LANES]) -> T {
@@ -170,6 +195,25 @@ mod tests {
         ) {
             let one_by_one = sum(values.iter().map(|&x| exp_f32(x)));
             prop_assert_eq!(sum_of(&values, exp_f32), one_by_one);
+        }
+
+        #[test]
+        fn the_dot_product_adds_in_the_order_of_the_sum(
+            rows in prop::collection::vec((-20f32..20.0, -20f32..20.0), 0..100),
+        ) {
+            let (a, b): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+            let one_by_one = sum(a.iter().zip(&b).map(|(&a, &b)| a * b));
+            prop_assert_eq!(dot(&a, &b), one_by_one);
+        }
+
+        #[test]
+        fn adding_a_multiple_adds_it(
+            rows in prop::collection::vec((-20.0..20.0, -20.0..20.0), 0..100), a in -3.0..3.0,
+        ) {
+            let (mut y, x): (Vec<f64>, Vec<f64>) = rows.iter().copied().unzip();
+            add_scaled(&mut y, a, &x);
+            let expected: Vec<f64> = rows.iter().map(|(y, x)| y + a * x).collect();
+            prop_assert_eq!(y, expected);
         }
 
         #[test]

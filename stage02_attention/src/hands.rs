@@ -1,21 +1,50 @@
 //! Many hands: work that is cut into pieces, one for each thread.
 //!
-//! Nothing is cut unless several threads stand ready. That is said by the thread pool a layer
-//! happens to run in (`rayon`'s): the trainer gives small models to one thread per part of the
-//! batch, so that layers run alone, and wide ones to all threads together. Where the pieces are
-//! cut depends on how many hands there are, never on which of them is fast.
+//! Nothing is cut unless several threads stand ready: those of the thread pool a layer happens to
+//! run in (`rayon`'s), unless it is told to work [`alone`]. The trainer lets every thread work
+//! alone on its part of the batch where a model is small, and all threads together where it is
+//! wide. Where the pieces are cut depends on how many hands there are, never on which is fast.
 
 use std::cell::Cell;
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::LocalKey;
 
 use rayon::Yield;
 use rayon::iter::plumbing::{Producer, ProducerCallback};
 use rayon::prelude::*;
 
+thread_local! {
+    /// Whether this thread is to share its work with nobody.
+    static ALONE: Cell<bool> = const { Cell::new(false) };
+    /// Whether this thread is in the middle of work that is shared out. It must not wait for the
+    /// end of such work, neither of its own nor of another's.
+    static LEADS: Cell<bool> = const { Cell::new(false) };
+    /// Whether this thread is to stay awake where it waits.
+    static AWAKE: Cell<bool> = const { Cell::new(false) };
+}
+
 /// How many threads stand ready for the work of one layer.
 pub fn hands() -> usize {
-    rayon::current_num_threads()
+    if ALONE.get() { 1 } else { rayon::current_num_threads() }
+}
+
+/// Does some work on this thread alone: nothing of it is shared out, and nothing else is taken
+/// on before it is done.
+pub fn alone<R>(work: impl FnOnce() -> R) -> R {
+    let _back = set(&ALONE);
+    work()
+}
+
+/// Sets a mark of this thread until the result is dropped, also by a panic.
+fn set(mark: &'static LocalKey<Cell<bool>>) -> impl Drop {
+    struct Back(&'static LocalKey<Cell<bool>>, bool);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            self.0.set(self.1);
+        }
+    }
+    Back(mark, mark.replace(true))
 }
 
 /// How many threads so many multiplications are worth.
@@ -38,37 +67,62 @@ pub const FETCHED: usize = 1 << 18;
 /// A thread without work falls asleep, and waking it takes longer than many a layer. Here the
 /// idle ones look for work without rest until all is done, as those of other engines do.
 pub fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    thread_local! {
-        /// Whether this thread is in the middle of such work. It must not wait for the end of
-        /// work, neither of its own nor of another's.
-        static LEADS: Cell<bool> = const { Cell::new(false) };
-    }
-    /// Lets the others rest, also when the work panics.
-    struct Rest<'a> {
-        done: &'a AtomicBool,
-        led_before: bool,
-    }
-    impl Drop for Rest<'_> {
-        fn drop(&mut self) {
-            self.done.store(true, Ordering::Relaxed);
-            LEADS.set(self.led_before);
-        }
-    }
     if hands() < 2 {
         return work();
     }
     let done = &AtomicBool::new(false);
     rayon::scope(|scope| {
         scope.spawn_broadcast(move |_, _| {
-            while !LEADS.get() && !done.load(Ordering::Relaxed) {
-                if rayon::yield_now() != Some(Yield::Executed) {
-                    spin_loop();
-                }
-            }
+            let _awake = set(&AWAKE);
+            look_for_work_until(|| LEADS.get() || done.load(Ordering::Relaxed));
         });
-        let _rest = Rest { done, led_before: LEADS.replace(true) };
+        let _rest = (SetAtTheEnd(done), set(&LEADS), set(&AWAKE));
         work()
     })
+}
+
+/// Does what others have left to do, again and again, without rest in between.
+fn look_for_work_until(enough: impl Fn() -> bool) {
+    while !enough() {
+        if rayon::yield_now() != Some(Yield::Executed) {
+            spin_loop();
+        }
+    }
+}
+
+/// Says that something is done, also when it panics.
+struct SetAtTheEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Does both, side by side where there is another hand. In work that is kept [`awake`], who is
+/// done first waits awake: falling asleep and being woken would take longer than many a layer.
+pub fn join<A: Send, B: Send>(
+    a: impl FnOnce() -> A + Send,
+    b: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    if hands() < 2 {
+        return (a(), b());
+    }
+    if !AWAKE.get() {
+        return rayon::join(a, b);
+    }
+    let (done, mut result) = (&AtomicBool::new(false), None);
+    let a = rayon::in_place_scope(|scope| {
+        let result = &mut result;
+        scope.spawn(move |_| {
+            let _done = SetAtTheEnd(done);
+            *result = Some(b());
+        });
+        let a = a();
+        look_for_work_until(|| done.load(Ordering::Acquire));
+        a
+    });
+    (a, result.expect("a panic would have been passed on"))
 }
 
 /// How many rows one hand takes: an equal part, and no fewer than are worth the handing over.
@@ -78,22 +132,36 @@ pub fn rows_each(rows: usize, cols: usize) -> usize {
     rows.div_ceil(hands()).max(FEWEST.div_ceil(cols.max(1))).min(rows.max(1))
 }
 
-/// Does some work for every piece. A single piece is done here and now: handing it over would
-/// take longer than many a layer.
-pub fn each<I: IndexedParallelIterator>(pieces: I, work: impl Fn(I::Item) + Send + Sync) {
-    /// What to do with the pieces, one after another.
-    struct Alone<W>(W);
-    impl<T, W: Fn(T)> ProducerCallback<T> for Alone<W> {
+/// How many pieces a hand gets at least, where so many are shared out among some hands: the
+/// `with_min_len` of [`each`]. Rounded down, because a last piece too few would leave a hand idle.
+pub fn fewest(pieces: usize, hands: usize) -> usize {
+    (pieces / hands).max(1)
+}
+
+/// Does some work for every piece. Each hand gets an equal part of them, or at least as many as
+/// `with_min_len` says; a single part is done here and now.
+pub fn each<I: IndexedParallelIterator>(pieces: I, work: impl Fn(I::Item) + Sync) {
+    /// What to do with so many pieces.
+    struct Cut<W>(usize, W);
+    impl<T, W: Fn(T) + Sync> ProducerCallback<T> for Cut<W> {
         type Output = ();
         fn callback<P: Producer<Item = T>>(self, pieces: P) {
-            pieces.into_iter().for_each(self.0);
+            let Cut(n, work) = self;
+            let hands = hands().min(n / pieces.min_len().max(1));
+            cut(pieces, n, hands, &work);
         }
     }
-    if pieces.len() > 1 {
-        pieces.for_each(work);
-    } else {
-        pieces.with_producer(Alone(work));
+    /// Halves the pieces until there is a part for each hand.
+    fn cut<P: Producer>(pieces: P, n: usize, hands: usize, work: &(impl Fn(P::Item) + Sync)) {
+        if hands < 2 {
+            return pieces.into_iter().for_each(work);
+        }
+        let (half, at) = (hands / 2, n * (hands / 2) / hands);
+        let (first, second) = pieces.split_at(at);
+        join(|| cut(first, at, half, work), || cut(second, n - at, hands - half, work));
     }
+    let n = pieces.len();
+    pieces.with_producer(Cut(n, work));
 }
 
 /// Changes some numbers, given others: `work(changed, given)` for equal parts of both.
@@ -139,13 +207,53 @@ mod tests {
     }
 
     #[test]
+    fn no_hand_is_left_idle_because_the_pieces_are_odd() {
+        for hands in 1..20 {
+            for pieces in hands..200 {
+                assert!(pieces / fewest(pieces, hands) >= hands, "{pieces} for {hands}");
+            }
+        }
+        // Of five pieces, with at least two for each of three hands, two hands get a part. A part
+        // is not left before it is done, so its pieces follow each other.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        let done = std::sync::Mutex::new(Vec::new());
+        pool.install(|| {
+            each((0..5).into_par_iter().with_min_len(2), |i| {
+                done.lock().unwrap().push((rayon::current_thread_index(), i));
+            });
+        });
+        let mut done = done.into_inner().unwrap();
+        done.sort_by_key(|&(_, i)| i);
+        let threads: Vec<_> = done.iter().map(|(thread, _)| thread).collect();
+        assert!(threads[0] == threads[1] && threads[2] == threads[3] && threads[3] == threads[4]);
+    }
+
+    #[test]
+    fn who_works_alone_shares_nothing_and_is_free_again_afterwards() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        pool.install(|| {
+            assert_eq!(hands(), 3);
+            let here = std::thread::current().id();
+            alone(|| {
+                assert_eq!((hands(), hands_for(1 << 30), hands_to_fetch(1 << 30)), (1, 1, 1));
+                alone(|| ());
+                assert_eq!(hands(), 1);
+                each([0; 100].par_iter(), |_| assert_eq!(std::thread::current().id(), here));
+            });
+            assert_eq!(hands(), 3);
+            let broken = std::panic::catch_unwind(|| alone(|| -> () { panic!("as it must") }));
+            assert!(broken.is_err() && hands() == 3);
+        });
+    }
+
+    #[test]
     fn work_that_is_shared_out_comes_back_whole_and_panics_do_not_hang() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
         let total = pool.install(|| {
             awake(|| {
                 (0..200)
                     .map(|i| {
-                        let (a, b) = rayon::join(|| i, || 2 * i);
+                        let (a, b) = join(|| i, || 2 * i);
                         a + b
                     })
                     .sum::<i32>()
@@ -160,11 +268,17 @@ mod tests {
             1
         };
         let many = || {
-            let pair = |_| rayon::join(|| busy(20), || busy(60));
+            let pair = |_| join(|| busy(20), || busy(60));
             awake(|| (0..300).map(pair).map(|(a, b)| a + b).sum::<i32>())
         };
         assert_eq!(pool.install(|| rayon::join(many, many)), (600, 600));
         let broken = || pool.install(|| awake(|| -> () { panic!("as it must") }));
         assert!(std::panic::catch_unwind(AssertUnwindSafe(broken)).is_err());
+        // A half that panics is not waited for.
+        for i in 0..2 {
+            let half = |at| move || assert_ne!(i, at, "as it must");
+            let broken = || pool.install(|| awake(|| join(half(0), half(1))));
+            assert!(std::panic::catch_unwind(AssertUnwindSafe(broken)).is_err());
+        }
     }
 }

@@ -20,7 +20,7 @@ use stage01_bigram::{Error, Float, Result};
 use stage02_attention::clock::{Part, time};
 use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;
-use stage02_attention::hands::{hands_for, rows_each};
+use stage02_attention::hands::{hands_for, join, rows_each};
 use stage02_attention::matmul::{Products, par_gemm};
 use stage02_attention::params::{Init, Layout, Params};
 
@@ -304,7 +304,7 @@ fn cross_entropy_backward<T: Float>(
     }
     let (logits_1, logits_2) = logits.split_at(Axis(0), at);
     let (targets_1, targets_2) = targets.split_at(at);
-    let (a, b) = rayon::join(
+    let (a, b) = join(
         || cross_entropy_backward(half, logits_1, targets_1, scale),
         || cross_entropy_backward(hands - half, logits_2, targets_2, scale),
     );

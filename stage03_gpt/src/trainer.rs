@@ -7,8 +7,9 @@
 //! ```
 //!
 //! The sequences of a batch never meet inside the model, so the batch is cut into *shards*,
-//! one for each thread. A shard works on its own activations and its own gradient, and need not
-//! wait for anybody. The gradients are then added in the order of the shards.
+//! one for each thread. A thread works alone on its shard, with activations and a gradient of
+//! their own, and need not wait for anybody. The gradients are then added in the order of the
+//! shards.
 //!
 //! A wide model has a large gradient, and adding one for each thread would take long. There all
 //! threads work on a single shard, and the layers share out their work among them (see
@@ -28,7 +29,7 @@ use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::vector::{sum, widest};
 use stage01_bigram::{Error, Float, Result};
 use stage02_attention::clock::{Part, time};
-use stage02_attention::hands::awake;
+use stage02_attention::hands::{alone, awake};
 use stage02_attention::params::Params;
 
 use crate::adamw::{AdamW, CHUNK, Moments};
@@ -108,9 +109,8 @@ pub struct Trainer<T> {
     /// How many steps have been taken.
     pub iter: usize,
     shards: Vec<Shard<T>>,
-    /// The threads of each shard.
-    teams: Vec<ThreadPool>,
-    /// All threads, for what is done once for all shards.
+    /// All threads. There is one pool for everything, or else the threads of one would be in the
+    /// way of another's.
     pool: ThreadPool,
     /// The summed squares of each chunk of the gradient.
     squares: Vec<f64>,
@@ -135,38 +135,24 @@ impl<T: Float> Trainer<T> {
                       --block-size, --n-layer or --n-embd";
         memory::require(numbers * size_of::<T>() as f64, "the room to train in", remedy)?;
         let pool = thread_pool(settings.threads)?;
-        let teams = (0..n_shards)
-            .map(|i| thread_pool(part(settings.threads, n_shards, i).len()))
-            .collect::<Result<Vec<_>>>()?;
-        let shards = (teams.iter().enumerate())
-            .map(|(i, team)| {
-                let n = part(settings.batch_size, n_shards, i).len();
-                // Inside the team, because room is taken for each of its threads.
-                team.install(|| Shard {
-                    acts: gpt.activations(n, length),
-                    scratch: gpt.scratch(n, length),
-                    grads: Params::zeros(gpt.layout()),
-                    rngs: vec![generator(settings.seed, Purpose::Dropout, 0); n],
-                    loss: 0.0,
-                })
-            })
-            .collect();
+        let shard = |n| Shard {
+            acts: gpt.activations(n, length),
+            scratch: gpt.scratch(n, length),
+            grads: Params::zeros(gpt.layout()),
+            rngs: vec![generator(settings.seed, Purpose::Dropout, 0); n],
+            loss: 0.0,
+        };
+        // Among the threads that will work on it, because room is taken for each of them.
+        let shards = pool.install(|| match n_shards {
+            1 => vec![shard(settings.batch_size)],
+            _ => (0..n_shards)
+                .map(|i| alone(|| shard(part(settings.batch_size, n_shards, i).len())))
+                .collect(),
+        });
         let moments = Moments::new(gpt.layout());
         let squares = Vec::with_capacity(weights.values.len().div_ceil(CHUNK));
         let (iter, loss, passes) = (0, 0.0, 0);
-        Ok(Trainer {
-            gpt,
-            settings,
-            weights,
-            moments,
-            iter,
-            shards,
-            teams,
-            pool,
-            squares,
-            loss,
-            passes,
-        })
+        Ok(Trainer { gpt, settings, weights, moments, iter, shards, pool, squares, loss, passes })
     }
 
     /// The model's plan.
@@ -203,7 +189,7 @@ impl<T: Float> Trainer<T> {
         let first_sequence = self.pass_number() * batch_size as u64;
         let dropout = self.gpt.config().dropout > 0.0;
         let (gpt, weights, n_shards) = (&self.gpt, &self.weights, self.shards.len());
-        each(&self.teams, &mut self.shards, 0, &|i, shard| {
+        each(&self.pool, &mut self.shards, |i, shard| {
             let sequences = part(batch_size, n_shards, i);
             let tokens = sequences.start * length..sequences.end * length;
             let (x, y) = (&inputs[tokens.clone()], &targets[tokens]);
@@ -294,7 +280,7 @@ impl<T: Float> Trainer<T> {
         let (batch_size, n_shards) = (self.settings.batch_size, self.shards.len());
         assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
         let (gpt, weights) = (&self.gpt, &self.weights);
-        each(&self.teams, &mut self.shards, 0, &|i, shard| {
+        each(&self.pool, &mut self.shards, |i, shard| {
             let sequences = part(batch_size, n_shards, i);
             let tokens = sequences.start * length..sequences.end * length;
             gpt.forward(weights, &inputs[tokens.clone()], &mut shard.acts, None);
@@ -314,21 +300,21 @@ fn n_shards(gpt: &Gpt, settings: &Settings) -> usize {
     if gpt.config().n_embd >= WIDE { 1 } else { settings.threads.min(settings.batch_size) }
 }
 
-/// Runs some work for every shard, each by its own team, all at the same time.
+/// Runs some work for every shard: for a single one by all threads together, for several by a
+/// thread each.
 fn each<T: Float>(
-    teams: &[ThreadPool],
+    pool: &ThreadPool,
     shards: &mut [Shard<T>],
-    i: usize,
-    work: &(impl Fn(usize, &mut Shard<T>) + Sync),
+    work: impl Fn(usize, &mut Shard<T>) + Sync,
 ) {
-    if let (Some((team, teams)), Some((shard, shards))) =
-        (teams.split_first(), shards.split_first_mut())
-    {
-        team.in_place_scope(|scope| {
-            scope.spawn(|_| awake(|| work(i, shard)));
-            each(teams, shards, i + 1, work);
-        });
-    }
+    pool.install(|| match shards {
+        [shard] => awake(|| work(0, shard)),
+        shards => shards
+            .par_iter_mut()
+            .enumerate()
+            .with_max_len(1)
+            .for_each(|(i, shard)| alone(|| work(i, shard))),
+    });
 }
 
 /// Threads for the work of one command, and no more than were asked for.

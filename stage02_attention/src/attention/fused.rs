@@ -24,7 +24,7 @@
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, s};
 use stage01_bigram::Float;
 use stage01_bigram::random::Generator;
-use stage01_bigram::vector::{largest, sum, widest};
+use stage01_bigram::vector::{self, largest, sum, widest};
 
 use super::Mask;
 use crate::clock::{Part, time};
@@ -190,8 +190,7 @@ fn hide<T: Float>(row: &mut [T], visible: usize) -> &mut [T] {
 #[inline(always)]
 fn dot<T: Float>(a: ArrayView1<T>, b: ArrayView1<T>) -> T {
     let contiguous = "rows are contiguous";
-    let (a, b) = (a.to_slice().expect(contiguous), b.to_slice().expect(contiguous));
-    sum(a.iter().zip(b).map(|(&a, &b)| a * b))
+    vector::dot(a.to_slice().expect(contiguous), b.to_slice().expect(contiguous))
 }
 
 /// The beginning of some room as a table.

@@ -15,6 +15,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 use crate::clock::{Part, time};
+use crate::hands::join;
 
 /// Some heads of some sequences: what they read and what they write.
 pub(super) struct Heads<'a, T, S, const R: usize, const W: usize> {
@@ -49,16 +50,6 @@ impl<T: Send + Sync, S: Sync, const R: usize, const W: usize> Heads<'_, T, S, R,
                     );
                 }
             }
-        });
-    }
-
-    /// Calls `work` once for each hand, with the number of heads it gets, side by side.
-    pub fn groups<F>(self, hands: usize, work: &F)
-    where
-        F: Fn(usize, [ArrayView2<T>; R], [ArrayViewMut2<T>; W], &mut [T]) + Sync,
-    {
-        self.cut(hands, &|part: Heads<'_, T, S, R, W>| {
-            work(part.heads, part.reads, part.writes, part.rooms);
         });
     }
 
@@ -99,7 +90,7 @@ impl<T: Send + Sync, S: Sync, const R: usize, const W: usize> Heads<'_, T, S, R,
             extra: extra_2,
             rooms: rooms_2,
         };
-        rayon::join(|| first.cut(half, work), || second.cut(hands - half, work));
+        join(|| first.cut(half, work), || second.cut(hands - half, work));
     }
 }
 

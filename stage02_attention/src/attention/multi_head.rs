@@ -212,6 +212,9 @@ impl MultiHeadAttention {
         y: ArrayViewMut2<T>,
     ) {
         let (queries, keys) = (q.nrows(), k.nrows());
+        if queries == 1 {
+            return one_query::forward(self.n_head, [q, k, v], &mut space.rooms, y);
+        }
         let worth = hands_for(queries * keys * self.n_embd).max(hands_to_fetch(k.len() + v.len()));
         let heads = Heads {
             heads: self.n_head,
@@ -221,22 +224,14 @@ impl MultiHeadAttention {
             extra: ArrayView2::<()>::from_shape((0, self.n_head), &[]).expect("no rows"),
             rooms: &mut space.rooms,
         };
-        let hands = worth.min(space.hands);
-        if queries == 1 {
-            // Some heads together, so that what lies together is fetched together.
-            heads.groups(hands, &|heads, [q, k, v], [y, _], room| {
-                one_query::forward(heads, (q, k, v), room, y);
-            });
-        } else {
-            heads.each(hands, &|[q, k, v], [y, mut log_sums], _, room| {
-                fused::forward((q, k, v), self.mask, None, room, log_sums.column_mut(0), y);
-            });
-        }
+        heads.each(worth.min(space.hands), &|[q, k, v], [y, mut log_sums], _, room| {
+            fused::forward((q, k, v), self.mask, None, room, log_sums.column_mut(0), y);
+        });
     }
 
     /// Room for [`MultiHeadAttention::look`] with up to so many keys.
     pub fn space<T: Float>(&self, keys: usize) -> Space<T> {
-        let room = fused::room(keys).max(self.n_head * keys);
+        let room = fused::room(keys).max(one_query::room(self.n_head, keys, self.n_embd));
         let rooms = vec![T::zero(); hands() * room];
         Space { log_sums: Array2::zeros((keys, self.n_head)), rooms, hands: hands() }
     }

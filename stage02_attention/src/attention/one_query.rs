@@ -2,62 +2,104 @@
 //!
 //! There is one query for each head, and so nothing to gain from matrix products: every key and
 //! every value is used once. What counts is to fetch them in the order in which they lie in the
-//! memory. So this goes through the keys of all its heads token by token, then through the
-//! values:
+//! memory. So this goes through the keys of all heads token by token, then through the values:
 //!
 //! ```text
 //! score[h, j] = q[h] · k[j, h] / sqrt(d)        for every token j, for every head h
 //! y[h]       += p[h, j] v[j, h]                 the same way, with p = softmax(score)
 //! ```
 //!
+//! The tokens are cut into pieces that several hands can work on. The pieces are the same whatever
+//! the number of hands, and their sums are added in order, so it changes no bit.
+//!
 //! The same numbers as [`fused`](super::fused) gives for one query; a test compares them.
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use rayon::prelude::*;
 use stage01_bigram::Float;
 use stage01_bigram::loss::softmax_in_place;
-use stage01_bigram::vector::{sum, widest};
+use stage01_bigram::vector::{add_scaled, dot, widest};
 
-/// y = softmax(q k' / sqrt(d)) v for some heads, side by side.
+use crate::clock::{Part, time};
+use crate::hands::{each, fewest, hands_to_fetch};
+
+/// So many tokens make a piece.
+const TOKENS: usize = 64;
+
+/// How many numbers [`forward`] needs room for on the way.
+pub fn room(heads: usize, keys: usize, n_embd: usize) -> usize {
+    2 * heads * keys + keys.div_ceil(TOKENS) * n_embd
+}
+
+/// y = softmax(q k' / sqrt(d)) v for all heads, side by side.
 ///
-/// q, y: (1, heads * d); k, v: (keys, heads * d). scores: room for heads * keys numbers.
+/// q, y: (1, heads * d); k, v: (keys, heads * d). space: at least [`room`] of these sizes.
 pub fn forward<T: Float>(
     heads: usize,
-    (q, k, v): (ArrayView2<T>, ArrayView2<T>, ArrayView2<T>),
-    scores: &mut [T],
+    [q, k, v]: [ArrayView2<T>; 3],
+    space: &mut [T],
     mut y: ArrayViewMut2<T>,
 ) {
     const CONTIGUOUS: &str = "rows are contiguous";
-    let (keys, d) = (k.nrows(), q.ncols() / heads);
+    let (keys, n_embd) = k.dim();
+    let d = n_embd / heads;
     let scale = T::of(1.0 / (d as f64).sqrt());
     let q = q.row(0).to_slice().expect(CONTIGUOUS);
+    // Scores token by token, as they are made; then head by head, as softmax wants them.
+    let (by_token, space) = space.split_at_mut(heads * keys);
+    let (by_head, space) = space.split_at_mut(heads * keys);
+    let sums = &mut space[..keys.div_ceil(TOKENS) * n_embd];
+    let fewest = fewest(keys.div_ceil(TOKENS), hands_to_fetch(k.len()));
+
+    let pieces = by_token.par_chunks_mut(TOKENS * heads).enumerate().with_min_len(fewest);
+    each(pieces, |(i, scores)| {
+        let k = k.axis_chunks_iter(Axis(0), TOKENS).nth(i).expect("a piece of keys");
+        time(Part::Attention, || {
+            widest(
+                #[inline(always)]
+                || {
+                    for (k, scores) in k.rows().into_iter().zip(scores.chunks_exact_mut(heads)) {
+                        let k = k.to_slice().expect(CONTIGUOUS).chunks_exact(d);
+                        for ((score, q), k) in scores.iter_mut().zip(q.chunks_exact(d)).zip(k) {
+                            *score = scale * dot(q, k);
+                        }
+                    }
+                },
+            );
+        });
+    });
+
+    time(Part::Softmax, || {
+        for (h, shares) in by_head.chunks_exact_mut(keys).enumerate() {
+            let scores = by_token[h..].iter().step_by(heads);
+            shares.iter_mut().zip(scores).for_each(|(share, &score)| *share = score);
+            softmax_in_place(shares);
+        }
+    });
+
+    let pieces = sums.par_chunks_mut(n_embd).enumerate().with_min_len(fewest);
+    each(pieces, |(i, sums)| {
+        let v = v.axis_chunks_iter(Axis(0), TOKENS).nth(i).expect("a piece of values");
+        sums.fill(T::zero());
+        time(Part::Attention, || {
+            widest(
+                #[inline(always)]
+                || {
+                    for (j, v) in v.rows().into_iter().enumerate() {
+                        let v = v.to_slice().expect(CONTIGUOUS).chunks_exact(d);
+                        for ((h, y), v) in sums.chunks_exact_mut(d).enumerate().zip(v) {
+                            add_scaled(y, by_head[h * keys + i * TOKENS + j], v);
+                        }
+                    }
+                },
+            );
+        });
+    });
     let mut y = y.row_mut(0);
-    let y = y.as_slice_mut().expect(CONTIGUOUS);
-    let scores = &mut scores[..heads * keys];
-    widest(
-        #[inline(always)]
-        || {
-            for (j, k) in k.rows().into_iter().enumerate() {
-                let k = k.to_slice().expect(CONTIGUOUS);
-                for (h, (q, k)) in q.chunks_exact(d).zip(k.chunks_exact(d)).enumerate() {
-                    scores[h * keys + j] = scale * sum(q.iter().zip(k).map(|(&q, &k)| q * k));
-                }
-            }
-        },
-    );
-    scores.chunks_exact_mut(keys).for_each(softmax_in_place);
     y.fill(T::zero());
-    widest(
-        #[inline(always)]
-        || {
-            for (j, v) in v.rows().into_iter().enumerate() {
-                let v = v.to_slice().expect(CONTIGUOUS);
-                for (h, (y, v)) in y.chunks_exact_mut(d).zip(v.chunks_exact(d)).enumerate() {
-                    let share = scores[h * keys + j];
-                    y.iter_mut().zip(v).for_each(|(y, &v)| *y += share * v);
-                }
-            }
-        },
-    );
+    for part in sums.chunks_exact(n_embd) {
+        y.iter_mut().zip(part).for_each(|(y, &part)| *y += part);
+    }
 }
 
 #[cfg(test)]
@@ -81,12 +123,12 @@ mod tests {
             let (q, k, v) = (table(1), table(keys), table(keys));
             let (mut y, mut expected) = (table(1), table(1));
             // What lies in the room must not matter.
-            let mut room = vec![f64::NAN; fused::room(keys).max(heads * keys)];
-            forward(heads, (q.view(), k.view(), v.view()), &mut room, y.view_mut());
+            let mut space = vec![f64::NAN; fused::room(keys).max(room(heads, keys, heads * d))];
+            forward(heads, [q.view(), k.view(), v.view()], &mut space, y.view_mut());
             for h in 0..heads {
                 let part = s![.., h * d..(h + 1) * d];
                 fused::forward(
-                    (q.slice(part), k.slice(part), v.slice(part)), Mask::Causal, None, &mut room,
+                    (q.slice(part), k.slice(part), v.slice(part)), Mask::Causal, None, &mut space,
                     Array1::zeros(1).view_mut(), expected.slice_mut(part),
                 );
             }

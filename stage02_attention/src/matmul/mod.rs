@@ -12,24 +12,23 @@
 //! the widest vector instructions the processor has. Products of transposed tables need no
 //! copy: `a.t()` only swaps two strides.
 //!
-//! [`gemm`] runs on one thread. [`par_gemm`] cuts the result among all hands that stand ready
-//! (see [`hands`](crate::hands)): each computes some of its columns, or some of its rows.
-//! [`bf16`] holds the same product with inputs rounded to 16 bits, for processors that multiply
+//! [`gemm`] runs on one thread, [`par_gemm`] on all that stand ready (`shared.rs`; `one_row.rs` for
+//! a single row, where memory is the limit). [`bf16`] holds the same product with inputs rounded to 16 bits, for processors that multiply
 //! those at twice the speed.
 
 #![allow(unsafe_code)] // The kernels take raw pointers; see `call` below.
 
 pub mod bf16;
+mod one_row;
+mod shared;
+
+pub use shared::{Products, par_gemm};
 
 use std::any::TypeId;
 
 use gemm_common::Parallelism;
-use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
-use rayon::prelude::*;
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use stage01_bigram::Float;
-
-use crate::clock::{Part, time};
-use crate::hands::{FETCHED, each, hands_for, hands_to_fetch};
 
 /// c = alpha a b + beta c.
 ///
@@ -122,122 +121,6 @@ fn turn<T: Float>(from: ArrayView2<T>, to: &mut [T]) {
     }
 }
 
-/// How exactly a layer multiplies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Products {
-    /// With all digits of the numbers it is given.
-    #[default]
-    Full,
-    /// With the inputs of each product rounded to bf16, where they are `f32`: see [`bf16`].
-    Bf16,
-}
-
-/// [`gemm`] on all threads that stand ready for this layer, as exactly as `products` says.
-///
-/// A single row times a large `b` is always multiplied in full: there each number of `b` is used
-/// once, and rounding it would cost more than multiplying by it.
-///
-/// # Panics
-/// As [`gemm`].
-pub fn par_gemm<T: Float>(
-    products: Products,
-    alpha: T,
-    a: ArrayView2<T>,
-    b: ArrayView2<T>,
-    beta: T,
-    c: &mut ArrayViewMut2<T>,
-) {
-    if a.nrows() == 1 && b.len() >= 2 * FETCHED {
-        return one_row(alpha, a, b, beta, c.view_mut());
-    }
-    let hands = hands_for(a.nrows() * a.ncols() * b.ncols());
-    cut(hands, products, alpha, a, b, beta, c.view_mut());
-}
-
-/// [`par_gemm`] of a single row, as in writing token by token.
-///
-/// Here every number of b is used once, and fetching it is all the work. That goes fastest
-/// where it goes straight on: each hand gets whole rows of b where those are contiguous, and
-/// else whole columns. The pieces are the same whatever the number of hands, and sums of pieces
-/// are added in order, so it changes no bit.
-fn one_row<T: Float>(
-    alpha: T,
-    a: ArrayView2<T>,
-    b: ArrayView2<T>,
-    beta: T,
-    mut c: ArrayViewMut2<T>,
-) {
-    /// So many rows of b make a piece, or columns.
-    const ROWS: usize = 128;
-    const COLUMNS: usize = 512;
-    let (k, n) = b.dim();
-    let hands = hands_to_fetch(b.len());
-    let by_rows = b.strides()[1] == 1;
-    let mut results = vec![T::zero(); if by_rows { k.div_ceil(ROWS) * n } else { n }];
-    if by_rows {
-        let fewest = k.div_ceil(ROWS).div_ceil(hands);
-        let pieces = results.par_chunks_mut(n).enumerate().with_min_len(fewest);
-        each(pieces, |(i, part)| {
-            let rows = i * ROWS..((i + 1) * ROWS).min(k);
-            row_times(alpha, a.slice(s![.., rows.clone()]), b.slice(s![rows, ..]), part);
-        });
-    } else {
-        let fewest = n.div_ceil(COLUMNS).div_ceil(hands);
-        let pieces = results.par_chunks_mut(COLUMNS).enumerate().with_min_len(fewest);
-        each(pieces, |(i, part)| {
-            let columns = i * COLUMNS..i * COLUMNS + part.len();
-            row_times(alpha, a, b.slice(s![.., columns]), part);
-        });
-    }
-    match beta == T::zero() {
-        true => c.fill(T::zero()),
-        false => c.iter_mut().for_each(|c| *c *= beta),
-    }
-    for part in results.chunks_exact(n) {
-        c.iter_mut().zip(part).for_each(|(c, &part)| *c += part);
-    }
-}
-
-/// A piece of [`one_row`].
-fn row_times<T: Float>(alpha: T, a: ArrayView2<T>, b: ArrayView2<T>, result: &mut [T]) {
-    let mut result = ArrayViewMut2::from_shape((1, b.ncols()), result).expect("one row");
-    time(Part::MatrixProducts, || gemm(alpha, a, b, T::zero(), &mut result));
-}
-
-/// Halves the result along its longer side until there is a piece for each hand. (For small
-/// pieces the kernels add in another order, so the last bits depend on the number of hands.)
-fn cut<T: Float>(
-    hands: usize,
-    products: Products,
-    alpha: T,
-    a: ArrayView2<T>,
-    b: ArrayView2<T>,
-    beta: T,
-    mut c: ArrayViewMut2<T>,
-) {
-    /// Pieces are cut where the kernels cut their own tiles.
-    const TILE: usize = 64;
-    let (m, n) = c.dim();
-    let (axis, length) = if n >= m { (Axis(1), n) } else { (Axis(0), m) };
-    let at = (length * (hands / 2) / hands).next_multiple_of(TILE);
-    if hands < 2 || at >= length {
-        return time(Part::MatrixProducts, || match products {
-            Products::Full => gemm(alpha, a, b, beta, &mut c),
-            Products::Bf16 => rounded(alpha, a, b, beta, c),
-        });
-    }
-    let (half, (c_1, c_2)) = (hands / 2, c.split_at(axis, at));
-    let ((a_1, a_2), (b_1, b_2)) = if axis == Axis(1) {
-        ((a, a), b.split_at(axis, at))
-    } else {
-        (a.split_at(axis, at), (b, b))
-    };
-    rayon::join(
-        || cut(half, products, alpha, a_1, b_1, beta, c_1),
-        || cut(hands - half, products, alpha, a_2, b_2, beta, c_2),
-    );
-}
-
 /// The same equation as three loops: slow, short, and the measure of the fast one.
 ///
 /// # Panics
@@ -260,28 +143,6 @@ pub fn plain<T: Float>(
             c[[i, j]] = alpha * sum + old;
         }
     }
-}
-
-/// [`bf16::gemm`] for `f32`, and the usual product for other numbers.
-fn rounded<T: Float>(
-    alpha: T,
-    a: ArrayView2<T>,
-    b: ArrayView2<T>,
-    beta: T,
-    mut c: ArrayViewMut2<T>,
-) {
-    if TypeId::of::<T>() != TypeId::of::<f32>() {
-        return gemm(alpha, a, b, beta, &mut c);
-    }
-    // SAFETY: T is f32, so these are the same views under the name of their type.
-    let (a, b, mut c) = unsafe {
-        (
-            a.raw_view().cast().deref_into_view(),
-            b.raw_view().cast().deref_into_view(),
-            c.raw_view_mut().cast().deref_into_view_mut(),
-        )
-    };
-    bf16::gemm(alpha.f64() as f32, a, b, beta.f64() as f32, &mut c);
 }
 
 /// Hands three tables to the kernel of their number type.
@@ -332,12 +193,12 @@ fn call<T: Float>(alpha: T, a: ArrayView2<T>, b: ArrayView2<T>, beta: T, mut c: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::Array2;
+    use ndarray::{Array2, s};
     use proptest::prelude::*;
     use rand::RngExt;
     use stage01_bigram::random::{Purpose, generator};
 
-    fn random(rows: usize, cols: usize, seed: u64) -> Array2<f64> {
+    pub(super) fn random(rows: usize, cols: usize, seed: u64) -> Array2<f64> {
         let mut rng = generator(seed, Purpose::Other, 0);
         Array2::from_shape_simple_fn((rows, cols), || rng.random::<f64>() - 0.5)
     }
@@ -385,60 +246,6 @@ mod tests {
                 assert!((x - y).abs() < 1e-12, "{x} {y}");
             }
         }
-    }
-
-    #[test]
-    fn any_number_of_hands_gives_the_same_table() {
-        for (m, k, n) in [(200, 300, 400), (700, 129, 131), (65, 300, 65), (64, 64, 64)] {
-            let (a, b, mut alone) = (random(m, k, 1), random(k, n, 2), random(m, n, 3));
-            let old = alone.clone();
-            gemm(0.5, a.view(), b.view(), 2.0, &mut alone.view_mut());
-            for hands in [1, 2, 3, 7] {
-                let (mut together, full) = (old.clone(), Products::Full);
-                cut(hands, full, 0.5, a.view(), b.view(), 2.0, together.view_mut());
-                for (x, y) in together.iter().zip(&alone) {
-                    assert!((x - y).abs() < 1e-12, "{hands} hands: {x} {y}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn one_row_gives_the_same_bits_with_any_number_of_hands() {
-        let (a, table, old) = (random(1, 1000, 1), random(1000, 2200, 2), random(1, 2200, 3));
-        for b in [table.view(), random(2200, 1000, 2).t()] {
-            let run = |threads| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                let (mut c, full) = (old.clone(), Products::Full);
-                pool.install(|| par_gemm(full, 0.5, a.view(), b, 2.0, &mut c.view_mut()));
-                c
-            };
-            let alone = run(1);
-            for threads in [2, 3, 7] {
-                assert_eq!(alone, run(threads));
-            }
-            let mut slow = old.clone();
-            plain(0.5, a.view(), b, 2.0, &mut slow.view_mut());
-            for (x, y) in alone.iter().zip(&slow) {
-                assert!((x - y).abs() < 1e-12, "{x} {y}");
-            }
-        }
-    }
-
-    #[test]
-    fn rounded_products_round_f32_and_leave_f64_alone() {
-        let (a, b) = (random(70, 80, 1), random(80, 90, 2));
-        let (a32, b32) = (a.mapv(|x| x as f32), b.mapv(|x| x as f32));
-        let mut full = Array2::zeros((70, 90));
-        gemm(1.0, a.view(), b.view(), 0.0, &mut full.view_mut());
-        let mut rounded = full.clone();
-        par_gemm(Products::Bf16, 1.0, a.view(), b.view(), 0.0, &mut rounded.view_mut());
-        assert_eq!(full, rounded);
-        let (mut expected, mut rounded) = (Array2::zeros((70, 90)), Array2::zeros((70, 90)));
-        bf16::gemm(1.0, a32.view(), b32.view(), 0.0, &mut expected.view_mut());
-        par_gemm(Products::Bf16, 1.0, a32.view(), b32.view(), 0.0, &mut rounded.view_mut());
-        assert_eq!(expected, rounded);
-        assert!(full.iter().zip(&rounded).any(|(x, y)| (x - f64::from(*y)).abs() > 1e-4));
     }
 
     #[test]

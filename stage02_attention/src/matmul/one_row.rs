@@ -1,0 +1,99 @@
+//! A single row times a table, as in writing token by token.
+//!
+//! Here every number of the table is used once, and fetching it from memory is all the work.
+//! That goes fastest where it goes straight on. So each hand gets whole rows of b where those are
+//! contiguous, and else whole columns.
+//!
+//! The pieces are the same whatever the number of hands, and sums of pieces are added in order, so
+//! it changes no bit.
+
+use ndarray::{ArrayView2, ArrayViewMut2, s};
+use rayon::prelude::*;
+use stage01_bigram::Float;
+use stage01_bigram::vector::{dot, widest};
+
+use super::gemm;
+use crate::clock::{Part, time};
+use crate::hands::{each, fewest, hands_to_fetch};
+
+/// c = alpha a b + beta c for a single row of c.
+///
+/// a: (1, k); b: (k, n), whose rows or columns are contiguous; c: (1, n).
+pub(super) fn one_row<T: Float>(
+    alpha: T,
+    a: ArrayView2<T>,
+    b: ArrayView2<T>,
+    beta: T,
+    mut c: ArrayViewMut2<T>,
+) {
+    /// So many rows of b make a piece, or columns.
+    const ROWS: usize = 128;
+    const COLUMNS: usize = 512;
+    let (k, n) = b.dim();
+    let hands = hands_to_fetch(b.len());
+    let by_rows = b.strides()[1] == 1;
+    let mut results = vec![T::zero(); if by_rows { k.div_ceil(ROWS) * n } else { n }];
+    if by_rows {
+        let pieces = results.par_chunks_mut(n).enumerate();
+        each(pieces.with_min_len(fewest(k.div_ceil(ROWS), hands)), |(i, sums)| {
+            let rows = i * ROWS..((i + 1) * ROWS).min(k);
+            let (a, b) = (a.slice(s![.., rows.clone()]), b.slice(s![rows, ..]));
+            let mut sums = ArrayViewMut2::from_shape((1, n), sums).expect("one row");
+            time(Part::MatrixProducts, || gemm(alpha, a, b, T::zero(), &mut sums));
+        });
+    } else {
+        let a: Vec<T> = a.iter().map(|&a| alpha * a).collect();
+        let pieces = results.par_chunks_mut(COLUMNS).enumerate();
+        each(pieces.with_min_len(fewest(n.div_ceil(COLUMNS), hands)), |(i, products)| {
+            let columns = b.slice(s![.., i * COLUMNS..i * COLUMNS + products.len()]);
+            time(Part::MatrixProducts, || dot_columns(&a, columns, products));
+        });
+    }
+    match beta == T::zero() {
+        true => c.fill(T::zero()),
+        false => c.iter_mut().for_each(|c| *c *= beta),
+    }
+    for part in results.chunks_exact(n) {
+        c.iter_mut().zip(part).for_each(|(c, &part)| *c += part);
+    }
+}
+
+/// products\[j\] = the sum over i of a\[i\] b\[i, j\], for b with contiguous columns.
+fn dot_columns<T: Float>(a: &[T], b: ArrayView2<T>, products: &mut [T]) {
+    widest(
+        #[inline(always)]
+        || {
+            for (product, b) in products.iter_mut().zip(b.columns()) {
+                *product = dot(a, b.to_slice().expect("columns are contiguous"));
+            }
+        },
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::matmul::tests::random;
+    use crate::matmul::{Products, par_gemm, plain};
+
+    #[test]
+    fn one_row_gives_the_same_bits_with_any_number_of_hands() {
+        let (a, table, old) = (random(1, 1000, 1), random(1000, 2200, 2), random(1, 2200, 3));
+        for b in [table.view(), random(2200, 1000, 2).t()] {
+            let run = |threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let (mut c, full) = (old.clone(), Products::Full);
+                pool.install(|| par_gemm(full, 0.5, a.view(), b, 2.0, &mut c.view_mut()));
+                c
+            };
+            let alone = run(1);
+            for threads in [2, 3, 7] {
+                assert_eq!(alone, run(threads));
+            }
+            let mut slow = old.clone();
+            plain(0.5, a.view(), b, 2.0, &mut slow.view_mut());
+            for (x, y) in alone.iter().zip(&slow) {
+                assert!((x - y).abs() < 1e-12, "{x} {y}");
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The matrix product on many threads, as exactly as a layer wants it.
+//!
+//! [`par_gemm`] cuts the result among all hands that stand ready (see
+//! [`hands`](crate::hands)): each computes some of its columns, or some of its rows. A single row
+//! is shared out in another way, which [`one_row`](super::one_row) explains.
+
+use std::any::TypeId;
+
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use stage01_bigram::Float;
+
+use super::one_row::one_row;
+use super::{bf16, gemm};
+use crate::clock::{Part, time};
+use crate::hands::{FETCHED, hands_for, join};
+
+/// How exactly a layer multiplies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Products {
+    /// With all digits of the numbers it is given.
+    #[default]
+    Full,
+    /// With the inputs of each product rounded to bf16, where they are `f32`: see [`bf16`].
+    Bf16,
+}
+
+/// [`gemm`] on all threads that stand ready for this layer, as exactly as `products` says.
+///
+/// A single row times a large `b` is always multiplied in full: there each number of `b` is used
+/// once, and rounding it would cost more than multiplying by it.
+///
+/// # Panics
+/// As [`gemm`].
+pub fn par_gemm<T: Float>(
+    products: Products,
+    alpha: T,
+    a: ArrayView2<T>,
+    b: ArrayView2<T>,
+    beta: T,
+    c: &mut ArrayViewMut2<T>,
+) {
+    let straight = b.strides().contains(&1);
+    if a.nrows() == 1 && b.len() >= 2 * FETCHED && straight {
+        return one_row(alpha, a, b, beta, c.view_mut());
+    }
+    let hands = hands_for(a.nrows() * a.ncols() * b.ncols());
+    cut(hands, products, alpha, a, b, beta, c.view_mut());
+}
+
+/// Halves the result along its longer side until there is a piece for each hand. (For small
+/// pieces the kernels add in another order, so the last bits depend on the number of hands.)
+fn cut<T: Float>(
+    hands: usize,
+    products: Products,
+    alpha: T,
+    a: ArrayView2<T>,
+    b: ArrayView2<T>,
+    beta: T,
+    mut c: ArrayViewMut2<T>,
+) {
+    /// Pieces are cut where the kernels cut their own tiles.
+    const TILE: usize = 64;
+    let (m, n) = c.dim();
+    let (axis, length) = if n >= m { (Axis(1), n) } else { (Axis(0), m) };
+    let at = (length * (hands / 2) / hands).next_multiple_of(TILE);
+    if hands < 2 || at >= length {
+        return time(Part::MatrixProducts, || match products {
+            Products::Full => gemm(alpha, a, b, beta, &mut c),
+            Products::Bf16 => rounded(alpha, a, b, beta, c),
+        });
+    }
+    let (half, (c_1, c_2)) = (hands / 2, c.split_at(axis, at));
+    let ((a_1, a_2), (b_1, b_2)) = if axis == Axis(1) {
+        ((a, a), b.split_at(axis, at))
+    } else {
+        (a.split_at(axis, at), (b, b))
+    };
+    join(
+        || cut(half, products, alpha, a_1, b_1, beta, c_1),
+        || cut(hands - half, products, alpha, a_2, b_2, beta, c_2),
+    );
+}
+
+/// [`bf16::gemm`] for `f32`, and the usual product for other numbers.
+fn rounded<T: Float>(
+    alpha: T,
+    a: ArrayView2<T>,
+    b: ArrayView2<T>,
+    beta: T,
+    mut c: ArrayViewMut2<T>,
+) {
+    if TypeId::of::<T>() != TypeId::of::<f32>() {
+        return gemm(alpha, a, b, beta, &mut c);
+    }
+    // SAFETY: T is f32, so these are the same views under the name of their type.
+    let (a, b, mut c) = unsafe {
+        (
+            a.raw_view().cast().deref_into_view(),
+            b.raw_view().cast().deref_into_view(),
+            c.raw_view_mut().cast().deref_into_view_mut(),
+        )
+    };
+    bf16::gemm(alpha.f64() as f32, a, b, beta.f64() as f32, &mut c);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matmul::tests::random;
+    use ndarray::Array2;
+
+    #[test]
+    fn any_number_of_hands_gives_the_same_table() {
+        for (m, k, n) in [(200, 300, 400), (700, 129, 131), (65, 300, 65), (64, 64, 64)] {
+            let (a, b, mut alone) = (random(m, k, 1), random(k, n, 2), random(m, n, 3));
+            let old = alone.clone();
+            gemm(0.5, a.view(), b.view(), 2.0, &mut alone.view_mut());
+            for hands in [1, 2, 3, 7] {
+                let (mut together, full) = (old.clone(), Products::Full);
+                cut(hands, full, 0.5, a.view(), b.view(), 2.0, together.view_mut());
+                for (x, y) in together.iter().zip(&alone) {
+                    assert!((x - y).abs() < 1e-12, "{hands} hands: {x} {y}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rounded_products_round_f32_and_leave_f64_alone() {
+        let (a, b) = (random(70, 80, 1), random(80, 90, 2));
+        let (a32, b32) = (a.mapv(|x| x as f32), b.mapv(|x| x as f32));
+        let mut full = Array2::zeros((70, 90));
+        gemm(1.0, a.view(), b.view(), 0.0, &mut full.view_mut());
+        let mut rounded = full.clone();
+        par_gemm(Products::Bf16, 1.0, a.view(), b.view(), 0.0, &mut rounded.view_mut());
+        assert_eq!(full, rounded);
+        let (mut expected, mut rounded) = (Array2::zeros((70, 90)), Array2::zeros((70, 90)));
+        bf16::gemm(1.0, a32.view(), b32.view(), 0.0, &mut expected.view_mut());
+        par_gemm(Products::Bf16, 1.0, a32.view(), b32.view(), 0.0, &mut rounded.view_mut());
+        assert_eq!(expected, rounded);
+        assert!(full.iter().zip(&rounded).any(|(x, y)| (x - f64::from(*y)).abs() > 1e-4));
+    }
+}

@@ -153,7 +153,7 @@ def summary(results):
 def print_table(rows, ways):
     header = ["row", "ours|ms", *(f"{way}|ms" for way in ways), "ratio|", "lowest|", "highest|"]
     header += ["ours|tokens/s", "PyTorch|tokens/s", "ours|MB", "PyTorch|MB"]
-    header += ["machine|GFLOP/s", "our|share"]
+    header += ["machine|GFLOP/s", "our|share", "ratio|at 100 %"]
     lines = []
     for number, products, _, row in rows:
         mine, theirs = row["medians"]["ours"], row["medians"][row["best"]]
@@ -163,6 +163,7 @@ def print_table(rows, ways):
         line += [f"{side['tokens_per_second']:,.0f}" for side in (mine, theirs)]
         line += [f"{side['peak_mb']:,.0f}" for side in (mine, theirs)]
         line += [f"{mine['machine_gflops']:.0f}", f"{100 * mine['share']:.0f} %"]
+        line += [f"{row['ratio'] / mine['share']:.2f}"]
         lines.append(line)
     side_by_side.table(header, lines)
 
@@ -219,6 +220,7 @@ def main():
     print()
     print_table(rows, ways)
     print("\nratio: PyTorch's ms / ours, of its best way; above 1 we are faster")
+    print("at 100 %: what it would be if all of a step ran at the machine's own speed")
     if settings.json:
         side_by_side.write_json(
             settings.json,

@@ -175,6 +175,7 @@ mod tests {
         assert_eq!((prediction(&w), loss(&w), gradient(&w)), (2.0, 9.0, [-12.0, -6.0]));
         assert!(check_gradient(&mut w, &gradient(&[1.0, 0.0]), 1e-8, loss).is_ok());
         assert_eq!(check_gradient(&mut w, &[-12.0, -3.0], 1e-8, loss).unwrap_err().index, 1);
+        assert_relative_eq!(slope(|w1| loss(&[w1, 0.0]), 1.0, 0.01), -11.96, epsilon = 1e-9);
     }
 
     #[test]

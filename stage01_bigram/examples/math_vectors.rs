@@ -77,7 +77,7 @@ const DOGS: [f64; 2] = [1.0, 2.0];
 const PLURAL: [f64; 2] = [0.0, 4.0];
 
 /// A list of weights for each word that may come next.
-const BARK: [f64; 2] = [1.0, 2.0];
+const BARK: [f64; 2] = [1.0, 3.0];
 const BARKS: [f64; 2] = [2.0, -1.0];
 const THE: [f64; 2] = [-2.0, 0.0];
 // ANCHOR_END: words
@@ -145,15 +145,15 @@ mod tests {
 
     #[test]
     fn the_dot_products_on_paper() {
-        assert_eq!([BARK, BARKS, THE].map(|w| dot(&DOGS, &w)), [5.0, 0.0, -2.0]);
-        assert_eq!([BARK, BARKS, THE].map(|w| dot(&DOG, &w)), [-3.0, 4.0, -2.0]);
+        assert_eq!([BARK, BARKS, THE].map(|w| dot(&DOGS, &w)), [7.0, 0.0, -2.0]);
+        assert_eq!([BARK, BARKS, THE].map(|w| dot(&DOG, &w)), [-5.0, 4.0, -2.0]);
     }
 
     #[test]
     fn a_table_does_many_dot_products_at_once() {
-        assert_eq!(row_times_matrix(&DOGS, &weights()), [5.0, 0.0, -2.0]);
+        assert_eq!(row_times_matrix(&DOGS, &weights()), [7.0, 0.0, -2.0]);
         let both = [DOGS.to_vec(), DOG.to_vec()];
-        let scores = [vec![5.0, 0.0, -2.0], vec![-3.0, 4.0, -2.0]];
+        let scores = [vec![7.0, 0.0, -2.0], vec![-5.0, 4.0, -2.0]];
         assert_eq!(matrix_times_matrix(&both, &weights()), scores);
     }
 

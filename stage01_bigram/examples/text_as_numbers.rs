@@ -88,13 +88,8 @@ fn targets_one_ahead_or_not() -> Result<()> {
         let mut loss = 0.0;
         for step in 0..300 {
             // ANCHOR: bug
-            data.sample_batch(
-                64,
-                32,
-                &mut generator(1, Purpose::Batch, step),
-                &mut inputs,
-                &mut targets,
-            );
+            let rng = &mut generator(1, Purpose::Batch, step);
+            data.sample_batch(64, 32, rng, &mut inputs, &mut targets);
             if !shifted {
                 targets.copy_from_slice(&inputs); // the bug
             }

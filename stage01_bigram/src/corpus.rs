@@ -17,6 +17,7 @@ use std::path::PathBuf;
 
 use crate::{Error, Result, files};
 
+// ANCHOR: corpus
 /// A text, and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Corpus {
@@ -25,6 +26,7 @@ pub struct Corpus {
     /// Where it came from, in words: file names, or the name of the built-in text.
     pub origin: String,
 }
+// ANCHOR_END: corpus
 
 /// The first facts about a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +103,7 @@ impl Corpus {
         if paths.is_empty() { Ok(Self::built_in()) } else { Self::from_files(paths) }
     }
 
+    // ANCHOR: describe
     /// Counts what there is to count at first sight.
     pub fn describe(&self) -> Facts {
         let distinct: HashSet<char> = self.text.chars().collect();
@@ -111,6 +114,7 @@ impl Corpus {
             lines: self.text.lines().count(),
         }
     }
+    // ANCHOR_END: describe
 }
 
 impl fmt::Display for Facts {

@@ -84,6 +84,7 @@ impl Dataset {
     ///
     /// # Panics
     /// If the text is shorter than `block_size` + 1 tokens.
+    // ANCHOR: sample_batch
     pub fn sample_batch(
         &self,
         batch_size: usize,
@@ -103,7 +104,9 @@ impl Dataset {
             targets.extend_from_slice(&self.tokens[start + 1..start + block_size + 1]);
         }
     }
+    // ANCHOR_END: sample_batch
 
+    // ANCHOR: windows
     /// All windows in order, as (inputs, targets), without overlap: every token but the first
     /// is a target exactly once. The last window may be shorter.
     ///
@@ -116,6 +119,7 @@ impl Dataset {
             (&self.tokens[start..end], &self.tokens[start + 1..end + 1])
         })
     }
+    // ANCHOR_END: windows
 }
 
 /// Cuts a text in two: the part to learn from, and the part to be measured on.
@@ -133,6 +137,7 @@ impl Dataset {
 /// assert_eq!((train, validation), ("012345678", "9"));
 /// # Ok::<(), stage01_bigram::Error>(())
 /// ```
+// ANCHOR: split
 pub fn split(text: &str, train_fraction: f64) -> Result<(&str, &str)> {
     // Written this way round, NaN is refused as well.
     if !(train_fraction > 0.0 && train_fraction < 1.0) {
@@ -157,6 +162,7 @@ pub fn split(text: &str, train_fraction: f64) -> Result<(&str, &str)> {
     let at = text.char_indices().nth(first).map_or(text.len(), |(at, _)| at);
     Ok(text.split_at(at))
 }
+// ANCHOR_END: split
 
 #[cfg(test)]
 mod tests {

@@ -154,6 +154,7 @@ pub fn check_gradient_at(
     }
 }
 
+// ANCHOR: slope
 /// How fast the loss rises with `values[index]`, by four nudges.
 fn slope(values: &mut [f64], index: usize, loss: &mut impl FnMut(&[f64]) -> f64) -> f64 {
     let x = values[index];
@@ -167,6 +168,7 @@ fn slope(values: &mut [f64], index: usize, loss: &mut impl FnMut(&[f64]) -> f64)
     values[index] = x;
     (8.0 * near - far) / (12.0 * h)
 }
+// ANCHOR_END: slope
 
 /// `count` of the indices below `len`, in order, drawn without repetition; all of them where
 /// there are no more. The same seed gives the same ones.

@@ -58,6 +58,7 @@ use crate::vector::{largest, sum, sum_of, widest};
 ///
 /// # Panics
 /// If the two lengths differ.
+// ANCHOR: log_softmax
 pub fn log_softmax<T: Float>(logits: &[T], log_probabilities: &mut [T]) {
     assert_eq!(logits.len(), log_probabilities.len(), "one log-probability for each logit");
     let (max, sum) = widest(
@@ -69,6 +70,7 @@ pub fn log_softmax<T: Float>(logits: &[T], log_probabilities: &mut [T]) {
         *log_p = (logit - max) - log_sum;
     }
 }
+// ANCHOR_END: log_softmax
 
 /// The probabilities of one row of logits.
 ///
@@ -91,6 +93,7 @@ pub fn softmax<T: Float>(logits: &[T], probabilities: &mut [T]) {
     softmax_in_place(probabilities);
 }
 
+// ANCHOR: softmax
 /// [`softmax`] that overwrites the logits by their probabilities.
 pub fn softmax_in_place<T: Float>(row: &mut [T]) {
     widest(
@@ -102,6 +105,7 @@ pub fn softmax_in_place<T: Float>(row: &mut [T]) {
         },
     );
 }
+// ANCHOR_END: softmax
 
 /// The surprise at every target, summed over the rows, in nats.
 ///
@@ -115,6 +119,7 @@ pub fn softmax_in_place<T: Float>(row: &mut [T]) {
 /// # Panics
 /// If there is not one target for each row, a target is not below vocab_size, or the rows
 /// are not contiguous in memory.
+// ANCHOR: cross_entropy
 pub fn cross_entropy<T: Float>(logits: ArrayView2<'_, T>, targets: &[u32]) -> f64 {
     assert_eq!(logits.nrows(), targets.len(), "one target for each row of logits");
     let mut loss = 0.0;
@@ -128,6 +133,7 @@ pub fn cross_entropy<T: Float>(logits: ArrayView2<'_, T>, targets: &[u32]) -> f6
     }
     loss
 }
+// ANCHOR_END: cross_entropy
 
 /// [`cross_entropy`], and in place of the logits their gradient.
 ///
@@ -139,6 +145,7 @@ pub fn cross_entropy<T: Float>(logits: ArrayView2<'_, T>, targets: &[u32]) -> f6
 ///
 /// # Panics
 /// As [`cross_entropy`].
+// ANCHOR: cross_entropy_backward
 pub fn cross_entropy_backward<T: Float>(
     mut logits: ArrayViewMut2<'_, T>,
     targets: &[u32],
@@ -163,7 +170,9 @@ pub fn cross_entropy_backward<T: Float>(
     }
     loss
 }
+// ANCHOR_END: cross_entropy_backward
 
+// ANCHOR: units
 /// Nats counted as bits: one bit is ln 2 = 0.693 nats.
 pub fn bits(nats: f64) -> f64 {
     nats / std::f64::consts::LN_2
@@ -183,7 +192,9 @@ pub fn bits_per_byte(sum_nats: f64, bytes: usize) -> f64 {
 pub fn perplexity(mean_nats: f64) -> f64 {
     mean_nats.exp()
 }
+// ANCHOR_END: units
 
+// ANCHOR: exponentials
 /// row\[i\] ← exp(row\[i\] − max); returns (max, sum of the new row).
 #[inline(always)]
 fn exponentials_in_place<T: Float>(row: &mut [T]) -> (T, f64) {
@@ -191,6 +202,7 @@ fn exponentials_in_place<T: Float>(row: &mut [T]) -> (T, f64) {
     row.iter_mut().for_each(|x| *x = (*x - max).quick_exp());
     (max, sum(row.iter().copied()).f64())
 }
+// ANCHOR_END: exponentials
 
 /// (max, sum of exp(row\[i\] − max)): what is left of [`exponentials_in_place`] when the row
 /// must stay as it is. It is done a piece at a time, in the same order.

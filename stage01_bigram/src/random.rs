@@ -16,6 +16,7 @@ use rand_chacha::ChaCha8Rng;
 /// The generator of the whole course.
 pub type Generator = ChaCha8Rng;
 
+// ANCHOR: purpose
 /// What a stream of random numbers is for. Different purposes never share numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -33,6 +34,7 @@ pub enum Purpose {
     /// Anything else: examples, experiments, tests.
     Other = 5,
 }
+// ANCHOR_END: purpose
 
 /// The generator for one purpose and one index of a run that has this seed.
 ///
@@ -43,9 +45,11 @@ pub enum Purpose {
 /// assert_eq!(a.next_u64(), b.next_u64());
 /// assert_ne!(a.next_u64(), generator(1, Purpose::Batch, 8).next_u64());
 /// ```
+// ANCHOR: generator
 pub fn generator(seed: u64, purpose: Purpose, index: u64) -> Generator {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     // The top byte is the purpose; 2^56 indices remain for each.
     generator.set_stream((purpose as u64) << 56 | index & ((1 << 56) - 1));
     generator
 }
+// ANCHOR_END: generator

@@ -95,6 +95,7 @@ impl Sampler {
     ///
     /// # Panics
     /// If there are no logits at all.
+    // ANCHOR: sample
     pub fn sample<T: Float>(&mut self, logits: &[T], rng: &mut Generator) -> u32 {
         assert!(!logits.is_empty(), "a choice needs something to choose from");
         let likeliest = likeliest(logits);
@@ -121,6 +122,7 @@ impl Sampler {
         }
         draw(&self.candidates, rng)
     }
+    // ANCHOR_END: sample
 }
 
 /// The place of the largest logit, the first of several; 0 when all are −∞ or NaN.
@@ -139,6 +141,7 @@ fn likelier_first(a: &Candidate, b: &Candidate) -> Ordering {
     b.weight.total_cmp(&a.weight).then(a.token.cmp(&b.token))
 }
 
+// ANCHOR: top_k
 /// Leaves the `k` likeliest candidates. Finding them needs no sorting: time is linear.
 fn keep_top_k(candidates: &mut Vec<Candidate>, k: usize) {
     if k < candidates.len() {
@@ -148,7 +151,9 @@ fn keep_top_k(candidates: &mut Vec<Candidate>, k: usize) {
     // The order in which the selection left them is not promised; a seed must mean one token.
     candidates.sort_unstable_by_key(|candidate| candidate.token);
 }
+// ANCHOR_END: top_k
 
+// ANCHOR: top_p
 /// Leaves the smallest set of likeliest candidates whose share of all is at least `p`.
 fn keep_top_p(candidates: &mut Vec<Candidate>, p: f64) {
     if p == 1.0 {
@@ -169,7 +174,9 @@ fn keep_top_p(candidates: &mut Vec<Candidate>, p: f64) {
         candidates.truncate(last + 1);
     }
 }
+// ANCHOR_END: top_p
 
+// ANCHOR: draw
 /// Draws one candidate by its weight: a random point on a line where each has its length.
 fn draw(candidates: &[Candidate], rng: &mut Generator) -> u32 {
     let mut left = rng.random::<f64>() * total(candidates);
@@ -182,6 +189,7 @@ fn draw(candidates: &[Candidate], rng: &mut Generator) -> u32 {
     // Rounding may leave the point a hair beyond the end.
     candidates.last().map_or(0, |candidate| candidate.token)
 }
+// ANCHOR_END: draw
 
 fn total(candidates: &[Candidate]) -> f64 {
     candidates.iter().map(|candidate| candidate.weight).sum()

@@ -32,6 +32,7 @@ pub struct CountedBigram {
     totals: Vec<u64>,
 }
 
+// ANCHOR: pairs
 /// count(a, b).
 #[derive(Clone, Debug)]
 enum Pairs {
@@ -41,6 +42,7 @@ enum Pairs {
     /// of a million tokens shows less than one in a thousand.
     Sparse(FxHashMap<(u32, u32), u64>),
 }
+// ANCHOR_END: pairs
 
 impl CountedBigram {
     /// Counts the pairs of neighbours in a text.
@@ -63,6 +65,7 @@ impl CountedBigram {
         if !(smoothing >= 0.0 && smoothing.is_finite()) {
             return Err(Error::setting("smoothing", smoothing, "expected 0 or a positive number"));
         }
+        // ANCHOR: count
         check_tokens(tokens, vocab_size)?;
         let neighbours = tokens.iter().zip(tokens.iter().skip(1));
         let mut totals = vec![0; vocab_size];
@@ -77,6 +80,7 @@ impl CountedBigram {
             Pairs::Sparse(map)
         };
         Ok(Self { vocab_size, smoothing, pairs, totals })
+        // ANCHOR_END: count
     }
 
     /// How many tokens the vocabulary has.
@@ -101,6 +105,7 @@ impl CountedBigram {
         Ok(self.known(previous, next))
     }
 
+    // ANCHOR: probability
     /// p(b | a) for tokens that exist.
     fn known(&self, a: u32, b: u32) -> f64 {
         let count = match &self.pairs {
@@ -114,6 +119,7 @@ impl CountedBigram {
         }
         (count as f64 + self.smoothing) / all
     }
+    // ANCHOR_END: probability
 
     /// The whole row: log p(b | previous) for every b; −∞ where the probability is 0.
     ///
@@ -133,6 +139,7 @@ impl CountedBigram {
         Ok(())
     }
 
+    // ANCHOR: sum_loss
     /// −log p of every token of a text given the one before, summed, in nats. The first has
     /// none before and does not count. One pass; +∞ if a pair has probability 0.
     ///
@@ -142,6 +149,7 @@ impl CountedBigram {
         check_tokens(tokens, self.vocab_size)?;
         Ok(tokens.windows(2).map(|pair| -self.known(pair[0], pair[1]).ln()).sum())
     }
+    // ANCHOR_END: sum_loss
 
     /// [`CountedBigram::sum_loss`] for each predicted token: divided by their number less one.
     ///

@@ -76,6 +76,7 @@ impl<T: Float> LearnedBigram<T> {
     ///
     /// # Panics
     /// If there are no examples, or not one target for each input.
+    // ANCHOR: loss_and_gradient
     pub fn loss_and_gradient(&mut self, inputs: &[u32], targets: &[u32]) -> Result<(f64, &[T])> {
         assert!(!inputs.is_empty(), "a loss needs an example");
         check_tokens(inputs, self.vocab_size())?;
@@ -95,6 +96,7 @@ impl<T: Float> LearnedBigram<T> {
         }
         Ok((loss, self.gradient.as_slice().expect("a table of its own is contiguous")))
     }
+    // ANCHOR_END: loss_and_gradient
 
     /// One step of gradient descent on the mean loss of some examples; returns that loss, as it
     /// was before the step.
@@ -106,11 +108,13 @@ impl<T: Float> LearnedBigram<T> {
     ///
     /// # Errors
     /// As [`LearnedBigram::loss_and_gradient`].
+    // ANCHOR: step
     pub fn step(&mut self, inputs: &[u32], targets: &[u32], learning_rate: T) -> Result<f64> {
         let (loss, _) = self.loss_and_gradient(inputs, targets)?;
         self.logits.scaled_add(-learning_rate, &self.gradient);
         Ok(loss)
     }
+    // ANCHOR_END: step
 
     /// log p(b | previous) for every b. row: (vocab_size).
     ///

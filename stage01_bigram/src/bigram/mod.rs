@@ -22,6 +22,7 @@ use crate::random::Generator;
 use crate::sampling::Sampler;
 use crate::{Error, Result};
 
+// ANCHOR: generate
 /// Continues from the token `first`: `count` tokens, each drawn given the one before.
 ///
 /// `log_probabilities(previous, row)` fills in the model's row for the previous token.
@@ -43,6 +44,7 @@ fn generate(
         })
         .collect()
 }
+// ANCHOR_END: generate
 
 /// The first of the tokens that the vocabulary does not have, as an error.
 fn check_tokens(tokens: &[u32], vocab_size: usize) -> Result<()> {
@@ -52,6 +54,7 @@ fn check_tokens(tokens: &[u32], vocab_size: usize) -> Result<()> {
     }
 }
 
+// ANCHOR: mean_over_pairs
 /// The mean of a sum over all pairs of neighbours in a text of `tokens` tokens.
 ///
 /// # Errors
@@ -66,3 +69,4 @@ fn mean_over_pairs(sum: f64, tokens: usize) -> Result<f64> {
     }
     Ok(sum / (tokens - 1) as f64)
 }
+// ANCHOR_END: mean_over_pairs

@@ -33,6 +33,7 @@ impl CharTokenizer {
     ///
     /// # Errors
     /// [`Error::Text`] for an empty text.
+    // ANCHOR: train
     pub fn train(text: &str) -> Result<CharTokenizer> {
         if text.is_empty() {
             return Err(empty_text());
@@ -50,6 +51,7 @@ impl CharTokenizer {
         characters.sort_unstable();
         Ok(Self::from_characters(characters))
     }
+    // ANCHOR_END: train
 
     fn from_characters(characters: Vec<char>) -> CharTokenizer {
         let ids: FxHashMap<char, u32> = characters.iter().copied().zip(0..).collect();
@@ -72,6 +74,7 @@ impl CharTokenizer {
     ///
     /// # Errors
     /// [`Error::UnknownCharacter`] for the first character that is not in the vocabulary.
+    // ANCHOR: encode
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let mut ids = Vec::with_capacity(text.len());
         for (at, c) in text.char_indices() {
@@ -86,6 +89,7 @@ impl CharTokenizer {
         }
         Ok(ids)
     }
+    // ANCHOR_END: encode
 
     fn unknown_character(&self, text: &str, at: usize, character: char) -> Error {
         let before = &text[..at];
@@ -102,6 +106,7 @@ impl CharTokenizer {
     ///
     /// # Errors
     /// [`Error::UnknownToken`] for a number outside the vocabulary.
+    // ANCHOR: decode
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
         let character = |&id: &u32| match self.characters.get(id as usize) {
             Some(&c) => Ok(c),
@@ -109,6 +114,7 @@ impl CharTokenizer {
         };
         ids.iter().map(character).collect()
     }
+    // ANCHOR_END: decode
 
     /// A `tokenizer.json`: every character is a "word" of its own, and the words are put
     /// together again without spaces. `unk_token` names no entry of the vocabulary, so the

@@ -9,6 +9,7 @@
 //! The same alphabet fixes the numbers of the first 256 tokens: byte tokens are in the order
 //! of their characters, so `!` is token 0 and the space is token 220.
 
+// ANCHOR: alphabet
 /// Whether a byte is spelled by the Latin-1 character of the same number.
 const fn spells_itself(byte: u8) -> bool {
     matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF)
@@ -27,6 +28,7 @@ pub(super) const BYTE_OF_TOKEN: [u8; 256] = {
     }
     order
 };
+// ANCHOR_END: alphabet
 
 /// The character that spells a byte.
 pub(super) fn letter(byte: u8) -> char {

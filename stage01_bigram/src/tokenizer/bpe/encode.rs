@@ -138,6 +138,7 @@ impl Encoder {
         self.ranks.get(&pair(left, right)).copied().unwrap_or(NONE)
     }
 
+    // ANCHOR: join_short
     /// Looks through all pairs for the one to join next: n steps of n looks.
     fn join_short(&self, piece: &[u8], ids: &mut Vec<u32>) {
         let (mut tokens, mut ranks) = ([NONE; SHORT], [NONE; SHORT]);
@@ -172,6 +173,7 @@ impl Encoder {
         }
         ids.extend_from_slice(&tokens[..n]);
     }
+    // ANCHOR_END: join_short
 
     /// Takes the pair to join next from a heap; the tokens are a linked list.
     fn join_long(&self, piece: &[u8], ids: &mut Vec<u32>) {

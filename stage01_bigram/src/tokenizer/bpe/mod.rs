@@ -26,6 +26,7 @@ use crate::{Error, Result};
 /// How the token between documents is spelled.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
 
+// ANCHOR: merge
 /// One step of what was learned: `left` followed by `right` becomes `id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Merge {
@@ -37,6 +38,7 @@ pub struct Merge {
     /// merge makes token 256, the next one 257, and so on.
     pub id: u32,
 }
+// ANCHOR_END: merge
 
 /// A byte-level BPE vocabulary: tokens, and the merges that make them.
 ///
@@ -163,6 +165,7 @@ impl BpeTokenizer {
         self.encoder.encode(text)
     }
 
+    // ANCHOR: decode
     /// The bytes that these tokens stand for.
     ///
     /// # Errors
@@ -176,6 +179,7 @@ impl BpeTokenizer {
         }
         Ok(bytes)
     }
+    // ANCHOR_END: decode
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ enum Class {
     Other,
 }
 
+// ANCHOR: pieces
 /// The pieces of a text, in order.
 pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut start = 0;
@@ -44,9 +45,11 @@ pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
         Some(piece)
     })
 }
+// ANCHOR_END: pieces
 
 /// Where the piece that begins at `start` ends.
 #[inline]
+// ANCHOR: piece_end
 pub(super) fn piece_end(text: &str, start: usize) -> usize {
     let bytes = text.as_bytes();
     if bytes[start] == b'\'' {
@@ -78,6 +81,7 @@ pub(super) fn piece_end(text: &str, start: usize) -> usize {
     }
     end
 }
+// ANCHOR_END: piece_end
 
 /// The length of `s`, `d`, `m`, `t`, `ll`, `ve` or `re` where the bytes begin so, else 0.
 fn english_ending(bytes: &[u8]) -> usize {

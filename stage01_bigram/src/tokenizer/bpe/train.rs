@@ -8,7 +8,7 @@
 //! fast here:
 //!
 //! 1. The text is cut into pieces ([`split`]) and equal pieces are kept once,
-//!    with their count: the King James text has a million pieces, 30,000 different ones.
+//!    with their count: the King James text has a million pieces, some 14,000 different ones.
 //! 2. Joining a pair changes only the counts of pairs beside it, in the pieces that have it.
 //!    So each pair remembers its pieces, and counts are corrected, not made anew.
 //! 3. The next pair comes from a heap. Counts there may be out of date; one that is found
@@ -39,6 +39,7 @@ const CHUNK: usize = 1 << 18;
 /// No two merges spell the same token. While a token comes into being, no join crosses its
 /// ends (or it would not come into being), so what happens between them is what would happen
 /// to the same bytes alone: one way for each spelling.
+// ANCHOR: learn
 pub(super) fn learn(text: &str, vocab_size: usize) -> Vec<Merge> {
     let mut words = Words::new(count_pieces(text));
     let mut pairs = Pairs::count(&words);
@@ -51,6 +52,7 @@ pub(super) fn learn(text: &str, vocab_size: usize) -> Vec<Merge> {
     }
     merges
 }
+// ANCHOR_END: learn
 
 /// Each different piece of the text, and how often it occurs.
 fn count_pieces(text: &str) -> Vec<(&str, i64)> {
@@ -134,6 +136,7 @@ impl Pairs {
         pairs
     }
 
+    // ANCHOR: most_frequent
     /// The pair to join next, if any occurs often enough.
     fn most_frequent(&mut self) -> Option<Pair> {
         while let Some((count, Reverse(pair))) = self.heap.pop() {
@@ -147,6 +150,7 @@ impl Pairs {
         }
         None
     }
+    // ANCHOR_END: most_frequent
 
     /// Adds occurrences of a pair in a word (or takes them away).
     fn change(&mut self, pair: Pair, by: i64, word: u32) {
@@ -157,6 +161,7 @@ impl Pairs {
         }
     }
 
+    // ANCHOR: join
     /// Joins a pair in every word that has it.
     fn join(&mut self, merge: Merge, words: &mut Words) {
         let Merge { left, right, id } = merge;
@@ -199,6 +204,7 @@ impl Pairs {
             self.heap.push((self.stats[&pair].count, Reverse(pair)));
         }
     }
+    // ANCHOR_END: join
 }
 
 #[cfg(test)]

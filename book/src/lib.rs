@@ -1,5 +1,49 @@
-//! The book of the course. Not written yet.
+//! The book of the course: the program that builds, serves and checks it.
 //!
-//! It will explain the crates of this workspace chapter by chapter, take every line of code it
-//! shows from them, and run every command whose output it shows. Until then the crates'
-//! own documentation is the text: `cargo doc --open`.
+//! The text lies beside this crate's code: chapters in `text`, quizzes, cards, recorded outputs,
+//! the table of symbols. mdBook makes pages of it; what mdBook does not know is done here,
+//! between its reading and its printing, in this process.
+//!
+//! ```text
+//! build      mdBook from reading to pages; what is done before and after
+//!   shelf      what lies beside the chapters, read once
+//!     notation   symbols, and which of them a formula uses
+//!     quiz, cards, recorded
+//!   weave      a chapter becomes Markdown for mdBook, in the order of reading
+//!     chapter    a chapter, its lines, its equations
+//!     math       formulas found and set in type
+//!     blocks     code, output, figure, quiz, symbols, equation
+//!     pages      notation, glossary, flashcards, index of equations
+//!     insert     finished HTML that Markdown shall not touch
+//!   links      every link leads somewhere
+//!   source     a source file as a page
+//! outputs    commands run again, and compared
+//! check      all of this, and a list of what is wrong
+//! serve      the book in a browser
+//! figures    pictures drawn by code
+//! ```
+
+mod blocks;
+pub mod build;
+pub mod cards;
+pub mod chapter;
+pub mod check;
+pub mod cli;
+pub mod code;
+pub mod directive;
+pub mod figures;
+pub mod insert;
+pub mod links;
+pub mod markdown;
+pub mod math;
+pub mod notation;
+pub mod outputs;
+mod pages;
+pub mod places;
+pub mod problem;
+pub mod quiz;
+pub mod recorded;
+pub mod serve;
+pub mod shelf;
+mod source;
+pub mod weave;

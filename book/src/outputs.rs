@@ -1,0 +1,217 @@
+//! Running the commands whose outputs the book shows, and comparing.
+//!
+//! An output that was never recorded is written. One that differs from what was recorded is
+//! shown, and only replaced when that is asked for (`--bless`): either the book is out of date,
+//! or the program is broken, and a person must say which.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::Command;
+
+use mdbook_driver::errors::{Error, Result};
+use tempfile::NamedTempFile;
+
+use crate::directive::arguments;
+use crate::figures;
+use crate::problem::Problem;
+use crate::recorded::{Difference, Leeway};
+use crate::shelf::Shelf;
+
+/// What takes longer than this many seconds is only run when asked for.
+pub const LIMIT: f64 = 30.0;
+
+/// Something that a command makes and the book shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The text that it prints.
+    Text,
+    /// A picture that a command writes.
+    Picture(String),
+    /// A picture that this crate draws.
+    Drawing,
+}
+
+/// One output or figure.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its name in directives.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Its file, from the folder of the book.
+    pub file: String,
+    /// About how many seconds it takes.
+    pub seconds: f64,
+}
+
+/// All that can be run, by name.
+pub fn jobs(shelf: &Shelf) -> Vec<Job> {
+    let texts = shelf.outputs.iter().map(|(name, recorded)| Job {
+        name: name.clone(),
+        kind: Kind::Text,
+        file: format!("outputs/{name}.txt"),
+        seconds: recorded.seconds,
+    });
+    let pictures = shelf.figures.iter().map(|(name, figure)| Job {
+        name: name.clone(),
+        kind: figure.command.clone().map_or(Kind::Drawing, Kind::Picture),
+        file: format!("outputs/{name}.svg"),
+        seconds: figure.seconds(),
+    });
+    texts.chain(pictures).collect()
+}
+
+/// How a fresh output stands to the recorded one.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// As it was, or near enough.
+    Same,
+    /// Nothing was recorded; the fresh one.
+    New(String),
+    /// Not as it was; the fresh one, and where it differs first.
+    Changed(String, Difference),
+}
+
+/// Runs a job and compares.
+///
+/// # Errors
+/// When the command cannot be run, fails, or is not one of cargo's.
+pub fn compare(shelf: &Shelf, job: &Job) -> Result<Verdict> {
+    let places = &shelf.places;
+    let (old, fresh, leeway) = match &job.kind {
+        Kind::Text => {
+            let recorded = &shelf.outputs[&job.name];
+            let fresh = run(&places.repository, &recorded.command)?;
+            (recorded.output.clone(), fresh, recorded.leeway.clone())
+        }
+        Kind::Picture(command) => {
+            let file = NamedTempFile::with_suffix(".svg")?.into_temp_path();
+            run(&places.repository, &command.replace("{}", &file.to_string_lossy()))?;
+            let fresh = fs::read_to_string(&file)
+                .map_err(|error| Error::msg(format!("the command wrote no picture: {error}")))?;
+            (recorded_picture(shelf, job), fresh, shelf.figures[&job.name].leeway())
+        }
+        Kind::Drawing => {
+            let fresh = figures::draw(&job.name)
+                .ok_or_else(|| Error::msg("no function of book/src/figures has this name"))?;
+            (recorded_picture(shelf, job), fresh, Leeway::default())
+        }
+    };
+    Ok(match (old.is_empty(), leeway.difference(&old, &fresh)) {
+        (true, _) => Verdict::New(fresh),
+        (false, None) => Verdict::Same,
+        (false, Some(difference)) => Verdict::Changed(fresh, difference),
+    })
+}
+
+fn recorded_picture(shelf: &Shelf, job: &Job) -> String {
+    fs::read_to_string(shelf.places.of(&job.file)).unwrap_or_default()
+}
+
+/// Records a fresh output. The old one stays whole until the new one is on the disk.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn record(shelf: &Shelf, job: &Job, fresh: &str) -> Result<()> {
+    let text = match job.kind {
+        Kind::Text => shelf.outputs[&job.name].with(fresh),
+        _ => format!("{}\n", fresh.trim_end()),
+    };
+    let path = shelf.places.of(&job.file);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(&path)?;
+    Ok(())
+}
+
+/// The problem that a recorded output is no longer true, if it is one.
+pub fn problem(shelf: &Shelf, job: &Job) -> Option<Problem> {
+    let file = shelf.places.name(&job.file);
+    let again = format!("cargo run -p book -- outputs {}", job.name);
+    match compare(shelf, job) {
+        Ok(Verdict::Same) => None,
+        Ok(Verdict::New(_)) => {
+            Some(Problem::new(file, 1, "nothing was recorded yet", format!("run `{again}`")))
+        }
+        Ok(Verdict::Changed(_, difference)) => {
+            let header = shelf.outputs.get(&job.name).map_or(0, |r| r.header.lines().count() + 1);
+            let header = if job.kind == Kind::Text { header } else { 0 };
+            Some(Problem::new(
+                file,
+                header + difference.line,
+                format!(
+                    "the output is no longer what was recorded: `{}` was `{}`",
+                    short(&difference.fresh),
+                    short(&difference.recorded)
+                ),
+                format!("if the new one is right, run `{again} --bless`"),
+            ))
+        }
+        Err(error) => Some(Problem::new(
+            file,
+            1,
+            format!("the command cannot be run: {error:#}"),
+            "correct it; it runs in the root of the repository",
+        )),
+    }
+}
+
+fn short(line: &str) -> String {
+    let line = line.trim();
+    match line.char_indices().nth(100) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line.to_string(),
+    }
+}
+
+/// Runs a command of cargo in the repository; what it prints, errors included.
+fn run(repository: &Path, command: &str) -> Result<String> {
+    let words = arguments(command);
+    let Some(("cargo", words)) = words.split_first().map(|(first, rest)| (first.as_str(), rest))
+    else {
+        return Err(Error::msg(format!("`{command}` does not begin with cargo")));
+    };
+    // One pipe for both streams, so that the lines keep their order.
+    let (mut reader, writer) = std::io::pipe()?;
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    let (sub, rest) = words.split_first().map_or(("", words), |(sub, rest)| (sub.as_str(), rest));
+    cargo.arg(sub);
+    if sub == "run" && !rest.iter().any(|word| word == "-q" || word == "--quiet") {
+        cargo.arg("--quiet"); // what cargo says of itself differs from machine to machine
+    }
+    cargo.args(rest).current_dir(repository).env("NO_COLOR", "1").env("CARGO_TERM_COLOR", "never");
+    cargo.stdin(std::process::Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    let mut child =
+        cargo.spawn().map_err(|error| Error::msg(format!("cargo cannot be started: {error}")))?;
+    drop(cargo); // our ends of the pipe: without this it would never be at its end
+    let mut output = Vec::new();
+    reader.read_to_end(&mut output)?;
+    let status = child.wait()?;
+    let output = String::from_utf8_lossy(&output).into_owned();
+    if status.success() {
+        return Ok(output);
+    }
+    let last = output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("");
+    Err(Error::msg(format!("`{command}` ended with {status}: {last}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_cargo_is_run() {
+        let refused = run(Path::new("."), "rm -r things").unwrap_err().to_string();
+        assert_eq!(refused, "`rm -r things` does not begin with cargo");
+    }
+
+    #[test]
+    fn what_a_command_prints_is_caught_and_a_failure_is_told() {
+        assert!(run(Path::new("."), "cargo --version").unwrap().starts_with("cargo "));
+        let failure = run(Path::new("."), "cargo no-such-command").unwrap_err().to_string();
+        assert!(failure.starts_with("`cargo no-such-command` ended with"), "{failure}");
+    }
+}

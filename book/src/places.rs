@@ -1,0 +1,64 @@
+//! Where everything is: the repository, and the folders of the book in it.
+
+use std::path::{Path, PathBuf};
+
+/// The folders of one book. The tests have small books of their own.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The root of the repository; paths of code are named from here.
+    pub repository: PathBuf,
+    /// The folder of the book, from that root.
+    pub folder: String,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        Self { repository: here.parent().unwrap_or(here).to_path_buf(), folder: "book".into() }
+    }
+}
+
+impl Places {
+    /// The folder of the book.
+    pub fn book(&self) -> PathBuf {
+        self.repository.join(&self.folder)
+    }
+
+    /// A file or folder of the book, such as `quizzes`.
+    pub fn of(&self, name: &str) -> PathBuf {
+        self.book().join(name)
+    }
+
+    /// The name of a file of the book as messages give it, such as `book/cards/loss.toml`.
+    pub fn name(&self, file: &str) -> String {
+        if self.folder.is_empty() { file.into() } else { format!("{}/{file}", self.folder) }
+    }
+}
+
+/// The files of a folder with this extension: name without extension, and path; sorted. A
+/// folder that does not exist has none.
+pub fn files(folder: &Path, extension: &str) -> Vec<(String, PathBuf)> {
+    let mut found: Vec<_> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == extension))
+        .filter_map(|path| Some((path.file_stem()?.to_str()?.to_string(), path)))
+        .collect();
+    found.sort();
+    found
+}
+
+/// The way from one page of the book to another, both named from the root of the text.
+///
+/// ```
+/// assert_eq!(book::places::relative("part0/slopes.md", "glossary.md"), "../glossary.md");
+/// ```
+pub fn relative(from: &str, to: &str) -> String {
+    let up = "../".repeat(from.matches('/').count());
+    match (from.rsplit_once('/'), to.rsplit_once('/')) {
+        (Some((a, _)), Some((b, name))) if a == b => name.to_string(),
+        _ => format!("{up}{to}"),
+    }
+}

@@ -1,0 +1,149 @@
+//! What a book has beside its chapters: symbols, quizzes, cards, recorded outputs, figures.
+//!
+//! Everything is read once. A file that cannot be read is a problem with a line, and the others
+//! are read all the same.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use regex::Regex;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::cards::Deck;
+use crate::notation::Notation;
+use crate::places::{Places, files};
+use crate::problem::{Problem, toml_problem};
+use crate::quiz::Quiz;
+use crate::recorded::{Leeway, Recorded, seconds};
+
+/// How a figure is made.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FigureSource {
+    /// The command that writes it; `{}` stands for the file.
+    pub command: Option<String>,
+    /// Whether a function of [`crate::figures`] draws it.
+    #[serde(default)]
+    pub drawn: bool,
+    /// Numbers in it may differ by this share of themselves.
+    #[serde(default)]
+    pub tolerance: f64,
+    /// What may vary in it, as regular expressions.
+    #[serde(default)]
+    pub vary: Vec<String>,
+    /// About how long the command takes: `20 s`.
+    pub time: Option<String>,
+}
+
+impl FigureSource {
+    /// How far a fresh picture may differ.
+    pub fn leeway(&self) -> Leeway {
+        let vary = self.vary.iter().filter_map(|pattern| Regex::new(pattern).ok()).collect();
+        Leeway { vary, tolerance: self.tolerance }
+    }
+
+    /// About how many seconds it takes to make.
+    pub fn seconds(&self) -> f64 {
+        self.time.as_deref().and_then(seconds).unwrap_or(1.0)
+    }
+}
+
+/// All that lies beside the chapters.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    /// Where it lies.
+    pub places: Places,
+    /// The symbols.
+    pub notation: Notation,
+    /// The quizzes, by the names of their chapters.
+    pub quizzes: BTreeMap<String, Quiz>,
+    /// The cards, by the names of their chapters.
+    pub cards: BTreeMap<String, Deck>,
+    /// The recorded outputs by name.
+    pub outputs: BTreeMap<String, Recorded>,
+    /// How the figures are made, by name.
+    pub figures: BTreeMap<String, FigureSource>,
+    /// What is wrong with all these.
+    pub problems: Vec<Problem>,
+}
+
+impl Shelf {
+    /// Reads everything.
+    pub fn load(places: &Places) -> Self {
+        let mut shelf = Self { places: places.clone(), ..Self::default() };
+        if let Some((notation, _)) = shelf.toml("notation.toml") {
+            shelf.notation = notation;
+        }
+        if let Some((figures, _)) = shelf.toml("outputs/figures.toml") {
+            shelf.figures = figures;
+        }
+        shelf.check_figures();
+        for (chapter, _) in files(&places.of("quizzes"), "toml") {
+            let file = format!("quizzes/{chapter}.toml");
+            if let Some((mut quiz, text)) = shelf.toml::<Quiz>(&file) {
+                shelf.problems.extend(quiz.problems(&places.name(&file), &text));
+                shelf.quizzes.insert(chapter, quiz);
+            }
+        }
+        for (chapter, _) in files(&places.of("cards"), "toml") {
+            let file = format!("cards/{chapter}.toml");
+            if let Some((mut deck, text)) = shelf.toml::<Deck>(&file) {
+                shelf.problems.extend(deck.problems(&places.name(&file), &text));
+                shelf.cards.insert(chapter, deck);
+            }
+        }
+        for (name, path) in files(&places.of("outputs"), "txt") {
+            let file = places.name(&format!("outputs/{name}.txt"));
+            let read = fs::read_to_string(&path).map_err(|error| (1, error.to_string()));
+            match read.and_then(|text| Recorded::parse(&text)) {
+                Ok(recorded) => drop(shelf.outputs.insert(name, recorded)),
+                Err((line, what)) => shelf.problems.push(Problem::new(
+                    file,
+                    line,
+                    what,
+                    "begin the file with `$ ` and a command, then `# vary:`, `# tolerance:` or \
+                     `# time: 20 s` where needed, an empty line, and the output",
+                )),
+            }
+        }
+        shelf
+    }
+
+    /// Reads a TOML file of the book, and its text with it; a missing one is none.
+    fn toml<T: DeserializeOwned>(&mut self, file: &str) -> Option<(T, String)> {
+        let text = fs::read_to_string(self.places.of(file)).ok()?;
+        match toml::from_str(&text) {
+            Ok(value) => Some((value, text)),
+            Err(error) => {
+                self.problems.push(toml_problem(&self.places.name(file), &text, &error));
+                None
+            }
+        }
+    }
+
+    fn check_figures(&mut self) {
+        let file = self.places.name("outputs/figures.toml");
+        for (name, source) in &self.figures {
+            let what = match &source.command {
+                None if !source.drawn => "has neither a command nor `drawn = true`",
+                Some(command) if !command.contains("{}") => "has a command without `{}`",
+                None if crate::figures::draw(name).is_none() => {
+                    "is drawn, but no function of book/src/figures has this name"
+                }
+                _ if source.vary.iter().any(|pattern| Regex::new(pattern).is_err()) => {
+                    "has a `vary` that is no regular expression"
+                }
+                _ => continue,
+            };
+            let remedy = "say how the figure is made: `command = \"cargo run -p … {}\"`, where {} \
+                          is the file to write, or `drawn = true`";
+            self.problems.push(Problem::new(
+                &file,
+                1,
+                format!("the figure `{name}` {what}"),
+                remedy,
+            ));
+        }
+    }
+}

@@ -1,0 +1,13 @@
+// What is too wide scrolls inside itself; those who use the keyboard must be able to get there.
+(() => {
+    "use strict";
+    const wide = ".formula, .numbered, .table-wrapper, pre > code, .figure > div";
+    const mark = () => {
+        for (const element of document.querySelectorAll(wide)) {
+            if (element.scrollWidth > element.clientWidth + 1) element.tabIndex = 0;
+            else element.removeAttribute("tabindex");
+        }
+    };
+    addEventListener("load", mark);
+    addEventListener("resize", mark);
+})();

@@ -291,7 +291,11 @@ fn inlined(file: &str, words: &str) -> Option<String> {
     let head = role.replace_all(head, "");
     let head = head.strip_prefix("<svg")?;
     let words = escape(words);
-    Some(format!("<div><svg role=\"img\" aria-label=\"{words}\"{head}>{body}</div>"))
+    let width = regex::Regex::new(r#"\swidth="([\d.]+)(?:px)?""#).expect("a regex");
+    let width = width.captures(head).map_or(String::new(), |found| {
+        format!(" style=\"--width:{}px\"", &found[1]) // for the style sheet
+    });
+    Some(format!("<div{width}><svg role=\"img\" aria-label=\"{words}\"{head}>{body}</div>"))
 }
 
 #[cfg(test)]
@@ -300,11 +304,12 @@ mod tests {
 
     #[test]
     fn a_picture_speaks_with_the_words_of_the_chapter() {
-        let file = "<?xml version=\"1.0\"?>\n<svg role=\"img\" viewBox=\"0 0 1 1\"><g/></svg>\n";
+        let file = "<?xml version=\"1.0\"?>\n<svg role=\"img\" width=\"9\" viewBox=\"0 0 1 1\"><g/></svg>\n";
         let svg = inlined(file, "a \"b\"").unwrap();
         assert_eq!(
             svg.trim_end(),
-            "<div><svg role=\"img\" aria-label=\"a &quot;b&quot;\" viewBox=\"0 0 1 1\"><g/></svg>\n</div>"
+            "<div style=\"--width:9px\"><svg role=\"img\" aria-label=\"a &quot;b&quot;\" width=\"9\" \
+             viewBox=\"0 0 1 1\"><g/></svg>\n</div>"
         );
         assert_eq!(inlined("no picture", ""), None);
     }

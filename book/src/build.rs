@@ -39,12 +39,12 @@ pub fn build(places: &Places, folder: &Path) -> Result<Built> {
     let shelf = Rc::new(Shelf::load(places));
     let woven = Rc::new(RefCell::new(Woven::default()));
     let folder = std::path::absolute(folder)?;
-    let mut book = MDBook::load_with_config(places.book(), config(places, &folder)?)?;
+    let mut book = MDBook::load_with_config(env!("CARGO_MANIFEST_DIR"), config(places, &folder)?)?;
     book.with_preprocessor(Press { shelf: shelf.clone(), woven: woven.clone() });
     book.build()?;
     drop(book);
     let woven = woven.take();
-    finish(places, &shelf, &woven, &folder)?;
+    finish(&shelf, &woven, &folder)?;
     let links = links::problems(places, &woven, &folder);
     let sources = woven.sources.keys().map(|path| places.repository.join(path)).collect();
     let shelf = Rc::into_inner(shelf).ok_or_else(|| Error::msg("the shelf is still in use"))?;
@@ -61,7 +61,7 @@ fn config(places: &Places, folder: &Path) -> Result<Config> {
     config.book.title = Some("A language model from scratch, in Rust".into());
     config.book.description = Some("You build a GPT, and understand all of it.".into());
     config.book.language = Some("en-GB".into());
-    config.book.src = "text".into();
+    config.book.src = places.of("text");
     config.build = BuildConfig::default();
     config.build.build_dir = folder.to_path_buf();
     config.build.create_missing = false;
@@ -71,12 +71,8 @@ fn config(places: &Places, folder: &Path) -> Result<Config> {
     config.set("output.html.preferred-dark-theme", "navy")?;
     config.set("output.html.playground.runnable", false)?;
     config.set("output.html.search.limit-results", 20)?;
-    let theme =
-        |name: &str| places.of("theme").join(name).is_file().then(|| format!("theme/{name}"));
-    let css: Vec<_> = ["katex/katex.min.css", "book.css"].into_iter().filter_map(theme).collect();
-    let js: Vec<_> = ["book.js", "cards.js"].into_iter().filter_map(theme).collect();
-    config.set("output.html.additional-css", css)?;
-    config.set("output.html.additional-js", js)?;
+    config.set("output.html.additional-css", ["theme/katex/katex.min.css", "theme/book.css"])?;
+    config.set("output.html.additional-js", ["theme/book.js", "theme/cards.js"])?;
     Ok(config)
 }
 
@@ -122,7 +118,7 @@ impl Preprocessor for Press {
 
 /// What is done when mdBook has printed: formulas and pictures take their places, fonts, code
 /// and cards are laid beside the pages.
-fn finish(places: &Places, shelf: &Shelf, woven: &Woven, folder: &Path) -> Result<()> {
+fn finish(shelf: &Shelf, woven: &Woven, folder: &Path) -> Result<()> {
     for page in pages(folder)? {
         let html = fs::read_to_string(&page)?;
         let filled = woven.inserts.fill(&html);
@@ -139,17 +135,15 @@ fn finish(places: &Places, shelf: &Shelf, woven: &Woven, folder: &Path) -> Resul
         folder.join("flashcards.txt"),
         anki(shelf.cards.iter().map(|(k, d)| (k.as_str(), d))),
     )?;
+    // mdBook copies the style sheet, but not the fonts that it names.
     let katex = Path::new("theme").join("katex");
-    let fonts = places.book().join(&katex).join("fonts");
-    if fonts.is_dir() {
-        // mdBook copies the style sheet, but not the fonts that it names.
-        let to = folder.join(&katex).join("fonts");
-        fs::create_dir_all(&to)?;
-        for font in fs::read_dir(fonts)? {
-            let font = font?;
-            fs::copy(font.path(), to.join(font.file_name()))?;
-        }
-        fs::copy(places.book().join(&katex).join("LICENSE"), folder.join(&katex).join("LICENSE"))?;
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(&katex);
+    let there = folder.join(&katex);
+    fs::create_dir_all(there.join("fonts"))?;
+    fs::copy(here.join("LICENSE"), there.join("LICENSE"))?;
+    for font in fs::read_dir(here.join("fonts"))? {
+        let font = font?;
+        fs::copy(font.path(), there.join("fonts").join(font.file_name()))?;
     }
     Ok(())
 }

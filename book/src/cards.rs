@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::markdown::to_html;
+use crate::markdown::{escape, inline_html};
 use crate::math::{Piece, pieces};
 use crate::problem::{Problem, line_of};
 
@@ -88,11 +88,11 @@ fn anki_html(markdown: &str) -> String {
             Piece::Text(t) | Piece::Code(t) | Piece::Stray(t) => text += t,
             Piece::Math(tex) => {
                 text += &format!("\u{1a}{}\u{1a}", formulas.len());
-                formulas.push(format!("\\({}\\)", crate::markdown::escape(tex)));
+                formulas.push(format!("\\({}\\)", escape(tex)));
             }
         }
     }
-    let mut html = to_html(&text).replace(['\n', '\t'], " ");
+    let mut html = inline_html(&text).replace(['\n', '\t'], " ");
     for (number, formula) in formulas.iter().enumerate() {
         html = html.replace(&format!("\u{1a}{number}\u{1a}"), formula);
     }
@@ -126,7 +126,7 @@ back = \" \"
         let file = anki([("loss", &deck)]);
         let line = file.lines().nth(4).unwrap();
         let parts: Vec<_> = line.split('\t').collect();
-        assert_eq!(parts[0], "<p>What is <em>loss</em>?</p>");
+        assert_eq!(parts[0], "What is <em>loss</em>?");
         assert_eq!(parts[1], "<p>Surprise: \\(-\\ln p_{a}\\)</p> <p>in nats.</p>");
         assert_eq!(parts[2], "loss");
     }

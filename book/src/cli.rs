@@ -28,6 +28,10 @@ use crate::shelf::Shelf;
 struct Cli {
     #[command(subcommand)]
     command: What,
+
+    /// Another book, by its folder from the root of the repository. The tests have some.
+    #[arg(long, value_name = "DIR", global = true, hide = true, default_value = "book")]
+    book: String,
 }
 
 #[derive(Subcommand)]
@@ -108,7 +112,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(refusal) => refusal.exit(),
     };
-    let places = Places::default();
+    let places = Places { folder: cli.book, ..Places::default() };
     let result = match cli.command {
         What::Serve(flags) => run_serve(&places, &flags),
         What::Build(flags) => run_build(&places, &flags),

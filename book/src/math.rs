@@ -128,10 +128,17 @@ impl Typesetter {
         let settings = Settings::builder().display_mode(display).throw_on_error(true).build();
         let html = render_to_string(&self.context, &key.0, &settings)
             .map(Rc::from)
-            .map_err(|error| error.to_string().split_whitespace().collect::<Vec<_>>().join(" "));
+            .map_err(|error| said(&error.to_string()));
         self.done.borrow_mut().insert(key, html.clone());
         html
     }
+}
+
+/// A message of KaTeX in one line, without the letters by which it underlines.
+fn said(message: &str) -> String {
+    let words = message.replace('\u{332}', "");
+    let words = words.trim_start_matches("KaTeX parse error: ");
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A formula as the search may find it: TeX without its grammar.

@@ -16,7 +16,7 @@ use crate::directive::arguments;
 use crate::figures;
 use crate::problem::Problem;
 use crate::recorded::{Difference, Leeway};
-use crate::shelf::Shelf;
+use crate::shelf::{FigureSource, Shelf};
 
 /// What takes longer than this many seconds is only run when asked for.
 pub const LIMIT: f64 = 30.0;
@@ -53,7 +53,9 @@ pub fn jobs(shelf: &Shelf) -> Vec<Job> {
         file: format!("outputs/{name}.txt"),
         seconds: recorded.seconds,
     });
-    let pictures = shelf.figures.iter().map(|(name, figure)| Job {
+    let makes = |figure: &&FigureSource| figure.command.is_some() || figure.drawn;
+    let figures = shelf.figures.iter().filter(|(_, figure)| makes(figure));
+    let pictures = figures.map(|(name, figure)| Job {
         name: name.clone(),
         kind: figure.command.clone().map_or(Kind::Drawing, Kind::Picture),
         file: format!("outputs/{name}.svg"),

@@ -86,7 +86,7 @@ impl Quiz {
             html += &format!("<li id=\"quiz-{chapter}-{id}\"><div>{text}</div>\n");
             for choice in &question.choices {
                 let (class, word) =
-                    if choice.right { ("right", "Right.") } else { ("wrong", "Not quite.") };
+                    if choice.right { ("is-right", "Right.") } else { ("is-wrong", "Not quite.") };
                 let (text, feedback) =
                     (markdown(choice.text.get_ref()), markdown(&choice.feedback));
                 html += &format!(
@@ -143,7 +143,7 @@ feedback = "No."
         let html = quiz.html("loss", |_, text| format!("<i>{text}</i>"));
         assert!(html.contains("<li id=\"quiz-loss-one\"><div><i>Which?</i></div>"));
         assert!(html.contains(
-            "<details class=\"choice right\"><summary><i>this</i></summary>\
+            "<details class=\"choice is-right\"><summary><i>this</i></summary>\
              <div><strong>Right.</strong> <i>Yes.</i></div></details>"
         ));
         assert_eq!(html.matches("<details").count(), html.matches("</details>").count());

@@ -1,0 +1,2 @@
+// ANCHOR: empty
+// ANCHOR_END: empty

@@ -21,6 +21,13 @@ use crate::shelf::{FigureSource, Shelf};
 /// What takes longer than this many seconds is only run when asked for.
 pub const LIMIT: f64 = 30.0;
 
+/// The recorded output that tells how a processor rounds.
+///
+/// Two kinds of processor add the numbers of a matrix product in different orders, and after some
+/// hundred steps of training a model writes other words. What is marked `rounding` is therefore
+/// compared only where this output is as it was recorded. Elsewhere it is run, and must succeed.
+pub const ROUNDING: &str = "rounding";
+
 /// Something that a command makes and the book shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -69,6 +76,8 @@ pub fn jobs(shelf: &Shelf) -> Vec<Job> {
 pub enum Verdict {
     /// As it was, or near enough.
     Same,
+    /// Recorded on a processor that rounds in another way; the fresh one.
+    Elsewhere(String),
     /// Nothing was recorded; the fresh one.
     New(String),
     /// Not as it was; the fresh one, and where it differs first.
@@ -103,8 +112,24 @@ pub fn compare(shelf: &Shelf, job: &Job) -> Result<Verdict> {
     Ok(match (old.is_empty(), leeway.difference(&old, &fresh)) {
         (true, _) => Verdict::New(fresh),
         (false, None) => Verdict::Same,
+        (false, Some(_)) if leeway.rounding && !rounds_alike(shelf)? => Verdict::Elsewhere(fresh),
         (false, Some(difference)) => Verdict::Changed(fresh, difference),
     })
+}
+
+/// Whether this processor rounds as the one did on which the outputs were recorded.
+fn rounds_alike(shelf: &Shelf) -> Result<bool> {
+    if let Some(&known) = shelf.rounds_alike.get() {
+        return Ok(known);
+    }
+    let alike = match shelf.outputs.get(ROUNDING) {
+        Some(recorded) => {
+            let fresh = run(&shelf.places.repository, &recorded.command)?;
+            recorded.leeway.difference(&recorded.output, &fresh).is_none()
+        }
+        None => true,
+    };
+    Ok(*shelf.rounds_alike.get_or_init(|| alike))
 }
 
 fn recorded_picture(shelf: &Shelf, job: &Job) -> String {
@@ -134,7 +159,7 @@ pub fn problem(shelf: &Shelf, job: &Job) -> Option<Problem> {
     let file = shelf.places.name(&job.file);
     let again = format!("cargo run -p book -- outputs {}", job.name);
     match compare(shelf, job) {
-        Ok(Verdict::Same) => None,
+        Ok(Verdict::Same | Verdict::Elsewhere(_)) => None,
         Ok(Verdict::New(_)) => {
             Some(Problem::new(file, 1, "nothing was recorded yet", format!("run `{again}`")))
         }
@@ -203,11 +228,33 @@ fn run(repository: &Path, command: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recorded::Recorded;
 
     #[test]
     fn only_cargo_is_run() {
         let refused = run(Path::new("."), "rm -r things").unwrap_err().to_string();
         assert_eq!(refused, "`rm -r things` does not begin with cargo");
+    }
+
+    #[test]
+    fn what_hangs_on_rounding_is_compared_only_where_rounding_is_alike() {
+        let version = run(Path::new("."), "cargo --version").unwrap();
+        let recorded = |marks: &str, output: &str| {
+            Recorded::parse(&format!("$ cargo --version\n{marks}\n{output}\n")).unwrap()
+        };
+        let verdict = |probe: &str, marks: &str| {
+            let mut shelf = Shelf::default();
+            shelf.outputs.insert(ROUNDING.into(), recorded("# rounding\n", probe));
+            shelf.outputs.insert("model".into(), recorded(marks, "other words"));
+            let jobs = jobs(&shelf);
+            jobs.iter().map(|job| compare(&shelf, job).unwrap()).collect::<Vec<_>>()
+        };
+        let elsewhere = verdict("another processor", "# rounding\n");
+        assert!(matches!(elsewhere[..], [Verdict::Elsewhere(_), Verdict::Elsewhere(_)]));
+        let here = verdict(&version, "# rounding\n");
+        assert!(matches!(here[..], [Verdict::Changed(..), Verdict::Same]), "{here:?}");
+        let unmarked = verdict("another processor", "");
+        assert!(matches!(unmarked[..], [Verdict::Changed(..), Verdict::Elsewhere(_)]));
     }
 
     #[test]

@@ -7,10 +7,14 @@
 //! $ cargo run -p stage01_bigram -- --steps 100
 //! # vary: \d+\.\d s
 //! # tolerance: 1e-3
+//! # rounding
 //! # time: 20 s
 //!
 //! …
 //! ```
+//!
+//! `# rounding` marks what a trained model says: its last digits, and so its choice of words, are
+//! the same only where the processor rounds in the same way.
 //!
 //! What this file leaves out: running it ([`crate::outputs`]).
 
@@ -23,6 +27,8 @@ pub struct Leeway {
     pub vary: Vec<Regex>,
     /// Numbers may differ by this share of themselves.
     pub tolerance: f64,
+    /// Whether it hangs on how the processor rounds: see [`crate::outputs::ROUNDING`].
+    pub rounding: bool,
 }
 
 /// A recorded output.
@@ -66,11 +72,15 @@ impl Recorded {
                 let number = share.trim().parse().ok().filter(|&share: &f64| share >= 0.0);
                 leeway.tolerance =
                     number.ok_or_else(|| fault(format!("`{}` is no share", share.trim())))?;
+            } else if line.trim_end() == "# rounding" {
+                leeway.rounding = true;
             } else if let Some(time) = line.strip_prefix("# time:") {
                 seconds = self::seconds(time)
                     .ok_or_else(|| fault(format!("`{}` is no time", time.trim())))?;
             } else {
-                let what = format!("`{line}` is neither the command nor vary, tolerance or time");
+                let what = format!(
+                    "`{line}` is neither the command nor vary, tolerance, rounding or time"
+                );
                 return Err(fault(what));
             }
             header += line;
@@ -211,6 +221,7 @@ mod tests {
 $ cargo run -p a
 # vary: \\d+\\.\\d s
 # tolerance: 1e-3
+# rounding
 # time: 2 min
 
 step  loss
@@ -223,6 +234,7 @@ step  loss
         let recorded = Recorded::parse(FILE).unwrap();
         assert_eq!(recorded.command, "cargo run -p a");
         assert_eq!(recorded.seconds, 120.0);
+        assert!(recorded.leeway.rounding);
         assert_eq!(recorded.output.lines().count(), 3);
         assert_eq!(recorded.with(&recorded.output), FILE);
     }

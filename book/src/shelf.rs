@@ -3,6 +3,7 @@
 //! Everything is read once. A file that cannot be read is a problem with a line, and the others
 //! are read all the same.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -32,6 +33,9 @@ pub struct FigureSource {
     /// What may vary in it, as regular expressions.
     #[serde(default)]
     pub vary: Vec<String>,
+    /// Whether it hangs on how the processor rounds.
+    #[serde(default)]
+    pub rounding: bool,
     /// About how long the command takes: `20 s`.
     pub time: Option<String>,
 }
@@ -40,7 +44,7 @@ impl FigureSource {
     /// How far a fresh picture may differ.
     pub fn leeway(&self) -> Leeway {
         let vary = self.vary.iter().filter_map(|pattern| Regex::new(pattern).ok()).collect();
-        Leeway { vary, tolerance: self.tolerance }
+        Leeway { vary, tolerance: self.tolerance, rounding: self.rounding }
     }
 
     /// About how many seconds it takes to make.
@@ -66,6 +70,9 @@ pub struct Shelf {
     pub figures: BTreeMap<String, FigureSource>,
     /// What is wrong with all these.
     pub problems: Vec<Problem>,
+    /// Whether this processor rounds as the one did on which the outputs were recorded, once it
+    /// has been asked.
+    pub(crate) rounds_alike: OnceCell<bool>,
 }
 
 impl Shelf {

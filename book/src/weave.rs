@@ -240,8 +240,12 @@ impl Weaver<'_> {
     fn check_order(&mut self, tex: &str, line: usize) {
         let notation = &self.shelf.notation;
         for id in notation.used_in(tex) {
-            if !self.introduced.contains_key(id) && self.early.insert(id.to_string()) {
-                let Some(symbol) = notation.symbols.get(id) else { continue };
+            let Some(symbol) = notation.symbols.get(id) else { continue };
+            // One sign may have two meanings; then the reader knows it by the first.
+            let known = self.introduced.keys().any(|known| {
+                notation.symbols.get(known).is_some_and(|known| known.tex == symbol.tex)
+            });
+            if !known && self.early.insert(id.to_string()) {
                 let problem = format!(
                     "`{}` ({}) is used before the reader knows it, in `{}`",
                     symbol.tex,

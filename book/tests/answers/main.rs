@@ -1,13 +1,28 @@
 //! The answers of quizzes that are numbers are worked out here, not believed.
 //!
-//! A question with `computed = "name"` has a function of that name below. What the function
-//! gives must be the right choice's number, to the digits that the choice shows.
+//! A question with `computed = "name"` has a function of that name in the file of its part. What
+//! the function gives must be the right choice's number, to the digits that the choice shows.
+
+/// The name of an answer, and the function that works it out.
+type Answer = (&'static str, fn() -> f64);
+
+/// Functions with their names.
+macro_rules! answers {
+    ($($name:ident),* $(,)?) => {
+        &[$((stringify!($name), $name)),*]
+    };
+}
+
+mod part0;
+mod part1;
 
 use book::places::Places;
 use book::shelf::Shelf;
 
-/// All answers by their names: `("softmax_of_equal", softmax_of_equal)`.
-const ANSWERS: &[(&str, fn() -> f64)] = &[];
+/// The answers of all parts.
+fn answers() -> impl Iterator<Item = &'static Answer> {
+    [part0::ANSWERS, part1::ANSWERS].into_iter().flatten()
+}
 
 #[test]
 fn right_choices_are_what_is_worked_out() {
@@ -18,7 +33,7 @@ fn right_choices_are_what_is_worked_out() {
             let Some(name) = question.computed.as_deref() else { continue };
             used.push(name);
             let place = format!("{chapter}, question `{}`", question.id.get_ref());
-            let answer = ANSWERS.iter().find(|(known, _)| *known == name);
+            let answer = answers().find(|(known, _)| *known == name);
             let (_, compute) = answer.unwrap_or_else(|| panic!("{place}: no function `{name}`"));
             for choice in question.choices.iter().filter(|choice| choice.right) {
                 let (shown, digits) = number(choice.text.get_ref())
@@ -32,7 +47,7 @@ fn right_choices_are_what_is_worked_out() {
             }
         }
     }
-    for (name, _) in ANSWERS {
+    for (name, _) in answers() {
         assert!(used.contains(name), "no question uses `{name}`");
     }
 }

@@ -10,6 +10,33 @@ use stage01_bigram::sampling::Sampler;
 use stage01_bigram::tokenizer::bpe::pieces;
 use stage01_bigram::tokenizer::{BpeTokenizer, CharTokenizer};
 
+use crate::Answer;
+
+/// Every answer by its name.
+pub const ANSWERS: &[Answer] = answers![
+    vocabulary_of_banana,
+    token_of_n_in_banana,
+    questions_in_a_batch,
+    validation_of_twenty,
+    vocabulary_of_aaaa,
+    tokens_of_an_emoji,
+    pieces_of_sheep,
+    n_after_a,
+    n_after_a_smoothed,
+    never_seen,
+    bits_of_an_eighth,
+    perplexity_of_nothing,
+    bits_per_byte_of_large_tokens,
+    perplexity_of_one_and_three_bits,
+    softmax_of_equal,
+    gradient_at_the_target,
+    gradient_of_a_row_adds_up_to,
+    logit_after_one_step,
+    four_fifths_at_one_half,
+    kept_by_top_p,
+    share_among_two,
+];
+
 /// How many tokens the character vocabulary of "banana" has.
 pub fn vocabulary_of_banana() -> f64 {
     CharTokenizer::train("banana").expect("a text").vocab_size() as f64

@@ -72,7 +72,8 @@ fn config(places: &Places, folder: &Path) -> Result<Config> {
     config.set("output.html.playground.runnable", false)?;
     config.set("output.html.search.limit-results", 20)?;
     config.set("output.html.additional-css", ["theme/katex/katex.min.css", "theme/book.css"])?;
-    config.set("output.html.additional-js", ["theme/book.js", "theme/cards.js"])?;
+    // None may be called as one of mdBook's own (book.js, highlight.js): it would take its place.
+    config.set("output.html.additional-js", ["theme/wide.js", "theme/cards.js"])?;
     Ok(config)
 }
 

@@ -71,9 +71,9 @@ fn config(places: &Places, folder: &Path) -> Result<Config> {
     config.set("output.html.preferred-dark-theme", "navy")?;
     config.set("output.html.playground.runnable", false)?;
     config.set("output.html.search.limit-results", 20)?;
-    config.set("output.html.additional-css", ["theme/katex/katex.min.css", "theme/book.css"])?;
-    // None may be called as one of mdBook's own (book.js, highlight.js): it would take its place.
-    config.set("output.html.additional-js", ["theme/wide.js", "theme/cards.js"])?;
+    // mdBook takes a `theme/book.js` for its own: ours must be called otherwise.
+    config.set("output.html.additional-css", ["theme/katex/katex.min.css", "theme/page.css"])?;
+    config.set("output.html.additional-js", ["theme/page.js", "theme/cards.js"])?;
     Ok(config)
 }
 

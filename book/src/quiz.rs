@@ -84,13 +84,13 @@ impl Quiz {
             let id = question.id.get_ref();
             let text = markdown(&question.text);
             html += &format!("<li id=\"quiz-{chapter}-{id}\"><div>{text}</div>\n");
-            for choice in &question.choices {
+            for (letter, choice) in ('A'..).zip(&question.choices) {
                 let (class, word) =
                     if choice.right { ("is-right", "Right.") } else { ("is-wrong", "Not quite.") };
                 let (text, feedback) =
                     (markdown(choice.text.get_ref()), markdown(&choice.feedback));
                 html += &format!(
-                    "<details class=\"choice {class}\"><summary>{text}</summary>\
+                    "<details class=\"choice {class}\"><summary><b>{letter}</b> {text}</summary>\
                      <div><strong>{word}</strong> {feedback}</div></details>\n"
                 );
             }
@@ -143,7 +143,7 @@ feedback = "No."
         let html = quiz.html("loss", |_, text| format!("<i>{text}</i>"));
         assert!(html.contains("<li id=\"quiz-loss-one\"><div><i>Which?</i></div>"));
         assert!(html.contains(
-            "<details class=\"choice is-right\"><summary><i>this</i></summary>\
+            "<details class=\"choice is-right\"><summary><b>A</b> <i>this</i></summary>\
              <div><strong>Right.</strong> <i>Yes.</i></div></details>"
         ));
         assert_eq!(html.matches("<details").count(), html.matches("</details>").count());

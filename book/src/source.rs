@@ -15,7 +15,7 @@ pub fn source_page(path: &str, text: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en-GB\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{path}</title>\n<style>{STYLE}</style></head>\n\
+         <link rel=\"icon\" href=\"data:,\"><title>{path}</title>\n<style>{STYLE}</style></head>\n\
          <body><main><h1>{path}</h1>\n<pre tabindex=\"0\">{lines}</pre></main></body></html>\n"
     )
 }

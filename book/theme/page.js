@@ -10,4 +10,8 @@
     };
     addEventListener("load", mark);
     addEventListener("resize", mark);
+
+    // mdBook opens its table of contents with a label; to those who listen it is a button.
+    const toggle = document.getElementById("mdbook-sidebar-toggle");
+    if (toggle) toggle.setAttribute("role", "button");
 })();

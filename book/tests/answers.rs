@@ -6,8 +6,11 @@
 use book::places::Places;
 use book::shelf::Shelf;
 
-/// All answers by their names: `("softmax_of_equal", softmax_of_equal)`.
-const ANSWERS: &[(&str, fn() -> f64)] = &[];
+/// A name, and the function that works the answer out.
+type Answer = (&'static str, fn() -> f64);
+
+/// All answers: `("softmax_of_equal", softmax_of_equal)`.
+const ANSWERS: &[Answer] = &[];
 
 #[test]
 fn right_choices_are_what_is_worked_out() {

@@ -23,7 +23,7 @@
 //! figures    pictures drawn by code
 //! ```
 
-mod blocks;
+pub mod blocks;
 pub mod build;
 pub mod cards;
 pub mod chapter;
@@ -38,12 +38,13 @@ pub mod markdown;
 pub mod math;
 pub mod notation;
 pub mod outputs;
-mod pages;
+pub mod pages;
 pub mod places;
 pub mod problem;
 pub mod quiz;
 pub mod recorded;
 pub mod serve;
 pub mod shelf;
-mod source;
+pub mod source;
+mod svg;
 pub mod weave;

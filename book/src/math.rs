@@ -103,24 +103,25 @@ fn math_end(text: &str, at: usize) -> Option<usize> {
     None
 }
 
+/// A formula and whether it stands on lines of its own.
+type Formula = (String, bool);
+
 /// Sets formulas in type. Each is set once, however often it appears.
+#[derive(Default)]
 pub struct Typesetter {
     context: KatexContext,
-    done: RefCell<HashMap<(String, bool), Result<Rc<str>, String>>>,
+    done: RefCell<HashMap<Formula, Typeset>>,
 }
 
-impl Default for Typesetter {
-    fn default() -> Self {
-        Self { context: KatexContext::default(), done: RefCell::default() }
-    }
-}
+/// A formula as HTML, or what is wrong with it.
+pub type Typeset = Result<Rc<str>, String>;
 
 impl Typesetter {
     /// The HTML of a formula, `display` for one on lines of its own.
     ///
     /// # Errors
     /// What KaTeX says about a formula it does not understand.
-    pub fn set(&self, tex: &str, display: bool) -> Result<Rc<str>, String> {
+    pub fn set(&self, tex: &str, display: bool) -> Typeset {
         let key = (tex.trim().to_string(), display);
         if let Some(done) = self.done.borrow().get(&key) {
             return done.clone();

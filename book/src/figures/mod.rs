@@ -5,6 +5,7 @@
 //! ([`draw::Dimension`]). To add one: write a function, name it in [`ALL`], declare it in
 //! `outputs/figures.toml` with `drawn = true`, and run `cargo run -p book -- outputs NAME`.
 
+pub mod axes;
 pub mod draw;
 mod map;
 mod mixing;

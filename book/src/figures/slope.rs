@@ -1,6 +1,7 @@
 //! A derivative is a nudge.
 
-use super::draw::{Anchor, Area, Axes, Dimension, Drawing};
+use super::axes::Axes;
+use super::draw::{Anchor, Area, Dimension, Drawing};
 
 /// A curve, a nudge of x, and the rise that answers it.
 pub fn nudge_and_slope() -> String {

@@ -8,7 +8,7 @@ pub fn map_of_a_gpt() -> String {
     let middle = 120.0;
     let text = drawing.boxed((10.0, middle - 22.0), (92.0, 44.0), "\"In the\"");
     let tokens = drawing.table(
-        (140.0, middle - 26.0),
+        (140.0, middle - 52.0),
         52.0,
         &[vec!["41"], vec!["318"]].concat().into_iter().map(|t| vec![t]).collect::<Vec<_>>(),
         Dimension::Time,
@@ -20,7 +20,7 @@ pub fn map_of_a_gpt() -> String {
         "blocks:\nlook back,\nthink",
         Dimension::Channel,
     );
-    let logits = drawing.grid((532.0, middle - 26.0), 18.0, 1, 6, Dimension::Vocabulary);
+    let logits = drawing.grid((532.0, middle - 9.0), 18.0, 1, 6, Dimension::Vocabulary);
     let next = drawing.boxed((628.0, middle + 60.0), (84.0, 44.0), "\"begin…\"");
     drawing.arrow(text.right(), (140.0, middle));
     drawing.arrow((192.0, middle), (232.0, middle));
@@ -47,7 +47,7 @@ pub fn map_of_a_gpt() -> String {
     for (dimension, words) in legend {
         drawing.grid((x, 270.0), 14.0, 1, 1, dimension);
         drawing.words((x + 22.0, 277.0), Anchor::Start, words);
-        x += 50.0 + 7.5 * words.len() as f64;
+        x += 50.0 + 8.6 * words.len() as f64;
     }
     drawing.finish()
 }

@@ -477,13 +477,17 @@ impl Axes {
         (0..=STEPS).map(|step| self.point(x(step), function(x(step)))).collect()
     }
 
-    /// Draws both axes, with a name at the end of each.
+    /// Draws both axes, with a name at the end of each; that of x may be empty, where words are
+    /// written below the axis.
     pub fn draw(&self, drawing: &mut Drawing, x_name: &str, y_name: &str) {
         let Area { at, size } = self.area;
         let origin = (at.0, at.1 + size.1);
         drawing.arrow(origin, (at.0 + size.0 + 12.0, origin.1));
         drawing.arrow(origin, (at.0, at.1 - 12.0));
-        drawing.write((at.0 + size.0 + 16.0, origin.1), Anchor::Start, Letters::NAME, x_name);
+        if !x_name.is_empty() {
+            let end = (at.0 + size.0 + 16.0, origin.1);
+            drawing.write(end, Anchor::Start, Letters::NAME, x_name);
+        }
         drawing.words((at.0 + 12.0, at.1 - 8.0), Anchor::Start, y_name);
     }
 

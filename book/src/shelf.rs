@@ -135,7 +135,7 @@ impl Shelf {
             let what = match &source.command {
                 None if !source.drawn => "has neither a command nor `drawn = true`",
                 Some(command) if !command.contains("{}") => "has a command without `{}`",
-                None if crate::figures::draw(name).is_none() => {
+                None if !crate::figures::known(name) => {
                     "is drawn, but no function of book/src/figures has this name"
                 }
                 _ if source.vary.iter().any(|pattern| Regex::new(pattern).is_err()) => {

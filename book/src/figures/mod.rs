@@ -6,10 +6,20 @@
 //! `outputs/figures.toml` with `drawn = true`, and run `cargo run -p book -- outputs NAME`.
 
 pub mod axes;
+mod bytes_and_pairs;
+mod chance;
+mod counting;
 pub mod draw;
+mod exp_and_log;
+mod learning;
 mod map;
 mod mixing;
+mod sampling;
 mod slope;
+mod slopes;
+mod surprise;
+mod text_as_numbers;
+mod vectors;
 
 /// A picture: its name in `{{#figure}}`, and the function that draws it.
 pub type Figure = (&'static str, fn() -> String);
@@ -19,7 +29,34 @@ pub const ALL: &[Figure] = &[
     ("map_of_a_gpt", map::map_of_a_gpt),
     ("table_that_mixes", mixing::table_that_mixes),
     ("nudge_and_slope", slope::nudge_and_slope),
+    ("vectors_add", vectors::vectors_add),
+    ("vectors_dot", vectors::vectors_dot),
+    ("vectors_row_times_matrix", vectors::vectors_row_times_matrix),
+    ("slopes_nudge", slopes::slopes_nudge),
+    ("slopes_square", slopes::slopes_square),
+    ("slopes_relay", slopes::slopes_relay),
+    ("slopes_downhill", slopes::slopes_downhill),
+    ("exp_rulers", exp_and_log::exp_rulers),
+    ("exp_own_slope", exp_and_log::exp_own_slope),
+    ("chance_tree", chance::chance_tree),
+    ("chance_stick", chance::chance_stick),
+    ("chance_noise", chance::chance_noise),
+    ("windows-and-batch", text_as_numbers::windows_and_batch),
+    ("merge-tree", bytes_and_pairs::merge_tree),
+    ("bigram-table", counting::bigram_table),
+    ("ln-below-tangent", counting::ln_below_tangent),
+    ("minus-log", surprise::minus_log),
+    ("gradient-bars", learning::gradient_bars),
+    ("walk-down", learning::walk_down),
+    ("dart-line", sampling::dart_line),
+    ("temperature-bars", sampling::temperature_bars),
 ];
+
+/// Whether there is a picture of this name. Some are drawn from the whole King James text, which
+/// is too much work for a question.
+pub fn known(name: &str) -> bool {
+    ALL.iter().any(|(known, _)| *known == name)
+}
 
 /// Draws a picture by its name.
 pub fn draw(name: &str) -> Option<String> {
@@ -47,6 +84,6 @@ mod tests {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), ALL.len());
-        assert!(draw("no such picture").is_none());
+        assert!(draw("no such picture").is_none() && !known("no such picture"));
     }
 }

@@ -39,7 +39,7 @@ pub fn map_of_a_gpt() -> String {
     for (dimension, words) in legend {
         drawing.grid((x, 270.0), 14.0, 1, 1, dimension);
         drawing.words((x + 22.0, 277.0), Anchor::Start, words);
-        x += 50.0 + 7.5 * words.len() as f64;
+        x += 44.0 + 9.0 * words.len() as f64;
     }
     drawing.finish()
 }

@@ -42,6 +42,7 @@ pub fn head_size(n_embd: usize, n_head: usize) -> Result<usize> {
     Ok(n_embd / n_head)
 }
 
+// ANCHOR: mask
 /// Which keys a query may look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mask {
@@ -50,8 +51,10 @@ pub enum Mask {
     /// Those up to its own place: a decoder, which must not see what it is to predict.
     Causal,
 }
+// ANCHOR_END: mask
 
 impl Mask {
+    // ANCHOR: visible
     /// How many keys, counted from the first, query `i` sees.
     ///
     /// With as many queries as keys, causal query i sees keys 0 to i. With fewer queries
@@ -62,4 +65,5 @@ impl Mask {
             Mask::Causal => keys - queries + i + 1,
         }
     }
+    // ANCHOR_END: visible
 }

@@ -64,11 +64,10 @@ fn main() -> Result<()> {
     let (params, _) = train(&model, (&learn, &kept), settings, |_| Ok::<_, Error>(()))?;
 
     println!("LOSS BY PLACE, nats a character; the counted bigram has {floor:.4}");
-    println!("{:>12}{:>10}", "characters", "");
-    println!("{:>12}{:>10}", "seen", "loss");
+    println!("{:>18}{:>10}", "characters seen", "loss");
     let losses = loss_by_place(&model, &params, &kept);
     for seen in [1, 2, 3, 4, 6, 8, 16, 32, 64] {
-        println!("{seen:>12}{:>10.4}", losses[seen - 1]);
+        println!("{seen:>18}{:>10.4}", losses[seen - 1]);
     }
 
     println!("\nWHAT COMES NEXT? the three likeliest");

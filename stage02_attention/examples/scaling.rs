@@ -61,7 +61,7 @@ fn main() -> Result<()> {
     println!("FOUR COINS of +1 and -1: 16 throws");
     let sums = sums_of_coins(4);
     for (sum, ways) in &sums {
-        println!("  sum {sum:>2}: {ways} ways");
+        println!("  sum {sum:>2}: {ways} of 16");
     }
     println!("mean of the squares: {}", variance(&sums));
     println!("\n{:>8}{:>16}{:>12}", "coins", "mean square", "its root");

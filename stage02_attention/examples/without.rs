@@ -262,6 +262,8 @@ fn main() -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ndarray::array;
+    use stage02_attention::attention::scaled_dot_product;
 
     const TEXT: [u32; 4] = [2, 0, 1, 3];
 
@@ -292,6 +294,22 @@ mod tests {
         };
         assert!(far(&turned, &no_places) < 1e-6);
         assert!(far(&turned, &|_, _| {}) > 1e-4);
+    }
+
+    #[test]
+    fn the_example_for_paper() {
+        // A query of zero makes all scores equal: each token takes the mean of what it sees.
+        let means = |mask, last| {
+            let (zero, v) = (Array2::zeros((3, 1)), array![[3.0], [6.0], [last]]);
+            let (mut att, mut y) = (Array2::zeros((3, 3)), Array2::zeros((3, 1)));
+            let qkv = (zero.view(), zero.view(), v.view());
+            scaled_dot_product::forward(qkv, mask, att.view_mut(), y.view_mut());
+            y.iter().map(|y: &f64| (y * 1e9).round() / 1e9).collect::<Vec<_>>()
+        };
+        assert_eq!(means(Mask::None, 9.0), [6.0, 6.0, 6.0]);
+        assert_eq!(means(Mask::None, 30.0), [13.0, 13.0, 13.0]);
+        assert_eq!(means(Mask::Causal, 9.0), [3.0, 4.5, 6.0]);
+        assert_eq!(means(Mask::Causal, 30.0), [3.0, 4.5, 13.0]);
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub mod scaled_dot_product;
 
 use stage01_bigram::{Error, Result};
 
+// ANCHOR: head_size
 /// How many of the `n_embd` columns each of `n_head` heads gets.
 ///
 /// # Errors
@@ -41,6 +42,7 @@ pub fn head_size(n_embd: usize, n_head: usize) -> Result<usize> {
     }
     Ok(n_embd / n_head)
 }
+// ANCHOR_END: head_size
 
 // ANCHOR: mask
 /// Which keys a query may look at.

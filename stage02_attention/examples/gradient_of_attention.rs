@@ -102,6 +102,30 @@ fn main() {
             Err(mismatch) => println!("check: {mismatch}"),
         }
     }
+
+    println!("\nLEARNING TO TAKE 5 instead of 7, learning rate 0.1");
+    println!("{:>8}{:>22}{:>32}", "", "right", "without the mean");
+    println!("{:>8}{:>9}{:>7}{:>7}{:>18}{:>7}{:>7}", "steps", "y", "s0", "s1", "y", "s0", "s1");
+    for steps in [0, 1, 5, 20, 100] {
+        let [(y, s), (bug_y, bug_s)] = [false, true].map(|bug| learn_to_take_5(steps, bug));
+        print!("{steps:>8}{y:>9.3}{:>7.2}{:>7.2}", s[0], s[1]);
+        println!("{bug_y:>18.3}{:>7.2}{:>7.2}", bug_s[0], bug_s[1]);
+    }
+}
+
+/// Moves the two scores of the paper example until the mixture is 5; returns it, and the scores.
+fn learn_to_take_5(steps: usize, bug: bool) -> (f64, [f64; 2]) {
+    let (mut scores, mut p) = ([0.0, 3f64.ln()], [0.0; 2]);
+    let mixture = |p: &[f64; 2]| 4.0 * p[0] + 8.0 * p[1];
+    for _ in 0..steps {
+        softmax(&scores, &mut p);
+        // The loss is half the square of the error.
+        let error = mixture(&p) - 5.0;
+        let slopes = through_softmax(&p, &[error * 4.0, error * 8.0], bug);
+        scores.iter_mut().zip(slopes).for_each(|(score, slope)| *score -= 0.1 * slope);
+    }
+    softmax(&scores, &mut p);
+    (mixture(&p), scores)
 }
 
 #[cfg(test)]
@@ -124,5 +148,9 @@ mod tests {
     #[test]
     fn the_check_finds_the_bug_and_nothing_else() {
         assert!(check(false).is_ok() && check(true).is_err());
+        // What a score wins, the other loses; with the bug both fall.
+        let (y, s) = learn_to_take_5(100, false);
+        assert!((y - 5.0).abs() < 0.01 && (s[0] + s[1] - 3f64.ln()).abs() < 1e-9);
+        assert!(learn_to_take_5(100, true).1.iter().sum::<f64>() < -1.0);
     }
 }

@@ -19,11 +19,14 @@ pub struct Embedding {
 }
 
 impl Embedding {
+    // ANCHOR: declare
     /// Declares `weight` with a row of `n_embd` numbers for each of `n` indices.
     pub fn declare(mut scope: Scope, n: usize, n_embd: usize, init: Init) -> Self {
         Embedding { weight: scope.matrix("weight", n, n_embd, init) }
     }
+    // ANCHOR_END: declare
 
+    // ANCHOR: forward
     /// `x[i] = weight[index i]`: looks every index up.
     ///
     /// indices: one for each row, all below n; x: (rows, n_embd), overwritten.
@@ -38,6 +41,7 @@ impl Embedding {
             row.assign(&table.row(index));
         }
     }
+    // ANCHOR_END: forward
 
     /// `x[i] += weight[index i]`: as [`Embedding::forward`], added to what is there.
     pub fn forward_add<T: Float>(
@@ -52,6 +56,7 @@ impl Embedding {
         }
     }
 
+    // ANCHOR: backward
     /// `dweight[index i] += dx[i]`: a row that was copied three times gets three gradients.
     ///
     /// indices: as in the forward pass; dx: (rows, n_embd).
@@ -67,6 +72,7 @@ impl Embedding {
             target += &row;
         }
     }
+    // ANCHOR_END: backward
 }
 
 #[cfg(test)]

@@ -64,6 +64,7 @@ impl<L> Problem<L> {
         Problem { layer, params, inputs, rng }
     }
 
+    // ANCHOR: check
     /// Compares every derivative.
     ///
     /// `forward(layer, params, inputs, y)` fills y, a slice of `output_len` numbers.
@@ -107,4 +108,5 @@ impl<L> Problem<L> {
             panic!("{mismatch} (the first {n_params} values are the weights)");
         }
     }
+    // ANCHOR_END: check
 }

@@ -27,13 +27,16 @@ pub struct Linear {
 }
 
 impl Linear {
+    // ANCHOR: declare
     /// Declares `weight` and, where `bias` says so, `bias` (which begins at zero).
     pub fn declare(mut scope: Scope, n_in: usize, n_out: usize, bias: bool, init: Init) -> Self {
         let weight = scope.matrix("weight", n_in, n_out, init);
         let bias = bias.then(|| scope.vector("bias", n_out, Init::Zeros));
         Linear { weight, bias, products: Products::Full }
     }
+    // ANCHOR_END: declare
 
+    // ANCHOR: forward
     /// y = x W + b.
     ///
     /// x: (rows, n_in); y: (rows, n_out), overwritten.
@@ -52,7 +55,9 @@ impl Linear {
         });
         par_gemm(self.products, T::one(), x, weight, T::one(), &mut y);
     }
+    // ANCHOR_END: forward
 
+    // ANCHOR: backward
     /// dx = dy W';  dW += x' dy;  db += the sum of the rows of dy. (A' is A transposed.)
     ///
     /// Nudge x[i, k] by h: every y[i, j] moves by h W[k, j], so the loss moves by
@@ -72,7 +77,9 @@ impl Linear {
         par_gemm(self.products, T::one(), dy, params.matrix(self.weight).t(), T::zero(), &mut dx);
         self.backward_weights(x, dy, grads);
     }
+    // ANCHOR_END: backward
 
+    // ANCHOR: backward_weights
     /// The second half of [`Linear::backward`], for inputs that nobody asks the gradient of.
     pub fn backward_weights<T: Float>(
         &self,
@@ -86,6 +93,7 @@ impl Linear {
         let db = grads.vector_mut(bias).par_chunks_mut(each).enumerate();
         hands::each(db, |(i, db)| time(Part::MatrixProducts, || add_rows(dy, i * each, db)));
     }
+    // ANCHOR_END: backward_weights
 }
 
 /// sums\[j\] += the sum of column first + j: the gradient of a bias, or some columns of it.
@@ -110,6 +118,7 @@ mod tests {
     use crate::layer_check::{Problem, array, array_mut};
     use proptest::prelude::*;
 
+    // ANCHOR: check
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
@@ -130,6 +139,7 @@ mod tests {
             );
         }
     }
+    // ANCHOR_END: check
 
     #[test]
     fn worked_example_of_the_book() {

@@ -178,6 +178,7 @@ impl AttentionModel {
         }
     }
 
+    // ANCHOR: forward
     /// Fills `acts.logits`: row i says what comes after token i, from what stands up to it.
     ///
     /// tokens: (batch * length), window after window, all below `vocab_size`.
@@ -189,7 +190,9 @@ impl AttentionModel {
         *sum += &*x;
         self.lm_head.forward(params, sum.view(), logits.view_mut());
     }
+    // ANCHOR_END: forward
 
+    // ANCHOR: backward
     /// Adds the gradient of `scale` times the loss of the last forward pass to `grads`, and
     /// returns the loss: the sum over all places, in nats, not scaled.
     ///
@@ -214,6 +217,7 @@ impl AttentionModel {
         self.wte.backward(tokens.iter().map(|&t| t as usize), dx.view(), grads);
         loss
     }
+    // ANCHOR_END: backward
 
     /// The loss of a window, summed over its places, in nats.
     pub fn loss<T: Float>(

@@ -54,6 +54,7 @@ pub struct Row {
     pub divided: Scores,
 }
 
+// ANCHOR: measure
 /// Draws queries and keys of every length in `lengths` and measures their scores.
 ///
 /// All numbers come from a normal distribution around 0 with standard deviation 1.
@@ -83,6 +84,7 @@ pub fn measure(lengths: &[usize], seed: u64) -> Vec<Row> {
         })
         .collect()
 }
+// ANCHOR_END: measure
 
 /// As many random vectors of length `d` as there are keys.
 fn normal(d: usize, rng: &mut Generator) -> Array2<f64> {

@@ -124,6 +124,7 @@ pub fn train<E: From<Error>>(
             break;
         }
 
+        // ANCHOR: step
         // Look at some text.
         let mut rng = generator(seed, Purpose::Batch, iter as u64);
         train.sample_batch(batch_size, block_size, &mut rng, &mut inputs, &mut targets);
@@ -143,6 +144,7 @@ pub fn train<E: From<Error>>(
             velocity.values[i] = MOMENTUM * velocity.values[i] + grads.values[i];
             params.values[i] -= rate * velocity.values[i];
         }
+        // ANCHOR_END: step
     }
     Ok((params, curve))
 }

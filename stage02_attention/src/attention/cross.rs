@@ -41,6 +41,7 @@ pub struct Activations<T> {
 }
 
 impl CrossAttention {
+    // ANCHOR: declare
     /// Declares `c_q`, `c_kv` and `c_proj`.
     ///
     /// # Errors
@@ -58,6 +59,7 @@ impl CrossAttention {
         let c_proj = Linear::declare(scope.scope("c_proj"), n_embd, n_embd, bias, init);
         Ok(CrossAttention { c_q, c_kv, c_proj, n_embd, n_head })
     }
+    // ANCHOR_END: declare
 
     /// Room for `batch` pairs of `queries` and `keys` tokens.
     pub fn activations<T: Float>(

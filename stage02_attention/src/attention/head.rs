@@ -43,6 +43,7 @@ pub struct Activations<T> {
 }
 
 impl Head {
+    // ANCHOR: declare
     /// Declares `query`, `key` and `value`, without biases.
     pub fn declare(
         mut scope: Scope,
@@ -56,24 +57,28 @@ impl Head {
         let value = Linear::declare(scope.scope("value"), n_embd, head_size, false, init);
         Head { query, key, value, head_size, mask }
     }
+    // ANCHOR_END: declare
 
     /// Attention over one sequence.
     ///
     /// x: (length, n_embd).
     pub fn forward<T: Float>(&self, params: &Params<T>, x: ArrayView2<T>) -> Activations<T> {
         let length = x.nrows();
+        // ANCHOR: project
         let project = |layer: Linear| {
             let mut y = Array2::zeros((length, self.head_size));
             layer.forward(params, x, y.view_mut());
             y
         };
         let (q, k, v) = (project(self.query), project(self.key), project(self.value));
+        // ANCHOR_END: project
         let scale = T::of(1.0 / (self.head_size as f64).sqrt());
         let mut att = Array2::zeros((length, length));
         let mut y = Array2::zeros((length, self.head_size));
         for i in 0..length {
             let visible = self.mask.visible(i, length, length);
 
+            // ANCHOR: scores
             // How well does the query of token i fit the key of token j?
             let mut scores = vec![T::zero(); visible];
             for j in 0..visible {
@@ -81,10 +86,14 @@ impl Head {
                     scores[j] += q[[i, c]] * k[[j, c]] * scale;
                 }
             }
+            // ANCHOR_END: scores
 
+            // ANCHOR: shares
             // Scores become shares: all above zero, together one.
             softmax_in_place(&mut scores);
+            // ANCHOR_END: shares
 
+            // ANCHOR: mixture
             // Take that share of every value.
             for j in 0..visible {
                 att[[i, j]] = scores[j];
@@ -92,6 +101,7 @@ impl Head {
                     y[[i, c]] += att[[i, j]] * v[[j, c]];
                 }
             }
+            // ANCHOR_END: mixture
         }
         Activations { q, k, v, att, y }
     }
@@ -115,6 +125,7 @@ impl Head {
         for i in 0..length {
             let visible = self.mask.visible(i, length, length);
 
+            // ANCHOR: back_through_mixture
             // y[i] = sum over j of att[i, j] v[j]
             let mut datt = vec![T::zero(); visible];
             for j in 0..visible {
@@ -123,11 +134,15 @@ impl Head {
                     dv[[j, c]] += dy[[i, c]] * att[[i, j]];
                 }
             }
+            // ANCHOR_END: back_through_mixture
 
+            // ANCHOR: back_through_softmax
             // The softmax: a share can only grow by what the others lose.
             let mean: T = (0..visible).map(|j| datt[j] * att[[i, j]]).sum();
             let dscores: Vec<T> = (0..visible).map(|j| att[[i, j]] * (datt[j] - mean)).collect();
+            // ANCHOR_END: back_through_softmax
 
+            // ANCHOR: back_through_scores
             // scores[j] = q[i] . k[j] / sqrt(head_size)
             for j in 0..visible {
                 for c in 0..self.head_size {
@@ -135,8 +150,10 @@ impl Head {
                     dk[[j, c]] += dscores[j] * q[[i, c]] * scale;
                 }
             }
+            // ANCHOR_END: back_through_scores
         }
 
+        // ANCHOR: back_through_layers
         // x went into three layers, so its gradient is the sum of three.
         let mut dx = Array2::zeros(x.raw_dim());
         let mut part = Array2::zeros(x.raw_dim());
@@ -145,6 +162,7 @@ impl Head {
             dx += &part;
         }
         dx
+        // ANCHOR_END: back_through_layers
     }
 }
 
@@ -154,6 +172,7 @@ mod tests {
     use crate::layer_check::{Problem, array};
     use proptest::prelude::*;
 
+    // ANCHOR: check
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
@@ -180,7 +199,9 @@ mod tests {
             );
         }
     }
+    // ANCHOR_END: check
 
+    // ANCHOR: worked_example
     #[test]
     fn worked_example_of_the_book() {
         // Two tokens, one number each; q = k = v = x. Token 1 scores 1*2 = 2 against token 0
@@ -193,4 +214,5 @@ mod tests {
         assert!((acts.att[[1, 0]] - 0.119_202_922).abs() < 1e-9);
         assert!((acts.y[[1, 0]] - 1.880_797_078).abs() < 1e-9);
     }
+    // ANCHOR_END: worked_example
 }

@@ -29,6 +29,7 @@ pub mod scaled_dot_product;
 
 use stage01_bigram::{Error, Result};
 
+// ANCHOR: head_size
 /// How many of the `n_embd` columns each of `n_head` heads gets.
 ///
 /// # Errors
@@ -41,7 +42,9 @@ pub fn head_size(n_embd: usize, n_head: usize) -> Result<usize> {
     }
     Ok(n_embd / n_head)
 }
+// ANCHOR_END: head_size
 
+// ANCHOR: mask
 /// Which keys a query may look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mask {
@@ -50,8 +53,10 @@ pub enum Mask {
     /// Those up to its own place: a decoder, which must not see what it is to predict.
     Causal,
 }
+// ANCHOR_END: mask
 
 impl Mask {
+    // ANCHOR: visible
     /// How many keys, counted from the first, query `i` sees.
     ///
     /// With as many queries as keys, causal query i sees keys 0 to i. With fewer queries
@@ -62,4 +67,5 @@ impl Mask {
             Mask::Causal => keys - queries + i + 1,
         }
     }
+    // ANCHOR_END: visible
 }

@@ -75,6 +75,7 @@ pub struct Space<T> {
 }
 
 impl MultiHeadAttention {
+    // ANCHOR: declare
     /// Declares `c_attn` and `c_proj`.
     ///
     /// # Errors
@@ -92,6 +93,7 @@ impl MultiHeadAttention {
         let c_proj = Linear::declare(scope.scope("c_proj"), n_embd, n_embd, bias, init_proj);
         Ok(MultiHeadAttention { c_attn, c_proj, n_embd, n_head, mask, dropout })
     }
+    // ANCHOR_END: declare
 
     /// Room for the forward pass of `batch` sequences of `length` tokens.
     pub fn activations<T: Float>(&self, batch: usize, length: usize) -> Activations<T> {
@@ -117,11 +119,13 @@ impl MultiHeadAttention {
         }
     }
 
+    // ANCHOR: columns
     /// The columns of `qkv` that hold the queries, keys and values of head `h`.
     pub fn columns(&self, h: usize) -> [Range<usize>; 3] {
         let size = self.n_embd / self.n_head;
         [0, 1, 2].map(|part| part * self.n_embd + h * size..part * self.n_embd + (h + 1) * size)
     }
+    // ANCHOR_END: columns
 
     /// out = c_proj(the heads of c_attn(x)).
     ///
@@ -135,7 +139,9 @@ impl MultiHeadAttention {
         out: ArrayViewMut2<T>,
         rngs: Option<&mut [Generator]>,
     ) {
+        // ANCHOR: c_attn
         self.c_attn.forward(params, x, acts.qkv.view_mut());
+        // ANCHOR_END: c_attn
         acts.training = rngs.is_some() && self.dropout.is_active();
         if let Some(rngs) = rngs.filter(|_| acts.training) {
             // Each head of a sequence forgets by its own generator, so that heads need not wait
@@ -146,6 +152,7 @@ impl MultiHeadAttention {
         }
         let hands =
             hands_for(x.len() * acts.length).min(acts.rooms.len() / fused::room(acts.length));
+        // ANCHOR: heads
         let heads = Heads {
             heads: self.n_head,
             sequences: x.nrows() / acts.length,
@@ -161,6 +168,7 @@ impl MultiHeadAttention {
             fused::forward((q, k, v), mask, forget, space, log_sums.column_mut(0), y);
         });
         self.c_proj.forward(params, acts.y.view(), out);
+        // ANCHOR_END: heads
     }
 
     /// The gradient of x and of both layers from the gradient of the output.
@@ -246,12 +254,14 @@ impl MultiHeadAttention {
         att
     }
 
+    // ANCHOR: thirds
     /// Queries, keys and values, each of all heads.
     fn thirds<'a, T>(&self, qkv: ArrayView2<'a, T>) -> [ArrayView2<'a, T>; 3] {
         let (q, rest) = qkv.split_at(Axis(1), self.n_embd);
         let (k, v) = rest.split_at(Axis(1), self.n_embd);
         [q, k, v]
     }
+    // ANCHOR_END: thirds
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use stage01_bigram::vector::{sum, widest};
 use super::Mask;
 use crate::matmul::gemm;
 
+// ANCHOR: shares
 /// att = softmax(mask(q k' / sqrt(d))): who looks at whom.
 ///
 /// q: (queries, d); k: (keys, d); att: (queries, keys), overwritten, zero where the mask
@@ -32,7 +33,9 @@ pub fn shares<T: Float>(q: ArrayView2<T>, k: ArrayView2<T>, mask: Mask, mut att:
         row[visible..].fill(T::zero());
     }
 }
+// ANCHOR_END: shares
 
+// ANCHOR: forward
 /// y = softmax(mask(q k' / sqrt(d))) v.
 ///
 /// q: (queries, d); k, v: (keys, d). att: (queries, keys), overwritten with the [`shares`];
@@ -46,6 +49,7 @@ pub fn forward<T: Float>(
     shares(q, k, mask, att.view_mut());
     gemm(T::one(), att.view(), v, T::zero(), &mut y);
 }
+// ANCHOR_END: forward
 
 /// The gradients of q, k and v from the gradient of y.
 ///
@@ -70,10 +74,13 @@ pub fn backward<T: Float>(
 ) {
     let scale = T::of(1.0 / (q.ncols() as f64).sqrt());
 
+    // ANCHOR: through_mixture
     // y = att v
     gemm(T::one(), dy, v.t(), T::zero(), &mut datt);
     gemm(T::one(), att.t(), dy, T::zero(), &mut dv);
+    // ANCHOR_END: through_mixture
 
+    // ANCHOR: through_softmax
     // att = softmax(scores)
     for (mut dp, p) in datt.rows_mut().into_iter().zip(att.rows()) {
         let dp = dp.as_slice_mut().expect("rows are contiguous");
@@ -88,10 +95,13 @@ pub fn backward<T: Float>(
             },
         );
     }
+    // ANCHOR_END: through_softmax
 
+    // ANCHOR: through_scores
     // scores = q k' / sqrt(d)
     gemm(scale, datt.view(), k, T::zero(), &mut dq);
     gemm(scale, datt.t(), q, T::zero(), &mut dk);
+    // ANCHOR_END: through_scores
 }
 
 #[cfg(test)]

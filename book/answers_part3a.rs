@@ -1,0 +1,69 @@
+//! The numeric answers of the quizzes of part 3's first half, computed by the libraries that the
+//! chapters explain.
+//!
+//! A question names one of these functions in `computed`; the right choice must be its number.
+
+use stage02_attention::linear::Linear;
+use stage02_attention::params::{Init, Layout, Params};
+use stage03_gpt::mlp::{Mlp, gelu_and_slope};
+
+/// The bias of the single layer that 3x + 1 and then 2x - 4 make: what they make of 0.
+pub fn bias_of_two_layers() -> f64 {
+    let mut layout = Layout::new();
+    let [first, second] = ["first", "second"]
+        .map(|name| Linear::declare(layout.scope(name), 1, 1, true, Init::Zeros));
+    let params = Params { values: vec![3.0, 1.0, 2.0, -4.0f64] };
+    let [mut x, mut y] = [ndarray::array![[0.0]], ndarray::array![[0.0]]];
+    first.forward(&params, x.view(), y.view_mut());
+    second.forward(&params, y.view(), x.view_mut());
+    x[[0, 0]]
+}
+
+/// How steep GELU is at 0.
+pub fn slope_of_gelu_at_zero() -> f64 {
+    gelu_and_slope(0.0f64).1
+}
+
+/// How many numbers a feed-forward layer for 10 numbers a token has.
+pub fn feed_forward_numbers_of_ten() -> f64 {
+    let mut layout = Layout::new();
+    let init = (Init::Zeros, Init::Zeros);
+    let _ = Mlp::declare(layout.scope("mlp"), 10, true, init);
+    layout.len() as f64
+}
+
+/// What four layers, y = 0.5 x each, make of a nudge of 1.
+pub fn nudge_through_four_layers() -> f64 {
+    let mut x = ndarray::array![[1.0]];
+    for _ in 0..4 {
+        x = through_half(&x);
+    }
+    x[[0, 0]]
+}
+
+/// What two layers, y = x + 0.5 x each, make of a nudge of 1.
+pub fn nudge_through_two_residual_layers() -> f64 {
+    let mut x = ndarray::array![[1.0]];
+    for _ in 0..2 {
+        x = &x + &through_half(&x);
+    }
+    x[[0, 0]]
+}
+
+/// How many ways lead through ten layers with a plus: one layer of slope 1 doubles the sum.
+pub fn ways_through_ten_layers() -> f64 {
+    let mut ways = 1.0;
+    for _ in 0..10 {
+        ways += ways; // around it and through it
+    }
+    ways
+}
+
+/// x times one half, by a linear layer.
+fn through_half(x: &ndarray::Array2<f64>) -> ndarray::Array2<f64> {
+    let mut layout = Layout::new();
+    let layer = Linear::declare(layout.scope("half"), 1, 1, false, Init::Zeros);
+    let mut y = x.clone();
+    layer.forward(&Params { values: vec![0.5] }, x.view(), y.view_mut());
+    y
+}

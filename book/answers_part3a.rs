@@ -5,6 +5,7 @@
 
 use stage02_attention::linear::Linear;
 use stage02_attention::params::{Init, Layout, Params};
+use stage03_gpt::layer_norm::{LayerNorm, Statistics};
 use stage03_gpt::mlp::{Mlp, gelu_and_slope};
 
 /// The bias of the single layer that 3x + 1 and then 2x - 4 make: what they make of 0.
@@ -66,4 +67,45 @@ fn through_half(x: &ndarray::Array2<f64>) -> ndarray::Array2<f64> {
     let mut y = x.clone();
     layer.forward(&Params { values: vec![0.5] }, x.view(), y.view_mut());
     y
+}
+
+/// The result of a fresh layer norm for one row.
+fn normalised(row: &[f64]) -> Vec<f64> {
+    let mut layout = Layout::new();
+    let norm = LayerNorm::declare(layout.scope("ln"), row.len(), false);
+    let x = ndarray::ArrayView2::from_shape((1, row.len()), row).expect("one row");
+    let mut y = x.to_owned();
+    let params = Params { values: vec![1.0; row.len()] };
+    norm.forward(&params, x, &mut Statistics::new(1), y.view_mut());
+    y.into_raw_vec_and_offset().0
+}
+
+/// The second number of (4, 6), normalised.
+pub fn second_of_four_and_six() -> f64 {
+    normalised(&[4.0, 6.0])[1]
+}
+
+/// What becomes of a row of fives.
+pub fn normalised_constant() -> f64 {
+    normalised(&[5.0; 4])[0]
+}
+
+/// The sum of dx behind a layer norm, for some x and some gradient.
+pub fn gradient_of_a_norm_adds_up_to() -> f64 {
+    let mut layout = Layout::new();
+    let norm = LayerNorm::declare(layout.scope("ln"), 3, false);
+    let (x, dy) = (ndarray::array![[1.0, 2.0, 4.0]], ndarray::array![[1.0, -3.0, 0.5]]);
+    let [mut y, mut dx] = [(); 2].map(|()| ndarray::Array2::zeros((1, 3)));
+    let (params, mut statistics) = (Params { values: vec![1.0f64; 3] }, Statistics::new(1));
+    norm.forward(&params, x.view(), &mut statistics, y.view_mut());
+    let mut grads = Params::zeros(&layout);
+    norm.backward(&params, x.view(), &statistics, dy.view(), dx.view_mut(), &mut grads);
+    dx.sum()
+}
+
+/// How many numbers a layer norm of 128 columns learns.
+pub fn numbers_of_a_norm() -> f64 {
+    let mut layout = Layout::new();
+    let _ = LayerNorm::declare(layout.scope("ln"), 128, true);
+    layout.len() as f64
 }

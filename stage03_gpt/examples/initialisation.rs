@@ -1,0 +1,176 @@
+//! First weights: sums of random numbers on paper, and what different beginnings do to a GPT of
+//! twelve layers before it has learned anything.
+
+use ndarray::Array2;
+use rand::RngExt;
+use stage01_bigram::Result;
+use stage01_bigram::random::{Purpose, generator};
+use stage02_attention::params::{Init, Layout, Params, fill_normal};
+use stage03_gpt::block::Block;
+use stage03_gpt::config::GptConfig;
+use stage03_gpt::gpt::Gpt;
+
+const SIZES: GptConfig = GptConfig {
+    vocab_size: 1000,
+    block_size: 32,
+    n_layer: 12,
+    n_head: 4,
+    n_embd: 128,
+    dropout: 0.0,
+    bias: true,
+};
+
+/// How the weights begin.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    /// N(0, 0.02), and smaller where a layer writes into the stream.
+    Gpt2,
+    /// This spread for all tables alike.
+    Spread(f64),
+}
+
+// ANCHOR: start
+/// The first weights of a model with this layout.
+fn first_weights(layout: &Layout, start: Start) -> Params<f64> {
+    let rng = &mut generator(1, Purpose::Initialisation, 0);
+    let mut params = Params::initialise(layout, rng);
+    if let Start::Spread(std) = start {
+        for tensor in layout.tensors().iter().filter(|t| matches!(t.init, Init::Normal(_))) {
+            fill_normal(&mut params.values[tensor.range()], std, rng);
+        }
+    }
+    params
+}
+// ANCHOR_END: start
+
+// ANCHOR: spread
+/// The spread of some numbers around zero: the root of the mean square.
+fn spread<'a>(values: impl IntoIterator<Item = &'a f64>) -> f64 {
+    let (mut squares, mut n) = (0.0, 0.0);
+    for x in values {
+        squares += x * x;
+        n += 1.0;
+    }
+    (squares / n).sqrt()
+}
+// ANCHOR_END: spread
+
+/// All sums of n numbers that are each +a or -a.
+fn sums(n: u32, a: f64) -> Vec<f64> {
+    let sum = |signs: u32| (0..n).map(|i| if signs >> i & 1 == 0 { a } else { -a }).sum();
+    (0..1 << n).map(sum).collect()
+}
+
+/// The spread of the stream before the first block, and after each: random embeddings sent
+/// through the blocks of a GPT.
+fn spreads(start: Start) -> Result<Vec<f64>> {
+    let mut layout = Layout::new();
+    let wte = layout.scope("wte").matrix("weight", 2 * 32, SIZES.n_embd, Init::Normal(0.02));
+    let blocks = (0..SIZES.n_layer)
+        .map(|i| Block::declare(layout.scope(format!("h.{i}")), &SIZES))
+        .collect::<Result<Vec<_>>>()?;
+    let params = first_weights(&layout, start);
+    let mut x: Array2<f64> = params.matrix(wte).to_owned();
+    let mut spreads = vec![spread(&x)];
+    for block in &blocks {
+        let mut acts = block.activations(2, 32);
+        block.forward(&params, x.view(), &mut acts, None);
+        spreads.push(spread(&acts.x2));
+        x = acts.x2;
+    }
+    Ok(spreads)
+}
+
+/// The first loss, the spread of the scores, and how long the gradient of the first and of the
+/// last block is.
+fn first_loss(start: Start) -> Result<[f64; 4]> {
+    let gpt = Gpt::new(SIZES)?;
+    let params = first_weights(gpt.layout(), start);
+    let mut rng = generator(1, Purpose::Other, 0);
+    let mut random = || (0..64).map(|_| rng.random_range(0..1000u32)).collect::<Vec<_>>();
+    let (inputs, targets) = (random(), random());
+    let (mut acts, mut scratch) = (gpt.activations(2, 32), gpt.scratch(2, 32));
+    let mut grads = Params::zeros(gpt.layout());
+    gpt.forward(&params, &inputs, &mut acts, None);
+    let scores = spread(&acts.logits);
+    let scale = 1.0 / 64.0;
+    let sum = gpt.backward(&params, &inputs, &targets, scale, &mut acts, &mut scratch, &mut grads);
+    let length = |block: &str| {
+        let tensors = gpt.layout().tensors().iter().filter(|t| t.name.starts_with(block));
+        let values: Vec<f64> =
+            tensors.flat_map(|t| grads.values[t.range()].iter().copied()).collect();
+        spread(&values) * (values.len() as f64).sqrt()
+    };
+    Ok([sum * scale, scores, length("h.0."), length("h.11.")])
+}
+
+const STARTS: [(&str, Start); 5] = [
+    ("0.02, GPT-2's", Start::Gpt2),
+    ("0.02 everywhere", Start::Spread(0.02)),
+    ("0.2 everywhere", Start::Spread(0.2)),
+    ("1 everywhere", Start::Spread(1.0)),
+    ("all zero", Start::Spread(0.0)),
+];
+
+fn main() -> Result<()> {
+    println!("SUMS OF n NUMBERS THAT ARE +1 OR -1, ALL CASES");
+    println!("  {:>4}{:>8}{:>20}{:>28}", "n", "cases", "spread of the sum", "if each is 1/sqrt(n)");
+    for n in [1, 2, 4, 9, 16] {
+        let small = spread(&sums(n, 1.0 / f64::from(n).sqrt()));
+        println!("  {n:>4}{:>8}{:>20.4}{small:>28.4}", 1u32 << n, spread(&sums(n, 1.0)));
+    }
+
+    println!("\nTHE SPREAD OF THE STREAM, twelve blocks");
+    print!("  {:18}", "after block");
+    println!("{}", [0, 1, 2, 4, 8, 12].map(|block| format!("{block:>10}")).concat());
+    for (name, start) in STARTS {
+        let spreads = spreads(start)?;
+        let row = [0, 1, 2, 4, 8, 12].map(|block| format!("{:>10.3}", spreads[block]));
+        println!("  {name:18}{}", row.concat());
+    }
+
+    println!("\nTHE FIRST LOSS, a vocabulary of 1,000: ln 1000 = {:.4}", 1000f64.ln());
+    println!("  {:18}{:>10}{:>10}{:>22}{:>14}", "", "", "spread of", "gradient of", "");
+    println!(
+        "  {:18}{:>10}{:>10}{:>22}{:>14}",
+        "", "loss", "scores", "the first block", "the last"
+    );
+    for (name, start) in STARTS {
+        let [loss, scores, first, last] = first_loss(start)?;
+        println!("  {name:18}{loss:>10.4}{scores:>10.4}{first:>22.6}{last:>14.6}");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_times_as_many_make_a_sum_twice_as_wide() {
+        for n in [1, 4, 9, 16] {
+            assert!((spread(&sums(n, 1.0)) - f64::from(n).sqrt()).abs() < 1e-12);
+            assert!((spread(&sums(n, 1.0 / f64::from(n).sqrt())) - 1.0).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn only_a_small_start_has_the_loss_of_knowing_nothing() {
+        let above = |start| first_loss(start).unwrap()[0] - 1000f64.ln();
+        assert!(above(Start::Gpt2).abs() < 0.1);
+        assert!(above(Start::Spread(0.2)) > 1.0);
+        assert!(above(Start::Spread(1.0)) > 10.0);
+        assert!(above(Start::Spread(0.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn from_zero_no_block_learns() {
+        assert_eq!(first_loss(Start::Spread(0.0)).unwrap()[2..], [0.0, 0.0]);
+    }
+
+    #[test]
+    fn smaller_writers_keep_the_stream_level() {
+        let last = |start| spreads(start).unwrap()[12];
+        assert!(last(Start::Gpt2) < 0.6 * last(Start::Spread(0.02)));
+    }
+}

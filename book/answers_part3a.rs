@@ -5,6 +5,8 @@
 
 use stage02_attention::linear::Linear;
 use stage02_attention::params::{Init, Layout, Params};
+use stage03_gpt::config::GptConfig;
+use stage03_gpt::gpt::Gpt;
 use stage03_gpt::layer_norm::{LayerNorm, Statistics};
 use stage03_gpt::mlp::{Mlp, gelu_and_slope};
 
@@ -108,4 +110,32 @@ pub fn numbers_of_a_norm() -> f64 {
     let mut layout = Layout::new();
     let _ = LayerNorm::declare(layout.scope("ln"), 128, true);
     layout.len() as f64
+}
+
+/// The sizes of a GPT with biases: vocabulary, context, layers, heads, numbers a token.
+fn sizes([vocab_size, block_size, n_layer, n_head, n_embd]: [usize; 5]) -> GptConfig {
+    GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout: 0.0, bias: true }
+}
+
+/// How many numbers a GPT with 10 tokens, 8 places, one block and 4 numbers a token learns.
+pub fn numbers_of_a_small_gpt() -> f64 {
+    let gpt = Gpt::new(sizes([10, 8, 1, 1, 4])).expect("sizes that fit together");
+    gpt.layout().len() as f64
+}
+
+/// What 6 heads instead of 12 do to the number of weights of GPT-2 small.
+pub fn more_numbers_with_fewer_heads() -> f64 {
+    let count = |heads| sizes([50_257, 1024, 12, heads, 768]).n_params() as f64;
+    count(6) - count(12)
+}
+
+/// By what the weights in the tables of a block are multiplied when its width is doubled.
+pub fn block_tables_with_twice_the_width() -> f64 {
+    let tables = |n_embd| {
+        let gpt = Gpt::new(sizes([10, 8, 1, 1, n_embd])).expect("sizes that fit together");
+        let tables = gpt.layout().tensors().iter();
+        let tables = tables.filter(|t| t.name.starts_with("h.0") && t.shape.len() == 2);
+        tables.map(|t| t.len()).sum::<usize>() as f64
+    };
+    tables(16) / tables(8)
 }

@@ -13,6 +13,30 @@ use stage03_gpt::gpt::Gpt;
 const INPUTS: [u32; 8] = [0, 1, 4, 0, 2, 0, 3, 0];
 const TARGETS: [u32; 8] = [1, 4, 0, 2, 0, 3, 0, 1];
 
+// ANCHOR: relay
+/// A GPT of single numbers: e is the embedding, w the only layer, 5 should come out.
+///
+/// Each value, forward, and each slope of the loss, backward, in the order e, w, x, f, x1, z, L.
+fn relay(e: f64, w: f64) -> ([f64; 7], [f64; 7]) {
+    let x = e;
+    let f = w * x;
+    let x1 = x + f;
+    let z = x1 * e;
+    let loss = (z - 5.0) * (z - 5.0);
+
+    let (mut de, mut dw, mut dx) = (0.0, 0.0, 0.0);
+    let dz = 2.0 * (z - 5.0);
+    let dx1 = dz * e; //  z = x1 e
+    de += dz * x1;
+    dx += dx1; //         x1 = x + f
+    let df = dx1;
+    dx += df * w; //      f = w x
+    dw += df * x;
+    de += dx; //          x = e
+    ([e, w, x, f, x1, z, loss], [de, dw, dx, df, dx1, dz, 1.0])
+}
+// ANCHOR_END: relay
+
 /// The sizes of a GPT: vocabulary, context, layers, heads, numbers a token.
 fn config([vocab_size, block_size, n_layer, n_head, n_embd]: [usize; 5], bias: bool) -> GptConfig {
     GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout: 0.0, bias }
@@ -107,8 +131,19 @@ fn commas(n: usize) -> String {
 }
 
 fn main() -> Result<()> {
+    println!("A GPT OF SINGLE NUMBERS");
+    println!("  {:>6}{:>10}{:>10}", "", "value", "slope");
+    let (values, slopes) = relay(2.0, 0.5);
+    for (i, name) in ["e", "w", "x", "f", "x1", "z", "L"].iter().enumerate() {
+        println!("  {name:>6}{:>10.4}{:>10.4}", values[i], slopes[i]);
+    }
+    let (h, loss) = (1e-5, |e, w| relay(e, w).0[6]);
+    let by_e = (loss(2.0 + h, 0.5) - loss(2.0 - h, 0.5)) / (2.0 * h);
+    let by_w = (loss(2.0, 0.5 + h) - loss(2.0, 0.5 - h)) / (2.0 * h);
+    println!("  by nudging: e {by_e:.4}, w {by_w:.4}");
+
     let (gpt, params) = small()?;
-    println!("EVERY DERIVATIVE OF A SMALL GPT, against a nudge");
+    println!("\nEVERY DERIVATIVE OF A SMALL GPT, against a nudge");
     println!("  {:24}{:>10}{:>16}{:>16}", "table", "numbers", "gradient", "largest error");
     let grads = gradient(&gpt, &params, Bug::None).values;
     for tensor in gpt.layout().tensors().iter().filter(|t| !t.name.starts_with("h.1")) {
@@ -151,24 +186,29 @@ fn main() -> Result<()> {
     println!("\nMEMORY, in numbers");
     println!("  {:36}{:>14}{:>18}", "", "default", "GPT-2 small");
     let models = [config([2048, 64, 4, 4, 128], false), config([50_257, 1024, 12, 12, 768], true)];
-    let rows: [(&str, fn(&GptConfig) -> usize); 4] = [
-        ("weights", GptConfig::n_params),
-        ("weights, gradient and two moments", |c| 4 * c.n_params()),
-        ("kept for each token", |c| c.activations_per_token() as usize),
-        ("kept for twelve full windows", |c| {
-            c.activations_per_token() as usize * 12 * c.block_size
-        }),
-    ];
-    for (name, count) in rows {
+    let show = |name: &str, count: fn(&GptConfig) -> usize| {
         let [default, small] = models.each_ref().map(|config| commas(count(config)));
         println!("  {name:36}{default:>14}{small:>18}");
-    }
+    };
+    show("weights", GptConfig::n_params);
+    show("weights, gradient and two moments", |config| 4 * config.n_params());
+    show("kept for each token", |config| config.activations_per_token() as usize);
+    show("kept for twelve full windows", |config| {
+        config.activations_per_token() as usize * 12 * config.block_size
+    });
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_relay_on_paper() {
+        let (values, slopes) = relay(2.0, 0.5);
+        assert_eq!(values, [2.0, 0.5, 2.0, 1.0, 3.0, 6.0, 1.0]);
+        assert_eq!(slopes, [12.0, 8.0, 6.0, 4.0, 4.0, 2.0, 1.0]);
+    }
 
     #[test]
     fn nudges_agree_and_find_both_bugs() {

@@ -61,6 +61,14 @@ fn sums(n: u32, a: f64) -> Vec<f64> {
     (0..1 << n).map(sum).collect()
 }
 
+// ANCHOR: above
+/// How far the mean loss lies above ln V when half of the scores are +a and half are -a.
+fn above(a: f64) -> f64 {
+    let mean_exp = (a.exp() + (-a).exp()) / 2.0;
+    mean_exp.ln()
+}
+// ANCHOR_END: above
+
 /// The spread of the stream before the first block, and after each: random embeddings sent
 /// through the blocks of a GPT.
 fn spreads(start: Start) -> Result<Vec<f64>> {
@@ -81,9 +89,9 @@ fn spreads(start: Start) -> Result<Vec<f64>> {
     Ok(spreads)
 }
 
-/// The first loss, the spread of the scores, and how long the gradient of the first and of the
-/// last block is.
-fn first_loss(start: Start) -> Result<[f64; 4]> {
+/// The first loss, the spread of the scores, and how long the gradient of the first block, of the
+/// last block and of everything is.
+fn first_loss(start: Start) -> Result<[f64; 5]> {
     let gpt = Gpt::new(SIZES)?;
     let params = first_weights(gpt.layout(), start);
     let mut rng = generator(1, Purpose::Other, 0);
@@ -101,7 +109,7 @@ fn first_loss(start: Start) -> Result<[f64; 4]> {
             tensors.flat_map(|t| grads.values[t.range()].iter().copied()).collect();
         spread(&values) * (values.len() as f64).sqrt()
     };
-    Ok([sum * scale, scores, length("h.0."), length("h.11.")])
+    Ok([sum * scale, scores, length("h.0."), length("h.11."), length("")])
 }
 
 const STARTS: [(&str, Start); 5] = [
@@ -120,6 +128,12 @@ fn main() -> Result<()> {
         println!("  {n:>4}{:>8}{:>20.4}{small:>28.4}", 1u32 << n, spread(&sums(n, 1.0)));
     }
 
+    println!("\nHALF OF THE SCORES ARE +a, HALF ARE -a: the loss above ln V, on average");
+    println!("  {:>4}{:>10}{:>20}", "a", "above", "half the square");
+    for a in [0.1, 0.2, 0.5, 1.0, 2.0] {
+        println!("  {a:>4}{:>10.4}{:>20.4}", above(a), a * a / 2.0);
+    }
+
     println!("\nTHE SPREAD OF THE STREAM, twelve blocks");
     print!("  {:18}", "after block");
     println!("{}", [0, 1, 2, 4, 8, 12].map(|block| format!("{block:>10}")).concat());
@@ -136,7 +150,7 @@ fn main() -> Result<()> {
         "", "loss", "scores", "the first block", "the last"
     );
     for (name, start) in STARTS {
-        let [loss, scores, first, last] = first_loss(start)?;
+        let [loss, scores, first, last, _] = first_loss(start)?;
         println!("  {name:18}{loss:>10.4}{scores:>10.4}{first:>22.6}{last:>14.6}");
     }
     Ok(())
@@ -155,6 +169,11 @@ mod tests {
     }
 
     #[test]
+    fn one_up_and_one_down_on_paper() {
+        assert!((above(1.0) - 0.4338).abs() < 1e-4);
+    }
+
+    #[test]
     fn only_a_small_start_has_the_loss_of_knowing_nothing() {
         let above = |start| first_loss(start).unwrap()[0] - 1000f64.ln();
         assert!(above(Start::Gpt2).abs() < 0.1);
@@ -164,8 +183,8 @@ mod tests {
     }
 
     #[test]
-    fn from_zero_no_block_learns() {
-        assert_eq!(first_loss(Start::Spread(0.0)).unwrap()[2..], [0.0, 0.0]);
+    fn from_zero_nothing_learns() {
+        assert_eq!(first_loss(Start::Spread(0.0)).unwrap()[2..], [0.0; 3]);
     }
 
     #[test]

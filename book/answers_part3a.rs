@@ -3,8 +3,10 @@
 //!
 //! A question names one of these functions in `computed`; the right choice must be its number.
 
+use stage01_bigram::loss::cross_entropy;
+use stage01_bigram::random::{Purpose, generator};
 use stage02_attention::linear::Linear;
-use stage02_attention::params::{Init, Layout, Params};
+use stage02_attention::params::{Init, Layout, Params, fill_normal};
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::layer_norm::{LayerNorm, Statistics};
@@ -138,4 +140,53 @@ pub fn block_tables_with_twice_the_width() -> f64 {
         tables.map(|t| t.len()).sum::<usize>() as f64
     };
     tables(16) / tables(8)
+}
+
+/// The spread of a sum of a hundred random numbers of spread 0.1, rounded to one digit: the root
+/// of the mean square of ten thousand such sums.
+pub fn spread_of_a_hundred() -> f64 {
+    let mut values = vec![0.0f64; 1_000_000];
+    fill_normal(&mut values, 0.1, &mut generator(1, Purpose::Other, 0));
+    let squares = values.chunks(100).map(|chunk| chunk.iter().sum::<f64>().powi(2));
+    ((squares.sum::<f64>() / 10_000.0).sqrt() * 10.0).round() / 10.0
+}
+
+/// Half of the square of a spread of 2, by the loss of random scores, rounded to a whole number.
+pub fn above_for_a_spread_of_two() -> f64 {
+    let mut scores = ndarray::Array2::<f64>::zeros((20, 20_000));
+    let values = scores.as_slice_mut().expect("a new table");
+    fill_normal(values, 2.0, &mut generator(1, Purpose::Other, 0));
+    let targets: Vec<u32> = (0..20).collect();
+    let scores_of_targets: f64 = (0..20).map(|i| scores[[i, i]]).sum();
+    let sum = cross_entropy(scores.view(), &targets) + scores_of_targets; // the sum of ln S
+    (sum / 20.0 - 20_000f64.ln()).round()
+}
+
+/// By what the spread of the writing weights is smaller in a GPT of 8 blocks.
+pub fn writers_of_eight_blocks() -> f64 {
+    let gpt = Gpt::new(sizes([10, 8, 8, 1, 4])).expect("sizes that fit together");
+    let spread = |name: &str| {
+        let tensor = gpt.layout().tensors().iter().find(|t| t.name == name);
+        match tensor.expect("a table of every GPT").init {
+            Init::Normal(std) => std,
+            Init::Zeros | Init::Ones => f64::NAN,
+        }
+    };
+    spread("h.0.mlp.c_fc.weight") / spread("h.0.mlp.c_proj.weight")
+}
+
+/// The gradient of x in y = x x at 3, for dy = 2: a linear layer whose weight is its input.
+pub fn gradient_of_a_number_used_twice() -> f64 {
+    let mut layout = Layout::new();
+    let layer = Linear::declare(layout.scope("x"), 1, 1, false, Init::Zeros);
+    let (params, mut grads) = (Params { values: vec![3.0] }, Params::zeros(&layout));
+    let (x, dy) = (ndarray::array![[3.0]], ndarray::array![[2.0]]);
+    let mut dx = ndarray::array![[0.0]];
+    layer.backward(&params, x.view(), dy.view(), dx.view_mut(), &mut grads);
+    dx[[0, 0]] + grads.values[0]
+}
+
+/// How many numbers a forward pass keeps for each token of a small model.
+pub fn kept_for_a_token() -> f64 {
+    sizes([100, 8, 1, 2, 10]).activations_per_token()
 }

@@ -137,9 +137,9 @@ fn main() -> Result<()> {
     for (i, name) in ["e", "w", "x", "f", "x1", "z", "L"].iter().enumerate() {
         println!("  {name:>6}{:>10.4}{:>10.4}", values[i], slopes[i]);
     }
-    let (h, loss) = (1e-5, |e, w| relay(e, w).0[6]);
-    let by_e = (loss(2.0 + h, 0.5) - loss(2.0 - h, 0.5)) / (2.0 * h);
-    let by_w = (loss(2.0, 0.5 + h) - loss(2.0, 0.5 - h)) / (2.0 * h);
+    let (h, last) = (1e-5, |e, w| relay(e, w).0[6]);
+    let by_e = (last(2.0 + h, 0.5) - last(2.0 - h, 0.5)) / (2.0 * h);
+    let by_w = (last(2.0, 0.5 + h) - last(2.0, 0.5 - h)) / (2.0 * h);
     println!("  by nudging: e {by_e:.4}, w {by_w:.4}");
 
     let (gpt, params) = small()?;

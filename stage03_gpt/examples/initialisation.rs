@@ -1,9 +1,12 @@
 //! First weights: sums of random numbers on paper, and what different beginnings do to a GPT of
 //! twelve layers before it has learned anything.
 
+use std::path::Path;
+
 use ndarray::Array2;
 use rand::RngExt;
 use stage01_bigram::Result;
+use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::random::{Purpose, generator};
 use stage02_attention::params::{Init, Layout, Params, fill_normal};
 use stage03_gpt::block::Block;
@@ -89,27 +92,48 @@ fn spreads(start: Start) -> Result<Vec<f64>> {
     Ok(spreads)
 }
 
-/// The first loss, the spread of the scores, and how long the gradient of the first block, of the
-/// last block and of everything is.
-fn first_loss(start: Start) -> Result<[f64; 5]> {
-    let gpt = Gpt::new(SIZES)?;
-    let params = first_weights(gpt.layout(), start);
-    let mut rng = generator(1, Purpose::Other, 0);
-    let mut random = || (0..64).map(|_| rng.random_range(0..1000u32)).collect::<Vec<_>>();
-    let (inputs, targets) = (random(), random());
-    let (mut acts, mut scratch) = (gpt.activations(2, 32), gpt.scratch(2, 32));
-    let mut grads = Params::zeros(gpt.layout());
-    gpt.forward(&params, &inputs, &mut acts, None);
-    let scores = spread(&acts.logits);
-    let scale = 1.0 / 64.0;
-    let sum = gpt.backward(&params, &inputs, &targets, scale, &mut acts, &mut scratch, &mut grads);
-    let length = |block: &str| {
-        let tensors = gpt.layout().tensors().iter().filter(|t| t.name.starts_with(block));
-        let values: Vec<f64> =
-            tensors.flat_map(|t| grads.values[t.range()].iter().copied()).collect();
-        spread(&values) * (values.len() as f64).sqrt()
-    };
-    Ok([sum * scale, scores, length("h.0."), length("h.11."), length("")])
+/// An untrained GPT and 64 random tokens, with 64 others to come after them.
+struct Model {
+    gpt: Gpt,
+    params: Params<f64>,
+    inputs: Vec<u32>,
+    targets: Vec<u32>,
+}
+
+impl Model {
+    fn new(start: Start) -> Result<Model> {
+        let gpt = Gpt::new(SIZES)?;
+        let params = first_weights(gpt.layout(), start);
+        let mut rng = generator(1, Purpose::Other, 0);
+        let mut random = || (0..64).map(|_| rng.random_range(0..1000u32)).collect();
+        Ok(Model { inputs: random(), targets: random(), gpt, params })
+    }
+
+    /// The mean loss, its gradient, and the spread of the scores.
+    fn look(&self) -> (f64, Params<f64>, f64) {
+        let (mut acts, mut scratch) = (self.gpt.activations(2, 32), self.gpt.scratch(2, 32));
+        let mut grads = Params::zeros(self.gpt.layout());
+        self.gpt.forward(&self.params, &self.inputs, &mut acts, None);
+        let scores = spread(&acts.logits);
+        let (x, y, scale) = (&self.inputs, &self.targets, 1.0 / 64.0);
+        let sum = self.gpt.backward(&self.params, x, y, scale, &mut acts, &mut scratch, &mut grads);
+        (sum * scale, grads, scores)
+    }
+
+    /// How long the gradient is in all tables whose name begins like this.
+    fn length(&self, grads: &Params<f64>, name: &str) -> f64 {
+        let tensors = self.gpt.layout().tensors().iter().filter(|t| t.name.starts_with(name));
+        let squares = tensors.flat_map(|t| &grads.values[t.range()]).map(|g| g * g);
+        squares.sum::<f64>().sqrt()
+    }
+
+    /// One step of length 0.2 downhill; returns the loss before it.
+    fn step(&mut self) -> f64 {
+        let (loss, grads, _) = self.look();
+        let factor = 0.2 / self.length(&grads, "").max(1.0);
+        self.params.values.iter_mut().zip(&grads.values).for_each(|(w, dw)| *w -= factor * dw);
+        loss
+    }
 }
 
 const STARTS: [(&str, Start); 5] = [
@@ -150,10 +174,41 @@ fn main() -> Result<()> {
         "", "loss", "scores", "the first block", "the last"
     );
     for (name, start) in STARTS {
-        let [loss, scores, first, last, _] = first_loss(start)?;
+        let model = Model::new(start)?;
+        let (loss, grads, scores) = model.look();
+        let [first, last] = ["h.0.", "h.11."].map(|block| model.length(&grads, block));
         println!("  {name:18}{loss:>10.4}{scores:>10.4}{first:>22.6}{last:>14.6}");
     }
+
+    println!("\nTHE FIRST STEPS: 64 tokens to learn by heart, steps no longer than 0.2");
+    println!("  {:18}{}", "step", [0, 5, 10, 20].map(|step| format!("{step:>10}")).concat());
+    for (name, start) in STARTS {
+        let mut model = Model::new(start)?;
+        let losses: Vec<f64> = (0..=20).map(|_| model.step()).collect();
+        let row = [0, 5, 10, 20].map(|step| format!("{:>10.4}", losses[step]));
+        println!("  {name:18}{}", row.concat());
+    }
+
+    if let Some(file) = std::env::args().skip_while(|argument| argument != "--plot").nth(1) {
+        chart()?.save(Path::new(&file))?;
+    }
     Ok(())
+}
+
+/// The spread of the stream after each block, in powers of ten.
+fn chart() -> Result<LineChart> {
+    let series = STARTS[..4].iter().map(|&(name, start)| {
+        let spreads = spreads(start)?.into_iter().enumerate();
+        let points = spreads.map(|(block, spread)| (block as f64, spread.log10())).collect();
+        Ok(Series { name: name.into(), points })
+    });
+    Ok(LineChart {
+        title: "The stream of an untrained GPT".into(),
+        x_label: "after block".into(),
+        y_label: "spread of the stream, in powers of ten".into(),
+        series: series.collect::<Result<_>>()?,
+        references: Vec::new(),
+    })
 }
 
 #[cfg(test)]
@@ -175,7 +230,7 @@ mod tests {
 
     #[test]
     fn only_a_small_start_has_the_loss_of_knowing_nothing() {
-        let above = |start| first_loss(start).unwrap()[0] - 1000f64.ln();
+        let above = |start| Model::new(start).unwrap().look().0 - 1000f64.ln();
         assert!(above(Start::Gpt2).abs() < 0.1);
         assert!(above(Start::Spread(0.2)) > 1.0);
         assert!(above(Start::Spread(1.0)) > 10.0);
@@ -184,7 +239,8 @@ mod tests {
 
     #[test]
     fn from_zero_nothing_learns() {
-        assert_eq!(first_loss(Start::Spread(0.0)).unwrap()[2..], [0.0; 3]);
+        let grads = Model::new(Start::Spread(0.0)).unwrap().look().1;
+        assert!(grads.values.iter().all(|&g| g == 0.0));
     }
 
     #[test]

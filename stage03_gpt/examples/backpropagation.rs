@@ -120,7 +120,7 @@ fn walk(emptied: bool) -> Result<Vec<f64>> {
         }
         // ANCHOR_END: empty
         add_gradient(&gpt, &params, (&INPUTS, &TARGETS), (1.0 / 8.0, Bug::None), &mut grads);
-        params.values.iter_mut().zip(&grads.values).for_each(|(w, dw)| *w -= 0.2 * dw);
+        params.values.iter_mut().zip(&grads.values).for_each(|(w, dw)| *w -= 0.1 * dw);
     }
     Ok(losses)
 }

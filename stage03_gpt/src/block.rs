@@ -35,6 +35,7 @@ pub struct Block {
     n_embd: usize,
 }
 
+// ANCHOR: acts
 /// What a forward pass leaves for the backward pass.
 #[derive(Clone, Debug)]
 pub struct Activations<T> {
@@ -47,6 +48,7 @@ pub struct Activations<T> {
     /// The block's result. Shape: (batch * length, n_embd).
     pub x2: Array2<T>,
 }
+// ANCHOR_END: acts
 
 /// What stands at the head and the end of a branch: the norm, and the dropout.
 #[derive(Clone, Debug)]
@@ -67,6 +69,7 @@ pub struct Scratch<T> {
 }
 
 impl Block {
+    // ANCHOR: declare
     /// Declares `ln_1`, `attn`, `ln_2` and `mlp`.
     ///
     /// Weights begin at N(0, 0.02). The two layers that write into the residual stream begin
@@ -88,6 +91,7 @@ impl Block {
         let mlp = Mlp::declare(scope.scope("mlp"), n_embd, bias, init);
         Ok(Block { ln_1, attn, ln_2, mlp, dropout, n_embd })
     }
+    // ANCHOR_END: declare
 
     /// Room for the forward pass of `batch` sequences of `length` tokens.
     pub fn activations<T: Float>(&self, batch: usize, length: usize) -> Activations<T> {
@@ -120,6 +124,7 @@ impl Block {
         }
     }
 
+    // ANCHOR: forward
     /// The two equations at the top of this file; the result is `acts.x2`.
     ///
     /// x: (batch * length, n_embd). rngs: a generator for each sequence (training), or none
@@ -144,12 +149,14 @@ impl Block {
         self.leave_branch(x2, ln_2, rngs);
         add(x2, x1.view());
     }
+    // ANCHOR_END: forward
 
     /// Who looks at whom: see [`MultiHeadAttention::shares`].
     pub fn shares<T: Float>(&self, acts: &Activations<T>, b: usize, h: usize) -> Array2<T> {
         self.attn.shares(&acts.attn, b, h)
     }
 
+    // ANCHOR: backward
     /// Turns the gradient of the block's result into the gradient of its input, in place.
     ///
     /// x, acts: as in the forward pass; d: (batch * length, n_embd). training: whether the
@@ -181,6 +188,7 @@ impl Block {
         self.attn.backward(params, normed, attn, attn_scratch, dy, dnormed.view_mut(), grads);
         self.ln_1.backward(params, x, &ln_1.statistics, dnormed.view(), d, grads);
     }
+    // ANCHOR_END: backward
 
     /// The gradient of a branch's end, before its dropout.
     fn enter_branch<'a, T: Float>(
@@ -211,6 +219,7 @@ impl Block {
     }
 }
 
+// ANCHOR: add
 /// y += x: a residual connection.
 fn add<T: Float>(y: &mut Array2<T>, x: ArrayView2<T>) {
     let x = x.to_slice().expect("whole rows are contiguous");
@@ -218,3 +227,4 @@ fn add<T: Float>(y: &mut Array2<T>, x: ArrayView2<T>) {
         time(Part::LayerNorm, || y.iter_mut().zip(x).for_each(|(y, &x)| *y += x));
     });
 }
+// ANCHOR_END: add

@@ -5,6 +5,7 @@ use stage02_attention::attention::head_size;
 
 use crate::memory;
 
+// ANCHOR: config
 /// The shape of a GPT, under nanoGPT's names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GptConfig {
@@ -23,6 +24,7 @@ pub struct GptConfig {
     /// Whether linear layers and layer norms have a bias. GPT-2: yes.
     pub bias: bool,
 }
+// ANCHOR_END: config
 
 impl GptConfig {
     /// Checks that the settings fit together.
@@ -62,6 +64,7 @@ impl GptConfig {
         (v + t) * c + l * 12.0 * c * (c + 1.0)
     }
 
+    // ANCHOR: kept
     /// About how many numbers a forward pass keeps for each token: 16 C and one for each head
     /// in each block, and the scores of the vocabulary.
     pub fn activations_per_token(&self) -> f64 {
@@ -69,7 +72,9 @@ impl GptConfig {
         let [v, l, h, c] = [vocab_size, n_layer, n_head, n_embd].map(|n| n as f64);
         l * (16.0 * c + h) + 2.0 * c + v
     }
+    // ANCHOR_END: kept
 
+    // ANCHOR: n_params
     /// How many numbers the model learns, by the formula of the book's chapter on the GPT.
     ///
     /// With C = n_embd, each block has 12 C² weights (3 C² for queries, keys and values, C² for
@@ -83,7 +88,9 @@ impl GptConfig {
         let block = 12 * c * c + biases + 2 * norm;
         (self.vocab_size + self.block_size) * c + self.n_layer * block + norm
     }
+    // ANCHOR_END: n_params
 
+    // ANCHOR: flops
     /// How many multiplications and additions training needs for one token.
     ///
     /// 6 N + 12 L T C: two for each weight on the way forward and four on the way back, and
@@ -93,4 +100,5 @@ impl GptConfig {
         let n = self.n_params() - self.block_size * self.n_embd;
         (6 * n + 12 * self.n_layer * self.n_embd * self.block_size) as f64
     }
+    // ANCHOR_END: flops
 }

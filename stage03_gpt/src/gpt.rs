@@ -77,6 +77,7 @@ impl<T> Activations<T> {
 }
 
 impl Gpt {
+    // ANCHOR: new
     /// Plans a model.
     ///
     /// # Errors
@@ -96,6 +97,7 @@ impl Gpt {
         let products = Products::Full;
         Ok(Gpt { config, layout, wte, wpe, dropout, blocks, ln_f, products })
     }
+    // ANCHOR_END: new
 
     /// Says how exactly the linear layers and the output layer multiply. Attention, norms,
     /// sums and the optimiser always use all digits.
@@ -162,6 +164,7 @@ impl Gpt {
         }
     }
 
+    // ANCHOR: forward
     /// The forward pass; the result is `acts.logits`.
     ///
     /// tokens: batch * length of them, sequence after sequence. rngs: a generator for each
@@ -202,6 +205,7 @@ impl Gpt {
         let logits = &mut acts.logits.view_mut();
         par_gemm(self.products, T::one(), acts.normed.view(), wte.t(), T::zero(), logits);
     }
+    // ANCHOR_END: forward
 
     /// The loss of the last forward pass: the sum of -ln p(target) over all rows, in nats.
     ///
@@ -219,6 +223,7 @@ impl Gpt {
         parts.collect::<Vec<f64>>().iter().sum()
     }
 
+    // ANCHOR: backward
     /// The loss of the last forward pass, and its gradient for every weight, added to `grads`.
     ///
     /// tokens: as in the forward pass; targets: the token that really came, for each row.
@@ -265,6 +270,7 @@ impl Gpt {
         self.wpe.backward((0..tokens.len()).map(|row| row % length), d.view(), grads);
         sum
     }
+    // ANCHOR_END: backward
 
     /// Who looks at whom in head `h` of block `layer`, for sequence `b` of the last forward
     /// pass: row i holds the shares of token i. Shape: (length, length).
@@ -350,6 +356,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
+        // ANCHOR: every_derivative
         fn every_derivative_is_right(
             n_layer in 1usize..3, n_head in 1usize..3, size in 4usize..9, batch in 1usize..3,
             length in 1usize..7, bias: bool, dropout in prop::sample::select(vec![0.0, 0.3]), seed: u64,
@@ -375,6 +382,7 @@ mod tests {
             });
             prop_assert!(agreement.is_ok(), "{}", agreement.unwrap_err());
         }
+        // ANCHOR_END: every_derivative
 
         #[test]
         fn the_parameter_count_is_the_formula_of_the_book(
@@ -398,6 +406,7 @@ mod tests {
     }
 
     #[test]
+    // ANCHOR: first_loss
     fn the_first_loss_is_near_the_logarithm_of_the_vocabulary_and_every_weight_learns() {
         let gpt = Gpt::new(config(2, 2, 8, 0.0, true)).unwrap();
         let params: Params<f64> = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
@@ -426,6 +435,7 @@ mod tests {
             assert_eq!(silent, 0, "{name}: {silent} of {n} numbers learn nothing");
         }
     }
+    // ANCHOR_END: first_loss
 
     #[test]
     fn the_gradient_of_a_batch_is_the_sum_over_its_sequences() {

@@ -130,6 +130,7 @@ impl LayerNorm {
             );
         });
 
+        // ANCHOR: columns
         // The gradients of gamma and beta: every column alone, down all rows.
         let each = rows_each(cols, rows);
         let dgamma = grads.vector_mut(self.gamma).par_chunks_mut(each).enumerate();
@@ -148,6 +149,7 @@ impl LayerNorm {
                 },
             );
         });
+        // ANCHOR_END: columns
         let Some(beta) = self.beta else { return };
         let dbeta = grads.vector_mut(beta).par_chunks_mut(each).enumerate();
         hands::each(dbeta, |(i, dbeta)| {
@@ -162,6 +164,7 @@ fn quickly<R>(work: impl FnOnce() -> R) -> R {
     time(Part::LayerNorm, || widest(work))
 }
 
+// ANCHOR: normalise
 /// One row of the forward pass. Returns its mean and rstd.
 #[inline(always)]
 fn normalise<T: Float>(x: &[T], gamma: &[T], beta: Option<&[T]>, y: &mut [T]) -> (T, T) {
@@ -177,7 +180,9 @@ fn normalise<T: Float>(x: &[T], gamma: &[T], beta: Option<&[T]>, y: &mut [T]) ->
     }
     (mean, rstd)
 }
+// ANCHOR_END: normalise
 
+// ANCHOR: normalise_backward
 /// One row of dx.
 #[inline(always)]
 fn normalise_backward<T: Float>(
@@ -195,6 +200,7 @@ fn normalise_backward<T: Float>(
         *dx += rstd * (g - mean_g - (x - mean) * rstd * mean_gn);
     }
 }
+// ANCHOR_END: normalise_backward
 
 /// All numbers of a table, row after row.
 fn flat<'a, T>(table: ArrayView2<'a, T>) -> &'a [T] {
@@ -238,6 +244,7 @@ mod tests {
     }
 
     #[test]
+    // ANCHOR: worked_example
     fn worked_example_of_the_book() {
         // Mean 2, variance (1 + 0 + 1) / 3; a constant row becomes zero, not NaN.
         let mut layout = Layout::new();
@@ -250,4 +257,5 @@ mod tests {
             assert!((y - expected).abs() < 1e-6, "{y} {expected}");
         }
     }
+    // ANCHOR_END: worked_example
 }

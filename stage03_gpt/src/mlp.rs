@@ -40,6 +40,7 @@ pub struct Scratch<T> {
 }
 
 impl Mlp {
+    // ANCHOR: declare
     /// Declares `c_fc` and `c_proj`.
     pub fn declare(
         mut scope: Scope,
@@ -51,6 +52,7 @@ impl Mlp {
         let c_proj = Linear::declare(scope.scope("c_proj"), 4 * n_embd, n_embd, bias, init_proj);
         Mlp { c_fc, c_proj, n_embd }
     }
+    // ANCHOR_END: declare
 
     /// Room for the forward pass of so many rows.
     pub fn activations<T: Float>(&self, rows: usize) -> Activations<T> {
@@ -63,6 +65,7 @@ impl Mlp {
         Scratch { dh: Array2::zeros((rows, 4 * self.n_embd)) }
     }
 
+    // ANCHOR: forward
     /// y = c_proj(gelu(c_fc(x))).
     ///
     /// x, y: (rows, n_embd); y is overwritten; acts: of these many rows.
@@ -80,6 +83,7 @@ impl Mlp {
         });
         self.c_proj.forward(params, g.view(), y);
     }
+    // ANCHOR_END: forward
 
     /// x = c_proj(gelu(c_fc(x))) in place, with nothing kept for a backward pass.
     ///
@@ -104,6 +108,7 @@ impl Mlp {
         self.c_proj.forward(params, hidden.view(), x);
     }
 
+    // ANCHOR: backward
     /// The gradient of x and of both layers from the gradient of y.
     ///
     /// x: as in the forward pass; dy, dx: (rows, n_embd); dx is overwritten.
@@ -123,8 +128,10 @@ impl Mlp {
         });
         self.c_fc.backward(params, x, scratch.dh.view(), dx, grads);
     }
+    // ANCHOR_END: backward
 }
 
+// ANCHOR: bend
 /// g = gelu(g), and slope = gelu'(g) of the old g.
 fn bend<T: Float>(g: &mut [T], slope: &mut [T]) {
     widest(
@@ -136,6 +143,7 @@ fn bend<T: Float>(g: &mut [T], slope: &mut [T]) {
         },
     );
 }
+// ANCHOR_END: bend
 
 /// All numbers of a table, row after row.
 fn flat<T>(table: &Array2<T>) -> &[T] {
@@ -150,6 +158,7 @@ pub(crate) fn flat_mut<T>(table: &mut Array2<T>) -> &mut [T] {
 /// sqrt(2 / pi).
 const SQRT_2_OVER_PI: f64 = 0.797_884_560_802_865_4;
 
+// ANCHOR: gelu
 /// GELU, the bend of GPT-2, in its tanh form: large numbers pass, negative ones fade out.
 ///
 /// ```text
@@ -162,7 +171,9 @@ const SQRT_2_OVER_PI: f64 = 0.797_884_560_802_865_4;
 pub fn gelu<T: Float>(x: T) -> T {
     x * gate(x)
 }
+// ANCHOR_END: gelu
 
+// ANCHOR: gelu_and_slope
 /// [`gelu`] of x, and how fast it rises there.
 ///
 /// The product rule, and s' = s (1 - s):
@@ -178,13 +189,16 @@ pub fn gelu_and_slope<T: Float>(x: T) -> (T, T) {
     let du = T::of(SQRT_2_OVER_PI) * (T::one() + T::of(3.0 * 0.044715) * x * x);
     (x * s, s + x * s * (T::one() - s) * T::of(2.0) * du)
 }
+// ANCHOR_END: gelu_and_slope
 
+// ANCHOR: gate
 /// s(2u): which share of x passes.
 #[inline(always)]
 fn gate<T: Float>(x: T) -> T {
     let minus_2u = T::of(-2.0 * SQRT_2_OVER_PI) * x * (T::one() + T::of(0.044715) * x * x);
     T::one() / (T::one() + minus_2u.quick_exp())
 }
+// ANCHOR_END: gate
 
 #[cfg(test)]
 mod tests {

@@ -13,6 +13,42 @@ use stage02_attention::linear::Linear;
 use stage02_attention::model::{AttentionModel, Config};
 use stage02_attention::params::{Init, Layout, Params};
 
+use crate::Answer;
+
+/// Every answer by its name.
+pub const ANSWERS: &[Answer] = answers![
+    numbers_of_a_row,
+    gradient_of_man,
+    size_of_one_hot,
+    second_output,
+    second_of_dx,
+    slope_over_two_rows,
+    weights_of_a_layer,
+    size_of_first_weights,
+    share_of_ln_two,
+    mixture_of_three,
+    share_without_a_question,
+    shares_of_256,
+    variance_of_nine_coins,
+    divisor_of_sixteen,
+    slope_at_nine_tenths,
+    seen_by_token_four,
+    shares_left_of_ten,
+    seen_by_one_query,
+    columns_of_gpt2,
+    weights_of_attention,
+    first_key_of_head_two,
+    blurred,
+    slope_of_first_score,
+    slopes_of_scores_add_up_to,
+    second_by_first,
+    slope_of_a_value,
+    loss_of_73,
+    weights_at_32,
+    velocity_after_two,
+    belief_at_one_half,
+];
+
 /// How many numbers looking up one of 73 tokens copies, at 64 numbers a token.
 pub fn numbers_of_a_row() -> f64 {
     let wte = Embedding::declare(Layout::new().scope("wte"), 73, 64, Init::Zeros);
@@ -180,8 +216,7 @@ fn attention(n_embd: usize) -> (MultiHeadAttention, Layout) {
     let mut layout = Layout::new();
     let (dropout, init) = (Dropout::new(0.0).expect("a probability"), (Init::Zeros, Init::Zeros));
     let scope = layout.scope("attn");
-    let attn =
-        MultiHeadAttention::declare(scope, (n_embd, 4), Mask::Causal, dropout, false, init);
+    let attn = MultiHeadAttention::declare(scope, (n_embd, 4), Mask::Causal, dropout, false, init);
     (attn.expect("4 heads fit"), layout)
 }
 

@@ -12,6 +12,30 @@ use stage03_gpt::gpt::Gpt;
 use stage03_gpt::layer_norm::{LayerNorm, Statistics};
 use stage03_gpt::mlp::{Mlp, gelu_and_slope};
 
+use crate::Answer;
+
+/// Every answer by its name.
+pub const ANSWERS: &[Answer] = answers![
+    bias_of_two_layers,
+    slope_of_gelu_at_zero,
+    feed_forward_numbers_of_ten,
+    nudge_through_four_layers,
+    nudge_through_two_residual_layers,
+    ways_through_ten_layers,
+    second_of_four_and_six,
+    normalised_constant,
+    gradient_of_a_norm_adds_up_to,
+    numbers_of_a_norm,
+    numbers_of_a_small_gpt,
+    more_numbers_with_fewer_heads,
+    block_tables_with_twice_the_width,
+    spread_of_a_hundred,
+    above_for_a_spread_of_two,
+    writers_of_eight_blocks,
+    gradient_of_a_number_used_twice,
+    kept_for_a_token,
+];
+
 /// The bias of the single layer that 3x + 1 and then 2x - 4 make: what they make of 0.
 pub fn bias_of_two_layers() -> f64 {
     let mut layout = Layout::new();

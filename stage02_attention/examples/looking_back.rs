@@ -90,7 +90,7 @@ fn main() -> Result<()> {
     if let Some(file) = std::env::args().skip_while(|argument| argument != "--plot").nth(1) {
         let points = losses.iter().enumerate().map(|(i, &loss)| (i as f64 + 1.0, loss)).collect();
         let chart = LineChart {
-            title: "The more it sees, the less it is surprised".into(),
+            title: "Most is gained from the first four characters".into(),
             x_label: "characters seen".into(),
             y_label: "validation loss (nats per character)".into(),
             series: vec![Series { name: "one layer of attention".into(), points }],

@@ -23,7 +23,7 @@ use stage01_bigram::sampling::Sampler;
 use stage01_bigram::screen::wrap;
 use stage01_bigram::tokenizer::CharTokenizer;
 use stage02_attention::attention::Mask;
-use stage02_attention::attention::multi_head::MultiHeadAttention;
+use stage02_attention::attention::multi_head::{self, MultiHeadAttention};
 use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;
 use stage02_attention::linear::Linear;
@@ -55,6 +55,16 @@ struct Model {
     without: Without,
 }
 
+/// What a forward pass leaves. Rows are tokens, window after window.
+struct Pass {
+    /// Token and place.
+    x: Array2<f32>,
+    /// x + attention(x).
+    sum: Array2<f32>,
+    logits: Array2<f32>,
+    acts: multi_head::Activations<f32>,
+}
+
 impl Model {
     fn new(vocab_size: usize, n_head: usize, without: Without) -> Result<Model> {
         let mut layout = Layout::new();
@@ -78,22 +88,11 @@ impl Model {
 
     /// The logits of some windows. Shape: (tokens, vocab_size).
     fn logits(&self, params: &Params<f32>, tokens: &[u32], length: usize) -> Array2<f32> {
-        self.pass(params, tokens, length).2
+        self.pass(params, tokens, length).logits
     }
 
-    /// x, x + attention(x), the logits, and what attention remembers.
-    #[allow(clippy::type_complexity, reason = "three tables and a memory, used once")]
-    fn pass(
-        &self,
-        params: &Params<f32>,
-        tokens: &[u32],
-        length: usize,
-    ) -> (
-        Array2<f32>,
-        Array2<f32>,
-        Array2<f32>,
-        stage02_attention::attention::multi_head::Activations<f32>,
-    ) {
+    /// Forward, with all that the way back will want.
+    fn pass(&self, params: &Params<f32>, tokens: &[u32], length: usize) -> Pass {
         let mut x = Array2::zeros((tokens.len(), N_EMBD));
         self.wte.forward(params, tokens.iter().map(|&t| t as usize), x.view_mut());
         self.wpe.forward_add(params, (0..tokens.len()).map(|i| i % length), x.view_mut());
@@ -103,12 +102,12 @@ impl Model {
         sum += &x;
         let mut logits = Array2::zeros((tokens.len(), self.lm_head.weight.cols()));
         self.lm_head.forward(params, sum.view(), logits.view_mut());
-        (x, sum, logits, acts)
+        Pass { x, sum, logits, acts }
     }
 
     /// The gradient of the mean loss of some windows.
     fn gradient(&self, params: &Params<f32>, tokens: &[u32], targets: &[u32]) -> Params<f32> {
-        let (x, sum, mut logits, acts) = self.pass(params, tokens, BLOCK_SIZE);
+        let Pass { x, sum, mut logits, acts } = self.pass(params, tokens, BLOCK_SIZE);
         let mut grads = Params::zeros(&self.layout);
         cross_entropy_backward(logits.view_mut(), targets, 1.0 / targets.len() as f32);
         let (mut dsum, mut dx) = (Array2::zeros(x.dim()), Array2::zeros(x.dim()));

@@ -25,6 +25,10 @@ pub struct Symbol {
     /// Its name in the code.
     #[serde(default)]
     pub code: String,
+    /// Chapters in which the sign stands for something else, which the sentence explains: the
+    /// names of their files.
+    #[serde(default)]
+    pub elsewhere: Vec<String>,
 }
 
 /// All symbols by their ids.

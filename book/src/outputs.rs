@@ -93,15 +93,19 @@ pub fn compare(shelf: &Shelf, job: &Job) -> Result<Verdict> {
     let (old, fresh, leeway) = match &job.kind {
         Kind::Text => {
             let recorded = &shelf.outputs[&job.name];
-            let fresh = run(&places.repository, &recorded.command)?;
+            let fresh = run(&places.repository, &recorded.command, recorded.fails)?;
             (recorded.output.clone(), fresh, recorded.leeway.clone())
         }
         Kind::Picture(command) => {
-            let file = NamedTempFile::with_suffix(".svg")?.into_temp_path();
-            run(&places.repository, &command.replace("{}", &file.to_string_lossy()))?;
+            let figure = &shelf.figures[&job.name];
+            let folder = tempfile::tempdir()?;
+            let file = folder.path().join(figure.file.as_deref().unwrap_or("figure.svg"));
+            let command = command.replace("{}", &file.to_string_lossy());
+            let command = command.replace("{dir}", &folder.path().to_string_lossy());
+            run(&places.repository, &command, false)?;
             let fresh = fs::read_to_string(&file)
                 .map_err(|error| Error::msg(format!("the command wrote no picture: {error}")))?;
-            (recorded_picture(shelf, job), fresh, shelf.figures[&job.name].leeway())
+            (recorded_picture(shelf, job), fresh, figure.leeway())
         }
         Kind::Drawing => {
             let fresh = figures::draw(&job.name)
@@ -124,7 +128,7 @@ fn rounds_alike(shelf: &Shelf) -> Result<bool> {
     }
     let alike = match shelf.outputs.get(ROUNDING) {
         Some(recorded) => {
-            let fresh = run(&shelf.places.repository, &recorded.command)?;
+            let fresh = run(&shelf.places.repository, &recorded.command, recorded.fails)?;
             recorded.leeway.difference(&recorded.output, &fresh).is_none()
         }
         None => true,
@@ -194,8 +198,9 @@ fn short(line: &str) -> String {
     }
 }
 
-/// Runs a command of cargo in the repository; what it prints, errors included.
-fn run(repository: &Path, command: &str) -> Result<String> {
+/// Runs a command of cargo in the repository; what it prints, errors included. It must succeed, or
+/// fail where that is what it shows.
+fn run(repository: &Path, command: &str, fails: bool) -> Result<String> {
     let words = arguments(command);
     let Some(("cargo", words)) = words.split_first().map(|(first, rest)| (first.as_str(), rest))
     else {
@@ -218,7 +223,7 @@ fn run(repository: &Path, command: &str) -> Result<String> {
     reader.read_to_end(&mut output)?;
     let status = child.wait()?;
     let output = String::from_utf8_lossy(&output).into_owned();
-    if status.success() {
+    if status.success() != fails {
         return Ok(output);
     }
     let last = output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("");
@@ -232,13 +237,13 @@ mod tests {
 
     #[test]
     fn only_cargo_is_run() {
-        let refused = run(Path::new("."), "rm -r things").unwrap_err().to_string();
+        let refused = run(Path::new("."), "rm -r things", false).unwrap_err().to_string();
         assert_eq!(refused, "`rm -r things` does not begin with cargo");
     }
 
     #[test]
     fn what_hangs_on_rounding_is_compared_only_where_rounding_is_alike() {
-        let version = run(Path::new("."), "cargo --version").unwrap();
+        let version = run(Path::new("."), "cargo --version", false).unwrap();
         let recorded = |marks: &str, output: &str| {
             Recorded::parse(&format!("$ cargo --version\n{marks}\n{output}\n")).unwrap()
         };
@@ -259,8 +264,11 @@ mod tests {
 
     #[test]
     fn what_a_command_prints_is_caught_and_a_failure_is_told() {
-        assert!(run(Path::new("."), "cargo --version").unwrap().starts_with("cargo "));
-        let failure = run(Path::new("."), "cargo no-such-command").unwrap_err().to_string();
+        assert!(run(Path::new("."), "cargo --version", false).unwrap().starts_with("cargo "));
+        let failure = run(Path::new("."), "cargo no-such-command", false).unwrap_err().to_string();
         assert!(failure.starts_with("`cargo no-such-command` ended with"), "{failure}");
+        let shown = run(Path::new("."), "cargo no-such-command", true).unwrap();
+        assert!(shown.contains("no-such-command"), "{shown}");
+        assert!(run(Path::new("."), "cargo --version", true).is_err());
     }
 }

@@ -8,13 +8,15 @@
 //! # vary: \d+\.\d s
 //! # tolerance: 1e-3
 //! # rounding
+//! # fails
 //! # time: 20 s
 //!
 //! …
 //! ```
 //!
 //! `# rounding` marks what a trained model says: its last digits, and so its choice of words, are
-//! the same only where the processor rounds in the same way.
+//! the same only where the processor rounds in the same way. `# fails` marks a command that shows
+//! an error: it must end with a status other than zero.
 //!
 //! What this file leaves out: running it ([`crate::outputs`]).
 
@@ -42,6 +44,8 @@ pub struct Recorded {
     pub leeway: Leeway,
     /// About how many seconds the command takes.
     pub seconds: f64,
+    /// Whether the command ends with an error, as it should.
+    pub fails: bool,
     /// What it printed, without line breaks at the end.
     pub output: String,
 }
@@ -56,6 +60,7 @@ impl Recorded {
     /// The line, and what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, (usize, String)> {
         let (mut command, mut leeway, mut seconds) = (None, Leeway::default(), UNSAID);
+        let mut fails = false;
         let (mut header, mut lines) = (String::new(), text.lines().enumerate().peekable());
         while let Some((at, line)) = lines.next_if(|(_, line)| !line.trim().is_empty()) {
             let fault = |what: String| (at + 1, what);
@@ -74,12 +79,14 @@ impl Recorded {
                     number.ok_or_else(|| fault(format!("`{}` is no share", share.trim())))?;
             } else if line.trim_end() == "# rounding" {
                 leeway.rounding = true;
+            } else if line.trim_end() == "# fails" {
+                fails = true;
             } else if let Some(time) = line.strip_prefix("# time:") {
                 seconds = self::seconds(time)
                     .ok_or_else(|| fault(format!("`{}` is no time", time.trim())))?;
             } else {
                 let what = format!(
-                    "`{line}` is neither the command nor vary, tolerance, rounding or time"
+                    "`{line}` is neither the command nor vary, tolerance, rounding, fails or time"
                 );
                 return Err(fault(what));
             }
@@ -89,7 +96,7 @@ impl Recorded {
         let command = command.ok_or((1, "no command".to_string()))?;
         let output: Vec<_> = lines.skip(1).map(|(_, line)| line.trim_end()).collect();
         let output = output.join("\n").trim_end().to_string();
-        Ok(Self { header, command, leeway, seconds, output })
+        Ok(Self { header, command, leeway, seconds, fails, output })
     }
 
     /// The file with another output.
@@ -222,6 +229,7 @@ $ cargo run -p a
 # vary: \\d+\\.\\d s
 # tolerance: 1e-3
 # rounding
+# fails
 # time: 2 min
 
 step  loss
@@ -234,7 +242,7 @@ step  loss
         let recorded = Recorded::parse(FILE).unwrap();
         assert_eq!(recorded.command, "cargo run -p a");
         assert_eq!(recorded.seconds, 120.0);
-        assert!(recorded.leeway.rounding);
+        assert!(recorded.leeway.rounding && recorded.fails);
         assert_eq!(recorded.output.lines().count(), 3);
         assert_eq!(recorded.with(&recorded.output), FILE);
     }

@@ -22,8 +22,10 @@ use crate::recorded::{Leeway, Recorded, seconds};
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FigureSource {
-    /// The command that writes it; `{}` stands for the file.
+    /// The command that writes it; `{}` stands for the file, or `{dir}` for a folder.
     pub command: Option<String>,
+    /// The file to take out of that folder.
+    pub file: Option<String>,
     /// Whether a function of [`crate::figures`] draws it.
     #[serde(default)]
     pub drawn: bool,
@@ -134,7 +136,12 @@ impl Shelf {
         for (name, source) in &self.figures {
             let what = match &source.command {
                 None if !source.drawn => "has neither a command nor `drawn = true`",
-                Some(command) if !command.contains("{}") => "has a command without `{}`",
+                Some(command) if source.file.is_some() != command.contains("{dir}") => {
+                    "has a `file` without `{dir}` in its command, or the other way round"
+                }
+                Some(command) if source.file.is_none() && !command.contains("{}") => {
+                    "has a command without `{}`"
+                }
                 None if !crate::figures::known(name) => {
                     "is drawn, but no function of book/src/figures has this name"
                 }

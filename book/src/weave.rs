@@ -245,7 +245,8 @@ impl Weaver<'_> {
             let known = self.introduced.keys().any(|known| {
                 notation.symbols.get(known).is_some_and(|known| known.tex == symbol.tex)
             });
-            if !known && self.early.insert(id.to_string()) {
+            let elsewhere = symbol.elsewhere.iter().any(|name| name == self.chapter.stem());
+            if !known && !elsewhere && self.early.insert(id.to_string()) {
                 let problem = format!(
                     "`{}` ({}) is used before the reader knows it, in `{}`",
                     symbol.tex,

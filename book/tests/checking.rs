@@ -81,7 +81,7 @@ fn a_sound_book_has_everything_on_its_pages() {
         "(1.1)</a> Softmax of the logits",
         "href=\"../source/book/tests/sound/softmax.rs.html#L4\"",
         "<pre class=\"numbers\" aria-hidden=\"true\">4\n5\n6\n7</pre>",
-        "<b>$ cargo --list</b>",
+        "<b>$ cargo run -p book -- check --help</b>",
         "aria-label=\"A curve that bends upwards;",
         "class=\"choice is-right\"",
     ] {

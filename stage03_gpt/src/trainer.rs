@@ -245,9 +245,11 @@ impl<T: Float> Trainer<T> {
                 );
                 return Err(Error::Diverged { iter, loss, remedy });
             }
+            // ANCHOR: clip_and_step
             let factor = settings.adamw.clip_factor(grad_norm);
             let (layout, t) = (gpt.layout(), iter + 1);
             settings.adamw.step(t, lr, factor, layout, weights, &mut first.grads, moments);
+            // ANCHOR_END: clip_and_step
             Ok(Step { iter, loss, lr, grad_norm })
         });
         if step.is_err() {

@@ -1,0 +1,55 @@
+//! The numeric answers of the quizzes of part 3, second half, computed by the library that the
+//! chapters explain.
+//!
+//! A question names one of these functions in `computed`; the right choice must be its number.
+
+use stage02_attention::params::{Init, Layout, Params};
+use stage03_gpt::adamw::{AdamW, Moments};
+
+/// The settings of the default run, without decay.
+const ADAM: AdamW =
+    AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, grad_clip: 1.0 };
+
+/// A weight of 1 after steps with these gradients and the learning rate 0.01, and its average
+/// gradient.
+fn after(gradients: &[f64]) -> (f64, f64) {
+    let mut layout = Layout::new();
+    layout.scope("a").matrix("weight", 1, 1, Init::Ones);
+    let (mut weights, mut moments) = (Params { values: vec![1.0] }, Moments::new(&layout));
+    for (t, &g) in (1..).zip(gradients) {
+        let mut gradient = Params { values: vec![g] };
+        ADAM.step(t, 0.01, 1.0, &layout, &mut weights, &mut gradient, &mut moments);
+    }
+    (weights.values[0], moments.m.values[0])
+}
+
+/// A weight of 1 with the gradient 250, after one step.
+pub fn weight_after_a_first_step() -> f64 {
+    digits(after(&[250.0]).0, 4)
+}
+
+/// The average gradient after a gradient of 4 and one of 0.
+pub fn average_after_four_and_zero() -> f64 {
+    digits(after(&[4.0, 0.0]).1, 4)
+}
+
+/// The first number of the gradient (6, 8), clipped to 1.
+pub fn six_after_clipping() -> f64 {
+    digits(6.0 * ADAM.clip_factor(10.0), 4)
+}
+
+/// How many numbers AdamW keeps for each weight: itself, its gradient and two averages.
+pub fn numbers_for_each_weight() -> f64 {
+    let mut layout = Layout::new();
+    layout.scope("a").matrix("weight", 1, 1, Init::Ones);
+    let (weights, gradient) = (Params::<f64>::zeros(&layout), Params::<f64>::zeros(&layout));
+    let moments = Moments::<f64>::new(&layout);
+    let all = [&weights, &gradient, &moments.m, &moments.v];
+    all.iter().map(|numbers| numbers.values.len()).sum::<usize>() as f64
+}
+
+/// Rounded to so many digits after the point.
+fn digits(x: f64, n: i32) -> f64 {
+    let scale = 10f64.powi(n);
+    (x * scale).round() / scale
+}

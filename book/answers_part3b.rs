@@ -5,6 +5,7 @@
 
 use stage02_attention::params::{Init, Layout, Params};
 use stage03_gpt::adamw::{AdamW, Moments};
+use stage03_gpt::schedule::Schedule;
 
 /// The settings of the default run, without decay.
 const ADAM: AdamW =
@@ -46,6 +47,25 @@ pub fn numbers_for_each_weight() -> f64 {
     let moments = Moments::<f64>::new(&layout);
     let all = [&weights, &gradient, &moments.m, &moments.v];
     all.iter().map(|numbers| numbers.values.len()).sum::<usize>() as f64
+}
+
+/// The schedule of the chapter's example for paper.
+const PAPER: Schedule =
+    Schedule { learning_rate: 0.01, min_lr: 0.001, warmup_iters: 4, lr_decay_iters: 12 };
+
+/// Its rate in step 1, in the warm-up.
+pub fn rate_in_step_one() -> f64 {
+    digits(PAPER.at(1), 6)
+}
+
+/// Its rate in step 8, half way down.
+pub fn rate_half_way() -> f64 {
+    digits(PAPER.at(8), 6)
+}
+
+/// How many passes of 12 windows make 48.
+pub fn passes_of_twelve() -> f64 {
+    48.0 / 12.0
 }
 
 /// Rounded to so many digits after the point.

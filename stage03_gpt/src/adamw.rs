@@ -127,7 +127,7 @@ impl AdamW {
                         *m = beta1 * *m + (one - beta1) * g;
                         *v = beta2 * *v + (one - beta2) * g * g;
                         *w = keep * *w - rate * *m / (v.sqrt() + eps);
-                                    }
+                    }
                 },
             );
         };

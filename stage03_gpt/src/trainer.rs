@@ -185,7 +185,9 @@ impl<T: Float> Trainer<T> {
         let length = self.gpt.config().block_size;
         let Settings { batch_size, gradient_accumulation_steps, seed, .. } = self.settings;
         assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
+        // ANCHOR: scale
         let scale = T::of(1.0 / (inputs.len() as f64 * gradient_accumulation_steps as f64));
+        // ANCHOR_END: scale
         let first_sequence = self.pass_number() * batch_size as u64;
         let dropout = self.gpt.config().dropout > 0.0;
         let (gpt, weights, n_shards) = (&self.gpt, &self.weights, self.shards.len());

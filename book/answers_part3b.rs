@@ -3,6 +3,8 @@
 //!
 //! A question names one of these functions in `computed`; the right choice must be its number.
 
+use stage01_bigram::random::{Purpose, generator};
+use stage02_attention::dropout::Dropout;
 use stage02_attention::params::{Init, Layout, Params};
 use stage03_gpt::adamw::{AdamW, Moments};
 use stage03_gpt::schedule::Schedule;
@@ -66,6 +68,25 @@ pub fn rate_half_way() -> f64 {
 /// How many passes of 12 windows make 48.
 pub fn passes_of_twelve() -> f64 {
     48.0 / 12.0
+}
+
+/// What dropout multiplies by, with this probability of dropping.
+fn scale(p: f64) -> f64 {
+    let mut keep = [0.0f64; 64];
+    let dropout = Dropout::new(p).expect("a probability");
+    dropout.draw(&mut keep, &mut generator(1, Purpose::Dropout, 0));
+    keep.into_iter().fold(0.0, f64::max)
+}
+
+/// What dropout with p = 0.2 multiplies by.
+pub fn scale_of_one_fifth() -> f64 {
+    digits(scale(0.2), 6)
+}
+
+/// The expectation of the sum of 4 and 8 after dropout with p = 1/2, over the four cases.
+pub fn mean_of_dropped_four_and_eight() -> f64 {
+    let keep = scale(0.5);
+    [0.0, 4.0, 8.0, 12.0].map(|sum| keep * sum / 4.0).iter().sum()
 }
 
 /// Rounded to so many digits after the point.

@@ -196,6 +196,7 @@ impl<T: Float> Trainer<T> {
             let tokens = sequences.start * length..sequences.end * length;
             let (x, y) = (&inputs[tokens.clone()], &targets[tokens]);
             let Shard { acts, scratch, grads, rngs, loss } = shard;
+            // ANCHOR: learn
             if dropout {
                 for (rng, b) in rngs.iter_mut().zip(sequences) {
                     *rng = generator(seed, Purpose::Dropout, first_sequence + b as u64);
@@ -203,6 +204,7 @@ impl<T: Float> Trainer<T> {
             }
             gpt.forward(weights, x, acts, dropout.then_some(rngs));
             *loss = gpt.backward(weights, x, y, scale, acts, scratch, grads);
+            // ANCHOR_END: learn
         });
         self.loss += self.shards.iter().map(|shard| shard.loss).sum::<f64>();
         self.passes += 1;
@@ -287,8 +289,10 @@ impl<T: Float> Trainer<T> {
         each(&self.pool, &mut self.shards, |i, shard| {
             let sequences = part(batch_size, n_shards, i);
             let tokens = sequences.start * length..sequences.end * length;
+            // ANCHOR: measure
             gpt.forward(weights, &inputs[tokens.clone()], &mut shard.acts, None);
             shard.loss = gpt.loss(&targets[tokens], &shard.acts);
+            // ANCHOR_END: measure
         });
         self.shards.iter().map(|shard| shard.loss).sum()
     }

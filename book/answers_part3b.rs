@@ -3,7 +3,9 @@
 //!
 //! A question names one of these functions in `computed`; the right choice must be its number.
 
+use ndarray::{ArrayView2, ArrayViewMut2};
 use stage01_bigram::random::{Purpose, generator};
+use stage02_attention::attention::one_query;
 use stage02_attention::dropout::Dropout;
 use stage02_attention::params::{Init, Layout, Params};
 use stage03_gpt::adamw::{AdamW, Moments};
@@ -87,6 +89,34 @@ pub fn scale_of_one_fifth() -> f64 {
 pub fn mean_of_dropped_four_and_eight() -> f64 {
     let keep = scale(0.5);
     [0.0, 4.0, 8.0, 12.0].map(|sum| keep * sum / 4.0).iter().sum()
+}
+
+/// What a query of 1 finds in keys 0, ln 2, ln 3 with the values 6, 3, 0.
+pub fn third_token_finds() -> f64 {
+    let (keys, values) = ([0.0, 2f64.ln(), 3f64.ln()], [6.0, 3.0, 0.0]);
+    let (mut space, mut y) = (vec![0.0; one_query::room(1, 3, 1)], [0.0]);
+    let column = |x| ArrayView2::from_shape((3, 1), x).expect("three numbers");
+    let q = ArrayView2::from_shape((1, 1), &[1.0]).expect("one number");
+    let found = ArrayViewMut2::from_shape((1, 1), &mut y).expect("one number");
+    one_query::forward(1, [q, column(&keys), column(&values)], &mut space, found);
+    digits(y[0], 9)
+}
+
+/// How many rows 100 tokens cost without a cache.
+pub fn rows_of_a_hundred() -> f64 {
+    (1..=100).sum::<u32>().into()
+}
+
+/// How many numbers the cache of 4 blocks, 64 tokens and 128 numbers a token has.
+pub fn numbers_in_a_cache() -> f64 {
+    let (keys, values) = (64 * 128, 64 * 128);
+    f64::from(4 * (keys + values))
+}
+
+/// Rows a token in a full context of 64 that slides by 16.
+pub fn rows_with_a_slide_of_sixteen() -> f64 {
+    let (rows, tokens) = ((64 - 16 + 1) + (16 - 1), 16);
+    f64::from(rows) / f64::from(tokens)
 }
 
 /// Rounded to so many digits after the point.

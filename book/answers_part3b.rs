@@ -119,6 +119,16 @@ pub fn rows_with_a_slide_of_sixteen() -> f64 {
     f64::from(rows) / f64::from(tokens)
 }
 
+/// The size of a file of a million weights, with a head of 2,000 bytes.
+pub fn bytes_of_a_million_weights() -> f64 {
+    (8 + 2000 + size_of::<f32>() * 1_000_000) as f64
+}
+
+/// How many numbers the state of a run keeps for each weight: all but the gradient.
+pub fn numbers_in_the_state() -> f64 {
+    numbers_for_each_weight() - 1.0
+}
+
 /// Rounded to so many digits after the point.
 fn digits(x: f64, n: i32) -> f64 {
     let scale = 10f64.powi(n);

@@ -166,6 +166,7 @@ impl<T: Float> Trainer<T> {
     }
 
     /// The generator which draws the batch of the next pass.
+    // ANCHOR: batch_rng
     pub fn batch_rng(&self) -> Generator {
         generator(self.settings.seed, Purpose::Batch, self.pass_number())
     }
@@ -174,6 +175,7 @@ impl<T: Float> Trainer<T> {
     fn pass_number(&self) -> u64 {
         self.iter as u64 * self.settings.gradient_accumulation_steps as u64 + self.passes as u64
     }
+    // ANCHOR_END: batch_rng
 
     /// One pass: adds the gradient of a batch.
     ///

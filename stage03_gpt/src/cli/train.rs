@@ -399,9 +399,11 @@ impl Training {
         if let Some(weight) = weights.iter().find(|weight| !weight.is_finite()) {
             return Err(diverged(self.trainer.iter, f64::from(*weight)));
         }
+        // ANCHOR: save
         let note = note(&self.run, &self.data);
         resume::save(&self.folder, &self.trainer, &note)?;
         checkpoint::save_model(&self.folder, self.trainer.gpt(), &self.trainer.weights)?;
+        // ANCHOR_END: save
         self.journal.flush()
     }
 

@@ -22,6 +22,7 @@ pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
 ) -> Result<()> {
+    // ANCHOR: atomically
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".tmp");
     let temporary = path.with_file_name(name);
@@ -32,6 +33,7 @@ pub fn write_atomically(
         fs::rename(&temporary, path)?;
         sync_folder(path)
     };
+    // ANCHOR_END: atomically
     attempt().map_err(|source| {
         let _ = fs::remove_file(&temporary);
         Error::File { action: "write", path: path.to_path_buf(), source }

@@ -71,12 +71,14 @@ impl Dropout {
         rng: &mut Generator,
         mut change: impl FnMut(&mut T, T),
     ) {
+        // ANCHOR: each
         let scale = T::of(1.0 / (1.0 - self.p));
         // A 32-bit number is below p 2^32 with probability p.
         let threshold = (self.p * 4_294_967_296.0) as u32;
         for value in values {
             change(value, if rng.next_u32() < threshold { T::zero() } else { scale });
         }
+        // ANCHOR_END: each
     }
 
     /// dx = dy * keep, in place. The same numbers are dropped on the way back.
@@ -85,11 +87,13 @@ impl Dropout {
     }
 }
 
+// ANCHOR: multiply
 fn multiply<T: Float>(x: &mut [T], keep: &[T]) {
     for (x, &keep) in x.iter_mut().zip(keep) {
         *x *= keep;
     }
 }
+// ANCHOR_END: multiply
 
 #[cfg(test)]
 mod tests {

@@ -84,8 +84,10 @@ impl AdamW {
     ///
     /// norm: its length, the root of the sum of its squares. The small number beside it is
     /// PyTorch's; with it ten steps agree to nine digits.
+    // ANCHOR: clip_factor
     pub fn clip_factor(&self, norm: f64) -> f64 {
         if self.grad_clip > 0.0 { (self.grad_clip / (norm + 1e-6)).min(1.0) } else { 1.0 }
+        // ANCHOR_END: clip_factor
     }
 
     /// One step: the four equations at the top of this file, for every weight.
@@ -107,12 +109,15 @@ impl AdamW {
     ) {
         let (beta1, beta2) = (T::of(self.beta1), T::of(self.beta2));
         let (one, factor) = (T::one(), T::of(factor));
+        // ANCHOR: corrections
         let correction = |beta: f64| 1.0 - beta.powi(i32::try_from(t).unwrap_or(i32::MAX));
         // The fourth equation, with its numerator and denominator multiplied by sqrt(c2): a
         // division less for every weight.
         let root_c2 = correction(self.beta2).sqrt();
         let (rate, eps) = (T::of(lr * root_c2 / correction(self.beta1)), T::of(self.eps * root_c2));
+        // ANCHOR_END: corrections
 
+        // ANCHOR: update
         let update = |keep: T, w: &mut [T], g: &mut [T], m: &mut [T], v: &mut [T]| {
             widest(
                 #[inline(always)]
@@ -126,6 +131,7 @@ impl AdamW {
                 },
             );
         };
+        // ANCHOR_END: update
 
         let tensors = layout.tensors();
         (weights.values.par_chunks_mut(CHUNK))
@@ -141,7 +147,9 @@ impl AdamW {
                     for tensor in tensors[first..].iter().take_while(|t| t.offset < end) {
                         let range = tensor.range();
                         let part = range.start.max(start) - start..range.end.min(end) - start;
+                        // ANCHOR: groups
                         let decay = if tensor.decay { lr * self.weight_decay } else { 0.0 };
+                        // ANCHOR_END: groups
                         let (w, g) = (&mut w[part.clone()], &mut g[part.clone()]);
                         update(T::of(1.0 - decay), w, g, &mut m[part.clone()], &mut v[part]);
                     }
@@ -162,6 +170,7 @@ mod tests {
     fn worked_example_of_the_book() {
         // One matrix of one number, one vector of one number, both 1, both with gradient 4.
         // First step: m / c1 = 4, sqrt(v / c2) = 4, so both move by lr; the matrix also decays.
+        // ANCHOR: paper
         let mut layout = Layout::new();
         layout.scope("a").matrix("weight", 1, 1, Init::Ones);
         layout.scope("a").vector("bias", 1, Init::Ones);
@@ -174,6 +183,7 @@ mod tests {
         assert!((weights.values[1] - (1.0 - 0.01)).abs() < 1e-9);
         assert!((moments.m.values[0] - 0.4).abs() < 1e-12);
         assert!((moments.v.values[0] - 0.16).abs() < 1e-12);
+        // ANCHOR_END: paper
     }
 
     #[test]

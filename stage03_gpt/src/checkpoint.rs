@@ -93,6 +93,7 @@ pub fn save_description(folder: &Path, config: &GptConfig, tokenizer: &Tokenizer
 }
 
 /// `config.json` as `transformers` reads it.
+// ANCHOR: config_json
 fn config_json(config: &GptConfig, tokenizer: &Tokenizer) -> Value {
     let end_of_text = tokenizer.end_of_text();
     json!({
@@ -118,6 +119,7 @@ fn config_json(config: &GptConfig, tokenizer: &Tokenizer) -> Value {
         "bias": config.bias,
     })
 }
+// ANCHOR_END: config_json
 
 /// Reads `config.json`.
 ///
@@ -296,6 +298,7 @@ pub(crate) fn write_tensors<V: View>(
     let tensors: Vec<(String, V)> = tensors.collect();
     let mut head = json!({ "__metadata__": { name: note } });
     let mut end = 0;
+    // ANCHOR: write_tensors
     for (name, tensor) in &tensors {
         let start = end;
         end += tensor.data_len();
@@ -311,6 +314,7 @@ pub(crate) fn write_tensors<V: View>(
         file.write_all(head.as_bytes())?;
         tensors.iter().try_for_each(|(_, tensor)| file.write_all(&tensor.data()))
     })
+    // ANCHOR_END: write_tensors
 }
 
 /// A safetensors file in memory, and its name for messages.
@@ -367,6 +371,7 @@ impl<'a> TensorFile<'a> {
 
     /// Whether a tensor of the plan is there, in its shape.
     fn check(&self, name: &str, tensor: &Tensor) -> Result<()> {
+        // ANCHOR: shape
         let found = self.tensor(name)?;
         if found.shape() == tensor.shape {
             return Ok(());
@@ -376,6 +381,7 @@ impl<'a> TensorFile<'a> {
             format!("the tensor {name} has the shape {:?}", found.shape()),
             format!("the model of {CONFIG_FILE} wants {:?}", tensor.shape),
         ))
+        // ANCHOR_END: shape
     }
 
     /// All tensors of a plan as one parameter vector. Each must be there, in the right shape,

@@ -38,10 +38,12 @@ pub struct Writer<'a, T> {
     logits: Array2<T>,
 }
 
+// ANCHOR: cache
 struct Cache<T> {
     keys: Array2<T>,
     values: Array2<T>,
 }
+// ANCHOR_END: cache
 
 /// Room for the activations of up to `block_size` new tokens.
 struct Room<T> {
@@ -116,11 +118,13 @@ impl<'a, T: Float> Writer<'a, T> {
             return Ok(());
         }
         // As many slides as it takes; then what is left is read in one pass.
+        // ANCHOR: slide
         let forget = (total - block_size).div_ceil(self.slide) * self.slide;
         let mut kept: Vec<u32> = self.context.iter().chain(tokens).copied().collect();
         kept.drain(..forget.min(total - 1));
         self.context.clear();
         self.pass(&kept);
+        // ANCHOR_END: slide
         Ok(())
     }
 
@@ -130,11 +134,13 @@ impl<'a, T: Float> Writer<'a, T> {
     }
 
     /// Chooses the next token, reads it, and returns it.
+    // ANCHOR: write
     pub fn write(&mut self, sampler: &mut Sampler, rng: &mut Generator) -> u32 {
         let token = sampler.sample(self.logits(), rng);
         self.read(&[token]).expect("a token that was chosen is in the vocabulary");
         token
     }
+    // ANCHOR_END: write
 
     /// The forward pass of some tokens that follow the context and fit behind it.
     fn pass(&mut self, tokens: &[u32]) {
@@ -159,9 +165,12 @@ impl<'a, T: Float> Writer<'a, T> {
         let (mut normed, mut qkv) = (normed.slice_mut(rows), qkv.slice_mut(rows));
         let (mut y, mut hidden) = (y.slice_mut(rows), hidden.slice_mut(rows));
 
+        // ANCHOR: positions
         gpt.wte.forward(params, tokens.iter().map(|&token| token as usize), x.view_mut());
         gpt.wpe.forward_add(params, start..end, x.view_mut());
+        // ANCHOR_END: positions
         for (block, Cache { keys, values }) in gpt.blocks.iter().zip(&mut self.cache) {
+            // ANCHOR: look
             block.ln_1.forward(params, x.view(), statistics, normed.view_mut());
             block.attn.c_attn.forward(params, normed.view(), qkv.view_mut());
             keys.slice_mut(s![start..end, ..]).assign(&qkv.slice(s![.., n_embd..2 * n_embd]));
@@ -170,6 +179,7 @@ impl<'a, T: Float> Writer<'a, T> {
             block.attn.look([q, keys.slice(old), values.slice(old)], space, y.view_mut());
             block.attn.c_proj.forward(params, y.view(), normed.view_mut());
             x += &normed;
+            // ANCHOR_END: look
 
             block.ln_2.forward(params, x.view(), statistics, normed.view_mut());
             block.mlp.infer(params, normed.view_mut(), hidden.view_mut());
@@ -177,8 +187,10 @@ impl<'a, T: Float> Writer<'a, T> {
         }
 
         // Only the last token's scores are wanted.
+        // ANCHOR: last
         let (last, mut normed) = (x.slice(s![n - 1.., ..]), normed.slice_mut(s![n - 1.., ..]));
         gpt.ln_f.forward(params, last, statistics, normed.view_mut());
+        // ANCHOR_END: last
         let wte = params.matrix(gpt.wte.weight);
         par_gemm(
             gpt.products,

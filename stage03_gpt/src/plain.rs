@@ -220,9 +220,11 @@ impl<T: Float> Plain<'_, T> {
 
 /// Shortens the gradient to `grad_clip` if it is longer.
 pub fn clip<T: Float>(settings: &AdamW, grads: &mut Params<T>) {
+    // ANCHOR: clip
     let norm = grads.values.iter().map(|g| g.f64() * g.f64()).sum::<f64>().sqrt();
     let factor = T::of(settings.clip_factor(norm));
     grads.values.iter_mut().for_each(|g| *g *= factor);
+    // ANCHOR_END: clip
 }
 
 /// One step of AdamW: the equations of [`crate::adamw`] as they stand.
@@ -238,10 +240,13 @@ pub fn adamw<T: Float>(
     moments: &mut Moments<T>,
 ) {
     let AdamW { beta1, beta2, eps, weight_decay, .. } = *settings;
+    // ANCHOR: corrections
     let [c1, c2] = [beta1, beta2].map(|beta| T::of(1.0 - beta.powi(t as i32)));
+    // ANCHOR_END: corrections
     let [beta1, beta2, eps, lr] = [beta1, beta2, eps, lr].map(T::of);
     for tensor in layout.tensors() {
         let decay = T::of(if tensor.decay { weight_decay } else { 0.0 });
+        // ANCHOR: adamw
         for i in tensor.range() {
             let (w, g) = (&mut weights.values[i], gradient.values[i]);
             let (m, v) = (&mut moments.m.values[i], &mut moments.v.values[i]);
@@ -249,6 +254,7 @@ pub fn adamw<T: Float>(
             *v = beta2 * *v + (T::one() - beta2) * g * g;
             *w -= lr * decay * *w;
             *w -= lr * (*m / c1) / ((*v / c2).sqrt() + eps);
+            // ANCHOR_END: adamw
         }
     }
 }

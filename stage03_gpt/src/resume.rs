@@ -29,6 +29,7 @@ const NOTE: &str = "run";
 /// # Errors
 /// [`Error::File`] when it cannot be written; the state saved before is then untouched.
 pub fn save(folder: &Path, trainer: &Trainer<f32>, run: &Value) -> Result<()> {
+    // ANCHOR: save
     let parts =
         [("weights", &trainer.weights), ("m", &trainer.moments.m), ("v", &trainer.moments.v)];
     let layout = trainer.gpt().layout();
@@ -40,6 +41,7 @@ pub fn save(folder: &Path, trainer: &Trainer<f32>, run: &Value) -> Result<()> {
     });
     let note = json!({ "iter": trainer.iter, "run": run }).to_string();
     write_tensors(&folder.join(TRAINER_FILE), tensors, (NOTE, &note))
+    // ANCHOR_END: save
 }
 
 /// A state that was read from a file.
@@ -80,11 +82,13 @@ impl State {
     pub fn restore(&self, trainer: &mut Trainer<f32>) -> Result<()> {
         let file = TensorFile::open(&self.path, &self.bytes)?;
         let layout = trainer.gpt().layout();
+        // ANCHOR: restore
         let weights = file.read_params(layout, "weights.")?;
         let m = file.read_params(layout, "m.")?;
         let v = file.read_params(layout, "v.")?;
         (trainer.weights, trainer.moments.m, trainer.moments.v) = (weights, m, v);
         trainer.iter = self.iter;
+        // ANCHOR_END: restore
         Ok(())
     }
 }

@@ -46,6 +46,7 @@ impl Schedule {
     ///
     /// where progress runs from 0 at the end of the warm-up to 1 at `lr_decay_iters`.
     /// Loshchilov and Hutter 2016; the numbers are those of nanoGPT.
+    // ANCHOR: at
     pub fn at(&self, iter: usize) -> f64 {
         let Schedule { learning_rate, min_lr, warmup_iters, lr_decay_iters } = *self;
         if iter < warmup_iters {
@@ -58,6 +59,7 @@ impl Schedule {
         let share = (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0;
         min_lr + share * (learning_rate - min_lr)
     }
+    // ANCHOR_END: at
 }
 
 #[cfg(test)]

@@ -166,6 +166,7 @@ impl<T: Float> Trainer<T> {
     }
 
     /// The generator which draws the batch of the next pass.
+    // ANCHOR: batch_rng
     pub fn batch_rng(&self) -> Generator {
         generator(self.settings.seed, Purpose::Batch, self.pass_number())
     }
@@ -174,6 +175,7 @@ impl<T: Float> Trainer<T> {
     fn pass_number(&self) -> u64 {
         self.iter as u64 * self.settings.gradient_accumulation_steps as u64 + self.passes as u64
     }
+    // ANCHOR_END: batch_rng
 
     /// One pass: adds the gradient of a batch.
     ///
@@ -185,7 +187,9 @@ impl<T: Float> Trainer<T> {
         let length = self.gpt.config().block_size;
         let Settings { batch_size, gradient_accumulation_steps, seed, .. } = self.settings;
         assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
+        // ANCHOR: scale
         let scale = T::of(1.0 / (inputs.len() as f64 * gradient_accumulation_steps as f64));
+        // ANCHOR_END: scale
         let first_sequence = self.pass_number() * batch_size as u64;
         let dropout = self.gpt.config().dropout > 0.0;
         let (gpt, weights, n_shards) = (&self.gpt, &self.weights, self.shards.len());
@@ -194,6 +198,7 @@ impl<T: Float> Trainer<T> {
             let tokens = sequences.start * length..sequences.end * length;
             let (x, y) = (&inputs[tokens.clone()], &targets[tokens]);
             let Shard { acts, scratch, grads, rngs, loss } = shard;
+            // ANCHOR: learn
             if dropout {
                 for (rng, b) in rngs.iter_mut().zip(sequences) {
                     *rng = generator(seed, Purpose::Dropout, first_sequence + b as u64);
@@ -201,6 +206,7 @@ impl<T: Float> Trainer<T> {
             }
             gpt.forward(weights, x, acts, dropout.then_some(rngs));
             *loss = gpt.backward(weights, x, y, scale, acts, scratch, grads);
+            // ANCHOR_END: learn
         });
         self.loss += self.shards.iter().map(|shard| shard.loss).sum::<f64>();
         self.passes += 1;
@@ -245,9 +251,11 @@ impl<T: Float> Trainer<T> {
                 );
                 return Err(Error::Diverged { iter, loss, remedy });
             }
+            // ANCHOR: clip_and_step
             let factor = settings.adamw.clip_factor(grad_norm);
             let (layout, t) = (gpt.layout(), iter + 1);
             settings.adamw.step(t, lr, factor, layout, weights, &mut first.grads, moments);
+            // ANCHOR_END: clip_and_step
             Ok(Step { iter, loss, lr, grad_norm })
         });
         if step.is_err() {
@@ -283,8 +291,10 @@ impl<T: Float> Trainer<T> {
         each(&self.pool, &mut self.shards, |i, shard| {
             let sequences = part(batch_size, n_shards, i);
             let tokens = sequences.start * length..sequences.end * length;
+            // ANCHOR: measure
             gpt.forward(weights, &inputs[tokens.clone()], &mut shard.acts, None);
             shard.loss = gpt.loss(&targets[tokens], &shard.acts);
+            // ANCHOR_END: measure
         });
         self.shards.iter().map(|shard| shard.loss).sum()
     }

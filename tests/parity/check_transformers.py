@@ -86,12 +86,14 @@ def check_tokenizers(folder, ids, text):
 @torch.no_grad()
 def check_logits(model, ids, ours):
     ids = torch.tensor([ids])
+    # ANCHOR: check_logits
     for dtype, judged in [(torch.float32, True), (torch.float64, False)]:
         theirs = model.to(dtype)(ids).logits[0].double()
         if theirs.shape != ours.shape:
             report(False, f"logits: ours {tuple(ours.shape)}, theirs {tuple(theirs.shape)}")
             return
         error = ((ours.double() - theirs).abs().max() / theirs.abs().max()).item()
+    # ANCHOR_END: check_logits
         line = f"logits {tuple(ours.shape)}: largest relative error {error:.2e} against {dtype}"
         if judged:
             report(error <= LIMIT, f"{line}, allowed {LIMIT:.0e}")

@@ -58,12 +58,14 @@ pub fn forward<T: Float>(
             widest(
                 #[inline(always)]
                 || {
+                    // ANCHOR: scores
                     for (k, scores) in k.rows().into_iter().zip(scores.chunks_exact_mut(heads)) {
                         let k = k.to_slice().expect(CONTIGUOUS).chunks_exact(d);
                         for ((score, q), k) in scores.iter_mut().zip(q.chunks_exact(d)).zip(k) {
                             *score = scale * dot(q, k);
                         }
                     }
+                    // ANCHOR_END: scores
                 },
             );
         });
@@ -85,12 +87,14 @@ pub fn forward<T: Float>(
             widest(
                 #[inline(always)]
                 || {
+                    // ANCHOR: mixture
                     for (j, v) in v.rows().into_iter().enumerate() {
                         let v = v.to_slice().expect(CONTIGUOUS).chunks_exact(d);
                         for ((h, y), v) in sums.chunks_exact_mut(d).enumerate().zip(v) {
                             add_scaled(y, by_head[h * keys + i * TOKENS + j], v);
                         }
                     }
+                    // ANCHOR_END: mixture
                 },
             );
         });

@@ -17,6 +17,7 @@ use crate::trainer::Step;
 
 /// One line of the diary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+// ANCHOR: entry
 pub struct Entry {
     iter: usize,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -33,6 +34,7 @@ pub struct Entry {
     tokens_per_second: Option<f64>,
     elapsed_s: f64,
 }
+// ANCHOR_END: entry
 
 impl Entry {
     /// The line of a step. speed: its tokens a second.

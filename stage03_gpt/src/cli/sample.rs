@@ -96,6 +96,7 @@ pub(super) fn write_text(
 ) -> Result<()> {
     let mut held: Vec<u8> = Vec::new();
     for written in 1..=limit {
+        // ANCHOR: held
         // A model may have more places for tokens than its tokenizer has tokens.
         let token = writer.write(sampler, rng);
         if (token as usize) < tokenizer.vocab_size() {
@@ -108,6 +109,7 @@ pub(super) fn write_text(
             Err(e) => e.valid_up_to(),
         };
         let ready: Vec<u8> = held.drain(..whole).collect();
+        // ANCHOR_END: held
         if !more(String::from_utf8_lossy(&ready).as_bytes()) {
             break;
         }

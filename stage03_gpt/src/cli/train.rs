@@ -335,6 +335,7 @@ impl Training {
     fn measure(&mut self) -> Result<Measurement> {
         let iter = self.trainer.iter;
         let Training { run, data, trainer, inputs, targets, .. } = self;
+        // ANCHOR: measure
         let mut mean = |data: &Dataset, index| {
             let mut rng = generator(run.seed, Purpose::Evaluation, index);
             let (mut sum, mut tokens) = (0.0, 0);
@@ -346,6 +347,7 @@ impl Training {
             sum / tokens as f64
         };
         let (train, validation) = (mean(&data.train, 0), mean(&data.validation, 1));
+        // ANCHOR_END: measure
         match [train, validation].into_iter().find(|loss| !loss.is_finite()) {
             Some(loss) => Err(diverged(iter, loss)),
             None => Ok(Measurement { train, validation }),
@@ -397,9 +399,11 @@ impl Training {
         if let Some(weight) = weights.iter().find(|weight| !weight.is_finite()) {
             return Err(diverged(self.trainer.iter, f64::from(*weight)));
         }
+        // ANCHOR: save
         let note = note(&self.run, &self.data);
         resume::save(&self.folder, &self.trainer, &note)?;
         checkpoint::save_model(&self.folder, self.trainer.gpt(), &self.trainer.weights)?;
+        // ANCHOR_END: save
         self.journal.flush()
     }
 

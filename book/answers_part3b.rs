@@ -1,0 +1,136 @@
+//! The numeric answers of the quizzes of part 3, second half, computed by the library that the
+//! chapters explain.
+//!
+//! A question names one of these functions in `computed`; the right choice must be its number.
+
+use ndarray::{ArrayView2, ArrayViewMut2};
+use stage01_bigram::random::{Purpose, generator};
+use stage02_attention::attention::one_query;
+use stage02_attention::dropout::Dropout;
+use stage02_attention::params::{Init, Layout, Params};
+use stage03_gpt::adamw::{AdamW, Moments};
+use stage03_gpt::schedule::Schedule;
+
+/// The settings of the default run, without decay.
+const ADAM: AdamW =
+    AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, grad_clip: 1.0 };
+
+/// A weight of 1 after steps with these gradients and the learning rate 0.01, and its average
+/// gradient.
+fn after(gradients: &[f64]) -> (f64, f64) {
+    let mut layout = Layout::new();
+    layout.scope("a").matrix("weight", 1, 1, Init::Ones);
+    let (mut weights, mut moments) = (Params { values: vec![1.0] }, Moments::new(&layout));
+    for (t, &g) in (1..).zip(gradients) {
+        let mut gradient = Params { values: vec![g] };
+        ADAM.step(t, 0.01, 1.0, &layout, &mut weights, &mut gradient, &mut moments);
+    }
+    (weights.values[0], moments.m.values[0])
+}
+
+/// A weight of 1 with the gradient 250, after one step.
+pub fn weight_after_a_first_step() -> f64 {
+    digits(after(&[250.0]).0, 4)
+}
+
+/// The average gradient after a gradient of 4 and one of 0.
+pub fn average_after_four_and_zero() -> f64 {
+    digits(after(&[4.0, 0.0]).1, 4)
+}
+
+/// The first number of the gradient (6, 8), clipped to 1.
+pub fn six_after_clipping() -> f64 {
+    digits(6.0 * ADAM.clip_factor(10.0), 4)
+}
+
+/// How many numbers AdamW keeps for each weight: itself, its gradient and two averages.
+pub fn numbers_for_each_weight() -> f64 {
+    let mut layout = Layout::new();
+    layout.scope("a").matrix("weight", 1, 1, Init::Ones);
+    let (weights, gradient) = (Params::<f64>::zeros(&layout), Params::<f64>::zeros(&layout));
+    let moments = Moments::<f64>::new(&layout);
+    let all = [&weights, &gradient, &moments.m, &moments.v];
+    all.iter().map(|numbers| numbers.values.len()).sum::<usize>() as f64
+}
+
+/// The schedule of the chapter's example for paper.
+const PAPER: Schedule =
+    Schedule { learning_rate: 0.01, min_lr: 0.001, warmup_iters: 4, lr_decay_iters: 12 };
+
+/// Its rate in step 1, in the warm-up.
+pub fn rate_in_step_one() -> f64 {
+    digits(PAPER.at(1), 6)
+}
+
+/// Its rate in step 8, half way down.
+pub fn rate_half_way() -> f64 {
+    digits(PAPER.at(8), 6)
+}
+
+/// How many passes of 12 windows make 48.
+pub fn passes_of_twelve() -> f64 {
+    48.0 / 12.0
+}
+
+/// What dropout multiplies by, with this probability of dropping.
+fn scale(p: f64) -> f64 {
+    let mut keep = [0.0f64; 64];
+    let dropout = Dropout::new(p).expect("a probability");
+    dropout.draw(&mut keep, &mut generator(1, Purpose::Dropout, 0));
+    keep.into_iter().fold(0.0, f64::max)
+}
+
+/// What dropout with p = 0.2 multiplies by.
+pub fn scale_of_one_fifth() -> f64 {
+    digits(scale(0.2), 6)
+}
+
+/// The expectation of the sum of 4 and 8 after dropout with p = 1/2, over the four cases.
+pub fn mean_of_dropped_four_and_eight() -> f64 {
+    let keep = scale(0.5);
+    [0.0, 4.0, 8.0, 12.0].map(|sum| keep * sum / 4.0).iter().sum()
+}
+
+/// What a query of 1 finds in keys 0, ln 2, ln 3 with the values 6, 3, 0.
+pub fn third_token_finds() -> f64 {
+    let (keys, values) = ([0.0, 2f64.ln(), 3f64.ln()], [6.0, 3.0, 0.0]);
+    let (mut space, mut y) = (vec![0.0; one_query::room(1, 3, 1)], [0.0]);
+    let column = |x| ArrayView2::from_shape((3, 1), x).expect("three numbers");
+    let q = ArrayView2::from_shape((1, 1), &[1.0]).expect("one number");
+    let found = ArrayViewMut2::from_shape((1, 1), &mut y).expect("one number");
+    one_query::forward(1, [q, column(&keys), column(&values)], &mut space, found);
+    digits(y[0], 9)
+}
+
+/// How many rows 100 tokens cost without a cache.
+pub fn rows_of_a_hundred() -> f64 {
+    (1..=100).sum::<u32>().into()
+}
+
+/// How many numbers the cache of 4 blocks, 64 tokens and 128 numbers a token has.
+pub fn numbers_in_a_cache() -> f64 {
+    let (keys, values) = (64 * 128, 64 * 128);
+    f64::from(4 * (keys + values))
+}
+
+/// Rows a token in a full context of 64 that slides by 16.
+pub fn rows_with_a_slide_of_sixteen() -> f64 {
+    let (rows, tokens) = ((64 - 16 + 1) + (16 - 1), 16);
+    f64::from(rows) / f64::from(tokens)
+}
+
+/// The size of a file of a million weights, with a head of 2,000 bytes.
+pub fn bytes_of_a_million_weights() -> f64 {
+    (8 + 2000 + size_of::<f32>() * 1_000_000) as f64
+}
+
+/// How many numbers the state of a run keeps for each weight: all but the gradient.
+pub fn numbers_in_the_state() -> f64 {
+    numbers_for_each_weight() - 1.0
+}
+
+/// Rounded to so many digits after the point.
+fn digits(x: f64, n: i32) -> f64 {
+    let scale = 10f64.powi(n);
+    (x * scale).round() / scale
+}

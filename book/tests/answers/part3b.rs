@@ -11,9 +11,29 @@ use stage02_attention::params::{Init, Layout, Params};
 use stage03_gpt::adamw::{AdamW, Moments};
 use stage03_gpt::schedule::Schedule;
 
+use crate::Answer;
+
+/// Every answer by its name.
+pub const ANSWERS: &[Answer] = answers![
+    weight_after_a_first_step,
+    average_after_four_and_zero,
+    six_after_clipping,
+    numbers_for_each_weight,
+    rate_in_step_one,
+    rate_half_way,
+    passes_of_twelve,
+    scale_of_one_fifth,
+    mean_of_dropped_four_and_eight,
+    third_token_finds,
+    rows_of_a_hundred,
+    numbers_in_a_cache,
+    rows_with_a_slide_of_sixteen,
+    bytes_of_a_million_weights,
+    numbers_in_the_state,
+];
+
 /// The settings of the default run, without decay.
-const ADAM: AdamW =
-    AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, grad_clip: 1.0 };
+const ADAM: AdamW = AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, grad_clip: 1.0 };
 
 /// A weight of 1 after steps with these gradients and the learning rate 0.01, and its average
 /// gradient.

@@ -26,12 +26,15 @@ const LANES: usize = 16;
 /// The compiler makes several versions of it, and the one that fits is chosen here. What it
 /// calls must be inlined for that.
 #[inline(always)]
+// ANCHOR: widest
 pub fn widest<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
+// ANCHOR_END: widest
 
 /// The sum of some numbers, with sixteen running totals instead of one.
 #[inline(always)]
+// ANCHOR: sum
 pub fn sum<T: Float>(mut values: impl ExactSizeIterator<Item = T>) -> T {
     let mut totals = [T::zero(); LANES];
     for _ in 0..values.len() / LANES {
@@ -41,6 +44,7 @@ pub fn sum<T: Float>(mut values: impl ExactSizeIterator<Item = T>) -> T {
     }
     values.fold(together(totals), |sum, value| sum + value)
 }
+// ANCHOR_END: sum
 
 /// The sum of a function of some numbers: [`sum`] of the values, in the same order, where the
 /// function is more than a multiplication.

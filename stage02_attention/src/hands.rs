@@ -134,9 +134,11 @@ pub fn rows_each(rows: usize, cols: usize) -> usize {
 
 /// How many pieces a hand gets at least, where so many are shared out among some hands: the
 /// `with_min_len` of [`each`]. Rounded down, because a last piece too few would leave a hand idle.
+// ANCHOR: fewest
 pub fn fewest(pieces: usize, hands: usize) -> usize {
     (pieces / hands).max(1)
 }
+// ANCHOR_END: fewest
 
 /// Does some work for every piece. Each hand gets an equal part of them, or at least as many as
 /// `with_min_len` says; a single part is done here and now.
@@ -156,9 +158,11 @@ pub fn each<I: IndexedParallelIterator>(pieces: I, work: impl Fn(I::Item) + Sync
         if hands < 2 {
             return pieces.into_iter().for_each(work);
         }
+        // ANCHOR: cut
         let (half, at) = (hands / 2, n * (hands / 2) / hands);
         let (first, second) = pieces.split_at(at);
         join(|| cut(first, at, half, work), || cut(second, n - at, hands - half, work));
+        // ANCHOR_END: cut
     }
     let n = pieces.len();
     pieces.with_producer(Cut(n, work));

@@ -96,6 +96,7 @@ impl GptConfig {
     /// 6 N + 12 L T C: two for each weight on the way forward and four on the way back, and
     /// the same for the products of attention (Chowdhery and others 2022, appendix B; nanoGPT's
     /// `estimate_mfu`). N leaves out the positions, whose table is only added.
+    // ANCHOR: flops
     pub fn flops_per_token(&self) -> f64 {
         let n = self.n_params() - self.block_size * self.n_embd;
         (6 * n + 12 * self.n_layer * self.n_embd * self.block_size) as f64

@@ -226,6 +226,7 @@ impl<T: Float> Trainer<T> {
         let (first, others) = self.shards.split_first_mut().expect("there is a first shard");
         let Trainer { pool, squares, gpt, weights, moments, settings, .. } = self;
         let step = pool.install(|| {
+            // ANCHOR: add_shards
             for other in others {
                 let (sum, part) = (&mut first.grads.values, &mut other.grads.values);
                 (sum.par_chunks_mut(CHUNK)).zip(part.par_chunks_mut(CHUNK)).for_each(
@@ -238,6 +239,7 @@ impl<T: Float> Trainer<T> {
                     },
                 );
             }
+            // ANCHOR_END: add_shards
             let chunks = first.grads.values.par_chunks(CHUNK);
             let squares_of = |chunk: &_| time(Part::Optimiser, || sum_of_squares(chunk));
             chunks.map(squares_of).collect_into_vec(squares);
@@ -306,8 +308,10 @@ impl<T: Float> Trainer<T> {
 /// its own, which must be added to the others. Where the model is wide its gradient is large,
 /// and the work of a layer large enough to be cut inside: then all threads work on one shard.
 fn n_shards(gpt: &Gpt, settings: &Settings) -> usize {
+    // ANCHOR: n_shards
     const WIDE: usize = 256;
     if gpt.config().n_embd >= WIDE { 1 } else { settings.threads.min(settings.batch_size) }
+    // ANCHOR_END: n_shards
 }
 
 /// Runs some work for every shard: for a single one by all threads together, for several by a

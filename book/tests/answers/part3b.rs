@@ -7,6 +7,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use stage01_bigram::random::{Purpose, generator};
 use stage02_attention::attention::one_query;
 use stage02_attention::dropout::Dropout;
+use stage02_attention::hands::fewest;
 use stage02_attention::params::{Init, Layout, Params};
 use stage03_gpt::adamw::{AdamW, Moments};
 use stage03_gpt::schedule::Schedule;
@@ -30,6 +31,10 @@ pub const ANSWERS: &[Answer] = answers![
     rows_with_a_slide_of_sixteen,
     bytes_of_a_million_weights,
     numbers_in_the_state,
+    operations_of_four_by_four,
+    limit_of_writing,
+    left_at_half,
+    parts_of_a_hundred_and_one,
 ];
 
 /// The settings of the default run, without decay.
@@ -147,6 +152,29 @@ pub fn bytes_of_a_million_weights() -> f64 {
 /// How many numbers the state of a run keeps for each weight: all but the gradient.
 pub fn numbers_in_the_state() -> f64 {
     numbers_for_each_weight() - 1.0
+}
+
+/// Multiplications and additions of a product of two tables of 4 by 4.
+pub fn operations_of_four_by_four() -> f64 {
+    let (results, products) = (4 * 4, 4);
+    f64::from(2 * results * products)
+}
+
+/// Tokens a second at most, with 500 million weights and 20 gigabytes a second.
+pub fn limit_of_writing() -> f64 {
+    20e9 / (500e6 * size_of::<f32>() as f64)
+}
+
+/// How many times faster at most, at half of the machine's own speed.
+pub fn left_at_half() -> f64 {
+    1.0 / 0.5
+}
+
+/// Into how many parts 101 pieces are cut for two hands, when half is rounded up. Rounded down it
+/// is two.
+pub fn parts_of_a_hundred_and_one() -> f64 {
+    assert_eq!(101 / fewest(101, 2), 2);
+    (101 / 101usize.div_ceil(2)) as f64
 }
 
 /// Rounded to so many digits after the point.

@@ -46,10 +46,12 @@ pub type Forget<'a> = Option<(Dropout, &'a mut Generator)>;
 /// The blocks of rows, each with the number of keys its last row sees. From the last to the
 /// first, because the last sees all keys: what it writes the others add to.
 fn blocks(mask: Mask, queries: usize, keys: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    // ANCHOR: blocks
     (0..queries).step_by(BLOCK).rev().map(move |start| {
         let end = (start + BLOCK).min(queries);
         (start, end, mask.visible(end - 1, queries, keys))
     })
+    // ANCHOR_END: blocks
 }
 
 /// y = (softmax(mask(q k' / sqrt(d))) * keep) v.

@@ -133,6 +133,7 @@ pub fn plain<T: Float>(
     c: &mut ArrayViewMut2<T>,
 ) {
     let (m, k, n) = sizes(a, b, c);
+    // ANCHOR: plain
     for i in 0..m {
         for j in 0..n {
             let mut sum = T::zero();
@@ -143,6 +144,7 @@ pub fn plain<T: Float>(
             c[[i, j]] = alpha * sum + old;
         }
     }
+    // ANCHOR_END: plain
 }
 
 /// Hands three tables to the kernel of their number type.

@@ -356,6 +356,30 @@ impl Drawing {
         self.head(neck, to, 6.0, dimension);
     }
 
+    /// An arrow as broad as something is strong, pale so that words can stand on it.
+    pub fn broad(&mut self, from: Point, to: Point, width: f64, dimension: Dimension) {
+        let length = (to.0 - from.0).hypot(to.1 - from.1).max(1e-9);
+        let (dx, dy) = ((to.0 - from.0) / length, (to.1 - from.1) / length);
+        let far = length - 8.0 - width * 0.5;
+        let place =
+            |far: f64, aside: f64| (from.0 + far * dx - aside * dy, from.1 + far * dy + aside * dx);
+        let (half, wing) = (width / 2.0, width / 2.0 + 6.0);
+        let corners = [
+            place(0.0, -half),
+            place(far, -half),
+            place(far, -wing),
+            place(length, 0.0),
+            place(far, wing),
+            place(far, half),
+            place(0.0, half),
+        ];
+        self.put(format_args!(
+            "<path d=\"{}Z\" fill=\"{}\" fill-opacity=\"0.55\"/>",
+            way(&corners),
+            dimension.colour()
+        ));
+    }
+
     /// The head of an arrow, with half its width.
     fn head(&mut self, neck: Point, tip: Point, half: f64, dimension: Dimension) {
         let length = (tip.0 - neck.0).hypot(tip.1 - neck.1).max(1e-9);

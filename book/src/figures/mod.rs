@@ -5,20 +5,27 @@
 //! ([`draw::Dimension`]). To add one: write a function, name it in [`ALL`], declare it in
 //! `outputs/figures.toml` with `drawn = true`, and run `cargo run -p book -- outputs NAME`.
 
+mod attention_beats_the_bigram;
 pub mod axes;
 mod bytes_and_pairs;
 mod chance;
 mod counting;
 pub mod draw;
 mod exp_and_log;
+mod gradient_of_attention;
 mod learning;
+mod linear_layers;
+mod many_heads;
 mod map;
 mod mixing;
 mod sampling;
+mod scaling;
+mod self_attention;
 mod slope;
 mod slopes;
 mod surprise;
 mod text_as_numbers;
+mod tokens_as_vectors;
 mod vectors;
 
 /// A picture: its name in `{{#figure}}`, and the function that draws it.
@@ -50,6 +57,13 @@ pub const ALL: &[Figure] = &[
     ("walk-down", learning::walk_down),
     ("dart-line", sampling::dart_line),
     ("temperature-bars", sampling::temperature_bars),
+    ("embedding_lookup", tokens_as_vectors::embedding_lookup),
+    ("linear_three_products", linear_layers::linear_three_products),
+    ("soft_dictionary", self_attention::soft_dictionary),
+    ("saturation", scaling::saturation),
+    ("many_heads_flow", many_heads::many_heads_flow),
+    ("gradient_relay", gradient_of_attention::gradient_relay),
+    ("one_block_model", attention_beats_the_bigram::one_block_model),
 ];
 
 /// Whether there is a picture of this name. Some are drawn from the whole King James text, which

@@ -50,14 +50,12 @@ fn small() -> Result<(Gpt, Params<f64>)> {
     Ok((gpt, params))
 }
 
-// ANCHOR: loss
 /// The mean loss of some text, read in windows of four.
 fn loss(gpt: &Gpt, params: &Params<f64>, inputs: &[u32], targets: &[u32]) -> f64 {
     let mut acts = gpt.activations(inputs.len() / 4, 4);
     gpt.forward(params, inputs, &mut acts, None);
     gpt.loss(targets, &acts) / inputs.len() as f64
 }
-// ANCHOR_END: loss
 
 /// What may go wrong around a backward pass that is right.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,7 +67,6 @@ enum Bug {
     ReadInBetween,
 }
 
-// ANCHOR: gradient
 /// Adds the gradient of the mean loss to `grads`; `scale` is one over the tokens of the batch.
 fn add_gradient(
     gpt: &Gpt,
@@ -86,7 +83,6 @@ fn add_gradient(
     }
     gpt.backward(params, inputs, targets, scale, &mut acts, &mut scratch, grads);
 }
-// ANCHOR_END: gradient
 
 /// The gradient of the word, with a bug or without.
 fn gradient(gpt: &Gpt, params: &Params<f64>, bug: Bug) -> Params<f64> {

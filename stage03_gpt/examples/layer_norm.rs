@@ -11,7 +11,6 @@ use stage03_gpt::gpt::Gpt;
 use stage03_gpt::layer_norm::{LayerNorm, Statistics};
 use stage03_gpt::mlp::Mlp;
 
-// ANCHOR: paper
 /// The vector with mean 0 and spread 1, and its rstd. (The model adds 0.00001 to the variance.)
 fn normalised(x: [f64; 3]) -> ([f64; 3], f64) {
     let mean = (x[0] + x[1] + x[2]) / 3.0;
@@ -20,7 +19,6 @@ fn normalised(x: [f64; 3]) -> ([f64; 3], f64) {
     let rstd = 1.0 / variance.sqrt();
     (shifted.map(|s| s * rstd), rstd)
 }
-// ANCHOR_END: paper
 
 // ANCHOR: paper_backward
 /// dx from g, the gradient of the normalised vector: each step of the chapter, one a line.

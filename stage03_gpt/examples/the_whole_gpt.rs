@@ -6,7 +6,6 @@ use stage02_attention::params::{Params, fill_normal};
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
 
-// ANCHOR: configs
 /// The sizes of a GPT: vocabulary, context, layers, heads, numbers a token.
 fn config([vocab_size, block_size, n_layer, n_head, n_embd]: [usize; 5], bias: bool) -> GptConfig {
     GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout: 0.0, bias }
@@ -27,7 +26,6 @@ fn gpt2_small() -> GptConfig {
 fn gpt2_xl() -> GptConfig {
     config([50_257, 1024, 48, 25, 1600], true)
 }
-// ANCHOR_END: configs
 
 // ANCHOR: change
 /// How far the scores behind each token move when one token of a text is changed.
@@ -42,12 +40,10 @@ fn random_model(n_layer: usize, positions: bool) -> Result<(Gpt, Params<f64>)> {
     let gpt = Gpt::new(config([5, 8, n_layer, 2, 16], true))?;
     let mut params = Params::zeros(gpt.layout());
     fill_normal(&mut params.values, 0.3, &mut generator(1, Purpose::Initialisation, 0));
-    // ANCHOR: bug
     if !positions {
         let wpe = gpt.layout().tensors().iter().find(|tensor| tensor.name == "wpe.weight");
         params.values[wpe.expect("every GPT has positions").range()].fill(0.0);
     }
-    // ANCHOR_END: bug
     Ok((gpt, params))
 }
 

@@ -244,7 +244,6 @@ mod tests {
     }
 
     #[test]
-    // ANCHOR: worked_example
     fn worked_example_of_the_book() {
         // Mean 2, variance (1 + 0 + 1) / 3; a constant row becomes zero, not NaN.
         let mut layout = Layout::new();
@@ -257,5 +256,4 @@ mod tests {
             assert!((y - expected).abs() < 1e-6, "{y} {expected}");
         }
     }
-    // ANCHOR_END: worked_example
 }

@@ -40,7 +40,6 @@ pub struct Scratch<T> {
 }
 
 impl Mlp {
-    // ANCHOR: declare
     /// Declares `c_fc` and `c_proj`.
     pub fn declare(
         mut scope: Scope,
@@ -52,7 +51,6 @@ impl Mlp {
         let c_proj = Linear::declare(scope.scope("c_proj"), 4 * n_embd, n_embd, bias, init_proj);
         Mlp { c_fc, c_proj, n_embd }
     }
-    // ANCHOR_END: declare
 
     /// Room for the forward pass of so many rows.
     pub fn activations<T: Float>(&self, rows: usize) -> Activations<T> {

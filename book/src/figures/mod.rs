@@ -5,19 +5,27 @@
 //! ([`draw::Dimension`]). To add one: write a function, name it in [`ALL`], declare it in
 //! `outputs/figures.toml` with `drawn = true`, and run `cargo run -p book -- outputs NAME`.
 
+mod adamw;
 mod attention_beats_the_bigram;
 pub mod axes;
+mod backpropagation;
 mod bytes_and_pairs;
 mod chance;
+mod checkpoints;
 mod counting;
 pub mod draw;
 mod exp_and_log;
+mod feed_forward;
+mod generation;
 mod gradient_of_attention;
+mod layer_norm;
 mod learning;
+mod learning_rate;
 mod linear_layers;
 mod many_heads;
 mod map;
 mod mixing;
+mod residuals;
 mod sampling;
 mod scaling;
 mod self_attention;
@@ -25,6 +33,7 @@ mod slope;
 mod slopes;
 mod surprise;
 mod text_as_numbers;
+mod the_whole_gpt;
 mod tokens_as_vectors;
 mod vectors;
 
@@ -64,6 +73,16 @@ pub const ALL: &[Figure] = &[
     ("many_heads_flow", many_heads::many_heads_flow),
     ("gradient_relay", gradient_of_attention::gradient_relay),
     ("one_block_model", attention_beats_the_bigram::one_block_model),
+    ("gelu_curve", feed_forward::gelu_curve),
+    ("feed_forward_flow", feed_forward::feed_forward_flow),
+    ("residual_stream", residuals::residual_stream),
+    ("norm_rows_columns", layer_norm::norm_rows_columns),
+    ("gpt_block", the_whole_gpt::gpt_block),
+    ("relay_of_single_numbers", backpropagation::relay_of_single_numbers),
+    ("adamw-ravine", adamw::adamw_ravine),
+    ("learning-rate-schedule", learning_rate::learning_rate_schedule),
+    ("kv-cache", generation::kv_cache),
+    ("atomic-write", checkpoints::atomic_write),
 ];
 
 /// Whether there is a picture of this name. Some are drawn from the whole King James text, which

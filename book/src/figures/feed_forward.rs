@@ -98,7 +98,9 @@ pub fn feed_forward_flow() -> String {
     let column = Area { at: (fc.at.0 + place, fc.at.1), size: (CELL, fc.size.1) };
     let number = Area { at: (hidden.at.0 + place, hidden.at.1), size: (CELL, CELL) };
     let row = Area { at: (proj.at.0, proj.at.1 + place), size: (proj.size.0, CELL) };
-    [column, number, row].map(|area| drawing.frame(area, Dimension::Accent));
+    for area in [column, number, row] {
+        drawing.frame(area, Dimension::Accent);
+    }
     let small = Letters::SMALL;
     for (area, name, shape) in [(fc, "c_fc", "(4, 16)"), (proj, "c_proj", "(16, 4)")] {
         let (a, b) = area.top();

@@ -35,8 +35,8 @@ pub fn measure(
         screen.line(format!("matrix products   {machine:7.1} GFLOP/s in f32, the machine alone"));
     }
 
-    // Other tokens in every step: a batch that is seen again is soon known by heart, and then the
-    // gradients are so small that the processor takes longer over them.
+    // Other tokens in every step, as in training: a batch that is seen again and again is soon known
+    // by heart, and its gradients are no longer those of a model that learns.
     let mut rng = generator(seed, Purpose::Other, 0);
     let vocab_size = config.vocab_size as u32;
     let mut draw = || -> Vec<u32> { (0..batch).map(|_| rng.random_range(0..vocab_size)).collect() };

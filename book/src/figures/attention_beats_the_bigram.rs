@@ -4,7 +4,7 @@ use super::draw::{Anchor, Dimension, Drawing};
 
 /// From tokens and places at the bottom to the logits at the top.
 pub fn one_block_model() -> String {
-    let mut drawing = Drawing::new(560.0, 640.0);
+    let mut drawing = Drawing::new(500.0, 640.0);
     let road = 190.0;
     let size = (84.0, 40.0);
     let plus =
@@ -19,21 +19,21 @@ pub fn one_block_model() -> String {
         let table = drawing.tinted((left, 514.0), size, table, dimension);
         drawing.arrow(source.top(), table.bottom());
         let (x, y) = table.top();
-        drawing.line(&[(x, y), (x, sum.left().1), (x - side * 50.0, sum.left().1)], 1.5);
+        drawing.line(&[(x, y), (x, sum.left().1), (x - side * 36.0, sum.left().1)], 1.5);
         let end = if side < 0.0 { sum.left() } else { sum.right() };
         drawing.arrow((end.0 + side * 30.0, end.1), end);
     }
-    let x = drawing.tinted((road - 60.0, 386.0), (120.0, 40.0), "X (T × C)", Dimension::Channel);
+    let x = drawing.tinted((road - 60.0, 370.0), (120.0, 40.0), "X (T × C)", Dimension::Channel);
     drawing.arrow(sum.top(), x.bottom());
     let (from, to) = ((road, x.top().1 - 2.0), (road, added.bottom().1 + 4.0));
     drawing.broad(from, to, 34.0, Dimension::Channel);
     let words = "attention\n(4 heads)";
     let attention = drawing.tinted((330.0, 268.0), (120.0, 60.0), words, Dimension::Head);
     let (turn, level) = (attention.bottom().0, x.right().1);
-    drawing.line(&[x.right(), (turn, level), (turn, attention.bottom().1 + 20.0)], 1.5);
+    drawing.line(&[x.right(), (turn, level), (turn, attention.bottom().1 + 26.0)], 1.5);
     drawing.arrow((turn, attention.bottom().1 + 30.0), attention.bottom());
     let level = added.right().1;
-    drawing.line(&[attention.top(), (turn, level), (added.right().0 + 20.0, level)], 1.5);
+    drawing.line(&[attention.top(), (turn, level), (added.right().0 + 26.0, level)], 1.5);
     drawing.arrow((added.right().0 + 30.0, level), added.right());
     drawing.lines((90.0, 298.0), "what is\nknown already");
     drawing.words((turn, level - 38.0), Anchor::Middle, "what the tokens before");

@@ -4,7 +4,7 @@ use stage01_bigram::loss::softmax;
 
 use super::draw::{Anchor, Dimension, Drawing, Letters, Point, number};
 
-const RADIUS: f64 = 36.0;
+const RADIUS: f64 = 40.0;
 const QUERY: f64 = 1.0;
 const VALUES: [f64; 2] = [4.0, 8.0];
 
@@ -47,6 +47,13 @@ fn both_ways(drawing: &mut Drawing, from: Point, to: Point, gaps: (f64, f64)) {
     drawing.vector(place(far, 7.0), place(near, 7.0), Dimension::Accent);
 }
 
+/// Where a slope stands beside its node.
+enum Place {
+    Below,
+    Beside,
+}
+use Place::{Below, Beside};
+
 /// The relay of attention, with the numbers of the chapter.
 pub fn gradient_relay() -> String {
     let mut drawing = Drawing::new(660.0, 530.0);
@@ -56,16 +63,26 @@ pub fn gradient_relay() -> String {
     let (first, second, third, last) = (56.0, 212.0, 444.0, 604.0);
     let middle = 225.0;
     let (above, below) = (150.0, 300.0);
-    let node = |drawing: &mut Drawing, at: Point, words: String, slope: &str| {
+    let node = |drawing: &mut Drawing, at: Point, words: String, slope: &str, place: Place| {
         drawing.disc(at, RADIUS, &words, Dimension::Plain);
-        let corner = (at.0 - 29.0, at.1 + RADIUS + 3.0);
-        drawing.tinted(corner, (58.0, 22.0), slope, Dimension::Accent);
+        let width = if slope.chars().count() > 3 { 58.0 } else { 40.0 };
+        let corner = match place {
+            Below => (at.0 - width / 2.0, at.1 + RADIUS + 3.0),
+            Beside => (at.0 - RADIUS - 4.0 - width, at.1 - 11.0),
+        };
+        drawing.tinted(corner, (width, 22.0), slope, Dimension::Accent);
         at
     };
     let query = (first, middle);
-    let query =
-        node(&mut drawing, query, format!("q = {}", number(QUERY, 1)), &number(look.query_back, 3));
-    let y = node(&mut drawing, (last, middle), format!("y = {}", number(look.mixture, 2)), "1");
+    let query = node(
+        &mut drawing,
+        query,
+        format!("q = {}", number(QUERY, 1)),
+        &number(look.query_back, 3),
+        Below,
+    );
+    let y =
+        node(&mut drawing, (last, middle), format!("y = {}", number(look.mixture, 2)), "1", Below);
     drawing.tinted((312.0, 110.0), (36.0, 230.0), "", Dimension::Plain);
     drawing.upright((330.0, middle), "softmax");
     let near = (RADIUS + 3.0, RADIUS + 3.0);
@@ -74,15 +91,17 @@ pub fn gradient_relay() -> String {
         let sign = ["₀", "₁"][i];
         let key = ["0", "ln 3"][i];
         let at = (first, [60.0, 390.0][i]);
-        let k = node(&mut drawing, at, format!("k{sign} = {key}"), &signed(look.keys_back[i]));
+        let k =
+            node(&mut drawing, at, format!("k{sign} = {key}"), &signed(look.keys_back[i]), Below);
         let at = (second, level);
         // The query is 1, so the scores are the keys.
-        let s = node(&mut drawing, at, format!("s{sign} = {key}"), &signed(look.scores_back[i]));
+        let s =
+            node(&mut drawing, at, format!("s{sign} = {key}"), &signed(look.scores_back[i]), Below);
         let share = format!("p{sign} = {}", quarters(look.shares[i]));
-        let p = node(&mut drawing, (third, level), share, &number(VALUES[i], 1));
+        let p = node(&mut drawing, (third, level), share, &number(VALUES[i], 1), Below);
         let value = format!("v{sign} = {}", number(VALUES[i], 1));
-        let at = (third, [42.0, 408.0][i]);
-        let v = node(&mut drawing, at, value, &quarters(look.shares[i]));
+        let at = (third, [44.0, 424.0][i]);
+        let v = node(&mut drawing, at, value, &quarters(look.shares[i]), Beside);
         both_ways(&mut drawing, k, s, near);
         both_ways(&mut drawing, query, s, near);
         both_ways(&mut drawing, s, (312.0, level), (RADIUS + 3.0, 3.0));

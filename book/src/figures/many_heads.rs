@@ -24,7 +24,7 @@ fn groups(drawing: &mut Drawing, at: Point, size: Point) -> Area {
 
 /// Cut, look, put together, mix.
 pub fn many_heads_flow() -> String {
-    let mut drawing = Drawing::new(680.0, 340.0);
+    let mut drawing = Drawing::new(680.0, 350.0);
     let middle = 140.0;
     let size = (48.0, 96.0);
     let top = middle - size.1 / 2.0;
@@ -69,10 +69,15 @@ pub fn many_heads_flow() -> String {
     let each = format!("each head {}", by(TOKENS, CHANNELS / HEADS));
     drawing.write((cut[1].top().0, level + 22.0), Anchor::Middle, Letters::SMALL, &each);
     drawing.write((386.0, level + 22.0), Anchor::Middle, Letters::SMALL, "each head");
-    for (at, words) in [(cut[1], "cut"), (result, "put together"), (out, "mix")] {
-        drawing.write((at.top().0, 322.0), Anchor::Middle, Letters::STRONG, words);
+    for (x, y, words) in [
+        (cut[1].top().0, 316.0, "cut"),
+        (386.0, 316.0, "look"),
+        (result.top().0, 316.0, "put"),
+        (result.top().0, 336.0, "together"),
+        (out.top().0, 316.0, "mix"),
+    ] {
+        drawing.write((x, y), Anchor::Middle, Letters::STRONG, words);
     }
-    drawing.write((386.0, 322.0), Anchor::Middle, Letters::STRONG, "look");
     drawing.finish()
 }
 

@@ -19,13 +19,13 @@ fn slope(gap: f64) -> f64 {
 
 /// The share of a key over the gap of the scores, and its slope.
 pub fn saturation() -> String {
-    let mut drawing = Drawing::new(560.0, 530.0);
+    let mut drawing = Drawing::new(560.0, 490.0);
     // The usual size of a score, with the division and without it.
     let usual = [64f64.sqrt(), 1.0];
-    let panels = [(66.0, (0.0, 1.0), "share of the first key"), (282.0, (0.0, 0.25), "its slope")];
+    let panels = [(30.0, (0.0, 1.0), "share of the first key"), (246.0, (0.0, 0.25), "its slope")];
     for (top, y, name) in panels {
         let area = Area { at: (62.0, top), size: (460.0, 140.0) };
-        let axes = Axes { area, x: (-10.0, 10.0), y };
+        let axes = Axes { area, x: (-10.0, 10.0), y: (0.0, 1.15 * y.1) };
         for (gap, strength) in usual.into_iter().zip([0.1, 0.35]) {
             let from = axes.point(-gap, y.1);
             let to = axes.point(gap, y.0);
@@ -38,16 +38,18 @@ pub fn saturation() -> String {
         let marks = [y.0, y.1 / 2.0, y.1];
         axes.y_marks(&mut drawing, &marks.map(|value| (value, number(value, 3))));
         let function = if y.1 == 1.0 { share } else { slope };
-        drawing.curve(&axes.points(-10.0, 10.0, function), Dimension::Ink);
+        let mut curve = axes.points(-10.0, -2.0, function);
+        curve.extend(axes.points(-2.0, 2.0, function));
+        curve.extend(axes.points(2.0, 10.0, function));
+        drawing.curve(&curve, Dimension::Ink);
     }
-    drawing.words((292.0, 464.0), Anchor::Middle, "gap of the two scores");
+    drawing.words((292.0, 428.0), Anchor::Middle, "gap of the two scores");
     let legend = [(0.35, 62.0, "divided by √d"), (0.1, 262.0, "as they are, d = 64")];
     for (strength, x, words) in legend {
-        let area = Area { at: (x, 496.0), size: (28.0, 18.0) };
+        let area = Area { at: (x, 456.0), size: (28.0, 18.0) };
         drawing.bar(area, Dimension::Accent, strength);
-        drawing.words((x + 38.0, 505.0), Anchor::Start, words);
+        drawing.words((x + 38.0, 465.0), Anchor::Start, words);
     }
-    drawing.words((62.0, 20.0), Anchor::Start, "Steep in the middle, flat at both sides:");
     drawing.finish()
 }
 

@@ -25,7 +25,7 @@ pub fn soft_dictionary() -> String {
     const QUERY: f64 = 1.0;
     let (shares, mixture) = look_up(QUERY);
     let middle = 290.0;
-    let words = format!("barked asks\nquery {}", number(QUERY, 1));
+    let words = format!("barked asks:\nquery {}", number(QUERY, 1));
     let query = drawing.tinted((middle - 65.0, 12.0), (130.0, 56.0), &words, Dimension::Accent);
     let mixed = (middle, 446.0);
     for (i, share) in shares.into_iter().enumerate() {
@@ -46,7 +46,7 @@ pub fn soft_dictionary() -> String {
         drawing.broad(from, to, width, Dimension::Channel);
         let words = format!("{}/5", number(share * 5.0, 1));
         let at = if i == 1 {
-            ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0 - 4.0)
+            (x + 34.0, (from.1 + to.1) / 2.0)
         } else {
             ((from.0 + to.0) / 2.0 + 26.0 * aside, (from.1 + to.1) / 2.0 + 12.0)
         };

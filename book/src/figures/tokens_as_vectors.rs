@@ -57,7 +57,8 @@ pub fn embedding_lookup() -> String {
     }
     let plus = drawing.disc((448.0, wpe.right().1), 17.0, "+", Dimension::Channel);
     let (x, y) = (wte.right().0 + 58.0, wte.right().1);
-    drawing.line(&[(x, y), (plus.top().0, y), (plus.top().0, plus.top().1 - 10.0)], 1.5);
+    drawing.line(&[(x, y), (plus.top().0, y), (plus.top().0, plus.top().1 - 20.0)], 1.5);
+    drawing.line(&[(x, wte.at.1 + 4.0), (x, wte.bottom().1 - 4.0)], 1.5);
     drawing.arrow((plus.top().0, plus.top().1 - 24.0), plus.top());
     drawing.arrow(wpe.right(), plus.left());
     drawing.arrow(plus.right(), (sum.at.0 - 6.0, plus.right().1));

@@ -13,8 +13,7 @@ use stage03_gpt::adamw::{AdamW, Moments};
 use stage03_gpt::schedule::Schedule;
 
 /// The settings of the default run, without decay.
-const ADAM: AdamW =
-    AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, grad_clip: 1.0 };
+const ADAM: AdamW = AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, grad_clip: 1.0 };
 
 /// A weight of 1 after steps with these gradients and the learning rate 0.01, and its average
 /// gradient.

@@ -63,7 +63,9 @@ pub fn measure(
     parts.push(("the rest", (all - known).max(0.0)));
 
     let tokens = (batch * passes) as f64;
+    // ANCHOR: achieved
     let achieved = tokens / seconds * config.flops_per_token() / 1e9;
+    // ANCHOR_END: achieved
     if as_json {
         let parts: Map<_, _> =
             parts.iter().map(|(name, ms)| (name.to_string(), json!(ms))).collect();

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use stage01_bigram::{Error, Result};
+use stage02_attention::params::{Layout, Params};
 
+use crate::adamw::Moments;
 use crate::checkpoint::{Entry, TensorFile, write_tensors};
 use crate::trainer::Trainer;
 
@@ -22,24 +24,44 @@ pub const TRAINER_FILE: &str = "trainer.safetensors";
 /// The name of the settings in the head of the file.
 const NOTE: &str = "run";
 
+/// Everything that decides how a run goes on, whoever keeps it: a [`Trainer`], or the memory of
+/// a graphics processor.
+#[derive(Clone, Copy)]
+pub struct Snapshot<'a> {
+    /// How many steps have been taken.
+    pub iter: usize,
+    /// Where each tensor stands.
+    pub layout: &'a Layout,
+    /// The weights.
+    pub weights: &'a Params<f32>,
+    /// The optimiser's averages.
+    pub moments: &'a Moments<f32>,
+}
+
+impl<'a> From<&'a Trainer<f32>> for Snapshot<'a> {
+    fn from(trainer: &'a Trainer<f32>) -> Self {
+        let Trainer { iter, weights, moments, .. } = trainer;
+        Snapshot { iter: *iter, layout: trainer.gpt().layout(), weights, moments }
+    }
+}
+
 /// Writes the state of a run.
 ///
-/// run: whatever the caller wants to find again: the settings, and what they were applied to.
+/// note: whatever the caller wants to find again: the settings, and what they were applied to.
 ///
 /// # Errors
 /// [`Error::File`] when it cannot be written; the state saved before is then untouched.
-pub fn save(folder: &Path, trainer: &Trainer<f32>, run: &Value) -> Result<()> {
+pub fn save<'a>(folder: &Path, run: impl Into<Snapshot<'a>>, note: &Value) -> Result<()> {
     // ANCHOR: save
-    let parts =
-        [("weights", &trainer.weights), ("m", &trainer.moments.m), ("v", &trainer.moments.v)];
-    let layout = trainer.gpt().layout();
+    let Snapshot { iter, layout, weights, moments } = run.into();
+    let parts = [("weights", weights), ("m", &moments.m), ("v", &moments.v)];
     let tensors = parts.into_iter().flat_map(|(part, params)| {
         layout.tensors().iter().map(move |tensor| {
             let values = &params.values[tensor.range()];
             (format!("{part}.{}", tensor.name), Entry { shape: tensor.shape.clone(), values })
         })
     });
-    let note = json!({ "iter": trainer.iter, "run": run }).to_string();
+    let note = json!({ "iter": iter, "run": note }).to_string();
     write_tensors(&folder.join(TRAINER_FILE), tensors, (NOTE, &note))
     // ANCHOR_END: save
 }
@@ -75,20 +97,27 @@ impl State {
         Ok(State { path, bytes, iter, run })
     }
 
-    /// Puts a new trainer where the old one stood.
+    /// The weights, and the optimiser's averages.
     ///
     /// # Errors
-    /// [`Error::Format`] when the trainer's model has other tensors, naming the first.
-    pub fn restore(&self, trainer: &mut Trainer<f32>) -> Result<()> {
+    /// [`Error::Format`] when the file has other tensors than this layout, naming the first.
+    pub fn params(&self, layout: &Layout) -> Result<(Params<f32>, Moments<f32>)> {
         let file = TensorFile::open(&self.path, &self.bytes)?;
-        let layout = trainer.gpt().layout();
         // ANCHOR: restore
         let weights = file.read_params(layout, "weights.")?;
         let m = file.read_params(layout, "m.")?;
         let v = file.read_params(layout, "v.")?;
-        (trainer.weights, trainer.moments.m, trainer.moments.v) = (weights, m, v);
-        trainer.iter = self.iter;
+        Ok((weights, Moments { m, v }))
         // ANCHOR_END: restore
+    }
+
+    /// Puts a new trainer where the old one stood.
+    ///
+    /// # Errors
+    /// As [`State::params`].
+    pub fn restore(&self, trainer: &mut Trainer<f32>) -> Result<()> {
+        (trainer.weights, trainer.moments) = self.params(trainer.gpt().layout())?;
+        trainer.iter = self.iter;
         Ok(())
     }
 }

@@ -5,14 +5,14 @@
 //! any more.
 
 mod bench;
-mod chat;
+pub mod chat;
 mod data;
-mod eval;
-mod folder;
-mod journal;
-mod run;
-mod sample;
-mod screen;
+pub mod eval;
+pub mod folder;
+pub mod journal;
+pub mod run;
+pub mod sample;
+pub mod screen;
 mod train;
 
 use std::ffi::OsString;
@@ -95,7 +95,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<ExitCode> {
 /// How tokens are chosen from the model's scores.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Choosing tokens")]
-struct Choice {
+pub struct Choice {
     /// Below 1 the likely becomes likelier, above 1 less so; 0 always takes the likeliest.
     #[arg(long, value_name = "T", default_value_t = 0.8)]
     temperature: f64,

@@ -3,7 +3,7 @@
 //! A language model is made of text, so the first step is to look at some. [`Corpus`] holds
 //! one: files of the reader's choice, or the built-in King James Bible of 1611/1769. That is
 //! real English, large enough that nothing is learnt by heart in a few minutes, small enough
-//! for a laptop, in the public domain, and it reaches every machine with the program.
+//! for a laptop, in the public domain nearly everywhere, and it comes with the program.
 //!
 //! It comes from the crate `bible-lib`. What that crate's functions hand out ends each verse at
 //! its first colon, so `build.rs` takes the text from the file in the crate's source.

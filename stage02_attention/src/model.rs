@@ -8,7 +8,7 @@
 //!
 //! Attention is *added* to x: it need not repeat what is known already, and on the way back
 //! the gradient reaches the tables through the sum untouched, whatever attention makes of its
-//! own part. Such a sum is called a residual connection (He and others 2016).
+//! own part. Such a sum is called a residual connection (He and others 2015).
 //!
 //! Take the middle line away and what remains is the learned bigram of stage 1, up to the
 //! places: x W is then a table of logits with one row for each token. Everything this model

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! m and v begin at zero and so are too small at first; c1 and c2 mend that. Kingma and Ba
-//! 2014, algorithm 1; decay apart from the gradient: Loshchilov and Hutter 2017.
+//! 2014, algorithm 1; decay apart from the gradient: Loshchilov and Hutter 2019.
 //!
 //! Before all that the gradient is clipped: where its length is above `grad_clip`, it is
 //! shortened to it, so that one odd batch cannot throw the model far away.

@@ -1,8 +1,8 @@
 //! Cross-attention: one text looks into another.
 //!
-//! In the first Transformer an encoder read a French sentence and a decoder wrote an English
-//! one. The decoder's tokens ask (queries), the encoder's tokens answer (keys and values).
-//! There is no mask: the foreign sentence is complete, so all of it may be seen.
+//! In the first Transformer an encoder read an English sentence and a decoder wrote a German
+//! or French one. The decoder's tokens ask (queries), the encoder's answer (keys and values).
+//! There is no mask: the sentence that is read is complete, so all of it may be seen.
 //! Vaswani and others 2017, section 3.2.3. A GPT has no use for it; a translator, or a model
 //! that describes pictures, does.
 

@@ -90,7 +90,6 @@ impl GptConfig {
     }
     // ANCHOR_END: n_params
 
-    // ANCHOR: flops
     /// How many multiplications and additions training needs for one token.
     ///
     /// 6 N + 12 L T C: two for each weight on the way forward and four on the way back, and

@@ -8,14 +8,15 @@
 // that leave the machine, pages wider than a phone, formulas without their fonts, quizzes and
 // flashcards that do not answer a click, the search, and what axe-core calls serious, in a
 // light and in a dark theme. The book of the tests has one of everything; any other that was
-// built can be given, too.
+// built can be given, too. Words after the folder choose the pages whose names have one of them.
 import { createServer } from "node:http";
 import { readFile, readdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { extname, join, resolve } from "node:path";
 import { chromium } from "playwright-core";
 
-const folder = resolve(process.argv[2] ?? "../../target/book");
+const [given = "../../target/book", ...chosen] = process.argv.slice(2);
+const folder = resolve(given);
 const kinds = {
     ".html": "text/html", ".css": "text/css", ".js": "text/javascript",
     ".svg": "image/svg+xml", ".woff2": "font/woff2", ".txt": "text/plain",
@@ -48,7 +49,8 @@ const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 const pages = (await readdir(folder, { recursive: true }))
     .filter((name) => name.endsWith(".html") && !name.endsWith("toc.html") && !name.endsWith("404.html"))
-    .map((name) => name.replaceAll("\\", "/"));
+    .map((name) => name.replaceAll("\\", "/"))
+    .filter((name) => chosen.length === 0 || chosen.some((word) => name.includes(word)));
 
 const open = async (name, theme, width) => {
     const context = await browser.newContext({ viewport: { width, height: 900 } });
@@ -67,7 +69,8 @@ const open = async (name, theme, width) => {
     return page;
 };
 
-for (const name of pages) {
+for (const [i, name] of pages.entries()) {
+    process.stderr.write(`${i + 1} of ${pages.length}  ${name}\n`);
     for (const [theme, width] of [["light", 1200], ["navy", 1200], ["light", 420]]) {
         const page = await open(name, theme, width);
         const wide = await page.evaluate(() => {
@@ -140,7 +143,7 @@ if (pages.includes("flashcards.html")) {
 }
 
 // The search finds a symbol by its name, where there is one.
-{
+if (pages.includes("notation.html")) {
     const page = await open("notation.html", "light", 1200);
     const name = page.locator("main td:nth-child(2)").first();
     if (await name.count()) {

@@ -23,9 +23,9 @@ pub fn source_page(path: &str, text: &str) -> String {
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
 body{margin:1rem;font-family:system-ui,sans-serif}\
-h1{font-size:1.1rem}\
+h1{font-size:1.1rem;overflow-wrap:anywhere}\
 pre{overflow-x:auto;font-size:.85rem;line-height:1.45}\
-i{font-style:normal;color:GrayText;user-select:none}\
+i{font-style:normal;color:GrayText;color:light-dark(#595959,#b0b0b0);user-select:none}\
 span:target{background:Mark;color:MarkText}";
 
 #[cfg(test)]

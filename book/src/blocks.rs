@@ -106,6 +106,7 @@ impl Weaver<'_> {
                 (name, parsed.map(Some))
             }
         };
+        self.shows(format!("outputs/{name}.txt"));
         let shelf = self.shelf;
         let Some(recorded) = shelf.outputs.get(name) else {
             let file = shelf.places.name(&format!("outputs/{name}.txt"));
@@ -148,6 +149,7 @@ impl Weaver<'_> {
 
     fn figure(&mut self, directive: &Directive<'_>, line: usize) -> String {
         let (name, words) = (directive.argument(0), directive.argument(1));
+        self.shows(format!("outputs/{name}.svg"));
         if words.trim().is_empty() {
             self.problem(
                 line,
@@ -181,6 +183,7 @@ impl Weaver<'_> {
     }
 
     fn quiz(&mut self, name: &str, line: usize) -> String {
+        self.shows(format!("quizzes/{name}.toml"));
         let shelf = self.shelf;
         match shelf.quizzes.get(name) {
             Some(quiz) => {

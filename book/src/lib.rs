@@ -15,6 +15,7 @@
 //!     blocks     code, output, figure, quiz, symbols, equation
 //!     pages      notation, glossary, flashcards, index of equations
 //!     insert     finished HTML that Markdown shall not touch
+//!     unused     what no chapter takes
 //!   links      every link leads somewhere
 //!   source     a source file as a page
 //! outputs    commands run again, and compared
@@ -47,4 +48,5 @@ pub mod serve;
 pub mod shelf;
 pub mod source;
 mod svg;
+pub mod unused;
 pub mod weave;

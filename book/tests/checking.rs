@@ -54,6 +54,11 @@ fn every_fault_is_reported_with_its_place() {
         ("text/second.md", 21, "there is no quiz"),
         ("text/second.md", 25, "a `$$` without its partner"),
         ("text/second.md", 28, "a picture without words"),
+        ("text/third.md", 3, "the output `fails`: no line begins with `nothing`"),
+        ("text/third.md", 5, "its lines 1 and 2 both begin with `error`"),
+        ("text/third.md", 7, "no line from its line 2 on begins with `nothing`"),
+        ("text/third.md", 9, "says its lines by number, and by words too"),
+        ("text/third.md", 11, "`fails:some` has no range of lines"),
     ];
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
     for (file, line, what) in expected {
@@ -88,6 +93,10 @@ fn a_sound_book_has_everything_on_its_pages() {
         "href=\"../source/book/tests/sound/softmax.rs.html#L4\"",
         "<pre class=\"numbers\" aria-hidden=\"true\">4\n5\n6\n7</pre>",
         "<b>$ cargo run -p book -- check --help</b>",
+        "</b>\n\nLooks for everything",
+        "…\nCode that is not there or not tested;",
+        "a status other than zero if there is one.\n…",
+        "…\nOptions:\n  -h, --help\n          Print help",
         "aria-label=\"A curve that bends upwards;",
         "class=\"choice is-right\"",
     ] {

@@ -5,6 +5,7 @@
 use std::fs;
 
 use crate::code::{Excerpt, excerpt, language};
+use crate::cut::Cut;
 use crate::directive::Directive;
 use crate::markdown::{as_block, escape};
 use crate::svg::inlined;
@@ -15,7 +16,7 @@ impl Weaver<'_> {
     pub fn directive(&mut self, directive: &Directive<'_>, line: usize) -> String {
         match directive.name {
             "code" => self.code(directive.argument(0), line),
-            "output" => self.output(directive.argument(0), line),
+            "output" => self.output(&directive.arguments, line),
             "figure" => self.figure(directive, line),
             "quiz" => self.quiz(directive.argument(0), line),
             "symbols" => self.symbols(&directive.arguments, line),
@@ -97,15 +98,9 @@ impl Weaver<'_> {
         ))
     }
 
-    fn output(&mut self, argument: &str, line: usize) -> String {
-        let (name, range) = match argument.split_once(':') {
-            None => (argument, Some(None)),
-            Some((name, range)) => {
-                let numbers = range.split_once('-').unwrap_or((range, range));
-                let parsed = (numbers.0.parse().ok()).zip(numbers.1.parse().ok());
-                (name, parsed.map(Some))
-            }
-        };
+    fn output(&mut self, arguments: &[String], line: usize) -> String {
+        let (name, cut) = Cut::parse(arguments);
+        self.shows(format!("outputs/{name}.txt"));
         let shelf = self.shelf;
         let Some(recorded) = shelf.outputs.get(name) else {
             let file = shelf.places.name(&format!("outputs/{name}.txt"));
@@ -119,10 +114,7 @@ impl Weaver<'_> {
             );
             return String::new();
         };
-        let part = match range {
-            Some(range) => recorded.part(range),
-            None => Err(format!("`{argument}` is no range of lines")),
-        };
+        let part = cut.and_then(|cut| cut.of(&recorded.output));
         let part = part.and_then(|part| match part.trim() {
             "" => Err("nothing was recorded yet".into()),
             _ => Ok(part),
@@ -131,8 +123,9 @@ impl Weaver<'_> {
             Ok(part) => part,
             Err(what) => {
                 let remedy = format!(
-                    "write {{{{#output {name}:FIRST-LAST}}}} with lines that exist, or run `cargo \
-                     run -p book -- outputs {name} --bless`"
+                    "write {{{{#output {name} \"WORDS\"}}}} with words that only the first line to \
+                     be shown begins with, and \"WORDS\" of the last one where it is not the end \
+                     of a paragraph; or run `cargo run -p book -- outputs {name} --bless`"
                 );
                 self.problem(line, format!("the output `{name}`: {what}"), remedy);
                 return String::new();
@@ -148,6 +141,7 @@ impl Weaver<'_> {
 
     fn figure(&mut self, directive: &Directive<'_>, line: usize) -> String {
         let (name, words) = (directive.argument(0), directive.argument(1));
+        self.shows(format!("outputs/{name}.svg"));
         if words.trim().is_empty() {
             self.problem(
                 line,
@@ -181,6 +175,7 @@ impl Weaver<'_> {
     }
 
     fn quiz(&mut self, name: &str, line: usize) -> String {
+        self.shows(format!("quizzes/{name}.toml"));
         let shelf = self.shelf;
         match shelf.quizzes.get(name) {
             Some(quiz) => {

@@ -75,9 +75,9 @@ struct Build {
 ///
 /// Code that is not there or not tested; formulas that cannot be typeset, or that use a symbol
 /// before a table has explained it; links that lead nowhere; pictures without words; quizzes
-/// without a right answer or without feedback; recorded outputs that are no longer true. Each
-/// problem is one line: file, line, what is wrong, what to do. Ends with a status other than
-/// zero if there is one.
+/// without a right answer or without feedback; recorded outputs that are no longer true; outputs,
+/// figures, quizzes and symbols that no chapter takes. Each problem is one line: file, line, what
+/// is wrong, what to do. Ends with a status other than zero if there is one.
 ///
 /// Outputs that take longer than half a minute are left out; `outputs --all` runs them too.
 #[derive(Args)]

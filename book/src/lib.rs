@@ -13,8 +13,10 @@
 //!     chapter    a chapter, its lines, its equations
 //!     math       formulas found and set in type
 //!     blocks     code, output, figure, quiz, symbols, equation
+//!       cut      which lines of an output are shown
 //!     pages      notation, glossary, flashcards, index of equations
 //!     insert     finished HTML that Markdown shall not touch
+//!     unused     what no chapter takes
 //!   links      every link leads somewhere
 //!   source     a source file as a page
 //! outputs    commands run again, and compared
@@ -30,6 +32,7 @@ pub mod chapter;
 pub mod check;
 pub mod cli;
 pub mod code;
+pub mod cut;
 pub mod directive;
 pub mod figures;
 pub mod insert;
@@ -47,4 +50,5 @@ pub mod serve;
 pub mod shelf;
 pub mod source;
 mod svg;
+pub mod unused;
 pub mod weave;

@@ -42,6 +42,12 @@ pub fn line_of(text: &str, byte: usize) -> usize {
     1 + text.as_bytes()[..byte.min(text.len())].iter().filter(|&&b| b == b'\n').count()
 }
 
+/// The line, counted from 1, in which a table of a TOML file begins; 1 if no line says so.
+pub fn line_of_table(text: &str, name: &str) -> usize {
+    let head = format!("[{name}]");
+    text.lines().position(|line| line.trim_end() == head).map_or(1, |at| at + 1)
+}
+
 /// The problem that a TOML file cannot be read.
 pub fn toml_problem(file: &str, text: &str, error: &toml::de::Error) -> Problem {
     let at = error.span().map_or(0, |Range { start, .. }| start);
@@ -62,6 +68,12 @@ mod tests {
     fn a_problem_is_one_line_that_an_editor_can_follow() {
         let problem = Problem::new("book/text/a.md", 3, "no anchor `x`", "name one that exists");
         assert_eq!(problem.to_string(), "book/text/a.md:3: no anchor `x`; name one that exists");
+    }
+
+    #[test]
+    fn a_table_is_found_by_its_head() {
+        let text = "a = 1\n[b.c]\nd = 2\n";
+        assert_eq!((line_of_table(text, "b.c"), line_of_table(text, "c")), (2, 1));
     }
 
     #[test]

@@ -18,7 +18,7 @@
 //! the same only where the processor rounds in the same way. `# fails` marks a command that shows
 //! an error: it must end with a status other than zero.
 //!
-//! What this file leaves out: running it ([`crate::outputs`]).
+//! What this file leaves out: running it ([`crate::outputs`]), and showing a part ([`crate::cut`]).
 
 use regex::Regex;
 
@@ -102,26 +102,6 @@ impl Recorded {
     /// The file with another output.
     pub fn with(&self, output: &str) -> String {
         format!("{}\n{}\n", self.header, tidy(output))
-    }
-
-    /// The output, or some of its lines with … where others were left out; counted from 1.
-    ///
-    /// # Errors
-    /// When there are no such lines.
-    pub fn part(&self, range: Option<(usize, usize)>) -> Result<String, String> {
-        let Some((first, last)) = range else { return Ok(self.output.clone()) };
-        let lines: Vec<_> = self.output.lines().collect();
-        if first == 0 || first > last || last > lines.len() {
-            return Err(format!("lines {first} to {last} of an output of {}", lines.len()));
-        }
-        let mut part = lines[first - 1..last].to_vec();
-        if first > 1 {
-            part.insert(0, "…");
-        }
-        if last < lines.len() {
-            part.push("…");
-        }
-        Ok(part.join("\n"))
     }
 }
 
@@ -256,16 +236,6 @@ step  loss
         assert_eq!(line("$ a\n$ b\n"), 2);
         assert_eq!(line("\nno command\n"), 1);
         assert_eq!(line("$ a\noutput without a blank line\n"), 2);
-    }
-
-    #[test]
-    fn lines_can_be_chosen() {
-        let recorded = Recorded::parse("$ a\n\none\ntwo\nthree\n").unwrap();
-        assert_eq!(recorded.part(Some((2, 2))).unwrap(), "…\ntwo\n…");
-        assert_eq!(recorded.part(Some((1, 3))).unwrap(), "one\ntwo\nthree");
-        for range in [(0, 1), (3, 2), (2, 4)] {
-            assert!(recorded.part(Some(range)).is_err());
-        }
     }
 
     #[test]

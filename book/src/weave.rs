@@ -41,6 +41,8 @@ pub(crate) struct Weaver<'a> {
     pub chapter: &'a Chapter,
     /// Symbols that some table has introduced, and the chapter of the table.
     pub introduced: BTreeMap<String, String>,
+    /// The files of the book that some chapter shows.
+    pub shown: BTreeSet<String>,
     /// Symbols that were used too early and have been complained of.
     early: BTreeSet<String>,
     /// Whether the order of symbols counts here; not in the pages that look back.
@@ -62,6 +64,7 @@ pub fn weave(shelf: &Shelf, chapters: &[Chapter]) -> Woven {
         woven: Woven { problems, ..Woven::default() },
         chapter: &nothing,
         introduced: BTreeMap::new(),
+        shown: BTreeSet::new(),
         early: BTreeSet::new(),
         ordered: true,
         foreign: None,
@@ -72,7 +75,7 @@ pub fn weave(shelf: &Shelf, chapters: &[Chapter]) -> Woven {
         let sheet = weaver.sheet();
         weaver.woven.sheets.insert(chapter.path.clone(), sheet);
     }
-    weaver.check_owners();
+    weaver.check_unused();
     weaver.woven.problems.sort();
     weaver.woven.problems.dedup();
     weaver.woven
@@ -273,19 +276,5 @@ impl Weaver<'_> {
             linked += part;
         }
         linked
-    }
-
-    /// Quizzes and cards must belong to a chapter.
-    fn check_owners(&mut self) {
-        let quizzes = self.shelf.quizzes.keys().map(|name| ("quizzes", name));
-        let cards = self.shelf.cards.keys().map(|name| ("cards", name));
-        for (folder, name) in quizzes.chain(cards) {
-            if !self.chapters.iter().any(|chapter| chapter.stem() == name) {
-                let file = self.shelf.places.name(&format!("{folder}/{name}.toml"));
-                let problem = format!("there is no chapter `{name}.md` in SUMMARY.md");
-                let remedy = "name the file as its chapter is named, or write the chapter";
-                self.woven.problems.push(Problem::new(file, 1, problem, remedy));
-            }
-        }
     }
 }

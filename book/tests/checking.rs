@@ -16,14 +16,20 @@ fn every_fault_is_reported_with_its_place() {
     let problems = check(&places("faulty")).unwrap();
     let expected = [
         ("cards/no_such_chapter.toml", 1, "there is no chapter `no_such_chapter.md`"),
+        ("notation.toml", 6, "no chapter introduces the symbol `unused`"),
         ("outputs/fails.txt", 1, "the command cannot be run"),
         ("outputs/figures.toml", 1, "the figure `nudge` has neither a command"),
+        ("outputs/figures.toml", 3, "no chapter shows the figure `unused_figure`"),
         ("outputs/header.txt", 2, "`much` is no share"),
+        ("outputs/stray.svg", 1, "no chapter shows the figure `stray`"),
+        ("outputs/unused.txt", 1, "no chapter shows the output `unused`"),
         ("outputs/version.txt", 4, "the output is no longer what was recorded"),
         ("quizzes/first.toml", 2, "no choice of question `no-right-choice` is right"),
         ("quizzes/first.toml", 2, "the formula `\\nonsense` cannot be typeset"),
         ("quizzes/first.toml", 8, "has no feedback"),
+        ("quizzes/no_such_chapter.toml", 1, "there is no chapter `no_such_chapter.md`"),
         ("quizzes/second.toml", 2, ""),
+        ("quizzes/third.toml", 1, "no chapter shows the quiz `third`"),
         ("text/first.md", 3, "`V` (vocabulary size) is used before the reader knows it"),
         ("text/first.md", 5, "the symbol `unknown` is not in"),
         ("text/first.md", 7, "there is no text file `book/tests/faulty/no_such_file.rs`"),
@@ -48,6 +54,11 @@ fn every_fault_is_reported_with_its_place() {
         ("text/second.md", 21, "there is no quiz"),
         ("text/second.md", 25, "a `$$` without its partner"),
         ("text/second.md", 28, "a picture without words"),
+        ("text/third.md", 3, "the output `fails`: no line begins with `nothing`"),
+        ("text/third.md", 5, "its lines 1 and 2 both begin with `error`"),
+        ("text/third.md", 7, "no line from its line 2 on begins with `nothing`"),
+        ("text/third.md", 9, "says its lines by number, and by words too"),
+        ("text/third.md", 11, "`fails:some` has no range of lines"),
     ];
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
     for (file, line, what) in expected {
@@ -82,6 +93,10 @@ fn a_sound_book_has_everything_on_its_pages() {
         "href=\"../source/book/tests/sound/softmax.rs.html#L4\"",
         "<pre class=\"numbers\" aria-hidden=\"true\">4\n5\n6\n7</pre>",
         "<b>$ cargo run -p book -- check --help</b>",
+        "</b>\n\nLooks for everything",
+        "…\nCode that is not there or not tested;",
+        "a status other than zero if there is one.\n…",
+        "…\nOptions:\n  -h, --help\n          Print help",
         "aria-label=\"A curve that bends upwards;",
         "class=\"choice is-right\"",
     ] {

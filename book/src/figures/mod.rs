@@ -34,6 +34,7 @@ mod slopes;
 mod surprise;
 mod text_as_numbers;
 mod the_whole_gpt;
+mod tiles;
 mod tokens_as_vectors;
 mod vectors;
 
@@ -83,6 +84,7 @@ pub const ALL: &[Figure] = &[
     ("learning-rate-schedule", learning_rate::learning_rate_schedule),
     ("kv-cache", generation::kv_cache),
     ("atomic-write", checkpoints::atomic_write),
+    ("tiles", tiles::tiles),
 ];
 
 /// Whether there is a picture of this name. Some are drawn from the whole King James text, which

@@ -19,7 +19,8 @@
 //!     unused     what no chapter takes
 //!   links      every link leads somewhere
 //!   source     a source file as a page
-//! outputs    commands run again, and compared
+//! outputs    what is shown, made again and compared
+//!   runs       commands, each run once
 //! check      all of this, and a list of what is wrong
 //! serve      the book in a browser
 //! figures    pictures drawn by code
@@ -46,6 +47,7 @@ pub mod places;
 pub mod problem;
 pub mod quiz;
 pub mod recorded;
+pub mod runs;
 pub mod serve;
 pub mod shelf;
 pub mod source;

@@ -1,21 +1,21 @@
-//! Running the commands whose outputs the book shows, and comparing.
+//! What the book shows, made again and compared.
 //!
 //! An output that was never recorded is written. One that differs from what was recorded is
 //! shown, and only replaced when that is asked for (`--bless`): either the book is out of date,
 //! or the program is broken, and a person must say which.
+//!
+//! What this file leaves out: running the commands ([`crate::runs`]).
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
 
 use mdbook_driver::errors::{Error, Result};
 use tempfile::NamedTempFile;
 
-use crate::directive::arguments;
 use crate::figures;
 use crate::problem::Problem;
-use crate::recorded::{Difference, Leeway};
+use crate::recorded::{Difference, Leeway, Recorded};
 use crate::shelf::{FigureSource, Shelf};
 
 /// What takes longer than this many seconds is only run when asked for.
@@ -52,7 +52,7 @@ pub struct Job {
     pub seconds: f64,
 }
 
-/// All that can be run, by name.
+/// All that can be run: figures, then outputs, of which some come with a figure. Each by name.
 pub fn jobs(shelf: &Shelf) -> Vec<Job> {
     let texts = shelf.outputs.iter().map(|(name, recorded)| Job {
         name: name.clone(),
@@ -68,7 +68,7 @@ pub fn jobs(shelf: &Shelf) -> Vec<Job> {
         file: format!("outputs/{name}.svg"),
         seconds: figure.seconds(),
     });
-    texts.chain(pictures).collect()
+    pictures.chain(texts).collect()
 }
 
 /// How a fresh output stands to the recorded one.
@@ -89,21 +89,20 @@ pub enum Verdict {
 /// # Errors
 /// When the command cannot be run, fails, or is not one of cargo's.
 pub fn compare(shelf: &Shelf, job: &Job) -> Result<Verdict> {
-    let places = &shelf.places;
     let (old, fresh, leeway) = match &job.kind {
         Kind::Text => {
             let recorded = &shelf.outputs[&job.name];
-            let fresh = run(&places.repository, &recorded.command, recorded.fails)?;
+            if printed_with_a_figure(shelf, recorded) {
+                return Ok(Verdict::Same);
+            }
+            let fresh = shelf.run(&recorded.command, recorded.fails)?.printed()?;
             (recorded.output.clone(), fresh, recorded.leeway.clone())
         }
         Kind::Picture(command) => {
             let figure = &shelf.figures[&job.name];
-            let folder = tempfile::tempdir()?;
-            let file = folder.path().join(figure.file.as_deref().unwrap_or("figure.svg"));
-            let command = command.replace("{}", &file.to_string_lossy());
-            let command = command.replace("{dir}", &folder.path().to_string_lossy());
-            run(&places.repository, &command, false)?;
-            let fresh = fs::read_to_string(&file)
+            let ran = shelf.run(command, false)?;
+            ran.printed()?;
+            let fresh = fs::read_to_string(ran.file(figure.file.as_deref()))
                 .map_err(|error| Error::msg(format!("the command wrote no picture: {error}")))?;
             (recorded_picture(shelf, job), fresh, figure.leeway())
         }
@@ -121,6 +120,17 @@ pub fn compare(shelf: &Shelf, job: &Job) -> Result<Verdict> {
     })
 }
 
+/// Whether a figure has been made by the command of an output with `--plot {}` behind it, and the
+/// command printed what was recorded for the output. Then nothing need be run again.
+fn printed_with_a_figure(shelf: &Shelf, recorded: &Recorded) -> bool {
+    let same = |fresh: String| recorded.leeway.difference(&recorded.output, &fresh).is_none();
+    !(recorded.fails || recorded.output.is_empty())
+        && ["--plot {}", "-- --plot {}"].iter().any(|plot| {
+            let ran = shelf.runs.ran(&format!("{} {plot}", recorded.command));
+            ran.is_some_and(|ran| ran.printed().is_ok_and(same))
+        })
+}
+
 /// Whether this processor rounds as the one did on which the outputs were recorded.
 fn rounds_alike(shelf: &Shelf) -> Result<bool> {
     if let Some(&known) = shelf.rounds_alike.get() {
@@ -128,7 +138,7 @@ fn rounds_alike(shelf: &Shelf) -> Result<bool> {
     }
     let alike = match shelf.outputs.get(ROUNDING) {
         Some(recorded) => {
-            let fresh = run(&shelf.places.repository, &recorded.command, recorded.fails)?;
+            let fresh = shelf.run(&recorded.command, recorded.fails)?.printed()?;
             recorded.leeway.difference(&recorded.output, &fresh).is_none()
         }
         None => true,
@@ -198,48 +208,10 @@ fn short(line: &str) -> String {
     }
 }
 
-/// Runs a command of cargo in the repository; what it prints, errors included. It must succeed, or
-/// fail where that is what it shows.
-fn run(repository: &Path, command: &str, fails: bool) -> Result<String> {
-    let words = arguments(command);
-    let Some(("cargo", words)) = words.split_first().map(|(first, rest)| (first.as_str(), rest))
-    else {
-        return Err(Error::msg(format!("`{command}` does not begin with cargo")));
-    };
-    // One pipe for both streams, so that the lines keep their order.
-    let (mut reader, writer) = std::io::pipe()?;
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    let (sub, rest) = words.split_first().map_or(("", words), |(sub, rest)| (sub.as_str(), rest));
-    cargo.arg(sub);
-    if sub == "run" && !rest.iter().any(|word| word == "-q" || word == "--quiet") {
-        cargo.arg("--quiet"); // what cargo says of itself differs from machine to machine
-    }
-    cargo.args(rest).current_dir(repository).env("NO_COLOR", "1").env("CARGO_TERM_COLOR", "never");
-    cargo.stdin(std::process::Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
-    let mut child =
-        cargo.spawn().map_err(|error| Error::msg(format!("cargo cannot be started: {error}")))?;
-    drop(cargo); // our ends of the pipe: without this it would never be at its end
-    let mut output = Vec::new();
-    reader.read_to_end(&mut output)?;
-    let status = child.wait()?;
-    let output = String::from_utf8_lossy(&output).into_owned();
-    if status.success() != fails {
-        return Ok(output);
-    }
-    let last = output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("");
-    Err(Error::msg(format!("`{command}` ended with {status}: {last}")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recorded::Recorded;
-
-    #[test]
-    fn only_cargo_is_run() {
-        let refused = run(Path::new("."), "rm -r things", false).unwrap_err().to_string();
-        assert_eq!(refused, "`rm -r things` does not begin with cargo");
-    }
+    use crate::runs::run;
 
     #[test]
     fn what_hangs_on_rounding_is_compared_only_where_rounding_is_alike() {
@@ -263,12 +235,21 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_prints_is_caught_and_a_failure_is_told() {
-        assert!(run(Path::new("."), "cargo --version", false).unwrap().starts_with("cargo "));
-        let failure = run(Path::new("."), "cargo no-such-command", false).unwrap_err().to_string();
-        assert!(failure.starts_with("`cargo no-such-command` ended with"), "{failure}");
-        let shown = run(Path::new("."), "cargo no-such-command", true).unwrap();
-        assert!(shown.contains("no-such-command"), "{shown}");
-        assert!(run(Path::new("."), "cargo --version", true).is_err());
+    fn what_a_figure_has_printed_is_not_run_again() {
+        let version = run(Path::new("."), "cargo --version", false).unwrap();
+        let mut shelf = Shelf::default();
+        let mut record = |name: &str, output: &str| {
+            let file = format!("$ cargo --version\n\n{output}\n");
+            shelf.outputs.insert(name.into(), Recorded::parse(&file).unwrap());
+        };
+        record("as_recorded", &version);
+        record("other", "cargo 0.0.0");
+        shelf.run("cargo --version -- --plot {}", false).unwrap();
+        let jobs = jobs(&shelf);
+        let verdict = |at: usize| compare(&shelf, &jobs[at]).unwrap();
+        assert!(matches!(verdict(0), Verdict::Same));
+        assert!(shelf.runs.ran("cargo --version").is_none());
+        assert!(matches!(verdict(1), Verdict::Changed(..)), "its own command has the last word");
+        assert!(shelf.runs.ran("cargo --version").is_some());
     }
 }

@@ -18,7 +18,7 @@
 //! the same only where the processor rounds in the same way. `# fails` marks a command that shows
 //! an error: it must end with a status other than zero.
 //!
-//! What this file leaves out: running it ([`crate::outputs`]), and showing a part ([`crate::cut`]).
+//! What this file leaves out: running it ([`crate::runs`]), and showing a part ([`crate::cut`]).
 
 use regex::Regex;
 

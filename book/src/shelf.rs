@@ -6,7 +6,9 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fs;
+use std::rc::Rc;
 
+use mdbook_driver::errors::Result;
 use regex::Regex;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -17,6 +19,7 @@ use crate::places::{Places, files};
 use crate::problem::{Problem, toml_problem};
 use crate::quiz::Quiz;
 use crate::recorded::{Leeway, Recorded, seconds};
+use crate::runs::{Ran, Runs};
 
 /// How a figure is made.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -75,6 +78,8 @@ pub struct Shelf {
     /// Whether this processor rounds as the one did on which the outputs were recorded, once it
     /// has been asked.
     pub(crate) rounds_alike: OnceCell<bool>,
+    /// The commands that have been run.
+    pub(crate) runs: Runs,
 }
 
 impl Shelf {
@@ -117,6 +122,14 @@ impl Shelf {
             }
         }
         shelf
+    }
+
+    /// Runs a command, if it has not been run yet.
+    ///
+    /// # Errors
+    /// When there is no place for the files that it writes.
+    pub fn run(&self, command: &str, fails: bool) -> Result<Rc<Ran>> {
+        self.runs.run(&self.places.repository, command, fails)
     }
 
     /// Reads a TOML file of the book, and its text with it; a missing one is none.

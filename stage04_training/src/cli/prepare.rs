@@ -1,0 +1,188 @@
+//! `prepare`: text of any size becomes files of tokens. The work is in [`crate::prepare`].
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use stage01_bigram::tokenizer::TokenizerKind;
+use stage01_bigram::{Error, Result};
+use stage03_gpt::cli::screen::Screen;
+
+use crate::manifest::SplitBy;
+use crate::prepare::{self, COMMIT_BYTES, OnError, SHARD_TOKENS, Settings};
+
+/// Turn text of any size into files of tokens, once, before training.
+///
+/// Text may be plain files (.txt), JSON lines (.jsonl), or Parquet; compressed with gzip, xz or
+/// zstd; in tar archives, also in archives inside of archives. It is never in memory as a
+/// whole, and all cores work on it. A command that was interrupted, however suddenly, is simply
+/// given again: it goes on, and the result is the same to the byte. Without --input it is the
+/// King James Bible, which is built in.
+#[derive(Clone, Debug, Args)]
+#[command(args_override_self = true)]
+pub struct Flags {
+    /// Files, folders (with all that is in them) or patterns such as 'wiki/*.jsonl.zst'.
+    /// [default: the built-in text]
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    input: Vec<PathBuf>,
+
+    /// The folder to make: the shards, tokenizer.json and manifest.json.
+    #[arg(long, value_name = "DIR", default_value = "data/tokens")]
+    out: PathBuf,
+
+    /// The vocabulary: gpt2, the path of a tokenizer.json, char (every character of the text),
+    /// or bpe:SIZE, trained on 32 MB of the text. SIZE counts the token at the end of each
+    /// document, which a single document does not need and does not get.
+    #[arg(long, value_name = "KIND", default_value = "bpe:4096")]
+    tokenizer: String,
+
+    /// The field of JSON lines, or the column of Parquet, that has the text.
+    #[arg(long, value_name = "NAME", default_value = "text")]
+    field: String,
+
+    /// What is for validation: some documents, chosen by a hash of their text, or the tail of
+    /// the whole text. [default: document; tail where there is a single document]
+    #[arg(long, value_name = "HOW")]
+    split: Option<How>,
+
+    /// The fraction that is for validation. [default: 0.1 of the tail; of the documents about
+    /// 10 MB, but from 0.0005 to 0.1]
+    #[arg(long, value_name = "FRACTION", value_parser = fraction)]
+    validation: Option<f64>,
+
+    /// Take only so many of the documents, such as 1%. The same ones every time, and all of
+    /// them are in every larger sample.
+    #[arg(long, value_name = "PART", default_value = "100%", value_parser = fraction)]
+    sample: f64,
+
+    /// The most tokens in one file.
+    #[arg(long, value_name = "N", default_value_t = SHARD_TOKENS)]
+    shard_tokens: u64,
+
+    /// What to do about text that cannot be used: stop, or skip it and list it.
+    #[arg(long, value_name = "WHAT", default_value = "stop")]
+    on_error: Reaction,
+
+    /// How many threads work; the result does not depend on it. [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+
+    /// Begin although the disk seems too small.
+    #[arg(long)]
+    force: bool,
+
+    /// Throw away what is in the folder, finished or not, and begin anew.
+    #[arg(long)]
+    restart: bool,
+
+    /// After how many bytes of tokens the work is made safe; for tests.
+    #[arg(long, value_name = "N", default_value_t = COMMIT_BYTES, hide = true)]
+    commit_bytes: u64,
+}
+
+/// The words of `--split`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum How {
+    Document,
+    Tail,
+}
+
+/// The words of `--on-error`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Reaction {
+    Stop,
+    Skip,
+}
+
+impl Flags {
+    /// What they ask for.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a tokenizer that does not exist.
+    pub fn settings(&self) -> Result<Settings> {
+        let tokenizer: TokenizerKind = self.tokenizer.parse()?;
+        Ok(Settings {
+            input: self.input.clone(),
+            field: self.field.clone(),
+            tokenizer,
+            out: self.out.clone(),
+            split: self.split.map(|how| match how {
+                How::Document => SplitBy::Document,
+                How::Tail => SplitBy::Tail,
+            }),
+            validation: self.validation,
+            sample: self.sample,
+            shard_tokens: self.shard_tokens,
+            on_error: match self.on_error {
+                Reaction::Stop => OnError::Stop,
+                Reaction::Skip => OnError::Skip,
+            },
+            threads: self.threads,
+            force: self.force,
+            restart: self.restart,
+            commit_bytes: self.commit_bytes,
+        })
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Those of [`prepare::prepare`].
+pub fn prepare(flags: &Flags) -> Result<ExitCode> {
+    let screen = Screen::new();
+    prepare::prepare(&flags.settings()?, &screen)?;
+    screen.end()
+}
+
+/// A part of a whole: `0.01` or `1%`.
+fn fraction(word: &str) -> std::result::Result<f64, Error> {
+    let (number, scale) = match word.strip_suffix('%') {
+        Some(number) => (number, 100.0),
+        None => (word, 1.0),
+    };
+    match number.trim().parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(number / scale),
+        _ => Err(Error::setting("a part", word, "expected a number such as 0.01, or 1%")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        flags: Flags,
+    }
+
+    fn settings(line: &str) -> Result<Settings> {
+        let words = std::iter::once("prepare").chain(line.split_whitespace());
+        Cli::try_parse_from(words).unwrap().flags.settings()
+    }
+
+    #[test]
+    fn without_flags_they_are_the_default_settings() {
+        assert_eq!(settings("").unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn flags_are_understood() {
+        let line = "--input a b --sample 1% --validation 0.0005 --split tail --on-error skip";
+        let settings = settings(line).unwrap();
+        assert_eq!(settings.input, [PathBuf::from("a"), PathBuf::from("b")]);
+        assert_eq!((settings.sample, settings.validation), (0.01, Some(0.0005)));
+        assert_eq!((settings.split, settings.on_error), (Some(SplitBy::Tail), OnError::Skip));
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_refused() {
+        assert!(settings("--tokenizer gtp2").unwrap_err().to_string().contains("mean gpt2?"));
+        for line in ["--sample some", "--sample NaN", "--split odd", "--shard-tokens -1"] {
+            let words = std::iter::once("prepare").chain(line.split_whitespace());
+            assert!(Cli::try_parse_from(words).is_err(), "{line}");
+        }
+    }
+}

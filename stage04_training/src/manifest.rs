@@ -1,0 +1,291 @@
+//! What a folder of tokens says about itself: `manifest.json`.
+//!
+//! The shards are bare numbers. How wide they are, how many there are, what text they stand for
+//! and how they were made is said here, once, and written last: a folder with a manifest is
+//! whole. Nothing in it depends on when, where, or on how many threads it was made, so the same
+//! inputs and flags give the same bytes.
+//!
+//! What this file leaves out: reading the shards ([`crate::shards`]) and making them
+//! ([`crate::prepare`]).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stage01_bigram::{Error, Result, files};
+
+/// The file's name.
+pub const MANIFEST_FILE: &str = "manifest.json";
+
+/// The name of the tokenizer beside it.
+pub const TOKENIZER_FILE: &str = "tokenizer.json";
+
+/// The form of the folder that this program writes and reads.
+pub const VERSION: u32 = 1;
+
+/// One of the two parts of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// What is learned.
+    Train,
+    /// What is only measured.
+    Validation,
+}
+
+impl Split {
+    /// Both.
+    pub const ALL: [Split; 2] = [Split::Train, Split::Validation];
+
+    /// How its files begin: `train`, `validation`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Split::Train => "train",
+            Split::Validation => "validation",
+        }
+    }
+
+    /// The name of its shard of this number, such as `train-00000.bin`.
+    pub fn shard_file(self, number: usize) -> String {
+        format!("{}-{number:05}.bin", self.name())
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+// ANCHOR: manifest
+/// Everything there is to know about a folder of tokens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The form of the folder: [`VERSION`].
+    pub version: u32,
+    /// How many bytes a token has in the shards: 2 or 4.
+    pub token_bytes: usize,
+    /// How many different tokens there are; every token is below this.
+    pub vocab_size: usize,
+    /// The token at the end of each document, where the vocabulary has one.
+    pub end_of_text: Option<u32>,
+    /// How the text was divided.
+    pub split: SplitEntry,
+    /// What is learned.
+    pub train: PartEntry,
+    /// What is only measured.
+    pub validation: PartEntry,
+    /// How the folder was made: the flags of `prepare` that make a difference.
+    pub flags: BTreeMap<String, Value>,
+    /// What it was made from.
+    pub inputs: InputsEntry,
+    /// What was left out, and why.
+    pub left_out: LeftOutEntry,
+}
+
+/// How the text was divided.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SplitEntry {
+    /// What decides where a text goes.
+    pub by: SplitBy,
+    /// The fraction that is for validation.
+    pub validation: f64,
+}
+
+/// What decides whether a text is learned or only measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitBy {
+    /// The hash of the document.
+    Document,
+    /// Its place: the end of the whole text is for validation.
+    Tail,
+}
+
+/// One part of the data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartEntry {
+    /// How many documents begin in this part.
+    pub documents: u64,
+    /// The length of its text in bytes of UTF-8.
+    pub bytes: u64,
+    /// The length of its text in characters.
+    pub characters: u64,
+    /// How many tokens it has, those between documents included.
+    pub tokens: u64,
+    /// Its files, in order.
+    pub shards: Vec<ShardEntry>,
+}
+
+/// One file of tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardEntry {
+    /// Its name inside the folder.
+    pub file: String,
+    /// How many tokens it holds.
+    pub tokens: u64,
+    /// The checksum of its bytes: XXH3, 64 bits, 16 hexadecimal digits (`xxhsum -H3` agrees).
+    pub xxh3: String,
+}
+// ANCHOR_END: manifest
+
+/// What went in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputsEntry {
+    /// How many files.
+    pub files: u64,
+    /// Their sizes on the disk, summed.
+    pub bytes: u64,
+    /// The checksum of all their names and sizes.
+    pub fingerprint: String,
+}
+
+/// What did not come out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOutEntry {
+    /// How many documents `--sample` passed over.
+    pub not_sampled: u64,
+    /// How many documents had no text in them.
+    pub empty: u64,
+    /// How many faults there were in the inputs, with `--on-error skip`.
+    pub faults: u64,
+    /// The file that lists every one of them, where there are any.
+    pub faults_file: Option<String>,
+    /// The first of them.
+    pub first_faults: Vec<String>,
+    /// Files whose kind is unknown, by the end of their names, with their number.
+    pub ignored: BTreeMap<String, u64>,
+}
+
+impl Manifest {
+    /// The entry of a part.
+    pub fn part(&self, which: Split) -> &PartEntry {
+        match which {
+            Split::Train => &self.train,
+            Split::Validation => &self.validation,
+        }
+    }
+
+    /// Reads the manifest of a folder.
+    ///
+    /// # Errors
+    /// [`Error::File`] when there is none; [`Error::Format`] when it is not one, or one of
+    /// another version, or contradicts itself.
+    pub fn load(folder: &Path) -> Result<Manifest> {
+        let path = folder.join(MANIFEST_FILE);
+        let text = files::read_text(&path)?;
+        let wrong = |problem: String| {
+            Error::format(&path, problem, "make the folder anew with `prepare --restart`")
+        };
+        let value: Value =
+            serde_json::from_str(&text).map_err(|e| wrong(format!("not whole JSON: {e}")))?;
+        match value.get("version").and_then(Value::as_u64) {
+            Some(version) if version == u64::from(VERSION) => {}
+            Some(version) => {
+                return Err(wrong(format!(
+                    "it is of version {version}, and this program reads version {VERSION}"
+                )));
+            }
+            None => return Err(wrong("no manifest of tokens: `version` is missing".into())),
+        }
+        let manifest: Manifest =
+            serde_json::from_value(value).map_err(|e| wrong(format!("not a manifest: {e}")))?;
+        manifest.check().map_err(wrong)?;
+        Ok(manifest)
+    }
+
+    /// Writes it, in one step as far as anybody else can see.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<()> {
+        let mut text = serde_json::to_string_pretty(self).expect("a manifest is plain JSON");
+        text.push('\n');
+        files::write_bytes(&folder.join(MANIFEST_FILE), text.as_bytes())
+    }
+
+    /// Says what contradicts itself.
+    fn check(&self) -> std::result::Result<(), String> {
+        if !matches!(self.token_bytes, 2 | 4) {
+            return Err(format!("token_bytes is {}, expected 2 or 4", self.token_bytes));
+        }
+        if self.token_bytes == 2 && self.vocab_size > 1 << 16 {
+            return Err(format!("{} tokens do not fit into two bytes", self.vocab_size));
+        }
+        for which in Split::ALL {
+            let part = self.part(which);
+            let sum = part.shards.iter().try_fold(0u64, |sum, shard| sum.checked_add(shard.tokens));
+            if sum != Some(part.tokens) {
+                return Err(format!(
+                    "the shards of {which} do not have its {} tokens in all",
+                    part.tokens
+                ));
+            }
+            // A name must not lead out of the folder.
+            let odd = part.shards.iter().find(|shard| shard.file.contains(['/', '\\']));
+            if let Some(shard) = odd {
+                return Err(format!("{:?} is no name of a shard", shard.file));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A manifest of one training shard of `tokens` tokens.
+    fn example(tokens: u64) -> Manifest {
+        let shard = ShardEntry { file: Split::Train.shard_file(0), tokens, xxh3: "0".repeat(16) };
+        Manifest {
+            version: VERSION,
+            token_bytes: 2,
+            vocab_size: 300,
+            end_of_text: Some(299),
+            split: SplitEntry { by: SplitBy::Tail, validation: 0.1 },
+            train: PartEntry { tokens, shards: vec![shard], ..PartEntry::default() },
+            validation: PartEntry::default(),
+            flags: BTreeMap::from([("tokenizer".into(), "bpe:300".into())]),
+            inputs: InputsEntry::default(),
+            left_out: LeftOutEntry::default(),
+        }
+    }
+
+    fn error_after(change: impl FnOnce(&mut Value)) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let mut value = serde_json::to_value(example(7)).unwrap();
+        change(&mut value);
+        std::fs::write(folder.path().join(MANIFEST_FILE), value.to_string()).unwrap();
+        Manifest::load(folder.path()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_manifest_comes_back_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        example(7).save(folder.path()).unwrap();
+        assert_eq!(Manifest::load(folder.path()).unwrap(), example(7));
+        assert_eq!(Split::Validation.shard_file(12), "validation-00012.bin");
+    }
+
+    #[test]
+    fn what_is_no_manifest_is_refused_with_its_reason() {
+        let nowhere = Manifest::load(Path::new("no such folder")).unwrap_err().to_string();
+        assert!(nowhere.contains("cannot read") && nowhere.contains("manifest.json"), "{nowhere}");
+        let cases: [(fn(&mut Value), &str); 7] = [
+            (|v| *v = Value::String("{".into()), "`version` is missing"),
+            (|v| v["version"] = 9.into(), "version 9, and this program reads version 1"),
+            (|v| v["token_bytes"] = 3.into(), "token_bytes is 3, expected 2 or 4"),
+            (|v| v["vocab_size"] = 70_000.into(), "70000 tokens do not fit into two bytes"),
+            (|v| v["train"]["tokens"] = 8.into(), "shards of train do not have its 8 tokens"),
+            (|v| v["train"]["shards"][0]["file"] = "../x".into(), "\"../x\" is no name"),
+            (|v| v["train"]["tokens"] = "7".into(), "not a manifest: invalid type: string"),
+        ];
+        for (change, expected) in cases {
+            let error = error_after(change);
+            assert!(error.contains(expected) && error.contains("--restart"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! From texts to the bytes of a shard.
+
+use serde::{Deserialize, Serialize};
+use stage01_bigram::Error;
+use stage01_bigram::tokenizer::Tokenizer;
+
+use super::fate::Fate;
+use super::fault::{Fault, Lost};
+use super::texts::{Digest, Note, Text};
+use crate::manifest::Split;
+
+/// How much is handed over at a time, in bytes.
+const CHUNK: usize = 1 << 20;
+
+/// How texts become tokens.
+#[derive(Debug)]
+pub struct Encoding<'a> {
+    /// The vocabulary.
+    pub tokenizer: &'a Tokenizer,
+    /// The width of a token in the shards.
+    pub token_bytes: usize,
+    /// What stands at the end of a document.
+    pub separator: Separator,
+    /// Where the validation part begins, if it is the end of the whole text.
+    pub tail: Option<Tail>,
+}
+
+/// What stands at the end of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Separator {
+    /// Nothing: there is one document.
+    Nothing,
+    /// The token `<|endoftext|>`.
+    EndOfText(u32),
+    /// A line break, where the document does not end in one: its tokens.
+    LineBreak(Vec<u32>),
+}
+
+/// A place in the whole text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tail {
+    /// The job in which it lies.
+    pub job: u64,
+    /// How many characters of the job stand before it.
+    pub characters: u64,
+}
+
+/// Some tokens, ready to be written.
+#[derive(Debug, Default)]
+pub struct Encoded {
+    /// Those of both parts; see [`Encoded::part`].
+    parts: [EncodedPart; 2],
+    /// What was noted on the way.
+    pub notes: Vec<Note>,
+}
+
+/// Some tokens of one part.
+#[derive(Debug, Default)]
+pub struct EncodedPart {
+    /// How many documents begin here.
+    pub documents: u64,
+    /// The length of the text in bytes.
+    pub bytes: u64,
+    /// The length of the text in characters.
+    pub characters: u64,
+    /// The tokens, little-endian.
+    pub tokens: Vec<u8>,
+}
+
+impl Encoded {
+    /// What belongs to a part.
+    pub fn part(&self, which: Split) -> &EncodedPart {
+        &self.parts[which as usize]
+    }
+}
+
+impl EncodedPart {
+    fn push(&mut self, tokens: &[u32], token_bytes: usize) {
+        if token_bytes == 2 {
+            self.tokens.extend(tokens.iter().flat_map(|&token| (token as u16).to_le_bytes()));
+        } else {
+            self.tokens.extend(tokens.iter().flat_map(|token| token.to_le_bytes()));
+        }
+    }
+}
+
+/// Makes the texts of one job tokens.
+pub struct Encoder<'a> {
+    encoding: &'a Encoding<'a>,
+    job: u64,
+    /// How many characters of this job came already.
+    characters: u64,
+    chunk: Encoded,
+}
+
+impl<'a> Encoder<'a> {
+    /// For the job of this number.
+    pub fn new(encoding: &'a Encoding<'a>, job: u64) -> Self {
+        Encoder { encoding, job, characters: 0, chunk: Encoded::default() }
+    }
+
+    /// How many of the next `characters` characters are learned, where the end of the whole text
+    /// is the validation part.
+    fn before_tail(&self, tail: Tail, characters: u64) -> u64 {
+        match self.job.cmp(&tail.job) {
+            std::cmp::Ordering::Less => characters,
+            std::cmp::Ordering::Equal => {
+                tail.characters.saturating_sub(self.characters).min(characters)
+            }
+            std::cmp::Ordering::Greater => 0,
+        }
+    }
+
+    /// The text in two: what is learned, and what is only measured.
+    fn halves<'t>(&self, text: &'t str, characters: u64, fate: Fate) -> [&'t str; 2] {
+        let Some(tail) = self.encoding.tail else {
+            return if fate == Fate::Train { [text, ""] } else { ["", text] };
+        };
+        let train = self.before_tail(tail, characters);
+        if train == characters {
+            return [text, ""];
+        }
+        let cut = text.char_indices().nth(train as usize).map_or(text.len(), |(at, _)| at);
+        let (train, validation) = text.split_at(cut);
+        [train, validation]
+    }
+
+    /// The part to which the end of a document belongs.
+    fn part_at_end(&self, fate: Fate) -> Split {
+        let train = match self.encoding.tail {
+            // The character before the end is what counts.
+            Some(tail) => match self.job.cmp(&tail.job) {
+                std::cmp::Ordering::Less => true,
+                std::cmp::Ordering::Equal => self.characters <= tail.characters,
+                std::cmp::Ordering::Greater => false,
+            },
+            None => fate == Fate::Train,
+        };
+        if train { Split::Train } else { Split::Validation }
+    }
+
+    /// Says where the character is that a vocabulary lacks.
+    fn fault(&self, error: Error, text: &Text<'_>) -> Fault {
+        let Text { text, place, .. } = text;
+        let remedy = "choose a tokenizer that has it: `--tokenizer char` collects all characters \
+                      of the input, `bpe` knows every text";
+        let origin = place.origin;
+        // The text may have been encoded in two halves; the place in the whole is wanted.
+        let error = self.encoding.tokenizer.encode(text).err().unwrap_or(error);
+        match error {
+            Error::UnknownCharacter { character, line, column, vocab_size } => {
+                let shown = match place.column {
+                    None => format!("{origin}:{}", place.line),
+                    Some(begin) => {
+                        let column = column as u64 + if line == 1 { begin - 1 } else { 0 };
+                        format!("{origin}:{}:{column}", place.line + line as u64 - 1)
+                    }
+                };
+                let problem = format!(
+                    "the character {character:?} (U+{:04X}) is not in the vocabulary of \
+                     {vocab_size} characters",
+                    u32::from(character)
+                );
+                Fault::new(shown, problem, remedy, Lost::Document)
+            }
+            other => Fault::new(
+                format!("{origin}:{}", place.line),
+                other.to_string(),
+                "choose another tokenizer",
+                Lost::Document,
+            ),
+        }
+    }
+}
+
+impl Digest for Encoder<'_> {
+    type Chunk = Encoded;
+
+    // ANCHOR: text
+    fn text(&mut self, text: Text<'_>) -> Result<(), Fault> {
+        let characters = text.text.chars().count() as u64;
+        let halves = self.halves(text.text, characters, text.fate);
+        self.characters += characters;
+        let encode = |half: &str| match half {
+            "" => Ok(Vec::new()),
+            half => self.encoding.tokenizer.encode(half).map_err(|e| self.fault(e, &text)),
+        };
+        let tokens = [encode(halves[0])?, encode(halves[1])?];
+        let mut first = text.first;
+        for ((part, half), tokens) in self.chunk.parts.iter_mut().zip(halves).zip(&tokens) {
+            part.documents += u64::from(first && !half.is_empty());
+            first &= half.is_empty();
+            part.bytes += half.len() as u64;
+            part.characters += half.chars().count() as u64;
+            part.push(tokens, self.encoding.token_bytes);
+        }
+        if text.last && !(text.text.ends_with('\n') && self.ends_in_line_breaks()) {
+            self.end(text.fate);
+        }
+        Ok(())
+    }
+    // ANCHOR_END: text
+
+    fn end(&mut self, fate: Fate) {
+        let part = self.part_at_end(fate);
+        let part = &mut self.chunk.parts[part as usize];
+        match &self.encoding.separator {
+            Separator::Nothing => {}
+            Separator::EndOfText(token) => part.push(&[*token], self.encoding.token_bytes),
+            Separator::LineBreak(tokens) => part.push(tokens, self.encoding.token_bytes),
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        self.chunk.notes.push(note);
+    }
+
+    fn full(&mut self) -> Option<Encoded> {
+        let bytes: usize = self.chunk.parts.iter().map(|part| part.tokens.len()).sum();
+        (bytes >= CHUNK).then(|| std::mem::take(&mut self.chunk))
+    }
+
+    fn rest(&mut self) -> Encoded {
+        std::mem::take(&mut self.chunk)
+    }
+}
+
+impl Encoder<'_> {
+    fn ends_in_line_breaks(&self) -> bool {
+        matches!(self.encoding.separator, Separator::LineBreak(_))
+    }
+}

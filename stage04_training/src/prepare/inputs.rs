@@ -1,0 +1,326 @@
+//! From what a user names (files, folders, patterns) to a sorted list of files.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+use stage01_bigram::corpus::Corpus;
+use stage01_bigram::{Error, Result};
+use walkdir::WalkDir;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::kind::{HEAD, Kind, is_hidden, kind, suffix};
+use crate::manifest::InputsEntry;
+
+/// One file to read.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// What it is called.
+    pub name: String,
+    /// Its size on the disk, in bytes.
+    pub bytes: u64,
+    /// When it was last changed, in nanoseconds since 1970.
+    pub modified: u64,
+    /// Where it is.
+    pub source: Source,
+}
+
+/// Where a text comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A file.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Whether the user named it, rather than a folder it lies in.
+        named: bool,
+    },
+    /// The text that comes with the program.
+    BuiltIn(String),
+}
+
+/// What is remembered of an input, to see whether it is still the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// What it is called.
+    pub name: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When it was last changed, in nanoseconds since 1970.
+    pub modified: u64,
+}
+
+/// Everything to read.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// The files, in order.
+    pub files: Vec<Input>,
+    /// What was passed over in folders, by the end of its name.
+    pub ignored: BTreeMap<String, u64>,
+    /// How many files were named more than once; they are read once.
+    pub repeated: u64,
+}
+
+impl Inputs {
+    /// The files a user named, or the built-in text. What lies in `out` is left alone.
+    ///
+    /// # Errors
+    /// [`Error::File`] for what is not there or cannot be read, [`Error::Setting`] for a pattern
+    /// that nothing fits, [`Error::Text`] when there is nothing to read.
+    pub fn find(named: &[PathBuf], out: &Path) -> Result<Inputs> {
+        let mut inputs = Inputs::default();
+        if named.is_empty() {
+            let Corpus { text, origin } = Corpus::built_in();
+            inputs.files.push(Input {
+                name: origin,
+                bytes: text.len() as u64,
+                modified: 0,
+                source: Source::BuiltIn(text),
+            });
+            return Ok(inputs);
+        }
+        let out = fs::canonicalize(out).ok();
+        let mut seen = HashSet::new();
+        for path in named {
+            for path in expand(path)? {
+                if path.is_dir() {
+                    inputs.folder(&path, out.as_deref(), &mut seen)?;
+                } else {
+                    inputs.file(path, true, &mut seen)?;
+                }
+            }
+        }
+        if inputs.files.is_empty() {
+            let names: Vec<_> = named.iter().map(|path| path.display().to_string()).collect();
+            let found: Vec<_> =
+                inputs.ignored.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            let found = if found.is_empty() { "nothing".into() } else { found.join(", ") };
+            return Err(Error::text(
+                names.join(", "),
+                format!("no text in it (found: {found})"),
+                "expected .txt or .jsonl, these compressed with gzip, xz or zstd, tar archives of \
+                 them, or Parquet; a file that is named itself may have any name",
+            ));
+        }
+        Ok(inputs)
+    }
+
+    fn folder(
+        &mut self,
+        folder: &Path,
+        out: Option<&Path>,
+        seen: &mut HashSet<PathBuf>,
+    ) -> Result<()> {
+        let mut hidden = 0;
+        let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
+        let walk = walk.filter_entry(|entry| {
+            let hide = entry.depth() > 0 && is_hidden(&entry.file_name().to_string_lossy());
+            hidden += u64::from(hide);
+            let is_out = entry.file_type().is_dir()
+                && out.is_some_and(|out| fs::canonicalize(entry.path()).is_ok_and(|p| p == *out));
+            !hide && !is_out
+        });
+        for entry in walk {
+            let entry = entry.map_err(|error| {
+                let path = error.path().unwrap_or(folder).to_path_buf();
+                let source = error.into_io_error();
+                let source = source.unwrap_or_else(|| {
+                    std::io::Error::other("the folder leads back to itself")
+                });
+                Error::File { action: "read", path, source }
+            })?;
+            if entry.file_type().is_dir() {
+                continue;
+            }
+            let path = entry.into_path();
+            match unknown(&path)? {
+                Some(suffix) => *self.ignored.entry(suffix).or_default() += 1,
+                None => self.file(path, false, seen)?,
+            }
+        }
+        if hidden > 0 {
+            *self.ignored.entry("(hidden)".into()).or_default() += hidden;
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: PathBuf, named: bool, seen: &mut HashSet<PathBuf>) -> Result<()> {
+        let about = fs::metadata(&path).map_err(Error::file("read", &path))?;
+        if !about.is_file() {
+            return Err(Error::text(
+                path.display().to_string(),
+                "it is neither a file nor a folder",
+                "write what it gives into a file first: it may have to be read twice",
+            ));
+        }
+        if !seen.insert(fs::canonicalize(&path).unwrap_or_else(|_| path.clone())) {
+            self.repeated += 1;
+            return Ok(());
+        }
+        let modified = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        self.files.push(Input {
+            name: path.display().to_string(),
+            bytes: about.len(),
+            modified: modified.map_or(0, |time| time.as_nanos() as u64),
+            source: Source::File { path, named },
+        });
+        Ok(())
+    }
+
+    /// Their sizes, summed.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|input| input.bytes).sum()
+    }
+
+    /// What is remembered of each.
+    pub fn stamps(&self) -> Vec<Stamp> {
+        let stamp = |input: &Input| Stamp {
+            name: input.name.clone(),
+            bytes: input.bytes,
+            modified: input.modified,
+        };
+        self.files.iter().map(stamp).collect()
+    }
+
+    /// What the manifest says of them. When they were changed is not part of it: a copy of them
+    /// gives the same tokens.
+    pub fn entry(&self) -> InputsEntry {
+        let mut names = Xxh3::new();
+        for input in &self.files {
+            names.update(input.name.as_bytes());
+            names.update(&[0]);
+            names.update(&input.bytes.to_le_bytes());
+        }
+        InputsEntry {
+            files: self.files.len() as u64,
+            bytes: self.bytes(),
+            fingerprint: format!("{:016x}", names.digest()),
+        }
+    }
+
+    /// The first bytes of an input.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn head(input: &Input) -> std::io::Result<Vec<u8>> {
+        match &input.source {
+            Source::File { path, .. } => {
+                let mut head = Vec::new();
+                File::open(path)?.take(HEAD as u64).read_to_end(&mut head)?;
+                Ok(head)
+            }
+            Source::BuiltIn(text) => Ok(text.as_bytes()[..HEAD.min(text.len())].to_vec()),
+        }
+    }
+}
+
+/// The paths that a name stands for: itself, or those that fit it as a pattern.
+fn expand(path: &Path) -> Result<Vec<PathBuf>> {
+    let shown = path.to_string_lossy();
+    if path.exists() || !shown.contains(['*', '?', '[']) {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let wrong = |expected: String| Error::setting("--input", &shown, expected);
+    let found = glob::glob(&shown).map_err(|e| wrong(format!("not a pattern: {e}")))?;
+    let found: std::result::Result<Vec<PathBuf>, _> = found.collect();
+    let mut found = found.map_err(|e| {
+        let path = e.path().to_path_buf();
+        Error::File { action: "read", path, source: e.into_error() }
+    })?;
+    if found.is_empty() {
+        return Err(wrong("no file fits the pattern; see whether the folder is right".into()));
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The end of the name of a file that nothing can be done with; `None` for one that can be read.
+fn unknown(path: &Path) -> Result<Option<String>> {
+    let name = path.to_string_lossy();
+    // Most files say what they are, and need not be opened.
+    if !matches!(kind(&name, &[], false), Kind::Unknown(_)) {
+        return Ok(None);
+    }
+    let mut head = Vec::new();
+    let file = File::open(path).map_err(Error::file("read", path))?;
+    file.take(HEAD as u64).read_to_end(&mut head).map_err(Error::file("read", path))?;
+    Ok(match kind(&name, &head, false) {
+        Kind::Unknown(_) | Kind::Unread(_) => Some(suffix(&name)),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with these files, each with one byte in it.
+    fn folder(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        folder
+    }
+
+    fn names(folder: &Path, named: &[&str]) -> Vec<String> {
+        let named: Vec<PathBuf> = named.iter().map(|name| folder.join(name)).collect();
+        let inputs = Inputs::find(&named, &folder.join("out")).unwrap();
+        let short = |input: &Input| {
+            let path = Path::new(&input.name).strip_prefix(folder).unwrap();
+            path.to_string_lossy().replace('\\', "/")
+        };
+        inputs.files.iter().map(short).collect()
+    }
+
+    #[test]
+    fn folders_are_walked_in_order_and_what_is_not_text_is_counted() {
+        let folder = folder(&[
+            "b/2.txt", "b/1.jsonl.gz", "a.txt", "a.png", "b/c.png", ".git/x.txt", "out/skipped.jsonl",
+        ]);
+        assert_eq!(names(folder.path(), &[""]), ["a.txt", "b/1.jsonl.gz", "b/2.txt"]);
+        let inputs = Inputs::find(&[folder.path().into()], &folder.path().join("out")).unwrap();
+        let ignored: Vec<_> = inputs.ignored.iter().map(|(k, n)| (k.as_str(), *n)).collect();
+        assert_eq!(ignored, [("(hidden)", 1), (".png", 2)]);
+        assert_eq!(inputs.entry().files, 3);
+    }
+
+    #[test]
+    fn the_order_of_the_arguments_stays_and_nothing_is_read_twice() {
+        let folder = folder(&["b.txt", "a.txt", "c.md", "d.md"]);
+        assert_eq!(names(folder.path(), &["b.txt", "", "*.md"]), ["b.txt", "a.txt", "c.md", "d.md"]);
+        let twice = [folder.path().join("b.txt"), folder.path().join("./b.txt")];
+        let inputs = Inputs::find(&twice, Path::new("out")).unwrap();
+        assert_eq!((inputs.files.len(), inputs.repeated), (1, 1));
+    }
+
+    #[test]
+    fn a_file_without_a_suffix_is_known_by_its_bytes() {
+        let folder = folder(&["a.txt", "b"]);
+        fs::write(folder.path().join("data"), super::super::decode::tests::gzip(b"x")).unwrap();
+        assert_eq!(names(folder.path(), &[""]), ["a.txt", "data"]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_said() {
+        let folder = folder(&["a.png"]);
+        let error = |name: &str| {
+            Inputs::find(&[folder.path().join(name)], Path::new("out")).unwrap_err().to_string()
+        };
+        assert!(error("none.txt").starts_with("cannot read "));
+        assert!(error("*.txt").contains("no file fits the pattern"));
+        assert!(error("").contains("no text in it (found: 1 .png)"), "{}", error(""));
+    }
+
+    #[test]
+    fn without_a_name_it_is_the_built_in_text() {
+        let inputs = Inputs::find(&[], Path::new("out")).unwrap();
+        assert_eq!((inputs.files.len(), inputs.bytes()), (1, 4_158_678));
+        assert!(Inputs::head(&inputs.files[0]).unwrap().starts_with(b"Genesis 1\n"));
+    }
+}

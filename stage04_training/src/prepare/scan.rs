@@ -1,0 +1,316 @@
+//! Looking through the whole text before any of it becomes tokens.
+//!
+//! Some things can only be known from all of the text: its characters, where its last tenth
+//! begins, what a vocabulary shall be trained on. A scan reads everything once and keeps little.
+//!
+//! To train a vocabulary, some tens of megabytes say as much as all of a corpus, if they are
+//! taken from all over it. They are chosen by hash: of all segments those with the smallest
+//! hashes, until there are enough. So no file and no place is preferred, and the choice depends
+//! on the text alone.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::encode::Tail;
+use super::fate::Fate;
+use super::fault::Fault;
+use super::texts::{Digest, Note, Text};
+
+/// How much text a vocabulary is trained on, in bytes.
+pub const ENOUGH: usize = 32 << 20;
+
+/// What a scan is for.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Which characters there are.
+    pub characters: bool,
+    /// Some text to train a vocabulary on.
+    pub sample: bool,
+    /// Whether the end of the whole text is kept aside, whatever the fate of its documents.
+    pub tail: bool,
+    /// Segments whose hash is not below this will not be chosen any more.
+    limit: Limit,
+}
+
+impl Wanted {
+    /// Looks for these.
+    pub fn new(characters: bool, sample: bool, tail: bool) -> Self {
+        Wanted { characters, sample, tail, ..Wanted::default() }
+    }
+
+    /// Whether there is nothing to look for.
+    pub fn is_nothing(&self) -> bool {
+        !(self.characters || self.sample || self.tail)
+    }
+}
+
+/// Starts at the top.
+#[derive(Debug)]
+struct Limit(AtomicU64);
+
+impl Default for Limit {
+    fn default() -> Self {
+        Limit(AtomicU64::new(u64::MAX))
+    }
+}
+
+/// What one job found.
+#[derive(Debug, Default)]
+pub struct Found {
+    characters: u64,
+    present: Option<Characters>,
+    segments: Vec<Candidate>,
+}
+
+/// A set of characters: one bit for each there could be.
+#[derive(Clone, Debug)]
+struct Characters(Vec<u64>);
+
+impl Characters {
+    fn new() -> Self {
+        Characters(vec![0; (char::MAX as usize + 1).div_ceil(64)])
+    }
+
+    fn insert(&mut self, c: char) {
+        self.0[c as usize / 64] |= 1 << (c as usize % 64);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = char> {
+        let all = 0..=char::MAX as u32;
+        all.filter(|&c| self.0[c as usize / 64] >> (c % 64) & 1 == 1).filter_map(char::from_u32)
+    }
+}
+
+/// A segment that may become part of the training text of a vocabulary.
+#[derive(Debug, PartialEq, Eq)]
+struct Candidate {
+    hash: u64,
+    /// Its place: the job, how many characters of the job stand before it.
+    place: (u64, u64),
+    first: bool,
+    text: String,
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.hash, self.place).cmp(&(other.hash, other.place))
+    }
+}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Looks through the texts of one job.
+pub struct Scanner<'a> {
+    wanted: &'a Wanted,
+    job: u64,
+    found: Found,
+}
+
+impl<'a> Scanner<'a> {
+    /// For the job of this number.
+    pub fn new(wanted: &'a Wanted, job: u64) -> Self {
+        let present = wanted.characters.then(Characters::new);
+        Scanner { wanted, job, found: Found { present, ..Found::default() } }
+    }
+}
+
+impl Digest for Scanner<'_> {
+    type Chunk = Found;
+
+    fn text(&mut self, text: Text<'_>) -> Result<(), Fault> {
+        let Text { text, first, fate, .. } = text;
+        if let Some(present) = &mut self.found.present {
+            text.chars().for_each(|c| present.insert(c));
+        }
+        if self.wanted.sample && (self.wanted.tail || fate == Fate::Train) {
+            let hash = xxh3_64_with_seed(text.as_bytes(), 3);
+            if hash <= self.wanted.limit.0.load(Relaxed) {
+                let place = (self.job, self.found.characters);
+                self.found.segments.push(Candidate { hash, place, first, text: text.into() });
+            }
+        }
+        self.found.characters += text.chars().count() as u64;
+        Ok(())
+    }
+
+    fn end(&mut self, _: Fate) {}
+
+    fn note(&mut self, _: Note) {
+        // It comes again when the text becomes tokens, and is dealt with there.
+    }
+
+    fn full(&mut self) -> Option<Found> {
+        None
+    }
+
+    fn rest(&mut self) -> Found {
+        std::mem::take(&mut self.found)
+    }
+}
+
+/// What all jobs found.
+#[derive(Debug)]
+pub struct Summary<'a> {
+    wanted: &'a Wanted,
+    /// How many characters each job has.
+    jobs: Vec<u64>,
+    present: Characters,
+    chosen: BinaryHeap<Candidate>,
+    /// The length of what is chosen.
+    bytes: usize,
+    enough: usize,
+}
+
+impl<'a> Summary<'a> {
+    /// Of nothing yet.
+    pub fn new(wanted: &'a Wanted) -> Self {
+        Self::with(wanted, ENOUGH)
+    }
+
+    fn with(wanted: &'a Wanted, enough: usize) -> Self {
+        let present = Characters::new();
+        Summary { wanted, jobs: Vec::new(), present, chosen: BinaryHeap::new(), bytes: 0, enough }
+    }
+
+    /// Adds what the next job found.
+    pub fn add(&mut self, found: Found) {
+        self.jobs.push(found.characters);
+        if let Some(present) = found.present {
+            self.present.0.iter_mut().zip(present.0).for_each(|(all, job)| *all |= job);
+        }
+        for candidate in found.segments {
+            self.bytes += candidate.text.len();
+            self.chosen.push(candidate);
+            // The largest hash goes, as long as enough remains without it.
+            while let Some(largest) = self.chosen.peek()
+                && self.bytes - largest.text.len() >= self.enough
+            {
+                self.bytes -= largest.text.len();
+                self.chosen.pop();
+            }
+        }
+        if self.bytes >= self.enough
+            && let Some(largest) = self.chosen.peek()
+        {
+            self.wanted.limit.0.store(largest.hash, Relaxed);
+        }
+    }
+
+    /// How many characters there are in all.
+    pub fn characters(&self) -> u64 {
+        self.jobs.iter().sum()
+    }
+
+    /// Where the last `fraction` of the whole text begins: after ⌊n · (1 - fraction)⌋ of its n
+    /// characters, as in stage 1.
+    pub fn tail(&self, fraction: f64) -> Tail {
+        let mut before = (self.characters() as f64 * (1.0 - fraction)) as u64;
+        for (job, &characters) in self.jobs.iter().enumerate() {
+            if before < characters {
+                return Tail { job: job as u64, characters: before };
+            }
+            before -= characters;
+        }
+        Tail { job: self.jobs.len() as u64, characters: 0 }
+    }
+
+    /// All characters, in the order of their numbers.
+    pub fn all_characters(&self) -> String {
+        self.present.iter().collect()
+    }
+
+    /// The text to train a vocabulary on: what was chosen, in its order. What lies behind `tail`
+    /// is left out.
+    pub fn training_text(self, tail: Option<Tail>) -> String {
+        let mut chosen = self.chosen.into_vec();
+        chosen.sort_by_key(|candidate| candidate.place);
+        let mut text = String::with_capacity(self.bytes + chosen.len());
+        let mut expected = (0, 0);
+        for mut candidate in chosen {
+            let (job, before) = candidate.place;
+            if let Some(tail) = tail {
+                let room = match job.cmp(&tail.job) {
+                    Ordering::Less => u64::MAX,
+                    Ordering::Equal => tail.characters.saturating_sub(before),
+                    Ordering::Greater => 0,
+                };
+                if let Some((at, _)) = candidate.text.char_indices().nth(room as usize) {
+                    candidate.text.truncate(at);
+                }
+            }
+            // A gap must not make one word of two. The first segment of a job follows the last
+            // one of the job before.
+            let follows = candidate.place == expected;
+            if (candidate.first || !follows) && !text.is_empty() && !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text.push_str(&candidate.text);
+            let end = before + candidate.text.chars().count() as u64;
+            expected = match self.jobs.get(job as usize) {
+                Some(&characters) if end == characters => (job + 1, 0),
+                _ => (job, end),
+            };
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::texts::Place;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn scan(wanted: &Wanted, job: u64, texts: &[(&str, bool)]) -> Found {
+        let mut scanner = Scanner::new(wanted, job);
+        for &(text, first) in texts {
+            let place = Place { origin: "x", line: 1, column: None };
+            scanner.text(Text { text, first, last: true, fate: Fate::Train, place }).unwrap();
+        }
+        scanner.rest()
+    }
+
+    #[test]
+    fn characters_and_the_tail_are_found() {
+        let wanted = Wanted { characters: true, sample: true, tail: true, ..Wanted::default() };
+        let mut summary = Summary::new(&wanted);
+        summary.add(scan(&wanted, 0, &[("añb", true), ("語", false)]));
+        summary.add(scan(&wanted, 1, &[(" z", false), ("next", true)]));
+        assert_eq!(summary.all_characters(), " abentxzñ語");
+        assert_eq!(summary.characters(), 10);
+        assert_eq!(summary.tail(0.5), Tail { job: 1, characters: 1 });
+        assert_eq!(summary.tail(0.6), Tail { job: 1, characters: 0 });
+        assert_eq!(summary.tail(1.0), Tail { job: 0, characters: 0 });
+        assert_eq!(summary.tail(0.0), Tail { job: 2, characters: 0 });
+        assert_eq!(summary.training_text(Some(Tail { job: 1, characters: 3 })), "añb語 z\nn");
+    }
+
+    proptest! {
+        #[test]
+        fn the_chosen_text_does_not_depend_on_how_it_is_dealt_out(
+            texts in prop::collection::vec("[a-z]{1,20}", 1..40), enough in 1usize..200, per_job in 1usize..7,
+        ) {
+            let choose = |per_job: usize| {
+                let wanted = Wanted { sample: true, ..Wanted::default() };
+                let mut summary = Summary::with(&wanted, enough);
+                for (job, texts) in texts.chunks(per_job).enumerate() {
+                    let texts: Vec<_> = texts.iter().map(|t| (t.as_str(), true)).collect();
+                    summary.add(scan(&wanted, job as u64, &texts));
+                }
+                let bytes = summary.bytes;
+                (summary.training_text(None), bytes)
+            };
+            let (text, bytes) = choose(per_job);
+            prop_assert_eq!(&text, &choose(1).0);
+            let all: usize = texts.iter().map(String::len).sum();
+            prop_assert!(bytes >= enough.min(all) && bytes < enough + 20);
+        }
+    }
+}

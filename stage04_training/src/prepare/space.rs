@@ -1,0 +1,82 @@
+//! Is there room for it? Asked before hours of work, not after.
+
+use std::path::Path;
+
+use stage01_bigram::{Error, Result};
+
+use super::inputs::Inputs;
+use super::kind::suffix;
+use super::progress::size;
+
+/// About how many bytes of shards the inputs become.
+///
+/// bytes_per_token: of text, about; 4 for a large vocabulary, 1 for characters.
+pub fn estimate(inputs: &Inputs, sample: f64, bytes_per_token: f64, token_bytes: usize) -> u64 {
+    let text: f64 = inputs
+        .files
+        .iter()
+        .map(|input| {
+            let ratio = match suffix(&input.name).as_str() {
+                ".gz" | ".tgz" | ".parquet" => 2.7,
+                ".xz" | ".txz" | ".zst" | ".zstd" | ".tzst" => 3.5,
+                _ => 1.0,
+            };
+            input.bytes as f64 * ratio
+        })
+        .sum();
+    (text * sample / bytes_per_token * token_bytes as f64) as u64
+}
+
+/// Refuses to begin where the disk has less than `needed` bytes.
+///
+/// # Errors
+/// [`Error::Setting`], with what is needed and what there is.
+pub fn require(needed: u64, folder: &Path) -> Result<()> {
+    // The folder need not exist yet.
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+    // A system that does not say how much there is does not forbid it either.
+    match fs4::available_space(there) {
+        Ok(free) if free < needed => Err(Error::setting(
+            "--out",
+            folder.display(),
+            format!(
+                "the tokens will need about {}, and the disk has {} left; choose another disk, \
+                 take a part of the text with --sample, or go on all the same with --force",
+                size(needed),
+                size(free)
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::inputs::{Input, Source};
+    use super::*;
+
+    #[test]
+    fn packed_files_become_more_and_a_sample_less() {
+        let file = |name: &str| Input {
+            name: name.into(),
+            bytes: 1000,
+            modified: 0,
+            source: Source::BuiltIn(String::new()),
+        };
+        let inputs = |names: &[&str]| Inputs {
+            files: names.iter().map(|name| file(name)).collect(),
+            ..Inputs::default()
+        };
+        assert_eq!(estimate(&inputs(&["a.txt"]), 1.0, 4.0, 2), 500);
+        assert_eq!(estimate(&inputs(&["a.txt", "b.jsonl.xz"]), 1.0, 1.0, 2), 9000);
+        assert_eq!(estimate(&inputs(&["a.txt"]), 0.1, 1.0, 4), 400);
+    }
+
+    #[test]
+    fn a_disk_is_never_that_large() {
+        require(1, Path::new("no/such/folder/yet")).unwrap();
+        let error = require(1 << 60, Path::new("out")).unwrap_err().to_string();
+        assert!(error.contains("need about 1152921.5 TB") && error.contains("--force"), "{error}");
+    }
+}

@@ -1,0 +1,210 @@
+//! From items to texts: UTF-8 is checked, JSON is parsed, small archives are opened.
+//!
+//! This is the half of the reading that runs on all threads. What is done with the texts, whether
+//! they are counted or made tokens, is up to a [`Digest`].
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::cut::segments;
+use super::fate::{Choice, Fate};
+use super::fault::{Fault, Lost};
+use super::jsonl;
+use super::walk::{Flow, Item, Segment, Walker};
+
+/// A document, or a part of a long one.
+#[derive(Clone, Copy, Debug)]
+pub struct Text<'a> {
+    /// The text itself; only the text of an empty document is empty.
+    pub text: &'a str,
+    /// Whether the document begins here.
+    pub first: bool,
+    /// Whether it ends here.
+    pub last: bool,
+    /// Which part of the data it belongs to.
+    pub fate: Fate,
+    /// Where it comes from, for faults.
+    pub place: Place<'a>,
+}
+
+/// Where a text begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The file.
+    pub origin: &'a str,
+    /// The line, from 1.
+    pub line: u64,
+    /// The column in characters, from 1, where the text is the file's own; in a line of JSON it
+    /// would be a column of nothing that a user can see.
+    pub column: Option<u64>,
+}
+
+/// What becomes of the texts of a job, in order.
+pub trait Digest {
+    /// What a job hands over, once or piece by piece.
+    type Chunk: Send;
+
+    /// Takes a text. The fault, if there is one, is what the digest cannot use it for.
+    fn text(&mut self, text: Text<'_>) -> Result<(), Fault>;
+
+    /// Ends a document of this fate whose last part was lost.
+    fn end(&mut self, fate: Fate);
+
+    /// Takes note of something that is not a text.
+    fn note(&mut self, note: Note);
+
+    /// What was gathered, if it is enough to be handed over before the job is done.
+    fn full(&mut self) -> Option<Self::Chunk>;
+
+    /// What was gathered since then.
+    fn rest(&mut self) -> Self::Chunk;
+}
+
+/// What is not a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Something that cannot be used.
+    Fault(Fault),
+    /// A file of unknown kind.
+    Ignored(String),
+    /// A document that `--sample` passes over.
+    NotSampled,
+    /// A document with no text in it.
+    Empty,
+}
+
+/// Turns items into texts for a digest.
+pub struct Texts<'a, D: Digest> {
+    /// Takes the texts.
+    pub digest: D,
+    /// The field of a JSON object, or the column of a table, that has the text.
+    pub field: &'a str,
+    /// How documents are chosen.
+    pub choice: Choice,
+    /// Takes what the digest hands over early.
+    pub send: &'a mut dyn FnMut(D::Chunk) -> Flow,
+}
+
+impl<D: Digest> Texts<'_, D> {
+    /// Takes an item apart.
+    pub fn item(&mut self, item: Item) -> Flow {
+        match item {
+            Item::Segment(segment) => self.segment(&segment),
+            Item::Lines { origin, line, bytes } => return self.lines(&origin, line, &bytes),
+            Item::Whole { origin, name, named, bytes } => {
+                let choice = self.choice;
+                let mut emit = |item| self.item(item);
+                return Walker { emit: &mut emit, choice, hand_out: false }
+                    .bytes(origin, &name, named, &bytes);
+            }
+            #[cfg(feature = "parquet")]
+            Item::Rows { path, group, .. } => return self.rows(&path, group),
+            Item::Ignored(suffix) => self.digest.note(Note::Ignored(suffix)),
+            Item::Fault { fault, open } => {
+                self.digest.note(Note::Fault(fault));
+                if let Some(fate) = open.filter(|&fate| fate != Fate::NotSampled) {
+                    self.digest.end(fate);
+                }
+            }
+        }
+        self.pass_on()
+    }
+
+    /// Hands over what the digest has, where it is enough.
+    fn pass_on(&mut self) -> Flow {
+        match self.digest.full() {
+            Some(chunk) => (self.send)(chunk),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn segment(&mut self, segment: &Segment) {
+        let Segment { origin, line, column, first, last, fate, bytes } = segment;
+        let fate = fate.unwrap_or_else(|| self.choice.fate(bytes));
+        if fate == Fate::NotSampled {
+            return self.digest.note(Note::NotSampled);
+        }
+        let lost = if *first && *last { Lost::Document } else { Lost::PartOfDocument };
+        let place = Place { origin, line: *line, column: Some(*column) };
+        let taken = match std::str::from_utf8(bytes) {
+            Ok(text) => self.digest.text(Text { text, first: *first, last: *last, fate, place }),
+            Err(_) => Err(Fault::not_utf8(origin, *line, bytes, lost)),
+        };
+        if let Err(mut fault) = taken {
+            fault.lost = lost;
+            self.digest.note(Note::Fault(fault));
+            if *last && !*first {
+                self.digest.end(fate);
+            }
+        }
+    }
+
+    fn lines(&mut self, origin: &Arc<str>, first_line: u64, bytes: &[u8]) -> Flow {
+        let bytes = match bytes.strip_prefix(b"\xEF\xBB\xBF") {
+            Some(rest) if first_line == 1 => rest, // the mark that some editors put in front
+            _ => bytes,
+        };
+        for (line, row) in (first_line..).zip(bytes.split_inclusive(|&byte| byte == b'\n')) {
+            if row.trim_ascii().is_empty() {
+                continue;
+            }
+            let place = Place { origin, line, column: None };
+            match std::str::from_utf8(row) {
+                Err(_) => {
+                    let fault = Fault::not_utf8(origin, line, row, Lost::Document);
+                    self.digest.note(Note::Fault(fault));
+                }
+                Ok(row) => match jsonl::field(row, self.field) {
+                    Ok(text) => self.document(&text, place),
+                    Err((problem, remedy)) => {
+                        let place = format!("{origin}:{line}");
+                        let fault = Fault::new(place, problem, remedy, Lost::Document);
+                        self.digest.note(Note::Fault(fault));
+                    }
+                },
+            }
+            self.pass_on()?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The rows of a Parquet file. A row counts as a line.
+    #[cfg(feature = "parquet")]
+    fn rows(&mut self, path: &std::path::Path, group: usize) -> Flow {
+        let origin = path.display().to_string();
+        let field = self.field;
+        super::parquet::read(path, group, field, &mut |row, text| {
+            match text {
+                Ok(text) => self.document(
+                    text,
+                    Place { origin: &origin, line: row, column: None },
+                ),
+                Err(fault) => self.digest.note(Note::Fault(fault)),
+            }
+            self.pass_on()
+        })
+    }
+
+    /// A document that is in memory.
+    fn document(&mut self, text: &str, place: Place<'_>) {
+        if text.is_empty() {
+            return self.digest.note(Note::Empty);
+        }
+        let fate = self.choice.fate(text.as_bytes());
+        if fate == Fate::NotSampled {
+            return self.digest.note(Note::NotSampled);
+        }
+        let segments = segments(text);
+        let count = segments.len();
+        for (number, text) in segments.into_iter().enumerate() {
+            let (first, last) = (number == 0, number + 1 == count);
+            if let Err(mut fault) = self.digest.text(Text { text, first, last, fate, place }) {
+                fault.lost = if count == 1 { Lost::Document } else { Lost::PartOfDocument };
+                self.digest.note(Note::Fault(fault));
+                if last && !first {
+                    self.digest.end(fate);
+                }
+            }
+        }
+    }
+}

@@ -131,9 +131,11 @@ impl Weaver<'_> {
                 return String::new();
             }
         };
-        let (command, part) = (escape(&recorded.command), escape(&part));
+        let wrap = if recorded.wrap { " wrap" } else { "" };
+        let shown = recorded.command.replace("{dir}", "DIR");
+        let (command, part) = (escape(&shown), escape(&part));
         let html = format!(
-            "<pre class=\"output\"><code class=\"nohighlight\"><b>$ {command}</b>\n\n{part}\n</code></pre>"
+            "<pre class=\"output{wrap}\"><code class=\"nohighlight\"><b>$ {command}</b>\n\n{part}\n</code></pre>"
         );
         let text = format!("{command}\n{part}");
         as_block(&self.woven.inserts.keep(html, "pre", &text))

@@ -95,12 +95,13 @@ pub fn compare(shelf: &Shelf, job: &Job) -> Result<Verdict> {
             if printed_with_a_figure(shelf, recorded) {
                 return Ok(Verdict::Same);
             }
-            let fresh = shelf.run(&recorded.command, recorded.fails)?.printed()?;
+            let fresh =
+                shelf.run(&recorded.before, &recorded.command, recorded.fails)?.printed()?;
             (recorded.output.clone(), fresh, recorded.leeway.clone())
         }
         Kind::Picture(command) => {
             let figure = &shelf.figures[&job.name];
-            let ran = shelf.run(command, false)?;
+            let ran = shelf.run(&[], command, false)?;
             ran.printed()?;
             let fresh = fs::read_to_string(ran.file(figure.file.as_deref()))
                 .map_err(|error| Error::msg(format!("the command wrote no picture: {error}")))?;
@@ -138,7 +139,8 @@ fn rounds_alike(shelf: &Shelf) -> Result<bool> {
     }
     let alike = match shelf.outputs.get(ROUNDING) {
         Some(recorded) => {
-            let fresh = shelf.run(&recorded.command, recorded.fails)?.printed()?;
+            let fresh =
+                shelf.run(&recorded.before, &recorded.command, recorded.fails)?.printed()?;
             recorded.leeway.difference(&recorded.output, &fresh).is_none()
         }
         None => true,
@@ -244,7 +246,7 @@ mod tests {
         };
         record("as_recorded", &version);
         record("other", "cargo 0.0.0");
-        shelf.run("cargo --version -- --plot {}", false).unwrap();
+        shelf.run(&[], "cargo --version -- --plot {}", false).unwrap();
         let jobs = jobs(&shelf);
         let verdict = |at: usize| compare(&shelf, &jobs[at]).unwrap();
         assert!(matches!(verdict(0), Verdict::Same));

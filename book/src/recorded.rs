@@ -10,13 +10,16 @@
 //! # rounding
 //! # fails
 //! # time: 20 s
+//! # before: cargo run -p stage03_gpt -- --out-dir {dir}
 //!
 //! …
 //! ```
 //!
 //! `# rounding` marks what a trained model says: its last digits, and so its choice of words, are
 //! the same only where the processor rounds in the same way. `# fails` marks a command that shows
-//! an error: it must end with a status other than zero.
+//! an error: it must end with a status other than zero. `# before:` is a command that must run
+//! first; `{dir}` is the same new folder in both, and readers see it as `DIR`. `# wrap` is for
+//! running text: its long lines are broken where the page ends.
 //!
 //! What this file leaves out: running it ([`crate::runs`]), and showing a part ([`crate::cut`]).
 
@@ -40,12 +43,16 @@ pub struct Recorded {
     pub header: String,
     /// The command, without the dollar.
     pub command: String,
+    /// What must be run before it, in this order.
+    pub before: Vec<String>,
     /// How far another run may differ.
     pub leeway: Leeway,
     /// About how many seconds the command takes.
     pub seconds: f64,
     /// Whether the command ends with an error, as it should.
     pub fails: bool,
+    /// Whether its lines may be broken.
+    pub wrap: bool,
     /// What it printed, without line breaks at the end.
     pub output: String,
 }
@@ -60,7 +67,7 @@ impl Recorded {
     /// The line, and what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, (usize, String)> {
         let (mut command, mut leeway, mut seconds) = (None, Leeway::default(), UNSAID);
-        let mut fails = false;
+        let (mut fails, mut wrap, mut before) = (false, false, Vec::new());
         let (mut header, mut lines) = (String::new(), text.lines().enumerate().peekable());
         while let Some((at, line)) = lines.next_if(|(_, line)| !line.trim().is_empty()) {
             let fault = |what: String| (at + 1, what);
@@ -81,12 +88,17 @@ impl Recorded {
                 leeway.rounding = true;
             } else if line.trim_end() == "# fails" {
                 fails = true;
+            } else if line.trim_end() == "# wrap" {
+                wrap = true;
+            } else if let Some(words) = line.strip_prefix("# before:") {
+                before.push(words.trim().to_string());
             } else if let Some(time) = line.strip_prefix("# time:") {
                 seconds = self::seconds(time)
                     .ok_or_else(|| fault(format!("`{}` is no time", time.trim())))?;
             } else {
                 let what = format!(
-                    "`{line}` is neither the command nor vary, tolerance, rounding, fails or time"
+                    "`{line}` is neither the command nor vary, tolerance, rounding, fails, before, \
+                     wrap or time"
                 );
                 return Err(fault(what));
             }
@@ -96,7 +108,7 @@ impl Recorded {
         let command = command.ok_or((1, "no command".to_string()))?;
         let output: Vec<_> = lines.skip(1).map(|(_, line)| line.trim_end()).collect();
         let output = output.join("\n").trim_end().to_string();
-        Ok(Self { header, command, leeway, seconds, fails, output })
+        Ok(Self { header, command, before, leeway, seconds, fails, wrap, output })
     }
 
     /// The file with another output.

@@ -54,18 +54,32 @@ impl Runs {
 
     /// Runs a command in the repository, or remembers how it was run before.
     ///
+    /// before: commands that are run first, with the same folder; each must succeed.
+    ///
     /// # Errors
     /// When there is no place for the files that it writes.
-    pub fn run(&self, repository: &Path, command: &str, fails: bool) -> Result<Rc<Ran>> {
-        let key = (command.to_string(), fails);
+    pub fn run(
+        &self,
+        repository: &Path,
+        before: &[String],
+        command: &str,
+        fails: bool,
+    ) -> Result<Rc<Ran>> {
+        let key = ([before, &[command.to_string()]].concat().join("\n"), fails);
         if let Some(ran) = self.0.borrow().get(&key) {
             return Ok(ran.clone());
         }
         let folder = tempfile::tempdir()?;
         let file = folder.path().join(FILE);
-        let command = command.replace("{}", &file.to_string_lossy());
-        let command = command.replace("{dir}", &folder.path().to_string_lossy());
-        let printed = run(repository, &command, fails).map_err(|error| format!("{error:#}"));
+        let placed = |command: &str| {
+            let command = command.replace("{}", &file.to_string_lossy());
+            command.replace("{dir}", &folder.path().to_string_lossy())
+        };
+        let printed = before
+            .iter()
+            .try_for_each(|command| run(repository, &placed(command), false).map(|_| ()))
+            .and_then(|()| run(repository, &placed(command), fails))
+            .map_err(|error| format!("{error:#}"));
         let ran = Rc::new(Ran { printed, folder });
         self.0.borrow_mut().insert(key, ran.clone());
         Ok(ran)
@@ -130,12 +144,26 @@ mod tests {
     #[test]
     fn a_command_is_run_once() {
         let runs = Runs::default();
-        let once = |command: &str| runs.run(Path::new("."), command, false).unwrap();
+        let once = |command: &str| runs.run(Path::new("."), &[], command, false).unwrap();
         let first = once("cargo --version");
         assert!(Rc::ptr_eq(&first, &once("cargo --version")));
         assert!(first.printed().is_ok() && first.file(None).ends_with(FILE));
         assert!(!Rc::ptr_eq(&first, &once("cargo --list")));
         assert!(runs.ran("cargo --list").is_some() && runs.ran("cargo --help").is_none());
         assert!(once("rm -r things").printed().is_err());
+    }
+
+    #[test]
+    fn what_must_come_before_is_run_in_the_same_folder() {
+        let runs = Runs::default();
+        let here = Path::new(".");
+        let new = ["cargo new --quiet --vcs none {dir}/made".to_string()];
+        let list = "cargo metadata --offline --no-deps --manifest-path {dir}/made/Cargo.toml";
+        let ran = runs.run(here, &new, list, false).unwrap();
+        assert!(ran.printed().unwrap().contains("made"));
+        assert!(runs.run(here, &[], list, false).unwrap().printed().is_err());
+        let fails = ["cargo no-such-command".to_string()];
+        let why = runs.run(here, &fails, "cargo --version", false).unwrap().printed();
+        assert!(why.unwrap_err().to_string().contains("no-such-command"));
     }
 }

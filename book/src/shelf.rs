@@ -128,8 +128,8 @@ impl Shelf {
     ///
     /// # Errors
     /// When there is no place for the files that it writes.
-    pub fn run(&self, command: &str, fails: bool) -> Result<Rc<Ran>> {
-        self.runs.run(&self.places.repository, command, fails)
+    pub fn run(&self, before: &[String], command: &str, fails: bool) -> Result<Rc<Ran>> {
+        self.runs.run(&self.places.repository, before, command, fails)
     }
 
     /// Reads a TOML file of the book, and its text with it; a missing one is none.

@@ -127,9 +127,8 @@ impl Inputs {
             let entry = entry.map_err(|error| {
                 let path = error.path().unwrap_or(folder).to_path_buf();
                 let source = error.into_io_error();
-                let source = source.unwrap_or_else(|| {
-                    std::io::Error::other("the folder leads back to itself")
-                });
+                let source = source
+                    .unwrap_or_else(|| std::io::Error::other("the folder leads back to itself"));
                 Error::File { action: "read", path, source }
             })?;
             if entry.file_type().is_dir() {
@@ -281,7 +280,13 @@ mod tests {
     #[test]
     fn folders_are_walked_in_order_and_what_is_not_text_is_counted() {
         let folder = folder(&[
-            "b/2.txt", "b/1.jsonl.gz", "a.txt", "a.png", "b/c.png", ".git/x.txt", "out/skipped.jsonl",
+            "b/2.txt",
+            "b/1.jsonl.gz",
+            "a.txt",
+            "a.png",
+            "b/c.png",
+            ".git/x.txt",
+            "out/skipped.jsonl",
         ]);
         assert_eq!(names(folder.path(), &[""]), ["a.txt", "b/1.jsonl.gz", "b/2.txt"]);
         let inputs = Inputs::find(&[folder.path().into()], &folder.path().join("out")).unwrap();
@@ -293,7 +298,10 @@ mod tests {
     #[test]
     fn the_order_of_the_arguments_stays_and_nothing_is_read_twice() {
         let folder = folder(&["b.txt", "a.txt", "c.md", "d.md"]);
-        assert_eq!(names(folder.path(), &["b.txt", "", "*.md"]), ["b.txt", "a.txt", "c.md", "d.md"]);
+        assert_eq!(
+            names(folder.path(), &["b.txt", "", "*.md"]),
+            ["b.txt", "a.txt", "c.md", "d.md"]
+        );
         let twice = [folder.path().join("b.txt"), folder.path().join("./b.txt")];
         let inputs = Inputs::find(&twice, Path::new("out")).unwrap();
         assert_eq!((inputs.files.len(), inputs.repeated), (1, 1));

@@ -174,7 +174,10 @@ impl Settings {
             ("validation".into(), json!(self.validation)),
             ("sample".into(), json!(self.sample)),
             ("shard_tokens".into(), json!(self.shard_tokens)),
-            ("on_error".into(), json!(if self.on_error == OnError::Skip { "skip" } else { "stop" })),
+            (
+                "on_error".into(),
+                json!(if self.on_error == OnError::Skip { "skip" } else { "stop" }),
+            ),
         ]);
         if let TokenizerKind::File(path) = &self.tokenizer {
             // A file of the same name may be another one.
@@ -256,7 +259,10 @@ impl Run<'_> {
                 });
                 if let Some(changed) = changed {
                     let problem = format!("it holds other tokens: {changed}");
-                    return refuse(problem, "name another folder with --out, or make it anew with --restart");
+                    return refuse(
+                        problem,
+                        "name another folder with --out, or make it anew with --restart",
+                    );
                 }
                 journal::tidy(folder)?;
                 self.screen.line(format!(
@@ -382,7 +388,8 @@ impl Run<'_> {
             separator: separator(tokenizer, journal.many)?,
             tail: journal.tail,
         };
-        let resume = |which, entry| PartWriter::resume(out, which, token_bytes, *shard_tokens, entry);
+        let resume =
+            |which, entry| PartWriter::resume(out, which, token_bytes, *shard_tokens, entry);
         let mut writers = [
             resume(Split::Train, std::mem::take(&mut journal.train))?,
             resume(Split::Validation, std::mem::take(&mut journal.validation))?,
@@ -395,44 +402,56 @@ impl Run<'_> {
         let (mut unsafe_bytes, mut last_commit) = (0, Instant::now());
         let start = journal.position;
         let choice = self.choice(journal.split);
-        let mut commit = |writers: &mut [PartWriter; 2], faults: &mut FaultWriter, journal: &mut Journal| {
-            journal.train = writers[0].commit()?.clone();
-            journal.validation = writers[1].commit()?.clone();
-            journal.fault_bytes = faults.commit()?;
-            journal.save(out)
-        };
-        self.pipeline(choice).run(start, |job| Encoder::new(&encoding, job), |event| {
-            match event {
-                Event::Chunk(chunk) => {
-                    for (writer, which) in writers.iter_mut().zip(Split::ALL) {
-                        let part = chunk.part(which);
-                        unsafe_bytes += part.tokens.len() as u64;
-                        writer.append(part)?;
+        let mut commit =
+            |writers: &mut [PartWriter; 2], faults: &mut FaultWriter, journal: &mut Journal| {
+                journal.train = writers[0].commit()?.clone();
+                journal.validation = writers[1].commit()?.clone();
+                journal.fault_bytes = faults.commit()?;
+                journal.save(out)
+            };
+        self.pipeline(choice).run(
+            start,
+            |job| Encoder::new(&encoding, job),
+            |event| {
+                match event {
+                    Event::Chunk(chunk) => {
+                        for (writer, which) in writers.iter_mut().zip(Split::ALL) {
+                            let part = chunk.part(which);
+                            unsafe_bytes += part.tokens.len() as u64;
+                            writer.append(part)?;
+                        }
+                        for note in chunk.notes {
+                            self.note(note, &mut faults, &mut journal.left_out)?;
+                        }
                     }
-                    for note in chunk.notes {
-                        self.note(note, &mut faults, &mut journal.left_out)?;
+                    Event::Done(position) => {
+                        journal.position = position;
+                        if unsafe_bytes >= *commit_bytes || last_commit.elapsed().as_secs() >= 10 {
+                            commit(&mut writers, &mut faults, &mut journal)?;
+                            (unsafe_bytes, last_commit) = (0, Instant::now());
+                        }
                     }
                 }
-                Event::Done(position) => {
-                    journal.position = position;
-                    if unsafe_bytes >= *commit_bytes || last_commit.elapsed().as_secs() >= 10 {
-                        commit(&mut writers, &mut faults, &mut journal)?;
-                        (unsafe_bytes, last_commit) = (0, Instant::now());
-                    }
-                }
-            }
-            progress.update();
-            Ok(ControlFlow::Continue(()))
-        })?;
+                progress.update();
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
         drop(progress);
         commit(&mut writers, &mut faults, &mut journal)?;
         self.finish(journal, &encoding)
     }
 
     /// Deals with what is not a text.
-    fn note(&self, note: Note, faults: &mut FaultWriter, left_out: &mut LeftOutEntry) -> Result<()> {
+    fn note(
+        &self,
+        note: Note,
+        faults: &mut FaultWriter,
+        left_out: &mut LeftOutEntry,
+    ) -> Result<()> {
         match note {
-            Note::Fault(fault) if self.settings.on_error == OnError::Stop => Err(fault.into_error()),
+            Note::Fault(fault) if self.settings.on_error == OnError::Stop => {
+                Err(fault.into_error())
+            }
             Note::Fault(fault) => faults.append(&fault, left_out),
             Note::Ignored(suffix) => {
                 *left_out.ignored.entry(suffix).or_default() += 1;
@@ -459,7 +478,9 @@ impl Run<'_> {
             SplitBy::Tail if !journal.many => {
                 format!("split       a single document: its last {percent} are for validation")
             }
-            SplitBy::Tail => format!("split       the last {percent} of the text are for validation"),
+            SplitBy::Tail => {
+                format!("split       the last {percent} of the text are for validation")
+            }
             SplitBy::Document => format!(
                 "split       {percent} of the documents are for validation, chosen by their text"
             ),
@@ -471,7 +492,10 @@ impl Run<'_> {
         ));
         if journal.position.job > 0 {
             let tokens = journal.position.job;
-            line(format!("goes on     after job {} of an interrupted run", thousands(tokens as usize)));
+            line(format!(
+                "goes on     after job {} of an interrupted run",
+                thousands(tokens as usize)
+            ));
         }
     }
 

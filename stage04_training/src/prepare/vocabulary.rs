@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
 
+use super::Run;
 use super::encode::Tail;
 use super::fate::{Choice, Fate};
 use super::fault::Fault;
@@ -17,7 +18,6 @@ use super::pipeline::{Event, Pipeline, Position};
 use super::progress::Progress;
 use super::scan::{Scanner, Summary, Wanted};
 use super::texts::{Digest, Note, Text};
-use super::Run;
 use crate::manifest::{SplitBy, SplitEntry};
 
 /// Makes the tokenizer, looking through the text first where that is needed. Also says where the

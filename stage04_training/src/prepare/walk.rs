@@ -134,7 +134,13 @@ struct Visit<'v> {
 
 impl Walker<'_> {
     /// Walks through a file on the disk that was opened already.
-    pub fn file(&mut self, path: &Path, source: Box<dyn BufRead + '_>, size: u64, named: bool) -> Flow {
+    pub fn file(
+        &mut self,
+        path: &Path,
+        source: Box<dyn BufRead + '_>,
+        size: u64,
+        named: bool,
+    ) -> Flow {
         let shown = path.display().to_string();
         self.visit(
             Visit {
@@ -202,7 +208,8 @@ impl Walker<'_> {
         match kind {
             Kind::Compressed(compression) => {
                 let name = inner_name(visit.name);
-                let inner = Visit { name: &name, size: None, depth: visit.depth + 1, path: None, ..visit };
+                let inner =
+                    Visit { name: &name, size: None, depth: visit.depth + 1, path: None, ..visit };
                 self.visit(inner, compression.decode(source))
             }
             Kind::Tar => self.tar(&visit, source),
@@ -296,7 +303,11 @@ impl Walker<'_> {
                     return self.fault(Fault::unreadable(&**origin, &error, Lost::RestOfFile));
                 }
             };
-            let end = if ended { Some(rest.len()) } else { memchr::memrchr(b'\n', &rest).map(|at| at + 1) };
+            let end = if ended {
+                Some(rest.len())
+            } else {
+                memchr::memrchr(b'\n', &rest).map(|at| at + 1)
+            };
             match end {
                 Some(end) => {
                     let after = rest.split_off(end);
@@ -371,7 +382,8 @@ impl Walker<'_> {
         }
         // Two empty blocks end an archive, and nothing but zeros may follow.
         let mut rest = archive.into_inner();
-        let problem = if rest.ended { Ok(Some("its end is missing")) } else { only_zeros(&mut rest) };
+        let problem =
+            if rest.ended { Ok(Some("its end is missing")) } else { only_zeros(&mut rest) };
         match problem {
             Ok(None) => Flow::Continue(()),
             Ok(Some(problem)) => self.fault(Fault::new(

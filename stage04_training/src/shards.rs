@@ -307,7 +307,10 @@ pub(crate) mod tests {
         let shard = folder.path().join("train-00001.bin");
         fs::write(&shard, [3, 0, 4]).unwrap();
         let text = error(folder.path());
-        assert!(text.contains("train-00001.bin: it has 3 bytes, but its manifest says 4"), "{text}");
+        assert!(
+            text.contains("train-00001.bin: it has 3 bytes, but its manifest says 4"),
+            "{text}"
+        );
         fs::remove_file(&shard).unwrap();
         assert!(error(folder.path()).starts_with("cannot read"));
 

@@ -123,7 +123,8 @@ impl<R: Read> Cutter<R> {
     fn fill(&mut self, length: usize) -> io::Result<()> {
         if !self.ended && self.rest.len() < length {
             let missing = (length - self.rest.len()) as u64;
-            self.ended = (&mut self.source).take(missing).read_to_end(&mut self.rest)? < missing as usize;
+            self.ended =
+                (&mut self.source).take(missing).read_to_end(&mut self.rest)? < missing as usize;
         }
         Ok(())
     }

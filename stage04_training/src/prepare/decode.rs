@@ -161,7 +161,9 @@ pub(crate) mod tests {
 
     /// Some text that is not all alike.
     fn text() -> Vec<u8> {
-        (0..30_000u32).flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 20).to_string().into_bytes()).collect()
+        (0..30_000u32)
+            .flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 20).to_string().into_bytes())
+            .collect()
     }
 
     #[test]
@@ -174,7 +176,8 @@ pub(crate) mod tests {
             assert_eq!(both, [&text[..], b"the end\n"].concat(), "{kind:?}");
         }
         // A frame of zstd that decoders must skip.
-        let skippable = [&[0x5B, 0x2A, 0x4D, 0x18, 3, 0, 0, 0, 9, 9, 9], &zstd(b"text")[..]].concat();
+        let skippable =
+            [&[0x5B, 0x2A, 0x4D, 0x18, 3, 0, 0, 0, 9, 9, 9], &zstd(b"text")[..]].concat();
         assert_eq!(decode(Compression::Zstd, &skippable).unwrap(), b"text");
     }
 

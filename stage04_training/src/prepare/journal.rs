@@ -7,7 +7,7 @@
 //! | in the folder | what it is | what the same command does |
 //! |---|---|---|
 //! | nothing of ours | new | begins |
-//! | a plan | begun | begins again |
+//! | a plan | begun | begins again, whatever the plan was |
 //! | a plan and a journal | interrupted | goes on |
 //! | a manifest, whatever else | finished | nothing |
 
@@ -99,13 +99,13 @@ impl Plan {
             let pairs = self.inputs.iter().zip(&now.inputs);
             let changed = pairs.into_iter().find(|(then, now)| then != now);
             match changed {
-                Some((then, now)) if then.name != now.name => Some(format!(
-                    "it was reading {}, where there is {} now",
-                    then.name, now.name
-                )),
-                Some((then, now)) if then.bytes != now.bytes => {
-                    Some(format!("{} had {} bytes and has {} now", then.name, then.bytes, now.bytes))
+                Some((then, now)) if then.name != now.name => {
+                    Some(format!("it was reading {}, where there is {} now", then.name, now.name))
                 }
+                Some((then, now)) if then.bytes != now.bytes => Some(format!(
+                    "{} had {} bytes and has {} now",
+                    then.name, then.bytes, now.bytes
+                )),
                 Some((then, _)) => Some(format!("{} was changed since", then.name)),
                 None if self.inputs.len() != now.inputs.len() => Some(format!(
                     "it was reading {} files, and there are {} now",
@@ -270,7 +270,11 @@ fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
         return Ok(None);
     }
     serde_json::from_str(&files::read_text(path)?).map(Some).map_err(|error| {
-        Error::format(path, format!("it cannot be understood: {error}"), "begin anew with --restart")
+        Error::format(
+            path,
+            format!("it cannot be understood: {error}"),
+            "begin anew with --restart",
+        )
     })
 }
 
@@ -302,7 +306,10 @@ mod tests {
             (&[("a", 1, 1), ("b", 3, 2)], "b had 2 bytes and has 3 now"),
             (&[("a", 1, 7), ("b", 2, 2)], "a was changed since"),
             (&[("a", 1, 1)], "it was reading 2 files, and there are 1 now"),
-            (&[("a", 1, 1), ("b", 2, 2), ("c", 0, 0)], "it was reading 2 files, and there are 3 now"),
+            (
+                &[("a", 1, 1), ("b", 2, 2), ("c", 0, 0)],
+                "it was reading 2 files, and there are 3 now",
+            ),
         ];
         for (inputs, expected) in cases {
             assert_eq!(said(&plan(&flags, inputs)), expected);

@@ -24,7 +24,10 @@ pub fn field<'a>(row: &'a str, name: &str) -> Result<Cow<'a, str>, (String, Stri
         )),
         Err(error) => Err((
             // Of the place only the column makes sense: the text is one line of many.
-            format!("not a JSON object: {}", error.to_string().replace(" line 1 column", " column")),
+            format!(
+                "not a JSON object: {}",
+                error.to_string().replace(" line 1 column", " column")
+            ),
             "expected one whole JSON object a line".into(),
         )),
     }
@@ -167,7 +170,8 @@ mod tests {
 
     #[test]
     fn the_field_is_found_among_others() {
-        let row = r#" {"id": [1, {"text": "no"}], "text": "caf\u00e9\nline", "meta": {"a": null}} "#;
+        let row =
+            r#" {"id": [1, {"text": "no"}], "text": "caf\u00e9\nline", "meta": {"a": null}} "#;
         assert_eq!(field(row, "text").unwrap(), "café\nline");
         assert!(matches!(field(r#"{"body": "plain"}"#, "body"), Ok(Cow::Borrowed("plain"))));
     }
@@ -181,7 +185,13 @@ mod tests {
         for (row, kind) in [("3", "a number"), ("[1]", "a list"), ("{\"x\":0}", "an object")] {
             assert!(problem(&format!("{{\"text\": {row}}}")).contains(kind));
         }
-        for row in ["{\"text\": \"a", "[1, 2]", "{\"text\": \"a\"} more", "text", "{\"text\": \"\\ud800\"}"] {
+        for row in [
+            "{\"text\": \"a",
+            "[1, 2]",
+            "{\"text\": \"a\"} more",
+            "text",
+            "{\"text\": \"\\ud800\"}",
+        ] {
             let problem = problem(row);
             assert!(problem.starts_with("not a JSON object: "), "{row}: {problem}");
             assert!(problem.contains("column") && !problem.contains("line 1"), "{problem}");

@@ -66,7 +66,8 @@ fn read_rows(
     let place = |row: u64| format!("{shown}:{row}");
     let group = reader.get_row_group(group).map_err(|e| damaged(&shown, &e))?;
     let columns = group.metadata().columns();
-    let name = |column: &parquet::file::metadata::ColumnChunkMetaData| column.column_path().string();
+    let name =
+        |column: &parquet::file::metadata::ColumnChunkMetaData| column.column_path().string();
     let Some(number) = columns.iter().position(|column| name(column) == field) else {
         let others: Vec<String> = columns.iter().map(|c| format!("{:?}", name(c))).collect();
         return Err(Fault::new(

@@ -32,7 +32,9 @@ impl<'a> Progress<'a> {
             let style = "{msg} {wide_bar:.cyan/dim} {decimal_bytes}/{decimal_total_bytes} \
                          {decimal_bytes_per_sec} {eta} left";
             bar.set_style(
-                ProgressStyle::with_template(style).expect("a valid template").progress_chars("━━─"),
+                ProgressStyle::with_template(style)
+                    .expect("a valid template")
+                    .progress_chars("━━─"),
             );
             bar.set_message(name);
             bar.set_position(before);

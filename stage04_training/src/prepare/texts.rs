@@ -175,10 +175,7 @@ impl<D: Digest> Texts<'_, D> {
         let field = self.field;
         super::parquet::read(path, group, field, &mut |row, text| {
             match text {
-                Ok(text) => self.document(
-                    text,
-                    Place { origin: &origin, line: row, column: None },
-                ),
+                Ok(text) => self.document(text, Place { origin: &origin, line: row, column: None }),
                 Err(fault) => self.digest.note(Note::Fault(fault)),
             }
             self.pass_on()

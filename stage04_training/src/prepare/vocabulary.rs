@@ -15,9 +15,9 @@ use super::inputs::{Input, Source};
 use super::kind::{HEAD, Kind, inner_name, kind};
 use super::pipeline::{Event, Pipeline, Position};
 use super::progress::Progress;
+use super::run::Run;
 use super::scan::{Scanner, Summary, Wanted};
 use super::texts::{Digest, Note, Text};
-use super::Run;
 use crate::manifest::{SplitBy, SplitEntry};
 
 /// Makes the tokenizer, looking through the text first where that is needed. Also says where the

@@ -6,6 +6,7 @@
 //! who take the items run on all others. Small compressed files inside archives it does not even
 //! open: whoever gets them walks through them on a thread of their own.
 
+use std::cell::Cell;
 use std::io::{self, BufRead, Cursor, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -134,7 +135,13 @@ struct Visit<'v> {
 
 impl Walker<'_> {
     /// Walks through a file on the disk that was opened already.
-    pub fn file(&mut self, path: &Path, source: Box<dyn BufRead + '_>, size: u64, named: bool) -> Flow {
+    pub fn file(
+        &mut self,
+        path: &Path,
+        source: Box<dyn BufRead + '_>,
+        size: u64,
+        named: bool,
+    ) -> Flow {
         let shown = path.display().to_string();
         self.visit(
             Visit {
@@ -202,7 +209,8 @@ impl Walker<'_> {
         match kind {
             Kind::Compressed(compression) => {
                 let name = inner_name(visit.name);
-                let inner = Visit { name: &name, size: None, depth: visit.depth + 1, path: None, ..visit };
+                let inner =
+                    Visit { name: &name, size: None, depth: visit.depth + 1, path: None, ..visit };
                 self.visit(inner, compression.decode(source))
             }
             Kind::Tar => self.tar(&visit, source),
@@ -296,7 +304,11 @@ impl Walker<'_> {
                     return self.fault(Fault::unreadable(&**origin, &error, Lost::RestOfFile));
                 }
             };
-            let end = if ended { Some(rest.len()) } else { memchr::memrchr(b'\n', &rest).map(|at| at + 1) };
+            let end = if ended {
+                Some(rest.len())
+            } else {
+                memchr::memrchr(b'\n', &rest).map(|at| at + 1)
+            };
             match end {
                 Some(end) => {
                     let after = rest.split_off(end);
@@ -330,7 +342,8 @@ impl Walker<'_> {
 
     /// An archive: one file after another, each with its length in front.
     fn tar(&mut self, visit: &Visit<'_>, source: Box<dyn BufRead + '_>) -> Flow {
-        let mut archive = tar::Archive::new(Watched { source, ended: false });
+        let ended = Cell::new(false);
+        let mut archive = tar::Archive::new(Watched { source, ended: &ended });
         let entries = match archive.entries() {
             Ok(entries) => entries,
             Err(error) => {
@@ -341,6 +354,9 @@ impl Walker<'_> {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
+                    let kind =
+                        if ended.get() { io::ErrorKind::UnexpectedEof } else { error.kind() };
+                    let error = io::Error::new(kind, error);
                     return self.fault(Fault::unreadable(&*visit.origin, &error, Lost::RestOfFile));
                 }
             };
@@ -371,7 +387,8 @@ impl Walker<'_> {
         }
         // Two empty blocks end an archive, and nothing but zeros may follow.
         let mut rest = archive.into_inner();
-        let problem = if rest.ended { Ok(Some("its end is missing")) } else { only_zeros(&mut rest) };
+        let problem =
+            if ended.get() { Ok(Some("its end is missing")) } else { only_zeros(&mut rest) };
         match problem {
             Ok(None) => Flow::Continue(()),
             Ok(Some(problem)) => self.fault(Fault::new(
@@ -444,15 +461,15 @@ fn only_zeros(source: &mut impl Read) -> io::Result<Option<&'static str>> {
 }
 
 /// A source that remembers whether it was read to its end.
-struct Watched<R> {
+struct Watched<'e, R> {
     source: R,
-    ended: bool,
+    ended: &'e Cell<bool>,
 }
 
-impl<R: Read> Read for Watched<R> {
+impl<R: Read> Read for Watched<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.source.read(buffer)?;
-        self.ended |= read == 0 && !buffer.is_empty();
+        self.ended.set(self.ended.get() || read == 0 && !buffer.is_empty());
         Ok(read)
     }
 }

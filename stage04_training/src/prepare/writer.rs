@@ -135,7 +135,12 @@ impl OpenShard {
         let file = File::create(&path).map_err(Error::file("write", &path))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         shards.push(ShardEntry { file: name, tokens: 0, xxh3: String::new() });
-        Ok(OpenShard { path, file: BufWriter::with_capacity(1 << 16, file), sum: Xxh3::new(), tokens: 0 })
+        Ok(OpenShard {
+            path,
+            file: BufWriter::with_capacity(1 << 16, file),
+            sum: Xxh3::new(),
+            tokens: 0,
+        })
     }
 }
 
@@ -227,7 +232,11 @@ fn cut(path: &Path, length: u64, read: bool) -> Result<Option<Xxh3>> {
 
 /// The error for a file of an interrupted run that somebody else has touched.
 fn changed(path: &Path, problem: &str) -> Error {
-    Error::format(path, problem, "it was changed since the run was interrupted: begin anew with --restart")
+    Error::format(
+        path,
+        problem,
+        "it was changed since the run was interrupted: begin anew with --restart",
+    )
 }
 
 #[cfg(test)]
@@ -306,7 +315,8 @@ mod tests {
     #[test]
     fn faults_are_listed_and_the_first_are_shown() {
         let folder = tempfile::tempdir().unwrap();
-        let fault = |n| Fault::new(format!("f:{n}"), "odd", "look", super::super::fault::Lost::Document);
+        let fault =
+            |n| Fault::new(format!("f:{n}"), "odd", "look", super::super::fault::Lost::Document);
         let mut entry = LeftOutEntry::default();
         let mut writer = FaultWriter::resume(folder.path(), 0).unwrap();
         (0..3).for_each(|n| writer.append(&fault(n), &mut entry).unwrap());

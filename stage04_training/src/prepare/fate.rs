@@ -66,7 +66,7 @@ mod tests {
     fn counts(choice: Choice) -> [usize; 3] {
         let mut counts = [0; 3];
         for n in 0..10_000 {
-            counts[choice.fate(format!("document {n}").as_bytes()) as usize] += 1;
+            counts[choice.fate(format!("text number {n}").as_bytes()) as usize] += 1;
         }
         counts
     }
@@ -108,7 +108,10 @@ mod tests {
     fn the_choice_never_changes() {
         // Data that was prepared years apart must agree on what is validation.
         let choice = Choice { sample: 0.9, validation: 0.3 };
-        let fates: Vec<Fate> = (0..12).map(|n| choice.fate(&[b'a' + n])).collect();
-        assert_eq!(fates, []);
+        let fates: Vec<Fate> =
+            (0..8).map(|n| choice.fate(format!("text number {n}").as_bytes())).collect();
+        use Fate::{NotSampled, Train, Validation};
+        assert_eq!(fates[..4], [Train; 4]);
+        assert_eq!(fates[4..], [NotSampled, Validation, Validation, Validation]);
     }
 }

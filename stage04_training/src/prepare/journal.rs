@@ -7,7 +7,7 @@
 //! | in the folder | what it is | what the same command does |
 //! |---|---|---|
 //! | nothing of ours | new | begins |
-//! | a plan | begun | begins again |
+//! | a plan | begun | begins again, whatever the plan was |
 //! | a plan and a journal | interrupted | goes on |
 //! | a manifest, whatever else | finished | nothing |
 

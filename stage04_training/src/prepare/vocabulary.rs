@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
 
-use super::Run;
 use super::encode::Tail;
 use super::fate::{Choice, Fate};
 use super::fault::Fault;
@@ -16,6 +15,7 @@ use super::inputs::{Input, Source};
 use super::kind::{HEAD, Kind, inner_name, kind};
 use super::pipeline::{Event, Pipeline, Position};
 use super::progress::Progress;
+use super::run::Run;
 use super::scan::{Scanner, Summary, Wanted};
 use super::texts::{Digest, Note, Text};
 use crate::manifest::{SplitBy, SplitEntry};

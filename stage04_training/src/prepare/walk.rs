@@ -6,6 +6,7 @@
 //! who take the items run on all others. Small compressed files inside archives it does not even
 //! open: whoever gets them walks through them on a thread of their own.
 
+use std::cell::Cell;
 use std::io::{self, BufRead, Cursor, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -341,7 +342,8 @@ impl Walker<'_> {
 
     /// An archive: one file after another, each with its length in front.
     fn tar(&mut self, visit: &Visit<'_>, source: Box<dyn BufRead + '_>) -> Flow {
-        let mut archive = tar::Archive::new(Watched { source, ended: false });
+        let ended = Cell::new(false);
+        let mut archive = tar::Archive::new(Watched { source, ended: &ended });
         let entries = match archive.entries() {
             Ok(entries) => entries,
             Err(error) => {
@@ -352,6 +354,9 @@ impl Walker<'_> {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
+                    let kind =
+                        if ended.get() { io::ErrorKind::UnexpectedEof } else { error.kind() };
+                    let error = io::Error::new(kind, error);
                     return self.fault(Fault::unreadable(&*visit.origin, &error, Lost::RestOfFile));
                 }
             };
@@ -383,7 +388,7 @@ impl Walker<'_> {
         // Two empty blocks end an archive, and nothing but zeros may follow.
         let mut rest = archive.into_inner();
         let problem =
-            if rest.ended { Ok(Some("its end is missing")) } else { only_zeros(&mut rest) };
+            if ended.get() { Ok(Some("its end is missing")) } else { only_zeros(&mut rest) };
         match problem {
             Ok(None) => Flow::Continue(()),
             Ok(Some(problem)) => self.fault(Fault::new(
@@ -456,15 +461,15 @@ fn only_zeros(source: &mut impl Read) -> io::Result<Option<&'static str>> {
 }
 
 /// A source that remembers whether it was read to its end.
-struct Watched<R> {
+struct Watched<'e, R> {
     source: R,
-    ended: bool,
+    ended: &'e Cell<bool>,
 }
 
-impl<R: Read> Read for Watched<R> {
+impl<R: Read> Read for Watched<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.source.read(buffer)?;
-        self.ended |= read == 0 && !buffer.is_empty();
+        self.ended.set(self.ended.get() || read == 0 && !buffer.is_empty());
         Ok(read)
     }
 }

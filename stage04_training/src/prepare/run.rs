@@ -1,0 +1,411 @@
+//! The command from its beginning to its end: what is in the folder, what is said, what is written
+//! when.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use stage01_bigram::screen::thousands;
+use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
+use stage01_bigram::{Error, Result, files};
+use stage03_gpt::cli::screen::{Screen, remark};
+
+use super::encode::{Encoder, Encoding, Separator};
+use super::fate::Choice;
+use super::inputs::Inputs;
+use super::journal::{self, Found, Journal, Plan};
+use super::pipeline::{Event, Pipeline};
+use super::progress::{Progress, size};
+use super::settings::{OnError, Settings};
+use super::texts::Note;
+use super::writer::{self, FaultWriter, PartWriter};
+use super::{space, vocabulary};
+use crate::manifest::{
+    LeftOutEntry, Manifest, PartEntry, Split, SplitBy, SplitEntry, TOKENIZER_FILE, VERSION,
+};
+
+/// What an earlier run left.
+pub(super) enum State {
+    /// Everything.
+    Finished(Box<Manifest>),
+    /// A part, and how far it came.
+    Interrupted(Box<Journal>),
+}
+
+/// One run of the command.
+pub(super) struct Run<'a> {
+    /// What is asked for.
+    pub(super) settings: &'a Settings,
+    /// What is read.
+    pub(super) inputs: &'a Inputs,
+    /// Both, as they are remembered.
+    pub(super) plan: &'a Plan,
+    /// Where it is said.
+    pub(super) screen: &'a Screen,
+    /// How many bytes of the inputs were read.
+    pub(super) read: &'a AtomicU64,
+}
+
+impl Run<'_> {
+    /// What is in the folder already, if it is of use.
+    pub(super) fn look(&self) -> Result<Option<State>> {
+        let folder = &self.settings.out;
+        let refuse = |problem: String, remedy: &str| Err(Error::format(folder, problem, remedy));
+        // With --restart, whatever is damaged goes away; but only what is ours.
+        let found = match journal::look(folder) {
+            Err(Error::Format { .. }) if self.settings.restart => return Ok(None),
+            found => found?,
+        };
+        match found {
+            Found::New => Ok(None),
+            Found::Foreign(name) => refuse(
+                format!("it has a file {name} that `prepare` did not make"),
+                "name another folder with --out",
+            ),
+            _ if self.settings.restart => Ok(None),
+            Found::Finished(manifest) => {
+                let changed = journal::flag_difference(&manifest.flags, &self.plan.flags);
+                let changed = changed.or_else(|| {
+                    let same = manifest.inputs == self.inputs.entry();
+                    (!same).then(|| "the input files are no longer the same".to_string())
+                });
+                if let Some(changed) = changed {
+                    let problem = format!("it holds other tokens: {changed}");
+                    return refuse(
+                        problem,
+                        "name another folder with --out, or make it anew with --restart",
+                    );
+                }
+                journal::tidy(folder)?;
+                self.screen.line(format!(
+                    "{} is finished already ({} tokens to learn, {} to measure); --restart makes \
+                     it anew.",
+                    folder.display(),
+                    thousands(manifest.train.tokens as usize),
+                    thousands(manifest.validation.tokens as usize),
+                ));
+                Ok(Some(State::Finished(manifest)))
+            }
+            // Nothing is lost with a run that had written nothing yet.
+            Found::Begun(_, None) => Ok(None),
+            Found::Begun(plan, Some(journal)) => match plan.difference(self.plan) {
+                Some(changed) => refuse(
+                    format!("an interrupted run is in it, and not this one: {changed}"),
+                    "give the same flags and files to go on, or begin anew with --restart",
+                ),
+                None => {
+                    if plan != *self.plan {
+                        self.plan.save(folder)?;
+                    }
+                    Ok(Some(State::Interrupted(journal)))
+                }
+            },
+        }
+    }
+
+    /// Says what will be read.
+    pub(super) fn introduce(&self) {
+        let files = self.inputs.files.len();
+        let what = match (&self.inputs.files[..], files) {
+            ([one], _) => one.name.clone(),
+            (_, files) => format!("{} files", thousands(files)),
+        };
+        self.screen.line(format!("input       {what}, {}", size(self.inputs.bytes())));
+        if self.inputs.repeated > 0 {
+            remark(format!(
+                "note: {} files were named more than once, and are read once",
+                self.inputs.repeated
+            ));
+        }
+    }
+
+    pub(super) fn pipeline(&self, choice: Choice) -> Pipeline<'_> {
+        Pipeline {
+            inputs: &self.inputs.files,
+            field: &self.settings.field,
+            choice,
+            threads: self.settings.threads(),
+            read: self.read,
+        }
+    }
+
+    /// A new run: room is made, the text is looked through, the vocabulary is made.
+    pub(super) fn begin(&self) -> Result<(Journal, Tokenizer)> {
+        let Settings { out, tokenizer, .. } = self.settings;
+        if !self.settings.force {
+            let (bytes_per_token, token_bytes) = match tokenizer {
+                TokenizerKind::Char => (1.0, 2),
+                TokenizerKind::Bpe { vocab_size } if *vocab_size > 1 << 16 => (4.0, 4),
+                TokenizerKind::Bpe { vocab_size } if *vocab_size < 8000 => (2.5, 2),
+                _ => (3.5, 2),
+            };
+            let needed =
+                space::estimate(self.inputs, self.settings.sample, bytes_per_token, token_bytes);
+            space::require(needed, out)?;
+        }
+        files::create_folder(out)?;
+        self.plan.save(out)?;
+        journal::clear(out)?;
+        let many = !vocabulary::is_single(self)?;
+        let split = self.split(many)?;
+        let choice = self.choice(split);
+        let (tokenizer, tail) = vocabulary::make(self, many, split, choice)?;
+        tokenizer.save(&out.join(TOKENIZER_FILE))?;
+        let left_out =
+            LeftOutEntry { ignored: self.inputs.ignored.clone(), ..LeftOutEntry::default() };
+        let journal = Journal::new(split, many, tail, left_out);
+        journal.save(out)?;
+        Ok((journal, tokenizer))
+    }
+
+    /// How the text is divided.
+    fn split(&self, many: bool) -> Result<SplitEntry> {
+        let by = match self.settings.split {
+            Some(SplitBy::Document) if !many => {
+                return Err(Error::setting(
+                    "--split",
+                    "document",
+                    "the input is a single document, which cannot be on both sides; use \
+                     --split tail, or give more documents (in JSON lines, each line is one)",
+                ));
+            }
+            Some(by) => by,
+            None if many => SplitBy::Document,
+            None => SplitBy::Tail,
+        };
+        if !many && self.settings.sample < 1.0 {
+            let expected = "the input is a single document; take a shorter text instead";
+            return Err(Error::setting("--sample", self.settings.sample, expected));
+        }
+        let usual = match by {
+            SplitBy::Tail => 0.1,
+            // Ten megabytes are enough for a steady measurement; of little text, a tenth.
+            SplitBy::Document => {
+                two_digits((1e7 / self.inputs.bytes().max(1) as f64).clamp(0.0005, 0.1))
+            }
+        };
+        Ok(SplitEntry { by, validation: self.settings.validation.unwrap_or(usual) })
+    }
+
+    fn choice(&self, split: SplitEntry) -> Choice {
+        let by_document = split.by == SplitBy::Document;
+        let validation = if by_document { split.validation } else { 0.0 };
+        Choice { sample: self.settings.sample, validation }
+    }
+
+    /// Makes all texts tokens, from where the journal says.
+    pub(super) fn encode(&self, mut journal: Journal, tokenizer: &Tokenizer) -> Result<Manifest> {
+        let Settings { out, shard_tokens, commit_bytes, .. } = self.settings;
+        let token_bytes = if tokenizer.vocab_size() <= 1 << 16 { 2 } else { 4 };
+        let encoding = Encoding {
+            tokenizer,
+            token_bytes,
+            separator: separator(tokenizer, journal.many)?,
+            tail: journal.tail,
+        };
+        let resume =
+            |which, entry| PartWriter::resume(out, which, token_bytes, *shard_tokens, entry);
+        let mut writers = [
+            resume(Split::Train, std::mem::take(&mut journal.train))?,
+            resume(Split::Validation, std::mem::take(&mut journal.validation))?,
+        ];
+        let mut faults = FaultWriter::resume(out, journal.fault_bytes)?;
+        self.say(&journal, tokenizer);
+        let before = self.inputs.files[..journal.position.file].iter().map(|input| input.bytes);
+        self.read.store(before.sum(), Ordering::Relaxed);
+        let mut progress = Progress::new(self.screen, "tokens", self.inputs.bytes(), self.read);
+        let (mut unsafe_bytes, mut last_commit) = (0, Instant::now());
+        let start = journal.position;
+        let choice = self.choice(journal.split);
+        let commit =
+            |writers: &mut [PartWriter; 2], faults: &mut FaultWriter, journal: &mut Journal| {
+                journal.train = writers[0].commit()?.clone();
+                journal.validation = writers[1].commit()?.clone();
+                journal.fault_bytes = faults.commit()?;
+                journal.save(out)
+            };
+        self.pipeline(choice).run(
+            start,
+            |job| Encoder::new(&encoding, job),
+            |event| {
+                match event {
+                    Event::Chunk(chunk) => {
+                        for (writer, which) in writers.iter_mut().zip(Split::ALL) {
+                            let part = chunk.part(which);
+                            unsafe_bytes += part.tokens.len() as u64;
+                            writer.append(part)?;
+                        }
+                        for note in chunk.notes {
+                            self.note(note, &mut faults, &mut journal.left_out)?;
+                        }
+                    }
+                    Event::Done(position) => {
+                        journal.position = position;
+                        if unsafe_bytes >= *commit_bytes || last_commit.elapsed().as_secs() >= 10 {
+                            commit(&mut writers, &mut faults, &mut journal)?;
+                            (unsafe_bytes, last_commit) = (0, Instant::now());
+                        }
+                    }
+                }
+                progress.update();
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        drop(progress);
+        commit(&mut writers, &mut faults, &mut journal)?;
+        self.finish(journal, &encoding)
+    }
+
+    /// Deals with what is not a text.
+    fn note(
+        &self,
+        note: Note,
+        faults: &mut FaultWriter,
+        left_out: &mut LeftOutEntry,
+    ) -> Result<()> {
+        match note {
+            Note::Fault(fault) if self.settings.on_error == OnError::Stop => {
+                Err(fault.into_error())
+            }
+            Note::Fault(fault) => faults.append(&fault, left_out),
+            Note::Ignored(suffix) => {
+                *left_out.ignored.entry(suffix).or_default() += 1;
+                Ok(())
+            }
+            Note::NotSampled => {
+                left_out.not_sampled += 1;
+                Ok(())
+            }
+            Note::Empty => {
+                left_out.empty += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Says what will be done.
+    fn say(&self, journal: &Journal, tokenizer: &Tokenizer) {
+        let line = |text: String| self.screen.line(text);
+        let vocab = thousands(tokenizer.vocab_size());
+        line(format!("tokenizer   {}, {vocab} tokens", self.settings.tokenizer));
+        let percent = format!("{} %", two_digits(100.0 * journal.split.validation));
+        line(match journal.split.by {
+            SplitBy::Tail if !journal.many => {
+                format!("split       a single document: its last {percent} are for validation")
+            }
+            SplitBy::Tail => {
+                format!("split       the last {percent} of the text are for validation")
+            }
+            SplitBy::Document => format!(
+                "split       {percent} of the documents are for validation, chosen by their text"
+            ),
+        });
+        line(format!(
+            "threads     {}; folder {}",
+            self.settings.threads(),
+            self.settings.out.display()
+        ));
+        if journal.position.job > 0 {
+            let tokens = journal.position.job;
+            line(format!(
+                "goes on     after job {} of an interrupted run",
+                thousands(tokens as usize)
+            ));
+        }
+    }
+
+    /// Writes the manifest: the folder is whole.
+    fn finish(&self, journal: Journal, encoding: &Encoding<'_>) -> Result<Manifest> {
+        let Journal { train, validation, left_out, split, .. } = journal;
+        if train.tokens == 0 {
+            let given = if self.settings.input.is_empty() { "the input" } else { "--input" };
+            return Err(Error::text(
+                given,
+                "no document of it is left to learn from",
+                "give more text, a smaller --validation or a larger --sample, and begin anew \
+                 with --restart",
+            ));
+        }
+        let manifest = Manifest {
+            version: VERSION,
+            token_bytes: encoding.token_bytes,
+            vocab_size: encoding.tokenizer.vocab_size(),
+            end_of_text: encoding.tokenizer.end_of_text(),
+            split,
+            train,
+            validation,
+            flags: self.plan.flags.clone(),
+            inputs: self.inputs.entry(),
+            left_out,
+        };
+        manifest.save(&self.settings.out)?;
+        journal::tidy(&self.settings.out)?;
+        self.report(&manifest);
+        Ok(manifest)
+    }
+
+    /// Says what was done.
+    fn report(&self, manifest: &Manifest) {
+        let line = |text: String| self.screen.line(text);
+        for which in Split::ALL {
+            let PartEntry { documents, bytes, tokens, shards, .. } = manifest.part(which);
+            let files = if shards.len() == 1 { "file" } else { "files" };
+            line(format!(
+                "{:12}{} tokens in {} {files}; {} documents, {}",
+                which.name(),
+                thousands(*tokens as usize),
+                shards.len(),
+                thousands(*documents as usize),
+                size(*bytes),
+            ));
+        }
+        let LeftOutEntry { not_sampled, empty, faults, first_faults, ignored, .. } =
+            &manifest.left_out;
+        if *not_sampled > 0 {
+            line(format!("not sampled {} documents", thousands(*not_sampled as usize)));
+        }
+        if *empty > 0 {
+            line(format!("empty       {} documents", thousands(*empty as usize)));
+        }
+        if !ignored.is_empty() {
+            let kinds: Vec<_> = ignored.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+            line(format!("ignored     files of unknown kind: {}", kinds.join(", ")));
+        }
+        if *faults > 0 {
+            let file = self.settings.out.join(writer::FAULTS_FILE);
+            let all = thousands(*faults as usize);
+            line(format!("skipped     {all} faults, listed in {}", file.display()));
+            first_faults.iter().for_each(|fault| line(format!("            {fault}")));
+            if *faults > first_faults.len() as u64 {
+                line("            …".into());
+            }
+        }
+        if manifest.validation.tokens == 0 && manifest.split.validation > 0.0 {
+            remark(
+                "note: no document fell into the validation part; with --restart, give \
+                 --validation a larger fraction, or use --split tail",
+            );
+        }
+    }
+}
+
+/// What stands at the end of a document.
+fn separator(tokenizer: &Tokenizer, many: bool) -> Result<Separator> {
+    match tokenizer.end_of_text() {
+        Some(token) => Ok(Separator::EndOfText(token)),
+        None if !many => Ok(Separator::Nothing),
+        None => tokenizer.encode("\n").map(Separator::LineBreak).map_err(|_| {
+            Error::setting(
+                "--tokenizer",
+                "this file",
+                "its vocabulary has neither a token for the end of a document nor a line break, \
+                 and one of them must stand between documents; choose another one",
+            )
+        }),
+    }
+}
+
+/// A number with two digits that count: 0.0123 becomes 0.012.
+fn two_digits(x: f64) -> f64 {
+    format!("{x:.1e}").parse().unwrap_or(x)
+}

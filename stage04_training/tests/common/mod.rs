@@ -1,0 +1,117 @@
+//! What the tests of `prepare` share: files in every form, and the program itself.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The program, about to run `prepare` in a folder of its own.
+pub fn program(folder: &Path, flags: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stage04_training"));
+    command.arg("prepare").args(flags.split_whitespace()).current_dir(folder);
+    command
+}
+
+/// Runs it; what it printed on both outputs.
+pub fn run(folder: &Path, flags: &str) -> Output {
+    program(folder, flags).output().unwrap()
+}
+
+/// Runs it, and it must end well.
+pub fn good(folder: &Path, flags: &str) -> String {
+    let output = run(folder, flags);
+    let (out, err) = texts(&output);
+    assert!(output.status.success(), "{flags}\n{out}\n{err}");
+    out + &err
+}
+
+/// Runs it, and it must end with one line that says why.
+pub fn bad(folder: &Path, flags: &str) -> String {
+    let output = run(folder, flags);
+    let (out, err) = texts(&output);
+    assert_eq!(output.status.code(), Some(1), "{flags}\n{out}\n{err}");
+    let error = err.trim_end().to_string();
+    assert!(error.starts_with("error: ") && error.lines().count() == 1, "{flags}\n{error}");
+    error
+}
+
+fn texts(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+/// Writes a file, and the folders above it.
+pub fn put(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// All files of a folder, by name.
+pub fn content(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let named = |entry: fs::DirEntry| {
+        (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())
+    };
+    entries.map(named).collect()
+}
+
+/// The shards of both parts alone.
+pub fn shards(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    content(folder).into_iter().filter(|(name, _)| name.ends_with(".bin")).collect()
+}
+
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+pub fn xz(bytes: &[u8]) -> Vec<u8> {
+    let options = lzma_rust2::XzOptions::with_preset(1);
+    let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+pub fn zstd(bytes: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+pub fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, name, *bytes).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+pub fn jsonl(documents: &[&str]) -> Vec<u8> {
+    let line = |text: &&str| format!("{}\n", serde_json::json!({ "id": 7, "text": text }));
+    documents.iter().map(line).collect::<String>().into_bytes()
+}
+
+/// So many documents of a few hundred bytes, all different, with words that repeat.
+pub fn documents(count: usize) -> Vec<String> {
+    let words = ["light", "and", "water", "été", "the", "語", "darkness", "upon", "face,", "\n"];
+    let mut state = 1u64;
+    let mut next = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize
+    };
+    (0..count)
+        .map(|number| {
+            let body: Vec<&str> =
+                (0..20 + next() % 80).map(|_| words[next() % words.len()]).collect();
+            format!("Document {number}. {}", body.join(" "))
+        })
+        .collect()
+}

@@ -8,11 +8,13 @@
 
 pub mod cpu;
 
-use stage01_bigram::Result;
+use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::trainer::{Settings, Step};
+
+use cpu::Cpu;
 
 /// A model in training, somewhere.
 pub trait Backend {
@@ -72,5 +74,38 @@ pub trait Backend {
     /// its maker says or as measured: what utilisation is a share of.
     fn peak_flops(&self) -> Option<f64> {
         None
+    }
+}
+
+/// Chooses who does the arithmetic, and gives it a model before its first step.
+///
+/// device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. precision: `f32`, `tf32` or `bf16`.
+///
+/// # Errors
+/// [`Error::Setting`] for a device that this machine or this program does not have, and for a
+/// precision that the device does not have; as [`Cpu::new`].
+pub fn open(
+    device: &str,
+    precision: &str,
+    gpt: Gpt,
+    weights: Params<f32>,
+    settings: Settings,
+) -> Result<Box<dyn Backend>> {
+    let (kind, number) = device.split_once(':').unwrap_or((device, "0"));
+    let is_number = number.chars().all(|c| c.is_ascii_digit()) && !number.is_empty();
+    match kind {
+        "auto" | "cpu" if kind == device => {
+            if precision == "tf32" {
+                let expected = "the CPU multiplies in f32 or bf16";
+                return Err(Error::setting("--precision", precision, expected));
+            }
+            Ok(Box::new(Cpu::new(gpt, weights, settings)?))
+        }
+        "cuda" | "mps" if kind == device || kind == "cuda" && is_number => {
+            let expected = "this program was built for the CPU alone; build it with libtorch: \
+                            cargo run -p stage04_training --features torch -- …";
+            Err(Error::setting("--device", device, expected))
+        }
+        _ => Err(Error::setting("--device", device, "choose auto, cpu, cuda, cuda:N or mps")),
     }
 }

@@ -1,0 +1,413 @@
+//! `train`: from a recipe to a trained model.
+//!
+//! The loop is in [`crate::trainer`], what is seen of it in `watch`. This file brings together
+//! what a run needs, says what is about to happen, and how it ended.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use clap::{ArgMatches, Args};
+use stage01_bigram::bigram::CountedBigram;
+use stage01_bigram::loss::bits;
+use stage01_bigram::random::{Purpose, generator};
+use stage01_bigram::screen::{thousands, wrap};
+use stage01_bigram::tokenizer::Tokenizer;
+use stage01_bigram::{Error, Result};
+use stage02_attention::params::Params;
+use stage03_gpt::checkpoint::{Model, TOKENIZER_FILE, read_config};
+use stage03_gpt::cli::folder;
+use stage03_gpt::cli::journal::Journal;
+use stage03_gpt::cli::run::typed;
+use stage03_gpt::cli::screen::{Screen, remark, width};
+use stage03_gpt::gpt::Gpt;
+use stage03_gpt::resume::TRAINER_FILE;
+
+use super::data::Data;
+use super::table;
+use super::watch::{STOP, Watch};
+use crate::backend;
+use crate::checkpoint::{BEST, Keeper, Saved, lock};
+use crate::recipe::{BUILT_IN, OUT_DIR, Recipe};
+use crate::report::{REPORT_FILE, Report, State};
+use crate::shards::Split;
+use crate::trainer::{Ending, Plan, Trainer};
+
+/// Train a GPT (what happens without a command).
+///
+/// A recipe says everything about the run; flags you type replace what it says. The run shows
+/// what to expect before it begins, and writes a page to watch it on, report.html, into the
+/// model's folder. Ctrl-C finishes the step, saves, and says how to go on; after a crash at most
+/// what was learned since the last save is lost. A model that is in the folder already is kept
+/// beside it.
+#[derive(Clone, Debug, Args)]
+pub struct Flags {
+    /// A recipe by its name, see below, or a file of your own that ends in .toml.
+    #[arg(long, value_name = "NAME|FILE", default_value = BUILT_IN[0].0)]
+    recipe: String,
+
+    /// Go on with the run that was saved in the folder: on the CPU to the byte as if it had
+    /// never stopped. A run of stage 3 goes on as well.
+    #[arg(long, conflicts_with_all = ["recipe", "init_from"])]
+    resume: bool,
+
+    #[command(flatten)]
+    settings: Recipe,
+}
+
+/// Runs the command.
+pub fn train(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
+    let ready = if flags.resume { resume(flags, matches)? } else { begin(flags, matches)? };
+    listen();
+    ready.run()
+}
+
+/// Lets Ctrl-C end the run after its step.
+fn listen() {
+    let listening = ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(130); // asked twice
+        }
+    });
+    if let Err(e) = listening {
+        remark(format!("note: Ctrl-C will not save ({e})"));
+    }
+}
+
+/// Everything a run needs before its trainer can borrow the data.
+struct Ready {
+    /// The name of the recipe, or what stands in its place.
+    name: String,
+    recipe: Recipe,
+    data: Data,
+    gpt: Gpt,
+    start: Start,
+}
+
+/// Where a run begins.
+enum Start {
+    /// With these weights.
+    New(Params<f32>),
+    /// Where another stopped.
+    Saved(Box<Saved>),
+}
+
+/// A new run.
+fn begin(flags: &Flags, matches: &ArgMatches) -> Result<Ready> {
+    let mut recipe = Recipe::load(&flags.recipe, &flags.settings, matches)?;
+    folder::check(&recipe.out_dir)?;
+    if recipe.out_dir.join(TRAINER_FILE).exists() {
+        lock(&recipe.out_dir)?; // or else it would be moved aside under another program
+    }
+    let name = flags.recipe.clone();
+    if let Some(folder) = recipe.init_from.clone() {
+        let Model { gpt, params, tokenizer } = Model::load(&folder)?;
+        take_shape(&mut recipe, &gpt, matches)?;
+        let data = Data::open(&recipe, matches, Some(&folder.join(TOKENIZER_FILE)))?;
+        data.require(&tokenizer, &folder)?;
+        let gpt = recipe.run.gpt(gpt.config().vocab_size)?;
+        return Ok(Ready { name, recipe, data, gpt, start: Start::New(params) });
+    }
+    let data = Data::open(&recipe, matches, None)?;
+    let gpt = recipe.run.gpt(recipe.vocab_size(data.tokenizer.vocab_size()))?;
+    let seed = recipe.run.seed;
+    let weights = gpt.initialise(&mut generator(seed, Purpose::Initialisation, 0));
+    Ok(Ready { name, recipe, data, gpt, start: Start::New(weights) })
+}
+
+/// A model that is there already has its sizes; a recipe cannot change them.
+fn take_shape(recipe: &mut Recipe, gpt: &Gpt, matches: &ArgMatches) -> Result<()> {
+    let (config, run) = (gpt.config(), &mut recipe.run);
+    let sizes = [
+        ("n_layer", &mut run.n_layer, config.n_layer),
+        ("n_head", &mut run.n_head, config.n_head),
+        ("n_embd", &mut run.n_embd, config.n_embd),
+        ("block_size", &mut run.block_size, config.block_size),
+    ];
+    for (setting, size, own) in sizes {
+        if typed(matches, setting) && *size != own {
+            let expected = format!("the model of --init-from has {own}; leave the flag out");
+            let flag = format!("--{}", setting.replace('_', "-"));
+            return Err(Error::setting(flag, *size, expected));
+        }
+        *size = own;
+    }
+    run.bias = config.bias;
+    Ok(())
+}
+
+/// A run that was saved before.
+fn resume(flags: &Flags, matches: &ArgMatches) -> Result<Ready> {
+    let folder = &flags.settings.out_dir;
+    let saved = Saved::load(folder)?;
+    let recipe = Recipe::resumed(&saved.settings, &flags.settings, matches)?;
+    let path = folder.join(TOKENIZER_FILE);
+    let tokenizer = Tokenizer::load(&path)?;
+    // The text it was learning makes the same tokenizer again; any other text needs the run's.
+    let same_text = saved.data.is_some() && !typed(matches, "text");
+    let data = Data::open(&recipe, matches, (!same_text).then_some(path.as_path()))?;
+    data.require(&tokenizer, folder)?;
+    let gpt = recipe.run.gpt(read_config(folder)?.vocab_size)?;
+    let name = "as it was saved".into();
+    Ok(Ready { name, recipe, data, gpt, start: Start::Saved(Box::new(saved)) })
+}
+
+impl Ready {
+    /// Makes the trainer, and trains.
+    fn run(self) -> Result<ExitCode> {
+        let Ready { name, recipe, data, gpt, start } = self;
+        let settings = recipe.run.settings();
+        let open = |weights| {
+            backend::open(&recipe.device, &recipe.precision, gpt.clone(), weights, settings.clone())
+        };
+        let keeper = Keeper {
+            folder: recipe.out_dir.clone(),
+            tokenizer: data.tokenizer.clone(),
+            settings: recipe.saved(),
+            data: data.identity(),
+        };
+        let mut moved = None;
+        let mut other_data = false;
+        let mut trainer = match start {
+            Start::New(weights) => {
+                let mut trainer = Trainer::new(open(weights)?, &data.shards)?;
+                moved = keeper.create(&mut trainer)?;
+                trainer
+            }
+            Start::Saved(saved) => {
+                let zeros = Params::zeros(gpt.layout()); // until `restore` brings the saved ones
+                let mut trainer = Trainer::new(open(zeros)?, &data.shards)?;
+                saved.restore(&mut trainer, &keeper.data)?;
+                other_data = saved.data.as_ref() != Some(&keeper.data);
+                trainer
+            }
+        };
+        let _lock = lock(&recipe.out_dir)?;
+        let first = trainer.backend.iter();
+        let journal = Journal::open(&recipe.out_dir, first)?;
+        let peak = trainer.backend.peak_flops();
+        let screen = Screen::new();
+
+        let facts = facts(&name, &recipe, &data, &trainer, peak);
+        for (name, text) in &facts {
+            fact(&screen, name, text);
+        }
+        if let Some(moved) = moved {
+            fact(&screen, "", &format!("(the model that was there is now in {})", moved.display()));
+        }
+        if other_data {
+            let note = "note: the saved run was learning from other data; it goes on with this, \
+                        from its first window on";
+            screen.line(wrap(note, width(), ""));
+        }
+        let references = expect(&screen, &recipe, &data, &trainer);
+        if first > 0 {
+            screen.line(format!("\nGoing on after step {}.", thousands(first)));
+        }
+        screen.line(format!("\n{}", table::head(width())));
+
+        let report = Report::new(&recipe, facts, references.clone());
+        let mut watch = Watch::new(
+            &trainer,
+            (screen, journal, report),
+            data.tokenizer.clone(),
+            &recipe.out_dir,
+            recipe.run.max_iters,
+            data.bytes_per_token(),
+            peak,
+        );
+        watch.journal.references = references;
+        watch.screen.start_bar(first, recipe.run.max_iters);
+        let plan = Plan {
+            max_iters: recipe.run.max_iters,
+            eval_interval: recipe.run.eval_interval()?,
+            eval_iters: recipe.run.eval_iters,
+            save_interval: recipe.save_interval,
+            save_after: Duration::try_from_secs_f64(60.0 * recipe.save_minutes)
+                .unwrap_or(Duration::MAX),
+        };
+        let ending = trainer.run(&plan, &keeper, &mut watch);
+        watch.screen.end_bar();
+        match ending {
+            Ok(Ending::Finished) => finished(watch, trainer, &recipe),
+            Ok(Ending::Stopped) => stopped(watch, trainer, &recipe.out_dir),
+            Err(error) => {
+                // The page shall not wait for ever. What went wrong first is what counts.
+                let iter = trainer.backend.iter();
+                let _ = watch.end_report(iter, State::Failed { why: error.to_string() });
+                Err(error)
+            }
+        }
+    }
+}
+
+/// What a run is, in words: for the screen and for the report.
+fn facts(
+    name: &str,
+    recipe: &Recipe,
+    data: &Data,
+    trainer: &Trainer,
+    peak: Option<f64>,
+) -> Vec<(String, String)> {
+    let config = trainer.backend.gpt().config();
+    let [learn, measure] = [Split::Train, Split::Validation].map(|p| data.shards.part(p).len());
+    let tokens = trainer.tokens_per_step();
+    let passes = tokens as f64 * recipe.run.max_iters as f64 / learn as f64;
+    let kind = match &recipe.data {
+        Some(_) => String::new(),
+        None => format!(" ({})", recipe.run.tokenizer),
+    };
+    let speed = peak.map_or(String::new(), |peak| {
+        format!("; {} GFLOP/s in matrix products", thousands((peak / 1e9) as usize))
+    });
+    let facts = [
+        ("recipe", name.to_string()),
+        ("text", format!("{}, {} bytes", data.origin(), thousands(data.bytes() as usize))),
+        (
+            "data",
+            format!(
+                "{} ({})",
+                data.folder.display(),
+                if data.new { "prepared just now" } else { "prepared before" }
+            ),
+        ),
+        (
+            "tokens",
+            format!(
+                "{} of them, a vocabulary of {}{kind}; {} to learn, {} to measure",
+                thousands((learn + measure) as usize),
+                thousands(data.tokenizer.vocab_size()),
+                thousands(learn as usize),
+                thousands(measure as usize),
+            ),
+        ),
+        (
+            "model",
+            format!(
+                "{} weights; layers: {}, heads: {}, numbers a token: {}, tokens of context: {}",
+                thousands(config.n_params()),
+                config.n_layer,
+                config.n_head,
+                config.n_embd,
+                config.block_size,
+            ),
+        ),
+        (
+            "training",
+            format!(
+                "{} steps of {} tokens ({} through the data)",
+                thousands(recipe.run.max_iters),
+                thousands(tokens),
+                if passes < 0.95 {
+                    format!("{:.0} % of once", 100.0 * passes)
+                } else {
+                    format!("{passes:.1} times")
+                },
+            ),
+        ),
+        ("device", format!("{}, {}{speed}", trainer.backend.name(), recipe.precision)),
+        ("folder", recipe.out_dir.display().to_string()),
+    ];
+    facts.map(|(name, text)| (name.to_string(), text)).to_vec()
+}
+
+/// A line of what a run is.
+fn fact(screen: &Screen, name: &str, text: &str) {
+    let wrapped = wrap(text, width(), "           ");
+    screen.line(format!("{name:<11}{}", wrapped.trim_start()));
+}
+
+/// Says what to expect of the loss: lines to compare with, each a name and a loss.
+fn expect(
+    screen: &Screen,
+    recipe: &Recipe,
+    data: &Data,
+    trainer: &Trainer,
+) -> Vec<(String, f64)> {
+    /// Counting more pairs than these changes little.
+    const COUNTED: u64 = 10_000_000;
+    let vocab_size = trainer.backend.gpt().config().vocab_size;
+    let mut lines = vec![(
+        "knows nothing",
+        (vocab_size as f64).ln(),
+        format!("at the start: ln({vocab_size}), every token equally likely"),
+    )];
+    // The pairs are counted in the part that is learned, and measured in the other.
+    let [learn, measure] = [Split::Train, Split::Validation].map(|which| {
+        let part = data.shards.part(which);
+        let mut tokens = vec![0; part.len().min(COUNTED) as usize];
+        part.read(0, &mut tokens);
+        tokens
+    });
+    let bigram =
+        CountedBigram::count(&learn, vocab_size, 0.1).and_then(|pairs| pairs.mean_loss(&measure));
+    if let Ok(loss) = bigram {
+        let meaning = "what counting pairs of tokens reaches (the bigram)";
+        lines.push(("bigram", loss, meaning.into()));
+    }
+    if let Some(loss) = recipe.run.usual_end(data.bytes() as usize) {
+        lines.push(("usual end", loss, "where these settings usually end".into()));
+    }
+    screen.line("\nWhat to expect of the validation loss, in nats a token:");
+    for (_, loss, meaning) in &lines {
+        screen.line(format!("  {loss:5.2}  {meaning}"));
+    }
+    lines.into_iter().map(|(name, loss, _)| (format!("{name} {loss:.2}"), loss)).collect()
+}
+
+/// Somebody asked to stop, and it was saved: say how to go on.
+fn stopped(mut watch: Watch, trainer: Trainer, folder: &Path) -> Result<ExitCode> {
+    let iter = trainer.backend.iter();
+    watch.end_report(iter, State::Stopped)?;
+    watch.screen.line(format!(
+        "\nStopped after step {} and saved. To go on:\n  cargo run -p stage04_training -- train --resume{}",
+        thousands(iter),
+        flag("--out-dir", folder),
+    ));
+    watch.screen.end().map(|end| match STOP.load(Ordering::Relaxed) {
+        true => ExitCode::from(130),
+        false => end,
+    })
+}
+
+/// The end: the loss over all of the validation part, a longer sample, and where everything is.
+fn finished(mut watch: Watch, mut trainer: Trainer, recipe: &Recipe) -> Result<ExitCode> {
+    /// More windows than these make would change the loss by less than is printed.
+    const MOST: usize = 4_000_000;
+    let iter = trainer.backend.iter();
+    watch.write_pending(iter)?;
+    let (loss, tokens) = trainer.measure_all(MOST)?;
+    let all = format!(
+        "Over {} tokens of the validation part: {loss:.4} nats a token, {:.4} bits a byte.",
+        thousands(tokens),
+        bits(loss) / watch.bytes_per_token,
+    );
+    watch.screen.line(format!("\n{}", wrap(&all, width(), "")));
+    let text = watch.sample(&mut trainer, 300)?;
+    watch.screen.line("\nWhat it writes now:\n");
+    watch.screen.line(wrap(text.trim(), width(), "  "));
+    watch.end_report(iter, State::Finished { loss })?;
+    let folder = &recipe.out_dir;
+    let model = flag("--model", folder);
+    watch.screen.line(format!(
+        "\nThe model is in {}, its best in {},\nthe report in {}. Try:\n  \
+         cargo run -p stage04_training -- sample{model}\n  \
+         cargo run -p stage04_training -- chat{model}",
+        folder.display(),
+        folder.join(BEST).display(),
+        folder.join(REPORT_FILE).display(),
+    ));
+    watch.screen.end()
+}
+
+/// A flag that names a run's folder, where it is not the usual one.
+fn flag(flag: &str, folder: &Path) -> String {
+    if folder == Path::new(OUT_DIR) {
+        return String::new();
+    }
+    let name = folder.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:\\".contains(c);
+    let quote = if name.chars().all(plain) { "" } else { "\"" };
+    format!(" {flag} {quote}{name}{quote}")
+}

@@ -397,7 +397,10 @@ impl Training {
         writer.read(&start).expect("tokens of this vocabulary");
         let mut sampler = Sampler::new(0.8, None, None).expect("valid settings");
         let mut rng = generator(self.run.seed, Purpose::Sampling, 0);
-        let text: Vec<u32> = (0..tokens).map(|_| writer.write(&mut sampler, &mut rng)).collect();
+        let text = (0..tokens).map(|_| writer.write(&mut sampler, &mut rng));
+        // A model may have more places for tokens than its tokenizer has tokens.
+        let known = |token: &u32| (*token as usize) < self.tokenizer.vocab_size();
+        let text: Vec<u32> = text.filter(known).collect();
         self.tokenizer.decode(&text).expect("tokens of this vocabulary")
     }
 

@@ -21,6 +21,7 @@ use serde_json::{Map, Value, json};
 use stage01_bigram::{Error, Result, files};
 use stage03_gpt::cli::run::{Run, typed};
 
+use crate::backend;
 use file::Written;
 
 mod file;
@@ -66,10 +67,16 @@ pub struct Recipe {
     pub device: String,
 
     /// How exactly matrices are multiplied: `f32`; `tf32`, which keeps 11 bits of each factor
-    /// (GPUs only); or `bf16`, which keeps 8. Weights and sums stay in f32.
-    #[arg(long, value_name = "KIND", default_value = "f32", help_heading = "Device",
-          value_parser = ["f32", "tf32", "bf16"])]
+    /// (NVIDIA's GPUs only); `bf16`, which keeps 8; or `auto`: bf16 on such a GPU, f32
+    /// everywhere else. Weights and sums stay in f32.
+    #[arg(long, value_name = "KIND", default_value = "auto", help_heading = "Device",
+          value_parser = ["auto", "f32", "tf32", "bf16"])]
     pub precision: String,
+
+    /// How many million million operations a second the device does in matrix products: what
+    /// utilisation is a share of. [default: measured, or known of the device]
+    #[arg(long, value_name = "X", help_heading = "Device")]
+    pub peak_tflops: Option<f64>,
 
     /// The folder of the model.
     #[arg(long, value_name = "DIR", default_value = OUT_DIR, help_heading = "Saving")]
@@ -132,7 +139,7 @@ impl Recipe {
 
     /// The defaults, over them some settings, over them what was typed.
     fn over(settings: Map<String, Value>, given: &Recipe, matches: &ArgMatches) -> Result<Recipe> {
-        given.run.check_numbers()?;
+        given.check_numbers()?;
         if typed(matches, "products") {
             let expected = "here the setting is called --precision";
             return Err(Error::setting("--products", &given.run.products, expected));
@@ -148,8 +155,22 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// Checks what can be checked without looking at data or devices.
+    /// Refuses NaN and infinities, which JSON cannot say.
+    fn check_numbers(&self) -> Result<()> {
+        self.run.check_numbers()?;
+        let numbers = [
+            ("--save-minutes", self.save_minutes),
+            ("--peak-tflops", self.peak_tflops.unwrap_or(1.0)),
+        ];
+        match numbers.into_iter().find(|(_, number)| !number.is_finite()) {
+            Some((flag, number)) => Err(Error::setting(flag, number, "choose a number")),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks what can be checked before any data is looked at.
     fn validate(&self) -> Result<()> {
+        backend::check(&self.device, &self.precision)?;
         self.run.eval_interval()?;
         self.run.settings().validate()?;
         self.run.config(1).validate()?;
@@ -161,9 +182,14 @@ impl Recipe {
                 return Err(Error::setting(setting, value, "it must be at least 1"));
             }
         }
-        if !(self.save_minutes.is_finite() && self.save_minutes > 0.0) {
-            let expected = "choose a number above 0, such as 10";
-            return Err(Error::setting("--save-minutes", self.save_minutes, expected));
+        for (setting, value) in [
+            ("--save-minutes", self.save_minutes),
+            ("--peak-tflops", self.peak_tflops.unwrap_or(1.0)),
+        ] {
+            if value <= 0.0 {
+                let expected = "choose a number above 0, such as 10";
+                return Err(Error::setting(setting, value, expected));
+            }
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::screen::thousands;
 use stage01_bigram::{Result, files};
@@ -81,9 +81,16 @@ impl Report {
         facts: Vec<(String, String)>,
         references: Vec<(String, f64)>,
     ) -> Report {
-        let settings = recipe.saved().as_object().cloned().unwrap_or_default().into_iter();
+        let mut settings = recipe.saved().as_object().cloned().unwrap_or_default();
+        // What follows from the others, as it follows.
+        let run = recipe.run.settings();
+        settings.insert("min_lr".into(), json!(run.schedule.min_lr));
+        settings.insert("warmup_iters".into(), json!(run.schedule.warmup_iters));
+        settings.insert("lr_decay_iters".into(), json!(run.schedule.lr_decay_iters));
+        settings.insert("threads".into(), json!(run.threads));
+        settings.insert("eval_interval".into(), json!(recipe.run.eval_interval().ok()));
         let shown = |value: Value| match value {
-            Value::Null => "by itself".into(),
+            Value::Null => "none".into(),
             Value::String(text) => text,
             Value::Array(items) if items.is_empty() => "none".into(),
             other => other.to_string(),
@@ -91,6 +98,7 @@ impl Report {
         Report {
             facts,
             settings: settings
+                .into_iter()
                 .filter(|(name, _)| name != "products")
                 .map(|(name, value)| (name, shown(value)))
                 .collect(),
@@ -174,7 +182,7 @@ impl Report {
             (!last.is_empty()).then(|| last.iter().sum::<f64>() / last.len() as f64)
         };
         let of = format!("of {}", thousands(self.max_iters));
-        let best = lowest.map(|(loss, iter)| format!("best {loss:.3}, step {}", thousands(iter)));
+        let best = lowest.map(|(loss, iter)| format!("best {loss:.3} at {}", thousands(iter)));
         let rate = mean(|line| line.tokens_per_second);
         let share = mean(|line| line.mfu);
         let used = newest(|line| line.memory_bytes.map(|bytes| bytes as f64));
@@ -186,7 +194,7 @@ impl Report {
             (
                 "Utilisation",
                 share.map(|x| format!("{:.0} %", 100.0 * x)),
-                "of the matrix-product speed".into(),
+                "of matrix products".into(),
             ),
             ("Memory", used.map(|bytes| memory(bytes as u64)), String::new()),
             ("Time", elapsed.map(time), String::new()),
@@ -229,10 +237,16 @@ impl Report {
         loss.references = self.references.clone();
         page.push_str("<section class=\"curves\">\n");
         // Two sizes, of which the page shows the one that fits.
-        let _ = writeln!(page, "<figure class=\"wide\">{}</figure>", loss.to_svg_of_size((1080, 440)));
-        let _ = writeln!(page, "<figure class=\"narrow\">{}</figure>", loss.to_svg_of_size((400, 340)));
+        let _ =
+            writeln!(page, "<figure class=\"wide\">{}</figure>", loss.to_svg_of_size((1080, 440)));
+        let _ =
+            writeln!(page, "<figure class=\"narrow\">{}</figure>", loss.to_svg_of_size((400, 340)));
         for chart in [
-            chart("Learning rate", "learning rate", vec![("of the step", points(|line| line.lr))]),
+            chart(
+                "Learning rate",
+                "learning rate",
+                vec![("of the step", some(points(|line| line.lr)))],
+            ),
             chart(
                 "Gradient",
                 "length before clipping",
@@ -268,13 +282,15 @@ fn samples(page: &mut String, lines: &[Line]) {
     }
     page.push_str("<section>\n<h2>What it writes</h2>\n<dl class=\"samples\">\n");
     for line in all.iter().rev().step_by(stretch) {
-        let loss = line.val_loss.map_or(String::new(), |loss| format!("<br>loss {loss:.3}"));
-        let text = line.sample.as_deref().unwrap_or_default().trim();
+        let loss =
+            line.val_loss.map_or(String::new(), |loss| format!("<span>loss {loss:.3}</span>"));
+        let text = line.sample.as_deref().unwrap_or_default();
+        let text: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         let _ = writeln!(
             page,
-            "<dt>step {}{loss}</dt>\n<dd>{}</dd>",
+            "<dt>step {} {loss}</dt>\n<dd>{}</dd>",
             thousands(line.iter),
-            escape(text)
+            escape(&text.join("\n"))
         );
     }
     page.push_str("</dl>\n</section>\n");
@@ -298,6 +314,12 @@ fn smooth(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
         (sum.0 / n, sum.1 / n)
     };
     points.chunks(group).map(mean).collect()
+}
+
+/// Some points of a curve that is smooth, so that it is drawn as one.
+fn some(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    let stretch = points.len().div_ceil(200).max(1);
+    points.into_iter().step_by(stretch).collect()
 }
 
 /// The time of day in Greenwich.
@@ -346,7 +368,7 @@ mod tests {
         for word in ["Running", "about 1 min 30 s left", "23,456", "80 %", "83 MB", "of 4,500"] {
             assert!(page.contains(word), "{word}");
         }
-        assert!(page.contains("best 3.900, step 40") && page.contains("http-equiv=\"refresh\""));
+        assert!(page.contains("best 3.900 at 40") && page.contains("http-equiv=\"refresh\""));
         for never in ["<script", "src=", "href=", "url(", "@import", "<b>text"] {
             assert!(!page.contains(never), "{never}");
         }

@@ -12,14 +12,40 @@ use stage01_bigram::{Error, Result, files};
 /// What a folder of prepared data holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Where the text came from.
-    pub origin: String,
     /// How many tokens the vocabulary has.
     pub vocab_size: usize,
-    /// Tokens to learn, and tokens to be measured on.
-    pub tokens: [u64; 2],
-    /// How many bytes of text each part has.
-    pub bytes: [u64; 2],
+    /// What is learned.
+    pub train: PartEntry,
+    /// What is only measured.
+    pub validation: PartEntry,
+}
+
+/// One part of the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartEntry {
+    /// The length of its text in bytes.
+    pub bytes: u64,
+    /// How many tokens it has.
+    pub tokens: u64,
+    /// Its files.
+    pub shards: Vec<ShardEntry>,
+}
+
+/// One file of tokens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShardEntry {
+    /// A checksum.
+    pub sum: u64,
+}
+
+impl Manifest {
+    /// The entry of a part.
+    pub fn part(&self, which: Split) -> &PartEntry {
+        match which {
+            Split::Train => &self.train,
+            Split::Validation => &self.validation,
+        }
+    }
 }
 
 /// Which part of the data.
@@ -67,8 +93,8 @@ impl Shards {
             Ok(Part { tokens })
         };
         let parts = [
-            read("train-00000.bin", manifest.tokens[0])?,
-            read("validation-00000.bin", manifest.tokens[1])?,
+            read("train-00000.bin", manifest.train.tokens)?,
+            read("validation-00000.bin", manifest.validation.tokens)?,
         ];
         Ok(Shards { folder: folder.to_path_buf(), manifest, parts })
     }
@@ -135,11 +161,6 @@ impl Pass<'_> {
         self.windows
     }
 
-    /// How many tokens a window has.
-    pub fn block_size(&self) -> usize {
-        self.block_size
-    }
-
     /// The window drawn at `position`.
     pub fn window(&self, position: u64, inputs: &mut [u32], targets: &mut [u32]) {
         let (pass, mut i) = (position / self.windows, position % self.windows);
@@ -157,7 +178,7 @@ impl Pass<'_> {
         }
         let shift = mix(key ^ 77) % self.block_size as u64;
         let start = shift + i * self.block_size as u64;
-        let shift_fits = start + self.block_size as u64 + 1 <= self.part.len();
+        let shift_fits = start + (self.block_size as u64) < self.part.len();
         let start = if shift_fits { start } else { start - shift };
         self.part.read(start, inputs);
         self.part.read(start + 1, targets);

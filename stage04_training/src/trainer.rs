@@ -18,6 +18,7 @@
 use std::time::{Duration, Instant};
 
 use stage01_bigram::{Error, Result};
+use stage03_gpt::config::GptConfig;
 use stage03_gpt::trainer::{Settings, Step};
 
 use crate::backend::Backend;
@@ -150,18 +151,25 @@ impl<'a> Trainer<'a> {
         loop {
             let iter = self.backend.iter();
             let (stop, over) = (watcher.wants_to_stop(), iter >= plan.max_iters);
-            let measure = !stop && (over || iter.is_multiple_of(plan.eval_interval));
-            if measure {
+            let mut measured = None;
+            if !stop && (over || iter.is_multiple_of(plan.eval_interval)) {
                 let measurement = self.measure(plan.eval_iters)?;
                 if measurement.best {
                     keeper.save_best(self)?;
                 }
-                watcher.measured(self, &measurement)?;
+                measured = Some(measurement);
             }
             let interval = plan.save_interval.is_some_and(|steps| iter.is_multiple_of(steps));
-            if measure || stop || interval || saved.elapsed() >= plan.save_after {
+            let due = interval || saved.elapsed() >= plan.save_after;
+            if measured.is_some() || stop || due {
+                if measured.is_none() {
+                    self.mean_loss(Split::Train, 1)?; // weights that give none are not saved
+                }
                 keeper.save(self)?;
                 saved = Instant::now();
+            }
+            if let Some(measurement) = measured {
+                watcher.measured(self, &measurement)?;
             }
             match (stop, over) {
                 (true, _) => return Ok(Ending::Stopped),
@@ -183,13 +191,8 @@ impl<'a> Trainer<'a> {
     pub fn step(&mut self) -> Result<Step> {
         let passes = self.backend.settings().gradient_accumulation_steps;
         for _ in 0..passes {
-            self.position = fill(
-                &self.train,
-                self.position,
-                self.backend.gpt().config().vocab_size,
-                &mut self.inputs,
-                &mut self.targets,
-            )?;
+            let (config, x, y) = (self.backend.gpt().config(), &mut self.inputs, &mut self.targets);
+            self.position = fill(&self.train, self.position, config, x, y)?;
             self.backend.accumulate(&self.inputs, &self.targets)?;
         }
         self.backend.step()
@@ -223,13 +226,11 @@ impl<'a> Trainer<'a> {
     }
 
     fn mean_loss(&mut self, part: Split, batches: usize) -> Result<f64> {
-        let vocab_size = self.backend.gpt().config().vocab_size;
         let (mut sum, mut position) = (0.0, 0);
         for _ in 0..batches {
-            let windows = &self.fixed[part as usize];
-            let (x, y) = (&mut self.inputs, &mut self.targets);
-            position = fill(windows, position, vocab_size, x, y)?;
-            sum += self.backend.evaluate(x, y)?;
+            let (config, x, y) = (self.backend.gpt().config(), &mut self.inputs, &mut self.targets);
+            position = fill(&self.fixed[part as usize], position, config, x, y)?;
+            sum += self.backend.evaluate(&self.inputs, &self.targets)?;
         }
         let loss = sum / (batches * self.inputs.len()) as f64;
         if loss.is_finite() { Ok(loss) } else { Err(diverged(self.backend.iter(), loss)) }
@@ -242,11 +243,10 @@ impl<'a> Trainer<'a> {
 fn fill(
     pass: &Pass,
     mut position: u64,
-    vocab_size: usize,
+    &GptConfig { block_size, vocab_size, .. }: &GptConfig,
     inputs: &mut [u32],
     targets: &mut [u32],
 ) -> Result<u64> {
-    let block_size = pass.block_size();
     for (x, y) in inputs.chunks_mut(block_size).zip(targets.chunks_mut(block_size)) {
         pass.window(position, x, y);
         // A file of tokens has no check of its own in it, and a GPU would read past its tables.
@@ -270,3 +270,6 @@ pub(crate) fn diverged(iter: usize, loss: f64) -> Error {
                   a --grad-clip";
     Error::Diverged { iter, loss, remedy: remedy.into() }
 }
+
+#[cfg(test)]
+mod tests;

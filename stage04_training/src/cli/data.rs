@@ -14,7 +14,7 @@ use stage03_gpt::cli::run::typed;
 
 use crate::prepare::prepare;
 use crate::recipe::Recipe;
-use crate::shards::{Manifest, Shards};
+use crate::shards::{Shards, Split};
 
 /// The data of a run, open.
 pub struct Data {
@@ -95,33 +95,36 @@ impl Data {
         Err(Error::setting("--data", self.folder.display(), expected))
     }
 
-    /// What tells this data from any other.
+    /// What tells this data from any other: a number made of the checksums of its files.
     pub fn identity(&self) -> Value {
-        let Manifest { vocab_size, tokens, bytes, .. } = self.shards.manifest();
-        json!({ "vocab_size": vocab_size, "tokens": tokens, "bytes": bytes })
-    }
-
-    /// Where the text came from.
-    pub fn origin(&self) -> &str {
-        &self.shards.manifest().origin
+        let manifest = self.shards.manifest();
+        let files = json!([manifest.vocab_size, manifest.train.shards, manifest.validation.shards]);
+        let mut hasher = FxHasher::default();
+        files.to_string().hash(&mut hasher);
+        json!(format!("{:016x}", hasher.finish()))
     }
 
     /// How many bytes of text there are.
     pub fn bytes(&self) -> u64 {
-        self.shards.manifest().bytes.iter().sum()
+        let manifest = self.shards.manifest();
+        manifest.train.bytes + manifest.validation.bytes
     }
 
     /// How many bytes of text a token of the validation part stands for.
     pub fn bytes_per_token(&self) -> f64 {
-        let Manifest { bytes, tokens, .. } = self.shards.manifest();
-        bytes[1] as f64 / tokens[1] as f64
+        let part = self.shards.manifest().part(Split::Validation);
+        part.bytes as f64 / part.tokens as f64
     }
 }
 
 /// Where a text is prepared: beside the model, under a name that tells it from other texts.
 fn place(recipe: &Recipe, kind: &TokenizerKind) -> Result<PathBuf> {
-    // A file is known by its name, its length and its last change.
     let mut hasher = FxHasher::default();
+    let mut name = match recipe.run.text.first() {
+        Some(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        None => "king-james".into(),
+    };
+    // A file is known by its name, its length and its last change.
     for path in &recipe.run.text {
         let refused = || Error::file("read", path);
         let path = fs::canonicalize(path).map_err(refused())?;
@@ -129,19 +132,15 @@ fn place(recipe: &Recipe, kind: &TokenizerKind) -> Result<PathBuf> {
         let changed = file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         (path.as_os_str().as_encoded_bytes(), file.len(), changed).hash(&mut hasher);
     }
-    let kind = match kind {
+    let own = matches!(kind, TokenizerKind::File(_));
+    match kind {
         TokenizerKind::File(path) => {
             fs::read(path).map_err(Error::file("read", path))?.hash(&mut hasher);
-            "own".into()
+            name += "-own";
         }
-        kind => kind.to_string().replace(':', "-"),
-    };
-    let text = match recipe.run.text.first() {
-        Some(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-        None => "king-james".into(),
-    };
-    let mut name = format!("{text}-{kind}");
-    if hasher.finish() != 0 {
+        kind => name += &format!("-{}", kind.to_string().replace(':', "-")),
+    }
+    if own || !recipe.run.text.is_empty() {
         name += &format!("-{:08x}", hasher.finish() as u32);
     }
     let parent = recipe.out_dir.parent().unwrap_or(Path::new(""));

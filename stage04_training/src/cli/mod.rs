@@ -41,7 +41,7 @@ struct Cli {
 // What each does is said where its flags are; a comment here would take the place of that.
 #[derive(Subcommand)]
 enum Command {
-    Train(train::Flags),
+    Train(Box<train::Flags>),
     Prepare(prepare::Flags),
     Recipes(recipes::Flags),
     Sample(sample::Flags),

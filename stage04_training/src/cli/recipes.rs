@@ -37,8 +37,7 @@ pub fn help() -> String {
 
 fn list() -> String {
     // Wrapped here, because the help page would lose the indent.
-    let entry = |(name, about): (&str, String)| {
-        format!("  {name}\n{}\n", wrap(&about, width(), "      "))
-    };
+    let entry =
+        |(name, about): (&str, String)| format!("  {name}\n{}\n", wrap(&about, width(), "      "));
     recipe::list().into_iter().map(entry).collect()
 }

@@ -142,6 +142,9 @@ mod tests {
     #[test]
     fn times_and_bytes_are_set_for_reading() {
         assert_eq!([time(59.0), time(172_800.0), time(1e6)], ["59 s", "2 d 00 h", "11 d 14 h"]);
-        assert_eq!([83_400_000, 999_400_000, 2_540_000_000].map(memory), ["83 MB", "999 MB", "2.5 GB"]);
+        assert_eq!(
+            [83_400_000, 999_400_000, 2_540_000_000].map(memory),
+            ["83 MB", "999 MB", "2.5 GB"]
+        );
     }
 }

@@ -186,7 +186,10 @@ impl Ready {
         let _lock = lock(&recipe.out_dir)?;
         let first = trainer.backend.iter();
         let journal = Journal::open(&recipe.out_dir, first)?;
-        let peak = trainer.backend.peak_flops();
+        let peak = match recipe.peak_tflops {
+            Some(tflops) => Some(1e12 * tflops),
+            None => trainer.backend.peak_flops(),
+        };
         let screen = Screen::new();
 
         let facts = facts(&name, &recipe, &data, &trainer, peak);
@@ -215,7 +218,7 @@ impl Ready {
             &recipe.out_dir,
             recipe.run.max_iters,
             data.bytes_per_token(),
-            peak,
+            (peak, recipe.peak_tflops.is_none()),
         );
         watch.journal.references = references;
         watch.screen.start_bar(first, recipe.run.max_iters);
@@ -235,6 +238,7 @@ impl Ready {
             Err(error) => {
                 // The page shall not wait for ever. What went wrong first is what counts.
                 let iter = trainer.backend.iter();
+                let _ = watch.write_pending(iter);
                 let _ = watch.end_report(iter, State::Failed { why: error.to_string() });
                 Err(error)
             }
@@ -254,24 +258,26 @@ fn facts(
     let [learn, measure] = [Split::Train, Split::Validation].map(|p| data.shards.part(p).len());
     let tokens = trainer.tokens_per_step();
     let passes = tokens as f64 * recipe.run.max_iters as f64 / learn as f64;
-    let kind = match &recipe.data {
-        Some(_) => String::new(),
-        None => format!(" ({})", recipe.run.tokenizer),
+    let names: Vec<_> = recipe.run.text.iter().map(|path| path.display().to_string()).collect();
+    let (text, kind, made) = match &recipe.data {
+        Some(_) => ("prepared before".into(), String::new(), ""),
+        None => (
+            if names.is_empty() { "King James Bible".into() } else { names.join(", ") },
+            format!(" ({})", recipe.run.tokenizer),
+            if data.new { " (prepared just now)" } else { " (prepared before)" },
+        ),
     };
     let speed = peak.map_or(String::new(), |peak| {
         format!("; {} GFLOP/s in matrix products", thousands((peak / 1e9) as usize))
     });
+    let precision = match recipe.precision.as_str() {
+        "auto" => String::new(),
+        precision => format!(", {precision}"),
+    };
     let facts = [
         ("recipe", name.to_string()),
-        ("text", format!("{}, {} bytes", data.origin(), thousands(data.bytes() as usize))),
-        (
-            "data",
-            format!(
-                "{} ({})",
-                data.folder.display(),
-                if data.new { "prepared just now" } else { "prepared before" }
-            ),
-        ),
+        ("text", format!("{text}, {} bytes", thousands(data.bytes() as usize))),
+        ("data", format!("{}{made}", data.folder.display())),
         (
             "tokens",
             format!(
@@ -306,7 +312,7 @@ fn facts(
                 },
             ),
         ),
-        ("device", format!("{}, {}{speed}", trainer.backend.name(), recipe.precision)),
+        ("device", format!("{}{precision}{speed}", trainer.backend.name())),
         ("folder", recipe.out_dir.display().to_string()),
     ];
     facts.map(|(name, text)| (name.to_string(), text)).to_vec()
@@ -319,12 +325,7 @@ fn fact(screen: &Screen, name: &str, text: &str) {
 }
 
 /// Says what to expect of the loss: lines to compare with, each a name and a loss.
-fn expect(
-    screen: &Screen,
-    recipe: &Recipe,
-    data: &Data,
-    trainer: &Trainer,
-) -> Vec<(String, f64)> {
+fn expect(screen: &Screen, recipe: &Recipe, data: &Data, trainer: &Trainer) -> Vec<(String, f64)> {
     /// Counting more pairs than these changes little.
     const COUNTED: u64 = 10_000_000;
     let vocab_size = trainer.backend.gpt().config().vocab_size;
@@ -347,7 +348,8 @@ fn expect(
         lines.push(("bigram", loss, meaning.into()));
     }
     if let Some(loss) = recipe.run.usual_end(data.bytes() as usize) {
-        lines.push(("usual end", loss, "where these settings usually end".into()));
+        let meaning = "where stage 3 ends, which draws its windows with repetition";
+        lines.push(("stage 3", loss, meaning.into()));
     }
     screen.line("\nWhat to expect of the validation loss, in nats a token:");
     for (_, loss, meaning) in &lines {

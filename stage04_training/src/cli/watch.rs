@@ -43,6 +43,8 @@ pub struct Watch {
     pub bytes_per_token: f64,
     /// How many operations a second the device does in matrix products, where that is known.
     pub peak_flops: Option<f64>,
+    /// Whether that was found by asking the device, which can be asked again.
+    pub measures_peak: bool,
     /// The speed that is shown is that of the steps since then.
     since: (Instant, usize),
     /// When the measurements and the saving of this process began, and after which step.
@@ -60,7 +62,7 @@ impl Watch {
         folder: &Path,
         max_iters: usize,
         bytes_per_token: f64,
-        peak_flops: Option<f64>,
+        (peak_flops, measures_peak): (Option<f64>, bool),
     ) -> Watch {
         let now = (Instant::now(), run.backend.iter());
         let folder = folder.to_path_buf();
@@ -73,6 +75,7 @@ impl Watch {
             max_iters,
             bytes_per_token,
             peak_flops,
+            measures_peak,
             since: now,
             begin: now,
             pending: None,
@@ -102,10 +105,10 @@ impl Watch {
         writer.read(&start.unwrap_or(vec![0]))?;
         let mut sampler = Sampler::new(0.8, None, None)?;
         let mut rng = generator(seed, Purpose::Sampling, 0);
-        let known = self.tokenizer.vocab_size() as u32;
-        let text: Vec<u32> = (0..tokens).map(|_| writer.write(&mut sampler, &mut rng)).collect();
+        let text = (0..tokens).map(|_| writer.write(&mut sampler, &mut rng));
         // A model may have more places for tokens than its tokenizer has tokens.
-        let text: Vec<u32> = text.into_iter().filter(|&token| token < known).collect();
+        let known = |token: &u32| (*token as usize) < self.tokenizer.vocab_size();
+        let text: Vec<u32> = text.filter(known).collect();
         self.tokenizer.decode(&text)
     }
 
@@ -153,7 +156,13 @@ impl Watcher for Watch {
     fn measured(&mut self, run: &mut Trainer, measurement: &Measurement) -> Result<()> {
         let iter = run.backend.iter();
         let tokens_per_second = Watch::rate(run, self.since);
-        let utilisation = tokens_per_second.and_then(|rate| self.utilisation(run, rate));
+        let mut utilisation = tokens_per_second.and_then(|rate| self.utilisation(run, rate));
+        if utilisation.is_some_and(|share| share > 1.0) && self.measures_peak {
+            // Other programs were in the way when the device was measured: once more.
+            let again = run.backend.peak_flops().unwrap_or_default();
+            self.peak_flops = self.peak_flops.map(|peak| peak.max(again));
+            utilisation = tokens_per_second.and_then(|rate| self.utilisation(run, rate));
+        }
         // With the time that measuring and saving take.
         let left = Watch::rate(run, self.begin).map(|rate| {
             let tokens = run.tokens_per_step() as f64;

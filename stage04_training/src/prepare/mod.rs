@@ -7,7 +7,7 @@ use stage01_bigram::dataset::split;
 use stage01_bigram::tokenizer::TokenizerKind;
 use stage01_bigram::{Error, Result, files};
 
-use crate::shards::Manifest;
+use crate::shards::{Manifest, PartEntry, ShardEntry};
 
 /// Makes a folder of tokens from texts, or from the built-in one.
 ///
@@ -25,21 +25,17 @@ pub fn prepare(texts: &[PathBuf], tokenizer: &TokenizerKind, folder: &Path) -> R
         return Err(Error::setting("the vocabulary", tokenizer.vocab_size(), expected));
     }
     files::create_folder(folder)?;
-    let mut tokens = [0, 0];
-    for (i, (name, text)) in [("train", train), ("validation", validation)].into_iter().enumerate()
-    {
+    let write = |name: &str, text: &str| {
         let ids = tokenizer.encode(text)?;
-        tokens[i] = ids.len() as u64;
         let bytes: Vec<u8> = ids.iter().flat_map(|&id| (id as u16).to_le_bytes()).collect();
         files::write_bytes(&folder.join(format!("{name}-00000.bin")), &bytes)?;
-    }
-    tokenizer.save(&folder.join("tokenizer.json"))?;
-    let manifest = Manifest {
-        origin: corpus.origin,
-        vocab_size: tokenizer.vocab_size(),
-        tokens,
-        bytes: [train.len() as u64, validation.len() as u64],
+        let sum = bytes.iter().fold(7, |sum: u64, &b| sum.wrapping_mul(31).wrapping_add(b.into()));
+        let (bytes, tokens) = (text.len() as u64, ids.len() as u64);
+        Ok::<_, Error>(PartEntry { bytes, tokens, shards: vec![ShardEntry { sum }] })
     };
+    let (train, validation) = (write("train", train)?, write("validation", validation)?);
+    tokenizer.save(&folder.join("tokenizer.json"))?;
+    let manifest = Manifest { vocab_size: tokenizer.vocab_size(), train, validation };
     let text = serde_json::to_string_pretty(&manifest).expect("plain JSON") + "\n";
     files::write_bytes(&folder.join("manifest.json"), text.as_bytes())
 }

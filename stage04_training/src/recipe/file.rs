@@ -54,7 +54,8 @@ impl Written {
             }
             let known = |arg: &&Arg| arg.get_id() == name && name != "products";
             let Some(arg) = command.get_arguments().find(known) else {
-                let names: Vec<&str> = command.get_arguments().map(|a| a.get_id().as_str()).collect();
+                let names: Vec<&str> =
+                    command.get_arguments().map(|a| a.get_id().as_str()).collect();
                 // Stage 3's name for it.
                 let near = match name {
                     "products" => Some("precision"),
@@ -100,8 +101,10 @@ fn read(arg: &Arg, value: &DeValue) -> std::result::Result<Value, String> {
             x.map(|x| json!(x)).ok_or("expected a number".into())
         }
         DeValue::Boolean(yes) if takes == TypeId::of::<bool>() => Ok(json!(yes)),
-        DeValue::String(text) if !whole.iter().any(|&id| takes == id) && takes != number
-            && takes != TypeId::of::<bool>() =>
+        DeValue::String(text)
+            if !whole.iter().any(|&id| takes == id)
+                && takes != number
+                && takes != TypeId::of::<bool>() =>
         {
             let choices = arg.get_possible_values();
             let known = choices.is_empty() || choices.iter().any(|c| c.get_name() == text);
@@ -161,7 +164,10 @@ mod tests {
             ("learning_rate = inf", "learning_rate is the number inf; expected a number"),
             ("bias = 1", "bias is the whole number 1; expected true or false"),
             ("device = 1", "device is the whole number 1; expected a text in quotes"),
-            ("precision = 'f16'", "precision is the text \"f16\"; choose from f32, tf32, bf16"),
+            (
+                "precision = 'f16'",
+                "precision is the text \"f16\"; choose from auto, f32, tf32, bf16",
+            ),
             ("text = [1]", "text is a list; expected a list of texts in quotes"),
             ("[model]\nn_layer = 4", "line 1: model is no setting"),
             ("n_layer = 4\nn_layer = 5", "line 2: "),

@@ -40,6 +40,14 @@ pub struct Plan {
     pub save_after: Duration,
 }
 
+impl Plan {
+    /// Whether a run is saved before step `iter`, so much time after it was saved last.
+    fn wants_to_save(&self, iter: usize, since: Duration) -> bool {
+        let interval = self.save_interval.is_some_and(|steps| iter.is_multiple_of(steps));
+        interval || since >= self.save_after
+    }
+}
+
 /// The mean losses over some batches of both parts of the data, in nats a token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measurement {
@@ -151,30 +159,24 @@ impl<'a> Trainer<'a> {
         loop {
             let iter = self.backend.iter();
             let (stop, over) = (watcher.wants_to_stop(), iter >= plan.max_iters);
-            let mut measured = None;
             if !stop && (over || iter.is_multiple_of(plan.eval_interval)) {
                 let measurement = self.measure(plan.eval_iters)?;
                 if measurement.best {
                     keeper.save_best(self)?;
                 }
-                measured = Some(measurement);
-            }
-            let interval = plan.save_interval.is_some_and(|steps| iter.is_multiple_of(steps));
-            let due = interval || saved.elapsed() >= plan.save_after;
-            if measured.is_some() || stop || due {
-                if measured.is_none() {
-                    self.mean_loss(Split::Train, 1)?; // weights that give none are not saved
-                }
+                keeper.save(self)?;
+                saved = Instant::now();
+                watcher.measured(self, &measurement)?;
+            } else if stop || plan.wants_to_save(iter, saved.elapsed()) {
+                self.mean_loss(Split::Train, 1)?; // weights that give no loss are not saved
                 keeper.save(self)?;
                 saved = Instant::now();
             }
-            if let Some(measurement) = measured {
-                watcher.measured(self, &measurement)?;
+            if stop {
+                return Ok(Ending::Stopped);
             }
-            match (stop, over) {
-                (true, _) => return Ok(Ending::Stopped),
-                (_, true) => return Ok(Ending::Finished),
-                _ => {}
+            if over {
+                return Ok(Ending::Finished);
             }
             let began = Instant::now();
             let step = self.step()?;

@@ -6,6 +6,7 @@
 mod data;
 mod prepare;
 mod recipes;
+mod start;
 pub mod table;
 mod train;
 mod watch;

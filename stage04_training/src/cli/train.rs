@@ -9,26 +9,20 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::{ArgMatches, Args};
+use stage01_bigram::Result;
 use stage01_bigram::bigram::CountedBigram;
 use stage01_bigram::loss::bits;
-use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::screen::{thousands, wrap};
-use stage01_bigram::tokenizer::Tokenizer;
-use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
-use stage03_gpt::checkpoint::{Model, TOKENIZER_FILE, read_config};
-use stage03_gpt::cli::folder;
 use stage03_gpt::cli::journal::Journal;
-use stage03_gpt::cli::run::typed;
 use stage03_gpt::cli::screen::{Screen, remark, width};
-use stage03_gpt::gpt::Gpt;
-use stage03_gpt::resume::TRAINER_FILE;
 
 use super::data::Data;
+use super::start::{self, Ready, Start};
 use super::table;
 use super::watch::{STOP, Watch};
 use crate::backend;
-use crate::checkpoint::{BEST, Keeper, Saved, lock};
+use crate::checkpoint::{BEST, Keeper, lock};
 use crate::recipe::{BUILT_IN, OUT_DIR, Recipe};
 use crate::report::{REPORT_FILE, Report, State};
 use crate::shards::Split;
@@ -58,9 +52,12 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn train(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
-    let ready = if flags.resume { resume(flags, matches)? } else { begin(flags, matches)? };
+    let ready = match flags.resume {
+        true => start::resume(&flags.settings, matches)?,
+        false => start::begin(&flags.recipe, &flags.settings, matches)?,
+    };
     listen();
-    ready.run()
+    run(ready)
 }
 
 /// Lets Ctrl-C end the run after its step.
@@ -75,173 +72,93 @@ fn listen() {
     }
 }
 
-/// Everything a run needs before its trainer can borrow the data.
-struct Ready {
-    /// The name of the recipe, or what stands in its place.
-    name: String,
-    recipe: Recipe,
-    data: Data,
-    gpt: Gpt,
-    start: Start,
-}
+/// Makes the trainer, and trains.
+fn run(ready: Ready) -> Result<ExitCode> {
+    let Ready { name, recipe, data, gpt, start } = ready;
+    let settings = recipe.run.settings();
+    let open = |weights| {
+        backend::open(&recipe.device, &recipe.precision, gpt.clone(), weights, settings.clone())
+    };
+    let keeper = Keeper {
+        folder: recipe.out_dir.clone(),
+        tokenizer: data.tokenizer.clone(),
+        settings: recipe.saved(),
+        data: data.identity(),
+    };
+    let mut moved = None;
+    let mut other_data = false;
+    let mut trainer = match start {
+        Start::New(weights) => {
+            let mut trainer = Trainer::new(open(weights)?, &data.shards)?;
+            moved = keeper.create(&mut trainer)?;
+            trainer
+        }
+        Start::Saved(saved) => {
+            let zeros = Params::zeros(gpt.layout()); // until `restore` brings the saved ones
+            let mut trainer = Trainer::new(open(zeros)?, &data.shards)?;
+            saved.restore(&mut trainer, &keeper.data)?;
+            other_data = saved.data.as_ref() != Some(&keeper.data);
+            trainer
+        }
+    };
+    let _lock = lock(&recipe.out_dir)?;
+    let first = trainer.backend.iter();
+    let journal = Journal::open(&recipe.out_dir, first)?;
+    let peak = match recipe.peak_tflops {
+        Some(tflops) => Some(1e12 * tflops),
+        None => trainer.backend.peak_flops(),
+    };
+    let screen = Screen::new();
 
-/// Where a run begins.
-enum Start {
-    /// With these weights.
-    New(Params<f32>),
-    /// Where another stopped.
-    Saved(Box<Saved>),
-}
-
-/// A new run.
-fn begin(flags: &Flags, matches: &ArgMatches) -> Result<Ready> {
-    let mut recipe = Recipe::load(&flags.recipe, &flags.settings, matches)?;
-    folder::check(&recipe.out_dir)?;
-    if recipe.out_dir.join(TRAINER_FILE).exists() {
-        lock(&recipe.out_dir)?; // or else it would be moved aside under another program
+    let facts = facts(&name, &recipe, &data, &trainer, peak);
+    for (name, text) in &facts {
+        fact(&screen, name, text);
     }
-    let name = flags.recipe.clone();
-    if let Some(folder) = recipe.init_from.clone() {
-        let Model { gpt, params, tokenizer } = Model::load(&folder)?;
-        take_shape(&mut recipe, &gpt, matches)?;
-        let data = Data::open(&recipe, matches, Some(&folder.join(TOKENIZER_FILE)))?;
-        data.require(&tokenizer, &folder)?;
-        let gpt = recipe.run.gpt(gpt.config().vocab_size)?;
-        return Ok(Ready { name, recipe, data, gpt, start: Start::New(params) });
+    if let Some(moved) = moved {
+        fact(&screen, "", &format!("(the model that was there is now in {})", moved.display()));
     }
-    let data = Data::open(&recipe, matches, None)?;
-    let gpt = recipe.run.gpt(recipe.vocab_size(data.tokenizer.vocab_size()))?;
-    let seed = recipe.run.seed;
-    let weights = gpt.initialise(&mut generator(seed, Purpose::Initialisation, 0));
-    Ok(Ready { name, recipe, data, gpt, start: Start::New(weights) })
-}
-
-/// A model that is there already has its sizes; a recipe cannot change them.
-fn take_shape(recipe: &mut Recipe, gpt: &Gpt, matches: &ArgMatches) -> Result<()> {
-    let (config, run) = (gpt.config(), &mut recipe.run);
-    let sizes = [
-        ("n_layer", &mut run.n_layer, config.n_layer),
-        ("n_head", &mut run.n_head, config.n_head),
-        ("n_embd", &mut run.n_embd, config.n_embd),
-        ("block_size", &mut run.block_size, config.block_size),
-    ];
-    for (setting, size, own) in sizes {
-        if typed(matches, setting) && *size != own {
-            let expected = format!("the model of --init-from has {own}; leave the flag out");
-            let flag = format!("--{}", setting.replace('_', "-"));
-            return Err(Error::setting(flag, *size, expected));
-        }
-        *size = own;
+    if other_data {
+        let note = "note: the saved run was learning from other data; it goes on with this, \
+                    from its first window on";
+        screen.line(wrap(note, width(), ""));
     }
-    run.bias = config.bias;
-    Ok(())
-}
+    let references = expect(&screen, &recipe, &data, &trainer);
+    if first > 0 {
+        screen.line(format!("\nGoing on after step {}.", thousands(first)));
+    }
+    screen.line(format!("\n{}", table::head(width())));
 
-/// A run that was saved before.
-fn resume(flags: &Flags, matches: &ArgMatches) -> Result<Ready> {
-    let folder = &flags.settings.out_dir;
-    let saved = Saved::load(folder)?;
-    let recipe = Recipe::resumed(&saved.settings, &flags.settings, matches)?;
-    let path = folder.join(TOKENIZER_FILE);
-    let tokenizer = Tokenizer::load(&path)?;
-    // The text it was learning makes the same tokenizer again; any other text needs the run's.
-    let same_text = saved.data.is_some() && !typed(matches, "text");
-    let data = Data::open(&recipe, matches, (!same_text).then_some(path.as_path()))?;
-    data.require(&tokenizer, folder)?;
-    let gpt = recipe.run.gpt(read_config(folder)?.vocab_size)?;
-    let name = "as it was saved".into();
-    Ok(Ready { name, recipe, data, gpt, start: Start::Saved(Box::new(saved)) })
-}
-
-impl Ready {
-    /// Makes the trainer, and trains.
-    fn run(self) -> Result<ExitCode> {
-        let Ready { name, recipe, data, gpt, start } = self;
-        let settings = recipe.run.settings();
-        let open = |weights| {
-            backend::open(&recipe.device, &recipe.precision, gpt.clone(), weights, settings.clone())
-        };
-        let keeper = Keeper {
-            folder: recipe.out_dir.clone(),
-            tokenizer: data.tokenizer.clone(),
-            settings: recipe.saved(),
-            data: data.identity(),
-        };
-        let mut moved = None;
-        let mut other_data = false;
-        let mut trainer = match start {
-            Start::New(weights) => {
-                let mut trainer = Trainer::new(open(weights)?, &data.shards)?;
-                moved = keeper.create(&mut trainer)?;
-                trainer
-            }
-            Start::Saved(saved) => {
-                let zeros = Params::zeros(gpt.layout()); // until `restore` brings the saved ones
-                let mut trainer = Trainer::new(open(zeros)?, &data.shards)?;
-                saved.restore(&mut trainer, &keeper.data)?;
-                other_data = saved.data.as_ref() != Some(&keeper.data);
-                trainer
-            }
-        };
-        let _lock = lock(&recipe.out_dir)?;
-        let first = trainer.backend.iter();
-        let journal = Journal::open(&recipe.out_dir, first)?;
-        let peak = match recipe.peak_tflops {
-            Some(tflops) => Some(1e12 * tflops),
-            None => trainer.backend.peak_flops(),
-        };
-        let screen = Screen::new();
-
-        let facts = facts(&name, &recipe, &data, &trainer, peak);
-        for (name, text) in &facts {
-            fact(&screen, name, text);
-        }
-        if let Some(moved) = moved {
-            fact(&screen, "", &format!("(the model that was there is now in {})", moved.display()));
-        }
-        if other_data {
-            let note = "note: the saved run was learning from other data; it goes on with this, \
-                        from its first window on";
-            screen.line(wrap(note, width(), ""));
-        }
-        let references = expect(&screen, &recipe, &data, &trainer);
-        if first > 0 {
-            screen.line(format!("\nGoing on after step {}.", thousands(first)));
-        }
-        screen.line(format!("\n{}", table::head(width())));
-
-        let report = Report::new(&recipe, facts, references.clone());
-        let mut watch = Watch::new(
-            &trainer,
-            (screen, journal, report),
-            data.tokenizer.clone(),
-            &recipe.out_dir,
-            recipe.run.max_iters,
-            data.bytes_per_token(),
-            (peak, recipe.peak_tflops.is_none()),
-        );
-        watch.journal.references = references;
-        watch.screen.start_bar(first, recipe.run.max_iters);
-        let plan = Plan {
-            max_iters: recipe.run.max_iters,
-            eval_interval: recipe.run.eval_interval()?,
-            eval_iters: recipe.run.eval_iters,
-            save_interval: recipe.save_interval,
-            save_after: Duration::try_from_secs_f64(60.0 * recipe.save_minutes)
-                .unwrap_or(Duration::MAX),
-        };
-        let ending = trainer.run(&plan, &keeper, &mut watch);
-        watch.screen.end_bar();
-        match ending {
-            Ok(Ending::Finished) => finished(watch, trainer, &recipe),
-            Ok(Ending::Stopped) => stopped(watch, trainer, &recipe.out_dir),
-            Err(error) => {
-                // The page shall not wait for ever. What went wrong first is what counts.
-                let iter = trainer.backend.iter();
-                let _ = watch.write_pending(iter);
-                let _ = watch.end_report(iter, State::Failed { why: error.to_string() });
-                Err(error)
-            }
+    let report = Report::new(&recipe, facts, references.clone());
+    let mut watch = Watch::new(
+        &trainer,
+        (screen, journal, report),
+        data.tokenizer.clone(),
+        &recipe.out_dir,
+        recipe.run.max_iters,
+        data.bytes_per_token(),
+        (peak, recipe.peak_tflops.is_none()),
+    );
+    watch.journal.references = references;
+    watch.screen.start_bar(first, recipe.run.max_iters);
+    let plan = Plan {
+        max_iters: recipe.run.max_iters,
+        eval_interval: recipe.run.eval_interval()?,
+        eval_iters: recipe.run.eval_iters,
+        save_interval: recipe.save_interval,
+        save_after: Duration::try_from_secs_f64(60.0 * recipe.save_minutes)
+            .unwrap_or(Duration::MAX),
+    };
+    let ending = trainer.run(&plan, &keeper, &mut watch);
+    watch.screen.end_bar();
+    match ending {
+        Ok(Ending::Finished) => finished(watch, trainer, &recipe),
+        Ok(Ending::Stopped) => stopped(watch, trainer, &recipe.out_dir),
+        Err(error) => {
+            // The page shall not wait for ever. What went wrong first is what counts.
+            let iter = trainer.backend.iter();
+            let _ = watch.write_pending(iter);
+            let _ = watch.end_report(iter, State::Failed { why: error.to_string() });
+            Err(error)
         }
     }
 }

@@ -266,7 +266,7 @@ fn expect(screen: &Screen, recipe: &Recipe, data: &Data, trainer: &Trainer) -> V
     }
     if let Some(loss) = recipe.run.usual_end(data.bytes() as usize) {
         let meaning = "where stage 3 ends, which draws its windows with repetition";
-        lines.push(("stage 3", loss, meaning.into()));
+        lines.push(("with repetition", loss, meaning.into()));
     }
     screen.line("\nWhat to expect of the validation loss, in nats a token:");
     for (_, loss, meaning) in &lines {

@@ -1,10 +1,10 @@
 //! Whatever a user gets wrong is said in one line, and nothing is lost by it.
 
-mod common;
+mod place;
 
 use std::fs;
 
-use common::{Place, TINY};
+use place::{Place, TINY};
 
 #[test]
 fn recipes_that_cannot_be_used() {

@@ -1,11 +1,11 @@
 //! The program as its users meet it: every command on a small model, and runs that go on.
 
-mod common;
+mod place;
 
 use std::fs;
 use std::process::ExitCode;
 
-use common::{MODEL, Place, STATE, TINY};
+use place::{MODEL, Place, STATE, TINY};
 use serde_json::Value;
 use stage03_gpt::checkpoint::Model;
 

@@ -6,7 +6,7 @@
 
 #![cfg(unix)]
 
-mod common;
+mod place;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{Place, TINY};
+use place::{Place, TINY};
 use rand::RngExt;
 use stage01_bigram::random::{Generator, Purpose, generator};
 use stage03_gpt::checkpoint::Model;
@@ -189,7 +189,7 @@ fn a_full_disk_keeps_the_last_checkpoint() {
         .env("COLUMNS", "60")
         .output()
         .unwrap();
-    common::Finished::new("with a full disk", output).refuses(&["cannot write model/"]);
+    place::Finished::new("with a full disk", output).refuses(&["cannot write model/"]);
     assert!((read(), fs::read_dir(place.path("model")).unwrap().count()) == before);
     place.run("train --resume --out-dir model --max-iters 9").succeeds();
 }

@@ -85,14 +85,19 @@ impl LineChart {
     /// The picture as SVG text. It has a white ground of its own, so it can be read on a dark
     /// page, and a title and a description in words.
     pub fn to_svg(&self) -> String {
+        self.to_svg_of_size(SIZE)
+    }
+
+    /// [`LineChart::to_svg`] in another size: width and height in pixels, at least 200 each.
+    pub fn to_svg_of_size(&self, (width, height): (i32, i32)) -> String {
+        let (width, height) = (width.max(200), height.max(200));
         let mut svg = String::new();
-        let size = ((SIZE.0 * FINE) as u32, (SIZE.1 * FINE) as u32);
+        let size = ((width * FINE) as u32, (height * FINE) as u32);
         let sheet = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        self.draw(&sheet).expect("drawing into a string cannot fail");
+        self.draw(&sheet, width).expect("drawing into a string cannot fail");
         drop(sheet);
-        // The head is written anew: shown in SIZE, never wider than the page, and in words.
+        // The head is written anew: shown in this size, never wider than the page, and in words.
         let body = svg.split_once('>').expect("an svg element").1;
-        let (width, height) = SIZE;
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"{width}\" \
              height=\"{height}\" viewBox=\"0 0 {} {}\" style=\"max-width:100%;height:auto\">\n\
@@ -138,9 +143,11 @@ impl LineChart {
         words
     }
 
+    /// width: of the picture, in pixels.
     fn draw<DB: DrawingBackend>(
         &self,
         sheet: &DrawingArea<DB, Shift>,
+        width: i32,
     ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
         sheet.fill(&WHITE)?;
         sheet.draw_text(&self.title, &style(17, TEXT), (16 * FINE, 14 * FINE))?;
@@ -160,6 +167,7 @@ impl LineChart {
             .bold_line_style(GRID.stroke_width(FINE as u32))
             .axis_style(MUTED.stroke_width(FINE as u32))
             .set_all_tick_mark_size(4 * FINE)
+            .x_labels((width / 69).clamp(2, 11) as usize)
             .label_style(style(13, MUTED))
             .axis_desc_style(style(14, TEXT))
             .x_label_formatter(&|x| tick(*x, &x_range))

@@ -99,6 +99,11 @@ impl Gpt {
     }
     // ANCHOR_END: new
 
+    /// How exactly it multiplies.
+    pub fn products(&self) -> Products {
+        self.products
+    }
+
     /// Says how exactly the linear layers and the output layer multiply. Attention, norms,
     /// sums and the optimiser always use all digits.
     pub fn multiply_in(&mut self, products: Products) {

@@ -2,14 +2,19 @@
 //!
 //! Stage 3 trains a model that fits into the caches of one processor, on a text that fits into
 //! its memory. Here the model, the files and the commands stay as they are, and everything
-//! around them grows up. [`backend`] is who does the arithmetic: the engine of stage 3, or
-//! libtorch.
-//!
-//! [`prepare`] turns text of any size into files of tokens, [`manifest`] is what such a folder
-//! says about itself, and [`shards`] reads it without having it in memory.
+//! around them grows up. [`prepare`] turns text of any size into files of tokens, once;
+//! [`manifest`] is what such a folder says about itself, and [`shards`] reads it in a shuffled
+//! order without having it in memory. A [`recipe`] says everything about a run. [`backend`] is
+//! who does the arithmetic: the engine of stage 3, or libtorch. [`trainer`] is the loop,
+//! [`checkpoint`] what is left of a run when the power fails, and [`report`] a page to watch it
+//! on. [`cli`] puts all of it on the command line.
 
 pub mod backend;
+pub mod checkpoint;
 pub mod cli;
 pub mod manifest;
 pub mod prepare;
+pub mod recipe;
+pub mod report;
 pub mod shards;
+pub mod trainer;

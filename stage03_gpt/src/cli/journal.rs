@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::{Error, Result, files};
 
@@ -91,20 +92,20 @@ impl Journal {
     /// [`Error::File`] when it cannot be read or written.
     pub fn open(folder: &Path, iter: usize) -> Result<Self> {
         let path = folder.join("log.jsonl");
-        let mut entries: Vec<Entry> = Vec::new();
+        let (mut text, mut entries) = (String::new(), Vec::new());
         if iter > 0 && path.exists() {
-            let text = fs::read_to_string(&path).map_err(Error::file("read", &path))?;
-            // A line that was cut off by a crash is one of those that are written again.
-            let lines = text.lines().filter_map(|line| serde_json::from_str::<Entry>(line).ok());
-            entries.extend(lines.filter(|entry| entry.iter < iter));
-        }
-        files::write_atomically(&path, |file| {
-            for entry in &entries {
-                serde_json::to_writer(&mut *file, entry)?;
-                file.write_all(b"\n")?;
+            let bytes = fs::read(&path).map_err(Error::file("read", &path))?;
+            for line in String::from_utf8_lossy(&bytes).lines() {
+                // A line that was cut off by a crash is one of those that are written again.
+                if let Ok(entry) = serde_json::from_str::<Entry>(line)
+                    && entry.iter < iter
+                {
+                    text += &format!("{line}\n");
+                    entries.push(entry);
+                }
             }
-            Ok(())
-        })?;
+        }
+        files::write_bytes(&path, text.as_bytes())?;
         let file = File::options().append(true).open(&path).map_err(Error::file("write", &path))?;
         Ok(Journal {
             folder: folder.to_path_buf(),
@@ -126,10 +127,20 @@ impl Journal {
     /// # Errors
     /// [`Error::File`] when the disk is full.
     pub fn write(&mut self, entry: &Entry) -> Result<()> {
+        self.write_with(entry, Map::new())
+    }
+
+    /// Writes a line, with the time, and behind it whatever else is known about the step.
+    ///
+    /// # Errors
+    /// As [`Journal::write`].
+    pub fn write_with(&mut self, entry: &Entry, more: Map<String, Value>) -> Result<()> {
         let mut entry = entry.clone();
         entry.elapsed_s = (self.elapsed() * 1000.0).round() / 1000.0;
         let path = self.folder.join("log.jsonl");
-        let line = serde_json::to_string(&entry).expect("numbers and names") + "\n";
+        let mut line = json!(entry);
+        line.as_object_mut().expect("an entry is an object").extend(more);
+        let line = format!("{line}\n");
         let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.flush());
         written.map_err(Error::file("write", path))?;
         self.entries.push(entry);
@@ -207,6 +218,22 @@ mod tests {
         let iters: Vec<usize> =
             text.lines().map(|line| serde_json::from_str::<Entry>(line).unwrap().iter).collect();
         assert_eq!(iters, (0..8).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_else_was_written_of_a_step_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(folder.path(), 0).unwrap();
+        for iter in 0..3 {
+            let more = json!({ "sample": "And it came to pass" });
+            journal.write_with(&step(iter), more.as_object().unwrap().clone()).unwrap();
+        }
+        drop(journal);
+        let read = || fs::read_to_string(folder.path().join("log.jsonl")).unwrap();
+        let before = read();
+        Journal::open(folder.path(), 2).unwrap();
+        assert_eq!(read(), before.lines().take(2).map(|l| format!("{l}\n")).collect::<String>());
+        assert_eq!(read().matches("came to pass").count(), 2);
     }
 
     #[test]

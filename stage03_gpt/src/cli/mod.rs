@@ -4,7 +4,7 @@
 //! with its result, with one line that says what a user can do, or quietly when nobody reads
 //! any more.
 
-mod bench;
+pub mod bench;
 pub mod chat;
 mod data;
 pub mod eval;

@@ -237,7 +237,10 @@ impl Run {
 
     /// Refuses NaN and infinities, which JSON cannot say. What else a setting may be is checked
     /// where it is used.
-    fn check_numbers(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Setting`], naming the first.
+    pub fn check_numbers(&self) -> Result<()> {
         let numbers = [
             ("--dropout", Some(self.dropout)),
             ("--learning-rate", Some(self.learning_rate)),
@@ -366,7 +369,7 @@ pub fn cores() -> usize {
 }
 
 /// Whether a flag stood on the command line.
-fn typed(matches: &ArgMatches, setting: &str) -> bool {
+pub fn typed(matches: &ArgMatches, setting: &str) -> bool {
     matches.value_source(setting) == Some(ValueSource::CommandLine)
 }
 

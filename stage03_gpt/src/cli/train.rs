@@ -25,9 +25,7 @@ use super::data::{Data, TRAIN_FRACTION};
 use super::folder;
 use super::journal::{Entry, Journal};
 use super::run::{PRESETS, Run};
-#[cfg(not(target_family = "wasm"))]
-use super::screen::remark;
-use super::screen::{Screen, duration, width};
+use super::screen::{Screen, duration, remark, width};
 use crate::checkpoint::{self, TOKENIZER_FILE};
 use crate::evaluate::evaluate;
 use crate::generate::Writer;
@@ -163,14 +161,24 @@ impl Training {
         let corpus = Corpus::open(&run.text)?;
         let tokenizer = Tokenizer::load(&folder.join(TOKENIZER_FILE))?;
         let data = Data::new(&corpus, &tokenizer, run.block_size)?;
-        if state.run["text"] != json!(data.fingerprint) {
-            return Err(Error::text(
-                data.origin,
-                "this is not the text that the saved run was learning",
-                "restore the text, or start a new run in another --out-dir",
-            ));
+        match &state.run["text"] {
+            // Stage 4 learns from files of tokens; which text they came from it does not know.
+            Value::Null => remark(format!(
+                "note: the saved run was learning from prepared data; it goes on with {}",
+                data.origin
+            )),
+            text if *text != json!(data.fingerprint) => {
+                return Err(Error::text(
+                    data.origin,
+                    "this is not the text that the saved run was learning",
+                    "restore the text, or start a new run in another --out-dir",
+                ));
+            }
+            _ => {}
         }
-        let gpt = run.gpt(tokenizer.vocab_size())?;
+        // It may have places for more tokens than there are.
+        let places = checkpoint::read_config(folder)?.vocab_size;
+        let gpt = run.gpt(places.max(tokenizer.vocab_size()))?;
         let weights = Params::zeros(gpt.layout()); // until `restore` brings the saved ones
         let mut trainer = Trainer::new(gpt, weights, run.settings())?;
         state.restore(&mut trainer)?;
@@ -389,7 +397,10 @@ impl Training {
         writer.read(&start).expect("tokens of this vocabulary");
         let mut sampler = Sampler::new(0.8, None, None).expect("valid settings");
         let mut rng = generator(self.run.seed, Purpose::Sampling, 0);
-        let text: Vec<u32> = (0..tokens).map(|_| writer.write(&mut sampler, &mut rng)).collect();
+        let text = (0..tokens).map(|_| writer.write(&mut sampler, &mut rng));
+        // A model may have more places for tokens than its tokenizer has tokens.
+        let known = |token: &u32| (*token as usize) < self.tokenizer.vocab_size();
+        let text: Vec<u32> = text.filter(known).collect();
         self.tokenizer.decode(&text).expect("tokens of this vocabulary")
     }
 

@@ -1,8 +1,12 @@
 //! The engine of stage 3, as a backend.
 
+use std::time::Duration;
+
 use stage01_bigram::Result;
+use stage02_attention::matmul::Products;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
+use stage03_gpt::cli::bench::machine::matrix_product_speed;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::trainer::{Settings, Step, Trainer};
 
@@ -61,5 +65,23 @@ impl Backend for Cpu {
     fn restore(&mut self, iter: usize, weights: Params<f32>, moments: Moments<f32>) -> Result<()> {
         (self.0.iter, self.0.weights, self.0.moments) = (iter, weights, moments);
         Ok(())
+    }
+
+    /// What the process itself has taken, without the files that are mapped into it.
+    fn memory(&self) -> Option<u64> {
+        // A line reads `RssAnon:     12345 kB`. Systems other than Linux have no such file.
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+        Some(1024 * line.trim().trim_end_matches(" kB").parse::<u64>().ok()?)
+    }
+
+    /// Measured anew at each call, which takes about a third of a second.
+    fn peak_flops(&self) -> Option<f64> {
+        // It is measured in f32, and is no measure for anything else.
+        if self.gpt().products() != Products::Full {
+            return None;
+        }
+        let budget = Duration::from_millis(300);
+        matrix_product_speed(self.settings().threads, budget).ok().map(|gflops| 1e9 * gflops)
     }
 }

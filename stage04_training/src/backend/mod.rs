@@ -8,11 +8,13 @@
 
 pub mod cpu;
 
-use stage01_bigram::Result;
+use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::trainer::{Settings, Step};
+
+use cpu::Cpu;
 
 /// A model in training, somewhere.
 pub trait Backend {
@@ -73,4 +75,46 @@ pub trait Backend {
     fn peak_flops(&self) -> Option<f64> {
         None
     }
+}
+
+/// Checks that a device and a precision can be had, before anything is prepared for them.
+///
+/// device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. precision: `auto`, `f32`, `tf32` or `bf16`.
+///
+/// # Errors
+/// [`Error::Setting`] for a device that this machine or this program does not have, and for a
+/// precision that the device does not have.
+pub fn check(device: &str, precision: &str) -> Result<()> {
+    let (kind, number) = device.split_once(':').unwrap_or((device, "0"));
+    let is_number = number.chars().all(|c| c.is_ascii_digit()) && !number.is_empty();
+    match kind {
+        "auto" | "cpu" if kind == device => match precision {
+            "tf32" => {
+                let expected = "the CPU multiplies in f32 or bf16";
+                Err(Error::setting("--precision", precision, expected))
+            }
+            _ => Ok(()),
+        },
+        "cuda" | "mps" if kind == device || kind == "cuda" && is_number => {
+            let expected = "this program was built for the CPU alone; build it with libtorch: \
+                            cargo run -p stage04_training --features torch -- …";
+            Err(Error::setting("--device", device, expected))
+        }
+        _ => Err(Error::setting("--device", device, "choose auto, cpu, cuda, cuda:N or mps")),
+    }
+}
+
+/// Chooses who does the arithmetic, and gives it a model before its first step.
+///
+/// # Errors
+/// As [`check`] and [`Cpu::new`].
+pub fn open(
+    device: &str,
+    precision: &str,
+    gpt: Gpt,
+    weights: Params<f32>,
+    settings: Settings,
+) -> Result<Box<dyn Backend>> {
+    check(device, precision)?;
+    Ok(Box::new(Cpu::new(gpt, weights, settings)?))
 }

@@ -13,6 +13,9 @@ use crate::memory;
 use crate::trainer::thread_pool;
 
 /// The speed of large matrix products on all threads at once, in GFLOP/s: the median.
+///
+/// # Errors
+/// [`Error::Setting`](stage01_bigram::Error::Setting) for more threads than any machine has.
 pub fn matrix_product_speed(threads: usize, budget: Duration) -> Result<f64> {
     const N: usize = 1024;
     let pool = thread_pool(threads)?;
@@ -34,6 +37,9 @@ pub fn matrix_product_speed(threads: usize, budget: Duration) -> Result<f64> {
 
 /// How fast all threads together read numbers that are in no cache, in bytes a second: the
 /// median.
+///
+/// # Errors
+/// As [`matrix_product_speed`].
 pub fn memory_speed(threads: usize, budget: Duration) -> Result<f64> {
     /// Larger than any cache: 512 MB.
     const N: usize = 1 << 27;

@@ -1,7 +1,7 @@
 //! `bench`: how fast does this machine train, and how fast does it write?
 
 mod generation;
-mod machine;
+pub mod machine;
 mod training;
 
 use std::process::ExitCode;

@@ -1,0 +1,189 @@
+//! What is kept of a run, so that it can go on after anything.
+//!
+//! ```text
+//! out/training/
+//!   trainer.safetensors    weights, both moments, the step, the position in the data
+//!   model.safetensors      the weights alone, with config.json and tokenizer.json: a folder in
+//!                          the Hugging Face layout, as in stage 3
+//!   best/                  the same layout: the weights with the lowest validation loss
+//!   log.jsonl, report.html what happened
+//! ```
+//!
+//! The formats are stage 3's, so a run can begin there and go on here, or the other way round.
+//! What is new stands in the head of `trainer.safetensors` beside the settings: the position,
+//! and the lowest loss so far.
+//!
+//! Each file is replaced in one instant, but three cannot be. So they are written in an order in
+//! which a process that is killed between any two leaves nothing wrong: first `best/`, then the
+//! state that says how good it is, then the model. Whoever resumes trusts the state alone.
+//!
+//! What this file leaves out: the log, and when to save ([`crate::trainer`]).
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use stage01_bigram::tokenizer::Tokenizer;
+use stage01_bigram::{Error, Result};
+use stage03_gpt::checkpoint::{MODEL_FILE, save_description, save_model};
+use stage03_gpt::cli::folder;
+use stage03_gpt::gpt::Gpt;
+use stage03_gpt::resume::{self, Snapshot, State, TRAINER_FILE};
+
+use crate::backend::Backend;
+use crate::trainer::{Trainer, diverged};
+
+/// The folder of the best weights, inside the run's.
+pub const BEST: &str = "best";
+
+/// Saves a run into its folder.
+pub struct Keeper {
+    /// The folder.
+    pub folder: PathBuf,
+    /// What the model reads text with.
+    pub tokenizer: Tokenizer,
+    /// The settings of the run.
+    pub settings: Value,
+    /// What tells this data from any other.
+    pub data: Value,
+}
+
+impl Keeper {
+    /// Makes the folder of a new run. Where the model that was there is now is returned.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be written.
+    pub fn create(&self, run: &mut Trainer) -> Result<Option<PathBuf>> {
+        folder::prepare(&self.folder, |folder| {
+            save_description(folder, run.backend.gpt().config(), &self.tokenizer)?;
+            self.save_to(folder, run)
+        })
+    }
+
+    /// Saves the state and the model.
+    ///
+    /// # Errors
+    /// [`Error::File`] when they cannot be written; [`Error::Diverged`] when a weight is no
+    /// number. What was saved before is then untouched.
+    pub fn save(&self, run: &mut Trainer) -> Result<()> {
+        self.save_to(&self.folder, run)
+    }
+
+    fn save_to(&self, folder: &Path, run: &mut Trainer) -> Result<()> {
+        // ANCHOR: save
+        let best = run.best.is_finite().then_some(run.best);
+        let note = json!({
+            "settings": self.settings, "data": self.data, "position": run.position, "best": best,
+        });
+        with_weights(&mut *run.backend, |snapshot, gpt| {
+            resume::save(folder, snapshot, &note)?;
+            save_model(folder, gpt, snapshot.weights)
+        })
+        // ANCHOR_END: save
+    }
+
+    /// Saves the weights as the best so far.
+    ///
+    /// # Errors
+    /// As [`Keeper::save`].
+    pub fn save_best(&self, run: &mut Trainer) -> Result<()> {
+        let best = self.folder.join(BEST);
+        with_weights(&mut *run.backend, |snapshot, gpt| {
+            if best.join(MODEL_FILE).exists() {
+                return save_model(&best, gpt, snapshot.weights);
+            }
+            folder::prepare(&best, |folder| {
+                save_description(folder, gpt.config(), &self.tokenizer)?;
+                save_model(folder, gpt, snapshot.weights)
+            })
+            .map(drop)
+        })
+    }
+}
+
+/// Does something with the state of a backend, unless a weight in it is no number.
+fn with_weights(
+    backend: &mut dyn Backend,
+    save: impl FnOnce(Snapshot, &Gpt) -> Result<()>,
+) -> Result<()> {
+    let (iter, gpt) = (backend.iter(), backend.gpt().clone());
+    let (weights, moments) = backend.state()?;
+    if let Some(weight) = weights.values.iter().find(|weight| !weight.is_finite()) {
+        return Err(diverged(iter, f64::from(*weight)));
+    }
+    save(Snapshot { iter, layout: gpt.layout(), weights, moments }, &gpt)
+}
+
+/// A run that was saved, by this stage or by stage 3.
+pub struct Saved {
+    /// The weights and the moments.
+    pub state: State,
+    /// The settings of the run.
+    pub settings: Value,
+    /// What told its data from any other; nothing in a run of stage 3.
+    pub data: Option<Value>,
+    /// Its position in the data.
+    pub position: u64,
+    /// Its lowest validation loss.
+    pub best: f64,
+}
+
+impl Saved {
+    /// Reads the state of a run.
+    ///
+    /// # Errors
+    /// [`Error::Format`] for a folder in which no run was saved, or where it is damaged.
+    pub fn load(folder: &Path) -> Result<Saved> {
+        if !folder.join(TRAINER_FILE).exists() {
+            let problem = format!("there is no {TRAINER_FILE} to go on with");
+            let remedy = "name the --out-dir of an earlier run, or leave out --resume; to begin a \
+                          new run with the weights of a model: --init-from";
+            return Err(Error::format(folder, problem, remedy));
+        }
+        let state = State::load(folder)?;
+        let note = &state.run;
+        let settings = note.get("settings").filter(|settings| settings.is_object());
+        let Some(settings) = settings.cloned() else {
+            let path = folder.join(TRAINER_FILE);
+            return Err(Error::format(path, "its settings are damaged", "start a new run"));
+        };
+        let data = note.get("data").cloned();
+        let position = note.get("position").and_then(Value::as_u64).unwrap_or(0);
+        let best = note.get("best").and_then(Value::as_f64).unwrap_or(f64::INFINITY);
+        Ok(Saved { state, settings, data, position, best })
+    }
+
+    /// Puts the saved run in the place of a new one. Of data that it did not learn from, it
+    /// begins at the first window, and no loss on it was the best yet.
+    ///
+    /// # Errors
+    /// As [`State::params`].
+    pub fn restore(&self, run: &mut Trainer, data: &Value) -> Result<()> {
+        let (weights, moments) = self.state.params(run.backend.gpt().layout())?;
+        run.backend.restore(self.state.iter, weights, moments)?;
+        if self.data.as_ref() == Some(data) {
+            (run.position, run.best) = (self.position, self.best);
+        }
+        Ok(())
+    }
+}
+
+/// Keeps a second program out of a run's folder while this value lives. The operating system
+/// takes the lock back when the process dies, however it dies.
+///
+/// # Errors
+/// [`Error::Setting`] when another program trains there; [`Error::File`] when the lock's file
+/// cannot be made.
+pub fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join(".lock");
+    let file = File::create(&path).map_err(Error::file("write", &path))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Error::setting(
+            "--out-dir",
+            folder.display(),
+            "another program is training in this folder; stop it, or name another folder",
+        )),
+        // Where the file system has no locks there is none.
+        _ => Ok(file),
+    }
+}

@@ -1,0 +1,104 @@
+//! How a run begins: anew, with the weights of another model, or where it was stopped.
+
+use clap::ArgMatches;
+use stage01_bigram::random::{Purpose, generator};
+use stage01_bigram::tokenizer::Tokenizer;
+use stage01_bigram::{Error, Result};
+use stage02_attention::params::Params;
+use stage03_gpt::checkpoint::{Model, TOKENIZER_FILE, read_config};
+use stage03_gpt::cli::folder;
+use stage03_gpt::cli::run::typed;
+use stage03_gpt::gpt::Gpt;
+use stage03_gpt::resume::TRAINER_FILE;
+
+use super::data::Data;
+use crate::checkpoint::{Saved, lock};
+use crate::recipe::Recipe;
+
+/// Everything a run needs before its trainer can borrow the data.
+pub struct Ready {
+    /// The name of the recipe, or what stands in its place.
+    pub name: String,
+    /// The settings.
+    pub recipe: Recipe,
+    /// What is learned.
+    pub data: Data,
+    /// The plan of the model.
+    pub gpt: Gpt,
+    /// Where it begins.
+    pub start: Start,
+}
+
+/// Where a run begins.
+pub enum Start {
+    /// With these weights.
+    New(Params<f32>),
+    /// Where another stopped.
+    Saved(Box<Saved>),
+}
+
+/// A new run. given: the settings as the flags say them; `matches` knows which were typed.
+///
+/// # Errors
+/// When the recipe, the data or the model to begin with cannot be used, or the folder is taken.
+pub fn begin(recipe: &str, given: &Recipe, matches: &ArgMatches) -> Result<Ready> {
+    let name = recipe.to_string();
+    let mut recipe = Recipe::load(recipe, given, matches)?;
+    folder::check(&recipe.out_dir)?;
+    if recipe.out_dir.join(TRAINER_FILE).exists() {
+        lock(&recipe.out_dir)?; // or else it would be moved aside under another program
+    }
+    if let Some(folder) = recipe.init_from.clone() {
+        let Model { gpt, params, tokenizer } = Model::load(&folder)?;
+        take_shape(&mut recipe, &gpt, matches)?;
+        let data = Data::open(&recipe, matches, Some(&folder.join(TOKENIZER_FILE)))?;
+        data.require(&tokenizer, &folder)?;
+        let gpt = recipe.run.gpt(gpt.config().vocab_size)?;
+        return Ok(Ready { name, recipe, data, gpt, start: Start::New(params) });
+    }
+    let data = Data::open(&recipe, matches, None)?;
+    let gpt = recipe.run.gpt(recipe.vocab_size(data.tokenizer.vocab_size()))?;
+    let seed = recipe.run.seed;
+    let weights = gpt.initialise(&mut generator(seed, Purpose::Initialisation, 0));
+    Ok(Ready { name, recipe, data, gpt, start: Start::New(weights) })
+}
+
+/// A model that is there already has its sizes; a recipe cannot change them.
+fn take_shape(recipe: &mut Recipe, gpt: &Gpt, matches: &ArgMatches) -> Result<()> {
+    let (config, run) = (gpt.config(), &mut recipe.run);
+    let sizes = [
+        ("n_layer", &mut run.n_layer, config.n_layer),
+        ("n_head", &mut run.n_head, config.n_head),
+        ("n_embd", &mut run.n_embd, config.n_embd),
+        ("block_size", &mut run.block_size, config.block_size),
+    ];
+    for (setting, size, own) in sizes {
+        if typed(matches, setting) && *size != own {
+            let expected = format!("the model of --init-from has {own}; leave the flag out");
+            let flag = format!("--{}", setting.replace('_', "-"));
+            return Err(Error::setting(flag, *size, expected));
+        }
+        *size = own;
+    }
+    run.bias = config.bias;
+    Ok(())
+}
+
+/// A run that was saved before, in the folder that `given` names.
+///
+/// # Errors
+/// When no run was saved there or it is damaged, and when the settings or the data do not fit it.
+pub fn resume(given: &Recipe, matches: &ArgMatches) -> Result<Ready> {
+    let folder = &given.out_dir;
+    let saved = Saved::load(folder)?;
+    let recipe = Recipe::resumed(&saved.settings, given, matches)?;
+    let path = folder.join(TOKENIZER_FILE);
+    let tokenizer = Tokenizer::load(&path)?;
+    // The text it was learning makes the same tokenizer again; any other text needs the run's.
+    let same_text = saved.data.is_some() && !typed(matches, "text");
+    let data = Data::open(&recipe, matches, (!same_text).then_some(path.as_path()))?;
+    data.require(&tokenizer, folder)?;
+    let gpt = recipe.run.gpt(read_config(folder)?.vocab_size)?;
+    let name = "as it was saved".into();
+    Ok(Ready { name, recipe, data, gpt, start: Start::Saved(Box::new(saved)) })
+}

@@ -1,0 +1,150 @@
+//! The table of a run: a row for each measurement, as wide as the terminal allows.
+
+use stage01_bigram::loss::bits;
+use stage01_bigram::screen::thousands;
+use stage03_gpt::cli::screen::duration;
+
+/// What is known when the model was measured.
+#[derive(Clone, Debug, Default)]
+pub struct Row {
+    /// How many steps have been taken.
+    pub iter: usize,
+    /// The mean loss on what is learned, in nats a token.
+    pub train: f64,
+    /// The mean loss on what is only measured.
+    pub validation: f64,
+    /// How many bytes of text a token stands for.
+    pub bytes_per_token: f64,
+    /// The learning rate.
+    pub lr: f64,
+    /// Tokens learned a second since the last row.
+    pub tokens_per_second: Option<f64>,
+    /// The share of the device's speed in matrix products: model-flops utilisation.
+    pub utilisation: Option<f64>,
+    /// How many bytes of the device's memory are in use.
+    pub memory: Option<u64>,
+    /// How long the run has taken, in seconds.
+    pub elapsed: f64,
+    /// How long it will still take.
+    pub left: Option<f64>,
+}
+
+/// A column: its head, its width, and the width of the terminal from which on it is shown.
+struct Column {
+    head: &'static str,
+    width: usize,
+    from: usize,
+    text: fn(&Row) -> String,
+}
+
+const COLUMNS: [Column; 10] = [
+    Column { head: "step", width: 6, from: 0, text: |row| row.iter.to_string() },
+    Column { head: "train", width: 6, from: 0, text: |row| format!("{:.3}", row.train) },
+    Column { head: "val", width: 6, from: 0, text: |row| format!("{:.3}", row.validation) },
+    Column {
+        head: "bits/byte",
+        width: 9,
+        from: 78,
+        text: |row| format!("{:.3}", bits(row.validation) / row.bytes_per_token),
+    },
+    Column { head: "lr", width: 7, from: 86, text: |row| format!("{:.1e}", row.lr) },
+    Column {
+        head: "tokens/s",
+        width: 9,
+        from: 0,
+        text: |row| dash(row.tokens_per_second.map(|rate| thousands(rate as usize))),
+    },
+    Column {
+        head: "util",
+        width: 5,
+        from: 48,
+        text: |row| dash(row.utilisation.map(|share| format!("{:.0} %", 100.0 * share))),
+    },
+    Column { head: "memory", width: 7, from: 68, text: |row| dash(row.memory.map(memory)) },
+    Column { head: "time", width: 11, from: 42, text: |row| time(row.elapsed) },
+    Column { head: "left", width: 11, from: 60, text: |row| dash(row.left.map(time)) },
+];
+
+/// The head of the table, for a terminal of this width.
+pub fn head(width: usize) -> String {
+    line(width, |column| column.head.into())
+}
+
+impl Row {
+    /// The row, for a terminal of this width.
+    pub fn text(&self, width: usize) -> String {
+        line(width, |column| (column.text)(self))
+    }
+}
+
+/// A time as people say it, of days as well: 48 s, 3 min 05 s, 2 h 10 min, 4 d 03 h.
+pub fn time(seconds: f64) -> String {
+    match (seconds / 3600.0).round() as u64 {
+        hours if hours >= 48 => format!("{} d {:02} h", hours / 24, hours % 24),
+        _ => duration(seconds),
+    }
+}
+
+/// A number of bytes: 83 MB, 2.5 GB.
+pub fn memory(bytes: u64) -> String {
+    match bytes as f64 / 1e6 {
+        megabytes if megabytes < 999.5 => format!("{megabytes:.0} MB"),
+        megabytes => format!("{:.1} GB", megabytes / 1e3),
+    }
+}
+
+fn line(width: usize, text: impl Fn(&Column) -> String) -> String {
+    let shown = COLUMNS.iter().filter(|column| width >= column.from);
+    let cells: Vec<String> = shown.map(|c| format!("{:>1$}", text(c), c.width)).collect();
+    cells.join(" ")
+}
+
+fn dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_row_is_wider_than_the_terminal() {
+        let row = Row {
+            iter: 600_000,
+            train: 10.123,
+            validation: 10.456,
+            bytes_per_token: 4.4,
+            lr: 6e-4,
+            tokens_per_second: Some(1_234_567.0),
+            utilisation: Some(1.0),
+            memory: Some(80_000_000_000),
+            elapsed: 47.0 * 3600.0 + 3599.0,
+            left: Some(86399.0),
+        };
+        let mut widest = 0;
+        for width in 40..=100 {
+            let (head, text) = (head(width), row.text(width));
+            assert_eq!(head.chars().count(), text.chars().count(), "{head}\n{text}");
+            assert!(text.chars().count() <= width, "{width}: {text}");
+            widest = widest.max(text.chars().count());
+        }
+        assert_eq!(widest, 86);
+        assert!(row.text(80).contains("GB") && row.text(60).contains("23 h 59 min"));
+        assert!(row.text(100).contains("6.0e-4") && row.text(100).contains("80.0 GB"));
+    }
+
+    #[test]
+    fn what_is_not_known_is_a_dash() {
+        let text = Row { bytes_per_token: 1.0, ..Row::default() }.text(100);
+        assert_eq!(text.matches(" -").count(), 4, "{text}");
+    }
+
+    #[test]
+    fn times_and_bytes_are_set_for_reading() {
+        assert_eq!([time(59.0), time(172_800.0), time(1e6)], ["59 s", "2 d 00 h", "11 d 14 h"]);
+        assert_eq!(
+            [83_400_000, 999_400_000, 2_540_000_000].map(memory),
+            ["83 MB", "999 MB", "2.5 GB"]
+        );
+    }
+}

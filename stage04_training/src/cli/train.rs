@@ -1,0 +1,332 @@
+//! `train`: from a recipe to a trained model.
+//!
+//! The loop is in [`crate::trainer`], what is seen of it in `watch`. This file brings together
+//! what a run needs, says what is about to happen, and how it ended.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use clap::{ArgMatches, Args};
+use stage01_bigram::Result;
+use stage01_bigram::bigram::CountedBigram;
+use stage01_bigram::loss::bits;
+use stage01_bigram::screen::{thousands, wrap};
+use stage02_attention::params::Params;
+use stage03_gpt::cli::journal::Journal;
+use stage03_gpt::cli::screen::{Screen, remark, width};
+
+use super::data::Data;
+use super::start::{self, Ready, Start};
+use super::table;
+use super::watch::{STOP, Watch};
+use crate::backend;
+use crate::checkpoint::{BEST, Keeper, lock};
+use crate::recipe::{BUILT_IN, OUT_DIR, Recipe};
+use crate::report::{REPORT_FILE, Report, State};
+use crate::shards::Split;
+use crate::trainer::{Ending, Plan, Trainer};
+
+/// Train a GPT (what happens without a command).
+///
+/// A recipe says everything about the run; flags you type replace what it says. The run shows
+/// what to expect before it begins, and writes a page to watch it on, report.html, into the
+/// model's folder. Ctrl-C finishes the step, saves, and says how to go on; after a crash at most
+/// what was learned since the last save is lost. A model that is in the folder already is kept
+/// beside it.
+#[derive(Clone, Debug, Args)]
+pub struct Flags {
+    /// A recipe by its name, see below, or a file of your own that ends in .toml.
+    #[arg(long, value_name = "NAME|FILE", default_value = BUILT_IN[0].0)]
+    recipe: String,
+
+    /// Go on with the run that was saved in the folder: on the CPU to the byte as if it had
+    /// never stopped. A run of stage 3 goes on as well.
+    #[arg(long, conflicts_with_all = ["recipe", "init_from"])]
+    resume: bool,
+
+    #[command(flatten)]
+    settings: Recipe,
+}
+
+/// Runs the command.
+pub fn train(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
+    let ready = match flags.resume {
+        true => start::resume(&flags.settings, matches)?,
+        false => start::begin(&flags.recipe, &flags.settings, matches)?,
+    };
+    listen();
+    run(ready)
+}
+
+/// Lets Ctrl-C end the run after its step.
+fn listen() {
+    let listening = ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(130); // asked twice
+        }
+    });
+    if let Err(e) = listening {
+        remark(format!("note: Ctrl-C will not save ({e})"));
+    }
+}
+
+/// Makes the trainer, and trains.
+fn run(ready: Ready) -> Result<ExitCode> {
+    let Ready { name, recipe, data, gpt, start } = ready;
+    let settings = recipe.run.settings();
+    let open = |weights| {
+        backend::open(&recipe.device, &recipe.precision, gpt.clone(), weights, settings.clone())
+    };
+    let keeper = Keeper {
+        folder: recipe.out_dir.clone(),
+        tokenizer: data.tokenizer.clone(),
+        settings: recipe.saved(),
+        data: data.identity(),
+    };
+    let mut moved = None;
+    let mut other_data = false;
+    let mut trainer = match start {
+        Start::New(weights) => {
+            let mut trainer = Trainer::new(open(weights)?, &data.shards)?;
+            moved = keeper.create(&mut trainer)?;
+            trainer
+        }
+        Start::Saved(saved) => {
+            let zeros = Params::zeros(gpt.layout()); // until `restore` brings the saved ones
+            let mut trainer = Trainer::new(open(zeros)?, &data.shards)?;
+            saved.restore(&mut trainer, &keeper.data)?;
+            other_data = saved.data.as_ref() != Some(&keeper.data);
+            trainer
+        }
+    };
+    let _lock = lock(&recipe.out_dir)?;
+    let first = trainer.backend.iter();
+    let journal = Journal::open(&recipe.out_dir, first)?;
+    let peak = match recipe.peak_tflops {
+        Some(tflops) => Some(1e12 * tflops),
+        None => trainer.backend.peak_flops(),
+    };
+    let screen = Screen::new();
+
+    let facts = facts(&name, &recipe, &data, &trainer, peak);
+    for (name, text) in &facts {
+        fact(&screen, name, text);
+    }
+    if let Some(moved) = moved {
+        fact(&screen, "", &format!("(the model that was there is now in {})", moved.display()));
+    }
+    if other_data {
+        let note = "note: the saved run was learning from other data; it goes on with this, \
+                    from its first window on";
+        screen.line(wrap(note, width(), ""));
+    }
+    let references = expect(&screen, &recipe, &data, &trainer);
+    if first > 0 {
+        screen.line(format!("\nGoing on after step {}.", thousands(first)));
+    }
+    screen.line(format!("\n{}", table::head(width())));
+
+    let report = Report::new(&recipe, facts, references.clone());
+    let mut watch = Watch::new(
+        &trainer,
+        (screen, journal, report),
+        data.tokenizer.clone(),
+        &recipe.out_dir,
+        recipe.run.max_iters,
+        data.bytes_per_token(),
+        (peak, recipe.peak_tflops.is_none()),
+    );
+    watch.journal.references = references;
+    watch.screen.start_bar(first, recipe.run.max_iters);
+    let plan = Plan {
+        max_iters: recipe.run.max_iters,
+        eval_interval: recipe.run.eval_interval()?,
+        eval_iters: recipe.run.eval_iters,
+        save_interval: recipe.save_interval,
+        save_after: Duration::try_from_secs_f64(60.0 * recipe.save_minutes)
+            .unwrap_or(Duration::MAX),
+    };
+    let ending = trainer.run(&plan, &keeper, &mut watch);
+    watch.screen.end_bar();
+    match ending {
+        Ok(Ending::Finished) => finished(watch, trainer, &recipe),
+        Ok(Ending::Stopped) => stopped(watch, trainer, &recipe.out_dir),
+        Err(error) => {
+            // The page shall not wait for ever. What went wrong first is what counts.
+            let iter = trainer.backend.iter();
+            let _ = watch.write_pending(iter);
+            let _ = watch.end_report(iter, State::Failed { why: error.to_string() });
+            Err(error)
+        }
+    }
+}
+
+/// What a run is, in words: for the screen and for the report.
+fn facts(
+    name: &str,
+    recipe: &Recipe,
+    data: &Data,
+    trainer: &Trainer,
+    peak: Option<f64>,
+) -> Vec<(String, String)> {
+    let config = trainer.backend.gpt().config();
+    let [learn, measure] = [Split::Train, Split::Validation].map(|p| data.shards.part(p).len());
+    let tokens = trainer.tokens_per_step();
+    let passes = tokens as f64 * recipe.run.max_iters as f64 / learn as f64;
+    let names: Vec<_> = recipe.run.text.iter().map(|path| path.display().to_string()).collect();
+    let (text, kind, made) = match &recipe.data {
+        Some(_) => ("prepared before".into(), String::new(), ""),
+        None => (
+            if names.is_empty() { "King James Bible".into() } else { names.join(", ") },
+            format!(" ({})", recipe.run.tokenizer),
+            if data.new { " (prepared just now)" } else { " (prepared before)" },
+        ),
+    };
+    let speed = peak.map_or(String::new(), |peak| {
+        format!("; {} GFLOP/s in matrix products", thousands((peak / 1e9) as usize))
+    });
+    let precision = match recipe.precision.as_str() {
+        "auto" => String::new(),
+        precision => format!(", {precision}"),
+    };
+    let facts = [
+        ("recipe", name.to_string()),
+        ("text", format!("{text}, {} bytes", thousands(data.bytes() as usize))),
+        ("data", format!("{}{made}", data.folder.display())),
+        (
+            "tokens",
+            format!(
+                "{} of them, a vocabulary of {}{kind}; {} to learn, {} to measure",
+                thousands((learn + measure) as usize),
+                thousands(data.tokenizer.vocab_size()),
+                thousands(learn as usize),
+                thousands(measure as usize),
+            ),
+        ),
+        (
+            "model",
+            format!(
+                "{} weights; layers: {}, heads: {}, numbers a token: {}, tokens of context: {}",
+                thousands(config.n_params()),
+                config.n_layer,
+                config.n_head,
+                config.n_embd,
+                config.block_size,
+            ),
+        ),
+        (
+            "training",
+            format!(
+                "{} steps of {} tokens ({} through the data)",
+                thousands(recipe.run.max_iters),
+                thousands(tokens),
+                if passes < 0.95 {
+                    format!("{:.0} % of once", 100.0 * passes)
+                } else {
+                    format!("{passes:.1} times")
+                },
+            ),
+        ),
+        ("device", format!("{}{precision}{speed}", trainer.backend.name())),
+        ("folder", recipe.out_dir.display().to_string()),
+    ];
+    facts.map(|(name, text)| (name.to_string(), text)).to_vec()
+}
+
+/// A line of what a run is.
+fn fact(screen: &Screen, name: &str, text: &str) {
+    let wrapped = wrap(text, width(), "           ");
+    screen.line(format!("{name:<11}{}", wrapped.trim_start()));
+}
+
+/// Says what to expect of the loss: lines to compare with, each a name and a loss.
+fn expect(screen: &Screen, recipe: &Recipe, data: &Data, trainer: &Trainer) -> Vec<(String, f64)> {
+    /// Counting more pairs than these changes little.
+    const COUNTED: u64 = 10_000_000;
+    let vocab_size = trainer.backend.gpt().config().vocab_size;
+    let mut lines = vec![(
+        "knows nothing",
+        (vocab_size as f64).ln(),
+        format!("at the start: ln({vocab_size}), every token equally likely"),
+    )];
+    // The pairs are counted in the part that is learned, and measured in the other.
+    let [learn, measure] = [Split::Train, Split::Validation].map(|which| {
+        let part = data.shards.part(which);
+        let mut tokens = vec![0; part.len().min(COUNTED) as usize];
+        part.read(0, &mut tokens);
+        tokens
+    });
+    let bigram =
+        CountedBigram::count(&learn, vocab_size, 0.1).and_then(|pairs| pairs.mean_loss(&measure));
+    if let Ok(loss) = bigram {
+        let meaning = "what counting pairs of tokens reaches (the bigram)";
+        lines.push(("bigram", loss, meaning.into()));
+    }
+    if let Some(loss) = recipe.run.usual_end(data.bytes() as usize) {
+        let meaning = "where stage 3 ends, which draws its windows with repetition";
+        lines.push(("with repetition", loss, meaning.into()));
+    }
+    screen.line("\nWhat to expect of the validation loss, in nats a token:");
+    for (_, loss, meaning) in &lines {
+        screen.line(format!("  {loss:5.2}  {meaning}"));
+    }
+    lines.into_iter().map(|(name, loss, _)| (format!("{name} {loss:.2}"), loss)).collect()
+}
+
+/// Somebody asked to stop, and it was saved: say how to go on.
+fn stopped(mut watch: Watch, trainer: Trainer, folder: &Path) -> Result<ExitCode> {
+    let iter = trainer.backend.iter();
+    watch.end_report(iter, State::Stopped)?;
+    watch.screen.line(format!(
+        "\nStopped after step {} and saved. To go on:\n  cargo run -p stage04_training -- train --resume{}",
+        thousands(iter),
+        flag("--out-dir", folder),
+    ));
+    watch.screen.end().map(|end| match STOP.load(Ordering::Relaxed) {
+        true => ExitCode::from(130),
+        false => end,
+    })
+}
+
+/// The end: the loss over all of the validation part, a longer sample, and where everything is.
+fn finished(mut watch: Watch, mut trainer: Trainer, recipe: &Recipe) -> Result<ExitCode> {
+    /// More windows than these make would change the loss by less than is printed.
+    const MOST: usize = 4_000_000;
+    let iter = trainer.backend.iter();
+    watch.write_pending(iter)?;
+    let (loss, tokens) = trainer.measure_all(MOST)?;
+    let all = format!(
+        "Over {} tokens of the validation part: {loss:.4} nats a token, {:.4} bits a byte.",
+        thousands(tokens),
+        bits(loss) / watch.bytes_per_token,
+    );
+    watch.screen.line(format!("\n{}", wrap(&all, width(), "")));
+    let text = watch.sample(&mut trainer, 300)?;
+    watch.screen.line("\nWhat it writes now:\n");
+    watch.screen.line(wrap(text.trim(), width(), "  "));
+    watch.end_report(iter, State::Finished { loss })?;
+    let folder = &recipe.out_dir;
+    let model = flag("--model", folder);
+    watch.screen.line(format!(
+        "\nThe model is in {}, its best in {},\nthe report in {}. Try:\n  \
+         cargo run -p stage04_training -- sample{model}\n  \
+         cargo run -p stage04_training -- chat{model}",
+        folder.display(),
+        folder.join(BEST).display(),
+        folder.join(REPORT_FILE).display(),
+    ));
+    watch.screen.end()
+}
+
+/// A flag that names a run's folder, where it is not the usual one.
+fn flag(flag: &str, folder: &Path) -> String {
+    if folder == Path::new(OUT_DIR) {
+        return String::new();
+    }
+    let name = folder.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:\\".contains(c);
+    let quote = if name.chars().all(plain) { "" } else { "\"" };
+    format!(" {flag} {quote}{name}{quote}")
+}

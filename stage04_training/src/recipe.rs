@@ -1,0 +1,353 @@
+//! A recipe: all settings of a training run in one small file.
+//!
+//! ```toml
+//! about = "a small model for a small text"
+//! n_layer = 4            # the names are those of the flags, with underscores
+//! learning_rate = 1e-3
+//! ```
+//!
+//! Where a value comes from, the last that speaks wins: the default of the setting, the recipe,
+//! the flags that were typed. A resumed run has its saved settings in the place of a recipe.
+//! The settings of stage 3 keep their names and meanings ([`Run`]); what a run at scale needs
+//! besides stands in [`Recipe`].
+//!
+//! What this file leaves out: what a setting does. Its doc comment says that, and `--help`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use stage01_bigram::{Error, Result, files};
+use stage03_gpt::cli::run::{Run, typed};
+
+use crate::backend;
+use file::Written;
+
+mod file;
+
+/// Where models go, and come from, unless told otherwise.
+pub const OUT_DIR: &str = "out/training";
+
+/// The recipes that come with the program: what to type, and the file. The first is the default.
+pub const BUILT_IN: [(&str, &str); 4] = [
+    ("cpu-tiny", include_str!("../recipes/cpu-tiny.toml")),
+    ("shakespeare-cpu", include_str!("../recipes/shakespeare-cpu.toml")),
+    ("shakespeare-char", include_str!("../recipes/shakespeare-char.toml")),
+    ("gpt2-124m", include_str!("../recipes/gpt2-124m.toml")),
+];
+
+/// Everything that decides what a training run does. In a file the names have underscores, as
+/// flags they have hyphens.
+#[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The settings of stage 3.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub run: Run,
+
+    /// A folder of tokens made by `prepare`. Without it: --text and --tokenizer are prepared
+    /// first, which takes seconds where the text is small, into a folder beside the model.
+    #[arg(long, value_name = "DIR", help_heading = "Data")]
+    pub data: Option<PathBuf>,
+
+    /// Begin with the weights of this model folder instead of random ones. The model keeps its
+    /// size and its tokenizer; what it learned before is the start.
+    #[arg(long, value_name = "DIR", help_heading = "Model")]
+    pub init_from: Option<PathBuf>,
+
+    /// Make the vocabulary a multiple of this. Graphics processors multiply tables faster whose
+    /// sides are multiples of 64; the tokens that are added never occur.
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Model")]
+    pub vocab_multiple: usize,
+
+    /// What computes: `cpu` (the engine of stage 3), `cuda` or `cuda:N` (an NVIDIA GPU), `mps`
+    /// (a Mac's), or `auto`: a GPU if there is one.
+    #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Device")]
+    pub device: String,
+
+    /// How exactly matrices are multiplied: `f32`; `tf32`, which keeps 11 bits of each factor
+    /// (NVIDIA's GPUs only); `bf16`, which keeps 8; or `auto`: bf16 on such a GPU, f32
+    /// everywhere else. Weights and sums stay in f32.
+    #[arg(long, value_name = "KIND", default_value = "auto", help_heading = "Device",
+          value_parser = ["auto", "f32", "tf32", "bf16"])]
+    pub precision: String,
+
+    /// How many million million operations a second the device does in matrix products: what
+    /// utilisation is a share of. [default: measured, or known of the device]
+    #[arg(long, value_name = "X", help_heading = "Device")]
+    pub peak_tflops: Option<f64>,
+
+    /// The folder of the model.
+    #[arg(long, value_name = "DIR", default_value = OUT_DIR, help_heading = "Saving")]
+    pub out_dir: PathBuf,
+
+    /// Save after so many steps as well. [default: when the model is measured]
+    #[arg(long, value_name = "N", help_heading = "Saving")]
+    pub save_interval: Option<usize>,
+
+    /// Save when so many minutes have passed since the last time.
+    #[arg(long, value_name = "M", default_value_t = 10.0, help_heading = "Saving")]
+    pub save_minutes: f64,
+}
+
+impl Recipe {
+    /// A recipe by its name or its file, and over it the flags that were typed.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a recipe or a number that does not exist; [`Error::File`] and
+    /// [`Error::Format`] for a file that cannot be used, with the line.
+    pub fn load(name: &str, given: &Recipe, matches: &ArgMatches) -> Result<Recipe> {
+        let written = Written::find(name)?;
+        Recipe::over(written.settings, given, matches)
+    }
+
+    /// The settings of a saved run, and over them the flags that were typed.
+    ///
+    /// saved: the settings as [`Recipe::saved`] gave them; or those of a run of stage 3.
+    ///
+    /// # Errors
+    /// As [`Run::resumed`]; and [`Error::Setting`] for settings that no program has saved.
+    pub fn resumed(saved: &Value, given: &Recipe, matches: &ArgMatches) -> Result<Recipe> {
+        let mut settings = saved.as_object().cloned().unwrap_or_default();
+        if let (None, Some(products)) = (settings.get("precision"), settings.get("products")) {
+            let products = products.clone();
+            settings.insert("precision".into(), products);
+        }
+        let mut all = object(&Recipe::default());
+        all.extend(settings.clone());
+        let old = from_object(all)?;
+        Run::resumed(&old.run, &given.run, matches)?; // refuses another model
+        if typed(matches, "vocab_multiple") && given.vocab_multiple != old.vocab_multiple {
+            let expected = format!(
+                "the saved run has {}, and a resumed run keeps it; leave the flag out",
+                old.vocab_multiple
+            );
+            return Err(Error::setting("--vocab-multiple", given.vocab_multiple, expected));
+        }
+        let mut recipe = Recipe::over(settings, given, matches)?;
+        // Two names for the data: the one that was typed last counts.
+        if typed(matches, "data") {
+            recipe.run.text.clear();
+        } else if typed(matches, "text") {
+            recipe.data = None;
+        }
+        // The folder may have moved since it was saved.
+        recipe.out_dir = given.out_dir.clone();
+        Ok(recipe)
+    }
+
+    /// The defaults, over them some settings, over them what was typed.
+    fn over(settings: Map<String, Value>, given: &Recipe, matches: &ArgMatches) -> Result<Recipe> {
+        given.check_numbers()?;
+        if typed(matches, "products") {
+            let expected = "here the setting is called --precision";
+            return Err(Error::setting("--products", &given.run.products, expected));
+        }
+        let typed = object(given).into_iter().filter(|(setting, _)| typed(matches, setting));
+        let mut all = object(&Recipe::default());
+        all.extend(settings);
+        all.extend(typed);
+        let mut recipe = from_object(all)?;
+        // Stage 3 has its own name for it.
+        recipe.run.products = if recipe.precision == "bf16" { "bf16" } else { "f32" }.into();
+        recipe.validate()?;
+        Ok(recipe)
+    }
+
+    /// Refuses NaN and infinities, which JSON cannot say.
+    fn check_numbers(&self) -> Result<()> {
+        self.run.check_numbers()?;
+        let numbers = [
+            ("--save-minutes", self.save_minutes),
+            ("--peak-tflops", self.peak_tflops.unwrap_or(1.0)),
+        ];
+        match numbers.into_iter().find(|(_, number)| !number.is_finite()) {
+            Some((flag, number)) => Err(Error::setting(flag, number, "choose a number")),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks what can be checked before any data is looked at.
+    fn validate(&self) -> Result<()> {
+        backend::check(&self.device, &self.precision)?;
+        self.run.eval_interval()?;
+        self.run.settings().validate()?;
+        self.run.config(1).validate()?;
+        for (setting, value) in [
+            ("--vocab-multiple", self.vocab_multiple),
+            ("--save-interval", self.save_interval.unwrap_or(1)),
+        ] {
+            if value == 0 {
+                return Err(Error::setting(setting, value, "it must be at least 1"));
+            }
+        }
+        for (setting, value) in [
+            ("--save-minutes", self.save_minutes),
+            ("--peak-tflops", self.peak_tflops.unwrap_or(1.0)),
+        ] {
+            if value <= 0.0 {
+                let expected = "choose a number above 0, such as 10";
+                return Err(Error::setting(setting, value, expected));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many tokens the model has places for, where the tokenizer has so many.
+    pub fn vocab_size(&self, tokens: usize) -> usize {
+        tokens.checked_next_multiple_of(self.vocab_multiple).unwrap_or(usize::MAX)
+    }
+
+    /// The settings as they are saved with a run.
+    pub fn saved(&self) -> Value {
+        let mut settings = object(self);
+        settings.remove("out_dir");
+        Value::Object(settings)
+    }
+}
+
+impl Default for Recipe {
+    /// The settings when nothing is said of them.
+    fn default() -> Self {
+        let matches = Recipe::augment_args(Command::new("train")).get_matches_from(["train"]);
+        Recipe::from_arg_matches(&matches).expect("every setting has a default")
+    }
+}
+
+/// The names of the built-in recipes, and what each is for.
+pub fn list() -> Vec<(&'static str, String)> {
+    let about = |name: &str, text: &str| {
+        Written::parse(Path::new(name), text).expect("a built-in recipe").about
+    };
+    BUILT_IN.iter().map(|&(name, text)| (name, about(name, text))).collect()
+}
+
+/// The text of a recipe, as it is written: its comments explain it.
+///
+/// # Errors
+/// As [`Recipe::load`].
+pub fn text(name: &str) -> Result<String> {
+    match BUILT_IN.iter().find(|recipe| recipe.0 == name) {
+        Some(&(_, text)) => Ok(text.to_string()),
+        None if name.ends_with(".toml") || name.contains(['/', '\\']) => {
+            files::read_text(Path::new(name))
+        }
+        None => {
+            let names: Vec<&str> = BUILT_IN.iter().map(|recipe| recipe.0).collect();
+            let nearest = file::nearest(name, &names)
+                .map_or(String::new(), |near| format!("; did you mean {near}?"));
+            let expected =
+                format!("the recipes are {}, or name a .toml file{nearest}", names.join(", "));
+            Err(Error::setting("--recipe", name, expected))
+        }
+    }
+}
+
+fn object(recipe: &Recipe) -> Map<String, Value> {
+    match json!(recipe) {
+        Value::Object(settings) => settings,
+        _ => unreachable!("settings are an object"),
+    }
+}
+
+fn from_object(settings: Map<String, Value>) -> Result<Recipe> {
+    serde_json::from_value(Value::Object(settings)).map_err(|e| {
+        Error::setting("the settings", e, "they are damaged, or of a newer version; start anew")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(flags: &str) -> (Recipe, ArgMatches) {
+        let command = Recipe::augment_args(Command::new("train")).args_override_self(true);
+        let words = std::iter::once("train").chain(flags.split_whitespace());
+        let matches = command.try_get_matches_from(words).unwrap();
+        (Recipe::from_arg_matches(&matches).unwrap(), matches)
+    }
+
+    fn load(name: &str, flags: &str) -> Result<Recipe> {
+        let (given, matches) = parse(flags);
+        Recipe::load(name, &given, &matches)
+    }
+
+    #[test]
+    fn the_default_recipe_says_every_setting_and_is_the_default() {
+        assert_eq!(load("cpu-tiny", "").unwrap(), Recipe::default());
+        let text = text("cpu-tiny").unwrap();
+        for setting in object(&Recipe::default()).keys().filter(|name| *name != "products") {
+            let said = text.lines().any(|line| {
+                line.trim_start_matches("# ").split(" = ").next() == Some(setting.as_str())
+            });
+            assert!(said, "{setting} is missing");
+        }
+    }
+
+    #[test]
+    fn every_recipe_can_be_used_and_says_what_it_is_for() {
+        for (name, about) in list() {
+            let recipe = load(name, "").unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert!(!about.is_empty() && about.len() < 80, "{about}");
+            assert_eq!(recipe.out_dir, Path::new(OUT_DIR));
+        }
+    }
+
+    #[test]
+    fn nanogpt_s_settings_are_kept() {
+        let run = load("shakespeare-char", "").unwrap().run;
+        assert_eq!((run.n_layer, run.n_head, run.n_embd, run.block_size), (6, 6, 384, 256));
+        assert_eq!((run.batch_size, run.max_iters, run.dropout), (64, 5000, 0.2));
+        let schedule = run.settings().schedule;
+        assert_eq!((schedule.learning_rate, schedule.min_lr), (1e-3, 1e-4));
+        assert_eq!((schedule.warmup_iters, schedule.lr_decay_iters, run.beta2), (100, 5000, 0.99));
+
+        let recipe = load("gpt2-124m", "").unwrap();
+        let run = &recipe.run;
+        let tokens = run.batch_size * run.gradient_accumulation_steps * run.block_size;
+        assert_eq!((tokens, recipe.vocab_size(50_257)), (491_520, 50_304));
+        assert_eq!((run.learning_rate, run.min_lr), (6e-4, Some(6e-5)));
+        assert_eq!((run.beta2, run.weight_decay, run.grad_clip), (0.95, 0.1, 1.0));
+    }
+
+    #[test]
+    fn typed_flags_win_over_the_recipe_and_the_recipe_over_the_defaults() {
+        let recipe = load("shakespeare-char", "--n-head 3 --precision bf16").unwrap();
+        assert_eq!((recipe.run.n_head, recipe.run.n_embd), (3, 384));
+        assert_eq!(recipe.run.products, "bf16");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.toml");
+        std::fs::write(&path, "n_layer = 2\nlearning_rate = 1\ntext = [\"a\", \"b\"]\n").unwrap();
+        let recipe = load(path.to_str().unwrap(), "--seed 5 --n-layer 3").unwrap();
+        assert_eq!((recipe.run.n_layer, recipe.run.seed, recipe.run.n_embd), (3, 5, 128));
+        assert_eq!((recipe.run.learning_rate, recipe.run.text.len()), (1.0, 2));
+    }
+
+    #[test]
+    fn a_saved_run_is_a_recipe() {
+        let saved = load("shakespeare-char", "--data shards --save-interval 7").unwrap().saved();
+        assert_eq!(saved.get("out_dir"), None);
+        let resume = |flags| {
+            let (given, matches) = parse(flags);
+            Recipe::resumed(&saved, &given, &matches)
+        };
+        let recipe = resume("--max-iters 9 --out-dir here").unwrap();
+        assert_eq!((recipe.run.n_layer, recipe.run.max_iters), (6, 9));
+        assert_eq!((recipe.save_interval, recipe.out_dir.to_str()), (Some(7), Some("here")));
+        assert_eq!(recipe.data.as_deref(), Some(Path::new("shards")));
+        assert_eq!(resume("--text mine.txt").unwrap().data, None);
+        for flag in ["--n-layer 7", "--vocab-multiple 2", "--products bf16", "--save-minutes 0"] {
+            let error = resume(flag).unwrap_err().to_string();
+            assert!(error.starts_with(flag.split(' ').next().unwrap()), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_run_of_stage_3_is_a_recipe() {
+        let (given, matches) = parse("");
+        let saved = json!(Run { products: "bf16".into(), n_layer: 2, ..Run::default() });
+        let recipe = Recipe::resumed(&saved, &given, &matches).unwrap();
+        assert_eq!((recipe.run.n_layer, recipe.precision.as_str()), (2, "bf16"));
+    }
+}

@@ -1,0 +1,321 @@
+use std::cell::RefCell;
+use std::path::Path;
+use std::rc::Rc;
+
+use serde_json::json;
+use stage01_bigram::random::{Purpose, generator};
+use stage01_bigram::tokenizer::TokenizerKind;
+use stage02_attention::params::Params;
+use stage03_gpt::adamw::Moments;
+use stage03_gpt::checkpoint::Model;
+use stage03_gpt::cli::run::Run;
+use stage03_gpt::cli::screen::Screen;
+use stage03_gpt::gpt::Gpt;
+use stage03_gpt::resume::State;
+use tempfile::TempDir;
+
+use super::*;
+use crate::backend::cpu::Cpu;
+use crate::checkpoint::{BEST, Saved};
+use crate::prepare;
+
+/// Data in which every token occurs once, so the first token of a window says where it begins.
+fn data() -> (TempDir, Shards) {
+    let folder = tempfile::tempdir().unwrap();
+    let text: String = ('\u{4e00}'..).take(400).collect();
+    let path = folder.path().join("text.txt");
+    std::fs::write(&path, text).unwrap();
+    let shards = folder.path().join("shards");
+    let settings = prepare::Settings {
+        input: vec![path],
+        tokenizer: TokenizerKind::Char,
+        out: shards.clone(),
+        ..prepare::Settings::default()
+    };
+    prepare::prepare(&settings, &Screen::new()).unwrap();
+    (folder, Shards::open(&shards).unwrap())
+}
+
+/// The engine of stage 3, and a list of the windows that it was given to learn. Its loss can be
+/// chosen.
+struct Spy {
+    cpu: Cpu,
+    seen: Rc<RefCell<Vec<u32>>>,
+    losses: Vec<f64>,
+}
+
+impl Backend for Spy {
+    fn name(&self) -> String {
+        self.cpu.name()
+    }
+    fn gpt(&self) -> &Gpt {
+        self.cpu.gpt()
+    }
+    fn settings(&self) -> &Settings {
+        self.cpu.settings()
+    }
+    fn iter(&self) -> usize {
+        self.cpu.iter()
+    }
+    fn accumulate(&mut self, inputs: &[u32], targets: &[u32]) -> Result<()> {
+        let firsts = inputs.chunks(self.gpt().config().block_size).map(|window| window[0]);
+        self.seen.borrow_mut().extend(firsts);
+        self.cpu.accumulate(inputs, targets)
+    }
+    fn step(&mut self) -> Result<Step> {
+        self.cpu.step()
+    }
+    fn evaluate(&mut self, inputs: &[u32], targets: &[u32]) -> Result<f64> {
+        match self.losses.is_empty() {
+            true => self.cpu.evaluate(inputs, targets),
+            false => Ok(self.losses.remove(0) * inputs.len() as f64),
+        }
+    }
+    fn state(&mut self) -> Result<(&Params<f32>, &Moments<f32>)> {
+        self.cpu.state()
+    }
+    fn restore(&mut self, iter: usize, weights: Params<f32>, moments: Moments<f32>) -> Result<()> {
+        self.cpu.restore(iter, weights, moments)
+    }
+}
+
+type Seen = Rc<RefCell<Vec<u32>>>;
+
+/// losses: what the model seems to reach, measurement after measurement, if not the truth.
+fn trainer<'a>(
+    data: &'a Shards,
+    batch_size: usize,
+    passes: usize,
+    losses: &[f64],
+) -> (Trainer<'a>, Seen) {
+    let run = Run {
+        n_layer: 1,
+        n_head: 2,
+        n_embd: 8,
+        block_size: 4,
+        dropout: 0.1,
+        batch_size,
+        gradient_accumulation_steps: passes,
+        threads: Some(1),
+        ..Run::default()
+    };
+    let gpt = run.gpt(400).unwrap();
+    let weights = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
+    let seen = Seen::default();
+    // Each measurement asks twice: for the training part, and for the validation part.
+    let losses = losses.iter().flat_map(|&loss| [loss, loss]).collect();
+    let cpu = Cpu::new(gpt, weights, run.settings()).unwrap();
+    let spy = Spy { cpu, seen: seen.clone(), losses };
+    (Trainer::new(Box::new(spy), data).unwrap(), seen)
+}
+
+fn keeper(folder: &Path, data: &Shards) -> Keeper {
+    Keeper {
+        folder: folder.to_path_buf(),
+        tokenizer: data.tokenizer().unwrap(),
+        settings: json!({}),
+        data: json!("this"),
+    }
+}
+
+fn plan(max_iters: usize) -> Plan {
+    let (eval_interval, eval_iters, save_after) = (1000, 1, Duration::MAX);
+    Plan { max_iters, eval_interval, eval_iters, save_interval: None, save_after }
+}
+
+struct Nobody;
+impl Watcher for Nobody {}
+
+#[test]
+fn every_window_comes_once_before_any_comes_again() {
+    let (_folder, data) = data();
+    let (mut run, seen) = trainer(&data, 3, 2, &[]);
+    let windows = run.windows() as usize;
+    assert!(windows > 60, "{windows}");
+    while seen.borrow().len() < 2 * windows {
+        run.step().unwrap();
+    }
+    let seen = seen.borrow();
+    for pass in [&seen[..windows], &seen[windows..2 * windows]] {
+        let mut starts = pass.to_vec();
+        starts.sort_unstable();
+        // Windows of four tokens, side by side from some first one on.
+        assert!(starts.windows(2).all(|pair| pair[0] + 4 <= pair[1]), "{starts:?}");
+        assert_ne!(pass, starts, "not shuffled");
+    }
+    assert_ne!(seen[..windows], seen[windows..2 * windows]);
+    assert_eq!(run.position, seen.len() as u64);
+}
+
+/// With the same position another batch size goes on with the same windows.
+#[test]
+fn a_resumed_run_reads_on_where_it_stopped_whatever_its_batch_size() {
+    let (folder, data) = data();
+    let (mut first, seen) = trainer(&data, 4, 1, &[]);
+    let keeper = keeper(&folder.path().join("run"), &data);
+    keeper.create(&mut first).unwrap();
+    first.run(&plan(5), &keeper, &mut Nobody).unwrap();
+
+    let (mut second, more) = trainer(&data, 3, 2, &[]);
+    let saved = Saved::load(&keeper.folder).unwrap();
+    saved.restore(&mut second, &json!("this")).unwrap();
+    assert_eq!((second.backend.iter(), second.position), (5, 20));
+    for _ in 0..4 {
+        second.step().unwrap();
+    }
+    let parts = [seen.borrow().clone(), more.borrow().clone()].concat();
+
+    let (mut whole, seen) = trainer(&data, 4, 1, &[]);
+    for _ in 0..11 {
+        whole.step().unwrap();
+    }
+    assert_eq!(parts, seen.borrow()[..44]);
+
+    // Of other data it begins at the first window.
+    let (mut other, _) = trainer(&data, 3, 2, &[]);
+    saved.restore(&mut other, &json!("that")).unwrap();
+    assert_eq!((other.backend.iter(), other.position, other.best), (5, 0, f64::INFINITY));
+}
+
+#[test]
+fn measuring_changes_nothing_and_is_always_on_the_same_windows() {
+    let (_folder, data) = data();
+    let (mut run, seen) = trainer(&data, 2, 1, &[]);
+    let first = run.measure(3).unwrap();
+    assert!((first.validation - 400f64.ln()).abs() < 0.1 && first.best, "{first:?}");
+    let again = run.measure(3).unwrap();
+    assert_eq!((again.train, again.validation, again.best), (first.train, first.validation, false));
+    assert_eq!((run.position, seen.borrow().len(), run.backend.iter()), (0, 0, 0));
+    // All of the validation part: 40 tokens are 9 windows, which are 4 batches of 2.
+    assert_eq!(run.measure_all(1000).unwrap().1, 32);
+    assert_eq!(run.measure_all(17).unwrap().1, 16);
+    assert_eq!(run.measure_all(0).unwrap().1, 8);
+}
+
+/// Writes down which step was saved, as seen from outside, before each step.
+struct Diary(std::path::PathBuf, Vec<usize>);
+impl Watcher for Diary {
+    fn stepped(&mut self, _: &Trainer, _: &Step, _: Duration) -> Result<()> {
+        self.1.push(State::load(&self.0)?.iter);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_run_is_saved_as_the_plan_says() {
+    let (folder, data) = data();
+    let saved = |plan: &Plan, name: &str| {
+        let (mut run, _) = trainer(&data, 2, 1, &[]);
+        let keeper = keeper(&folder.path().join(name), &data);
+        keeper.create(&mut run).unwrap();
+        let mut diary = Diary(keeper.folder.clone(), Vec::new());
+        assert_eq!(run.run(plan, &keeper, &mut diary).unwrap(), Ending::Finished);
+        assert_eq!(State::load(&keeper.folder).unwrap().iter, plan.max_iters);
+        diary.1
+    };
+    assert_eq!(saved(&plan(5), "rare"), [0, 0, 0, 0, 0]);
+    let interval = Plan { save_interval: Some(2), ..plan(5) };
+    assert_eq!(saved(&interval, "interval"), [0, 0, 2, 2, 4]);
+    let measured = Plan { eval_interval: 3, ..plan(5) };
+    assert_eq!(saved(&measured, "measured"), [0, 0, 0, 3, 3]);
+    let always = Plan { save_after: Duration::ZERO, ..plan(5) };
+    assert_eq!(saved(&always, "always"), [0, 1, 2, 3, 4]);
+}
+
+/// Stops after so many steps.
+struct Impatient(usize);
+impl Watcher for Impatient {
+    fn wants_to_stop(&self) -> bool {
+        self.0 == 0
+    }
+    fn stepped(&mut self, _: &Trainer, _: &Step, _: Duration) -> Result<()> {
+        self.0 -= 1;
+        Ok(())
+    }
+}
+
+#[test]
+fn who_asks_to_stop_is_obeyed_after_the_step_and_all_is_saved() {
+    let (folder, data) = data();
+    let (mut run, _) = trainer(&data, 2, 3, &[]);
+    let keeper = keeper(&folder.path().join("run"), &data);
+    keeper.create(&mut run).unwrap();
+    let ending = run.run(&plan(1000), &keeper, &mut Impatient(7)).unwrap();
+    assert_eq!(ending, Ending::Stopped);
+    let saved = Saved::load(&keeper.folder).unwrap();
+    assert_eq!((saved.state.iter, saved.position), (7, 42));
+    assert_eq!(Model::load(&keeper.folder).unwrap().params, *run.backend.state().unwrap().0);
+}
+
+#[test]
+fn the_best_weights_are_kept_and_worse_ones_are_not() {
+    let (folder, data) = data();
+    // Measured before the steps 0, 2, 4, 6 and after the last.
+    let (mut run, _) = trainer(&data, 2, 1, &[5.0, 4.0, 4.5, 4.0, 4.2]);
+    let keeper = keeper(&folder.path().join("run"), &data);
+    keeper.create(&mut run).unwrap();
+    struct Memory(Vec<Params<f32>>);
+    impl Watcher for Memory {
+        fn measured(&mut self, run: &mut Trainer, _: &Measurement) -> Result<()> {
+            self.0.push(run.backend.state()?.0.clone());
+            Ok(())
+        }
+    }
+    let mut memory = Memory(Vec::new());
+    run.run(&Plan { eval_interval: 2, ..plan(8) }, &keeper, &mut memory).unwrap();
+    let best = Model::load(&keeper.folder.join(BEST)).unwrap().params;
+    assert_eq!(memory.0.iter().position(|weights| *weights == best), Some(1));
+    assert_eq!(Saved::load(&keeper.folder).unwrap().best, 4.0);
+    assert!(!keeper.folder.join("best.1").exists(), "nothing is moved aside");
+}
+
+#[test]
+fn a_loss_that_is_no_number_is_never_saved() {
+    let (folder, data) = data();
+    let (mut run, _) = trainer(&data, 2, 1, &[5.0, f64::NAN]);
+    let keeper = keeper(&folder.path().join("run"), &data);
+    keeper.create(&mut run).unwrap();
+    let error = run.run(&Plan { eval_interval: 2, ..plan(8) }, &keeper, &mut Nobody).unwrap_err();
+    assert!(matches!(error, Error::Diverged { iter: 2, .. }), "{error}");
+    assert_eq!(State::load(&keeper.folder).unwrap().iter, 0);
+    // Nor is one that would be saved between two measurements.
+    let (mut run, _) = trainer(&data, 2, 1, &[5.0, f64::NAN]);
+    let plan = Plan { save_interval: Some(3), ..plan(8) };
+    let error = run.run(&plan, &keeper, &mut Nobody).unwrap_err();
+    assert!(matches!(error, Error::Diverged { iter: 3, .. }), "{error}");
+    assert_eq!(State::load(&keeper.folder).unwrap().iter, 0);
+    // Nor is a weight.
+    let (gpt, (weights, moments)) = (run.backend.gpt().clone(), run.backend.state().unwrap());
+    let (mut weights, moments) = (weights.clone(), moments.clone());
+    weights.values[gpt.layout().len() / 2] = f32::INFINITY;
+    run.backend.restore(3, weights, moments).unwrap();
+    assert!(matches!(keeper.save(&mut run), Err(Error::Diverged { iter: 3, .. })));
+    assert!(matches!(keeper.save_best(&mut run), Err(Error::Diverged { .. })));
+    assert_eq!(State::load(&keeper.folder).unwrap().iter, 0);
+}
+
+#[test]
+fn a_token_that_the_model_does_not_have_is_named() {
+    let (folder, _) = data();
+    let path = folder.path().join("shards/train-00000.bin");
+    let mut bytes = std::fs::read(&path).unwrap();
+    for token in bytes.chunks_mut(2) {
+        token.copy_from_slice(&60_000u16.to_le_bytes());
+    }
+    std::fs::write(&path, bytes).unwrap();
+    let data = Shards::open(&folder.path().join("shards")).unwrap();
+    let (mut run, _) = trainer(&data, 2, 1, &[]);
+    let error = run.step().unwrap_err().to_string();
+    assert!(error.contains("the token 60000, but the model knows only 400"), "{error}");
+    assert!(run.measure(1).is_err());
+}
+
+#[test]
+fn one_folder_is_for_one_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = crate::checkpoint::lock(folder.path()).unwrap();
+    let error = crate::checkpoint::lock(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("another program is training in this folder"), "{error}");
+    drop(held);
+    crate::checkpoint::lock(folder.path()).unwrap();
+}

@@ -1,0 +1,195 @@
+//! A process that is killed at any instant leaves the last good checkpoint.
+//!
+//! The signal is KILL, which no program can catch: it dies between two instructions, wherever
+//! that is. The moments are random and different on every machine, and what is asserted holds
+//! for all of them.
+
+#![cfg(unix)]
+
+mod place;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use place::{Place, TINY};
+use rand::RngExt;
+use stage01_bigram::random::{Generator, Purpose, generator};
+use stage03_gpt::checkpoint::Model;
+use stage04_training::checkpoint::Saved;
+
+/// Starts the program and kills it within so many thousandths of a second.
+fn kill(place: &Place, arguments: &str, within: u64, rng: &mut Generator) {
+    let mut child =
+        place.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_micros(rng.random_range(0..within * 1000)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// The folder holds a model and a state that load, and so does the best in it. Returns how many
+/// steps it has.
+fn is_whole(folder: &Path) -> usize {
+    let saved = Saved::load(folder).unwrap_or_else(|e| panic!("{e}"));
+    Model::load(folder).unwrap_or_else(|e| panic!("{e}"));
+    let best = folder.join("best");
+    if best.exists() {
+        Model::load(&best).unwrap_or_else(|e| panic!("{e}"));
+    } else {
+        assert!(saved.best.is_infinite(), "the best weights are lost");
+    }
+    saved.state.iter
+}
+
+/// Half a checkpoint would fail here: the weights of one step, the position of another.
+#[test]
+fn a_run_that_is_killed_again_and_again_ends_like_one_that_never_was() {
+    let place = Place::new();
+    let flags = "--dropout 0.1 --lr-decay-iters 300 --eval-interval 5 --save-interval 2";
+    place.train(&format!("{flags} --max-iters 0 --out-dir killed")).succeeds();
+    let mut rng = generator(1, Purpose::Other, 0);
+    let mut steps = 0;
+    for _ in 0..25 {
+        kill(&place, "train --resume --out-dir killed --max-iters 10000000", 80, &mut rng);
+        let now = is_whole(&place.path("killed"));
+        assert!(now >= steps, "{now} steps after {steps}: something was lost");
+        steps = now;
+    }
+    println!("{steps} steps in 25 lives");
+    let last = (steps / 5 + 2) * 5; // where the whole run is measured as well
+    place.run(&format!("train --resume --out-dir killed --max-iters {last}")).succeeds();
+    place.train(&format!("{flags} --max-iters {last} --out-dir whole")).succeeds();
+    place.same("whole", "killed");
+    let best = |folder| place.read(&format!("{folder}/best/model.safetensors"));
+    assert!(best("whole") == best("killed"));
+    // The log as well has every step once, and the same losses.
+    let log = |folder| {
+        let losses = |line: &serde_json::Value| {
+            let loss = |name: &str| line[name].as_f64();
+            (line["iter"].as_u64(), loss("train_loss"), loss("val_loss"))
+        };
+        place.log(folder).iter().map(losses).collect::<Vec<_>>()
+    };
+    assert_eq!(log("whole"), log("killed"));
+}
+
+/// At most what was learned since the last save is lost.
+#[test]
+fn no_more_than_the_interval_is_lost() {
+    let place = Place::new();
+    let flags = "--eval-interval 1000000 --save-interval 3 --max-iters 10000000 --out-dir model";
+    let mut child = place
+        .command(&format!("train --text text.txt {TINY} {flags}"))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    // When the log has so many steps, the state has all of them but the last interval.
+    let log = place.path("model/log.jsonl");
+    while fs::read_to_string(&log).map_or(0, |text| text.lines().count()) < 40 {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let logged = fs::read_to_string(&log).unwrap().lines().count();
+    let saved = is_whole(&place.path("model"));
+    assert!(saved + 3 >= logged && saved > 0, "{saved} of {logged} steps are left");
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_starts_leaves_nothing_or_everything() {
+    let place = Place::new();
+    let flags = format!("train --text text.txt {TINY} --max-iters 10000000 --out-dir model");
+    let mut rng = generator(2, Purpose::Other, 0);
+    for _ in 0..25 {
+        kill(&place, &flags, 30, &mut rng);
+        let folder = place.path("model");
+        if folder.exists() {
+            is_whole(&folder);
+            fs::remove_dir_all(&folder).unwrap();
+        }
+    }
+    // What they left beside it does not hinder the next, and is gone after it.
+    place.train("--max-iters 1 --out-dir model").succeeds();
+    let mut names: Vec<_> =
+        fs::read_dir(place.path(".")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["data", "model", "text.txt"]);
+}
+
+/// Ctrl-C, and what the system sends when it shuts down.
+fn stops_and_says_how_to_go_on(signal: &str) {
+    let place = Place::new();
+    let flags = "--dropout 0.2 --eval-interval 50 --lr-decay-iters 1000";
+    // Far more steps than it will take.
+    let mut child = place
+        .command(&format!(
+            "train --text text.txt {TINY} {flags} --max-iters 10000000 --out-dir stopped"
+        ))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.trim_start().starts_with("50 ") {
+        line.clear();
+        assert!(out.read_line(&mut line).unwrap() > 0, "it ended early");
+    }
+    let report = place.text("stopped/report.html");
+    assert!(report.contains("Running") && report.contains("http-equiv=\"refresh\""));
+    // Meanwhile the folder is taken.
+    for second in ["train --resume --out-dir stopped", "--out-dir stopped --n-layer 1"] {
+        place.run(second).refuses(&["another program is training in this folder"]);
+    }
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+    let (_, message) = rest.split_once("Stopped after step ").expect("a last word");
+    let hint = "\n  cargo run -p stage04_training -- train --resume --out-dir stopped\n";
+    assert!(message.contains(hint), "{message}");
+    let steps: usize = message.split_once(' ').unwrap().0.replace(',', "").parse().unwrap();
+    assert_eq!(is_whole(&place.path("stopped")), steps);
+    let report = place.text("stopped/report.html");
+    assert!(report.contains("Stopped") && !report.contains("http-equiv"));
+
+    let last = (steps / 50 + 1) * 50;
+    place.run(&format!("train --resume --out-dir stopped --max-iters {last}")).succeeds();
+    place.train(&format!("{flags} --max-iters {last} --out-dir whole")).succeeds();
+    place.same("whole", "stopped");
+}
+
+#[test]
+fn ctrl_c_saves_and_says_how_to_go_on() {
+    stops_and_says_how_to_go_on("-INT");
+}
+
+#[test]
+fn so_does_the_request_to_terminate() {
+    stops_and_says_how_to_go_on("-TERM");
+}
+
+/// A limit on the size of files stands for the disk that is full: what is written is refused
+/// half way through.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_keeps_the_last_checkpoint() {
+    let place = Place::with_model();
+    let files = ["model.safetensors", "trainer.safetensors", "best/model.safetensors"];
+    let read = || files.map(|file| place.read(&format!("model/{file}")));
+    let before = (read(), fs::read_dir(place.path("model")).unwrap().count());
+    let output = Command::new("sh")
+        .current_dir(place.path("."))
+        // Signal 25 would end the process; ignored, the write itself fails.
+        .args(["-c", "trap '' 25; ulimit -f 16; exec \"$0\" \"$@\""])
+        .arg(env!("CARGO_BIN_EXE_stage04_training"))
+        .args(["train", "--resume", "--out-dir", "model", "--max-iters", "9"])
+        .env("COLUMNS", "60")
+        .output()
+        .unwrap();
+    place::Finished::new("with a full disk", output).refuses(&["cannot write model/"]);
+    assert!((read(), fs::read_dir(place.path("model")).unwrap().count()) == before);
+    place.run("train --resume --out-dir model --max-iters 9").succeeds();
+}

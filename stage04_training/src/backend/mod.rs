@@ -5,14 +5,23 @@
 //!
 //! - [`cpu`]: the engine of stage 3. Nothing to install, the same bytes every time.
 //! - `torch`: libtorch, on the processor or on a GPU. Behind the feature `torch`.
+//!
+//! [`open`] chooses between them by the words of a user: see [`device`].
 
 pub mod cpu;
+pub mod device;
+#[cfg(feature = "torch")]
+pub mod torch;
 
-use stage01_bigram::Result;
+use stage01_bigram::{Error, Result};
+use stage02_attention::matmul::Products;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::trainer::{Settings, Step};
+
+use crate::doctor::{Facts, Verdict, judge};
+use device::{Device, Precision};
 
 /// A model in training, somewhere.
 pub trait Backend {
@@ -72,5 +81,113 @@ pub trait Backend {
     /// its maker says or as measured: what utilisation is a share of.
     fn peak_flops(&self) -> Option<f64> {
         None
+    }
+}
+
+/// The backend that a user asks for, with these weights, before its first step.
+///
+/// device: `auto`, `cpu`, `cuda`, `cuda:N`, `mps` or `torch-cpu`; see [`Device`]. precision:
+/// `auto`, `f32`, `tf32` or `bf16`; see [`Precision`].
+///
+/// # Errors
+/// [`Error::Setting`] for words that are none or do not fit together, or settings that cannot be
+/// used; [`Error::Device`] for a device that this program or this machine does not have, with
+/// the reason that `doctor` would give.
+pub fn open(
+    device: &str,
+    precision: &str,
+    gpt: Gpt,
+    weights: Params<f32>,
+    settings: Settings,
+) -> Result<Box<dyn Backend>> {
+    let device = match device.parse()? {
+        Device::Auto => automatic(&Facts::gather()),
+        chosen => chosen,
+    };
+    let precision = Precision::choose(precision, device)?;
+    match device {
+        Device::Auto | Device::Cpu => on_cpu(precision, gpt, weights, settings),
+        _ => on_libtorch(device, precision, gpt, weights, settings),
+    }
+}
+
+/// A GPU where one can be used, else the engine of stage 3.
+fn automatic(facts: &Facts) -> Device {
+    match judge(facts) {
+        Verdict::Ready => Device::Cuda(0),
+        Verdict::No(_) => Device::Cpu,
+    }
+}
+
+fn on_cpu(
+    precision: Precision,
+    mut gpt: Gpt,
+    weights: Params<f32>,
+    settings: Settings,
+) -> Result<Box<dyn Backend>> {
+    gpt.multiply_in(match precision {
+        Precision::Bf16 => Products::Bf16,
+        Precision::F32 | Precision::Tf32 => Products::Full,
+    });
+    Ok(Box::new(cpu::Cpu::new(gpt, weights, settings)?))
+}
+
+#[cfg(feature = "torch")]
+fn on_libtorch(
+    device: Device,
+    precision: Precision,
+    gpt: Gpt,
+    weights: Params<f32>,
+    settings: Settings,
+) -> Result<Box<dyn Backend>> {
+    let facts = Facts::gather();
+    refuse(device, &facts)?;
+    let options = torch::Options::new(precision);
+    Ok(Box::new(torch::TorchBackend::new(device, options, gpt, &weights, settings)?))
+}
+
+#[cfg(not(feature = "torch"))]
+fn on_libtorch(
+    device: Device,
+    _: Precision,
+    _: Gpt,
+    _: Params<f32>,
+    _: Settings,
+) -> Result<Box<dyn Backend>> {
+    refuse(device, &Facts::gather())?;
+    unreachable!("without libtorch every device of libtorch is refused")
+}
+
+/// Refuses a device of libtorch that this program or this machine does not have.
+fn refuse(device: Device, facts: &Facts) -> Result<()> {
+    let refused = |problem: String, remedy: String| {
+        Err(Error::Device { device: device.to_string(), problem, remedy })
+    };
+    let verdict = judge(facts);
+    match (device, &verdict) {
+        (_, Verdict::No(reason)) if !facts.built_with_libtorch() || reason.spoils_everything() => {
+            refused(reason.problem(), reason.remedy())
+        }
+        (Device::Cuda(_), Verdict::No(reason)) => refused(reason.problem(), reason.remedy()),
+        (Device::Cuda(n), Verdict::Ready) if n >= facts.gpus => {
+            let last = facts.gpus.saturating_sub(1);
+            refused(
+                format!("libtorch sees {} here", count(facts.gpus)),
+                format!("choose from cuda:0 to cuda:{last}"),
+            )
+        }
+        (Device::Mps, _) if !facts.mps => refused(
+            "libtorch sees no GPU of an Apple processor".into(),
+            "choose cpu, or cuda on a machine with an NVIDIA GPU".into(),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// So many GPUs, in words.
+fn count(gpus: usize) -> String {
+    match gpus {
+        1 => "1 GPU".into(),
+        n => format!("{n} GPUs"),
     }
 }

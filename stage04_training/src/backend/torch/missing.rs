@@ -76,7 +76,16 @@ pub(super) fn fused_adamw(
     rates: Rates,
 ) -> Torch<()> {
     let n = weights.len();
-    assert!([gradients.len(), m.len(), v.len()] == [n; 3], "four tables for each");
+    // libtorch checks none of this, and would read and write beyond the end.
+    for table in [&*gradients, &*m, &*v] {
+        let alike = |(a, b): (&Tensor, &Tensor)| a.size() == b.size() && a.device() == b.device();
+        assert_eq!(table.len(), n, "four tables for each");
+        assert!(table.iter().zip(&*weights).all(alike), "four tables of one shape in one place");
+    }
+    for table in [&*weights, &*gradients, &*m, &*v] {
+        let plain = |table: &Tensor| table.kind() == tch::Kind::Float && table.is_contiguous();
+        assert!(table.iter().all(plain), "numbers of f32, one after another");
+    }
     let [weights, gradients, m, v] = [weights, gradients, m, v].map(pointers);
     let Rates { lr, beta1, beta2, weight_decay, eps } = rates;
     // SAFETY: n pointers each, to tensors that this function has borrowed.
@@ -147,12 +156,24 @@ mod tests {
     fn what_cplusplus_throws_is_an_error_and_no_crash() {
         let error = memory(9999).unwrap_err().to_string();
         assert!(!error.is_empty());
-        // Two tables that do not fit: libtorch finds out, and says so.
+    }
+
+    fn step(lengths: [i64; 4]) -> Torch<()> {
         let table = |n: i64| vec![Tensor::zeros([n], (tch::Kind::Float, tch::Device::Cpu))];
-        let [mut w, mut g, mut m, mut v] = [4, 4, 4, 3].map(table);
+        let [mut w, mut g, mut m, mut v] = lengths.map(table);
         let scalar = || Tensor::from(1.0f32);
         let rates = Rates { lr: 0.1, beta1: 0.9, beta2: 0.9, weight_decay: 0.0, eps: 1e-8 };
-        let tables = [&mut w[..], &mut g, &mut m, &mut v];
-        assert!(fused_adamw(tables, &mut scalar(), &mut scalar(), rates).is_err());
+        fused_adamw([&mut w[..], &mut g, &mut m, &mut v], &mut scalar(), &mut scalar(), rates)
+    }
+
+    #[test]
+    fn tables_that_fit_take_a_step() {
+        step([4; 4]).unwrap();
+    }
+
+    #[test]
+    #[should_panic(expected = "of one shape")]
+    fn tables_that_do_not_fit_are_a_bug() {
+        let _ = step([4, 4, 4, 3]);
     }
 }

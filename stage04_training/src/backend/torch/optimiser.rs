@@ -145,10 +145,10 @@ fn runs(layout: &Layout, decay: bool) -> Vec<Range<usize>> {
 
 /// The length of a vector: the root of the sum of its squares, as a scalar of this kind.
 ///
-/// In rows: the squares of 4,096 numbers can be added in f32 without much loss, those of a
+/// In rows: the squares of a thousand numbers can be added in f32 without much loss, those of a
 /// hundred million cannot.
 pub(super) fn length(vector: &Tensor, kind: Kind) -> Torch<Tensor> {
-    const ROW: i64 = 4096;
+    const ROW: i64 = 1024;
     let _guard = tch::no_grad_guard();
     let n = vector.size()[0];
     let (rows, rest) = (n / ROW, n % ROW);
@@ -248,11 +248,11 @@ mod tests {
 
     #[test]
     fn a_long_vector_is_measured_exactly() {
-        for n in [1, 4095, 4096, 4097, 3_000_000] {
+        for n in [1, 1023, 1024, 1025, 3_000_000] {
             let vector = Tensor::full([n], 0.1, CPU);
             let length = length(&vector, Kind::Double).unwrap().double_value(&[]);
             let right = f64::from(0.1f32) * (n as f64).sqrt();
-            assert!((length / right - 1.0).abs() < 1e-6, "{n}: {length} {right}");
+            assert!((length / right - 1.0).abs() < 2e-6, "{n}: {length} {right}");
         }
     }
 }

@@ -113,7 +113,8 @@ impl Plan {
             pass: 4.0 * embeddings + digits * (n - embeddings),
             sequence: t * token,
             batch_size,
-            logits: rows * v * (4.0 + 4.0 + if half { 2.0 } else { 0.0 }) + digits * v * c,
+            // Themselves and their logarithms; and the gradient of the tokens' table.
+            logits: rows * v * (4.0 + 4.0) + digits * v * c,
         }
     }
 

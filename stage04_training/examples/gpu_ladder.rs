@@ -126,20 +126,18 @@ fn run(flags: Flags, out: &mut StdoutLock) -> std::result::Result<(), Stop> {
     let mut first = None;
     let mut results = Vec::new();
     for rung in &rungs {
-        let measured = measure(rung, device, threads, flags.seconds);
-        if flags.json {
-            results.push(measured?.json(&rung.name));
-            continue;
-        }
+        let measured = match measure(rung, device, threads, flags.seconds) {
+            Ok(measured) => Some(measured),
+            // A small GPU may not hold the first rungs; it is the later ones that matter.
+            Err(error) if error.to_string().starts_with("--batch-size") => None,
+            Err(error) => return Err(error.into()),
+        };
         match measured {
-            Ok(measured) => {
+            _ if flags.json => results.push(json(&rung.name, measured.as_ref())),
+            Some(measured) => {
                 measured.show(&rung.name, *first.get_or_insert(measured.rate()), out)?;
             }
-            // A small GPU may not hold the first rungs; it is the later ones that matter.
-            Err(error) if error.to_string().starts_with("--batch-size") => {
-                writeln!(out, "{:22} not enough memory", rung.name)?;
-            }
-            Err(error) => return Err(error.into()),
+            None => writeln!(out, "{:22} not enough memory", rung.name)?,
         }
         out.flush()?;
     }
@@ -300,20 +298,24 @@ impl Measured {
             self.steps,
         )
     }
+}
 
-    fn json(&self, name: &str) -> String {
-        let number = |x: Option<f64>| x.map_or("null".into(), |x| x.to_string());
+/// A rung as JSON: its name, and the numbers where it could be measured.
+fn json(name: &str, measured: Option<&Measured>) -> String {
+    let number = |x: Option<f64>| x.map_or("null".into(), |x| x.to_string());
+    let numbers = measured.map_or(String::new(), |m| {
         format!(
-            "{{\"name\": \"{name}\", \"ms_per_step\": {}, \"tokens_per_second\": {}, \
-             \"n_params\": {}, \"utilisation\": {}, \"memory\": {}, \"planned\": {}}}",
-            1e3 * self.step,
-            self.rate(),
-            self.n_params,
-            number(self.utilisation()),
-            number(self.memory.map(|bytes| bytes as f64)),
-            self.planned,
+            ", \"ms_per_step\": {}, \"tokens_per_second\": {}, \"n_params\": {}, \
+             \"utilisation\": {}, \"memory\": {}, \"planned\": {}",
+            1e3 * m.step,
+            m.rate(),
+            m.n_params,
+            number(m.utilisation()),
+            number(m.memory.map(|bytes| bytes as f64)),
+            m.planned,
         )
-    }
+    });
+    format!("{{\"name\": \"{name}\"{numbers}}}")
 }
 
 /// What is measured, and the head of the table.

@@ -138,7 +138,6 @@ mod libtorch {
     }
 
     pub fn gpus() -> usize {
-        // Where there is no driver, libtorch warns about it once more than anybody needs.
         usize::try_from(tch::Cuda::device_count()).unwrap_or(0)
     }
 
@@ -147,7 +146,12 @@ mod libtorch {
     }
 
     pub fn memory() -> Option<(u64, u64)> {
-        (gpus() > 0).then(|| missing::memory(0).ok()).flatten()
+        if gpus() == 0 {
+            return None;
+        }
+        // libtorch knows of a GPU's memory once it has taken some.
+        let scalar = tch::Tensor::f_zeros([], (tch::Kind::Float, tch::Device::Cuda(0)));
+        scalar.and_then(|_| missing::memory(0)).ok()
     }
 
     pub fn mps() -> bool {

@@ -191,7 +191,7 @@ impl TorchBackend {
         let tokens = Tensor::f_from_slice(&tokens)?.f_view([-1, length as i64])?;
         if self.place.is_cuda() {
             // From memory that the GPU can read by itself, while the program goes on.
-            let pinned = tokens.f_pin_memory(self.place)?;
+            let pinned = tokens.f_internal_pin_memory(self.place)?;
             return pinned.f_to_device_(self.place, Kind::Int64, true, false);
         }
         tokens.f_to_device(self.place)

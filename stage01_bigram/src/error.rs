@@ -94,6 +94,17 @@ pub enum Error {
         /// What to do about it, and what was kept.
         remedy: String,
     },
+
+    /// A device that computes, such as a GPU, cannot be used or gave up.
+    #[error("{device}: {problem}; {remedy}")]
+    Device {
+        /// The device's name as the user typed it, such as `cuda:0`.
+        device: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it.
+        remedy: String,
+    },
 }
 
 impl Error {

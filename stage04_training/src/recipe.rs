@@ -62,7 +62,7 @@ pub struct Recipe {
     pub vocab_multiple: usize,
 
     /// What computes: `cpu` (the engine of stage 3), `cuda` or `cuda:N` (an NVIDIA GPU), `mps`
-    /// (a Mac's), or `auto`: a GPU if there is one.
+    /// (a Mac's), `torch-cpu` (libtorch without a GPU), or `auto`: a GPU if there is one.
     #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Device")]
     pub device: String,
 

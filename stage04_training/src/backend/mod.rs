@@ -5,16 +5,23 @@
 //!
 //! - [`cpu`]: the engine of stage 3. Nothing to install, the same bytes every time.
 //! - `torch`: libtorch, on the processor or on a GPU. Behind the feature `torch`.
+//!
+//! [`open`] chooses between them by the words of a user: see [`device`].
 
 pub mod cpu;
+pub mod device;
+#[cfg(feature = "torch")]
+pub mod torch;
 
 use stage01_bigram::{Error, Result};
+use stage02_attention::matmul::Products;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::trainer::{Settings, Step};
 
-use cpu::Cpu;
+use crate::doctor::{Facts, Verdict, judge};
+use device::{Device, Precision};
 
 /// A model in training, somewhere.
 pub trait Backend {
@@ -79,35 +86,21 @@ pub trait Backend {
 
 /// Checks that a device and a precision can be had, before anything is prepared for them.
 ///
-/// device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. precision: `auto`, `f32`, `tf32` or `bf16`.
-///
 /// # Errors
-/// [`Error::Setting`] for a device that this machine or this program does not have, and for a
-/// precision that the device does not have.
+/// As [`open`], but for the settings and the weights.
 pub fn check(device: &str, precision: &str) -> Result<()> {
-    let (kind, number) = device.split_once(':').unwrap_or((device, "0"));
-    let is_number = number.chars().all(|c| c.is_ascii_digit()) && !number.is_empty();
-    match kind {
-        "auto" | "cpu" if kind == device => match precision {
-            "tf32" => {
-                let expected = "the CPU multiplies in f32 or bf16";
-                Err(Error::setting("--precision", precision, expected))
-            }
-            _ => Ok(()),
-        },
-        "cuda" | "mps" if kind == device || kind == "cuda" && is_number => {
-            let expected = "this program was built for the CPU alone; build it with libtorch: \
-                            cargo run -p stage04_training --features torch -- …";
-            Err(Error::setting("--device", device, expected))
-        }
-        _ => Err(Error::setting("--device", device, "choose auto, cpu, cuda, cuda:N or mps")),
-    }
+    choose(device, precision).map(|_| ())
 }
 
-/// Chooses who does the arithmetic, and gives it a model before its first step.
+/// The backend that a user asks for, with these weights, before its first step.
+///
+/// device: `auto`, `cpu`, `cuda`, `cuda:N`, `mps` or `torch-cpu`; see [`Device`]. precision:
+/// `auto`, `f32`, `tf32` or `bf16`; see [`Precision`].
 ///
 /// # Errors
-/// As [`check`] and [`Cpu::new`].
+/// [`Error::Setting`] for words that are none or do not fit together, or settings that cannot be
+/// used; [`Error::Device`] for a device that this program or this machine does not have, with
+/// the reason that `doctor` would give.
 pub fn open(
     device: &str,
     precision: &str,
@@ -115,6 +108,99 @@ pub fn open(
     weights: Params<f32>,
     settings: Settings,
 ) -> Result<Box<dyn Backend>> {
-    check(device, precision)?;
-    Ok(Box::new(Cpu::new(gpt, weights, settings)?))
+    match choose(device, precision)? {
+        (Device::Auto | Device::Cpu, precision) => on_cpu(precision, gpt, weights, settings),
+        (device, precision) => on_libtorch(device, precision, gpt, weights, settings),
+    }
+}
+
+/// What the words mean on this machine; a device that it does not have is refused.
+fn choose(device: &str, precision: &str) -> Result<(Device, Precision)> {
+    let facts = Facts::gather();
+    let device = match device.parse()? {
+        Device::Auto => automatic(&facts),
+        chosen => chosen,
+    };
+    if !matches!(device, Device::Auto | Device::Cpu) {
+        refuse(device, &facts)?;
+    }
+    Ok((device, Precision::choose(precision, device)?))
+}
+
+/// A GPU where one can be used, else the engine of stage 3.
+fn automatic(facts: &Facts) -> Device {
+    match judge(facts) {
+        Verdict::Ready => Device::Cuda(0),
+        Verdict::No(_) => Device::Cpu,
+    }
+}
+
+fn on_cpu(
+    precision: Precision,
+    mut gpt: Gpt,
+    weights: Params<f32>,
+    settings: Settings,
+) -> Result<Box<dyn Backend>> {
+    gpt.multiply_in(match precision {
+        Precision::Bf16 => Products::Bf16,
+        Precision::F32 | Precision::Tf32 => Products::Full,
+    });
+    Ok(Box::new(cpu::Cpu::new(gpt, weights, settings)?))
+}
+
+#[cfg(feature = "torch")]
+fn on_libtorch(
+    device: Device,
+    precision: Precision,
+    gpt: Gpt,
+    weights: Params<f32>,
+    settings: Settings,
+) -> Result<Box<dyn Backend>> {
+    let options = torch::Options::new(precision);
+    Ok(Box::new(torch::TorchBackend::new(device, options, gpt, &weights, settings)?))
+}
+
+#[cfg(not(feature = "torch"))]
+fn on_libtorch(
+    _: Device,
+    _: Precision,
+    _: Gpt,
+    _: Params<f32>,
+    _: Settings,
+) -> Result<Box<dyn Backend>> {
+    unreachable!("without libtorch every device of libtorch was refused")
+}
+
+/// Refuses a device of libtorch that this program or this machine does not have.
+fn refuse(device: Device, facts: &Facts) -> Result<()> {
+    let refused = |problem: String, remedy: String| {
+        Err(Error::Device { device: device.to_string(), problem, remedy })
+    };
+    let verdict = judge(facts);
+    match (device, &verdict) {
+        (_, Verdict::No(reason)) if !facts.built_with_libtorch() || reason.spoils_everything() => {
+            refused(reason.problem(), reason.remedy())
+        }
+        (Device::Cuda(_), Verdict::No(reason)) => refused(reason.problem(), reason.remedy()),
+        (Device::Cuda(n), Verdict::Ready) if n >= facts.gpus => {
+            let last = facts.gpus.saturating_sub(1);
+            refused(
+                format!("libtorch sees {} here", count(facts.gpus)),
+                format!("choose from cuda:0 to cuda:{last}"),
+            )
+        }
+        (Device::Mps, _) if !facts.mps => refused(
+            "libtorch sees no GPU of an Apple processor".into(),
+            "choose cpu, or cuda on a machine with an NVIDIA GPU".into(),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// So many GPUs, in words.
+fn count(gpus: usize) -> String {
+    match gpus {
+        1 => "1 GPU".into(),
+        n => format!("{n} GPUs"),
+    }
 }

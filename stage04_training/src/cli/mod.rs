@@ -1,9 +1,11 @@
-//! The commands: `train`, `prepare`, `recipes`, `sample`, `chat`, `eval`.
+//! The commands: `train`, `prepare`, `recipes`, `sample`, `chat`, `eval`,
+//! `doctor`.
 //!
 //! Each has a file of its own; those that use a model are stage 3's, with another default
 //! folder. This file knows how a command begins and how it ends.
 
 mod data;
+mod doctor;
 pub mod prepare;
 mod recipes;
 mod start;
@@ -45,6 +47,7 @@ enum Command {
     Train(Box<train::Flags>),
     Prepare(prepare::Flags),
     Recipes(recipes::Flags),
+    Doctor(Box<doctor::Flags>),
     Sample(sample::Flags),
     Chat(chat::Flags),
     Eval(eval::Flags),
@@ -56,7 +59,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         // A negative number is refused by the setting it was given to, with a better reason.
         .allow_negative_numbers(true)
         .mut_subcommands(|command| command.allow_negative_numbers(true))
-        .mut_subcommand("train", |train| hide_products(train).after_help(recipes::help()));
+        .mut_subcommand("train", |train| hide_products(train).after_help(recipes::help()))
+        .mut_subcommand("doctor", |doctor| hide_products(doctor).after_help(recipes::help()));
     command = hide_products(command).after_help(recipes::help());
     for name in ["sample", "chat", "eval"] {
         command = command
@@ -84,6 +88,7 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<ExitCode> {
         Some(Command::Train(flags)) => train::train(&flags, own),
         Some(Command::Prepare(flags)) => prepare::prepare(&flags),
         Some(Command::Recipes(flags)) => recipes::recipes(&flags),
+        Some(Command::Doctor(flags)) => doctor::doctor(&flags, own),
         Some(Command::Sample(flags)) => sample::sample(&flags),
         Some(Command::Chat(flags)) => chat::chat(&flags),
         Some(Command::Eval(flags)) => eval::eval(&flags),

@@ -1,0 +1,23 @@
+#!/bin/sh
+# The ladder of a GPU, in Rust and in Python, in one table. Unattended, in about eight minutes:
+#
+#     stage04_training/benches/compare/run_gpu_ladder.sh [SECONDS OF EACH RUNG]
+#
+# Needs stage04_training/install-libtorch.sh, and for Python's side
+# `.venv/bin/pip install -r stage03_gpt/benches/compare/requirements.txt`. Without a GPU it runs
+# with a tiny model on the processor, to see that it runs.
+set -eu
+
+cd "$(dirname "$0")/../../.."
+seconds=${1:-20}
+python=${PYTHON:-.venv/bin/python}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+[ -x "$python" ] || { echo "error: $python is missing; run stage04_training/install-libtorch.sh" >&2; exit 1; }
+cargo build -q -p stage04_training --features torch --example gpu_ladder
+echo "Rust …" >&2
+target/debug/examples/gpu_ladder --json --seconds "$seconds" >"$folder/ours.json"
+echo "Python …" >&2
+"$python" stage04_training/benches/compare/gpu_ladder.py --seconds "$seconds" >"$folder/theirs.json"
+"$python" stage04_training/benches/compare/gpu_ladder.py --table "$folder/ours.json" "$folder/theirs.json"

@@ -1,0 +1,258 @@
+//! Clipping and AdamW on whole vectors: stage 3's equations, each for all weights at once.
+//!
+//! Two ways, the same numbers:
+//!
+//! - *flat*: each line of the equations is one operation on whole vectors. It can be read, and
+//!   every line fetches and stores all the numbers again.
+//! - *fused*: one kernel does all lines for a number while it is at hand.
+
+use std::ops::Range;
+
+use stage02_attention::params::{Layout, Params};
+use stage03_gpt::adamw::{AdamW, Moments};
+use tch::{Kind, Tensor};
+
+use super::Torch;
+use super::missing::{self, Rates};
+use super::weights::fetch;
+
+/// The optimiser's averages on a device, and how they are used.
+pub(super) struct Optimiser {
+    m: Tensor,
+    v: Tensor,
+    /// The parts of the vector that weight decay pulls, and those that it leaves alone.
+    groups: [Vec<Range<usize>>; 2],
+    fused: bool,
+}
+
+impl Optimiser {
+    /// Averages before the first step, of vectors like this one.
+    pub fn new(layout: &Layout, weights: &Tensor, fused: bool) -> Torch<Self> {
+        let groups = [true, false].map(|decay| runs(layout, decay));
+        Ok(Optimiser { m: weights.f_zeros_like()?, v: weights.f_zeros_like()?, groups, fused })
+    }
+
+    /// One step, as [`AdamW::step`]; the gradient is zero afterwards.
+    ///
+    /// t: the number of the step, counted from 1; lr: its learning rate; factor: what the
+    /// gradient is multiplied by first.
+    pub fn step(
+        &mut self,
+        adamw: &AdamW,
+        t: usize,
+        lr: f64,
+        factor: f64,
+        weights: &mut Tensor,
+        gradient: &mut Tensor,
+    ) -> Torch<()> {
+        let _guard = tch::no_grad_guard();
+        if self.fused {
+            self.fused_step(adamw, t, lr, factor, weights, gradient)?;
+        } else {
+            self.flat_step(adamw, t, lr, factor, weights, gradient)?;
+        }
+        let _ = gradient.f_zero_()?;
+        Ok(())
+    }
+
+    // ANCHOR: flat
+    fn flat_step(
+        &mut self,
+        adamw: &AdamW,
+        t: usize,
+        lr: f64,
+        factor: f64,
+        weights: &mut Tensor,
+        gradient: &mut Tensor,
+    ) -> Torch<()> {
+        let &AdamW { beta1, beta2, eps, weight_decay, .. } = adamw;
+        let correction = |beta: f64| 1.0 - beta.powi(i32::try_from(t).unwrap_or(i32::MAX));
+        let root_c2 = correction(beta2).sqrt();
+        let rate = lr * root_c2 / correction(beta1);
+
+        let mut g = gradient.f_mul_scalar_(factor)?;
+        // a.lerp(b, s) is a + s (b - a): (1 - s) a + s b.
+        let _ = self.m.f_lerp_(&g, 1.0 - beta1)?;
+        let _ = self.v.f_lerp_(&g.f_square_()?, 1.0 - beta2)?;
+        for run in &self.groups[0] {
+            let _ = part(weights, run)?.f_mul_scalar_(1.0 - lr * weight_decay)?;
+        }
+        let mut size = self.v.f_sqrt()?.f_add_scalar_(eps * root_c2)?.f_reciprocal_()?;
+        let _ = weights.f_sub_(&size.f_mul_(&self.m)?.f_mul_scalar_(rate)?)?;
+        Ok(())
+    }
+    // ANCHOR_END: flat
+
+    fn fused_step(
+        &mut self,
+        adamw: &AdamW,
+        t: usize,
+        lr: f64,
+        factor: f64,
+        weights: &mut Tensor,
+        gradient: &mut Tensor,
+    ) -> Torch<()> {
+        let &AdamW { beta1, beta2, eps, weight_decay, .. } = adamw;
+        let scalar = |x: f64| Tensor::f_full([], x, (Kind::Float, weights.device()));
+        let (mut step, mut divisor) = (scalar(t as f64)?, scalar(1.0 / factor)?);
+        for (runs, weight_decay) in self.groups.iter().zip([weight_decay, 0.0]) {
+            let parts =
+                |vector: &Tensor| runs.iter().map(|r| part(vector, r)).collect::<Torch<Vec<_>>>();
+            let mut vectors = [parts(weights)?, parts(gradient)?, parts(&self.m)?, parts(&self.v)?];
+            let rates = Rates { lr, beta1, beta2, weight_decay, eps };
+            let vectors = vectors.each_mut().map(Vec::as_mut_slice);
+            missing::fused_adamw(vectors, &mut step, &mut divisor, rates)?;
+        }
+        Ok(())
+    }
+
+    /// Brings the averages into the processor's memory.
+    pub fn fetch(&self, moments: &mut Moments<f32>) -> Torch<()> {
+        fetch(&self.m, &mut moments.m.values)?;
+        fetch(&self.v, &mut moments.v.values)
+    }
+
+    /// Puts saved averages in the place of these.
+    pub fn restore(&mut self, moments: &Moments<f32>) -> Torch<()> {
+        put(&mut self.m, &moments.m)?;
+        put(&mut self.v, &moments.v)
+    }
+}
+
+/// Overwrites a vector on a device.
+pub(super) fn put(vector: &mut Tensor, values: &Params<f32>) -> Torch<()> {
+    let _guard = tch::no_grad_guard();
+    vector.f_copy_(&Tensor::f_from_slice(&values.values)?)
+}
+
+fn part(vector: &Tensor, run: &Range<usize>) -> Torch<Tensor> {
+    vector.f_narrow(0, run.start as i64, run.len() as i64)
+}
+
+/// The parts of the vector whose tables have weight decay, or have none. Tables that touch make
+/// one part.
+fn runs(layout: &Layout, decay: bool) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for tensor in layout.tensors().iter().filter(|tensor| tensor.decay == decay) {
+        let range = tensor.range();
+        match runs.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => runs.push(range),
+        }
+    }
+    runs
+}
+
+/// The length of a vector: the root of the sum of its squares, as a scalar of this kind.
+///
+/// In rows: the squares of a thousand numbers can be added in f32 without much loss, those of a
+/// hundred million cannot.
+pub(super) fn length(vector: &Tensor, kind: Kind) -> Torch<Tensor> {
+    const ROW: i64 = 1024;
+    let _guard = tch::no_grad_guard();
+    let n = vector.size()[0];
+    let (rows, rest) = (n / ROW, n % ROW);
+    let of_rows = vector.f_narrow(0, 0, n - rest)?.f_view([rows, ROW])?;
+    let of_rows = of_rows.f_norm_scalaropt_dim(2.0, 1i64, false)?;
+    let of_rest = vector.f_narrow(0, n - rest, rest)?.f_norm()?.f_view([1])?;
+    Tensor::f_cat(&[of_rows, of_rest], 0)?.f_to_kind(kind)?.f_norm()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use stage01_bigram::random::{Purpose, generator};
+    use stage02_attention::params::{Init, fill_normal};
+
+    const CPU: (Kind, tch::Device) = (Kind::Float, tch::Device::Cpu);
+
+    fn layout(lengths: &[(usize, bool)]) -> Layout {
+        let mut layout = Layout::new();
+        for (i, &(n, decay)) in lengths.iter().enumerate() {
+            let mut scope = layout.scope(format!("{i}"));
+            if decay {
+                scope.matrix("weight", n, 2, Init::Zeros);
+            } else {
+                scope.vector("bias", n, Init::Zeros);
+            }
+        }
+        layout
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn both_ways_are_the_step_of_stage_3(
+            lengths in prop::collection::vec((1usize..2000, any::<bool>()), 1..8),
+            grad_clip in prop::sample::select(vec![0.0, 0.5, 1e9]),
+            weight_decay in prop::sample::select(vec![0.0, 0.3]),
+            seed: u64,
+        ) {
+            let layout = layout(&lengths);
+            let rng = &mut generator(seed, Purpose::Other, 0);
+            let mut draw = || {
+                let mut params = Params::<f32>::zeros(&layout);
+                fill_normal(&mut params.values, 1.0, rng);
+                params
+            };
+            let adamw = AdamW { beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay, grad_clip };
+            let first = draw();
+            let gradients = [draw(), draw(), draw()];
+
+            let (mut ours, mut moments) = (first.clone(), Moments::new(&layout));
+            for (gradient, t) in gradients.iter().zip(1..) {
+                let norm = gradient.values.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>();
+                let factor = adamw.clip_factor(norm.sqrt());
+                let gradient = &mut gradient.clone();
+                adamw.step(t, 0.01, factor, &layout, &mut ours, gradient, &mut moments);
+            }
+            for fused in [false, true] {
+                let mut weights = Tensor::from_slice(&first.values);
+                let mut optimiser = Optimiser::new(&layout, &weights, fused).unwrap();
+                for (gradient, t) in gradients.iter().zip(1..) {
+                    let mut gradient = Tensor::from_slice(&gradient.values);
+                    let norm = length(&gradient, Kind::Double).unwrap().double_value(&[]);
+                    let factor = adamw.clip_factor(norm);
+                    optimiser.step(&adamw, t, 0.01, factor, &mut weights, &mut gradient).unwrap();
+                    prop_assert_eq!(gradient.abs().sum(Kind::Double).double_value(&[]), 0.0);
+                }
+                let mut theirs = Params::<f32>::zeros(&layout);
+                fetch(&weights, &mut theirs.values).unwrap();
+                for (a, b) in ours.values.iter().zip(&theirs.values) {
+                    prop_assert!((a - b).abs() < 2e-6 * a.abs().max(1.0), "fused {fused}: {a} {b}");
+                }
+                let mut averages = Moments::<f32>::new(&layout);
+                optimiser.fetch(&mut averages).unwrap();
+                for (a, b) in moments.v.values.iter().zip(&averages.v.values) {
+                    prop_assert!((a - b).abs() < 1e-5 * a.abs().max(1e-3), "fused {fused}: {a} {b}");
+                }
+            }
+        }
+
+        #[test]
+        fn every_weight_is_in_one_group(
+            lengths in prop::collection::vec((1usize..9, any::<bool>()), 1..12),
+        ) {
+            let layout = layout(&lengths);
+            let mut all: Vec<usize> =
+                [true, false].iter().flat_map(|&d| runs(&layout, d)).flatten().collect();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..layout.len()).collect::<Vec<_>>());
+            for tensor in layout.tensors() {
+                let with = runs(&layout, true).iter().any(|run| run.contains(&tensor.offset));
+                prop_assert_eq!(with, tensor.decay);
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_vector_is_measured_exactly() {
+        for n in [1, 1023, 1024, 1025, 3_000_000] {
+            let vector = Tensor::full([n], 0.1, CPU);
+            let length = length(&vector, Kind::Double).unwrap().double_value(&[]);
+            let right = f64::from(0.1f32) * (n as f64).sqrt();
+            assert!((length / right - 1.0).abs() < 2e-6, "{n}: {length} {right}");
+        }
+    }
+}

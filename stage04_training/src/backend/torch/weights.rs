@@ -1,0 +1,84 @@
+//! The one vector of parameters, on a device.
+//!
+//! ```text
+//! flat     [ wte ..... | wpe ... | h.0.ln_1.weight | ...          ]   f32, what is learned
+//! rounded  [ the same, rounded to bf16 for matrix products         ]   after every step
+//! gradient [ the same places                                       ]   f32
+//! ```
+//!
+//! A layer sees its table as a view: the same memory under another shape. The views that the
+//! forward pass uses are *leaves* of automatic differentiation, each for itself. One leaf for
+//! the whole vector would be simpler, and slow: libtorch would make a gradient as long as the
+//! vector for each table cut out of it (26 times the time with 42 tables), or at least gather
+//! all gradients in a new vector (2.4 times).
+
+use stage02_attention::params::{Layout, Params};
+use tch::{Device, Kind, Tensor};
+
+use super::Torch;
+
+/// Weights, their rounded copy and their gradient.
+pub(super) struct Weights {
+    /// The weights. Shape: (n_params), f32.
+    pub flat: Tensor,
+    /// The same in bf16, where products are in bf16.
+    rounded: Option<Tensor>,
+    /// The gradient of the passes since the last step. Shape: (n_params), f32.
+    pub gradient: Tensor,
+    /// For each table of the layout, what the forward pass reads.
+    pub leaves: Vec<Tensor>,
+    /// For each table of the layout, its part of `gradient`.
+    pub gradients: Vec<Tensor>,
+}
+
+impl Weights {
+    /// Brings weights to a device.
+    ///
+    /// rounded: says of a table's name whether the forward pass reads it in bf16.
+    pub fn new(
+        layout: &Layout,
+        values: &Params<f32>,
+        device: Device,
+        rounded: impl Fn(&str) -> bool,
+    ) -> Torch<Self> {
+        let _guard = tch::no_grad_guard();
+        let flat = Tensor::f_from_slice(&values.values)?.f_to_device(device)?;
+        let gradient = flat.f_zeros_like()?;
+        let some = layout.tensors().iter().any(|tensor| rounded(&tensor.name));
+        let copy = if some { Some(flat.f_to_kind(Kind::BFloat16)?) } else { None };
+        let leaf = |tensor: &stage02_attention::params::Tensor| {
+            let whole = copy.as_ref().filter(|_| rounded(&tensor.name)).unwrap_or(&flat);
+            table(whole, tensor)?.f_detach()?.f_set_requires_grad(true)
+        };
+        let leaves = layout.tensors().iter().map(leaf).collect::<Torch<_>>()?;
+        let part = |tensor| table(&gradient, tensor);
+        let gradients = layout.tensors().iter().map(part).collect::<Torch<_>>()?;
+        Ok(Weights { flat, rounded: copy, gradient, leaves, gradients })
+    }
+
+    /// A table as products read it: rounded where there is a rounded copy.
+    pub fn for_products(&self, tensor: &stage02_attention::params::Tensor) -> Torch<Tensor> {
+        table(self.rounded.as_ref().unwrap_or(&self.flat), tensor)
+    }
+
+    /// Rounds the weights anew. To be called whenever they have changed.
+    pub fn round(&mut self) -> Torch<()> {
+        let _guard = tch::no_grad_guard();
+        if let Some(rounded) = &mut self.rounded {
+            rounded.f_copy_(&self.flat)?;
+        }
+        Ok(())
+    }
+}
+
+/// A table of a vector, in its own shape: a view, not a copy.
+fn table(vector: &Tensor, tensor: &stage02_attention::params::Tensor) -> Torch<Tensor> {
+    let shape: Vec<i64> = tensor.shape.iter().map(|&n| n as i64).collect();
+    vector.f_narrow(0, tensor.offset as i64, tensor.len() as i64)?.f_view_(shape)
+}
+
+/// Brings a vector from a device into the processor's memory.
+pub(super) fn fetch(vector: &Tensor, out: &mut [f32]) -> Torch<()> {
+    let n = out.len();
+    vector.f_to_device(Device::Cpu)?.f_copy_data(out, n)
+}

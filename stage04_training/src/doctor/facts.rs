@@ -1,0 +1,220 @@
+//! What can be seen of libtorch and of the GPU. Gathered here, judged in
+//! [`judge`](super::judge): so every judgement can be tested with facts made up.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+
+/// The version of libtorch that the crate tch is made for.
+pub const EXPECTED: &str = "2.11.0";
+
+/// What was seen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// libtorch; none in a program that was built without it.
+    pub libtorch: Option<Libtorch>,
+    /// How many NVIDIA GPUs libtorch sees.
+    pub gpus: usize,
+    /// Their names, as the driver tells them.
+    pub names: Vec<String>,
+    /// The free and the whole memory of the first, in bytes.
+    pub memory: Option<(u64, u64)>,
+    /// Whether libtorch sees the GPU of an Apple processor.
+    pub mps: bool,
+    /// The version of the NVIDIA driver in the system's kernel, such as `580.65.06`.
+    pub driver: Option<String>,
+    /// Whether the driver's library for programs, `libcuda.so.1`, is there.
+    pub libcuda: bool,
+    /// The environment variable `CUDA_VISIBLE_DEVICES`, where it is set.
+    pub visible: Option<String>,
+    /// Whether the system shows a device file of a GPU, such as `/dev/nvidia0`.
+    pub device_file: bool,
+}
+
+/// What was seen of libtorch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Libtorch {
+    /// The folder of its libraries.
+    pub folder: String,
+    /// The version that stands in that folder, such as `2.11.0+cu130`.
+    pub version: String,
+    /// The version that the program was built with.
+    pub built: String,
+    /// Whether the library for CUDA is in the folder.
+    pub cuda_file: bool,
+    /// Whether the library for CUDA is part of this process.
+    pub cuda_loaded: bool,
+}
+
+impl Facts {
+    /// Looks around.
+    pub fn gather() -> Facts {
+        let visible = env::var_os("CUDA_VISIBLE_DEVICES");
+        Facts {
+            libtorch: libtorch::look(),
+            gpus: libtorch::gpus(),
+            names: libtorch::names(),
+            memory: libtorch::memory(),
+            mps: libtorch::mps(),
+            driver: driver_version(&read("/proc/driver/nvidia/version")),
+            libcuda: libcuda(),
+            visible: visible.map(|text| text.to_string_lossy().into_owned()),
+            device_file: (0..16).any(|n| Path::new(&format!("/dev/nvidia{n}")).exists())
+                || Path::new("/dev/dxg").exists(), // Windows' subsystem for Linux
+        }
+    }
+
+    /// Whether this program has libtorch.
+    pub fn built_with_libtorch(&self) -> bool {
+        self.libtorch.is_some()
+    }
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+/// The version in the first line of what the driver says of itself:
+/// `NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build …`.
+fn driver_version(text: &str) -> Option<String> {
+    let is_version = |word: &&str| {
+        word.contains('.') && word.split('.').all(|n| !n.is_empty() && n.parse::<u32>().is_ok())
+    };
+    text.lines().next()?.split_whitespace().find(is_version).map(str::to_string)
+}
+
+/// Whether programs find `libcuda.so.1`: in the folders where systems keep it, or in those of
+/// `LD_LIBRARY_PATH`.
+fn libcuda() -> bool {
+    let usual = [
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+        "/usr/lib64",
+        "/usr/lib",
+        "/usr/lib/wsl/lib",
+        "/usr/local/nvidia/lib64",
+        "/usr/local/cuda/compat",
+        "/run/opengl-driver/lib",
+    ];
+    let named = env::var("LD_LIBRARY_PATH").unwrap_or_default();
+    let mut folders = usual.into_iter().chain(named.split(':').filter(|folder| !folder.is_empty()));
+    folders.any(|folder| Path::new(folder).join("libcuda.so.1").exists())
+}
+
+#[cfg(feature = "torch")]
+mod libtorch {
+    use super::{Libtorch, read};
+    use crate::backend::torch::{missing, peak};
+    use std::path::Path;
+
+    /// Where the program looks for libtorch, and which it was built with: see `build.rs`.
+    const FOLDER: &str = env!("LIBTORCH_LIB");
+    const BUILT: &str = env!("LIBTORCH_VERSION");
+
+    pub fn look() -> Option<Libtorch> {
+        let maps = read("/proc/self/maps");
+        // Where the system really loaded it from: LD_LIBRARY_PATH goes before what was built in.
+        let loaded = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
+        let loaded = loaded.map(Path::new).find(|path| path.ends_with("libtorch_cpu.so"));
+        let folder = loaded.and_then(Path::parent).unwrap_or(Path::new(FOLDER));
+        let home = folder.parent().unwrap_or(folder);
+        let file = |name: &str| std::fs::read_to_string(home.join(name)).unwrap_or_default();
+        let version = version(&file("version.py"), &file("build-version"));
+        Some(Libtorch {
+            folder: folder.display().to_string(),
+            version: version.unwrap_or_else(|| BUILT.to_string()),
+            built: BUILT.to_string(),
+            cuda_file: folder.join("libtorch_cuda.so").exists(),
+            cuda_loaded: maps.contains("libtorch_cuda.so"),
+        })
+    }
+
+    /// What an installation says of itself: a wheel in `version.py`, an archive in
+    /// `build-version`.
+    fn version(wheel: &str, archive: &str) -> Option<String> {
+        let quoted = wheel.lines().find_map(|line| line.strip_prefix("__version__ = '"));
+        let version = quoted.and_then(|line| line.split('\'').next()).or(archive.lines().next())?;
+        Some(version.trim().to_string())
+    }
+
+    pub fn gpus() -> usize {
+        usize::try_from(tch::Cuda::device_count()).unwrap_or(0)
+    }
+
+    pub fn names() -> Vec<String> {
+        peak::names()
+    }
+
+    pub fn memory() -> Option<(u64, u64)> {
+        if gpus() == 0 {
+            return None;
+        }
+        // libtorch knows of a GPU's memory once it has taken some.
+        let scalar = tch::Tensor::f_zeros([], (tch::Kind::Float, tch::Device::Cuda(0)));
+        scalar.and_then(|_| missing::memory(0)).ok()
+    }
+
+    pub fn mps() -> bool {
+        tch::utils::has_mps()
+    }
+
+    #[test]
+    fn versions_are_read() {
+        let wheel = "from typing import Optional\n__version__ = '2.11.0+cu130'\ncuda = '13.0'\n";
+        assert_eq!(version(wheel, "").unwrap(), "2.11.0+cu130");
+        assert_eq!(version("", "2.11.0+cpu\n").unwrap(), "2.11.0+cpu");
+        assert_eq!(version("", ""), None);
+    }
+}
+
+/// A program without libtorch sees nothing through it.
+#[cfg(not(feature = "torch"))]
+mod libtorch {
+    pub fn look() -> Option<super::Libtorch> {
+        None
+    }
+
+    pub fn gpus() -> usize {
+        0
+    }
+
+    pub fn names() -> Vec<String> {
+        Vec::new()
+    }
+
+    pub fn memory() -> Option<(u64, u64)> {
+        None
+    }
+
+    pub fn mps() -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_the_driver_is_read() {
+        let closed = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul 27 \
+                      07:17:21 UTC 2025\nGCC version: gcc version 12.2.0";
+        let open = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.195.03  Release \
+                    Build  (dvs-builder@U22-I3-AE18-23-3)";
+        assert_eq!(driver_version(closed).unwrap(), "580.65.06");
+        assert_eq!(driver_version(open).unwrap(), "570.195.03");
+        assert_eq!(driver_version(""), None);
+        assert_eq!(driver_version("GCC version: gcc"), None);
+    }
+
+    #[test]
+    fn facts_agree_with_the_build() {
+        let facts = Facts::gather();
+        assert_eq!(facts.built_with_libtorch(), cfg!(feature = "torch"));
+        if let Some(libtorch) = facts.libtorch {
+            assert_eq!(libtorch.version, libtorch.built);
+            // The linker must not have dropped it.
+            assert_eq!(libtorch.cuda_file, libtorch.cuda_loaded, "{}", libtorch.folder);
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Can this program use a GPU? If not: for which of the usual reasons, and what to do.
+
+use super::facts::{EXPECTED, Facts, Libtorch};
+
+/// Whether a GPU can be used.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// It can.
+    Ready,
+    /// It cannot.
+    No(Reason),
+}
+
+/// Why no GPU can be used.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reason {
+    /// The program was built without libtorch.
+    NotBuilt,
+    /// libtorch is of another version than the program.
+    OtherVersion {
+        /// The version that was found.
+        found: String,
+        /// Where.
+        folder: String,
+    },
+    /// A libtorch that was made for the processor alone.
+    CpuOnly {
+        /// Where it is.
+        folder: String,
+    },
+    /// The part for CUDA is there, but the linker left it out of the program.
+    Dropped,
+    /// `CUDA_VISIBLE_DEVICES` hides all GPUs.
+    Hidden {
+        /// Its value.
+        value: String,
+    },
+    /// No driver.
+    NoDriver,
+    /// The kernel has the driver, but its library for programs is missing.
+    NoLibrary,
+    /// The driver is older than this libtorch needs.
+    OldDriver {
+        /// The driver's version.
+        found: String,
+        /// The oldest that will do.
+        needed: u32,
+        /// The version of CUDA that needs it.
+        cuda: u32,
+    },
+    /// Driver and library are there, but no GPU is shown to this program.
+    NoDevice,
+    /// None of these.
+    Unknown,
+}
+
+impl Reason {
+    /// Whether libtorch cannot be used at all, not even on the processor.
+    pub fn spoils_everything(&self) -> bool {
+        matches!(self, Reason::NotBuilt | Reason::OtherVersion { .. })
+    }
+
+    /// What is wrong.
+    pub fn problem(&self) -> String {
+        match self {
+            Reason::NotBuilt => "this program was built without libtorch".into(),
+            Reason::OtherVersion { found, folder } => {
+                format!("libtorch in {folder} is {found}, and this program needs {EXPECTED}")
+            }
+            Reason::CpuOnly { folder } => {
+                format!("libtorch in {folder} was made for the processor alone")
+            }
+            Reason::Dropped => "the linker left libtorch_cuda out of this program".into(),
+            Reason::Hidden { value } => {
+                format!("CUDA_VISIBLE_DEVICES is \"{value}\": all GPUs are hidden")
+            }
+            Reason::NoDriver => "there is no NVIDIA driver".into(),
+            Reason::NoLibrary => "the driver is there, but not its library libcuda.so.1".into(),
+            Reason::OldDriver { found, needed, cuda } => {
+                format!("the driver is {found}, and CUDA {cuda} needs {needed} or newer")
+            }
+            Reason::NoDevice => "the driver is there, but shows no GPU to this program".into(),
+            Reason::Unknown => "libtorch sees no GPU, and nothing usual is wrong".into(),
+        }
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> String {
+        match self {
+            Reason::NotBuilt => {
+                "install libtorch with stage04_training/install-libtorch.sh, then run with \
+                 `--features torch`"
+            }
+            Reason::OtherVersion { .. } => {
+                "run stage04_training/install-libtorch.sh again, and build again"
+            }
+            Reason::CpuOnly { .. } => {
+                "run stage04_training/install-libtorch.sh without --cpu, and build again"
+            }
+            Reason::Dropped => {
+                "build with stage04_training/build.rs as it is, without linker flags of your own; \
+                 `readelf -d` on the program must show libtorch_cuda.so"
+            }
+            Reason::Hidden { .. } => "unset CUDA_VISIBLE_DEVICES, or set it to 0",
+            Reason::NoDriver => {
+                "install NVIDIA's driver, 580 or newer (`nvidia-smi` then shows the GPU); without \
+                 an NVIDIA GPU choose --device cpu"
+            }
+            Reason::NoLibrary => {
+                "in a container: start it with the GPU (`docker run --gpus all`); elsewhere: \
+                 install the driver's libraries of the same version"
+            }
+            Reason::OldDriver { .. } => "update NVIDIA's driver and restart the machine",
+            Reason::NoDevice => {
+                "look whether `nvidia-smi` shows it; in a container start it with the GPU \
+                 (`docker run --gpus all`); on a cluster ask for a GPU"
+            }
+            Reason::Unknown => {
+                "look whether `nvidia-smi` works; a driver that was updated needs a restart"
+            }
+        }
+        .into()
+    }
+}
+
+/// Judges what was seen. The first reason counts: the later ones often follow from it.
+pub fn judge(facts: &Facts) -> Verdict {
+    let Some(libtorch) = &facts.libtorch else { return Verdict::No(Reason::NotBuilt) };
+    let folder = || libtorch.folder.clone();
+    if !libtorch.fits() {
+        let found = libtorch.version.clone();
+        return Verdict::No(Reason::OtherVersion { found, folder: folder() });
+    }
+    if facts.gpus > 0 {
+        return Verdict::Ready;
+    }
+    Verdict::No(if !libtorch.cuda_file {
+        Reason::CpuOnly { folder: folder() }
+    } else if !libtorch.cuda_loaded {
+        Reason::Dropped
+    } else if let Some(value) = facts.visible.clone().filter(|value| hides_all(value)) {
+        Reason::Hidden { value }
+    } else if facts.driver.is_none() && !facts.libcuda {
+        Reason::NoDriver
+    } else if !facts.libcuda {
+        Reason::NoLibrary
+    } else if let Some(reason) = old_driver(facts, libtorch) {
+        reason
+    } else if !facts.device_file {
+        Reason::NoDevice
+    } else {
+        Reason::Unknown
+    })
+}
+
+impl Libtorch {
+    /// Whether it is the version that tch is made for.
+    pub fn fits(&self) -> bool {
+        self.version.split('+').next() == Some(EXPECTED)
+    }
+
+    /// The version of CUDA it was made for: 13 for `2.11.0+cu130`.
+    fn cuda(&self) -> Option<u32> {
+        let digits = self.version.split("+cu").nth(1)?;
+        digits.get(..2)?.parse().ok()
+    }
+}
+
+/// CUDA counts GPUs up to the first that does not exist, so an empty list and a list that begins
+/// with -1 hide all.
+fn hides_all(visible: &str) -> bool {
+    let first = visible.split(',').next().unwrap_or_default().trim();
+    first.is_empty() || first == "-1" || first == "NoDevFiles"
+}
+
+/// The oldest drivers: NVIDIA's CUDA compatibility guide, "minor version compatibility".
+fn old_driver(facts: &Facts, libtorch: &Libtorch) -> Option<Reason> {
+    let cuda = libtorch.cuda()?;
+    let needed = match cuda {
+        13.. => 580,
+        12 => 525,
+        _ => 450,
+    };
+    let found = facts.driver.clone()?;
+    let major: u32 = found.split('.').next()?.parse().ok()?;
+    (major < needed).then_some(Reason::OldDriver { found, needed, cuda })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A machine on which everything is as it should be.
+    fn well() -> Facts {
+        Facts {
+            libtorch: Some(Libtorch {
+                folder: "/venv/torch/lib".into(),
+                version: "2.11.0+cu130".into(),
+                built: "2.11.0+cu130".into(),
+                cuda_file: true,
+                cuda_loaded: true,
+            }),
+            gpus: 1,
+            names: vec!["NVIDIA H100".into()],
+            memory: Some((79 << 30, 80 << 30)),
+            mps: false,
+            driver: Some("580.65.06".into()),
+            libcuda: true,
+            visible: None,
+            device_file: true,
+        }
+    }
+
+    /// The same without a GPU, changed in one thing.
+    fn without_gpu(change: impl FnOnce(&mut Facts)) -> Reason {
+        let mut facts = Facts { gpus: 0, names: Vec::new(), memory: None, ..well() };
+        change(&mut facts);
+        match judge(&facts) {
+            Verdict::No(reason) => reason,
+            Verdict::Ready => panic!("{facts:?} is not well"),
+        }
+    }
+
+    fn libtorch(facts: &mut Facts) -> &mut Libtorch {
+        facts.libtorch.as_mut().unwrap()
+    }
+
+    #[test]
+    fn a_machine_that_is_well() {
+        assert_eq!(judge(&well()), Verdict::Ready);
+        // A list that names a GPU hides none.
+        assert_eq!(judge(&Facts { visible: Some("0".into()), ..well() }), Verdict::Ready);
+    }
+
+    #[test]
+    fn each_reason_is_found() {
+        assert_eq!(without_gpu(|f| f.libtorch = None), Reason::NotBuilt);
+        let folder = || "/venv/torch/lib".to_string();
+        let other = Reason::OtherVersion { found: "2.10.0+cu130".into(), folder: folder() };
+        assert_eq!(without_gpu(|f| libtorch(f).version = "2.10.0+cu130".into()), other);
+        let cpu_only = Reason::CpuOnly { folder: folder() };
+        assert_eq!(without_gpu(|f| libtorch(f).cuda_file = false), cpu_only);
+        assert_eq!(without_gpu(|f| libtorch(f).cuda_loaded = false), Reason::Dropped);
+        for value in ["", "-1", " ", "-1,0", "NoDevFiles"] {
+            let hidden = Reason::Hidden { value: value.into() };
+            assert_eq!(without_gpu(|f| f.visible = Some(value.into())), hidden);
+        }
+        let none = |f: &mut Facts| (f.driver, f.libcuda) = (None, false);
+        assert_eq!(without_gpu(none), Reason::NoDriver);
+        assert_eq!(without_gpu(|f| f.libcuda = false), Reason::NoLibrary);
+        let old = Reason::OldDriver { found: "570.195.03".into(), needed: 580, cuda: 13 };
+        assert_eq!(without_gpu(|f| f.driver = Some("570.195.03".into())), old);
+        assert_eq!(without_gpu(|f| f.device_file = false), Reason::NoDevice);
+        assert_eq!(without_gpu(|_| ()), Reason::Unknown);
+        // Windows' subsystem for Linux has the library and no kernel driver.
+        assert_eq!(without_gpu(|f| f.driver = None), Reason::Unknown);
+    }
+
+    #[test]
+    fn an_older_cuda_is_content_with_an_older_driver() {
+        let older = |f: &mut Facts| {
+            libtorch(f).version = "2.11.0+cu128".into();
+            f.driver = Some("570.195.03".into());
+        };
+        assert_eq!(without_gpu(older), Reason::Unknown);
+        let too_old = |f: &mut Facts| {
+            libtorch(f).version = "2.11.0+cu128".into();
+            f.driver = Some("515.43.04".into());
+        };
+        let reason = Reason::OldDriver { found: "515.43.04".into(), needed: 525, cuda: 12 };
+        assert_eq!(without_gpu(too_old), reason);
+    }
+
+    #[test]
+    fn the_first_reason_counts() {
+        let both = |f: &mut Facts| {
+            libtorch(f).cuda_file = false;
+            (f.driver, f.libcuda) = (None, false);
+        };
+        assert!(matches!(without_gpu(both), Reason::CpuOnly { .. }));
+        // Another version is named even where a GPU is seen.
+        let mut facts = well();
+        libtorch(&mut facts).version = "2.12.0+cu130".into();
+        assert!(matches!(judge(&facts), Verdict::No(Reason::OtherVersion { .. })));
+    }
+}

@@ -1,0 +1,241 @@
+//! How much memory a training run takes on a device of libtorch, and how large a batch fits.
+//!
+//! ```text
+//! weights, gradient    4 bytes each for every weight
+//! moments              8
+//! rounded copy         2, in bf16
+//! one pass's gradient  what libtorch hands over before it is added: 4, or 2 where it is bf16
+//! activations          what the forward pass keeps for the way back, for every token
+//! logits               a part of the rows at a time, see `backend/torch/head.rs`
+//! ```
+//!
+//! In each block a token keeps, with C = n_embd and H = n_head: the stream before either layer
+//! norm (2 C), their results (2 C), queries, keys and values (3 C), what attention brought (C),
+//! the hidden numbers before and after their bend (8 C), and one number for each head. That is
+//! the 16 C + H of [`GptConfig::activations_per_token`]. In f32 each takes 4 bytes; in bf16 all
+//! take 2 but the stream and the heads' numbers, which stay in f32.
+//!
+//! What this file leaves out: what CUDA takes for itself and what is lost between tables of
+//! different lengths. [`USABLE`] and [`CONTEXT`] leave room for them.
+
+use stage01_bigram::{Error, Result};
+use stage03_gpt::config::GptConfig;
+
+use crate::backend::device::Precision;
+
+/// The share of a device's memory that a run should fill.
+pub const USABLE: f64 = 0.92;
+
+/// What CUDA and its libraries take for themselves, in bytes.
+pub const CONTEXT: f64 = 0.8e9;
+
+/// About how many logits there are at a time; `backend/torch/head.rs` has the same number.
+pub const LOGITS: usize = 1 << 26;
+
+/// A run whose memory is in question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What it is called: a recipe, or a folder.
+    pub name: String,
+    /// The model.
+    pub config: GptConfig,
+    /// The digits of its products.
+    pub precision: Precision,
+    /// How many sequences one pass reads.
+    pub batch_size: usize,
+    /// How many passes make one step.
+    pub gradient_accumulation_steps: usize,
+}
+
+/// What a run takes, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Need {
+    /// The weights.
+    pub weights: f64,
+    /// The sum of the gradients of a step.
+    pub gradient: f64,
+    /// Both moments of the optimiser.
+    pub moments: f64,
+    /// The weights in bf16.
+    pub rounded: f64,
+    /// The gradient of one pass.
+    pub pass: f64,
+    /// What the forward pass of one sequence keeps.
+    pub sequence: f64,
+    /// How many sequences there are at a time.
+    pub batch_size: usize,
+    /// What the output layer and the loss take.
+    pub logits: f64,
+}
+
+impl Need {
+    /// What stays from step to step.
+    pub fn fixed(&self) -> f64 {
+        self.weights + self.gradient + self.moments + self.rounded
+    }
+
+    /// What the forward pass of a batch keeps.
+    pub fn activations(&self) -> f64 {
+        self.sequence * self.batch_size as f64
+    }
+
+    /// The most at any time. The gradient of a pass grows while the activations go.
+    pub fn peak(&self) -> f64 {
+        self.fixed() + (self.activations() + self.logits).max(self.pass)
+    }
+}
+
+impl Plan {
+    /// What this run takes.
+    pub fn need(&self) -> Need {
+        self.need_of(self.batch_size)
+    }
+
+    fn need_of(&self, batch_size: usize) -> Need {
+        let GptConfig { vocab_size, block_size, n_layer, n_embd, .. } = self.config;
+        let n = self.config.n_params() as f64;
+        let half = self.precision == Precision::Bf16;
+        let [v, t, l, c] = [vocab_size, block_size, n_layer, n_embd].map(|n| n as f64);
+        let digits = if half { 2.0 } else { 4.0 };
+        // The embeddings are learned in f32 always.
+        let embeddings = (v + t) * c;
+        // Before, between and after the blocks: the embeddings, the last norm, and what comes
+        // back from the output layer.
+        let outside = 4.0 * 4.0 * c;
+        let dropped = if self.config.dropout > 0.0 { (2.0 * l + 1.0) * c } else { 0.0 };
+        let token = l * self.bytes_per_token_and_block() + outside + dropped;
+        let rows = (batch_size * block_size).min((LOGITS / vocab_size.max(1)).max(1)) as f64;
+        Need {
+            weights: 4.0 * n,
+            gradient: 4.0 * n,
+            moments: 8.0 * n,
+            rounded: if half { 2.0 * n } else { 0.0 },
+            pass: 4.0 * embeddings + digits * (n - embeddings),
+            sequence: t * token,
+            batch_size,
+            // Themselves and their logarithms; and the gradient of the tokens' table.
+            logits: rows * v * (4.0 + 4.0) + digits * v * c,
+        }
+    }
+
+    /// What a token keeps in each block, in bytes: see the top of this file.
+    pub fn bytes_per_token_and_block(&self) -> f64 {
+        let [c, h] = [self.config.n_embd, self.config.n_head].map(|n| n as f64);
+        match self.precision {
+            Precision::Bf16 => (2.0 * 4.0 + 14.0 * 2.0) * c + 4.0 * h,
+            Precision::F32 | Precision::Tf32 => 4.0 * (16.0 * c + h),
+        }
+    }
+
+    /// The largest batch size that fits into a device with so many bytes, and the accumulation
+    /// that gives the same step. None where not even one sequence fits.
+    pub fn fit(&self, bytes: u64) -> Option<(usize, usize)> {
+        let sequences = self.batch_size * self.gradient_accumulation_steps;
+        let room = bytes as f64 * USABLE - CONTEXT;
+        let fits = |&n: &usize| sequences.is_multiple_of(n) && self.need_of(n).peak() <= room;
+        let batch_size = (1..=sequences).rev().find(fits)?;
+        Some((batch_size, sequences / batch_size))
+    }
+}
+
+/// Reads a size: `24GB`, `512 MB`, `80GiB`, `1.5e9`.
+///
+/// # Errors
+/// [`Error::Setting`] for anything else.
+pub fn parse_bytes(text: &str) -> Result<u64> {
+    let units = [
+        ("GiB", 1u64 << 30),
+        ("MiB", 1 << 20),
+        ("GB", 1_000_000_000),
+        ("MB", 1_000_000),
+        ("G", 1_000_000_000),
+        ("M", 1_000_000),
+        ("", 1),
+    ];
+    let lower = text.trim().to_lowercase();
+    let found = units.into_iter().find_map(|(unit, size)| {
+        let number: f64 = lower.strip_suffix(&unit.to_lowercase())?.trim().parse().ok()?;
+        let bytes = number * size as f64;
+        (bytes.is_finite() && (1.0..1e18).contains(&bytes)).then_some(bytes as u64)
+    });
+    found.ok_or_else(|| Error::setting("--memory", text, "write a size such as 24GB or 80GiB"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn gpt2(precision: Precision) -> Plan {
+        Plan {
+            name: "gpt2-124m".into(),
+            config: GptConfig {
+                vocab_size: 50257,
+                block_size: 1024,
+                n_layer: 12,
+                n_head: 12,
+                n_embd: 768,
+                dropout: 0.0,
+                bias: true,
+            },
+            precision,
+            batch_size: 12,
+            gradient_accumulation_steps: 40,
+        }
+    }
+
+    #[test]
+    fn in_f32_the_blocks_keep_what_stage_3_keeps() {
+        let plan = gpt2(Precision::F32);
+        let GptConfig { vocab_size, n_layer, n_embd, .. } = plan.config;
+        let of_blocks = plan.config.activations_per_token() - (2 * n_embd + vocab_size) as f64;
+        assert_eq!(plan.bytes_per_token_and_block() * n_layer as f64, 4.0 * of_blocks);
+    }
+
+    #[test]
+    fn worked_example() {
+        // 12 blocks of 36 x 768 + 4 x 12 bytes a token, 1,024 tokens: 0.34 GB a sequence.
+        let need = gpt2(Precision::Bf16).need();
+        assert_eq!(gpt2(Precision::Bf16).bytes_per_token_and_block(), 27_696.0);
+        assert!((need.sequence - (12.0 * 27_696.0 + 16.0 * 768.0) * 1024.0).abs() < 1.0);
+        assert!((need.fixed() - 18.0 * 124_439_808.0).abs() < 1.0);
+        assert_eq!(gpt2(Precision::F32).need().fixed(), 16.0 * 124_439_808.0);
+    }
+
+    #[test]
+    fn what_fits_makes_the_same_step() {
+        let plan = gpt2(Precision::Bf16);
+        assert_eq!(plan.fit(2_000_000_000), None);
+        let (small, large) = (plan.fit(8_000_000_000).unwrap(), plan.fit(80_000_000_000).unwrap());
+        assert!(small.0 < large.0);
+        for (batch_size, steps) in [small, large] {
+            assert_eq!(batch_size * steps, 480);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_batch_that_fits_is_the_largest(gigabytes in 3u64..200, batch in 1usize..20, steps in 1usize..20) {
+            let plan =
+                Plan { batch_size: batch, gradient_accumulation_steps: steps, ..gpt2(Precision::Bf16) };
+            let bytes = gigabytes * 1_000_000_000;
+            let room = bytes as f64 * USABLE - CONTEXT;
+            let largest = plan.fit(bytes).map_or(0, |(n, _)| n);
+            for n in (1..=batch * steps).filter(|n| (batch * steps).is_multiple_of(*n)) {
+                prop_assert_eq!(plan.need_of(n).peak() <= room, n <= largest);
+            }
+        }
+    }
+
+    #[test]
+    fn sizes_are_read() {
+        assert_eq!(parse_bytes("24GB").unwrap(), 24_000_000_000);
+        assert_eq!(parse_bytes(" 1.5 gib ").unwrap(), 3 << 29);
+        assert_eq!(parse_bytes("512M").unwrap(), 512_000_000);
+        assert_eq!(parse_bytes("1000").unwrap(), 1000);
+        for wrong in ["", "GB", "-1GB", "much", "0", "inf", "nan", "1e300"] {
+            let error = parse_bytes(wrong).unwrap_err().to_string();
+            assert!(error.contains("write a size such as 24GB"), "{wrong}: {error}");
+        }
+    }
+}

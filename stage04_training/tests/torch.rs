@@ -1,0 +1,342 @@
+//! libtorch against stage 3: the same weights and batches must give the same numbers.
+//!
+//! On the processor, where both can run. Where libtorch sees a GPU, the same again on it.
+
+use rand::RngExt;
+use stage01_bigram::random::{Purpose, generator};
+use stage02_attention::params::{Params, fill_normal};
+use stage03_gpt::adamw::AdamW;
+use stage03_gpt::config::GptConfig;
+use stage03_gpt::gpt::Gpt;
+use stage03_gpt::schedule::Schedule;
+use stage03_gpt::trainer::{Settings, Trainer};
+use stage04_training::backend::device::{Device, Precision};
+use stage04_training::backend::torch::{Options, TorchBackend};
+use stage04_training::backend::{Backend, open};
+use stage04_training::doctor::{Facts, Verdict, judge};
+
+const VOCABULARY: usize = 61;
+const LENGTH: usize = 24;
+const BATCH: usize = 3;
+
+fn gpt(bias: bool, dropout: f64) -> Gpt {
+    let (n_layer, n_head, n_embd) = (3, 4, 32);
+    let (vocab_size, block_size) = (VOCABULARY, LENGTH);
+    Gpt::new(GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias }).unwrap()
+}
+
+/// Weights as they may be in the middle of a training: no bias is zero, no norm is one.
+fn weights(gpt: &Gpt) -> Params<f32> {
+    let mut weights = gpt.initialise(&mut generator(5, Purpose::Initialisation, 0));
+    let mut nudge = vec![0.0; weights.values.len()];
+    fill_normal(&mut nudge, 0.05, &mut generator(5, Purpose::Other, 0));
+    for (weight, nudge) in weights.values.iter_mut().zip(nudge) {
+        *weight += nudge;
+    }
+    weights
+}
+
+fn settings(gradient_accumulation_steps: usize) -> Settings {
+    let schedule =
+        Schedule { learning_rate: 3e-3, min_lr: 3e-4, warmup_iters: 2, lr_decay_iters: 20 };
+    let adamw = AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 };
+    let (seed, threads) = (7, 2);
+    Settings { batch_size: BATCH, gradient_accumulation_steps, schedule, adamw, seed, threads }
+}
+
+/// The batch of a pass: inputs and targets.
+fn batch(pass: u64) -> (Vec<u32>, Vec<u32>) {
+    let mut rng = generator(1, Purpose::Other, pass);
+    let mut draw = || (0..BATCH * LENGTH).map(|_| rng.random_range(0..VOCABULARY as u32)).collect();
+    (draw(), draw())
+}
+
+fn torch_on(device: Device, options: Options, gpt: &Gpt, settings: Settings) -> TorchBackend {
+    TorchBackend::new(device, options, gpt.clone(), &weights(gpt), settings).unwrap()
+}
+
+fn full() -> Options {
+    Options::new(Precision::F32)
+}
+
+/// Every way to compute that should give the same numbers.
+fn ways() -> Vec<(Device, Options)> {
+    let plain = Options { fused_attention: false, fused_optimiser: false, ..full() };
+    let mut ways = vec![(Device::TorchCpu, full()), (Device::TorchCpu, plain)];
+    match judge(&Facts::gather()) {
+        Verdict::Ready => ways.extend([(Device::Cuda(0), full()), (Device::Cuda(0), plain)]),
+        Verdict::No(reason) => println!("CUDA is not tested: {}", reason.problem()),
+    }
+    ways
+}
+
+/// The largest difference of two lists, as a share of the largest number of the first.
+fn difference(ours: &[f32], theirs: &[f32]) -> f32 {
+    assert_eq!(ours.len(), theirs.len());
+    let largest = ours.iter().fold(0f32, |most, x| most.max(x.abs()));
+    let apart = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+    apart / largest.max(1e-30)
+}
+
+#[test]
+fn logits_are_the_same() {
+    for bias in [true, false] {
+        let gpt = gpt(bias, 0.0);
+        for (device, options) in ways() {
+            let torch = torch_on(device, options, &gpt, settings(1));
+            let (tokens, _) = batch(0);
+            let theirs = torch.logits(&tokens, LENGTH).unwrap();
+            for (i, sequence) in tokens.chunks(LENGTH).enumerate() {
+                let ours = gpt.logits(&weights(&gpt), sequence).unwrap();
+                let ours = ours.as_slice().unwrap();
+                let theirs = &theirs[i * ours.len()..][..ours.len()];
+                let difference = difference(ours, theirs);
+                assert!(difference < 1e-5, "{device} {options:?} bias {bias}: {difference}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_gradient_is_the_same() {
+    for (bias, passes) in [(true, 1), (false, 1), (true, 3)] {
+        let gpt = gpt(bias, 0.0);
+        let mut ours = Trainer::new(gpt.clone(), weights(&gpt), settings(passes)).unwrap();
+        for pass in 0..passes as u64 {
+            let (x, y) = batch(pass);
+            ours.accumulate(&x, &y);
+        }
+        let ours = ours.gradient();
+        for (device, options) in ways() {
+            let mut torch = torch_on(device, options, &gpt, settings(passes));
+            for pass in 0..passes as u64 {
+                let (x, y) = batch(pass);
+                torch.accumulate(&x, &y).unwrap();
+            }
+            let theirs = torch.gradient().unwrap();
+            for tensor in gpt.layout().tensors() {
+                let difference =
+                    difference(&ours.values[tensor.range()], &theirs.values[tensor.range()]);
+                let name = &tensor.name;
+                assert!(difference < 1e-4, "{device} {options:?} {name}: {difference}");
+            }
+        }
+    }
+}
+
+#[test]
+fn ten_steps_go_the_same_way() {
+    for (bias, passes) in [(true, 1), (false, 2)] {
+        let gpt = gpt(bias, 0.0);
+        let mut ours = Trainer::new(gpt.clone(), weights(&gpt), settings(passes)).unwrap();
+        let steps: Vec<_> = (0..10)
+            .map(|_| {
+                for pass in 0..passes as u64 {
+                    // The same two batches again and again, so that the loss falls fast.
+                    let (x, y) = batch(pass);
+                    ours.accumulate(&x, &y);
+                }
+                ours.step().unwrap()
+            })
+            .collect();
+        assert!(steps[9].loss < 0.9 * steps[0].loss, "nothing was learned: {steps:?}");
+        for (device, options) in ways() {
+            let mut torch = torch_on(device, options, &gpt, settings(passes));
+            for ours in &steps {
+                for pass in 0..passes as u64 {
+                    let (x, y) = batch(pass);
+                    torch.accumulate(&x, &y).unwrap();
+                }
+                let theirs = torch.step().unwrap();
+                assert_eq!((theirs.iter, theirs.lr), (ours.iter, ours.lr));
+                let apart = (theirs.loss - ours.loss).abs();
+                assert!(apart < 1e-4, "{device} {options:?}: {ours:?} {theirs:?}");
+                let apart = (theirs.grad_norm / ours.grad_norm - 1.0).abs();
+                assert!(apart < 1e-4, "{device} {options:?}: {ours:?} {theirs:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_measured_loss_is_the_same() {
+    let gpt = gpt(true, 0.1);
+    let mut ours = Trainer::new(gpt.clone(), weights(&gpt), settings(1)).unwrap();
+    let (x, y) = batch(0);
+    let ours = ours.evaluate(&x, &y);
+    for (device, options) in ways() {
+        let mut torch = torch_on(device, options, &gpt, settings(1));
+        let theirs = torch.evaluate(&x, &y).unwrap();
+        assert!((theirs / ours - 1.0).abs() < 1e-6, "{device} {options:?}: {ours} {theirs}");
+        // Nothing was learned by it, and nothing is left of it.
+        assert!(torch.gradient().unwrap().values.iter().all(|&g| g == 0.0));
+    }
+}
+
+fn train(backend: &mut dyn Backend, steps: usize) {
+    for _ in 0..steps {
+        for pass in 0..2 {
+            let (x, y) = batch(2 * backend.iter() as u64 + pass);
+            backend.accumulate(&x, &y).unwrap();
+        }
+        backend.step().unwrap();
+    }
+}
+
+#[test]
+fn a_resumed_run_ends_with_the_same_bytes() {
+    let gpt = gpt(true, 0.2);
+    for options in [full(), Options { fused_attention: false, ..full() }] {
+        let new = || torch_on(Device::TorchCpu, options, &gpt, settings(2));
+        let mut whole = new();
+        train(&mut whole, 12);
+
+        let mut first = new();
+        train(&mut first, 5);
+        let (weights, moments) = first.state().unwrap();
+        let (weights, moments) = (weights.clone(), moments.clone());
+        drop(first);
+        let mut second = new();
+        // Another state of chance, and other weights, which must not matter.
+        train(&mut second, 1);
+        second.restore(5, weights, moments).unwrap();
+        assert_eq!(second.iter(), 5);
+        train(&mut second, 7);
+
+        assert!(whole.state().unwrap() == second.state().unwrap());
+    }
+}
+
+#[test]
+fn dropout_drops_in_training_alone_and_depends_on_the_seed() {
+    let gpt = gpt(true, 0.3);
+    let loss = |seed| {
+        let mut torch = torch_on(Device::TorchCpu, full(), &gpt, Settings { seed, ..settings(1) });
+        let (x, y) = batch(0);
+        torch.accumulate(&x, &y).unwrap();
+        let trained = torch.step().unwrap().loss;
+        (trained, torch)
+    };
+    let (a, _) = loss(1);
+    let (b, mut torch) = loss(2);
+    assert_ne!(a, b);
+    let (x, y) = batch(0);
+    assert_eq!(torch.evaluate(&x, &y).unwrap(), torch.evaluate(&x, &y).unwrap());
+
+    // With many seeds the mean gradient is near that of no dropout: what is kept is scaled up.
+    let none = self::gpt(true, 0.0);
+    let gradient = |gpt: &Gpt, seed| {
+        let mut torch = torch_on(Device::TorchCpu, full(), gpt, Settings { seed, ..settings(1) });
+        torch.accumulate(&x, &y).unwrap();
+        torch.gradient().unwrap().values
+    };
+    let exact = gradient(&none, 0);
+    let mut mean = vec![0f32; exact.len()];
+    for seed in 0..200 {
+        for (mean, g) in mean.iter_mut().zip(gradient(&gpt, seed)) {
+            *mean += g / 200.0;
+        }
+    }
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+    let cosine = dot(&mean, &exact) / (dot(&mean, &mean) * dot(&exact, &exact)).sqrt();
+    assert!(cosine > 0.9, "{cosine}");
+}
+
+#[test]
+fn bf16_is_near_f32_and_not_the_same() {
+    let gpt = gpt(true, 0.0);
+    let run = |device, precision| {
+        let mut torch = torch_on(device, Options::new(precision), &gpt, settings(1));
+        let (x, y) = batch(0);
+        let step = |_| {
+            torch.accumulate(&x, &y).unwrap();
+            torch.step().unwrap().loss
+        };
+        let losses: Vec<f64> = (0..10).map(step).collect();
+        (losses, torch.state().unwrap().0.clone())
+    };
+    for (device, options) in ways() {
+        if !options.fused_attention {
+            continue;
+        }
+        let (full, weights) = run(device, Precision::F32);
+        let (half, rounded) = run(device, Precision::Bf16);
+        assert_ne!(weights, rounded);
+        for (a, b) in full.iter().zip(&half) {
+            assert!((a - b).abs() < 0.02 * a, "{device}: {full:?} {half:?}");
+        }
+        // The weights themselves keep all their digits: hardly one is a number of bf16.
+        let coarse = rounded.values.iter().filter(|w| w.to_bits() & 0xffff == 0).count();
+        assert!(coarse < rounded.values.len() / 100, "{coarse} weights were rounded");
+    }
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_before_the_weights_are_touched() {
+    let gpt = gpt(true, 0.0);
+    for (device, options) in ways() {
+        let mut broken = weights(&gpt);
+        broken.values[0] = f32::NAN;
+        let mut torch =
+            TorchBackend::new(device, options, gpt.clone(), &broken, settings(1)).unwrap();
+        torch.accumulate(&[0; BATCH * LENGTH], &batch(0).1).unwrap();
+        let error = torch.step().unwrap_err().to_string();
+        assert!(error.starts_with("the loss became NaN at iteration 0"), "{error}");
+        assert_eq!(torch.state().unwrap().0.values[1..], broken.values[1..]);
+        assert_eq!(torch.iter(), 0);
+        assert!(torch.gradient().unwrap().values.iter().all(|&g| g == 0.0));
+    }
+}
+
+#[test]
+fn a_token_that_does_not_exist_is_refused() {
+    let mut torch = torch_on(Device::TorchCpu, full(), &gpt(true, 0.0), settings(1));
+    let (mut x, y) = batch(0);
+    x[5] = VOCABULARY as u32;
+    let error = torch.accumulate(&x, &y).unwrap_err().to_string();
+    assert_eq!(error, "token 61 does not exist: the vocabulary has 61 tokens, 0 to 60");
+    assert!(torch.evaluate(&y, &x).is_err());
+}
+
+#[test]
+fn a_run_moves_between_the_engines() {
+    let gpt = gpt(true, 0.0);
+    let run = |devices: [&str; 2]| {
+        let mut state = None;
+        let mut loss = 0.0;
+        for device in devices {
+            let mut backend = open(device, "f32", gpt.clone(), weights(&gpt), settings(2)).unwrap();
+            if let Some((weights, moments)) = state.take() {
+                backend.restore(4, weights, moments).unwrap();
+            }
+            train(backend.as_mut(), 4);
+            let (weights, moments) = backend.state().unwrap();
+            state = Some((weights.clone(), moments.clone()));
+            let (x, y) = batch(0);
+            loss = backend.evaluate(&x, &y).unwrap() / x.len() as f64;
+        }
+        loss
+    };
+    let ours = run(["cpu", "cpu"]);
+    for devices in [["torch-cpu", "cpu"], ["cpu", "torch-cpu"]] {
+        let mixed = run(devices);
+        assert!((ours - mixed).abs() < 1e-4, "{devices:?}: {ours} {mixed}");
+    }
+}
+
+#[test]
+fn a_device_that_is_not_there_is_refused_with_the_reason() {
+    let gpt = gpt(true, 0.0);
+    let facts = Facts::gather();
+    let refused = |device: &str| {
+        open(device, "f32", gpt.clone(), weights(&gpt), settings(1)).err().unwrap().to_string()
+    };
+    match judge(&facts) {
+        Verdict::Ready => assert!(refused("cuda:99").contains("choose from cuda:0")),
+        Verdict::No(reason) => {
+            let expected = format!("cuda:0: {}; {}", reason.problem(), reason.remedy());
+            assert_eq!(refused("cuda"), expected);
+        }
+    }
+    assert!(refused("gpu").starts_with("--device = gpu"));
+}

@@ -186,6 +186,11 @@ fn measuring_changes_nothing_and_is_always_on_the_same_windows() {
     let again = run.measure(3).unwrap();
     assert_eq!((again.train, again.validation, again.best), (first.train, first.validation, false));
     assert_eq!((run.position, seen.borrow().len(), run.backend.iter()), (0, 0, 0));
+    // The same windows at every step of a run.
+    let (weights, moments) = run.backend.state().unwrap();
+    let (weights, moments) = (weights.clone(), moments.clone());
+    run.backend.restore(7, weights, moments).unwrap();
+    assert_eq!(run.measure(3).unwrap(), again);
     // All of the validation part: 40 tokens are 9 windows, which are 4 batches of 2.
     assert_eq!(run.measure_all(1000).unwrap().1, 32);
     assert_eq!(run.measure_all(17).unwrap().1, 16);

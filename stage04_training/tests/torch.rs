@@ -223,6 +223,15 @@ fn dropout_drops_in_training_alone_and_depends_on_the_seed() {
     let (x, y) = batch(0);
     assert_eq!(torch.evaluate(&x, &y).unwrap(), torch.evaluate(&x, &y).unwrap());
 
+    // Each pass drops others: the same batch twice is not twice the same gradient.
+    let mut torch = torch_on(Device::TorchCpu, full(), &gpt, settings(2));
+    torch.accumulate(&x, &y).unwrap();
+    let once = torch.gradient().unwrap().values;
+    torch.accumulate(&x, &y).unwrap();
+    let twice = torch.gradient().unwrap().values;
+    let doubled: Vec<f32> = once.iter().map(|g| 2.0 * g).collect();
+    assert!(difference(&twice, &doubled) > 0.1);
+
     // With many seeds the mean gradient is near that of no dropout: what is kept is scaled up.
     let none = self::gpt(true, 0.0);
     let gradient = |gpt: &Gpt, seed| {

@@ -29,7 +29,7 @@ pub const USABLE: f64 = 0.92;
 /// What CUDA and its libraries take for themselves, in bytes.
 pub const CONTEXT: f64 = 0.8e9;
 
-/// About how many logits there are at a time; `backend/torch/head.rs` has the same number.
+/// About how many logits `backend/torch/head.rs` has at a time: 256 MB in f32.
 pub const LOGITS: usize = 1 << 26;
 
 /// A run whose memory is in question.

@@ -16,22 +16,29 @@
 use tch::{Kind, Tensor};
 
 use super::Torch;
+use crate::doctor::memory::LOGITS;
 
-/// About how many logits there are at a time: 256 MB in f32.
-const PART: i64 = 1 << 26;
-
-/// How many rows make a part.
-fn rows_each(vocab_size: i64) -> i64 {
-    (PART / vocab_size).max(1)
+/// The summed loss of some rows, as a scalar of this kind on their device. With `gradient` also
+/// the gradient of h, and that of W is added to `dw`.
+///
+/// h: (rows, n_embd), in the precision of w: (vocab_size, n_embd); targets: (rows). gradient:
+/// scale, what the sum is multiplied by before its gradient is taken, and dw: as w, f32.
+pub(super) fn loss(
+    h: &Tensor,
+    w: &Tensor,
+    targets: &Tensor,
+    kind: Kind,
+    gradient: Option<(f64, &mut Tensor)>,
+) -> Torch<(Tensor, Option<Tensor>)> {
+    let vocab_size = w.size()[0];
+    let rows_each = (LOGITS as i64 / vocab_size).max(1);
+    in_parts(rows_each, h, w, targets, kind, gradient)
 }
 
-// ANCHOR: backward
-/// The summed loss of some rows, as a scalar of this kind on their device, and the gradient of
-/// h. The gradient of W is added to `dw`. Without `dw`: the loss alone, and no gradient.
-///
-/// h: (rows, n_embd), in the precision of w: (vocab_size, n_embd); targets: (rows); scale: what
-/// the sum is multiplied by before its gradient is taken; dw: as w, f32.
-pub(super) fn loss(
+// ANCHOR: parts
+/// [`loss`] with so many rows at a time.
+fn in_parts(
+    rows_each: i64,
     h: &Tensor,
     w: &Tensor,
     targets: &Tensor,
@@ -39,11 +46,11 @@ pub(super) fn loss(
     mut gradient: Option<(f64, &mut Tensor)>,
 ) -> Torch<(Tensor, Option<Tensor>)> {
     let _guard = tch::no_grad_guard();
-    let (rows, each) = (h.size()[0], rows_each(w.size()[0]));
+    let rows = h.size()[0];
     let mut loss = Tensor::f_zeros([], (kind, h.device()))?;
     let mut dh = Vec::new();
-    for start in (0..rows).step_by(each as usize) {
-        let n = each.min(rows - start);
+    for start in (0..rows).step_by(rows_each as usize) {
+        let n = rows_each.min(rows - start);
         let (h, targets) = (h.f_narrow(0, start, n)?, targets.f_narrow(0, start, n)?);
         let targets = targets.f_unsqueeze(1)?;
 
@@ -69,4 +76,41 @@ pub(super) fn loss(
     };
     Ok((loss, dh))
 }
-// ANCHOR_END: backward
+// ANCHOR_END: parts
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers between -1 and 1 that look random, without libtorch's one generator.
+    fn table(rows: i64, columns: i64, by: f64) -> Tensor {
+        let n = rows * columns;
+        let line = Tensor::linspace(0.0, by * n as f64, n, (Kind::Float, tch::Device::Cpu));
+        line.sin().view([rows, columns])
+    }
+
+    #[test]
+    fn parts_of_any_length_and_libtorchs_own_loss_agree() {
+        let (rows, vocab_size, n_embd, scale) = (11, 7, 5, 0.3);
+        let (h, w) = (table(rows, n_embd, 1.7), table(vocab_size, n_embd, 2.3));
+        let targets = Tensor::arange(rows, (Kind::Int64, tch::Device::Cpu)).remainder(vocab_size);
+
+        let (h1, w1) = (h.copy().set_requires_grad(true), w.copy().set_requires_grad(true));
+        let logarithms = h1.mm(&w1.tr()).log_softmax(-1, Kind::Float);
+        let sum = logarithms.nll_loss(&targets) * rows as f64;
+        (&sum * scale).backward();
+
+        let apart = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
+        for rows_each in [1, 3, 10, 11, 100] {
+            let mut dw = Tensor::ones_like(&w);
+            let gradient = Some((scale, &mut dw));
+            let (loss, dh) = in_parts(rows_each, &h, &w, &targets, Kind::Double, gradient).unwrap();
+            assert!((loss.double_value(&[]) - sum.double_value(&[])).abs() < 1e-5, "{rows_each}");
+            assert!(apart(&dh.unwrap(), &h1.grad()) < 1e-6, "{rows_each}");
+            // Added to what was there.
+            assert!(apart(&(dw - 1.0), &w1.grad()) < 1e-6, "{rows_each}");
+            let (again, none) = in_parts(rows_each, &h, &w, &targets, Kind::Double, None).unwrap();
+            assert!(none.is_none() && again.double_value(&[]) == loss.double_value(&[]));
+        }
+    }
+}

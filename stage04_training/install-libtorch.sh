@@ -2,7 +2,8 @@
 # Installs libtorch for the feature `torch`, and tells cargo where it is.
 #
 #     stage04_training/install-libtorch.sh              with CUDA, for an NVIDIA GPU
-#     stage04_training/install-libtorch.sh --cpu        for the processor alone
+#     stage04_training/install-libtorch.sh --cpu        for the processor alone (see PyTorch's
+#                                                       page for PIP_EXTRA_INDEX_URL)
 #     stage04_training/install-libtorch.sh --env DIR    take the one in this virtual environment
 #
 # What it does:
@@ -93,8 +94,10 @@ if [ "${found%%+*}" != $version ]; then
         fail "$env has no pip; delete it and run this script again"
     if [ -n "$cpu" ]; then
         say "Installing torch $version for the processor: 0.8 GB of disk"
-        "$python" -m pip install "torch==$version+cpu" \
-            --extra-index-url https://download.pytorch.org/whl/cpu
+        "$python" -m pip install "torch==$version+cpu" ||
+            fail "pip does not know the package for the processor alone. PyTorch's page on how to
+install it names the index that has it; put its address into PIP_EXTRA_INDEX_URL and run this again.
+Or leave out --cpu: the package with CUDA works on a processor as well, and takes 5 GB."
     else
         say "Installing torch $version with CUDA: 5 GB of disk, two to ten minutes"
         "$python" -m pip install "torch==$version"

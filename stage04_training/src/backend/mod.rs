@@ -48,7 +48,7 @@ pub trait Backend {
     /// Takes a step along the gradient of the passes since the last one.
     ///
     /// # Errors
-    /// [`Error::Diverged`](stage01_bigram::Error::Diverged) when the loss or the gradient is no
+    /// [`Error::Diverged`] when the loss or the gradient is no
     /// longer a number. The weights are then as they were before.
     fn step(&mut self) -> Result<Step>;
 

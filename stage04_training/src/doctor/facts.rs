@@ -1,5 +1,5 @@
 //! What can be seen of libtorch and of the GPU. Gathered here, judged in
-//! [`judge`](super::judge): so every judgement can be tested with facts made up.
+//! [`judge`](mod@super::judge): so every judgement can be tested with facts made up.
 
 use std::env;
 use std::fs;

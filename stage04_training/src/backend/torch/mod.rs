@@ -4,12 +4,12 @@
 //! formula of AdamW and the scale of the loss stay, so that a run can move between the two, and
 //! so that one can be tested against the other.
 //!
-//! - [`weights`]: the one vector on the device, its views and its rounded copy
-//! - [`model`]: the forward pass
-//! - [`head`]: the output layer and the loss
-//! - [`optimiser`]: clipping and AdamW
-//! - [`peak`]: how fast the device could be
-//! - [`missing`]: what the crate tch leaves out
+//! - `weights`: the one vector on the device, its views and its rounded copy
+//! - `model`: the forward pass
+//! - `head`: the output layer and the loss
+//! - `optimiser`: clipping and AdamW
+//! - `peak`: how fast the device could be
+//! - `missing`: what the crate tch leaves out
 //!
 //! A GPU works through a queue. To ask for an operation takes microseconds, whatever its size;
 //! to look at a result waits until everything before it is done. So a pass looks at nothing, and

@@ -274,7 +274,8 @@ mod tests {
     fn what_is_no_manifest_is_refused_with_its_reason() {
         let nowhere = Manifest::load(Path::new("no such folder")).unwrap_err().to_string();
         assert!(nowhere.contains("cannot read") && nowhere.contains("manifest.json"), "{nowhere}");
-        let cases: [(fn(&mut Value), &str); 7] = [
+        type Change = fn(&mut Value);
+        let cases: [(Change, &str); 7] = [
             (|v| *v = Value::String("{".into()), "`version` is missing"),
             (|v| v["version"] = 9.into(), "version 9, and this program reads version 1"),
             (|v| v["token_bytes"] = 3.into(), "token_bytes is 3, expected 2 or 4"),

@@ -225,6 +225,9 @@ fn a_finished_folder_is_left_alone_and_another_command_is_refused() {
     let after = content(&at.join("out"));
     assert_ne!(after["train-00000.bin"], before["train-00000.bin"]);
     assert_eq!(after["notes.txt"], b"mine");
+    // Not even the vocabulary of the folder itself is lost.
+    good(at, "--input in --out out --tokenizer out/tokenizer.json --restart");
+    assert_eq!(content(&at.join("out"))["tokenizer.json"], after["tokenizer.json"]);
     // A model's folder must not lose its tokenizer, whatever was asked.
     put(at, "model/tokenizer.json", "{}");
     for restart in ["", "--restart"] {
@@ -260,6 +263,7 @@ fn settings_that_cannot_be_are_refused_before_any_work() {
     ] {
         let error = bad(at, &format!("{flags} --out out"));
         assert!(error.contains(expected), "{flags}\n{error}");
+        assert!(!at.join("out").exists() || expected.starts_with("no document"), "{flags}");
         fs::remove_dir_all(at.join("out")).ok();
     }
     #[cfg(not(feature = "gpt2"))]

@@ -27,7 +27,7 @@ pub struct Flags {
     input: Vec<PathBuf>,
 
     /// The folder to make: the shards, tokenizer.json and manifest.json.
-    #[arg(long, value_name = "DIR", default_value = "data/tokens")]
+    #[arg(long, value_name = "DIR", default_value = "out/tokens")]
     out: PathBuf,
 
     /// The vocabulary: gpt2, the path of a tokenizer.json, char (every character of the text),

@@ -301,7 +301,8 @@ mod tests {
         let other = [("field", Value::from("body")), ("on_error", "stop".into())];
         let now = plan(&other, &[("a", 1, 1), ("b", 2, 2)]);
         assert_eq!(said(&now), r#"--field was "text", and is "body" now"#);
-        let cases: [(&[(&str, u64, u64)], &str); 5] = [
+        type Files = &'static [(&'static str, u64, u64)];
+        let cases: [(Files, &str); 5] = [
             (&[("a", 1, 1), ("c", 2, 2)], "it was reading b, where there is c now"),
             (&[("a", 1, 1), ("b", 3, 2)], "b had 2 bytes and has 3 now"),
             (&[("a", 1, 7), ("b", 2, 2)], "a was changed since"),

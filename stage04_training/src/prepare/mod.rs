@@ -17,7 +17,7 @@
 //! | `encode` | from texts to tokens |
 //! | `pipeline` | one reader, many workers, one writer |
 //! | `writer`, `journal` | shards that survive a kill |
-//! | `fault`, `progress`, `space` | what is said to people |
+//! | `fault`, `progress`, `report`, `space` | what is said to people |
 //!
 //! What this module leaves out: cleaning text, finding near duplicates, and mixing sources in
 //! given shares. Each of them is a step of its own, before this one.
@@ -35,6 +35,7 @@ mod kind;
 mod parquet;
 mod pipeline;
 mod progress;
+mod report;
 mod run;
 mod scan;
 mod settings;

@@ -237,12 +237,7 @@ impl Batch<'_> {
     fn push(&mut self, item: Item) -> Flow {
         if self.at.items >= self.skip {
             // What is opened or unpacked by a worker is a job of its own.
-            let alone = match item {
-                Item::Segment(_) | Item::Lines { .. } | Item::Ignored(_) | Item::Fault { .. } => {
-                    false
-                }
-                _ => true,
-            };
+            let alone = item.is_packed();
             if alone {
                 self.flush()?;
             }
@@ -275,7 +270,7 @@ impl Job {
     fn weight(&self) -> (u64, usize) {
         let bytes: u64 = self.items.iter().map(|item| item.bytes() as u64).sum();
         // Text is seldom packed better than one to six; its tokens are half of that.
-        let pieces = (2 + (6 * bytes >> 21)).min(16);
+        let pieces = (2 + ((6 * bytes) >> 21)).min(16);
         match &self.items[..] {
             // What is packed, what a decoder remembers of what it has unpacked, and the tokens.
             [Item::Whole { .. }] => (bytes + 6 * bytes + ((pieces + 3) << 20), pieces as usize),

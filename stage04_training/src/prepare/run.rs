@@ -8,20 +8,20 @@ use std::time::Instant;
 use stage01_bigram::screen::thousands;
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result, files};
-use stage03_gpt::cli::screen::{Screen, remark};
+use stage03_gpt::cli::screen::Screen;
 
 use super::encode::{Encoder, Encoding, Separator};
 use super::fate::Choice;
 use super::inputs::Inputs;
 use super::journal::{self, Found, Journal, Plan};
 use super::pipeline::{Event, Pipeline};
-use super::progress::{Progress, size};
+use super::progress::Progress;
 use super::settings::{OnError, Settings};
 use super::texts::Note;
-use super::writer::{self, FaultWriter, PartWriter};
-use super::{space, vocabulary};
+use super::writer::{FaultWriter, PartWriter};
+use super::{report, space, vocabulary};
 use crate::manifest::{
-    LeftOutEntry, Manifest, PartEntry, Split, SplitBy, SplitEntry, TOKENIZER_FILE, VERSION,
+    LeftOutEntry, Manifest, Split, SplitBy, SplitEntry, TOKENIZER_FILE, VERSION,
 };
 
 /// What an earlier run left.
@@ -103,22 +103,7 @@ impl Run<'_> {
         }
     }
 
-    /// Says what will be read.
-    pub(super) fn introduce(&self) {
-        let files = self.inputs.files.len();
-        let what = match (&self.inputs.files[..], files) {
-            ([one], _) => one.name.clone(),
-            (_, files) => format!("{} files", thousands(files)),
-        };
-        self.screen.line(format!("input       {what}, {}", size(self.inputs.bytes())));
-        if self.inputs.repeated > 0 {
-            remark(format!(
-                "note: {} files were named more than once, and are read once",
-                self.inputs.repeated
-            ));
-        }
-    }
-
+    /// What reads.
     pub(super) fn pipeline(&self, choice: Choice) -> Pipeline<'_> {
         Pipeline {
             inputs: &self.inputs.files,
@@ -143,13 +128,15 @@ impl Run<'_> {
                 space::estimate(self.inputs, self.settings.sample, bytes_per_token, token_bytes);
             space::require(needed, out)?;
         }
-        files::create_folder(out)?;
-        self.plan.save(out)?;
-        journal::clear(out)?;
         let many = !vocabulary::is_single(self)?;
         let split = self.split(many)?;
         let choice = self.choice(split);
         let (tokenizer, tail) = vocabulary::make(self, many, split, choice)?;
+        // Only now, when nothing but the disk can refuse any more, something is written, and what
+        // was there before goes.
+        files::create_folder(out)?;
+        self.plan.save(out)?;
+        journal::clear(out)?;
         tokenizer.save(&out.join(TOKENIZER_FILE))?;
         let left_out =
             LeftOutEntry { ignored: self.inputs.ignored.clone(), ..LeftOutEntry::default() };
@@ -181,7 +168,7 @@ impl Run<'_> {
             SplitBy::Tail => 0.1,
             // Ten megabytes are enough for a steady measurement; of little text, a tenth.
             SplitBy::Document => {
-                two_digits((1e7 / self.inputs.bytes().max(1) as f64).clamp(0.0005, 0.1))
+                report::two_digits((1e7 / self.inputs.bytes().max(1) as f64).clamp(0.0005, 0.1))
             }
         };
         Ok(SplitEntry { by, validation: self.settings.validation.unwrap_or(usual) })
@@ -203,6 +190,7 @@ impl Run<'_> {
             separator: separator(tokenizer, journal.many)?,
             tail: journal.tail,
         };
+        self.say(&journal, tokenizer);
         let resume =
             |which, entry| PartWriter::resume(out, which, token_bytes, *shard_tokens, entry);
         let mut writers = [
@@ -210,7 +198,6 @@ impl Run<'_> {
             resume(Split::Validation, std::mem::take(&mut journal.validation))?,
         ];
         let mut faults = FaultWriter::resume(out, journal.fault_bytes)?;
-        self.say(&journal, tokenizer);
         let before = self.inputs.files[..journal.position.file].iter().map(|input| input.bytes);
         self.read.store(before.sum(), Ordering::Relaxed);
         let mut progress = Progress::new(self.screen, "tokens", self.inputs.bytes(), self.read);
@@ -283,37 +270,6 @@ impl Run<'_> {
         }
     }
 
-    /// Says what will be done.
-    fn say(&self, journal: &Journal, tokenizer: &Tokenizer) {
-        let line = |text: String| self.screen.line(text);
-        let vocab = thousands(tokenizer.vocab_size());
-        line(format!("tokenizer   {}, {vocab} tokens", self.settings.tokenizer));
-        let percent = format!("{} %", two_digits(100.0 * journal.split.validation));
-        line(match journal.split.by {
-            SplitBy::Tail if !journal.many => {
-                format!("split       a single document: its last {percent} are for validation")
-            }
-            SplitBy::Tail => {
-                format!("split       the last {percent} of the text are for validation")
-            }
-            SplitBy::Document => format!(
-                "split       {percent} of the documents are for validation, chosen by their text"
-            ),
-        });
-        line(format!(
-            "threads     {}; folder {}",
-            self.settings.threads(),
-            self.settings.out.display()
-        ));
-        if journal.position.job > 0 {
-            let tokens = journal.position.job;
-            line(format!(
-                "goes on     after job {} of an interrupted run",
-                thousands(tokens as usize)
-            ));
-        }
-    }
-
     /// Writes the manifest: the folder is whole.
     fn finish(&self, journal: Journal, encoding: &Encoding<'_>) -> Result<Manifest> {
         let Journal { train, validation, left_out, split, .. } = journal;
@@ -343,50 +299,6 @@ impl Run<'_> {
         self.report(&manifest);
         Ok(manifest)
     }
-
-    /// Says what was done.
-    fn report(&self, manifest: &Manifest) {
-        let line = |text: String| self.screen.line(text);
-        for which in Split::ALL {
-            let PartEntry { documents, bytes, tokens, shards, .. } = manifest.part(which);
-            let files = if shards.len() == 1 { "file" } else { "files" };
-            line(format!(
-                "{:12}{} tokens in {} {files}; {} documents, {}",
-                which.name(),
-                thousands(*tokens as usize),
-                shards.len(),
-                thousands(*documents as usize),
-                size(*bytes),
-            ));
-        }
-        let LeftOutEntry { not_sampled, empty, faults, first_faults, ignored, .. } =
-            &manifest.left_out;
-        if *not_sampled > 0 {
-            line(format!("not sampled {} documents", thousands(*not_sampled as usize)));
-        }
-        if *empty > 0 {
-            line(format!("empty       {} documents", thousands(*empty as usize)));
-        }
-        if !ignored.is_empty() {
-            let kinds: Vec<_> = ignored.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
-            line(format!("ignored     files of unknown kind: {}", kinds.join(", ")));
-        }
-        if *faults > 0 {
-            let file = self.settings.out.join(writer::FAULTS_FILE);
-            let all = thousands(*faults as usize);
-            line(format!("skipped     {all} faults, listed in {}", file.display()));
-            first_faults.iter().for_each(|fault| line(format!("            {fault}")));
-            if *faults > first_faults.len() as u64 {
-                line("            …".into());
-            }
-        }
-        if manifest.validation.tokens == 0 && manifest.split.validation > 0.0 {
-            remark(
-                "note: no document fell into the validation part; with --restart, give \
-                 --validation a larger fraction, or use --split tail",
-            );
-        }
-    }
 }
 
 /// What stands at the end of a document.
@@ -403,9 +315,4 @@ fn separator(tokenizer: &Tokenizer, many: bool) -> Result<Separator> {
             )
         }),
     }
-}
-
-/// A number with two digits that count: 0.0123 becomes 0.012.
-fn two_digits(x: f64) -> f64 {
-    format!("{x:.1e}").parse().unwrap_or(x)
 }

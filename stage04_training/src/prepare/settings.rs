@@ -62,7 +62,7 @@ impl Default for Settings {
             input: Vec::new(),
             field: "text".into(),
             tokenizer: TokenizerKind::Bpe { vocab_size: DEFAULT_BPE_SIZE },
-            out: PathBuf::from("data/tokens"),
+            out: PathBuf::from("out/tokens"),
             split: None,
             validation: None,
             sample: 1.0,

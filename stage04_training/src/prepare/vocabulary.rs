@@ -86,7 +86,8 @@ pub(super) fn make(
     Ok((tokenizer, tail))
 }
 
-/// Whether the input is a single document.
+/// Whether the input is a single document. What cannot be used counts as well: that is for the
+/// next reading to deal with.
 pub(super) fn is_single(run: &Run<'_>) -> Result<bool> {
     let files = &run.inputs.files;
     // Often the names and the first bytes tell, and a file of gigabytes need not be read for it.
@@ -114,7 +115,7 @@ pub(super) fn is_single(run: &Run<'_>) -> Result<bool> {
             Ok(if documents > 1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         },
     )?;
-    Ok(documents <= 1)
+    Ok(documents == 1)
 }
 
 /// Whether a file is one document, after all decompressing.
@@ -150,7 +151,14 @@ impl Digest for Counter {
 
     fn end(&mut self, _: Fate) {}
 
-    fn note(&mut self, _: Note) {}
+    fn note(&mut self, note: Note) {
+        // One document beside a fault is one of several.
+        self.0 += match note {
+            Note::Fault(_) => 2,
+            Note::Empty | Note::NotSampled => 1,
+            Note::Ignored(_) => 0,
+        };
+    }
 
     fn full(&mut self) -> Option<u64> {
         (self.0 > 1).then(|| std::mem::take(&mut self.0))

@@ -6,22 +6,20 @@
 //! who take the items run on all others. Small compressed files inside archives it does not even
 //! open: whoever gets them walks through them on a thread of their own.
 
-use std::cell::Cell;
-use std::io::{self, BufRead, Cursor, Read};
+mod archive;
+mod documents;
+
+use std::io::{BufRead, Cursor, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::cut::{Cut, Cutter, LONGEST};
 use super::fate::{Choice, Fate};
 use super::fault::{Fault, Lost};
-use super::kind::{HEAD, Kind, inner_name, is_hidden, kind, suffix};
+use super::kind::{HEAD, Kind, inner_name, kind, suffix};
 
 /// A compressed file up to this size is handed out whole, in bytes.
 pub const WHOLE: u64 = 4 << 20;
-
-/// How many bytes of lines are handed out at a time.
-const LINES: usize = 1 << 20;
 
 /// Files in files in files: a file that holds itself must not be followed for ever.
 const DEEPEST: usize = 32;
@@ -92,6 +90,16 @@ pub struct Segment {
 }
 
 impl Item {
+    /// Whether it must be opened or decompressed before it is text.
+    pub fn is_packed(&self) -> bool {
+        match self {
+            Item::Whole { .. } => true,
+            #[cfg(feature = "parquet")]
+            Item::Rows { .. } => true,
+            _ => false,
+        }
+    }
+
     /// About how many bytes of memory it holds.
     pub fn bytes(&self) -> usize {
         match self {
@@ -233,174 +241,6 @@ impl Walker<'_> {
         (self.emit)(Item::Fault { fault, open: None })
     }
 
-    /// One document.
-    fn text(&mut self, origin: &Arc<str>, source: Box<dyn BufRead + '_>) -> Flow {
-        let mut cutter = Cutter::new(source);
-        let (mut line, mut column, mut first) = (1, 1, true);
-        let mut fate = None;
-        loop {
-            let lost = if first { Lost::Document } else { Lost::RestOfFile };
-            let (bytes, last) = match cutter.next() {
-                Ok(Cut::Segment(bytes)) => (bytes, false),
-                Ok(Cut::Last(bytes)) => (bytes, true),
-                Ok(Cut::Endless) => {
-                    let place = format!("{origin}:{line}");
-                    let problem = format!("{LONGEST} bytes without white space between words");
-                    let fault = Fault::new(place, problem, "check that the file is text", lost);
-                    return (self.emit)(Item::Fault { fault, open: fate });
-                }
-                Err(error) => {
-                    let fault = Fault::unreadable(&**origin, &error, lost);
-                    return (self.emit)(Item::Fault { fault, open: fate });
-                }
-            };
-            if first && !last {
-                fate = Some(self.choice.fate(&bytes));
-            }
-            // What is not sampled is read to its end all the same: it must be whole.
-            if first || fate != Some(Fate::NotSampled) {
-                let (begins, column_before) = (line, column);
-                line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
-                let tail = memchr::memrchr(b'\n', &bytes).map(|at| &bytes[at + 1..]);
-                let characters = |bytes: &[u8]| bytes.iter().filter(|&&b| b & 0xC0 != 0x80).count();
-                column = match tail {
-                    _ if last => 1,
-                    Some(tail) => 1 + characters(tail) as u64,
-                    None => column + characters(&bytes) as u64,
-                };
-                (self.emit)(Item::Segment(Segment {
-                    origin: origin.clone(),
-                    line: begins,
-                    column: column_before,
-                    first,
-                    last,
-                    fate,
-                    bytes,
-                }))?;
-            }
-            if last {
-                return Flow::Continue(());
-            }
-            first = false;
-        }
-    }
-
-    /// A document a line.
-    fn lines(&mut self, origin: &Arc<str>, mut source: Box<dyn BufRead + '_>) -> Flow {
-        let mut rest: Vec<u8> = Vec::new();
-        let mut line = 1;
-        loop {
-            let missing = LINES.max(2 * rest.len()) - rest.len();
-            let read = (&mut source).take(missing as u64).read_to_end(&mut rest);
-            let ended = match read {
-                Ok(read) => read < missing,
-                Err(error) => {
-                    // The lines before the fault are whole, but for the last one.
-                    if let Some(end) = memchr::memrchr(b'\n', &rest) {
-                        rest.truncate(end + 1);
-                        let bytes = std::mem::take(&mut rest);
-                        (self.emit)(Item::Lines { origin: origin.clone(), line, bytes })?;
-                    }
-                    return self.fault(Fault::unreadable(&**origin, &error, Lost::RestOfFile));
-                }
-            };
-            let end = if ended {
-                Some(rest.len())
-            } else {
-                memchr::memrchr(b'\n', &rest).map(|at| at + 1)
-            };
-            match end {
-                Some(end) => {
-                    let after = rest.split_off(end);
-                    let bytes = std::mem::replace(&mut rest, after);
-                    let count = memchr::memchr_iter(b'\n', &bytes).count() as u64;
-                    if !bytes.is_empty() {
-                        (self.emit)(Item::Lines { origin: origin.clone(), line, bytes })?;
-                    }
-                    line += count;
-                }
-                None if rest.len() > LONGEST => {
-                    self.fault(Fault::new(
-                        format!("{origin}:{line}"),
-                        format!("a line of more than {LONGEST} bytes"),
-                        "check that each line is one JSON object",
-                        Lost::Document,
-                    ))?;
-                    rest.clear();
-                    if let Err(error) = skip_line(&mut source) {
-                        return self.fault(Fault::unreadable(&**origin, &error, Lost::RestOfFile));
-                    }
-                    line += 1;
-                }
-                None => {}
-            }
-            if ended {
-                return Flow::Continue(());
-            }
-        }
-    }
-
-    /// An archive: one file after another, each with its length in front.
-    fn tar(&mut self, visit: &Visit<'_>, source: Box<dyn BufRead + '_>) -> Flow {
-        let ended = Cell::new(false);
-        let mut archive = tar::Archive::new(Watched { source, ended: &ended });
-        let entries = match archive.entries() {
-            Ok(entries) => entries,
-            Err(error) => {
-                return self.fault(Fault::unreadable(&*visit.origin, &error, Lost::RestOfFile));
-            }
-        };
-        for entry in entries {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error) => {
-                    let kind =
-                        if ended.get() { io::ErrorKind::UnexpectedEof } else { error.kind() };
-                    let error = io::Error::new(kind, error);
-                    return self.fault(Fault::unreadable(&*visit.origin, &error, Lost::RestOfFile));
-                }
-            };
-            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            let form = entry.header().entry_type();
-            if form.is_dir() || form.is_pax_global_extensions() {
-                continue;
-            }
-            if !(form.is_file() || form.is_contiguous() || form.is_gnu_sparse()) {
-                (self.emit)(Item::Ignored("(link or device)".into()))?;
-                continue;
-            }
-            if is_hidden(&name) {
-                (self.emit)(Item::Ignored("(hidden)".into()))?;
-                continue;
-            }
-            let size = entry.size();
-            let inner = Visit {
-                origin: format!("{}!{name}", visit.origin).into(),
-                name: &name,
-                named: false,
-                size: Some(size),
-                depth: visit.depth + 1,
-                path: None,
-            };
-            let whole = Whole { source: entry, missing: size };
-            self.visit(inner, Box::new(io::BufReader::with_capacity(1 << 14, whole)))?;
-        }
-        // Two empty blocks end an archive, and nothing but zeros may follow.
-        let mut rest = archive.into_inner();
-        let problem =
-            if ended.get() { Ok(Some("its end is missing")) } else { only_zeros(&mut rest) };
-        match problem {
-            Ok(None) => Flow::Continue(()),
-            Ok(Some(problem)) => self.fault(Fault::new(
-                &*visit.origin,
-                problem,
-                "the archive may have been cut short or joined to another: fetch it again",
-                Lost::RestOfFile,
-            )),
-            Err(error) => self.fault(Fault::unreadable(&*visit.origin, &error, Lost::RestOfFile)),
-        }
-    }
-
     #[cfg(feature = "parquet")]
     fn parquet(&mut self, visit: &Visit<'_>) -> Flow {
         let Some(path) = visit.path else {
@@ -431,63 +271,61 @@ impl Walker<'_> {
     }
 }
 
-/// Reads to the end of a line.
-fn skip_line(source: &mut dyn BufRead) -> io::Result<()> {
-    loop {
-        let buffer = source.fill_buf()?;
-        let (length, found) = match memchr::memchr(b'\n', buffer) {
-            Some(at) => (at + 1, true),
-            None => (buffer.len(), buffer.is_empty()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prepare::decode::tests::{gzip, zstd};
+
+    /// What a file in memory holds, in short.
+    fn walk(name: &str, named: bool, bytes: &[u8], hand_out: bool) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut emit = |item| {
+            found.push(match item {
+                Item::Segment(Segment { origin, bytes, .. }) => {
+                    format!("{origin}: {}", String::from_utf8_lossy(&bytes))
+                }
+                Item::Ignored(suffix) => format!("ignored {suffix}"),
+                Item::Whole { origin, .. } => format!("whole {origin}"),
+                Item::Fault { fault, .. } => fault.line(),
+                other => format!("{other:?}"),
+            });
+            Flow::Continue(())
         };
-        source.consume(length);
-        if found {
-            return Ok(());
-        }
+        let choice = Choice { sample: 1.0, validation: 0.0 };
+        let mut walker = Walker { emit: &mut emit, choice, hand_out };
+        assert!(walker.bytes("a".into(), name, named, bytes).is_continue());
+        found
     }
-}
 
-/// Reads to the end, and says what is wrong if there is anything but zeros.
-fn only_zeros(source: &mut impl Read) -> io::Result<Option<&'static str>> {
-    let mut buffer = vec![0; 1 << 14];
-    loop {
-        match source.read(&mut buffer) {
-            Ok(0) => return Ok(None),
-            Ok(read) if buffer[..read].iter().all(|&byte| byte == 0) => {}
-            Ok(_) => return Ok(Some("something stands behind its end")),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+    #[test]
+    fn what_is_packed_is_handed_out_whole_or_opened() {
+        let packed = zstd(&gzip(b"text"));
+        assert_eq!(walk("a.txt", true, &packed, true), ["whole a"]);
+        assert_eq!(walk("a.txt", true, &packed, false), ["a: text"]);
+        assert_eq!(walk("a.md.gz.zst", false, &packed, false), ["ignored .md"]);
+        assert_eq!(walk("a.zip", false, b"PK\x03\x04", false), ["ignored .zip"]);
+        assert_eq!(walk("a.zip", true, b"PK\x03\x04", false), ["a: zip is not read"]);
     }
-}
 
-/// A source that remembers whether it was read to its end.
-struct Watched<'e, R> {
-    source: R,
-    ended: &'e Cell<bool>,
-}
-
-impl<R: Read> Read for Watched<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.source.read(buffer)?;
-        self.ended.set(self.ended.get() || read == 0 && !buffer.is_empty());
-        Ok(read)
+    #[test]
+    fn a_file_in_a_file_in_a_file_has_an_end() {
+        let mut deep = b"text".to_vec();
+        (0..DEEPEST + 5).for_each(|_| deep = gzip(&deep));
+        let found = walk("a", true, &deep, false);
+        assert_eq!(found, [format!("a: more than {DEEPEST} files inside each other")]);
     }
-}
 
-/// A file of known length: its end before that is an error.
-struct Whole<R> {
-    source: R,
-    missing: u64,
-}
-
-impl<R: Read> Read for Whole<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.source.read(buffer)?;
-        if read == 0 && self.missing > 0 && !buffer.is_empty() {
-            let text = format!("{} bytes are missing", self.missing);
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
-        }
-        self.missing = self.missing.saturating_sub(read as u64);
-        Ok(read)
+    #[test]
+    fn whoever_has_enough_can_stop() {
+        let mut count = 0;
+        let mut emit = |_| {
+            count += 1;
+            if count == 2 { Flow::Break(()) } else { Flow::Continue(()) }
+        };
+        let choice = Choice { sample: 1.0, validation: 0.0 };
+        let mut walker = Walker { emit: &mut emit, choice, hand_out: true };
+        let text = "so many words ".repeat(200_000);
+        assert!(walker.bytes("a".into(), "a.txt", true, text.as_bytes()).is_break());
+        assert_eq!(count, 2);
     }
 }

@@ -1,0 +1,174 @@
+"""`prepare` with GPT-2's vocabulary beside Python's tiktoken, on the same documents.
+
+    pip install "tiktoken==0.14.*" numpy
+    cargo build -p stage04_training --features gpt2
+    cargo build -p stage01_bigram --features gpt2 --example tokenizer_speed
+    python stage04_training/benches/compare/prepare_speed.py TEXT_FILE ... [--megabytes N]
+
+The texts, any UTF-8 files, are cut into documents of a few kilobytes at empty lines and repeated
+until there are N megabytes. Two comparisons, each on one thread and on two:
+
+- the whole way from JSON lines to a file of tokens: our command, its start included, and what a
+  Python script does (read, parse, `encode_ordinary_batch`, write with numpy), its imports and its
+  vocabulary not included;
+- making tokens alone, of the texts in memory, without a file being read or written.
+
+They take turns, so that a busy machine is busy for both; the table shows medians. The ids must be
+equal, all of them. tiktoken's vocabulary is read from the tokenizer.json that our command writes,
+so nothing is downloaded. Run it from the root of the repository.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import tempfile
+import time
+
+import numpy
+import tiktoken
+
+# tiktoken's own spelling of GPT-2's pattern, which is the faster one for it.
+PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
+END_OF_TEXT = 50256
+
+
+def documents_of(files, megabytes):
+    """Documents of at least two kilobytes, cut at empty lines, and how many bytes they have."""
+    once = []
+    for name in files:
+        gathered = ""
+        for paragraph in open(name, encoding="utf-8", newline="").read().split("\n\n"):
+            gathered += paragraph + "\n\n"
+            if len(gathered) > 2000:
+                once.append(gathered)
+                gathered = ""
+        if gathered.strip():
+            once.append(gathered)
+    documents, size = [], 0
+    while size < megabytes * 1e6:
+        for text in once:
+            documents.append(text)
+            size += len(text.encode())
+    return documents, size
+
+
+def gpt2_from(tokenizer_json):
+    """tiktoken's GPT-2, from the spelled vocabulary of a tokenizer.json."""
+    # GPT-2 spells the bytes that cannot be seen with letters from 256 on.
+    seen = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    letter = {chr(byte): byte for byte in seen}
+    hidden = [byte for byte in range(256) if byte not in seen]
+    letter.update({chr(256 + place): byte for place, byte in enumerate(hidden)})
+    vocab = json.load(open(tokenizer_json, encoding="utf-8"))["model"]["vocab"]
+    ranks = {
+        bytes(letter[c] for c in token): rank
+        for token, rank in vocab.items()
+        if rank != END_OF_TEXT
+    }
+    special = {"<|endoftext|>": END_OF_TEXT}
+    return tiktoken.Encoding("gpt2", pat_str=PATTERN, mergeable_ranks=ranks, special_tokens=special)
+
+
+def ours_whole(binary, lines, out, threads):
+    """Seconds and peak memory in bytes of our command."""
+    command = [binary, "prepare", "--input", lines, "--out", out, "--tokenizer", "gpt2"]
+    command += ["--split", "document", "--validation", "0", "--threads", str(threads), "--restart"]
+    start = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - start
+    if status != 0:
+        raise SystemExit(child.stderr.read().decode())
+    return seconds, usage.ru_maxrss * 1024
+
+
+def theirs_whole(encoding, lines, out, threads):
+    """The same way in Python."""
+    start = time.perf_counter()
+    texts = [json.loads(line)["text"] for line in open(lines, encoding="utf-8")]
+    with open(out, "wb") as file:
+        for tokens in encoding.encode_ordinary_batch(texts, num_threads=threads):
+            tokens.append(END_OF_TEXT)
+            file.write(numpy.array(tokens, dtype=numpy.uint16).tobytes())
+        file.flush()
+        os.fsync(file.fileno())
+    return time.perf_counter() - start
+
+
+def ours_alone(binary, text_file, threads):
+    """Our encoder times itself: the median of its rounds, no start and no file included."""
+    environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
+    command = [binary, "encode", "gpt2", text_file]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if run.returncode != 0:
+        raise SystemExit(run.stderr)
+    return statistics.median(json.loads(run.stdout)["seconds"])
+
+
+def theirs_alone(encoding, documents, threads):
+    start = time.perf_counter()
+    if threads == 1:
+        for text in documents:
+            encoding.encode_ordinary(text)
+    else:
+        encoding.encode_ordinary_batch(documents, num_threads=threads)
+    return time.perf_counter() - start
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("text_files", nargs="+")
+    parser.add_argument("--megabytes", type=float, default=100)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--binary", default="target/debug/stage04_training")
+    parser.add_argument("--encoder", default="target/debug/examples/tokenizer_speed")
+    arguments = parser.parse_args()
+    documents, size = documents_of(arguments.text_files, arguments.megabytes)
+    print(f"{len(documents)} documents, {size / 1e6:.0f} MB")
+
+    with tempfile.TemporaryDirectory() as folder:
+        lines = os.path.join(folder, "corpus.jsonl")
+        with open(lines, "w", encoding="utf-8") as file:
+            for text in documents:
+                file.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
+        text_file = os.path.join(folder, "corpus.txt")
+        open(text_file, "w", encoding="utf-8", newline="").write("".join(documents))
+        ours, theirs = os.path.join(folder, "tokens"), os.path.join(folder, "theirs.bin")
+        ours_whole(arguments.binary, lines, ours, 1)
+        encoding = gpt2_from(os.path.join(ours, "tokenizer.json"))
+
+        rows = []
+        for threads in (1, 2):
+            times = {"whole": ([], []), "alone": ([], [])}
+            for _ in range(arguments.rounds):
+                seconds, peak = ours_whole(arguments.binary, lines, ours, threads)
+                times["whole"][0].append(seconds)
+                times["whole"][1].append(theirs_whole(encoding, lines, theirs, threads))
+                times["alone"][0].append(ours_alone(arguments.encoder, text_file, threads))
+                times["alone"][1].append(theirs_alone(encoding, documents, threads))
+            for what, both in times.items():
+                a, b = (statistics.median(rounds) for rounds in both)
+                rows.append((what, threads, a, b, peak if what == "whole" else None))
+
+        manifest = json.load(open(os.path.join(ours, "manifest.json")))
+        shards = [shard["file"] for shard in manifest["train"]["shards"]]
+        tokens = numpy.concatenate(
+            [numpy.fromfile(os.path.join(ours, file), dtype="<u2") for file in shards]
+        )
+        same = numpy.array_equal(tokens, numpy.fromfile(theirs, dtype="<u2"))
+        print(f"{len(tokens)} tokens; ids equal: {same}")
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print("what    threads      ours              tiktoken          ratio   our peak memory")
+        for what, threads, a, b, peak in rows:
+            memory = f"{peak / 1e6:8.0f} MB" if peak else ""
+            speed = f"{a:7.3f} s {size / 1e6 / a:6.1f} MB/s {b:7.3f} s {size / 1e6 / b:6.1f} MB/s"
+            print(f"{what:8}{threads:4}   {speed} {b / a:8.2f} {memory}")
+        print(f"(this Python process: {own:.0f} MiB)")
+        if not same:
+            raise SystemExit("the ids differ")
+
+
+main()

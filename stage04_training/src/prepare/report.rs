@@ -1,0 +1,107 @@
+//! What the command says of itself: before, and after.
+
+use stage01_bigram::screen::thousands;
+use stage01_bigram::tokenizer::Tokenizer;
+use stage03_gpt::cli::screen::remark;
+
+use super::journal::Journal;
+use super::progress::size;
+use super::run::Run;
+use super::writer::FAULTS_FILE;
+use crate::manifest::{LeftOutEntry, Manifest, PartEntry, Split, SplitBy};
+
+impl Run<'_> {
+    /// Says what will be read.
+    pub(super) fn introduce(&self) {
+        let files = self.inputs.files.len();
+        let what = match (&self.inputs.files[..], files) {
+            ([one], _) => one.name.clone(),
+            (_, files) => format!("{} files", thousands(files)),
+        };
+        self.screen.line(format!("input       {what}, {}", size(self.inputs.bytes())));
+        if self.inputs.repeated > 0 {
+            remark(format!(
+                "note: {} files were named more than once, and are read once",
+                self.inputs.repeated
+            ));
+        }
+    }
+
+    /// Says what will be done.
+    pub(super) fn say(&self, journal: &Journal, tokenizer: &Tokenizer) {
+        let line = |text: String| self.screen.line(text);
+        let vocab = thousands(tokenizer.vocab_size());
+        line(format!("tokenizer   {}, {vocab} tokens", self.settings.tokenizer));
+        let percent = format!("{} %", two_digits(100.0 * journal.split.validation));
+        line(match journal.split.by {
+            SplitBy::Tail if !journal.many => {
+                format!("split       a single document: its last {percent} are for validation")
+            }
+            SplitBy::Tail => {
+                format!("split       the last {percent} of the text are for validation")
+            }
+            SplitBy::Document => format!(
+                "split       {percent} of the documents are for validation, chosen by their text"
+            ),
+        });
+        line(format!(
+            "threads     {}; folder {}",
+            self.settings.threads(),
+            self.settings.out.display()
+        ));
+        let tokens = journal.train.tokens + journal.validation.tokens;
+        if tokens > 0 {
+            let tokens = thousands(tokens as usize);
+            line(format!("goes on     {tokens} tokens were there already"));
+        }
+    }
+
+    /// Says what was done.
+    pub(super) fn report(&self, manifest: &Manifest) {
+        let line = |text: String| self.screen.line(text);
+        for which in Split::ALL {
+            let PartEntry { documents, bytes, tokens, shards, .. } = manifest.part(which);
+            let files = if shards.len() == 1 { "file" } else { "files" };
+            line(format!(
+                "{:12}{} tokens in {} {files}; {} documents, {}",
+                which.name(),
+                thousands(*tokens as usize),
+                shards.len(),
+                thousands(*documents as usize),
+                size(*bytes),
+            ));
+        }
+        let LeftOutEntry { not_sampled, empty, faults, first_faults, ignored, .. } =
+            &manifest.left_out;
+        if *not_sampled > 0 {
+            line(format!("not sampled {} documents", thousands(*not_sampled as usize)));
+        }
+        if *empty > 0 {
+            line(format!("empty       {} documents", thousands(*empty as usize)));
+        }
+        if !ignored.is_empty() {
+            let kinds: Vec<_> = ignored.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+            line(format!("ignored     files of unknown kind: {}", kinds.join(", ")));
+        }
+        if *faults > 0 {
+            let file = self.settings.out.join(FAULTS_FILE);
+            let all = thousands(*faults as usize);
+            line(format!("skipped     {all} faults, listed in {}", file.display()));
+            first_faults.iter().for_each(|fault| line(format!("            {fault}")));
+            if *faults > first_faults.len() as u64 {
+                line("            …".into());
+            }
+        }
+        if manifest.validation.tokens == 0 && manifest.split.validation > 0.0 {
+            remark(
+                "note: no document fell into the validation part; with --restart, give \
+                 --validation a larger fraction, or use --split tail",
+            );
+        }
+    }
+}
+
+/// A number with two digits that count: 0.0123 becomes 0.012.
+pub(super) fn two_digits(x: f64) -> f64 {
+    format!("{x:.1e}").parse().unwrap_or(x)
+}

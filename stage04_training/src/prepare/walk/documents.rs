@@ -1,0 +1,208 @@
+//! Plain text and JSON lines, read piece by piece.
+
+use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+
+use super::{Flow, Item, Segment, Walker};
+use crate::prepare::cut::{Cut, Cutter, LONGEST};
+use crate::prepare::fate::Fate;
+use crate::prepare::fault::{Fault, Lost};
+
+/// How many bytes of lines are handed out at a time.
+const LINES: usize = 1 << 20;
+
+impl Walker<'_> {
+    /// One document.
+    pub(super) fn text(&mut self, origin: &Arc<str>, source: Box<dyn BufRead + '_>) -> Flow {
+        let mut cutter = Cutter::new(source);
+        let (mut line, mut column, mut first) = (1, 1, true);
+        let mut fate = None;
+        loop {
+            let lost = if first { Lost::Document } else { Lost::RestOfFile };
+            let (bytes, last) = match cutter.next() {
+                Ok(Cut::Segment(bytes)) => (bytes, false),
+                Ok(Cut::Last(bytes)) => (bytes, true),
+                Ok(Cut::Endless) => {
+                    let place = format!("{origin}:{line}");
+                    let problem = format!("{LONGEST} bytes without white space between words");
+                    let fault = Fault::new(place, problem, "check that the file is text", lost);
+                    return (self.emit)(Item::Fault { fault, open: fate });
+                }
+                Err(error) => {
+                    let fault = Fault::unreadable(&**origin, &error, lost);
+                    return (self.emit)(Item::Fault { fault, open: fate });
+                }
+            };
+            if first && !last {
+                fate = Some(self.choice.fate(&bytes));
+            }
+            // What is not sampled is read to its end all the same: it must be whole.
+            if first || fate != Some(Fate::NotSampled) {
+                let (begins, column_before) = (line, column);
+                line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+                let tail = memchr::memrchr(b'\n', &bytes).map(|at| &bytes[at + 1..]);
+                let characters = |bytes: &[u8]| bytes.iter().filter(|&&b| b & 0xC0 != 0x80).count();
+                column = match tail {
+                    _ if last => 1,
+                    Some(tail) => 1 + characters(tail) as u64,
+                    None => column + characters(&bytes) as u64,
+                };
+                (self.emit)(Item::Segment(Segment {
+                    origin: origin.clone(),
+                    line: begins,
+                    column: column_before,
+                    first,
+                    last,
+                    fate,
+                    bytes,
+                }))?;
+            }
+            if last {
+                return Flow::Continue(());
+            }
+            first = false;
+        }
+    }
+
+    /// A document a line.
+    pub(super) fn lines(&mut self, origin: &Arc<str>, mut source: Box<dyn BufRead + '_>) -> Flow {
+        let mut rest: Vec<u8> = Vec::new();
+        let mut line = 1;
+        loop {
+            let missing = LINES.max(2 * rest.len()) - rest.len();
+            let read = (&mut source).take(missing as u64).read_to_end(&mut rest);
+            let ended = match read {
+                Ok(read) => read < missing,
+                Err(error) => {
+                    // The lines before the fault are whole, but for the last one.
+                    if let Some(end) = memchr::memrchr(b'\n', &rest) {
+                        rest.truncate(end + 1);
+                        let bytes = std::mem::take(&mut rest);
+                        (self.emit)(Item::Lines { origin: origin.clone(), line, bytes })?;
+                    }
+                    return self.fault(Fault::unreadable(&**origin, &error, Lost::RestOfFile));
+                }
+            };
+            let end = if ended {
+                Some(rest.len())
+            } else {
+                memchr::memrchr(b'\n', &rest).map(|at| at + 1)
+            };
+            match end {
+                Some(end) => {
+                    let after = rest.split_off(end);
+                    let bytes = std::mem::replace(&mut rest, after);
+                    let count = memchr::memchr_iter(b'\n', &bytes).count() as u64;
+                    if !bytes.is_empty() {
+                        (self.emit)(Item::Lines { origin: origin.clone(), line, bytes })?;
+                    }
+                    line += count;
+                }
+                None if rest.len() > LONGEST => {
+                    self.fault(Fault::new(
+                        format!("{origin}:{line}"),
+                        format!("a line of more than {LONGEST} bytes"),
+                        "check that each line is one JSON object",
+                        Lost::Document,
+                    ))?;
+                    rest.clear();
+                    if let Err(error) = skip_line(&mut source) {
+                        return self.fault(Fault::unreadable(&**origin, &error, Lost::RestOfFile));
+                    }
+                    line += 1;
+                }
+                None => {}
+            }
+            if ended {
+                return Flow::Continue(());
+            }
+        }
+    }
+}
+
+/// Reads to the end of a line.
+fn skip_line(source: &mut dyn BufRead) -> io::Result<()> {
+    loop {
+        let buffer = source.fill_buf()?;
+        let (length, found) = match memchr::memchr(b'\n', buffer) {
+            Some(at) => (at + 1, true),
+            None => (buffer.len(), buffer.is_empty()),
+        };
+        source.consume(length);
+        if found {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prepare::fate::Choice;
+
+    /// All items of a text in some form.
+    fn items(walk: impl FnOnce(&mut Walker<'_>) -> Flow) -> Vec<Item> {
+        let mut items = Vec::new();
+        let mut emit = |item| {
+            items.push(item);
+            Flow::Continue(())
+        };
+        let choice = Choice { sample: 1.0, validation: 0.5 };
+        let ended = walk(&mut Walker { emit: &mut emit, choice, hand_out: true });
+        assert!(ended.is_continue());
+        items
+    }
+
+    #[test]
+    fn the_parts_of_a_long_document_know_their_places_and_have_one_fate() {
+        let text = "été and\n語 so ".repeat(60_000);
+        let items = items(|walker| walker.text(&"t".into(), Box::new(text.as_bytes())));
+        assert!(items.len() > 3);
+        let (mut before, mut fates) = (String::new(), Vec::new());
+        for (number, item) in items.iter().enumerate() {
+            let Item::Segment(segment) = item else { panic!("{item:?}") };
+            assert_eq!(segment.first, number == 0);
+            assert_eq!(segment.last, number + 1 == items.len());
+            let lines = before.matches('\n').count() as u64;
+            let last_line = before.rsplit('\n').next().unwrap();
+            assert_eq!(
+                (segment.line, segment.column),
+                (1 + lines, 1 + last_line.chars().count() as u64)
+            );
+            before.push_str(std::str::from_utf8(&segment.bytes).unwrap());
+            fates.push(segment.fate.unwrap());
+        }
+        assert_eq!(before, text);
+        assert!(fates.iter().all(|fate| *fate == fates[0]));
+    }
+
+    #[test]
+    fn lines_come_whole_and_know_their_numbers() {
+        let text: String = (1..400_000).map(|n| format!("line {n}\n")).collect();
+        let items = items(|walker| walker.lines(&"t".into(), Box::new(text.as_bytes())));
+        assert!(items.len() > 3);
+        let mut joined = Vec::new();
+        for item in items {
+            let Item::Lines { line, bytes, .. } = item else { panic!("{item:?}") };
+            assert!(bytes.starts_with(format!("line {line}\n").as_bytes()));
+            joined.extend(bytes);
+        }
+        assert!(joined == text.as_bytes());
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_passed_over_and_the_next_one_is_found() {
+        let endless = io::repeat(b'x').take(2 * LONGEST as u64 + (3 << 20));
+        let source = b"{}\n".chain(endless).chain(&b"\n{\"text\": \"y\"}"[..]);
+        let items = items(|walker| walker.lines(&"t".into(), Box::new(io::BufReader::new(source))));
+        let shown: Vec<String> = items
+            .iter()
+            .map(|item| match item {
+                Item::Lines { line, bytes, .. } => format!("{line} {}", bytes.len()),
+                Item::Fault { fault, .. } => fault.place.clone(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(shown, ["1 3", "t:2", "3 13"]);
+    }
+}

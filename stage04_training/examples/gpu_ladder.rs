@@ -305,8 +305,9 @@ fn json(name: &str, measured: Option<&Measured>) -> String {
     let number = |x: Option<f64>| x.map_or("null".into(), |x| x.to_string());
     let numbers = measured.map_or(String::new(), |m| {
         format!(
-            ", \"ms_per_step\": {}, \"tokens_per_second\": {}, \"n_params\": {}, \
+            ", \"steps\": {}, \"ms_per_step\": {}, \"tokens_per_second\": {}, \"n_params\": {}, \
              \"utilisation\": {}, \"memory\": {}, \"planned\": {}",
+            m.steps,
             1e3 * m.step,
             m.rate(),
             m.n_params,

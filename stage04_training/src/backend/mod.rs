@@ -178,7 +178,7 @@ fn refuse(device: Device, facts: &Facts) -> Result<()> {
     };
     let verdict = judge(facts);
     match (device, &verdict) {
-        (_, Verdict::No(reason)) if !facts.built_with_libtorch() || reason.spoils_everything() => {
+        (_, Verdict::No(reason)) if reason.spoils_everything() => {
             refused(reason.problem(), reason.remedy())
         }
         (Device::Cuda(_), Verdict::No(reason)) => refused(reason.problem(), reason.remedy()),
@@ -202,5 +202,98 @@ fn count(gpus: usize) -> String {
     match gpus {
         1 => "1 GPU".into(),
         n => format!("{n} GPUs"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::facts::Libtorch;
+
+    /// A machine on which libtorch sees so many NVIDIA GPUs.
+    fn machine(gpus: usize) -> Facts {
+        let version = "2.11.0+cu130".to_string();
+        Facts {
+            libtorch: Some(Libtorch {
+                folder: "/venv/torch/lib".into(),
+                built: version.clone(),
+                version,
+                cuda_file: true,
+                cuda_loaded: true,
+            }),
+            gpus,
+            ..Facts::default()
+        }
+    }
+
+    #[test]
+    fn a_gpu_is_taken_where_there_is_one() {
+        assert_eq!(automatic(&machine(2)), Device::Cuda(0));
+        assert_eq!(automatic(&machine(0)), Device::Cpu);
+        assert_eq!(automatic(&Facts::default()), Device::Cpu);
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_refused() {
+        let refusal = |device, facts: &Facts| refuse(device, facts).unwrap_err().to_string();
+        assert!(refuse(Device::Cuda(1), &machine(2)).is_ok());
+        assert_eq!(
+            refusal(Device::Cuda(2), &machine(2)),
+            "cuda:2: libtorch sees 2 GPUs here; choose from cuda:0 to cuda:1"
+        );
+        assert!(refusal(Device::Cuda(0), &machine(0)).contains("there is no NVIDIA driver"));
+        assert!(refusal(Device::Mps, &machine(1)).starts_with("mps: libtorch sees no GPU of an"));
+        assert!(refuse(Device::Mps, &Facts { mps: true, ..machine(0) }).is_ok());
+        // The processor needs no GPU, but it needs libtorch.
+        assert!(refuse(Device::TorchCpu, &machine(0)).is_ok());
+        for device in [Device::TorchCpu, Device::Cuda(0), Device::Mps] {
+            let said = refusal(device, &Facts::default());
+            assert!(said.contains("built without libtorch; install libtorch with"), "{said}");
+        }
+    }
+
+    #[test]
+    fn words_that_are_none_are_refused_before_anything_is_made() {
+        let config = stage03_gpt::config::GptConfig {
+            vocab_size: 5,
+            block_size: 4,
+            n_layer: 1,
+            n_head: 1,
+            n_embd: 4,
+            dropout: 0.0,
+            bias: true,
+        };
+        let gpt = Gpt::new(config).unwrap();
+        let settings = Settings {
+            batch_size: 1,
+            gradient_accumulation_steps: 1,
+            schedule: stage03_gpt::schedule::Schedule {
+                learning_rate: 1e-3,
+                min_lr: 1e-3,
+                warmup_iters: 0,
+                lr_decay_iters: 1,
+            },
+            adamw: stage03_gpt::adamw::AdamW {
+                beta1: 0.9,
+                beta2: 0.9,
+                eps: 1e-8,
+                weight_decay: 0.0,
+                grad_clip: 0.0,
+            },
+            seed: 1,
+            threads: 1,
+        };
+        let opened = |device: &str, precision: &str| {
+            let weights = Params::zeros(gpt.layout());
+            let backend = open(device, precision, gpt.clone(), weights, settings.clone());
+            backend.map(|backend| backend.name()).map_err(|error| error.to_string())
+        };
+        assert_eq!(opened("cpu", "auto").unwrap(), "CPU, 1 thread");
+        assert_eq!(opened("cpu", "bf16").unwrap(), "CPU, 1 thread");
+        assert!(opened("gpu", "f32").unwrap_err().starts_with("--device = gpu: choose auto"));
+        assert!(opened("cpu", "f16").unwrap_err().starts_with("--precision = f16: choose auto"));
+        assert!(opened("cpu", "tf32").unwrap_err().contains("this runs on cpu"));
+        #[cfg(not(feature = "torch"))]
+        assert!(opened("cuda", "bf16").unwrap_err().starts_with("cuda:0: this program was built"));
     }
 }

@@ -8,6 +8,7 @@
 //! - `model`: the forward pass
 //! - `head`: the output layer and the loss
 //! - `optimiser`: clipping and AdamW
+//! - `trouble`: what a user can do about an error of libtorch
 //! - `peak`: how fast the device could be
 //! - `missing`: what the crate tch leaves out
 //!
@@ -21,6 +22,7 @@ pub(crate) mod peak;
 mod head;
 mod model;
 mod optimiser;
+mod trouble;
 mod weights;
 
 use std::cell::OnceCell;
@@ -39,6 +41,7 @@ use super::Backend;
 use super::device::{Device, Precision};
 use model::{Model, is_linear};
 use optimiser::{Optimiser, length, put};
+use trouble::explain;
 use weights::{Weights, fetch};
 
 /// What libtorch gives.
@@ -109,7 +112,7 @@ impl TorchBackend {
             Device::Cpu | Device::TorchCpu | Device::Auto => tch::Device::Cpu,
         };
         if place == tch::Device::Cpu {
-            tch::set_num_threads(i32::try_from(settings.threads).unwrap_or(i32::MAX));
+            tch::set_num_threads(checked_threads(settings.threads)?);
         }
         let build = || -> Torch<_> {
             if let tch::Device::Cuda(n) = place {
@@ -127,7 +130,7 @@ impl TorchBackend {
             Ok((model, weights, wte, optimiser, loss))
         };
         let (model, weights, wte, optimiser, loss) =
-            build().map_err(|error| explain(device, &settings, error))?;
+            build().map_err(|error| explain(device, settings.batch_size, error))?;
         Ok(TorchBackend {
             device,
             place,
@@ -220,11 +223,12 @@ impl TorchBackend {
         let dropout = self.gpt.config().dropout;
 
         let h = {
-            let _alone = GENERATOR.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            if dropout > 0.0 {
-                let name = generator(self.settings.seed, Purpose::Dropout, self.pass_number());
-                tch::manual_seed({ name }.next_u64() as i64);
-            }
+            let _alone = (dropout > 0.0).then(|| {
+                let alone = GENERATOR.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                let (seed, pass) = (self.settings.seed, self.pass_number());
+                tch::manual_seed(generator(seed, Purpose::Dropout, pass).next_u64() as i64);
+                alone
+            });
             let h = self.model.forward(&self.weights.leaves, &x, dropout)?;
             h.f_to_kind(self.wte.f_kind()?)?
         };
@@ -265,7 +269,7 @@ impl TorchBackend {
     }
 
     fn explain(&self, error: TchError) -> Error {
-        explain(self.device, &self.settings, error)
+        explain(self.device, self.settings.batch_size, error)
     }
 }
 
@@ -362,74 +366,34 @@ impl Backend for TorchBackend {
     }
 }
 
+/// So many threads, as libtorch counts them.
+///
+/// # Errors
+/// [`Error::Setting`] for more than any machine has: libtorch would try to start them all.
+fn checked_threads(threads: usize) -> Result<i32> {
+    const MOST: usize = 1024;
+    let expected = || format!("choose from 1 to {MOST}; more than the machine has cores is slow");
+    match i32::try_from(threads) {
+        Ok(n) if (1..=MOST).contains(&threads) => Ok(n),
+        _ => Err(Error::setting("--threads", threads, expected())),
+    }
+}
+
 /// What a loss is added up in. Apple's GPUs have no f64.
 fn real(place: tch::Device) -> Kind {
     if place == tch::Device::Mps { Kind::Float } else { Kind::Double }
 }
 
-/// What a user can do about an error of libtorch.
-fn explain(device: Device, settings: &Settings, error: TchError) -> Error {
-    let text = match error {
-        TchError::Torch(text) => text,
-        other => other.to_string(),
-    };
-    let lower = text.to_lowercase();
-    if lower.contains("out of memory") || lower.contains("can't allocate memory") {
-        let expected = format!(
-            "{device} has not enough memory for so many sequences at once; choose a smaller \
-             --batch-size and as much more --gradient-accumulation-steps: what is learned is the \
-             same (`doctor` says which fits)"
-        );
-        return Error::setting("--batch-size", settings.batch_size, expected);
-    }
-    let problem = text.lines().next().unwrap_or("an error without a word").trim().to_string();
-    let remedy = "run `doctor` to see whether the device can be used; --device cpu needs none";
-    Error::Device { device: device.to_string(), problem, remedy: remedy.into() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stage03_gpt::adamw::AdamW;
-    use stage03_gpt::schedule::Schedule;
-
-    fn explained(device: Device, text: &str) -> String {
-        let settings = Settings {
-            batch_size: 32,
-            gradient_accumulation_steps: 1,
-            schedule: Schedule {
-                learning_rate: 1e-3,
-                min_lr: 1e-3,
-                warmup_iters: 0,
-                lr_decay_iters: 1,
-            },
-            adamw: AdamW { beta1: 0.9, beta2: 0.9, eps: 1e-8, weight_decay: 0.0, grad_clip: 0.0 },
-            seed: 1,
-            threads: 1,
-        };
-        explain(device, &settings, TchError::Torch(text.into())).to_string()
-    }
 
     #[test]
-    fn too_little_memory_is_said_as_a_setting() {
-        let text = "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has …\nException raised";
-        let error = explained(Device::Cuda(0), text);
-        assert!(error.starts_with("--batch-size = 32: cuda:0 has not enough memory"), "{error}");
-        let error = explained(
-            Device::TorchCpu,
-            "[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory",
-        );
-        assert!(error.starts_with("--batch-size = 32: torch-cpu"), "{error}");
-    }
-
-    #[test]
-    fn other_troubles_keep_their_first_line() {
-        let error = explained(Device::Cuda(1), "CUDA error: unknown\nException raised from …");
-        assert!(error.starts_with("cuda:1: CUDA error: unknown; run `doctor`"), "{error}");
-        // A table of 2^60 numbers: what libtorch says of it is understood.
-        let error = Tensor::f_zeros([1 << 60], (Kind::Float, tch::Device::Cpu)).unwrap_err();
-        let TchError::Torch(text) = error else { panic!("{error}") };
-        let said = explained(Device::TorchCpu, &text);
-        assert!(said.starts_with("--batch-size = 32: torch-cpu has not enough"), "{text}");
+    fn too_many_threads_are_refused() {
+        assert_eq!(checked_threads(2).unwrap(), 2);
+        for threads in [0, 1025, usize::MAX] {
+            let error = checked_threads(threads).unwrap_err().to_string();
+            assert!(error.starts_with("--threads = "), "{error}");
+        }
     }
 }

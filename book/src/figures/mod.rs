@@ -18,6 +18,7 @@ mod exp_and_log;
 mod feed_forward;
 mod generation;
 mod gradient_of_attention;
+mod half_the_digits;
 mod layer_norm;
 mod learning;
 mod learning_rate;
@@ -36,6 +37,7 @@ mod text_as_numbers;
 mod the_whole_gpt;
 mod tiles;
 mod tokens_as_vectors;
+mod training_loop;
 mod vectors;
 
 /// A picture: its name in `{{#figure}}`, and the function that draws it.
@@ -85,6 +87,8 @@ pub const ALL: &[Figure] = &[
     ("kv-cache", generation::kv_cache),
     ("atomic-write", checkpoints::atomic_write),
     ("tiles", tiles::tiles),
+    ("mean-of-means", training_loop::mean_of_means),
+    ("bits-of-a-third", half_the_digits::bits_of_a_third),
 ];
 
 /// Whether there is a picture of this name. Some are drawn from the whole King James text, which

@@ -82,11 +82,13 @@ impl Watch {
         }
     }
 
+    // ANCHOR: utilisation
     /// The share of the device's speed that so many tokens a second are.
     fn utilisation(&self, run: &Trainer, tokens_per_second: f64) -> Option<f64> {
         let flops = run.backend.gpt().config().flops_per_token();
         self.peak_flops.map(|peak| flops * tokens_per_second / peak)
     }
+    // ANCHOR_END: utilisation
 
     /// Tokens a second, since a time at which so many steps had been taken.
     fn rate(run: &Trainer, (time, iter): (Instant, usize)) -> Option<f64> {

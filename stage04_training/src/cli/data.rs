@@ -72,7 +72,9 @@ impl Data {
                         validation: Some(0.1),
                         ..Settings::default()
                     };
-                    prepare(&settings, &Screen::new())?;
+                    let screen = Screen::new();
+                    prepare(&settings, &screen)?;
+                    screen.line("");
                 }
                 (folder, new)
             }

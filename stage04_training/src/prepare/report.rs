@@ -1,8 +1,8 @@
 //! What the command says of itself: before, and after.
 
-use stage01_bigram::screen::thousands;
+use stage01_bigram::screen::{thousands, wrap};
 use stage01_bigram::tokenizer::Tokenizer;
-use stage03_gpt::cli::screen::remark;
+use stage03_gpt::cli::screen::{remark, width};
 
 use super::journal::Journal;
 use super::progress::size;
@@ -18,7 +18,7 @@ impl Run<'_> {
             ([one], _) => one.name.clone(),
             (_, files) => format!("{} files", thousands(files)),
         };
-        self.screen.line(format!("input       {what}, {}", size(self.inputs.bytes())));
+        self.line(&format!("input       {what}, {}", size(self.inputs.bytes())));
         if self.inputs.repeated > 0 {
             remark(format!(
                 "note: {} files were named more than once, and are read once",
@@ -29,7 +29,7 @@ impl Run<'_> {
 
     /// Says what will be done.
     pub(super) fn say(&self, journal: &Journal, tokenizer: &Tokenizer) {
-        let line = |text: String| self.screen.line(text);
+        let line = |text: String| self.line(&text);
         let vocab = thousands(tokenizer.vocab_size());
         line(format!("tokenizer   {}, {vocab} tokens", self.settings.tokenizer));
         let percent = format!("{} %", two_digits(100.0 * journal.split.validation));
@@ -58,7 +58,7 @@ impl Run<'_> {
 
     /// Says what was done.
     pub(super) fn report(&self, manifest: &Manifest) {
-        let line = |text: String| self.screen.line(text);
+        let line = |text: String| self.line(&text);
         for which in Split::ALL {
             let PartEntry { documents, bytes, tokens, shards, .. } = manifest.part(which);
             let files = if shards.len() == 1 { "file" } else { "files" };
@@ -87,7 +87,8 @@ impl Run<'_> {
             let file = self.settings.out.join(FAULTS_FILE);
             let all = thousands(*faults as usize);
             line(format!("skipped     {all} faults, listed in {}", file.display()));
-            first_faults.iter().for_each(|fault| line(format!("            {fault}")));
+            // As they are, so that a name can be copied.
+            first_faults.iter().for_each(|f| self.screen.line(format!("            {f}")));
             if *faults > first_faults.len() as u64 {
                 line("            …".into());
             }
@@ -98,6 +99,19 @@ impl Run<'_> {
                  --validation a larger fraction, or use --split tail",
             );
         }
+    }
+}
+
+/// How wide the names are.
+const NAME: usize = 12;
+
+impl Run<'_> {
+    /// A line of the report: a name of [`NAME`] letters, and what there is to say, as wide as the
+    /// terminal.
+    fn line(&self, text: &str) {
+        let (name, fact) = text.split_at(NAME.min(text.len()));
+        let wrapped = wrap(fact, width(), &" ".repeat(NAME));
+        self.screen.line(format!("{name}{}", wrapped.trim_start()));
     }
 }
 

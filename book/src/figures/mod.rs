@@ -13,6 +13,7 @@ mod bytes_and_pairs;
 mod chance;
 mod checkpoints;
 mod counting;
+mod data_at_scale;
 pub mod draw;
 mod exp_and_log;
 mod feed_forward;
@@ -33,6 +34,7 @@ mod self_attention;
 mod slope;
 mod slopes;
 mod surprise;
+mod surviving;
 mod text_as_numbers;
 mod the_whole_gpt;
 mod tiles;
@@ -89,6 +91,11 @@ pub const ALL: &[Figure] = &[
     ("tiles", tiles::tiles),
     ("mean-of-means", training_loop::mean_of_means),
     ("bits-of-a-third", half_the_digits::bits_of_a_third),
+    ("data-pipeline", data_at_scale::data_pipeline),
+    ("feistel-round", data_at_scale::feistel_round),
+    ("two-passes", data_at_scale::two_passes),
+    ("best-interval", surviving::best_interval),
+    ("what-is-lost", surviving::what_is_lost),
 ];
 
 /// Whether there is a picture of this name. Some are drawn from the whole King James text, which

@@ -19,6 +19,7 @@ mod part2;
 mod part3a;
 mod part3b;
 mod part4b;
+mod part4a;
 
 use book::places::Places;
 use book::shelf::Shelf;
@@ -32,6 +33,7 @@ fn answers() -> impl Iterator<Item = &'static Answer> {
         part3a::ANSWERS,
         part3b::ANSWERS,
         part4b::ANSWERS,
+        part4a::ANSWERS,
     ]
     .into_iter()
     .flatten()

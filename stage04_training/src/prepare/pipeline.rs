@@ -296,6 +296,7 @@ impl Budget {
         Budget { capacity, taken: Mutex::new(Some(0)), given_back: Condvar::new() }
     }
 
+    // ANCHOR: budget
     /// Takes room, waiting until there is some. What is larger than everything waits until it is
     /// alone. `None` after [`Budget::close`].
     fn take(&self, weight: u64) -> Option<Held<'_>> {
@@ -308,6 +309,7 @@ impl Budget {
         *taken = Some((*taken)? + weight);
         Some(Held { budget: self, weight })
     }
+    // ANCHOR_END: budget
 
     fn close(&self) {
         *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = None;

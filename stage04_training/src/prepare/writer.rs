@@ -109,6 +109,7 @@ impl PartWriter {
         Ok(())
     }
 
+    // ANCHOR: settle
     /// Pushes everything to the disk and brings the entry up to date.
     fn settle(&mut self) -> Result<()> {
         if let (Some(shard), Some(entry)) = (&mut self.open, self.entry.shards.last_mut()) {
@@ -119,6 +120,7 @@ impl PartWriter {
         }
         Ok(())
     }
+    // ANCHOR_END: settle
 
     /// Makes all that was appended safe, and says what there is.
     ///

@@ -62,6 +62,7 @@ impl<'a> Pass<'a> {
         self.windows
     }
 
+    // ANCHOR: start
     /// Where the window at a position begins, in tokens.
     pub fn start(&self, position: u64) -> u64 {
         let (pass, place) = (position / self.windows, position % self.windows);
@@ -73,6 +74,7 @@ impl<'a> Pass<'a> {
         };
         offset + permutation.at(place) * self.block_size as u64
     }
+    // ANCHOR_END: start
 
     /// The window at a position: 0, 1, 2, … for ever; a pass ends every
     /// [`windows`](Pass::windows). Depends on nothing but the data, the block size, the seed and

@@ -47,6 +47,7 @@ impl Permutation {
         }
     }
 
+    // ANCHOR: at
     /// The number at a place of the order. place: below `size`.
     pub fn at(&self, place: u64) -> u64 {
         assert!(place < self.size, "place {place} of {}", self.size);
@@ -56,7 +57,9 @@ impl Permutation {
         }
         number
     }
+    // ANCHOR_END: at
 
+    // ANCHOR: network
     /// The Feistel network: a permutation of all numbers of two halves.
     fn network(&self, number: u64) -> u64 {
         let mask = (1 << self.half_bits) - 1;
@@ -66,6 +69,7 @@ impl Permutation {
         }
         left << self.half_bits | right
     }
+    // ANCHOR_END: network
 }
 // ANCHOR_END: permutation
 

@@ -17,6 +17,7 @@ pub mod draw;
 mod exp_and_log;
 mod feed_forward;
 mod generation;
+mod gpus_and_libtorch;
 mod gradient_of_attention;
 mod layer_norm;
 mod learning;
@@ -85,6 +86,8 @@ pub const ALL: &[Figure] = &[
     ("kv-cache", generation::kv_cache),
     ("atomic-write", checkpoints::atomic_write),
     ("tiles", tiles::tiles),
+    ("two-walls", gpus_and_libtorch::two_walls),
+    ("queue-and-clock", gpus_and_libtorch::queue_and_clock),
 ];
 
 /// Whether there is a picture of this name. Some are drawn from the whole King James text, which

@@ -18,15 +18,23 @@ mod part1;
 mod part2;
 mod part3a;
 mod part3b;
+mod part4c;
 
 use book::places::Places;
 use book::shelf::Shelf;
 
 /// The answers of all parts.
 fn answers() -> impl Iterator<Item = &'static Answer> {
-    [part0::ANSWERS, part1::ANSWERS, part2::ANSWERS, part3a::ANSWERS, part3b::ANSWERS]
-        .into_iter()
-        .flatten()
+    [
+        part0::ANSWERS,
+        part1::ANSWERS,
+        part2::ANSWERS,
+        part3a::ANSWERS,
+        part3b::ANSWERS,
+        part4c::ANSWERS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 #[test]

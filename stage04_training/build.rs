@@ -40,12 +40,14 @@ mod torch {
         println!("cargo:rustc-link-search=native={shown}");
         println!("cargo:rustc-link-arg=-Wl,-rpath,{shown}");
         if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+            // ANCHOR: kept
             println!("cargo:rustc-link-arg=-Wl,--no-as-needed");
             if lib.join("libtorch_cuda.so").exists() {
                 println!("cargo:rustc-link-arg=-ltorch_cuda");
             }
             println!("cargo:rustc-link-arg=-ltorch");
             println!("cargo:rustc-link-arg=-Wl,--as-needed");
+            // ANCHOR_END: kept
         }
 
         println!("cargo:rerun-if-changed={MISSING}");

@@ -70,6 +70,7 @@ fn ways() -> Vec<(Device, Options)> {
     ways
 }
 
+// ANCHOR: difference
 /// The largest difference of two lists, as a share of the largest number of the first.
 fn difference(ours: &[f32], theirs: &[f32]) -> f32 {
     assert_eq!(ours.len(), theirs.len());
@@ -77,6 +78,7 @@ fn difference(ours: &[f32], theirs: &[f32]) -> f32 {
     let apart = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
     apart / largest.max(1e-30)
 }
+// ANCHOR_END: difference
 
 #[test]
 fn logits_are_the_same() {
@@ -107,6 +109,7 @@ fn every_gradient_is_the_same() {
             ours.accumulate(&x, &y);
         }
         let ours = ours.gradient();
+        // ANCHOR: gradients
         for (device, options) in ways() {
             let mut torch = torch_on(device, options, &gpt, settings(passes));
             for pass in 0..passes as u64 {
@@ -121,6 +124,7 @@ fn every_gradient_is_the_same() {
                 assert!(difference < 1e-4, "{device} {options:?} {name}: {difference}");
             }
         }
+        // ANCHOR_END: gradients
     }
 }
 

@@ -18,6 +18,7 @@ pub mod draw;
 mod exp_and_log;
 mod feed_forward;
 mod generation;
+mod gpus_and_libtorch;
 mod gradient_of_attention;
 mod half_the_digits;
 mod layer_norm;
@@ -96,6 +97,8 @@ pub const ALL: &[Figure] = &[
     ("two-passes", data_at_scale::two_passes),
     ("best-interval", surviving::best_interval),
     ("what-is-lost", surviving::what_is_lost),
+    ("two-walls", gpus_and_libtorch::two_walls),
+    ("queue-and-clock", gpus_and_libtorch::queue_and_clock),
 ];
 
 /// Whether there is a picture of this name. Some are drawn from the whole King James text, which

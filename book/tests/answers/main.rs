@@ -18,8 +18,9 @@ mod part1;
 mod part2;
 mod part3a;
 mod part3b;
-mod part4b;
 mod part4a;
+mod part4b;
+mod part4c;
 
 use book::places::Places;
 use book::shelf::Shelf;
@@ -34,6 +35,7 @@ fn answers() -> impl Iterator<Item = &'static Answer> {
         part3b::ANSWERS,
         part4b::ANSWERS,
         part4a::ANSWERS,
+        part4c::ANSWERS,
     ]
     .into_iter()
     .flatten()

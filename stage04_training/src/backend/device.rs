@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use stage01_bigram::{Error, Result};
 
+// ANCHOR: devices
 /// What does the arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
@@ -19,6 +20,7 @@ pub enum Device {
     /// The GPU of an Apple processor.
     Mps,
 }
+// ANCHOR_END: devices
 
 impl FromStr for Device {
     type Err = Error;

@@ -37,6 +37,7 @@ pub trait Backend {
     /// How many steps have been taken.
     fn iter(&self) -> usize;
 
+    // ANCHOR: asked
     /// One pass: adds the gradient of a batch.
     ///
     /// inputs, targets: (batch_size, block_size), sequence after sequence.
@@ -51,6 +52,7 @@ pub trait Backend {
     /// [`Error::Diverged`] when the loss or the gradient is no
     /// longer a number. The weights are then as they were before.
     fn step(&mut self) -> Result<Step>;
+    // ANCHOR_END: asked
 
     /// The summed loss of a batch, in nats, with nothing dropped and nothing learned.
     ///
@@ -127,6 +129,7 @@ fn choose(device: &str, precision: &str) -> Result<(Device, Precision)> {
     Ok((device, Precision::choose(precision, device)?))
 }
 
+// ANCHOR: automatic
 /// A GPU where one can be used, else the engine of stage 3.
 fn automatic(facts: &Facts) -> Device {
     match judge(facts) {
@@ -134,6 +137,7 @@ fn automatic(facts: &Facts) -> Device {
         Verdict::No(_) => Device::Cpu,
     }
 }
+// ANCHOR_END: automatic
 
 fn on_cpu(
     precision: Precision,

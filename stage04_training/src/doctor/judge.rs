@@ -134,6 +134,7 @@ pub fn judge(facts: &Facts) -> Verdict {
     if facts.gpus > 0 {
         return Verdict::Ready;
     }
+    // ANCHOR: judge
     Verdict::No(if !libtorch.cuda_file {
         Reason::CpuOnly { folder: folder() }
     } else if !libtorch.cuda_loaded {
@@ -151,6 +152,7 @@ pub fn judge(facts: &Facts) -> Verdict {
     } else {
         Reason::Unknown
     })
+    // ANCHOR_END: judge
 }
 
 impl Libtorch {

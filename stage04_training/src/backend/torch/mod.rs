@@ -179,6 +179,7 @@ impl TorchBackend {
         logits().map_err(|error| self.explain(error))
     }
 
+    // ANCHOR: synchronise
     /// Waits until the device has done all that it was asked for. Before looking at a clock.
     pub fn synchronise(&self) {
         if let tch::Device::Cuda(n) = self.place {
@@ -187,7 +188,9 @@ impl TorchBackend {
             let _ = self.loss.f_double_value(&[]);
         }
     }
+    // ANCHOR_END: synchronise
 
+    // ANCHOR: upload
     /// Brings tokens to the device. Shape: (batch, length).
     fn upload(&self, tokens: &[u32], length: usize) -> Torch<Tensor> {
         let tokens: Vec<i64> = tokens.iter().map(|&token| i64::from(token)).collect();
@@ -199,6 +202,7 @@ impl TorchBackend {
         }
         tokens.f_to_device(self.place)
     }
+    // ANCHOR_END: upload
 
     /// Checks a batch: a GPU that reads a row which does not exist can only be abandoned.
     fn check(&self, inputs: &[u32], targets: &[u32]) -> Result<usize> {
@@ -259,6 +263,7 @@ impl TorchBackend {
         loss.f_double_value(&[])
     }
 
+    // ANCHOR: look
     /// The summed loss and the length of the gradient, and everything ready for new passes.
     fn look(&mut self) -> Torch<(f64, f64)> {
         let _guard = tch::no_grad_guard();
@@ -267,6 +272,7 @@ impl TorchBackend {
         let _ = self.loss.f_zero_()?;
         Ok((both.f_double_value(&[0])?, both.f_double_value(&[1])?))
     }
+    // ANCHOR_END: look
 
     fn explain(&self, error: TchError) -> Error {
         explain(self.device, self.settings.batch_size, error)

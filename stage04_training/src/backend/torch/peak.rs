@@ -84,6 +84,7 @@ fn measured(place: tch::Device, precision: Precision) -> Torch<f64> {
     // Not all alike: a GPU is faster with numbers that need less current.
     let a = Tensor::f_linspace(-1.0, 1.0, n * n, (Kind::Float, place))?;
     let a = a.f_sin()?.f_view([n, n])?.f_to_kind(kind)?;
+    // ANCHOR: wait
     let mut best = f64::INFINITY;
     for _ in 0..8 {
         let begin = Instant::now();
@@ -91,6 +92,7 @@ fn measured(place: tch::Device, precision: Precision) -> Torch<f64> {
         a.f_mm(&a)?.f_double_value(&[0, 0])?;
         best = best.min(begin.elapsed().as_secs_f64());
     }
+    // ANCHOR_END: wait
     Ok(2.0 * (n as f64).powi(3) / best)
 }
 

@@ -46,11 +46,13 @@ impl Weights {
         let gradient = flat.f_zeros_like()?;
         let some = layout.tensors().iter().any(|tensor| rounded(&tensor.name));
         let copy = if some { Some(flat.f_to_kind(Kind::BFloat16)?) } else { None };
+        // ANCHOR: leaves
         let leaf = |tensor: &stage02_attention::params::Tensor| {
             let whole = copy.as_ref().filter(|_| rounded(&tensor.name)).unwrap_or(&flat);
             table(whole, tensor)?.f_detach()?.f_set_requires_grad(true)
         };
         let leaves = layout.tensors().iter().map(leaf).collect::<Torch<_>>()?;
+        // ANCHOR_END: leaves
         let part = |tensor| table(&gradient, tensor);
         let gradients = layout.tensors().iter().map(part).collect::<Torch<_>>()?;
         Ok(Weights { flat, rounded: copy, gradient, leaves, gradients })
@@ -71,11 +73,13 @@ impl Weights {
     }
 }
 
+// ANCHOR: view
 /// A table of a vector, in its own shape: a view, not a copy.
 fn table(vector: &Tensor, tensor: &stage02_attention::params::Tensor) -> Torch<Tensor> {
     let shape: Vec<i64> = tensor.shape.iter().map(|&n| n as i64).collect();
     vector.f_narrow(0, tensor.offset as i64, tensor.len() as i64)?.f_view_(shape)
 }
+// ANCHOR_END: view
 
 /// Brings a vector from a device into the processor's memory.
 pub(super) fn fetch(vector: &Tensor, out: &mut [f32]) -> Torch<()> {

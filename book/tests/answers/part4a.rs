@@ -5,8 +5,14 @@
 use crate::Answer;
 
 /// Every answer by its name.
-pub const ANSWERS: &[Answer] =
-    answers![shards_of_nine_gigabytes, never_seen_in_two_passes, paper_network_at_four,];
+pub const ANSWERS: &[Answer] = answers![
+    shards_of_nine_gigabytes,
+    never_seen_in_two_passes,
+    paper_network_at_four,
+    best_interval_of_eight,
+    loss_with_faster_saves,
+    hours_of_ten_machines,
+];
 
 /// Gigabytes of shards of 9 GB of text with 4.5 bytes a token, two bytes for each token.
 pub fn shards_of_nine_gigabytes() -> f64 {

@@ -64,6 +64,10 @@ use crate::manifest::{Manifest, TOKENIZER_FILE};
 /// [`Error::Setting`] for settings that cannot be, and for a folder that holds something else;
 /// [`Error::Text`] for the first fault in the inputs, unless they are skipped; [`Error::File`]
 /// when something cannot be read or written. After any of them the same command goes on.
+///
+/// [`Error::Setting`]: stage01_bigram::Error::Setting
+/// [`Error::Text`]: stage01_bigram::Error::Text
+/// [`Error::File`]: stage01_bigram::Error::File
 pub fn prepare(settings: &Settings, screen: &Screen) -> Result<Manifest> {
     settings.check()?;
     let inputs = Inputs::find(&settings.input, &settings.out)?;

@@ -21,9 +21,9 @@ so nothing is downloaded. Run it from the root of the repository.
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -72,17 +72,27 @@ def gpt2_from(tokenizer_json):
     return tiktoken.Encoding("gpt2", pat_str=PATTERN, mergeable_ranks=ranks, special_tokens=special)
 
 
+# The peak memory of a process begins with that of the one it was forked from, so a small one
+# starts ours.
+STARTER = """
+import json, resource, subprocess, sys, time
+start = time.perf_counter()
+run = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+seconds = time.perf_counter() - start
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(json.dumps([run.returncode, run.stderr, seconds, peak]))
+"""
+
+
 def ours_whole(binary, lines, out, threads):
     """Seconds and peak memory in bytes of our command."""
     command = [binary, "prepare", "--input", lines, "--out", out, "--tokenizer", "gpt2"]
     command += ["--split", "document", "--validation", "0", "--threads", str(threads), "--restart"]
-    start = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - start
+    starter = [sys.executable, "-c", STARTER, *command]
+    status, errors, seconds, peak = json.loads(subprocess.check_output(starter))
     if status != 0:
-        raise SystemExit(child.stderr.read().decode())
-    return seconds, usage.ru_maxrss * 1024
+        raise SystemExit(errors)
+    return seconds, peak * (1 if sys.platform == "darwin" else 1024)
 
 
 def theirs_whole(encoding, lines, out, threads):
@@ -160,13 +170,11 @@ def main():
         )
         same = numpy.array_equal(tokens, numpy.fromfile(theirs, dtype="<u2"))
         print(f"{len(tokens)} tokens; ids equal: {same}")
-        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print("what    threads      ours              tiktoken          ratio   our peak memory")
         for what, threads, a, b, peak in rows:
             memory = f"{peak / 1e6:8.0f} MB" if peak else ""
             speed = f"{a:7.3f} s {size / 1e6 / a:6.1f} MB/s {b:7.3f} s {size / 1e6 / b:6.1f} MB/s"
             print(f"{what:8}{threads:4}   {speed} {b / a:8.2f} {memory}")
-        print(f"(this Python process: {own:.0f} MiB)")
         if not same:
             raise SystemExit("the ids differ")
 

@@ -38,8 +38,8 @@ fn inputs(at: &Path) {
     put(at, "in/d.txt", texts[11_000..].join(" ").repeat(5));
 }
 
-/// Kills the command again and again, each time a moment after it got further; `moment` says
-/// how long to wait in microseconds.
+/// Kills the command again and again, each time a moment after it got further, and says how often
+/// it went on from somewhere; `moment` says how long to wait in microseconds.
 fn kill_until_done(at: &Path, flags: &str, mut moment: impl FnMut() -> u64) -> u32 {
     let out = at.join("killed");
     let (mut kills, mut resumed) = (0, 0);
@@ -81,18 +81,23 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
     let mut state = 1u64;
     let mut moment = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 40) % 20_000
+        (state >> 40) % 40_000
     };
     for (tokenizer, split, commit) in [("bpe:400", "document", 40_000), ("char", "tail", 300_000)] {
         let flags = |out: &str| {
             format!(
                 "--input in --tokenizer {tokenizer} --split {split} --validation 0.1 --out {out} \
-                 --shard-tokens 150000 --on-error skip --threads 3 --commit-bytes {commit}"
+                 --shard-tokens 150000 --on-error skip --threads 3 --commit-bytes {commit} \
+                 --pause-ms 20"
             )
         };
         good(at, &flags("straight"));
-        let resumed = kill_until_done(at, &flags("killed"), &mut moment);
-        assert!(resumed >= 2, "it was killed too late to say anything: {resumed}");
+        // On a busy machine the killer may sleep through a whole run; then it tries again.
+        let twice = (0..20).any(|_| {
+            fs::remove_dir_all(at.join("killed")).ok();
+            kill_until_done(at, &flags("killed"), &mut moment) >= 2
+        });
+        assert!(twice, "no run could be killed twice");
         let (straight, killed) = (content(&at.join("straight")), content(&at.join("killed")));
         assert_eq!(straight.keys().collect::<Vec<_>>(), killed.keys().collect::<Vec<_>>());
         for (name, bytes) in &straight {
@@ -110,7 +115,8 @@ fn an_interrupted_run_is_not_mixed_with_another() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     inputs(at);
-    let flags = "--input in --tokenizer char --validation 0.1 --out killed --on-error skip --commit-bytes 50000";
+    let flags = "--input in --tokenizer char --validation 0.1 --out killed --on-error skip --commit-bytes 50000 \
+         --pause-ms 300";
     let mut child = program(at, flags).stdout(Stdio::null()).spawn().unwrap();
     while job(&at.join("killed")) < Some(1) {
         assert!(child.try_wait().unwrap().is_none(), "it ended before it could be killed");
@@ -129,5 +135,5 @@ fn an_interrupted_run_is_not_mixed_with_another() {
     let error = bad(at, flags);
     assert!(error.contains("d.txt was changed since"), "{error}");
     assert!(content(&at.join("killed")) == before, "a refusal changes nothing");
-    good(at, &format!("{flags} --restart"));
+    good(at, &format!("{flags} --restart --pause-ms 0"));
 }

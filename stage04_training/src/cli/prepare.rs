@@ -78,6 +78,10 @@ pub struct Flags {
     /// After how many bytes of tokens the work is made safe; for tests.
     #[arg(long, value_name = "N", default_value_t = COMMIT_BYTES, hide = true)]
     commit_bytes: u64,
+
+    /// How long to sleep after that, in milliseconds; for tests.
+    #[arg(long, value_name = "N", default_value_t = 0, hide = true)]
+    pause_ms: u64,
 }
 
 /// The words of `--split`.
@@ -121,6 +125,7 @@ impl Flags {
             force: self.force,
             restart: self.restart,
             commit_bytes: self.commit_bytes,
+            pause_ms: self.pause_ms,
         })
     }
 }

@@ -61,11 +61,13 @@ use crate::manifest::{Manifest, TOKENIZER_FILE};
 /// is left as it is.
 ///
 /// # Errors
-/// [`Error::Setting`] for settings that cannot be, and for a folder that holds something else;
-/// [`Error::Text`] for the first fault in the inputs, unless they are skipped; [`Error::File`]
-/// when something cannot be read or written. After any of them the same command goes on.
+/// [`Error::Setting`] for settings that cannot be; [`Error::Format`] for a folder that holds
+/// something else; [`Error::Text`] for the first fault in the inputs, unless they are skipped;
+/// [`Error::File`] when something cannot be read or written. The same command goes on, once what
+/// was in its way is mended.
 ///
 /// [`Error::Setting`]: stage01_bigram::Error::Setting
+/// [`Error::Format`]: stage01_bigram::Error::Format
 /// [`Error::Text`]: stage01_bigram::Error::Text
 /// [`Error::File`]: stage01_bigram::Error::File
 pub fn prepare(settings: &Settings, screen: &Screen) -> Result<Manifest> {

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use stage01_bigram::screen::thousands;
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
@@ -230,6 +230,7 @@ impl Run<'_> {
                         journal.position = position;
                         if unsafe_bytes >= *commit_bytes || last_commit.elapsed().as_secs() >= 10 {
                             commit(&mut writers, &mut faults, &mut journal)?;
+                            std::thread::sleep(Duration::from_millis(self.settings.pause_ms));
                             (unsafe_bytes, last_commit) = (0, Instant::now());
                         }
                     }

@@ -54,6 +54,8 @@ pub struct Settings {
     pub restart: bool,
     /// After how many bytes of tokens what there is is made safe.
     pub commit_bytes: u64,
+    /// How long to sleep after that, in milliseconds: tests kill a run that would be too quick.
+    pub pause_ms: u64,
 }
 
 impl Default for Settings {
@@ -72,6 +74,7 @@ impl Default for Settings {
             force: false,
             restart: false,
             commit_bytes: COMMIT_BYTES,
+            pause_ms: 0,
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod journal;
 pub mod run;
 pub mod sample;
 pub mod screen;
+pub mod stop;
 mod train;
 
 use std::ffi::OsString;

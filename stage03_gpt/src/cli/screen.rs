@@ -6,10 +6,12 @@
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use stage01_bigram::screen::wrap;
 use stage01_bigram::{Error, Result};
 
 /// The standard output, with room for a progress bar below the lines.
@@ -69,6 +71,12 @@ impl Screen {
         });
     }
 
+    /// Prints a fact about a run: its name, and what there is to say, as wide as the terminal.
+    pub fn fact(&self, name: &str, text: &str) {
+        let wrapped = wrap(text, width(), "           ");
+        self.line(format!("{name:<11}{}", wrapped.trim_start()));
+    }
+
     /// Prints a text as it is, at once.
     pub fn write(&self, text: &[u8]) {
         let mut out = io::stdout().lock();
@@ -119,6 +127,17 @@ pub fn width() -> usize {
     let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let terminal = || console::Term::stdout().size_checked().map(|(_, columns)| columns.into());
     asked.or_else(terminal).unwrap_or(80).clamp(40, 100)
+}
+
+/// A flag that names a folder, to be typed in a shell; nothing where it is the usual one.
+pub fn folder_flag(flag: &str, folder: &Path, usual: &str) -> String {
+    if folder == Path::new(usual) {
+        return String::new();
+    }
+    let name = folder.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:\\".contains(c);
+    let quote = if name.chars().all(plain) { "" } else { "\"" };
+    format!(" {flag} {quote}{name}{quote}")
 }
 
 /// A time as people say it: 48 s, 3 min 05 s, 2 h 10 min.

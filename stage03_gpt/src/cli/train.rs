@@ -5,7 +5,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::{ArgMatches, Args};
@@ -25,7 +24,8 @@ use super::data::{Data, TRAIN_FRACTION};
 use super::folder;
 use super::journal::{Entry, Journal};
 use super::run::{PRESETS, Run};
-use super::screen::{Screen, duration, remark, width};
+use super::screen::{Screen, duration, folder_flag, remark, width};
+use super::stop;
 use crate::checkpoint::{self, TOKENIZER_FILE};
 use crate::evaluate::evaluate;
 use crate::generate::Writer;
@@ -58,9 +58,6 @@ pub struct Flags {
     run: Run,
 }
 
-/// Set by Ctrl-C, and by whoever else asks the process to end.
-static STOP: AtomicBool = AtomicBool::new(false);
-
 /// Runs the command.
 pub fn train(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
     let mut training = if flags.resume {
@@ -68,27 +65,10 @@ pub fn train(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
     } else {
         Training::begin(flags, matches)?
     };
-    listen();
+    stop::listen();
     training.introduce();
     training.run()
 }
-
-/// Lets Ctrl-C end the run after its step.
-#[cfg(not(target_family = "wasm"))]
-fn listen() {
-    let listening = ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(130); // asked twice
-        }
-    });
-    if let Err(e) = listening {
-        remark(format!("note: Ctrl-C will not save ({e})"));
-    }
-}
-
-/// There is no Ctrl-C on a web page.
-#[cfg(target_family = "wasm")]
-fn listen() {}
 
 /// A run in progress.
 struct Training {
@@ -206,10 +186,7 @@ impl Training {
         let config = trainer.gpt().config();
         let Settings { batch_size, gradient_accumulation_steps, threads, .. } = *trainer.settings();
         let vocab_size = config.vocab_size;
-        let fact = |name: &str, text: String| {
-            let wrapped = wrap(&text, width(), "           ");
-            screen.line(format!("{name:<11}{}", wrapped.trim_start()));
-        };
+        let fact = |name: &str, text: String| screen.fact(name, &text);
         fact("text", format!("{}, {} bytes", data.origin, thousands(data.bytes)));
         fact(
             "tokens",
@@ -296,7 +273,7 @@ impl Training {
         };
         loop {
             let iter = self.trainer.iter;
-            let stop = STOP.load(Ordering::Relaxed) || self.screen.is_gone();
+            let stop = stop::asked() || self.screen.is_gone();
             let mut measured = None;
             if !stop && (iter.is_multiple_of(interval) || iter >= last) {
                 let rate = (iter > since).then(|| rate(clock, iter - since));
@@ -425,12 +402,9 @@ impl Training {
         self.screen.line(format!(
             "\nStopped after step {} and saved. To go on:\n  cargo run -p stage03_gpt -- train --resume{}",
             thousands(self.trainer.iter),
-            self.out_dir_flag("--out-dir"),
+            folder_flag("--out-dir", &self.folder, OUT_DIR),
         ));
-        self.screen.end().map(|end| match STOP.load(Ordering::Relaxed) {
-            true => ExitCode::from(130),
-            false => end,
-        })
+        stop::status(&self.screen)
     }
 
     /// The end: the curve, the loss over all of the validation text, and a longer sample.
@@ -452,7 +426,7 @@ impl Training {
         self.screen.line(format!("\n{}", wrap(&all, width(), "")));
         self.screen.line("\nWhat it writes now:\n");
         self.screen.line(wrap(self.sample(300).trim(), width(), "  "));
-        let flag = self.out_dir_flag("--model");
+        let flag = folder_flag("--model", &self.folder, OUT_DIR);
         self.screen.line(format!(
             "\nThe model is in {},\nthe curve in {}. Try:\n  cargo run -p stage03_gpt -- sample{flag}\n  \
              cargo run -p stage03_gpt -- chat{flag}",
@@ -460,17 +434,6 @@ impl Training {
             curve.display(),
         ));
         self.screen.end()
-    }
-
-    /// The flag that names this run's folder, where it is not the usual one.
-    fn out_dir_flag(&self, flag: &str) -> String {
-        if self.folder == Path::new(OUT_DIR) {
-            return String::new();
-        }
-        let name = self.folder.display().to_string();
-        let plain = |c: char| c.is_alphanumeric() || "/._-+,:\\".contains(c);
-        let quote = if name.chars().all(plain) { "" } else { "\"" };
-        format!(" {flag} {quote}{name}{quote}")
     }
 }
 

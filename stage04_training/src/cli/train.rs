@@ -5,7 +5,6 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::{ArgMatches, Args};
@@ -15,12 +14,13 @@ use stage01_bigram::loss::bits;
 use stage01_bigram::screen::{thousands, wrap};
 use stage02_attention::params::Params;
 use stage03_gpt::cli::journal::Journal;
-use stage03_gpt::cli::screen::{Screen, remark, width};
+use stage03_gpt::cli::screen::{Screen, folder_flag, width};
+use stage03_gpt::cli::stop;
 
 use super::data::Data;
 use super::start::{self, Ready, Start};
 use super::table;
-use super::watch::{STOP, Watch};
+use super::watch::Watch;
 use crate::backend;
 use crate::checkpoint::{BEST, Keeper, lock};
 use crate::recipe::{BUILT_IN, OUT_DIR, Recipe};
@@ -56,20 +56,8 @@ pub fn train(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
         true => start::resume(&flags.settings, matches)?,
         false => start::begin(&flags.recipe, &flags.settings, matches)?,
     };
-    listen();
+    stop::listen();
     run(ready)
-}
-
-/// Lets Ctrl-C end the run after its step.
-fn listen() {
-    let listening = ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(130); // asked twice
-        }
-    });
-    if let Err(e) = listening {
-        remark(format!("note: Ctrl-C will not save ({e})"));
-    }
 }
 
 /// Makes the trainer, and trains.
@@ -112,10 +100,10 @@ fn run(ready: Ready) -> Result<ExitCode> {
 
     let facts = facts(&name, &recipe, &data, &trainer, peak);
     for (name, text) in &facts {
-        fact(&screen, name, text);
+        screen.fact(name, text);
     }
     if let Some(moved) = moved {
-        fact(&screen, "", &format!("(the model that was there is now in {})", moved.display()));
+        screen.fact("", &format!("(the model that was there is now in {})", moved.display()));
     }
     if other_data {
         let note = "note: the saved run was learning from other data; it goes on with this, \
@@ -235,12 +223,6 @@ fn facts(
     facts.map(|(name, text)| (name.to_string(), text)).to_vec()
 }
 
-/// A line of what a run is.
-fn fact(screen: &Screen, name: &str, text: &str) {
-    let wrapped = wrap(text, width(), "           ");
-    screen.line(format!("{name:<11}{}", wrapped.trim_start()));
-}
-
 /// Says what to expect of the loss: lines to compare with, each a name and a loss.
 fn expect(screen: &Screen, recipe: &Recipe, data: &Data, trainer: &Trainer) -> Vec<(String, f64)> {
     /// Counting more pairs than these changes little.
@@ -282,12 +264,9 @@ fn stopped(mut watch: Watch, trainer: Trainer, folder: &Path) -> Result<ExitCode
     watch.screen.line(format!(
         "\nStopped after step {} and saved. To go on:\n  cargo run -p stage04_training -- train --resume{}",
         thousands(iter),
-        flag("--out-dir", folder),
+        folder_flag("--out-dir", folder, OUT_DIR),
     ));
-    watch.screen.end().map(|end| match STOP.load(Ordering::Relaxed) {
-        true => ExitCode::from(130),
-        false => end,
-    })
+    stop::status(&watch.screen)
 }
 
 /// The end: the loss over all of the validation part, a longer sample, and where everything is.
@@ -308,7 +287,7 @@ fn finished(mut watch: Watch, mut trainer: Trainer, recipe: &Recipe) -> Result<E
     watch.screen.line(wrap(text.trim(), width(), "  "));
     watch.end_report(iter, State::Finished { loss })?;
     let folder = &recipe.out_dir;
-    let model = flag("--model", folder);
+    let model = folder_flag("--model", folder, OUT_DIR);
     watch.screen.line(format!(
         "\nThe model is in {}, its best in {},\nthe report in {}. Try:\n  \
          cargo run -p stage04_training -- sample{model}\n  \
@@ -318,15 +297,4 @@ fn finished(mut watch: Watch, mut trainer: Trainer, recipe: &Recipe) -> Result<E
         folder.join(REPORT_FILE).display(),
     ));
     watch.screen.end()
-}
-
-/// A flag that names a run's folder, where it is not the usual one.
-fn flag(flag: &str, folder: &Path) -> String {
-    if folder == Path::new(OUT_DIR) {
-        return String::new();
-    }
-    let name = folder.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+,:\\".contains(c);
-    let quote = if name.chars().all(plain) { "" } else { "\"" };
-    format!(" {flag} {quote}{name}{quote}")
 }

@@ -4,7 +4,6 @@
 //! it computes.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
@@ -15,15 +14,13 @@ use stage01_bigram::screen::{thousands, wrap};
 use stage01_bigram::tokenizer::Tokenizer;
 use stage03_gpt::cli::journal::{Entry, Journal};
 use stage03_gpt::cli::screen::{Screen, width};
+use stage03_gpt::cli::stop;
 use stage03_gpt::generate::Writer;
 use stage03_gpt::trainer::Step;
 
 use super::table::Row;
 use crate::report::{self, Report, State};
 use crate::trainer::{Measurement, Trainer, Watcher};
-
-/// Set by Ctrl-C, and by whoever else asks the process to end.
-pub static STOP: AtomicBool = AtomicBool::new(false);
 
 /// The screen, the log and the report of a run.
 pub struct Watch {
@@ -152,7 +149,7 @@ impl Watch {
 
 impl Watcher for Watch {
     fn wants_to_stop(&self) -> bool {
-        STOP.load(Ordering::Relaxed) || self.screen.is_gone()
+        stop::asked() || self.screen.is_gone()
     }
 
     fn measured(&mut self, run: &mut Trainer, measurement: &Measurement) -> Result<()> {

@@ -13,6 +13,7 @@
 //! the first token of a window would be predicted from nothing in every pass. So each pass
 //! begins its windows at another offset.
 
+use rand::RngExt;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::{Error, Result};
 
@@ -68,10 +69,7 @@ impl<'a> Pass<'a> {
         let (pass, place) = (position / self.windows, position % self.windows);
         let mut rng = generator(self.seed, Purpose::Batch, pass);
         let permutation = Permutation::new(self.windows, &mut rng);
-        let offset = {
-            use rand::RngExt;
-            rng.random_range(0..self.offsets)
-        };
+        let offset = rng.random_range(0..self.offsets);
         offset + permutation.at(place) * self.block_size as u64
     }
     // ANCHOR_END: start

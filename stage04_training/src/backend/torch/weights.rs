@@ -9,8 +9,7 @@
 //! A layer sees its table as a view: the same memory under another shape. The views that the
 //! forward pass uses are *leaves* of automatic differentiation, each for itself. One leaf for
 //! the whole vector would be simpler, and slow: libtorch would make a gradient as long as the
-//! vector for each table cut out of it (26 times the time with 42 tables), or at least gather
-//! all gradients in a new vector (2.4 times).
+//! vector for each table cut out of it, or at least gather all gradients in a new vector.
 
 use stage02_attention::params::{Layout, Params};
 use tch::{Device, Kind, Tensor};

@@ -2,6 +2,7 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 
+use rand::RngExt;
 use serde_json::json;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::tokenizer::TokenizerKind;
@@ -272,6 +273,23 @@ fn the_best_weights_are_kept_and_worse_ones_are_not() {
     assert_eq!(memory.0.iter().position(|weights| *weights == best), Some(1));
     assert_eq!(Saved::load(&keeper.folder).unwrap().best, 4.0);
     assert!(!keeper.folder.join("best.1").exists(), "nothing is moved aside");
+}
+
+/// The lowest loss is read back to the last bit. A reader of decimal numbers that is only nearly
+/// right takes the last digit of this one for an 8, and a resumed run ends with other bytes.
+#[test]
+fn the_lowest_loss_is_saved_to_the_last_bit() {
+    let (folder, data) = data();
+    let keeper = keeper(&folder.path().join("run"), &data);
+    let mut rng = generator(1, Purpose::Other, 0);
+    let losses = (0..100).map(|_| rng.random_range(0.5..5.0));
+    for loss in [0.942_362_965_706_400_9].into_iter().chain(losses) {
+        let (mut run, _) = trainer(&data, 2, 1, &[]);
+        run.best = loss;
+        std::fs::create_dir_all(&keeper.folder).unwrap();
+        keeper.save(&mut run).unwrap();
+        assert_eq!(Saved::load(&keeper.folder).unwrap().best, loss);
+    }
 }
 
 #[test]

@@ -38,7 +38,7 @@ const JOB: usize = 1 << 20;
 const JOB_ITEMS: usize = 1 << 12;
 
 /// How much memory all jobs that are under way may take, in bytes.
-const BUDGET: u64 = 160 << 20;
+const BUDGET: u64 = 200 << 20;
 
 /// A place in the inputs between two jobs: all that is needed to go on from there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -272,8 +272,9 @@ impl Job {
         // Text is seldom packed better than one to six; its tokens are half of that.
         let pieces = (2 + ((6 * bytes) >> 21)).min(16);
         match &self.items[..] {
-            // What is packed, what a decoder remembers of what it has unpacked, and the tokens.
-            [Item::Whole { .. }] => (bytes + 6 * bytes + ((pieces + 3) << 20), pieces as usize),
+            // What is packed, what a decoder remembers of what it has unpacked (often 8 MiB, as
+            // far as it is that much), and the tokens.
+            [Item::Whole { .. }] => (bytes + 6 * bytes + ((pieces + 8) << 20), pieces as usize),
             // Pages are read one by one.
             #[cfg(feature = "parquet")]
             [Item::Rows { .. }] => ((pieces + 16) << 20, pieces as usize),

@@ -87,9 +87,7 @@ pub fn measure(
     ));
     screen.line(format!("writing           {:>7} tokens a second", rate(write_rate)));
     screen.line(format!("                  {:7.1} GB/s", fetched * write_rate / 1e9));
-    screen.line(format!("share             {:7.1} %", 100.0 * share));
-    if share > 1.0 {
-        screen.line("                  (so small a model stays in the cache)");
-    }
+    let note = if share > 1.0 { ": much of it stays in the cache" } else { "" };
+    screen.line(format!("share             {:7.1} %{note}", 100.0 * share));
     Ok(())
 }

@@ -30,11 +30,15 @@ pub fn best_interval() -> String {
     let best = (2.0 * SAVE * FAIL).sqrt();
     drawing.dashes(&[axes.point(best, 0.0), axes.point(best, sum(best))]);
     drawing.dot(axes.point(best, sum(best)), Dimension::Accent);
-    let ends =
-        [(saving(3600.0), "saving"), (repeating(3600.0), "doing again"), (sum(3600.0), "both")];
-    for (y, words) in ends {
+    // The last two end close to each other, so their names stand a little apart.
+    let ends = [
+        (saving(3600.0), 0.0, "saving"),
+        (repeating(3600.0), 8.0, "doing again"),
+        (sum(3600.0), -8.0, "both"),
+    ];
+    for (y, down, words) in ends {
         let (x, y) = axes.point(3600.0, y);
-        drawing.write((x + 18.0, y), Anchor::Start, Letters::PLAIN, words);
+        drawing.write((x + 18.0, y + down), Anchor::Start, Letters::PLAIN, words);
     }
     drawing.finish()
 }

@@ -113,8 +113,9 @@ pub struct Run {
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub threads: Option<usize>,
 
-    /// How exactly matrices are multiplied: `f32`, or `bf16`, which keeps 8 bits of each factor
-    /// and is nearly twice as fast where the processor has instructions for it.
+    /// How exactly matrices are multiplied: `f32`, or `bf16`, which keeps 8 bits of each factor.
+    /// That is nearly twice as fast on AMD's processors since Zen 4, and slower on most others:
+    /// `bench --products bf16` tells.
     #[arg(long, value_name = "KIND", default_value = "f32", value_parser = ["f32", "bf16"],
           help_heading = "Training")]
     #[serde(default = "full_products")]

@@ -18,6 +18,10 @@ use stage01_bigram::{Error, Float, Result};
 use crate::clock::{Part, time};
 use crate::hands::{self, rows_each};
 
+/// How many random numbers are drawn at a time: as many as the generator makes at once. They are
+/// the same ones as one by one, and sooner there.
+const DRAWN: usize = 64;
+
 /// The probability of dropping a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropout {
@@ -75,8 +79,14 @@ impl Dropout {
         let scale = T::of(1.0 / (1.0 - self.p));
         // A 32-bit number is below p 2^32 with probability p.
         let threshold = (self.p * 4_294_967_296.0) as u32;
-        for value in values {
-            change(value, if rng.next_u32() < threshold { T::zero() } else { scale });
+        let mut random = [0; 4 * DRAWN];
+        for values in values.chunks_mut(DRAWN) {
+            let random = &mut random[..4 * values.len()];
+            rng.fill_bytes(random);
+            for (value, bytes) in values.iter_mut().zip(random.as_chunks().0) {
+                let dropped = u32::from_le_bytes(*bytes) < threshold;
+                change(value, if dropped { T::zero() } else { scale });
+            }
         }
         // ANCHOR_END: each
     }
@@ -110,6 +120,21 @@ mod tests {
         assert!((dropped - 0.3).abs() < 0.006, "dropped {dropped}"); // four standard errors
         assert!((mean - 1.0).abs() < 0.009, "mean {mean}");
         assert_eq!(x, keep);
+    }
+
+    /// Whether many are drawn at a time or each by itself makes no difference.
+    #[test]
+    fn the_numbers_are_those_of_the_generator_one_after_another() {
+        let dropout = Dropout::new(0.3).unwrap();
+        let mut many = generator(4, Purpose::Dropout, 0);
+        let mut one = many.clone();
+        for length in [1, 3, 63, 64, 65, 1000, 7] {
+            let mut keep = vec![0.0f64; length];
+            dropout.draw(&mut keep, &mut many);
+            let share = |random: u32| f64::from(random) / 4_294_967_296.0;
+            let expected = (0..length).map(|_| share(one.next_u32()) >= 0.3);
+            assert!(keep.iter().map(|&keep| keep > 0.0).eq(expected), "{length}");
+        }
     }
 
     #[test]

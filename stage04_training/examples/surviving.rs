@@ -350,7 +350,7 @@ fn forgotten(shards: &Shards) -> Result<()> {
 }
 
 // ANCHOR: nearly
-/// Reads a number like `0.125` as one does by hand: its digits, divided by a power of ten.
+/// Reads a number like `0.125` as by hand: its digits, over a power of ten.
 fn read_by_hand(text: &str) -> f64 {
     let digits = &text["0.".len()..];
     let whole: u64 = digits.parse().expect("digits");

@@ -15,9 +15,9 @@ pub struct Progress<'a> {
     total: u64,
     /// Counted by those who read.
     read: &'a AtomicU64,
-    /// What was read in an earlier run.
-    before: u64,
-    began: Instant,
+    /// When the first result came, and how much had been read by then. What an earlier run has
+    /// done is passed over before that, which is no measure of what is to come.
+    first: Option<(Instant, u64)>,
     /// How many tenths were said.
     tenths: u64,
 }
@@ -25,7 +25,6 @@ pub struct Progress<'a> {
 impl<'a> Progress<'a> {
     /// Begins with what `read` says now, of `total` bytes.
     pub fn new(screen: &'a Screen, name: &'static str, total: u64, read: &'a AtomicU64) -> Self {
-        let before = read.load(Ordering::Relaxed);
         let shown = io::stdout().is_terminal() && io::stderr().is_terminal();
         let bar = shown.then(|| {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
@@ -37,26 +36,32 @@ impl<'a> Progress<'a> {
                     .progress_chars("━━─"),
             );
             bar.set_message(name);
-            bar.set_position(before);
-            bar.reset_eta();
+            bar.set_position(read.load(Ordering::Relaxed));
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
-        let tenths = (10 * before).checked_div(total).unwrap_or(0);
-        Progress { screen, bar, name, total, read, before, began: Instant::now(), tenths }
+        Progress { screen, bar, name, total, read, first: None, tenths: 0 }
     }
 
-    /// Brings it up to date.
+    /// Brings it up to date. To be called whenever a result has come.
     pub fn update(&mut self) {
         let read = self.read.load(Ordering::Relaxed).min(self.total);
         if let Some(bar) = &self.bar {
-            return bar.set_position(read);
+            bar.set_position(read);
         }
         let tenths = (10 * read).checked_div(self.total).unwrap_or(0);
-        if tenths > self.tenths && tenths < 10 {
+        let Some((began, before)) = self.first else {
+            self.first = Some((Instant::now(), read));
             self.tenths = tenths;
-            let seconds = self.began.elapsed().as_secs_f64();
-            let rate = (read - self.before) as f64 / seconds.max(1e-9);
+            if let Some(bar) = &self.bar {
+                bar.reset_eta();
+            }
+            return;
+        };
+        if self.bar.is_none() && tenths > self.tenths && tenths < 10 {
+            self.tenths = tenths;
+            let seconds = began.elapsed().as_secs_f64();
+            let rate = (read - before) as f64 / seconds.max(1e-9);
             self.screen.line(format!(
                 "{} {:3} %   {} of {}, {}/s, {} left",
                 self.name,
@@ -97,6 +102,18 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_earlier_run_has_done_is_no_part_of_the_speed() {
+        let (screen, read) = (Screen::new(), AtomicU64::new(0));
+        let mut progress = Progress::new(&screen, "tokens", 1000, &read);
+        read.store(940, Ordering::Relaxed); // passed over in no time
+        progress.update();
+        assert_eq!((progress.first.unwrap().1, progress.tenths), (940, 9));
+        read.store(990, Ordering::Relaxed);
+        progress.update();
+        assert_eq!(progress.first.unwrap().1, 940);
+    }
 
     #[test]
     fn sizes_are_set_for_reading() {

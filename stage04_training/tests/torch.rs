@@ -2,6 +2,9 @@
 //!
 //! On the processor, where both can run. Where libtorch sees a GPU, the same again on it.
 
+use std::io::Write;
+use std::sync::Once;
+
 use rand::RngExt;
 use stage01_bigram::random::{Purpose, generator};
 use stage02_attention::params::{Params, fill_normal};
@@ -65,9 +68,17 @@ fn ways() -> Vec<(Device, Options)> {
     let mut ways = vec![(Device::TorchCpu, full()), (Device::TorchCpu, plain)];
     match judge(&Facts::gather()) {
         Verdict::Ready => ways.extend([(Device::Cuda(0), full()), (Device::Cuda(0), plain)]),
-        Verdict::No(reason) => println!("CUDA is not tested: {}", reason.problem()),
+        Verdict::No(reason) => say_once(&format!("CUDA is not tested: {}", reason.problem())),
     }
     ways
+}
+
+/// Says something that is seen even where the output of tests that pass is not.
+fn say_once(words: &str) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        let _ = writeln!(std::io::stderr(), "{words}");
+    });
 }
 
 // ANCHOR: difference

@@ -114,7 +114,7 @@ pub struct Run {
     pub threads: Option<usize>,
 
     /// How exactly matrices are multiplied: `f32`, or `bf16`, which keeps 8 bits of each factor.
-    /// That is nearly twice as fast on AMD's processors since Zen 4, and slower on most others:
+    /// On AMD's Zen 4 that is nearly twice as fast; on other processors it can be slower, and
     /// `bench --products bf16` tells.
     #[arg(long, value_name = "KIND", default_value = "f32", value_parser = ["f32", "bf16"],
           help_heading = "Training")]

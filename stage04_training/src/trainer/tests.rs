@@ -283,10 +283,10 @@ fn the_lowest_loss_is_saved_to_the_last_bit() {
     let keeper = keeper(&folder.path().join("run"), &data);
     let mut rng = generator(1, Purpose::Other, 0);
     let losses = (0..100).map(|_| rng.random_range(0.5..5.0));
+    let (mut run, _) = trainer(&data, 2, 1, &[]);
+    keeper.create(&mut run).unwrap();
     for loss in [0.942_362_965_706_400_9].into_iter().chain(losses) {
-        let (mut run, _) = trainer(&data, 2, 1, &[]);
         run.best = loss;
-        std::fs::create_dir_all(&keeper.folder).unwrap();
         keeper.save(&mut run).unwrap();
         assert_eq!(Saved::load(&keeper.folder).unwrap().best, loss);
     }

@@ -29,10 +29,10 @@
 //!
 //! The gain is speed. Processors with AVX-512 BF16 have an instruction that multiplies and adds
 //! twice as many bf16 numbers as the usual one does f32 numbers. `kernel.rs` keeps it busy, and
-//! `pack.rs` brings the numbers into the order it wants. AMD's processors since Zen 4 do one as
-//! often as the other, and gain nearly all of the two. Intel's do it half as often, and gain
-//! nothing: a step measured on one took 1.4 times as long as in f32. Other processors round a
-//! copy of the inputs and multiply that in f32: the same meaning, but slower than not rounding.
+//! `pack.rs` brings the numbers into the order it wants. How much that gains depends on how often
+//! a processor can do it: on AMD's Zen 4 products are nearly twice as fast, on a Xeon of Intel's a
+//! step took 1.4 times as long as in f32. Other processors round a copy of the inputs and multiply
+//! that in f32: the same meaning, but slower than not rounding.
 //!
 //! Left out: threads, as everywhere in [`super`], and tables that are stored as bf16.
 

@@ -4,18 +4,23 @@
 //! Library functions return these values; the binaries print them in one line and exit with
 //! a status other than zero. Panics are kept for bugs.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::screen::printable;
 
 /// The result of anything that a user's files or settings can make fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Everything a user can cause, in every stage.
+///
+/// Its text is one line, whatever stands in the files that it speaks of: what could end the line
+/// or control a terminal is written as an escape ([`printable`]).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused to read or write a file.
-    #[error("cannot {action} {}: {source}", path.display())]
     File {
         /// What was being done: `read`, `write`, `create the folder` …
         action: &'static str,
@@ -25,8 +30,15 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// Another program holds the lock of a directory ([`DirLock`](crate::files::DirLock)).
+    Busy {
+        /// The directory.
+        path: PathBuf,
+        /// What to do about it.
+        remedy: String,
+    },
+
     /// The text cannot be used as it is.
-    #[error("{origin}: {problem}; {remedy}")]
     Text {
         /// The file the text came from, or a word for it.
         origin: String,
@@ -37,11 +49,6 @@ pub enum Error {
     },
 
     /// A character that the tokenizer has never seen.
-    #[error(
-        "the character {character:?} (U+{:04X}) at line {line}, column {column} is not in the \
-         vocabulary of {vocab_size} characters; train the tokenizer on a text that has it, or \
-         choose a byte-level one (--tokenizer bpe)", u32::from(*character)
-    )]
     UnknownCharacter {
         /// The character itself.
         character: char,
@@ -54,7 +61,6 @@ pub enum Error {
     },
 
     /// A token number that the vocabulary does not have.
-    #[error("token {token} does not exist: the vocabulary has {vocab_size} tokens, 0 to {}", vocab_size.saturating_sub(1))]
     UnknownToken {
         /// The number that was given.
         token: u32,
@@ -63,7 +69,6 @@ pub enum Error {
     },
 
     /// One setting, or several that do not fit together.
-    #[error("{setting} = {given}: {expected}")]
     Setting {
         /// The setting's name as the user typed it, such as `--n-embd`.
         setting: String,
@@ -74,7 +79,6 @@ pub enum Error {
     },
 
     /// A file that exists and could be read, but does not hold what it should.
-    #[error("{}: {problem}; {remedy}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
@@ -85,7 +89,6 @@ pub enum Error {
     },
 
     /// The loss is no longer a number.
-    #[error("the loss became {loss} at iteration {iter}; {remedy}")]
     Diverged {
         /// The iteration whose loss it was.
         iter: usize,
@@ -96,7 +99,6 @@ pub enum Error {
     },
 
     /// A device that computes, such as a GPU, cannot be used or gave up.
-    #[error("{device}: {problem}; {remedy}")]
     Device {
         /// The device's name as the user typed it, such as `cuda:0`.
         device: String,
@@ -105,6 +107,62 @@ pub enum Error {
         /// What to do about it.
         remedy: String,
     },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::File { action, path, source } => {
+                format!("cannot {action} {}: {source}{}", path.display(), remedy(action, source))
+            }
+            Self::Busy { path, remedy } => {
+                format!("{}: another program is using this directory; {remedy}", path.display())
+            }
+            Self::Text { origin, problem, remedy } => format!("{origin}: {problem}; {remedy}"),
+            Self::UnknownCharacter { character, line, column, vocab_size } => format!(
+                "the character {character:?} (U+{:04X}) at line {line}, column {column} is not in \
+                 the vocabulary of {vocab_size} characters; train the tokenizer on a text that has \
+                 it, or choose a byte-level one (--tokenizer bpe)",
+                u32::from(*character)
+            ),
+            Self::UnknownToken { token, vocab_size } => format!(
+                "token {token} does not exist: the vocabulary has {vocab_size} tokens, 0 to {}",
+                vocab_size.saturating_sub(1)
+            ),
+            Self::Setting { setting, given, expected } => {
+                format!("{setting} = {given}: {expected}")
+            }
+            Self::Format { path, problem, remedy } => {
+                format!("{}: {problem}; {remedy}", path.display())
+            }
+            Self::Diverged { iter, loss, remedy } => {
+                format!("the loss became {loss} at iteration {iter}; {remedy}")
+            }
+            Self::Device { device, problem, remedy } => format!("{device}: {problem}; {remedy}"),
+        };
+        f.write_str(&printable(&text))
+    }
+}
+
+/// What to do where the operating system refused, as far as its reason tells.
+fn remedy(action: &str, source: &io::Error) -> &'static str {
+    use io::ErrorKind::*;
+    let reading = action == "read";
+    match source.kind() {
+        NotFound if reading => "; check the spelling of the path",
+        NotFound => "; the directory is not there, or was moved: create it, or name another",
+        PermissionDenied if reading => "; ask for the right to read it",
+        PermissionDenied => "; ask for the right to write there, or name another place",
+        ReadOnlyFilesystem => "; name a place that can be written",
+        StorageFull | QuotaExceeded => {
+            "; free some space on the disk and run the command again: what was saved before is whole"
+        }
+        IsADirectory => "; this is a directory, name a file in it",
+        NotADirectory => "; a part of the path is a file, name a directory",
+        AlreadyExists => "; name another place",
+        InvalidFilename => "; choose a shorter name, without special characters",
+        _ => "",
+    }
 }
 
 impl Error {
@@ -150,5 +208,35 @@ impl Error {
         remedy: impl Into<String>,
     ) -> Error {
         Error::Text { origin: origin.into(), problem: problem.into(), remedy: remedy.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line_whatever_a_file_is_called() {
+        let error =
+            Error::format("a\nb\u{1b}[31m", "the tensor x\r\u{202e}y is missing", "restore it");
+        let expected = r"a\nb\u{1b}[31m: the tensor x\r\u{202e}y is missing; restore it";
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(Error::setting("--text", "\n", "no").to_string(), r"--text = \n: no");
+    }
+
+    #[test]
+    fn what_the_system_refuses_comes_with_something_to_do() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = |action, result: io::Result<Vec<u8>>| {
+            Error::file(action, "x")(result.unwrap_err()).to_string()
+        };
+        let missing = std::fs::read(directory.path().join("none"));
+        assert!(text("read", missing).ends_with("; check the spelling of the path"));
+        let directory = std::fs::read(directory.path());
+        if cfg!(unix) {
+            assert!(text("read", directory).ends_with("; this is a directory, name a file in it"));
+        }
+        let full = Err(io::ErrorKind::StorageFull.into());
+        assert!(text("write", full).contains("free some space"));
     }
 }

@@ -5,11 +5,20 @@
 //! a temporary name beside its place, pushed to the disk, and only then renamed: the rename
 //! is one step for the operating system, and whoever looks sees the old file or the new
 //! one, whole.
+//!
+//! Two programs that write the same file must not meet in the temporary one. So its name holds
+//! the number of the process, it must not exist yet, and no link that somebody laid there is
+//! followed. Two programs that write several files of one directory would still mix theirs:
+//! [`DirLock`] keeps the second one out.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
-use std::path::Path;
+mod lock;
 
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use self::lock::{DirLock, LOCK_FILE};
 use crate::{Error, Result};
 
 /// Writes `path` in one step as far as anybody else can see.
@@ -17,26 +26,25 @@ use crate::{Error, Result};
 /// `write` fills the file. On any error the file that was there before is untouched.
 ///
 /// # Errors
-/// [`Error::File`] when the folder is missing, cannot be written, or the disk is full.
+/// [`Error::File`] when the directory is missing, cannot be written, or the disk is full.
 pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
 ) -> Result<()> {
+    let failed = |source| Error::File { action: "write", path: path.to_path_buf(), source };
     // ANCHOR: atomically
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".tmp");
-    let temporary = path.with_file_name(name);
+    let (file, temporary) = create_temporary(path).map_err(failed)?;
     let attempt = || {
-        let mut writer = BufWriter::new(File::create(&temporary)?);
+        let mut writer = BufWriter::new(file);
         write(&mut writer)?;
         writer.into_inner().map_err(|e| e.into_error())?.sync_all()?;
         fs::rename(&temporary, path)?;
-        sync_folder(path)
+        sync_directory_of(path)
     };
     // ANCHOR_END: atomically
     attempt().map_err(|source| {
         let _ = fs::remove_file(&temporary);
-        Error::File { action: "write", path: path.to_path_buf(), source }
+        failed(source)
     })
 }
 
@@ -48,12 +56,52 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomically(path, |file| file.write_all(bytes))
 }
 
-/// Creates a folder and those above it; nothing happens where it exists.
+/// Creates the temporary file for `path`: a new one in the same directory, whatever lies there.
+fn create_temporary(path: &Path) -> std::io::Result<(File, PathBuf)> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let mut name = std::ffi::OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        name.push(format!(".{}-{number}.tmp", std::process::id()));
+        let temporary = path.with_file_name(name);
+        // `create_new` fails where anything has this name, a link included. That can only be the
+        // file of a dead process that had our number: take the next name.
+        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+            opened => return opened.map(|file| (file, temporary)),
+        }
+    }
+}
+
+/// Whether a name is one that [`write_atomically`] gives: `.NAME.PROCESS-NUMBER.tmp`.
+pub fn is_temporary(name: &str) -> bool {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    name.starts_with('.')
+        && name
+            .strip_suffix(".tmp")
+            .and_then(|name| name.rsplit_once('.')?.1.split_once('-'))
+            .is_some_and(|(process, count)| number(process) && number(count))
+}
+
+/// Removes what [`write_atomically`] left in a directory in processes that were killed. Call it
+/// with the directory's [`DirLock`] held: then nobody else has one in use.
+///
+/// What cannot be removed stays; it is in nobody's way.
+pub fn remove_temporaries(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(is_temporary) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Creates a directory and those above it; nothing happens where it exists.
 ///
 /// # Errors
 /// [`Error::File`] when the operating system refuses.
 pub fn create_folder(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(Error::file("create the folder", path))
+    fs::create_dir_all(path).map_err(Error::file("create the directory", path))
 }
 
 /// Reads a whole file as UTF-8 text.
@@ -74,17 +122,90 @@ pub fn read_text(path: &Path) -> Result<String> {
     })
 }
 
-/// A rename is only safe against a power cut once the folder is on the disk as well.
+/// A rename is only safe against a power cut once the directory is on the disk as well.
 #[cfg(unix)]
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
+fn sync_directory_of(path: &Path) -> std::io::Result<()> {
+    let directory = match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
     };
-    File::open(folder)?.sync_all()
+    File::open(directory)?.sync_all()
 }
 
 #[cfg(not(unix))]
-fn sync_folder(_: &Path) -> std::io::Result<()> {
+fn sync_directory_of(_: &Path) -> std::io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("model");
+        write_bytes(&path, b"old").unwrap();
+        let refused = write_atomically(&path, |file| {
+            file.write_all(b"half")?;
+            Err(ErrorKind::StorageFull.into())
+        });
+        assert!(refused.unwrap_err().to_string().contains("free some space"));
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_temporary_files_of_ours_are_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("model.safetensors");
+        let (_, left) = create_temporary(&path).unwrap();
+        let others = ["model.safetensors", "notes.tmp", ".a.1-.tmp", ".a.1-2", "a.1-2.tmp"];
+        others.map(|name| fs::write(directory.path().join(name), "mine").unwrap());
+        remove_temporaries(directory.path());
+        assert!(!left.exists());
+        assert!(others.iter().all(|name| directory.path().join(name).exists()));
+    }
+
+    /// Two threads of one process, and by the same means two processes, never share a temporary
+    /// file: the result is one of the two texts, whole.
+    #[test]
+    fn writers_of_one_file_do_not_meet() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let text = |letter: u8| vec![letter; 100_000];
+        std::thread::scope(|scope| {
+            for letter in [b'a', b'b', b'c'] {
+                let path = &path;
+                scope
+                    .spawn(move || (0..30).for_each(|_| write_bytes(path, &text(letter)).unwrap()));
+            }
+        });
+        let bytes = fs::read(&path).unwrap();
+        assert_eq!(bytes, text(bytes[0]));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_place_of_a_temporary_file_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let victim = directory.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        let path = directory.path().join("file");
+        // The next names this process would take.
+        let (_, first) = create_temporary(&path).unwrap();
+        let name = first.file_name().unwrap().to_str().unwrap();
+        let (head, tail) = name.rsplit_once('-').unwrap();
+        let number: u64 = tail.trim_end_matches(".tmp").parse().unwrap();
+        for number in number + 1..number + 200 {
+            let link = directory.path().join(format!("{head}-{number}.tmp"));
+            let _ = std::os::unix::fs::symlink(&victim, link);
+        }
+        write_bytes(&path, b"new").unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        remove_temporaries(directory.path()); // removes the links, not what they point to
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
+    }
 }

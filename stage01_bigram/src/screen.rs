@@ -4,6 +4,7 @@
 //! with one line on the error output that says what a user can do; or quietly, because
 //! whoever was reading has seen enough (`| head`).
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, StdoutLock, Write};
 use std::process::ExitCode;
 
@@ -84,6 +85,37 @@ pub fn visible(c: char) -> char {
     if c.is_control() { '·' } else { c }
 }
 
+/// Text of unknown origin (a file's name, a tensor's name, a line of a file) as it may stand in a
+/// line on a terminal: control characters, line breaks and characters that reorder a line are
+/// written as escapes. Everything else stays as it is.
+///
+/// ```
+/// use stage01_bigram::screen::printable;
+/// assert_eq!(printable("wte.weight"), "wte.weight");
+/// assert_eq!(printable("two\nlines \u{1b}[31m"), "two\\nlines \\u{1b}[31m");
+/// ```
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(changes_the_line) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' => safe.extend(c.escape_default()),
+            _ if changes_the_line(c) => safe.extend(c.escape_unicode()),
+            _ => safe.push(c),
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// Control characters (Unicode's category Cc), line and paragraph separators, and the marks that
+/// change the direction of what follows.
+fn changes_the_line(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Sets a text in lines of at most `width` columns, each after `indent`. They are broken
 /// between words where there are any; line breaks of the text stay.
 pub fn wrap(text: &str, width: usize, indent: &str) -> String {
@@ -126,6 +158,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_printable_is_one_line_and_says_the_same(text: String) {
+            let line = printable(&text);
+            prop_assert!(!line.contains(changes_the_line), "{line:?}");
+            prop_assert_eq!(printable(&line), &line[..]);
+        }
+
         #[test]
         fn no_line_is_too_long_and_no_letter_is_lost(text in "[a-z \n]{0,200}", width in 3usize..60) {
             let wrapped = wrap(&text, width, " ");

@@ -161,7 +161,9 @@ mod tests {
         let path = directory.path().join("model.safetensors");
         let (_, left) = create_temporary(&path).unwrap();
         let others = ["model.safetensors", "notes.tmp", ".a.1-.tmp", ".a.1-2", "a.1-2.tmp"];
-        others.map(|name| fs::write(directory.path().join(name), "mine").unwrap());
+        for name in others {
+            fs::write(directory.path().join(name), "mine").unwrap();
+        }
         remove_temporaries(directory.path());
         assert!(!left.exists());
         assert!(others.iter().all(|name| directory.path().join(name).exists()));

@@ -167,7 +167,7 @@ fn small(place: &Path) -> Result<()> {
     }
     let part = shards.part(Split::Train);
     let mut tokens = vec![0; part.len().min(8) as usize];
-    part.read(0, &mut tokens);
+    part.read(0, &mut tokens)?;
     println!("end of text: {}", shards.manifest().end_of_text.expect("it has one"));
     println!("first tokens of train: {tokens:?}");
     let bytes = fs::read(out.join(Split::Train.shard_file(0))).expect("a shard");

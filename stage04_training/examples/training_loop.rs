@@ -293,7 +293,7 @@ fn gradient(data: &Shards, positions: std::ops::Range<u64>) -> Result<Vec<f64>> 
     let mut cpu = cpu(data, windows, 1)?;
     let (mut x, mut y) = (vec![0; windows * LENGTH], vec![0; windows * LENGTH]);
     for (position, (x, y)) in positions.zip(x.chunks_mut(LENGTH).zip(y.chunks_mut(LENGTH))) {
-        pass.window(position, x, y);
+        pass.window(position, x, y)?;
     }
     cpu.accumulate(&x, &y)?;
     Ok(cpu.0.gradient().values.iter().map(|&g| f64::from(g)).collect())

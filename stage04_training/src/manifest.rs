@@ -3,18 +3,21 @@
 //! The shards are bare numbers. How wide they are, how many there are, what text they stand for
 //! and how they were made is said here, once, and written last: a folder with a manifest is
 //! whole. Nothing in it depends on when, where, or on how many threads it was made, so the same
-//! inputs and flags give the same bytes.
+//! inputs and flags give the same bytes. It has a checksum of each other file and of itself.
 //!
 //! What this file leaves out: reading the shards ([`crate::shards`]) and making them
 //! ([`crate::prepare`]).
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stage01_bigram::{Error, Result, files};
+use stage01_bigram::{Error, Result};
+
+use crate::sealed;
 
 /// The file's name.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -22,8 +25,11 @@ pub const MANIFEST_FILE: &str = "manifest.json";
 /// The name of the tokenizer beside it.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 
+/// The name of the list of faults that were skipped, an object a line.
+pub const FAULTS_FILE: &str = "skipped.jsonl";
+
 /// The form of the folder that this program writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// One of the two parts of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,6 +57,13 @@ impl Split {
     pub fn shard_file(self, number: usize) -> String {
         format!("{}-{number:05}.bin", self.name())
     }
+
+    /// The number of the shard of this name; `None` for any other name.
+    pub fn shard_number(self, name: &str) -> Option<usize> {
+        let number = name.strip_prefix(self.name())?.strip_prefix('-')?.strip_suffix(".bin")?;
+        let number = number.parse().ok()?;
+        (self.shard_file(number) == name).then_some(number)
+    }
 }
 
 impl fmt::Display for Split {
@@ -71,6 +84,8 @@ pub struct Manifest {
     pub vocab_size: usize,
     /// The token at the end of each document, where the vocabulary has one.
     pub end_of_text: Option<u32>,
+    /// The checksum of tokenizer.json, which gives the numbers their meaning.
+    pub tokenizer_xxh3: String,
     /// How the text was divided.
     pub split: SplitEntry,
     /// What is learned.
@@ -168,32 +183,29 @@ impl Manifest {
         }
     }
 
-    /// Reads the manifest of a folder.
+    /// Reads the manifest of a directory.
     ///
     /// # Errors
     /// [`Error::File`] when there is none; [`Error::Format`] when it is not one, or one of
-    /// another version, or contradicts itself.
+    /// another version, was altered, or contradicts itself.
     pub fn load(folder: &Path) -> Result<Manifest> {
         let path = folder.join(MANIFEST_FILE);
-        let text = files::read_text(&path)?;
-        let wrong = |problem: String| {
-            Error::format(&path, problem, "make the folder anew with `prepare --restart`")
-        };
-        let value: Value =
-            serde_json::from_str(&text).map_err(|e| wrong(format!("not whole JSON: {e}")))?;
-        match value.get("version").and_then(Value::as_u64) {
-            Some(version) if version == u64::from(VERSION) => {}
-            Some(version) => {
-                return Err(wrong(format!(
-                    "it is of version {version}, and this program reads version {VERSION}"
-                )));
-            }
-            None => return Err(wrong("no manifest of tokens: `version` is missing".into())),
+        match sealed::read(&path)? {
+            Some(text) => Manifest::parse(&path, &text),
+            None => Err(Error::file("read", &path)(io::ErrorKind::NotFound.into())),
         }
-        let manifest: Manifest =
-            serde_json::from_value(value).map_err(|e| wrong(format!("not a manifest: {e}")))?;
-        manifest.check().map_err(wrong)?;
-        Ok(manifest)
+    }
+
+    /// The manifest that a text is. path: the file it came from, for messages.
+    ///
+    /// # Errors
+    /// [`Error::Format`], as [`Manifest::load`].
+    pub fn parse(path: &Path, text: &str) -> Result<Manifest> {
+        let manifest = sealed::open(text, "manifest of tokens", VERSION)
+            .and_then(|manifest: Manifest| manifest.check().map(|()| manifest));
+        manifest.map_err(|problem| {
+            Error::format(path, problem, "make the directory anew with `prepare --restart`")
+        })
     }
 
     /// Writes it, in one step as far as anybody else can see.
@@ -201,33 +213,94 @@ impl Manifest {
     /// # Errors
     /// [`Error::File`] when it cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        let mut text = serde_json::to_string_pretty(self).expect("a manifest is plain JSON");
-        text.push('\n');
-        files::write_bytes(&folder.join(MANIFEST_FILE), text.as_bytes())
+        sealed::save(self, &folder.join(MANIFEST_FILE))
     }
 
     /// Says what contradicts itself.
-    fn check(&self) -> std::result::Result<(), String> {
+    fn check(&self) -> Check {
         if !matches!(self.token_bytes, 2 | 4) {
             return Err(format!("token_bytes is {}, expected 2 or 4", self.token_bytes));
         }
-        if self.token_bytes == 2 && self.vocab_size > 1 << 16 {
-            return Err(format!("{} tokens do not fit into two bytes", self.vocab_size));
+        if self.vocab_size == 0 || self.vocab_size as u64 > 1 << (8 * self.token_bytes) {
+            return Err(format!(
+                "{} tokens do not fit into {} bytes each",
+                self.vocab_size, self.token_bytes
+            ));
         }
+        if self.end_of_text.is_some_and(|token| token as usize >= self.vocab_size) {
+            return Err(format!("end_of_text is not one of {} tokens", self.vocab_size));
+        }
+        if !sealed::is_hex(&self.tokenizer_xxh3) {
+            return Err("tokenizer_xxh3 is not a checksum".into());
+        }
+        self.split.check()?;
+        self.left_out.check()?;
+        let longest = |part: &PartEntry| part.shards.first().map_or(0, |shard| shard.tokens);
         for which in Split::ALL {
             let part = self.part(which);
-            let sum = part.shards.iter().try_fold(0u64, |sum, shard| sum.checked_add(shard.tokens));
-            if sum != Some(part.tokens) {
-                return Err(format!(
-                    "the shards of {which} do not have its {} tokens in all",
-                    part.tokens
-                ));
+            part.check(which, self.token_bytes, longest(part))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a check of an entry finds: what is wrong, in words.
+pub(crate) type Check = std::result::Result<(), String>;
+
+/// More of anything is a damaged number. Sums of a few such numbers still fit.
+pub(crate) const MOST: u64 = 1 << 60;
+
+impl SplitEntry {
+    pub(crate) fn check(&self) -> Check {
+        if !(0.0..1.0).contains(&self.validation) {
+            return Err(format!("the fraction for validation is {}", self.validation));
+        }
+        Ok(())
+    }
+}
+
+impl PartEntry {
+    /// Refuses what `prepare` never writes. The names of shards follow from their numbers, so
+    /// that none can lead out of the directory.
+    ///
+    /// shard_tokens: how many tokens each shard has, but for the last, which may have fewer.
+    pub(crate) fn check(&self, which: Split, token_bytes: usize, shard_tokens: u64) -> Check {
+        let PartEntry { documents, bytes, characters, tokens, shards } = self;
+        if [documents, bytes, characters, tokens].into_iter().any(|&n| n > MOST) {
+            return Err(format!("the numbers of {which} are larger than any text"));
+        }
+        for (number, shard) in shards.iter().enumerate() {
+            let name = which.shard_file(number);
+            if shard.file != name {
+                return Err(format!("{:?} is no name of a shard, expected {name}", shard.file));
             }
-            // A name must not lead out of the folder.
-            let odd = part.shards.iter().find(|shard| shard.file.contains(['/', '\\']));
-            if let Some(shard) = odd {
-                return Err(format!("{:?} is no name of a shard", shard.file));
+            let last = number + 1 == shards.len();
+            let full = shard.tokens == shard_tokens;
+            if shard.tokens == 0 || !(full || last && shard.tokens < shard_tokens) {
+                return Err(format!("{name} has {} tokens, expected {shard_tokens}", shard.tokens));
             }
+            if !sealed::is_hex(&shard.xxh3) {
+                return Err(format!("the checksum of {name} is not one"));
+            }
+        }
+        let sum = shards.iter().try_fold(0u64, |sum, shard| sum.checked_add(shard.tokens));
+        if sum != Some(*tokens) || tokens.checked_mul(token_bytes as u64).is_none() {
+            return Err(format!("the shards of {which} do not have its {tokens} tokens in all"));
+        }
+        Ok(())
+    }
+}
+
+impl LeftOutEntry {
+    pub(crate) fn check(&self) -> Check {
+        let LeftOutEntry { not_sampled, empty, faults, faults_file, first_faults, ignored } = self;
+        let mut numbers = [not_sampled, empty, faults].into_iter().chain(ignored.values());
+        if numbers.any(|&n| n > MOST) {
+            return Err("what was left out is more than any text".into());
+        }
+        let expected = (*faults > 0).then_some(FAULTS_FILE);
+        if faults_file.as_deref() != expected || first_faults.len() as u64 > *faults {
+            return Err("its list of faults contradicts their number".into());
         }
         Ok(())
     }
@@ -245,6 +318,7 @@ mod tests {
             token_bytes: 2,
             vocab_size: 300,
             end_of_text: Some(299),
+            tokenizer_xxh3: "0".repeat(16),
             split: SplitEntry { by: SplitBy::Tail, validation: 0.1 },
             train: PartEntry { tokens, shards: vec![shard], ..PartEntry::default() },
             validation: PartEntry::default(),
@@ -258,7 +332,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut value = serde_json::to_value(example(7)).unwrap();
         change(&mut value);
-        std::fs::write(folder.path().join(MANIFEST_FILE), value.to_string()).unwrap();
+        std::fs::write(folder.path().join(MANIFEST_FILE), sealed::seal(&value)).unwrap();
         Manifest::load(folder.path()).unwrap_err().to_string()
     }
 
@@ -275,14 +349,24 @@ mod tests {
         let nowhere = Manifest::load(Path::new("no such folder")).unwrap_err().to_string();
         assert!(nowhere.contains("cannot read") && nowhere.contains("manifest.json"), "{nowhere}");
         type Change = fn(&mut Value);
-        let cases: [(Change, &str); 7] = [
+        let cases: [(Change, &str); 17] = [
             (|v| *v = Value::String("{".into()), "`version` is missing"),
-            (|v| v["version"] = 9.into(), "version 9, and this program reads version 1"),
+            (|v| v["version"] = 9.into(), "version 9, and this program reads version 2"),
             (|v| v["token_bytes"] = 3.into(), "token_bytes is 3, expected 2 or 4"),
-            (|v| v["vocab_size"] = 70_000.into(), "70000 tokens do not fit into two bytes"),
+            (|v| v["vocab_size"] = 70_000.into(), "70000 tokens do not fit into 2 bytes"),
+            (|v| v["vocab_size"] = 0.into(), "0 tokens do not fit"),
+            (|v| v["end_of_text"] = 300.into(), "end_of_text is not one of 300 tokens"),
+            (|v| v["tokenizer_xxh3"] = "x".into(), "tokenizer_xxh3 is not a checksum"),
+            (|v| v["split"]["validation"] = 1.into(), "the fraction for validation is 1"),
+            (|v| v["left_out"]["faults"] = 1.into(), "list of faults contradicts"),
+            (|v| v["left_out"]["faults_file"] = "../x".into(), "list of faults contradicts"),
+            (|v| v["left_out"]["empty"] = u64::MAX.into(), "more than any text"),
             (|v| v["train"]["tokens"] = 8.into(), "shards of train do not have its 8 tokens"),
+            (|v| v["train"]["tokens"] = u64::MAX.into(), "larger than any text"),
             (|v| v["train"]["shards"][0]["file"] = "../x".into(), "\"../x\" is no name"),
-            (|v| v["train"]["tokens"] = "7".into(), "not a manifest: invalid type: string"),
+            (|v| v["train"]["shards"][0]["tokens"] = 0.into(), "train-00000.bin has 0 tokens"),
+            (|v| v["train"]["shards"][0]["xxh3"] = "".into(), "checksum of train-00000.bin"),
+            (|v| v["train"]["tokens"] = "7".into(), "of tokens: invalid type: string"),
         ];
         for (change, expected) in cases {
             let error = error_after(change);

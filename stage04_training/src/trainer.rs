@@ -250,7 +250,7 @@ fn fill(
     targets: &mut [u32],
 ) -> Result<u64> {
     for (x, y) in inputs.chunks_mut(block_size).zip(targets.chunks_mut(block_size)) {
-        pass.window(position, x, y);
+        pass.window(position, x, y)?;
         // A file of tokens has no check of its own in it, and a GPU would read past its tables.
         if let Some(token) = x.iter().chain(y.iter()).find(|&&t| t as usize >= vocab_size) {
             let problem = format!(

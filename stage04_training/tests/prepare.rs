@@ -16,7 +16,7 @@ use stage04_training::shards::{Part, Shards, Split};
 /// All tokens of a part.
 fn tokens(part: &Part) -> Vec<u32> {
     let mut tokens = vec![0; part.len() as usize];
-    part.read(0, &mut tokens);
+    part.read(0, &mut tokens).unwrap();
     tokens
 }
 

@@ -1,4 +1,7 @@
-//! Which data a run learns: a folder that was prepared, or a text that is prepared now.
+//! Which data a run learns: a directory that was prepared, or a text that is prepared now.
+//!
+//! While a run lives it holds the directory's lock for reading, so that nobody begins the data
+//! anew under it.
 
 use std::fs;
 use std::hash::{Hash, Hasher};
@@ -8,19 +11,21 @@ use std::time::UNIX_EPOCH;
 use clap::ArgMatches;
 use rustc_hash::FxHasher;
 use serde_json::{Value, json};
+use stage01_bigram::files::{DirLock, LOCK_FILE};
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
 use stage03_gpt::cli::run::typed;
-use stage03_gpt::cli::screen::Screen;
+use stage03_gpt::cli::screen::{Screen, remark};
+use stage03_gpt::cli::stop;
 
-use crate::manifest::SplitBy;
+use crate::manifest::{MANIFEST_FILE, SplitBy};
 use crate::prepare::{Settings, prepare};
 use crate::recipe::Recipe;
 use crate::shards::{Shards, Split};
 
 /// The data of a run, open.
 pub struct Data {
-    /// Its folder.
+    /// Its directory.
     pub folder: PathBuf,
     /// Whether it was prepared just now.
     pub new: bool,
@@ -28,17 +33,21 @@ pub struct Data {
     pub shards: Shards,
     /// What they were made with.
     pub tokenizer: Tokenizer,
+    /// Nobody alters the directory while it is read.
+    _lock: DirLock,
 }
 
 impl Data {
-    /// Opens the folder of a recipe, or prepares its text, unless that was done before.
+    /// Opens the directory of a recipe, or prepares its text, unless that was done before.
     ///
     /// tokenizer: what a text must be prepared with; otherwise the recipe says.
     ///
     /// # Errors
-    /// When the data is missing or damaged, or both a folder and a text are given.
+    /// When the data is missing, damaged or being written, or both a directory and a text are
+    /// given.
     pub fn open(recipe: &Recipe, matches: &ArgMatches, tokenizer: Option<&Path>) -> Result<Data> {
-        let (folder, new) = match &recipe.data {
+        let verify = !matches.try_get_one("no_verify").is_ok_and(|flag| flag == Some(&true));
+        let data = match &recipe.data {
             Some(folder) => {
                 let both = [("--text", !recipe.run.text.is_empty())];
                 let typed = [("--tokenizer", typed(matches, "tokenizer"))];
@@ -48,45 +57,136 @@ impl Data {
                     );
                     return Err(Error::setting("--data", folder.display(), expected));
                 }
-                if !folder.is_dir() {
-                    let expected = "there is no such folder; `prepare --input TEXT --out DIR` \
-                                    makes one";
-                    return Err(Error::setting("--data", folder.display(), expected));
-                }
-                (folder.clone(), false)
+                Data::prepared(folder, &recipe.out_dir, verify)?
             }
             None => {
                 let kind = match tokenizer {
                     Some(path) => TokenizerKind::File(path.to_path_buf()),
                     None => recipe.run.tokenizer.parse()?,
                 };
-                let folder = place(recipe, &kind)?;
-                let new = Shards::open(&folder).is_err();
-                if new {
-                    // As stage 3 does: the texts in a row, the last tenth to measure.
-                    let settings = Settings {
-                        input: recipe.run.text.clone(),
-                        tokenizer: kind,
-                        out: folder.clone(),
-                        split: Some(SplitBy::Tail),
-                        validation: Some(0.1),
-                        ..Settings::default()
-                    };
-                    let screen = Screen::new();
-                    prepare(&settings, &screen)?;
-                    screen.line("");
-                }
-                (folder, new)
+                // As stage 3 does: the texts in a row, the last tenth to measure.
+                let settings = Settings {
+                    input: recipe.run.text.clone(),
+                    out: place(recipe, &kind)?,
+                    tokenizer: kind,
+                    split: Some(SplitBy::Tail),
+                    validation: Some(0.1),
+                    ..Settings::default()
+                };
+                Data::of_text(&settings, verify)?
             }
         };
-        let shards = Shards::open(&folder)?;
-        let tokenizer = shards.tokenizer()?;
-        let (given, known) = (shards.manifest().vocab_size, tokenizer.vocab_size());
-        if given > known {
-            let problem = format!("its tokens go up to {given}, its tokenizer has only {known}");
-            return Err(Error::format(folder, problem, "prepare the data again"));
+        data.can_be_measured()?;
+        Ok(data)
+    }
+
+    /// What `prepare` has made in a directory that the user named.
+    fn prepared(folder: &Path, out_dir: &Path, verify: bool) -> Result<Data> {
+        let refused = |expected: &str| Err(Error::setting("--data", folder.display(), expected));
+        if !folder.is_dir() {
+            return refused(
+                "there is no such directory; `prepare --input TEXT --out DIR` makes one",
+            );
         }
-        Ok(Data { folder, new, shards, tokenizer })
+        let same = |one: &Path, other: &Path| match (fs::canonicalize(one), fs::canonicalize(other))
+        {
+            (Ok(one), Ok(other)) => one == other,
+            _ => false,
+        };
+        if same(folder, out_dir) {
+            return refused(
+                "the model would be saved among the data, each with a tokenizer.json of its own; \
+                 name another --out-dir",
+            );
+        }
+        // A directory of something else gets no lock file from us.
+        if ![MANIFEST_FILE, LOCK_FILE].iter().any(|name| folder.join(name).exists()) {
+            Shards::open(folder)?;
+        }
+        let lock = DirLock::try_shared(folder)?.ok_or_else(|| Error::Busy {
+            path: folder.to_path_buf(),
+            remedy: "it is being prepared: wait until that has ended".into(),
+        })?;
+        let shards = Shards::open(folder)?;
+        Data::new(shards, lock, verify, false)
+    }
+
+    /// A text that is prepared now, unless that was done before. Where another program is at it,
+    /// it is waited for: runs that differ in a seed begin together, and share one directory.
+    fn of_text(settings: &Settings, verify: bool) -> Result<Data> {
+        let folder = &settings.out;
+        let (mut new, mut told) = (false, false);
+        let mut shards = None;
+        let attempt = || {
+            loop {
+                if folder.join(MANIFEST_FILE).exists() {
+                    let lock = DirLock::try_shared(folder)?;
+                    // Somebody may have begun it anew, before we had the lock.
+                    if lock.is_none() || folder.join(MANIFEST_FILE).exists() {
+                        shards = lock.as_ref().map(|_| Shards::open(folder)).transpose()?;
+                        return Ok(lock);
+                    }
+                }
+                let screen = Screen::new();
+                match prepare(settings, &screen) {
+                    Ok(_) => screen.line(""),
+                    Err(Error::Busy { .. }) => return Ok(None),
+                    Err(error) => return Err(error),
+                }
+                new = true;
+            }
+        };
+        let waiting = || {
+            if stop::asked() {
+                let remedy = "the waiting was ended; give the command again".to_string();
+                return Err(Error::Busy { path: folder.to_path_buf(), remedy });
+            }
+            if !std::mem::replace(&mut told, true) {
+                remark(format!("waiting for another program that prepares {}", folder.display()));
+            }
+            Ok(())
+        };
+        let anew = |error| match error {
+            // This directory is nobody's but the program's.
+            Error::Format { path, problem, .. } if path.starts_with(folder) => {
+                let remedy = format!(
+                    "remove the directory {}: it is made anew from the text",
+                    folder.display()
+                );
+                Error::Format { path, problem, remedy }
+            }
+            other => other,
+        };
+        let lock = DirLock::wait(attempt, waiting).map_err(anew)?;
+        let shards = shards.expect("who has the lock has opened them");
+        Data::new(shards, lock, verify && !new, new).map_err(anew)
+    }
+
+    fn new(shards: Shards, lock: DirLock, verify: bool, new: bool) -> Result<Data> {
+        let tokenizer = shards.tokenizer()?;
+        if verify {
+            shards.verify()?;
+        }
+        Ok(Data { folder: shards.folder().to_path_buf(), new, shards, tokenizer, _lock: lock })
+    }
+
+    /// Refuses data without a validation part, with the reason.
+    fn can_be_measured(&self) -> Result<()> {
+        if self.shards.part(Split::Validation).len() > 0 {
+            return Ok(());
+        }
+        let reason = match self.shards.manifest().split.validation {
+            0.0 => {
+                "it was prepared with --validation 0, and a training measures itself on a \
+                    validation part; prepare it anew with --restart and a fraction, such as \
+                    --validation 0.1"
+            }
+            _ => {
+                "no document fell into its validation part; prepare it anew with --restart and \
+                  a larger --validation, or with --split tail"
+            }
+        };
+        Err(Error::setting("--data", self.folder.display(), reason))
     }
 
     /// Refuses data whose tokens mean something else than those of a model.

@@ -75,6 +75,10 @@ pub struct Flags {
     #[arg(long)]
     restart: bool,
 
+    /// Do not compare the checksums of a directory that is finished already.
+    #[arg(long)]
+    no_verify: bool,
+
     /// After how many bytes of tokens the work is made safe; for tests.
     #[arg(long, value_name = "N", default_value_t = COMMIT_BYTES, hide = true)]
     commit_bytes: u64,
@@ -124,6 +128,7 @@ impl Flags {
             threads: self.threads,
             force: self.force,
             restart: self.restart,
+            verify: !self.no_verify,
             commit_bytes: self.commit_bytes,
             pause_ms: self.pause_ms,
         })

@@ -46,6 +46,10 @@ pub struct Flags {
     #[arg(long, conflicts_with_all = ["recipe", "init_from"])]
     resume: bool,
 
+    /// Begin without comparing the checksums of the data.
+    #[arg(long, help_heading = "Data")]
+    no_verify: bool,
+
     #[command(flatten)]
     settings: Recipe,
 }
@@ -110,7 +114,7 @@ fn run(ready: Ready) -> Result<ExitCode> {
                     from its first window on";
         screen.line(wrap(note, width(), ""));
     }
-    let references = expect(&screen, &recipe, &data, &trainer);
+    let references = expect(&screen, &recipe, &data, &trainer)?;
     if first > 0 {
         screen.line(format!("\nGoing on after step {}.", thousands(first)));
     }
@@ -224,7 +228,12 @@ fn facts(
 }
 
 /// Says what to expect of the loss: lines to compare with, each a name and a loss.
-fn expect(screen: &Screen, recipe: &Recipe, data: &Data, trainer: &Trainer) -> Vec<(String, f64)> {
+fn expect(
+    screen: &Screen,
+    recipe: &Recipe,
+    data: &Data,
+    trainer: &Trainer,
+) -> Result<Vec<(String, f64)>> {
     /// Counting more pairs than these changes little.
     const COUNTED: u64 = 10_000_000;
     let vocab_size = trainer.backend.gpt().config().vocab_size;
@@ -234,12 +243,12 @@ fn expect(screen: &Screen, recipe: &Recipe, data: &Data, trainer: &Trainer) -> V
         format!("at the start: ln({vocab_size}), every token equally likely"),
     )];
     // The pairs are counted in the part that is learned, and measured in the other.
-    let [learn, measure] = [Split::Train, Split::Validation].map(|which| {
+    let first = |which| {
         let part = data.shards.part(which);
         let mut tokens = vec![0; part.len().min(COUNTED) as usize];
-        part.read(0, &mut tokens);
-        tokens
-    });
+        part.read(0, &mut tokens).map(|()| tokens)
+    };
+    let (learn, measure) = (first(Split::Train)?, first(Split::Validation)?);
     let bigram =
         CountedBigram::count(&learn, vocab_size, 0.1).and_then(|pairs| pairs.mean_loss(&measure));
     if let Ok(loss) = bigram {
@@ -254,7 +263,7 @@ fn expect(screen: &Screen, recipe: &Recipe, data: &Data, trainer: &Trainer) -> V
     for (_, loss, meaning) in &lines {
         screen.line(format!("  {loss:5.2}  {meaning}"));
     }
-    lines.into_iter().map(|(name, loss, _)| (format!("{name} {loss:.2}"), loss)).collect()
+    Ok(lines.into_iter().map(|(name, loss, _)| (format!("{name} {loss:.2}"), loss)).collect())
 }
 
 /// Somebody asked to stop, and it was saved: say how to go on.

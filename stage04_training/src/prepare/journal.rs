@@ -1,15 +1,21 @@
 //! What an interrupted run leaves behind, so that the same command goes on.
 //!
-//! Two files stand in the folder until it is done. `plan.json` says what shall be made from what:
-//! if a flag or a file has changed since, going on would mix two data sets. `journal.json` says
-//! how far it came. In the order of writing, whatever the moment of a kill:
+//! Two files stand in the directory until it is done. `plan.json` says what shall be made from
+//! what: if a flag or a file has changed since, going on would mix two data sets. `journal.json`
+//! says how far it came. In the order of writing, whatever the moment of a kill:
 //!
-//! | in the folder | what it is | what the same command does |
+//! | in the directory | what it is | what the same command does |
 //! |---|---|---|
 //! | nothing of ours | new | begins |
 //! | a plan | begun | begins again, whatever the plan was |
 //! | a plan and a journal | interrupted | goes on |
 //! | a manifest, whatever else | finished | nothing |
+//!
+//! Both carry a checksum of themselves ([`crate::sealed`]), and the journal one of each file that
+//! the run has written. What they say is checked before any file is opened: a directory may come
+//! from anywhere, and a number in it may be any number.
+//!
+//! What this file leaves out: who may write into the directory (`claim`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,13 +29,14 @@ use stage01_bigram::{Error, Result, files};
 use super::encode::Tail;
 use super::inputs::Stamp;
 use super::pipeline::Position;
-use super::writer::FAULTS_FILE;
 use crate::manifest::{
-    LeftOutEntry, MANIFEST_FILE, Manifest, PartEntry, Split, SplitEntry, TOKENIZER_FILE,
+    Check, FAULTS_FILE, LeftOutEntry, MANIFEST_FILE, MOST, Manifest, PartEntry, Split, SplitBy,
+    SplitEntry, TOKENIZER_FILE,
 };
+use crate::{plain, sealed};
 
 /// The form of both files; a run of another form cannot be gone on with.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 const PLAN_FILE: &str = "plan.json";
 const JOURNAL_FILE: &str = "journal.json";
@@ -48,6 +55,8 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Journal {
     version: u32,
+    /// The checksum of tokenizer.json.
+    pub tokenizer_xxh3: String,
     /// How the text is divided.
     pub split: SplitEntry,
     /// Whether there is more than one document.
@@ -62,8 +71,17 @@ pub struct Journal {
     pub validation: PartEntry,
     /// What was left out.
     pub left_out: LeftOutEntry,
-    /// The length of the list of faults.
-    pub fault_bytes: u64,
+    /// The list of faults.
+    pub faults: FaultsEntry,
+}
+
+/// The list of faults as far as it was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultsEntry {
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Its checksum; empty where there is no list.
+    pub xxh3: String,
 }
 
 /// What is in a folder.
@@ -90,7 +108,7 @@ impl Plan {
     /// # Errors
     /// [`Error::File`] when it cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        save(self, &folder.join(PLAN_FILE))
+        sealed::save(self, &folder.join(PLAN_FILE))
     }
 
     /// Says what another plan has differently; `None` where a run can go on.
@@ -141,10 +159,19 @@ pub fn flag_difference(
 }
 
 impl Journal {
-    /// The journal of a run that has written nothing yet.
-    pub fn new(split: SplitEntry, many: bool, tail: Option<Tail>, left_out: LeftOutEntry) -> Self {
+    /// The journal of a run that has written nothing but its tokenizer.
+    ///
+    /// tokenizer_xxh3: the checksum of tokenizer.json.
+    pub fn new(
+        tokenizer_xxh3: String,
+        split: SplitEntry,
+        many: bool,
+        tail: Option<Tail>,
+        left_out: LeftOutEntry,
+    ) -> Self {
         Journal {
             version: VERSION,
+            tokenizer_xxh3,
             split,
             many,
             tail,
@@ -152,7 +179,7 @@ impl Journal {
             train: PartEntry::default(),
             validation: PartEntry::default(),
             left_out,
-            fault_bytes: 0,
+            faults: FaultsEntry::default(),
         }
     }
 
@@ -161,126 +188,151 @@ impl Journal {
     /// # Errors
     /// [`Error::File`] when it cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        save(self, &folder.join(JOURNAL_FILE))
+        sealed::save(self, &folder.join(JOURNAL_FILE))
+    }
+
+    /// Refuses what no run of these settings has written.
+    ///
+    /// inputs: how many files there are. shard_tokens: the most tokens of a shard.
+    ///
+    /// # Errors
+    /// [`Error::Format`], with what is wrong.
+    pub fn check(&self, folder: &Path, inputs: usize, shard_tokens: u64) -> Result<()> {
+        self.wrong(inputs, shard_tokens).map_err(|problem| {
+            Error::format(folder.join(JOURNAL_FILE), problem, "begin anew with --restart")
+        })
+    }
+
+    fn wrong(&self, inputs: usize, shard_tokens: u64) -> Check {
+        /// The width of a token is known from the tokenizer; here the larger one will do.
+        const TOKEN_BYTES: usize = 4;
+        if !sealed::is_hex(&self.tokenizer_xxh3) {
+            return Err("tokenizer_xxh3 is not a checksum".into());
+        }
+        self.split.check()?;
+        self.left_out.check()?;
+        for (which, part) in Split::ALL.into_iter().zip([&self.train, &self.validation]) {
+            part.check(which, TOKEN_BYTES, shard_tokens)?;
+        }
+        let FaultsEntry { bytes, xxh3 } = &self.faults;
+        let listed = *bytes > 0;
+        if *bytes > MOST
+            || listed != (self.left_out.faults > 0)
+            || if listed { !sealed::is_hex(xxh3) } else { !xxh3.is_empty() }
+        {
+            return Err("its list of faults contradicts their number".into());
+        }
+        let Position { job, file, items } = self.position;
+        if job > MOST || items > MOST || file > inputs || (file == inputs && items > 0) {
+            return Err(format!("it goes on in file {file} of {inputs}, at item {items}"));
+        }
+        let written = self.train.tokens + self.validation.tokens + self.left_out.faults;
+        if job == 0 && (file, items, written) != (0, 0, 0) {
+            return Err("it has written something before its first job".into());
+        }
+        if self.tail.is_some() != (self.split.by == SplitBy::Tail) {
+            return Err("the place of its tail contradicts how the text is divided".into());
+        }
+        if let Some(Tail { job: tail, characters }) = self.tail {
+            if tail > MOST || characters > MOST {
+                return Err("its tail lies beyond any text".into());
+            }
+            if job <= tail && self.validation.tokens > 0 {
+                return Err("it has written of the tail before it came there".into());
+            }
+        }
+        Ok(())
     }
 }
 
-/// Looks at what is in a folder.
+/// Looks at what is in a directory.
 ///
 /// # Errors
-/// [`Error::Format`] for a plan or a journal that is damaged or of another version.
+/// [`Error::Format`] for a plan, a journal or a manifest that is damaged or of another version.
 pub fn look(folder: &Path) -> Result<Found> {
     if folder.join(MANIFEST_FILE).exists() {
         return Ok(Found::Finished(Box::new(Manifest::load(folder)?)));
     }
-    let plan: Option<Plan> = load(&folder.join(PLAN_FILE))?;
-    let Some(plan) = plan else {
-        let foreign = ours(folder)?.into_iter().find(|name| !name.ends_with(".tmp"));
+    let Some(plan) = load(&folder.join(PLAN_FILE), "plan")? else {
+        let foreign = ours(folder)?.into_iter().next();
         return Ok(foreign.map_or(Found::New, Found::Foreign));
     };
-    let journal: Option<Journal> = load(&folder.join(JOURNAL_FILE))?;
-    for version in [Some(plan.version), journal.as_ref().map(|journal| journal.version)] {
-        if version.is_some_and(|version| version != VERSION) {
-            return Err(Error::format(
-                folder.join(PLAN_FILE),
-                "another version of this program began it",
-                "begin anew with --restart",
-            ));
-        }
-    }
+    let journal = load(&folder.join(JOURNAL_FILE), "journal")?;
     Ok(Found::Begun(plan, journal.map(Box::new)))
 }
 
+/// Reads a plan and a journal as `prepare` does where it goes on, and checks them as far as that
+/// can be done without the inputs. Nothing but the two texts is looked at: what a fuzzer calls.
+///
+/// # Errors
+/// [`Error::Format`] for what `prepare` would refuse.
+pub fn check_texts(plan: &str, journal: &str) -> Result<()> {
+    let plan: Plan = parse(Path::new(PLAN_FILE), plan, "plan")?;
+    let journal: Journal = parse(Path::new(JOURNAL_FILE), journal, "journal")?;
+    let shard_tokens = plan.flags.get("shard_tokens").and_then(Value::as_u64).unwrap_or(0);
+    journal.check(Path::new(""), plan.inputs.len(), shard_tokens)
+}
+
 /// Takes away what an earlier run left, but for its plan, in an order that never looks like
-/// something else.
+/// something else. The directory's lock must be held.
 ///
 /// # Errors
 /// [`Error::File`] when a file cannot be removed.
 pub fn clear(folder: &Path) -> Result<()> {
     for name in [JOURNAL_FILE, MANIFEST_FILE] {
-        remove(&folder.join(name))?;
+        plain::remove(&folder.join(name))?;
     }
     for name in ours(folder)? {
         if name != PLAN_FILE {
-            remove(&folder.join(name))?;
+            plain::remove(&folder.join(name))?;
         }
     }
+    files::remove_temporaries(folder);
     Ok(())
 }
 
-/// Takes away what is of use only until everything is done.
+/// Takes away what is of use only until everything is done. The directory's lock must be held.
 ///
 /// # Errors
 /// [`Error::File`] when a file cannot be removed.
 pub fn tidy(folder: &Path) -> Result<()> {
     for name in [JOURNAL_FILE, PLAN_FILE] {
-        remove(&folder.join(name))?;
-        remove(&folder.join(format!("{name}.tmp")))?;
+        plain::remove(&folder.join(name))?;
     }
-    for name in [MANIFEST_FILE, TOKENIZER_FILE] {
-        remove(&folder.join(format!("{name}.tmp")))?;
-    }
+    files::remove_temporaries(folder);
     Ok(())
 }
 
-/// The files in a folder that have names of ours.
+/// Whether a file of this name in the directory is one that `prepare` makes.
+pub fn is_ours(name: &str) -> bool {
+    [PLAN_FILE, JOURNAL_FILE, MANIFEST_FILE, TOKENIZER_FILE, FAULTS_FILE].contains(&name)
+        || Split::ALL.iter().any(|which| which.shard_number(name).is_some())
+}
+
+/// The files in a directory that have names of ours.
 fn ours(folder: &Path) -> Result<Vec<String>> {
-    let named = [PLAN_FILE, JOURNAL_FILE, MANIFEST_FILE, TOKENIZER_FILE, FAULTS_FILE];
-    let is_shard = |name: &str| {
-        let number = Split::ALL.iter().find_map(|which| {
-            name.strip_prefix(which.name())?.strip_prefix('-')?.strip_suffix(".bin")
-        });
-        number.is_some_and(|n| n.len() >= 5 && n.bytes().all(|b| b.is_ascii_digit()))
-    };
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::file("read", folder)(error)),
-    };
     let mut found = Vec::new();
-    for entry in entries {
+    for entry in fs::read_dir(folder).map_err(Error::file("read", folder))? {
         let name = entry.map_err(Error::file("read", folder))?.file_name();
-        let name = name.to_string_lossy().into_owned();
-        let plain = name.strip_suffix(".tmp").unwrap_or(&name);
-        if named.contains(&plain) || is_shard(plain) {
-            found.push(name);
-        }
+        found.extend(name.into_string().ok().filter(|name| is_ours(name)));
     }
     found.sort();
     Ok(found)
 }
 
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file("remove", path)(error))
-        }
-        _ => Ok(()),
-    }
+fn load<T: DeserializeOwned>(path: &Path, what: &str) -> Result<Option<T>> {
+    sealed::read(path)?.map(|text| parse(path, &text, what)).transpose()
 }
 
-fn save(value: &impl Serialize, path: &Path) -> Result<()> {
-    let mut text = serde_json::to_string_pretty(value).expect("plain JSON");
-    text.push('\n');
-    files::write_bytes(path, text.as_bytes())
-}
-
-fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    serde_json::from_str(&files::read_text(path)?).map(Some).map_err(|error| {
-        Error::format(
-            path,
-            format!("it cannot be understood: {error}"),
-            "begin anew with --restart",
-        )
-    })
+fn parse<T: DeserializeOwned>(path: &Path, text: &str, what: &str) -> Result<T> {
+    sealed::open(text, what, VERSION)
+        .map_err(|problem| Error::format(path, problem, "begin anew with --restart"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::ShardEntry;
 
     fn plan(flags: &[(&str, Value)], inputs: &[(&str, u64, u64)]) -> Plan {
         let flags = flags.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
@@ -328,9 +380,8 @@ mod tests {
     fn folders_are_told_apart() {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
-        assert!(matches!(look(&at.join("none")).unwrap(), Found::New));
         fs::write(at.join("notes.txt"), "mine").unwrap();
-        fs::write(at.join("plan.json.tmp"), "half").unwrap();
+        fs::write(at.join(".plan.json.1-2.tmp"), "half").unwrap();
         assert!(matches!(look(at).unwrap(), Found::New));
         fs::write(at.join("tokenizer.json"), "a model's").unwrap();
         assert!(matches!(look(at).unwrap(), Found::Foreign(name) if name == "tokenizer.json"));
@@ -347,5 +398,80 @@ mod tests {
         assert!(at.join("notes.txt").exists(), "what is not ours stays");
         tidy(at).unwrap();
         assert!(matches!(look(at).unwrap(), Found::New));
+        assert!(!at.join(".plan.json.1-2.tmp").exists());
+    }
+
+    /// A journal that has come somewhere.
+    fn journal() -> Journal {
+        let shard = |which: Split, number, tokens| ShardEntry {
+            file: which.shard_file(number),
+            tokens,
+            xxh3: "0".repeat(16),
+        };
+        let split = SplitEntry { by: SplitBy::Tail, validation: 0.1 };
+        let tail = Some(Tail { job: 3, characters: 5 });
+        let mut journal = Journal::new("0".repeat(16), split, true, tail, LeftOutEntry::default());
+        journal.position = Position { job: 3, file: 1, items: 2 };
+        journal.train.tokens = 14;
+        journal.train.shards = vec![shard(Split::Train, 0, 10), shard(Split::Train, 1, 4)];
+        journal
+    }
+
+    #[test]
+    fn a_journal_that_no_run_has_written_is_refused() {
+        let check = |journal: &Journal| journal.check(Path::new("d"), 2, 10);
+        check(&journal()).unwrap();
+        type Change = fn(&mut Journal);
+        let cases: [(Change, &str); 19] = [
+            (|j| j.tokenizer_xxh3 = "../x".into(), "tokenizer_xxh3"),
+            (|j| j.split.validation = 1.0, "fraction for validation"),
+            (|j| j.split.validation = f64::NAN, "fraction for validation"),
+            (|j| j.split.by = SplitBy::Document, "place of its tail"),
+            (|j| j.tail = None, "place of its tail"),
+            (|j| j.tail.as_mut().unwrap().job = u64::MAX, "beyond any text"),
+            (|j| j.tail.as_mut().unwrap().characters = u64::MAX, "beyond any text"),
+            (|j| j.position.file = 3, "file 3 of 2"),
+            (|j| j.position.file = 2, "file 2 of 2, at item 2"),
+            (|j| j.position.job = u64::MAX, "file 1 of 2"),
+            (|j| j.position.items = u64::MAX, "at item 18446744073709551615"),
+            (|j| j.position.job = 0, "before its first job"),
+            (|j| j.train.shards[1].file = "../victim".into(), "\"../victim\" is no name"),
+            (|j| j.train.shards[0].tokens = 1 << 63, "train-00000.bin has 9223372036854775808"),
+            (|j| j.train.shards[1].tokens = 0, "train-00001.bin has 0 tokens"),
+            (|j| j.train.shards.reverse(), "expected train-00000.bin"),
+            (|j| j.faults.bytes = 5, "list of faults"),
+            (|j| j.faults.xxh3 = "0".repeat(16), "list of faults"),
+            (
+                |j| {
+                    j.validation = j.train.clone();
+                    j.validation.shards.truncate(1);
+                    j.validation.tokens = 10;
+                    j.validation.shards[0].file = Split::Validation.shard_file(0);
+                },
+                "of the tail before",
+            ),
+        ];
+        for (change, expected) in cases {
+            let mut journal = journal();
+            change(&mut journal);
+            let error = check(&journal).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains("--restart"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_altered_plan_or_journal_is_refused() {
+        let (plan, journal) =
+            (plan(&[("shard_tokens", 10.into())], &[("a", 1, 1), ("b", 2, 2)]), journal());
+        let (plan, journal) = (sealed::seal(&plan), sealed::seal(&journal));
+        check_texts(&plan, &journal).unwrap();
+        let changed = |text: &str, from, to| text.replacen(from, to, 1);
+        for (plan, journal) in [
+            (plan.clone(), changed(&journal, "\"items\": 2", "\"items\": 1")),
+            (changed(&plan, "\"bytes\": 1", "\"bytes\": 2"), journal.clone()),
+        ] {
+            let error = check_texts(&plan, &journal).unwrap_err().to_string();
+            assert!(error.contains("altered after it was written"), "{error}");
+        }
     }
 }

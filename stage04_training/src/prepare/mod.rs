@@ -16,12 +16,14 @@
 //! | `scan`, `vocabulary` | what must be known of the whole text first; the tokenizer |
 //! | `encode` | from texts to tokens |
 //! | `pipeline` | one reader, many workers, one writer |
+//! | `claim` | one run at a time in a directory |
 //! | `writer`, `journal` | shards that survive a kill |
 //! | `fault`, `progress`, `report`, `space` | what is said to people |
 //!
 //! What this module leaves out: cleaning text, finding near duplicates, and mixing sources in
 //! given shares. Each of them is a step of its own, before this one.
 
+mod claim;
 mod cut;
 mod decode;
 mod encode;
@@ -34,7 +36,7 @@ mod kind;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod pipeline;
-mod progress;
+pub(crate) mod progress;
 mod report;
 mod run;
 mod scan;
@@ -47,44 +49,80 @@ mod writer;
 
 use std::sync::atomic::AtomicU64;
 
-use stage01_bigram::Result;
-use stage01_bigram::tokenizer::Tokenizer;
+use stage01_bigram::{Error, Result};
 use stage03_gpt::cli::screen::Screen;
 
-use self::inputs::Inputs;
+use self::claim::Claim;
+use self::inputs::{Inputs, Source};
 use self::journal::Plan;
+pub use self::journal::check_texts;
 use self::run::{Run, State};
 pub use self::settings::{COMMIT_BYTES, OnError, SHARD_TOKENS, Settings};
-use crate::manifest::{Manifest, TOKENIZER_FILE};
+use crate::manifest::Manifest;
 
-/// Makes a folder of tokens, or goes on with one that was interrupted. A folder that is finished
-/// is left as it is.
+/// Makes a directory of tokens, or goes on with one that was interrupted. A directory that is
+/// finished is left as it is, and its checksums are compared. From the first look to the last
+/// file the lock of the directory is held.
 ///
 /// # Errors
-/// [`Error::Setting`] for settings that cannot be; [`Error::Format`] for a folder that holds
-/// something else; [`Error::Text`] for the first fault in the inputs, unless they are skipped;
+/// [`Error::Busy`] when another program is at work in the directory; [`Error::Setting`] for
+/// settings that cannot be; [`Error::Format`] for a directory that holds something else, or was
+/// altered; [`Error::Text`] for the first fault in the inputs, unless they are skipped;
 /// [`Error::File`] when something cannot be read or written. The same command goes on, once what
 /// was in its way is mended.
-///
-/// [`Error::Setting`]: stage01_bigram::Error::Setting
-/// [`Error::Format`]: stage01_bigram::Error::Format
-/// [`Error::Text`]: stage01_bigram::Error::Text
-/// [`Error::File`]: stage01_bigram::Error::File
 pub fn prepare(settings: &Settings, screen: &Screen) -> Result<Manifest> {
     settings.check()?;
+    start_rayon(settings)?;
+    let mut claim = Claim::new(&settings.out)?;
     let inputs = Inputs::find(&settings.input, &settings.out)?;
+    keep_apart(settings, &inputs)?;
     let plan = Plan::new(settings.flags()?, inputs.stamps());
     let read = AtomicU64::new(0);
     let run = Run { settings, inputs: &inputs, plan: &plan, screen, read: &read };
-    let journal = match run.look()? {
+    let journal = match run.look(&mut claim)? {
         Some(State::Finished(manifest)) => return Ok(*manifest),
         Some(State::Interrupted(journal)) => Some(*journal),
         None => None,
     };
     run.introduce();
     let (journal, tokenizer) = match journal {
-        Some(journal) => (journal, Tokenizer::load(&settings.out.join(TOKENIZER_FILE))?),
+        Some(journal) => run.go_on(journal)?,
         None => run.begin()?,
     };
     run.encode(journal, &tokenizer)
+}
+
+/// The vocabulary is trained on rayon's threads, which would be started unasked, and with a panic
+/// where the operating system gives none.
+fn start_rayon(settings: &Settings) -> Result<()> {
+    use std::error::Error as _;
+    match rayon::ThreadPoolBuilder::new().build_global() {
+        // Without a source it is only that they run already.
+        Err(error) if error.source().is_some() => Err(refused_threads(settings.threads(), &error)),
+        _ => Ok(()),
+    }
+}
+
+/// The error where the operating system gives no more threads.
+fn refused_threads(threads: usize, error: &dyn std::error::Error) -> Error {
+    let expected = format!(
+        "the operating system refused to start them: {error}; give fewer, or ask for the right to \
+         run more (`ulimit -u` says how many)"
+    );
+    Error::setting("--threads", threads, expected)
+}
+
+/// What is written must not be what is read.
+fn keep_apart(settings: &Settings, inputs: &Inputs) -> Result<()> {
+    let out = std::fs::canonicalize(&settings.out).map_err(Error::file("read", &settings.out))?;
+    for input in &inputs.files {
+        let Source::File { path, .. } = &input.source else { continue };
+        let Ok(path) = std::fs::canonicalize(path) else { continue };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.parent() == Some(&out) && journal::is_ours(&name) {
+            let expected = "`prepare` writes a file of this name there; name another --out";
+            return Err(Error::setting("--input", &input.name, expected));
+        }
+    }
+    Ok(())
 }

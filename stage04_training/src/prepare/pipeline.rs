@@ -18,16 +18,18 @@
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread::Builder;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use serde::{Deserialize, Serialize};
-use stage01_bigram::Result;
+use stage01_bigram::{Error, Result};
 
 use super::fate::Choice;
 use super::fault::{Fault, Lost};
 use super::inputs::{Input, Source};
+use super::refused_threads;
 use super::texts::{Digest, Texts};
 use super::walk::{Flow, Item, Walker};
 
@@ -99,7 +101,8 @@ impl Pipeline<'_> {
     /// number; `take` gets the results in order, and may end the run early.
     ///
     /// # Errors
-    /// Those of `take`.
+    /// Those of `take`; [`Error::Setting`] when the operating system gives no more threads;
+    /// [`Error::Text`] when the file of `start` has fewer items than come before it.
     pub fn run<D: Digest>(
         &self,
         start: Position,
@@ -107,21 +110,25 @@ impl Pipeline<'_> {
         mut take: impl FnMut(Event<D::Chunk>) -> Result<Flow>,
     ) -> Result<()> {
         let budget = Budget::new(BUDGET);
+        let missed = AtomicBool::new(false);
+        let refused = |error| refused_threads(self.threads, &error);
         std::thread::scope(|scope| {
             let (to_workers, jobs) = unbounded::<(Job, Sender<Message<D::Chunk>>)>();
             let (to_writer, ordered) = unbounded::<Ordered<'_, D::Chunk>>();
             for _ in 0..self.threads {
                 let (jobs, digest) = (jobs.clone(), &digest);
-                scope.spawn(move || {
+                let work = move || {
                     for (job, results) in jobs {
                         self.work(job, digest, &results);
                     }
-                });
+                };
+                // After a refusal nobody sends jobs, and those that were started end.
+                Builder::new().spawn_scoped(scope, work).map_err(refused)?;
             }
             drop(jobs);
-            let budget = &budget;
-            scope.spawn(move || {
-                self.read(start, &mut |job, after| {
+            let (budget, missed) = (&budget, &missed);
+            let read = move || {
+                let found = self.read(start, &mut |job, after| {
                     let (weight, pieces) = job.weight();
                     let Some(held) = budget.take(weight) else { return ControlFlow::Break(()) };
                     let (results, chunks) = bounded(pieces);
@@ -130,7 +137,9 @@ impl Pipeline<'_> {
                         && to_workers.send((job, results)).is_ok();
                     if sent { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
                 });
-            });
+                missed.store(!found, Ordering::Relaxed);
+            };
+            Builder::new().spawn_scoped(scope, read).map_err(refused)?;
             let written = (|| {
                 for Ordered { chunks, after, _held } in &ordered {
                     loop {
@@ -154,7 +163,15 @@ impl Pipeline<'_> {
             drop(ordered);
             budget.close();
             written
-        })
+        })?;
+        match self.inputs.get(start.file).filter(|_| missed.into_inner()) {
+            None => Ok(()),
+            Some(input) => Err(Error::text(
+                &*input.name,
+                "it has fewer documents than an interrupted run has read of it",
+                "begin anew with --restart",
+            )),
+        }
     }
     // ANCHOR_END: run
 
@@ -183,21 +200,26 @@ impl Pipeline<'_> {
         }
     }
 
-    /// The reader's part: all files from a position on, cut into jobs.
-    fn read(&self, start: Position, send: &mut dyn FnMut(Job, Position) -> Flow) {
+    /// The reader's part: all files from a position on, cut into jobs. Whether there was such a
+    /// position.
+    fn read(&self, start: Position, send: &mut dyn FnMut(Job, Position) -> Flow) -> bool {
         let mut batch = Batch { items: Vec::new(), bytes: 0, at: start, skip: start.items, send };
         batch.at.items = 0;
         for (number, input) in self.inputs.iter().enumerate().skip(start.file) {
             batch.at.file = number;
             batch.at.items = 0;
             if self.file(input, &mut |item| batch.push(item)).is_break() {
-                return;
+                return true;
+            }
+            if batch.at.items < batch.skip {
+                return false;
             }
             batch.skip = 0;
         }
         batch.at.file = self.inputs.len();
         batch.at.items = 0;
         let _ = batch.flush();
+        true
     }
 
     fn file(&self, input: &Input, emit: &mut dyn FnMut(Item) -> Flow) -> Flow {

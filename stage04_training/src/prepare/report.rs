@@ -7,8 +7,7 @@ use stage03_gpt::cli::screen::{remark, width};
 use super::journal::Journal;
 use super::progress::size;
 use super::run::Run;
-use super::writer::FAULTS_FILE;
-use crate::manifest::{LeftOutEntry, Manifest, PartEntry, Split, SplitBy};
+use crate::manifest::{FAULTS_FILE, LeftOutEntry, Manifest, PartEntry, Split, SplitBy};
 
 impl Run<'_> {
     /// Says what will be read.

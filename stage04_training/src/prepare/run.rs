@@ -1,15 +1,20 @@
-//! The command from its beginning to its end: what is in the folder, what is said, what is written
-//! when.
+//! The command from its beginning to its end: what is in the directory, what is said, what is
+//! written when.
 
+use std::fs;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use stage01_bigram::screen::thousands;
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
-use stage01_bigram::{Error, Result, files};
+use stage01_bigram::{Error, Result};
+use stage03_gpt::checkpoint::MODEL_FILE;
 use stage03_gpt::cli::screen::Screen;
+use stage03_gpt::resume::TRAINER_FILE;
+use xxhash_rust::xxh3::xxh3_64;
 
+use super::claim::Claim;
 use super::encode::{Encoder, Encoding, Separator};
 use super::fate::Choice;
 use super::inputs::Inputs;
@@ -18,11 +23,13 @@ use super::pipeline::{Event, Pipeline};
 use super::progress::Progress;
 use super::settings::{OnError, Settings};
 use super::texts::Note;
-use super::writer::{FaultWriter, PartWriter};
+use super::writer::{self, FaultWriter, PartWriter};
 use super::{report, space, vocabulary};
 use crate::manifest::{
     LeftOutEntry, Manifest, Split, SplitBy, SplitEntry, TOKENIZER_FILE, VERSION,
 };
+use crate::sealed;
+use crate::shards::Shards;
 
 /// What an earlier run left.
 pub(super) enum State {
@@ -47,60 +54,106 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// What is in the folder already, if it is of use.
-    pub(super) fn look(&self) -> Result<Option<State>> {
-        let folder = &self.settings.out;
-        let refuse = |problem: String, remedy: &str| Err(Error::format(folder, problem, remedy));
+    /// What is in the directory already, if it is of use. Unless everything is done there, the
+    /// directory must be one that can be written.
+    pub(super) fn look(&self, claim: &mut Claim) -> Result<Option<State>> {
+        let Settings { out, restart, .. } = self.settings;
+        let refuse = |problem: String, remedy: &str| Err(Error::format(out, problem, remedy));
+        if *restart {
+            claim.to_write()?;
+        }
         // With --restart, whatever is damaged goes away; but only what is ours.
-        let found = match journal::look(folder) {
-            Err(Error::Format { .. }) if self.settings.restart => return Ok(None),
+        let found = match journal::look(out) {
+            Err(Error::Format { .. }) if *restart => return self.beside_no_model().map(|()| None),
             found => found?,
         };
         match found {
-            Found::New => Ok(None),
-            Found::Foreign(name) => refuse(
-                format!("it has a file {name} that `prepare` did not make"),
-                "name another folder with --out",
-            ),
-            _ if self.settings.restart => Ok(None),
-            Found::Finished(manifest) => {
-                let changed = journal::flag_difference(&manifest.flags, &self.plan.flags);
-                let changed = changed.or_else(|| {
-                    let same = manifest.inputs == self.inputs.entry();
-                    (!same).then(|| "the input files are no longer the same".to_string())
-                });
-                if let Some(changed) = changed {
-                    let problem = format!("it holds other tokens: {changed}");
+            Found::Foreign(name) => {
+                return refuse(
+                    format!("it has a file {name} that `prepare` did not make"),
+                    "name another directory with --out",
+                );
+            }
+            Found::Finished(manifest) if !restart => return self.finished(manifest, claim),
+            _ => {}
+        }
+        claim.to_write()?;
+        self.beside_no_model()?;
+        match found {
+            Found::Begun(plan, Some(journal)) if !restart => {
+                if let Some(changed) = plan.difference(self.plan) {
                     return refuse(
-                        problem,
-                        "name another folder with --out, or make it anew with --restart",
+                        format!("an interrupted run is in it, and not this one: {changed}"),
+                        "give the same flags and files to go on, or begin anew with --restart",
                     );
                 }
-                journal::tidy(folder)?;
-                self.screen.line(format!(
-                    "{} is finished already ({} tokens to learn, {} to measure); --restart makes \
-                     it anew.",
-                    folder.display(),
-                    thousands(manifest.train.tokens as usize),
-                    thousands(manifest.validation.tokens as usize),
-                ));
-                Ok(Some(State::Finished(manifest)))
+                journal.check(out, self.inputs.files.len(), self.settings.shard_tokens)?;
+                if plan != *self.plan {
+                    self.plan.save(out)?;
+                }
+                Ok(Some(State::Interrupted(journal)))
             }
             // Nothing is lost with a run that had written nothing yet.
-            Found::Begun(_, None) => Ok(None),
-            Found::Begun(plan, Some(journal)) => match plan.difference(self.plan) {
-                Some(changed) => refuse(
-                    format!("an interrupted run is in it, and not this one: {changed}"),
-                    "give the same flags and files to go on, or begin anew with --restart",
-                ),
-                None => {
-                    if plan != *self.plan {
-                        self.plan.save(folder)?;
-                    }
-                    Ok(Some(State::Interrupted(journal)))
-                }
-            },
+            _ => Ok(None),
         }
+    }
+
+    /// A directory in which everything is done: is it what is asked for, and still whole?
+    fn finished(&self, manifest: Box<Manifest>, claim: &Claim) -> Result<Option<State>> {
+        let Settings { out, verify, .. } = self.settings;
+        let changed = journal::flag_difference(&manifest.flags, &self.plan.flags);
+        let changed = changed.or_else(|| {
+            let same = manifest.inputs == self.inputs.entry();
+            (!same).then(|| "the input files are no longer the same".to_string())
+        });
+        if let Some(changed) = changed {
+            let problem = format!("it holds other tokens: {changed}");
+            let remedy = "name another directory with --out, or make it anew with --restart";
+            return Err(Error::format(out, problem, remedy));
+        }
+        let shards = Shards::open(out)?;
+        shards.tokenizer()?;
+        if *verify {
+            shards.verify()?;
+        }
+        if claim.is_writable() {
+            journal::tidy(out)?;
+        }
+        self.screen.line(format!(
+            "{} is finished already ({} tokens to learn, {} to measure); --restart makes it anew.",
+            out.display(),
+            thousands(manifest.train.tokens as usize),
+            thousands(manifest.validation.tokens as usize),
+        ));
+        Ok(Some(State::Finished(manifest)))
+    }
+
+    /// A model has a tokenizer.json as well, which must not be replaced.
+    fn beside_no_model(&self) -> Result<()> {
+        let out = &self.settings.out;
+        match [MODEL_FILE, TRAINER_FILE].iter().find(|name| out.join(name).exists()) {
+            None => Ok(()),
+            Some(name) => Err(Error::format(
+                out,
+                format!("there is a model in it ({name})"),
+                "name another directory with --out",
+            )),
+        }
+    }
+
+    /// An interrupted run, if what it has written is still there: first it is seen whether the
+    /// text would be divided the same way now, then every byte is compared.
+    pub(super) fn go_on(&self, journal: Journal) -> Result<(Journal, Tokenizer)> {
+        let out = &self.settings.out;
+        let many = !vocabulary::is_single(self)?;
+        if (many, self.split(many)?) != (journal.many, journal.split) {
+            let problem = "its interrupted run divided the text in another way";
+            return Err(Error::format(out, problem, "begin anew with --restart"));
+        }
+        writer::verify_tokenizer(out, &journal)?;
+        let tokenizer = Tokenizer::load(&out.join(TOKENIZER_FILE))?;
+        writer::verify(out, &journal, token_bytes(&tokenizer))?;
+        Ok((journal, tokenizer))
     }
 
     /// What reads.
@@ -134,13 +187,14 @@ impl Run<'_> {
         let (tokenizer, tail) = vocabulary::make(self, many, split, choice)?;
         // Only now, when nothing but the disk can refuse any more, something is written, and what
         // was there before goes.
-        files::create_folder(out)?;
         self.plan.save(out)?;
         journal::clear(out)?;
-        tokenizer.save(&out.join(TOKENIZER_FILE))?;
+        let path = out.join(TOKENIZER_FILE);
+        tokenizer.save(&path)?;
+        let sum = xxh3_64(&fs::read(&path).map_err(Error::file("read", &path))?);
         let left_out =
             LeftOutEntry { ignored: self.inputs.ignored.clone(), ..LeftOutEntry::default() };
-        let journal = Journal::new(split, many, tail, left_out);
+        let journal = Journal::new(sealed::hex(sum), split, many, tail, left_out);
         journal.save(out)?;
         Ok((journal, tokenizer))
     }
@@ -183,7 +237,7 @@ impl Run<'_> {
     /// Makes all texts tokens, from where the journal says.
     pub(super) fn encode(&self, mut journal: Journal, tokenizer: &Tokenizer) -> Result<Manifest> {
         let Settings { out, shard_tokens, commit_bytes, .. } = self.settings;
-        let token_bytes = if tokenizer.vocab_size() <= 1 << 16 { 2 } else { 4 };
+        let token_bytes = token_bytes(tokenizer);
         let encoding = Encoding {
             tokenizer,
             token_bytes,
@@ -197,7 +251,7 @@ impl Run<'_> {
             resume(Split::Train, std::mem::take(&mut journal.train))?,
             resume(Split::Validation, std::mem::take(&mut journal.validation))?,
         ];
-        let mut faults = FaultWriter::resume(out, journal.fault_bytes)?;
+        let mut faults = FaultWriter::resume(out, &journal.faults)?;
         let before = self.inputs.files[..journal.position.file].iter().map(|input| input.bytes);
         self.read.store(before.sum(), Ordering::Relaxed);
         let mut progress = Progress::new(self.screen, "tokens", self.inputs.bytes(), self.read);
@@ -208,7 +262,7 @@ impl Run<'_> {
             |writers: &mut [PartWriter; 2], faults: &mut FaultWriter, journal: &mut Journal| {
                 journal.train = writers[0].commit()?.clone();
                 journal.validation = writers[1].commit()?.clone();
-                journal.fault_bytes = faults.commit()?;
+                journal.faults = faults.commit()?;
                 journal.save(out)
             };
         self.pipeline(choice).run(
@@ -273,7 +327,11 @@ impl Run<'_> {
 
     /// Writes the manifest: the folder is whole.
     fn finish(&self, journal: Journal, encoding: &Encoding<'_>) -> Result<Manifest> {
-        let Journal { train, validation, left_out, split, .. } = journal;
+        if journal.tail.is_some_and(|tail| tail.job > journal.position.job) {
+            let problem = "its interrupted run was to find the validation part beyond the text";
+            return Err(Error::format(&self.settings.out, problem, "begin anew with --restart"));
+        }
+        let Journal { tokenizer_xxh3, train, validation, left_out, split, .. } = journal;
         if train.tokens == 0 {
             let given = if self.settings.input.is_empty() { "the input" } else { "--input" };
             return Err(Error::text(
@@ -288,6 +346,7 @@ impl Run<'_> {
             token_bytes: encoding.token_bytes,
             vocab_size: encoding.tokenizer.vocab_size(),
             end_of_text: encoding.tokenizer.end_of_text(),
+            tokenizer_xxh3,
             split,
             train,
             validation,
@@ -300,6 +359,11 @@ impl Run<'_> {
         self.report(&manifest);
         Ok(manifest)
     }
+}
+
+/// How many bytes a token needs.
+fn token_bytes(tokenizer: &Tokenizer) -> usize {
+    if tokenizer.vocab_size() <= 1 << 16 { 2 } else { 4 }
 }
 
 /// What stands at the end of a document.

@@ -16,6 +16,9 @@ pub const SHARD_TOKENS: u64 = 100_000_000;
 /// After how many bytes of tokens a run makes safe what it has, unless told otherwise.
 pub const COMMIT_BYTES: u64 = 64 << 20;
 
+/// More threads than any machine has cores, as in training.
+const MOST_THREADS: usize = 1024;
+
 /// What to do about something that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnError {
@@ -52,6 +55,8 @@ pub struct Settings {
     pub force: bool,
     /// Whether to begin anew where something is in the folder already.
     pub restart: bool,
+    /// Whether the checksums of a directory that is finished already are compared.
+    pub verify: bool,
     /// After how many bytes of tokens what there is is made safe.
     pub commit_bytes: u64,
     /// How long to sleep after that, in milliseconds: tests kill a run that would be too quick.
@@ -73,6 +78,7 @@ impl Default for Settings {
             threads: None,
             force: false,
             restart: false,
+            verify: true,
             commit_bytes: COMMIT_BYTES,
             pause_ms: 0,
         }
@@ -95,8 +101,11 @@ impl Settings {
         if self.shard_tokens == 0 {
             return Err(Error::setting("--shard-tokens", 0, "it must be at least 1"));
         }
-        if self.threads == Some(0) {
-            return Err(Error::setting("--threads", 0, "it must be at least 1"));
+        let threads = self.threads();
+        if !(1..=MOST_THREADS).contains(&threads) {
+            let expected =
+                format!("choose from 1 to {MOST_THREADS}; more than the machine has cores is slow");
+            return Err(Error::setting("--threads", threads, expected));
         }
         if let TokenizerKind::Bpe { vocab_size } = self.tokenizer
             && vocab_size < 257
@@ -134,6 +143,6 @@ impl Settings {
 
     /// How many threads work.
     pub(super) fn threads(&self) -> usize {
-        self.threads.unwrap_or_else(stage03_gpt::cli::run::cores)
+        self.threads.unwrap_or_else(|| stage03_gpt::cli::run::cores().min(MOST_THREADS))
     }
 }

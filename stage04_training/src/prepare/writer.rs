@@ -3,20 +3,29 @@
 //! Tokens are appended, and from time to time everything is pushed to the disk: then the lengths
 //! are a safe place to go on from. A run that is killed leaves more bytes than were safe; they
 //! are cut off. What was written after the safe place is made again, and comes out the same.
+//!
+//! Nothing is built on bytes that somebody else has altered: before a run goes on, all that it
+//! has written is read once and compared with the journal's checksums ([`verify`]). And no file
+//! but a plain one of this directory is ever written to: see [`crate::plain`].
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Read, Write};
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 
 use stage01_bigram::{Error, Result};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::encode::EncodedPart;
 use super::fault::Fault;
-use crate::manifest::{LeftOutEntry, PartEntry, ShardEntry, Split};
+use super::journal::{FaultsEntry, Journal};
+use crate::manifest::{FAULTS_FILE, LeftOutEntry, PartEntry, ShardEntry, Split, TOKENIZER_FILE};
+use crate::plain;
+use crate::sealed::hex;
+use crate::shards::verify::{self, Expected, checksum};
 
-/// The file that lists the faults that were skipped, an object a line.
-pub const FAULTS_FILE: &str = "skipped.jsonl";
+/// What to do about a file of an interrupted run that somebody else has touched.
+const CHANGED: &str = "it was changed since the run was interrupted: begin anew with --restart";
 
 /// How many faults the manifest shows.
 const FIRST_FAULTS: usize = 20;
@@ -41,7 +50,7 @@ struct OpenShard {
 
 impl PartWriter {
     /// Goes on after `entry`, the state at the last [`PartWriter::commit`]; an empty one begins
-    /// anew. Whatever was written later is cut off.
+    /// anew. Whatever was written later is cut off. The entry must have been checked.
     ///
     /// # Errors
     /// [`Error::Format`] when less is there, or something else.
@@ -55,22 +64,20 @@ impl PartWriter {
         let mut open = None;
         for shard in &entry.shards {
             let path = folder.join(&shard.file);
-            let length = shard.tokens * token_bytes as u64;
-            let sum = cut(&path, length, shard.tokens < shard_tokens)?;
-            let Some(sum) = sum else { continue };
-            if format!("{:016x}", sum.digest()) != shard.xxh3 {
-                return Err(changed(&path, "its content is not what was written"));
+            let length = shard.tokens.saturating_mul(token_bytes as u64);
+            if shard.tokens < shard_tokens {
+                let (file, sum) = go_on(&path, length, &shard.xxh3)?;
+                open = Some(OpenShard { path, file, sum, tokens: shard.tokens });
+            } else if length_of(&path)? > length {
+                plain::append(&path)?.set_len(length).map_err(Error::file("write", &path))?;
             }
-            let file = OpenOptions::new().append(true).open(&path);
-            let file = BufWriter::new(file.map_err(Error::file("write", &path))?);
-            open = Some(OpenShard { path, file, sum, tokens: shard.tokens });
         }
-        for number in entry.shards.len().. {
-            let path = folder.join(which.shard_file(number));
-            if !path.exists() {
-                break;
+        for found in fs::read_dir(folder).map_err(Error::file("read", folder))? {
+            let path = found.map_err(Error::file("read", folder))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if which.shard_number(name).is_some_and(|number| number >= entry.shards.len()) {
+                plain::remove(&path)?;
             }
-            fs::remove_file(&path).map_err(Error::file("remove", &path))?;
         }
         let folder = folder.to_path_buf();
         Ok(PartWriter { folder, which, token_bytes, shard_tokens, entry, open })
@@ -116,7 +123,7 @@ impl PartWriter {
             let pushed = shard.file.flush().and_then(|()| shard.file.get_ref().sync_data());
             pushed.map_err(Error::file("write", &shard.path))?;
             entry.tokens = shard.tokens;
-            entry.xxh3 = format!("{:016x}", shard.sum.digest());
+            entry.xxh3 = hex(shard.sum.digest());
         }
         Ok(())
     }
@@ -134,7 +141,7 @@ impl PartWriter {
 
 impl OpenShard {
     fn create(path: PathBuf, shards: &mut Vec<ShardEntry>) -> Result<OpenShard> {
-        let file = File::create(&path).map_err(Error::file("write", &path))?;
+        let file = plain::create(&path)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         shards.push(ShardEntry { file: name, tokens: 0, xxh3: String::new() });
         Ok(OpenShard {
@@ -151,24 +158,22 @@ pub struct FaultWriter {
     path: PathBuf,
     file: Option<BufWriter<File>>,
     bytes: u64,
+    sum: Xxh3,
 }
 
 impl FaultWriter {
-    /// Goes on after so many bytes.
+    /// Goes on after what was safe; an empty entry begins anew.
     ///
     /// # Errors
-    /// [`Error::Format`] when fewer are there.
-    pub fn resume(folder: &Path, bytes: u64) -> Result<FaultWriter> {
+    /// [`Error::Format`] when less is there, or something else.
+    pub fn resume(folder: &Path, entry: &FaultsEntry) -> Result<FaultWriter> {
         let path = folder.join(FAULTS_FILE);
-        let mut file = None;
-        if bytes > 0 {
-            cut(&path, bytes, false)?;
-            let append = OpenOptions::new().append(true).open(&path);
-            file = Some(BufWriter::new(append.map_err(Error::file("write", &path))?));
-        } else if path.exists() {
-            fs::remove_file(&path).map_err(Error::file("remove", &path))?;
+        if entry.bytes == 0 {
+            plain::remove(&path)?;
+            return Ok(FaultWriter { path, file: None, bytes: 0, sum: Xxh3::new() });
         }
-        Ok(FaultWriter { path, file, bytes })
+        let (file, sum) = go_on(&path, entry.bytes, &entry.xxh3)?;
+        Ok(FaultWriter { path, file: Some(file), bytes: entry.bytes, sum })
     }
 
     /// Adds a fault to the list, and to what the manifest says.
@@ -180,13 +185,11 @@ impl FaultWriter {
         line.push('\n');
         let file = match &mut self.file {
             Some(file) => file,
-            None => {
-                let file = File::create(&self.path).map_err(Error::file("write", &self.path))?;
-                self.file.insert(BufWriter::new(file))
-            }
+            None => self.file.insert(BufWriter::new(plain::create(&self.path)?)),
         };
         file.write_all(line.as_bytes()).map_err(Error::file("write", &self.path))?;
         self.bytes += line.len() as u64;
+        self.sum.update(line.as_bytes());
         entry.faults += 1;
         entry.faults_file = Some(FAULTS_FILE.into());
         if entry.first_faults.len() < FIRST_FAULTS {
@@ -195,50 +198,62 @@ impl FaultWriter {
         Ok(())
     }
 
-    /// Makes all that was appended safe, and says how many bytes there are.
+    /// Makes all that was appended safe, and says what there is.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
-    pub fn commit(&mut self) -> Result<u64> {
-        if let Some(file) = &mut self.file {
-            let pushed = file.flush().and_then(|()| file.get_ref().sync_data());
-            pushed.map_err(Error::file("write", &self.path))?;
-        }
-        Ok(self.bytes)
+    pub fn commit(&mut self) -> Result<FaultsEntry> {
+        let Some(file) = &mut self.file else { return Ok(FaultsEntry::default()) };
+        let pushed = file.flush().and_then(|()| file.get_ref().sync_data());
+        pushed.map_err(Error::file("write", &self.path))?;
+        Ok(FaultsEntry { bytes: self.bytes, xxh3: hex(self.sum.digest()) })
     }
 }
 
-/// Cuts a file to a length, and where asked reads what is left for its checksum.
-fn cut(path: &Path, length: u64, read: bool) -> Result<Option<Xxh3>> {
-    let file = OpenOptions::new().read(true).write(true).open(path);
-    let mut file = file.map_err(Error::file("read", path))?;
-    let there = file.metadata().map_err(Error::file("read", path))?.len();
-    if there < length {
-        return Err(changed(path, &format!("it has {there} bytes, but {length} were written")));
+/// Compares everything that an interrupted run has written with the checksums in its journal,
+/// which must have been checked. Nothing is opened for writing.
+///
+/// # Errors
+/// [`Error::Format`] for the first file that is something else, [`Error::File`] for one that
+/// cannot be read.
+pub fn verify(folder: &Path, journal: &Journal, token_bytes: usize) -> Result<()> {
+    let mut files: Vec<Expected> = Vec::new();
+    for shard in journal.train.shards.iter().chain(&journal.validation.shards) {
+        let bytes = shard.tokens.saturating_mul(token_bytes as u64);
+        let (path, xxh3) = (folder.join(&shard.file), shard.xxh3.clone());
+        files.push(Expected { path, bytes, xxh3 });
     }
-    if there > length {
-        file.set_len(length).map_err(Error::file("write", path))?;
+    if journal.faults.bytes > 0 {
+        let FaultsEntry { bytes, xxh3 } = journal.faults.clone();
+        files.push(Expected { path: folder.join(FAULTS_FILE), bytes, xxh3 });
     }
-    if !read {
-        return Ok(None);
-    }
-    let mut sum = Xxh3::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).map_err(Error::file("read", path))? {
-            0 => return Ok(Some(sum)),
-            read => sum.update(&buffer[..read]),
-        }
-    }
+    verify::verify(&files, CHANGED)
 }
 
-/// The error for a file of an interrupted run that somebody else has touched.
-fn changed(path: &Path, problem: &str) -> Error {
-    Error::format(
-        path,
-        problem,
-        "it was changed since the run was interrupted: begin anew with --restart",
-    )
+/// Compares the tokenizer of an interrupted run with its checksum in the journal.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_tokenizer(folder: &Path, journal: &Journal) -> Result<()> {
+    let path = folder.join(TOKENIZER_FILE);
+    let (bytes, xxh3) = (length_of(&path)?, journal.tokenizer_xxh3.clone());
+    verify::verify(&[Expected { path, bytes, xxh3 }], CHANGED)
+}
+
+/// Opens a file to go on after its first `length` bytes, which must have this checksum. What
+/// comes after them is cut off.
+fn go_on(path: &Path, length: u64, xxh3: &str) -> Result<(BufWriter<File>, Xxh3)> {
+    let sum = checksum(path, length, &AtomicU64::new(0))?;
+    let Some(sum) = sum.filter(|sum| hex(sum.digest()) == xxh3) else {
+        return Err(Error::format(path, "its content is not what was written", CHANGED));
+    };
+    let file = plain::append(path)?;
+    file.set_len(length).map_err(Error::file("write", path))?;
+    Ok((BufWriter::with_capacity(1 << 16, file), sum))
+}
+
+fn length_of(path: &Path) -> Result<u64> {
+    Ok(fs::metadata(path).map_err(Error::file("read", path))?.len())
 }
 
 #[cfg(test)]
@@ -309,9 +324,36 @@ mod tests {
         fs::write(&last, [5, 0, 7, 0]).unwrap();
         assert!(error(&entry).contains("content is not what was written"));
         fs::write(&last, [5, 0]).unwrap();
-        assert!(error(&entry).contains("it has 2 bytes, but 4 were written"));
+        assert!(error(&entry).contains("content is not what was written"));
         fs::remove_file(&last).unwrap();
         assert!(error(&entry).starts_with("cannot read"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_the_place_of_a_shard_is_not_written_through() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let mut first = writer(folder.path(), PartEntry::default()).unwrap();
+        first.append(&part(&[1, 2, 3, 4, 5, 6])).unwrap();
+        let entry = first.commit().unwrap().clone();
+        drop(first);
+        // The right bytes and more, elsewhere.
+        let victim = [fs::read(at("train-00001.bin")).unwrap(), b"precious".to_vec()].concat();
+        fs::write(at("victim"), &victim).unwrap();
+        for link in [symlink, fs::hard_link] {
+            fs::remove_file(at("train-00001.bin")).unwrap();
+            link(at("victim"), at("train-00001.bin")).unwrap();
+            let error = writer(folder.path(), entry.clone()).err().unwrap().to_string();
+            assert!(error.contains("train-00001.bin") && error.contains("link"), "{error}");
+        }
+        // What has the name of a shard to come is replaced.
+        let mut anew = writer(folder.path(), PartEntry::default()).unwrap();
+        symlink(at("victim"), at("train-00000.bin")).unwrap();
+        anew.append(&part(&[1, 2, 3, 4, 5, 6])).unwrap();
+        anew.commit().unwrap();
+        assert_eq!(fs::read(at("victim")).unwrap(), victim);
     }
 
     #[test]
@@ -320,12 +362,12 @@ mod tests {
         let fault =
             |n| Fault::new(format!("f:{n}"), "odd", "look", super::super::fault::Lost::Document);
         let mut entry = LeftOutEntry::default();
-        let mut writer = FaultWriter::resume(folder.path(), 0).unwrap();
+        let mut writer = FaultWriter::resume(folder.path(), &FaultsEntry::default()).unwrap();
         (0..3).for_each(|n| writer.append(&fault(n), &mut entry).unwrap());
         let safe = writer.commit().unwrap();
         writer.append(&fault(99), &mut entry.clone()).unwrap();
         writer.commit().unwrap();
-        let mut writer = FaultWriter::resume(folder.path(), safe).unwrap();
+        let mut writer = FaultWriter::resume(folder.path(), &safe).unwrap();
         (3..25).for_each(|n| writer.append(&fault(n), &mut entry).unwrap());
         writer.commit().unwrap();
         let text = fs::read_to_string(folder.path().join(FAULTS_FILE)).unwrap();

@@ -80,13 +80,16 @@ impl<'a> Pass<'a> {
     ///
     /// inputs, targets: (block_size); targets\[t\] is the token after inputs\[t\].
     ///
+    /// # Errors
+    /// As [`Part::read`].
+    ///
     /// # Panics
     /// If `inputs` or `targets` is not `block_size` long.
-    pub fn window(&self, position: u64, inputs: &mut [u32], targets: &mut [u32]) {
+    pub fn window(&self, position: u64, inputs: &mut [u32], targets: &mut [u32]) -> Result<()> {
         assert_eq!((inputs.len(), targets.len()), (self.block_size, self.block_size));
         let start = self.start(position);
-        self.part.read(start, inputs);
-        self.part.read(start + 1, targets);
+        self.part.read(start, inputs)?;
+        self.part.read(start + 1, targets)
     }
 }
 // ANCHOR_END: pass
@@ -118,7 +121,7 @@ mod tests {
             let (mut inputs, mut targets) = (vec![0; block], vec![0; block]);
             let mut starts = BTreeSet::new();
             for place in 0..walk.windows() {
-                walk.window(pass * walk.windows() + place, &mut inputs, &mut targets);
+                walk.window(pass * walk.windows() + place, &mut inputs, &mut targets).unwrap();
                 let start = inputs[0];
                 prop_assert_eq!(&inputs, &(start..start + block as u32).collect::<Vec<_>>());
                 prop_assert_eq!(&targets, &(start + 1..=start + block as u32).collect::<Vec<_>>());

@@ -1,0 +1,184 @@
+//! Opening files that must be plain files of one directory.
+//!
+//! A directory may come from somebody else, and whatever has the name of a shard may be a link
+//! to another file, a pipe, or a second name of a file that is part of another directory. Opened
+//! for writing, a link would alter what it leads to; opened at all, a pipe would be waited for.
+//! So here a file is looked at before it is opened, and once more after that.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use stage01_bigram::{Error, Result};
+
+/// What to do about a file that is none.
+const REMEDY: &str = "remove it and begin anew with --restart";
+
+/// Opens a file to be read. A link is followed: reading alters nothing.
+///
+/// # Errors
+/// [`Error::File`] when it cannot be read, [`Error::Format`] when it is no file.
+pub fn read(path: &Path) -> Result<File> {
+    let about = fs::metadata(path).map_err(Error::file("read", path))?;
+    if !about.is_file() {
+        return Err(Error::format(path, "it is not a plain file", "put the file back"));
+    }
+    File::open(path).map_err(Error::file("read", path))
+}
+
+/// Opens a file that is there, to be cut and appended to.
+///
+/// # Errors
+/// [`Error::Format`] when it is a link or no plain file, or has a second name, so that writing
+/// would alter something outside the directory; [`Error::File`] when it cannot be opened.
+pub fn append(path: &Path) -> Result<File> {
+    let about = fs::symlink_metadata(path).map_err(Error::file("write", path))?;
+    let refused = |problem: &str| Err(Error::format(path, problem, REMEDY));
+    if about.is_symlink() {
+        return refused("it is a link, and writing would alter what it leads to");
+    }
+    if !about.is_file() {
+        return refused("it is not a plain file");
+    }
+    let file = OpenOptions::new().append(true).open(path).map_err(Error::file("write", path))?;
+    let opened = file.metadata().map_err(Error::file("write", path))?;
+    if !same(&about, &opened) {
+        return refused("it was replaced while it was opened");
+    }
+    if names(&opened) > 1 {
+        return refused("it has a second name (a hard link), and writing would alter that file");
+    }
+    Ok(file)
+}
+
+/// Makes a new, empty file. Whatever has its name is removed, and not written to.
+///
+/// # Errors
+/// [`Error::File`] when it cannot be made.
+pub fn create(path: &Path) -> Result<File> {
+    remove(path)?;
+    let new = OpenOptions::new().write(true).create_new(true).open(path);
+    new.map_err(Error::file("write", path))
+}
+
+/// Removes a file, or a link and not what it leads to. Nothing happens where there is none.
+///
+/// # Errors
+/// [`Error::File`] when it cannot be removed.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Error::file("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads from a place in a file, until `bytes` is full.
+///
+/// Unlike a map of the file into memory this fails with an error where the file has ended.
+///
+/// # Errors
+/// `UnexpectedEof` when the file has fewer bytes, and what the operating system says.
+// ANCHOR: read_at
+#[cfg(unix)]
+pub fn read_at(file: &File, bytes: &mut [u8], place: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, place)
+}
+// ANCHOR_END: read_at
+
+/// The same with the function that Windows has.
+#[cfg(windows)]
+pub fn read_at(file: &File, mut bytes: &mut [u8], mut place: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, bytes, place) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(read) => {
+                bytes = &mut bytes[read..];
+                place += read as u64;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(unix)]
+fn names(about: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(about)
+}
+
+/// Elsewhere the standard library does not say.
+#[cfg(not(unix))]
+fn same(one: &Metadata, other: &Metadata) -> bool {
+    one.file_type() == other.file_type()
+}
+
+#[cfg(not(unix))]
+fn names(_: &Metadata) -> u64 {
+    1
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn only_a_plain_file_with_one_name_is_appended_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("victim"), "precious").unwrap();
+        symlink(at("victim"), at("link")).unwrap();
+        fs::hard_link(at("victim"), at("second")).unwrap();
+        fs::create_dir(at("directory")).unwrap();
+        for (name, expected) in [
+            ("link", "it is a link"),
+            ("second", "a second name"),
+            ("directory", "not a plain file"),
+            ("missing", "cannot write"),
+        ] {
+            let error = append(&at(name)).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains(name), "{error}");
+        }
+        fs::remove_file(at("second")).unwrap();
+        append(&at("victim")).unwrap().write_all(b"!").unwrap();
+        assert_eq!(fs::read(at("victim")).unwrap(), b"precious!");
+        // In the place of a link comes a new file.
+        create(&at("link")).unwrap().write_all(b"new").unwrap();
+        assert_eq!(fs::read(at("victim")).unwrap(), b"precious!");
+        assert_eq!(fs::read(at("link")).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_pipe_is_refused_and_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        if made.is_ok_and(|status| status.success()) {
+            assert!(read(&pipe).unwrap_err().to_string().contains("not a plain file"));
+            assert!(append(&pipe).unwrap_err().to_string().contains("not a plain file"));
+        }
+    }
+
+    #[test]
+    fn reading_past_the_end_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, [1, 2, 3, 4]).unwrap();
+        let file = read(&path).unwrap();
+        let mut bytes = [0; 2];
+        read_at(&file, &mut bytes, 2).unwrap();
+        assert_eq!(bytes, [3, 4]);
+        let error = read_at(&file, &mut bytes, 3).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+    }
+}

@@ -1,0 +1,154 @@
+//! The right to write into a directory, before anything in it is read.
+//!
+//! Two runs in one directory would write into each other's shards. So whoever prepares holds the
+//! directory's lock from its first look to its last file, and a second run is refused. A
+//! directory that is finished and may not be written, or is being read by a training, can still
+//! be looked at: nothing is to be done there.
+//!
+//! What this file leaves out: waiting for the lock. That is for a training that prepares its text
+//! on the way ([`crate::cli`]).
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use stage01_bigram::files::{self, DirLock, LOCK_FILE};
+use stage01_bigram::{Error, Result};
+
+/// A directory that nobody else writes into while this value lives.
+#[derive(Debug)]
+pub struct Claim {
+    directory: PathBuf,
+    /// The directories that were made for it, the innermost first.
+    made: Vec<PathBuf>,
+    /// Why nothing can be written, if so.
+    read_only: Option<Error>,
+    _lock: DirLock,
+}
+
+impl Claim {
+    /// Takes the lock of a directory, which is made where it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when another program writes there; [`Error::File`] when there is no such
+    /// directory and none can be made.
+    pub fn new(directory: &Path) -> Result<Claim> {
+        let busy = || Error::Busy {
+            path: directory.to_path_buf(),
+            remedy: "wait until it has ended, or name another directory with --out".into(),
+        };
+        let claim = |made, read_only, lock| Claim {
+            directory: directory.to_path_buf(),
+            made,
+            read_only,
+            _lock: lock,
+        };
+        /// So often can another run that refused its work remove its empty directory under us.
+        const TRIES: usize = 100;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let made = make(directory)?;
+            // Why it cannot be written, if it can be read all the same.
+            let refusal = match DirLock::try_exclusive(directory) {
+                Ok(Some(lock)) => return Ok(claim(made, None, lock)),
+                Ok(None) => busy(),
+                Err(Error::File { source, .. })
+                    if source.kind() == ErrorKind::NotFound && tries < TRIES =>
+                {
+                    continue;
+                }
+                Err(error) if forbids_writing(&error) => error,
+                Err(error) => return Err(error),
+            };
+            return match DirLock::try_shared(directory)? {
+                Some(lock) => Ok(claim(made, Some(refusal), lock)),
+                None => Err(busy()),
+            };
+        }
+    }
+
+    /// Refuses where nothing can be written.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when others read there, [`Error::File`] when the directory is protected.
+    pub fn to_write(&mut self) -> Result<()> {
+        self.read_only.take().map_or(Ok(()), Err)
+    }
+
+    /// Whether something can be written.
+    pub fn is_writable(&self) -> bool {
+        self.read_only.is_none()
+    }
+}
+
+/// A run that was refused leaves no empty directory behind.
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let Some(innermost) = self.made.first() else { return };
+        let only_the_lock = fs::read_dir(innermost).is_ok_and(|entries| {
+            let mut names = entries.flatten().map(|entry| entry.file_name());
+            names.all(|name| name == LOCK_FILE)
+        });
+        if only_the_lock && *innermost == self.directory {
+            let _ = fs::remove_file(innermost.join(LOCK_FILE));
+            // One that is not empty stays.
+            let _ = self.made.iter().try_for_each(fs::remove_dir);
+        }
+    }
+}
+
+/// Makes a directory, and says which were missing.
+fn make(directory: &Path) -> Result<Vec<PathBuf>> {
+    let missing = directory.ancestors().take_while(|path| {
+        !path.as_os_str().is_empty() && matches!(path.try_exists(), Ok(false)) && !path.is_symlink()
+    });
+    let missing = missing.map(Path::to_path_buf).collect();
+    files::create_folder(directory)?;
+    Ok(missing)
+}
+
+fn forbids_writing(error: &Error) -> bool {
+    matches!(error, Error::File { source, .. }
+        if matches!(source.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_run_is_refused_and_told_what_to_do() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Claim::new(directory.path()).unwrap();
+        let error = Claim::new(directory.path()).unwrap_err();
+        assert!(matches!(error, Error::Busy { .. }));
+        assert!(error.to_string().ends_with("name another directory with --out"), "{error}");
+        drop(first);
+        assert!(Claim::new(directory.path()).unwrap().is_writable());
+        assert!(directory.path().exists(), "it was there before");
+    }
+
+    #[test]
+    fn where_others_read_one_can_look_and_not_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let reader = DirLock::try_shared(directory.path()).unwrap();
+        let mut claim = Claim::new(directory.path()).unwrap();
+        assert!(!claim.is_writable());
+        assert!(matches!(claim.to_write(), Err(Error::Busy { .. })));
+        drop((reader, claim));
+        Claim::new(directory.path()).unwrap().to_write().unwrap();
+    }
+
+    #[test]
+    fn an_empty_directory_that_was_made_for_nothing_is_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        let (outer, inner) = (parent.path().join("a"), parent.path().join("a/b"));
+        drop(Claim::new(&inner).unwrap());
+        assert!(!outer.exists());
+        let claim = Claim::new(&inner).unwrap();
+        fs::write(inner.join("plan.json"), "").unwrap();
+        drop(claim);
+        assert!(inner.join("plan.json").exists());
+    }
+}

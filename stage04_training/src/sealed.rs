@@ -1,0 +1,138 @@
+//! JSON files that notice when they were altered.
+//!
+//! A bit may flip on a disk, a copy may be cut short, a hand may change a number to see what
+//! happens. So what `prepare` says about its work carries a checksum of itself, in the field
+//! `checksum`: that of all other fields as compact JSON. Spaces and line breaks may change, a
+//! value may not.
+//!
+//! What this file leaves out: what the values mean. A checksum finds accidents; whoever writes a
+//! false value can write its checksum, too. So a file that is whole is checked as any other.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use stage01_bigram::{Error, Result, files};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The field with the checksum.
+const CHECKSUM: &str = "checksum";
+
+/// A checksum as it is written everywhere: XXH3, 64 bits, 16 hexadecimal digits.
+pub fn hex(sum: u64) -> String {
+    format!("{sum:016x}")
+}
+
+/// Whether a text is a checksum as [`hex`] writes it.
+pub fn is_hex(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The text of a JSON object with its checksum in it. A checksum that is there already is
+/// replaced.
+pub fn seal(value: &impl Serialize) -> String {
+    let mut value = serde_json::to_value(value).expect("plain JSON");
+    if let Some(fields) = value.as_object_mut() {
+        fields.shift_remove(CHECKSUM);
+        let sum = hex(xxh3_64(Value::Object(fields.clone()).to_string().as_bytes()));
+        fields.insert(CHECKSUM.into(), sum.into());
+    }
+    let mut text = serde_json::to_string_pretty(&value).expect("plain JSON");
+    text.push('\n');
+    text
+}
+
+/// Reads what [`seal`] wrote, of this version.
+///
+/// what: the name of such a file for messages, such as "manifest".
+///
+/// # Errors
+/// What is wrong with the text, in words.
+pub fn open<T: DeserializeOwned>(
+    text: &str,
+    what: &str,
+    version: u32,
+) -> std::result::Result<T, String> {
+    let mut value: Value =
+        serde_json::from_str(text).map_err(|error| format!("it is not whole JSON: {error}"))?;
+    match value.get("version").and_then(Value::as_u64) {
+        Some(found) if found == u64::from(version) => {}
+        Some(found) => {
+            return Err(format!(
+                "it is of version {found}, and this program reads version {version}"
+            ));
+        }
+        None => return Err(format!("it is not a {what}: `version` is missing")),
+    }
+    let fields = value.as_object_mut().expect("it has a version");
+    let said = fields.shift_remove(CHECKSUM);
+    let is = hex(xxh3_64(value.to_string().as_bytes()));
+    if said.as_ref().and_then(Value::as_str) != Some(&is) {
+        return Err("it was altered after it was written: its checksum is another one".into());
+    }
+    serde_json::from_value(value).map_err(|error| format!("it is not a {what}: {error}"))
+}
+
+/// Writes a file, sealed, in one step as far as anybody else can see.
+///
+/// # Errors
+/// [`Error::File`] when it cannot be written.
+pub fn save(value: &impl Serialize, path: &Path) -> Result<()> {
+    files::write_bytes(path, seal(value).as_bytes())
+}
+
+/// The text of a file; `None` where there is none.
+///
+/// # Errors
+/// As [`files::read_text`], and [`Error::Format`] for what is not a file: a pipe would be waited
+/// for, for ever.
+pub fn read(path: &Path) -> Result<Option<String>> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => {
+            Ok(None)
+        }
+        Err(error) => Err(Error::file("read", path)(error)),
+        Ok(about) if !about.is_file() => {
+            Err(Error::format(path, "it is not a plain file", "begin anew with --restart"))
+        }
+        Ok(_) => files::read_text(path).map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn open(text: &str) -> std::result::Result<Value, String> {
+        super::open(text, "list", 3)
+    }
+
+    #[test]
+    fn what_was_sealed_is_read_back_and_any_other_value_is_refused() {
+        let value = json!({ "version": 3, "a": [1, 0.1, "x"], "b": { "c": u64::MAX } });
+        let text = seal(&value);
+        assert_eq!(open(&text).unwrap(), value);
+        assert_eq!(seal(&open(&text).unwrap()), text);
+        assert_eq!(open(&text.replace(char::is_whitespace, "")).unwrap(), value);
+        for (from, to) in [("0.1", "0.2"), ("\"x\"", "\"y\""), ("\"a\"", "\"A\""), ("[", "[1,")] {
+            let error = open(&text.replacen(from, to, 1)).unwrap_err();
+            assert!(error.contains("altered after it was written"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_such_file_is_refused_with_its_reason() {
+        for (text, expected) in [
+            ("{", "not whole JSON"),
+            ("[3]", "it is not a list: `version` is missing"),
+            (r#"{"version": 2}"#, "version 2, and this program reads version 3"),
+            (r#"{"version": 3}"#, "its checksum is another one"),
+        ] {
+            let error = open(text).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

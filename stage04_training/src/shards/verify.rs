@@ -1,0 +1,173 @@
+//! Is every file still what was written?
+//!
+//! A flipped bit in a shard gives one wrong token, and nothing that reads the shard can see it.
+//! So before a training begins, all shards are read once and their checksums compared. That takes
+//! as long as the disk needs to read them: some seconds for a gigabyte or twenty, beside a
+//! training of hours.
+//!
+//! What this file leaves out: what happens to a file later. It is read by position, and one that
+//! has become shorter is an error there.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread::Builder;
+use std::time::{Duration, Instant};
+
+use stage01_bigram::{Error, Result};
+use stage03_gpt::cli::screen::{Screen, remark};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::plain;
+use crate::prepare::progress::{Progress, size};
+use crate::sealed::hex;
+
+/// A file, and what was written into it.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How many of its first bytes count. An interrupted run may have written more.
+    pub bytes: u64,
+    /// The checksum of these bytes.
+    pub xxh3: String,
+}
+
+/// Reads all files on all cores. Where that takes more than a second it is said.
+///
+/// remedy: what to do about a file that is something else.
+///
+/// # Errors
+/// [`Error::Format`] for the first file in their order that is not what was written,
+/// [`Error::File`] for one that cannot be read.
+pub fn verify(files: &[Expected], remedy: &str) -> Result<()> {
+    let total = files.iter().map(|file| file.bytes).sum();
+    let (next, read, stop) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let work = || {
+        // After a fault only the files before it matter, and somebody has taken those.
+        while !stop.load(Ordering::Relaxed) {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if let Err(error) = verify_one(files.get(number)?, remedy, &read) {
+                stop.store(true, Ordering::Relaxed);
+                return Some((number, error));
+            }
+        }
+        None
+    };
+    let found = std::thread::scope(|scope| {
+        let threads = stage03_gpt::cli::run::cores().clamp(1, files.len().clamp(1, 64));
+        // Where the system gives no thread, this one does the work.
+        let helpers: Vec<_> =
+            (1..=threads).map_while(|_| Builder::new().spawn_scoped(scope, work).ok()).collect();
+        let mut found = Vec::new();
+        if helpers.is_empty() {
+            found.extend(work());
+        }
+        show(total, &read, || helpers.iter().all(|helper| helper.is_finished()));
+        for helper in helpers {
+            found.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        found
+    });
+    match found.into_iter().min_by_key(|(number, _)| *number) {
+        Some((_, error)) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// Waits, and says how far it is where the wait is long.
+fn show(total: u64, read: &AtomicU64, done: impl Fn() -> bool) {
+    let (began, screen) = (Instant::now(), Screen::new());
+    let mut progress = None;
+    let mut pause = Duration::from_micros(50);
+    while !done() {
+        std::thread::sleep(pause);
+        pause = (2 * pause).min(Duration::from_millis(100));
+        if progress.is_none() && began.elapsed() > Duration::from_millis(1500) {
+            remark(format!(
+                "comparing the checksums of {}; --no-verify leaves it out",
+                size(total)
+            ));
+            progress = Some(Progress::new(&screen, "checked", total, read));
+        }
+        if let Some(progress) = &mut progress {
+            progress.update();
+        }
+    }
+}
+
+fn verify_one(file: &Expected, remedy: &str, read: &AtomicU64) -> Result<()> {
+    let sum = checksum(&file.path, file.bytes, read)?;
+    let Some(sum) = sum else {
+        let problem = format!("it has fewer than the {} bytes that were written", file.bytes);
+        return Err(Error::format(&file.path, problem, remedy));
+    };
+    let sum = hex(sum.digest());
+    if sum == file.xxh3 {
+        return Ok(());
+    }
+    let problem = format!("its checksum is {sum}, but it was written with {}", file.xxh3);
+    Err(Error::format(&file.path, problem, remedy))
+}
+
+/// The checksum of the first `bytes` bytes of a file, as far as it was computed: it can go on.
+/// `None` where there are fewer. What is read is added to `read`.
+///
+/// # Errors
+/// As [`plain::read`], and [`Error::File`] when the disk fails.
+pub fn checksum(path: &Path, bytes: u64, read: &AtomicU64) -> Result<Option<Xxh3>> {
+    let mut file = plain::read(path)?;
+    let (mut sum, mut left) = (Xxh3::new(), bytes);
+    let mut buffer = vec![0; (1 << 18).min(bytes as usize)];
+    while left > 0 {
+        let here = buffer.len().min(left.try_into().unwrap_or(usize::MAX));
+        match file.read(&mut buffer[..here]) {
+            Ok(0) => return Ok(None),
+            Ok(n) => {
+                sum.update(&buffer[..n]);
+                left -= n as u64;
+                read.fetch_add(n as u64, Ordering::Relaxed);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::file("read", path)(error)),
+        }
+    }
+    Ok(Some(sum))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xxhash_rust::xxh3::xxh3_64;
+
+    #[test]
+    fn the_first_file_that_was_altered_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let files: Vec<Expected> = (0..40)
+            .map(|n| {
+                let path = directory.path().join(format!("f{n}"));
+                let content = vec![n as u8; 1000 * n];
+                std::fs::write(&path, &content).unwrap();
+                Expected { path, bytes: content.len() as u64, xxh3: hex(xxh3_64(&content)) }
+            })
+            .collect();
+        verify(&files, "restore it").unwrap();
+        verify(&[], "restore it").unwrap();
+        for n in [39, 17, 3] {
+            let mut content = std::fs::read(&files[n].path).unwrap();
+            content[500] ^= 1;
+            std::fs::write(&files[n].path, &content).unwrap();
+            let error = verify(&files, "restore it").unwrap_err().to_string();
+            assert!(error.contains(&format!("f{n}: its checksum is")), "{error}");
+            assert!(error.ends_with("restore it"), "{error}");
+        }
+        std::fs::write(&files[2].path, "short").unwrap();
+        let error = verify(&files, "restore it").unwrap_err().to_string();
+        assert!(error.contains("f2: it has fewer than the 2000 bytes"), "{error}");
+        std::fs::remove_file(&files[1].path).unwrap();
+        assert!(verify(&files, "restore it").unwrap_err().to_string().starts_with("cannot read"));
+        // What stands behind the bytes that count does not matter.
+        std::fs::write(&files[0].path, "more").unwrap();
+        verify(&files[..1], "restore it").unwrap();
+    }
+}

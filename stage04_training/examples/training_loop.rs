@@ -143,11 +143,13 @@ fn prepare(tokenizer: &CharTokenizer, text: &str, folder: &Path) -> Result<()> {
         let shards = vec![ShardEntry { file, tokens, xxh3 }];
         Ok(PartEntry { tokens, shards, ..PartEntry::default() })
     };
+    let json = Tokenizer::Char(tokenizer.clone()).to_json();
     let manifest = Manifest {
         version: VERSION,
         token_bytes: 2,
         vocab_size: tokenizer.vocab_size(),
         end_of_text: None,
+        tokenizer_xxh3: format!("{:016x}", xxh3_64(json.as_bytes())),
         split: SplitEntry { by: SplitBy::Tail, validation: 0.1 },
         train: part(Split::Train, train)?,
         validation: part(Split::Validation, validation)?,

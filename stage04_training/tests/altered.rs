@@ -1,0 +1,481 @@
+//! Directories that somebody has altered, by accident or with intent: it is noticed, and nothing
+//! outside of them is touched.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use common::*;
+use proptest::prelude::*;
+use serde_json::Value;
+use stage01_bigram::Error;
+use stage01_bigram::tokenizer::TokenizerKind;
+use stage03_gpt::cli::screen::Screen;
+use stage04_training::manifest::{Manifest, SplitBy};
+use stage04_training::prepare::{self, OnError, Settings};
+use stage04_training::sealed::seal;
+use stage04_training::shards::Shards;
+
+/// The file that must not change, beside the directory of data.
+const VICTIM: &[u8] = b"precious";
+
+/// Documents in two files, with a fault, and how they are prepared.
+fn inputs(at: &Path, split: SplitBy) -> Settings {
+    let documents = documents(12_000);
+    let texts: Vec<&str> = documents.iter().map(String::as_str).collect();
+    put(at, "in/a.jsonl", [&jsonl(&texts[..6000])[..], b"not JSON\n"].concat());
+    put(at, "in/b.jsonl", jsonl(&texts[6000..]));
+    put(at, "victim", VICTIM);
+    Settings {
+        input: vec![at.join("in")],
+        out: at.join("data"),
+        tokenizer: TokenizerKind::Char,
+        split: Some(split),
+        validation: Some(0.2),
+        shard_tokens: 300_000,
+        on_error: OnError::Skip,
+        commit_bytes: 10_000,
+        threads: Some(1),
+        ..Settings::default()
+    }
+}
+
+/// An interrupted run of these settings, as the program leaves it, and what it becomes in the
+/// end.
+struct Interrupted {
+    files: Vec<(String, Vec<u8>)>,
+    whole: Vec<(String, Vec<u8>)>,
+}
+
+fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
+    content(directory).into_iter().collect()
+}
+
+fn lay(files: &[(String, Vec<u8>)], directory: &Path) {
+    fs::remove_dir_all(directory).ok();
+    for (name, bytes) in files {
+        put(directory, name, bytes);
+    }
+}
+
+fn interrupted(settings: &Settings, at: &Path) -> Interrupted {
+    let split = if settings.split == Some(SplitBy::Tail) { "tail" } else { "document" };
+    let flags = format!(
+        "--input {} --out {} --tokenizer char --split {split} --validation 0.2 --shard-tokens 300000 \
+         --on-error skip --commit-bytes 10000 --threads 1 --pause-ms 60",
+        settings.input[0].display(),
+        settings.out.display(),
+    );
+    let mut child = program(at, &flags).stdout(Stdio::null()).spawn().unwrap();
+    let journal = settings.out.join("journal.json");
+    let job = || {
+        let journal: Value = serde_json::from_str(&fs::read_to_string(&journal).ok()?).ok()?;
+        journal["position"]["job"].as_u64()
+    };
+    while job().unwrap_or(0) < 3 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be killed");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let left = files(&settings.out);
+    assert!(!left.iter().any(|(name, _)| name == "manifest.json"));
+    prepare::prepare(settings, &Screen::new()).unwrap();
+    Interrupted { files: left, whole: files(&settings.out) }
+}
+
+/// A small change somewhere in a JSON value, chosen by two numbers. Returns the names of the
+/// fields that lead to it.
+fn mutate(value: &mut Value, place: usize, kind: usize) -> Vec<String> {
+    fn places(value: &Value, path: &str, all: &mut Vec<String>) {
+        all.push(path.into());
+        match value {
+            Value::Array(list) => {
+                list.iter().enumerate().for_each(|(n, v)| places(v, &format!("{path}/{n}"), all));
+            }
+            Value::Object(fields) => {
+                fields.iter().for_each(|(name, v)| places(v, &format!("{path}/{name}"), all));
+            }
+            _ => {}
+        }
+    }
+    let mut all = Vec::new();
+    places(value, "", &mut all);
+    let path = all.swap_remove(place % all.len());
+    let value = value.pointer_mut(&path).expect("it was just found");
+    let values: [Value; 13] = [
+        0.into(),
+        1.into(),
+        3.into(),
+        (1u64 << 63).into(),
+        u64::MAX.into(),
+        (-1).into(),
+        0.5.into(),
+        Value::Null,
+        true.into(),
+        "../victim".into(),
+        "train-00007.bin".into(),
+        "".into(),
+        Value::Array(Vec::new()),
+    ];
+    match (kind % 20, &mut *value) {
+        (0..4, Value::Array(list)) => drop(list.pop()),
+        (4..8, Value::Array(list)) if !list.is_empty() => list.push(list[0].clone()),
+        (8..10, Value::Array(list)) => list.reverse(),
+        (0..4, Value::Object(fields)) => drop(fields.shift_remove(&first_name(fields, place))),
+        (0..3, Value::Number(n)) => *value = (n.as_u64().unwrap_or(0) + 1).into(),
+        (3..6, Value::Number(n)) => *value = n.as_u64().unwrap_or(0).saturating_sub(1).into(),
+        (kind, value) => *value = values[kind % values.len()].clone(),
+    }
+    path.split('/').skip(1).map(str::to_string).collect()
+}
+
+fn first_name(fields: &serde_json::Map<String, Value>, place: usize) -> String {
+    fields.keys().nth(place % fields.len().max(1)).cloned().unwrap_or_default()
+}
+
+/// Everything in a place but one directory: a list of names, and what the victim holds.
+fn outside(at: &Path) -> (Vec<String>, Vec<u8>) {
+    let mut names: Vec<String> = fs::read_dir(at)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    (names, fs::read(at.join("victim")).unwrap())
+}
+
+fn named<'a>(files: &'a [(String, Vec<u8>)], name: &str) -> &'a [u8] {
+    &files.iter().find(|(other, _)| other == name).unwrap_or_else(|| panic!("{name}")).1
+}
+
+fn without_shards(files: &[(String, Vec<u8>)]) -> Vec<&(String, Vec<u8>)> {
+    files.iter().filter(|(name, _)| name.ends_with(".bin")).collect()
+}
+
+/// A directory with one of its JSON files altered: is the run refused, or does it end as if
+/// nothing had happened?
+///
+/// sealed: whether the checksum is made to fit, so that what comes after it is tried.
+fn try_mutations(split: SplitBy, sealed: bool, cases: u32) {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let settings = inputs(at, split);
+    let Interrupted { files: left, whole } = interrupted(&settings, at);
+    let before = outside(at);
+    let mut refused = 0;
+    let strategy = (0usize..3, any::<usize>(), any::<usize>());
+    proptest!(ProptestConfig::with_cases(cases), |((which, place, kind) in strategy)| {
+        let name = ["journal.json", "plan.json", "manifest.json"][which];
+        let files = if name == "manifest.json" { &whole } else { &left };
+        let mut value: Value = serde_json::from_slice(named(files, name)).unwrap();
+        let was = value.clone();
+        let path = mutate(&mut value, place, kind);
+        lay(files, &settings.out);
+        let text = if sealed { seal(&value) } else { value.to_string() };
+        fs::write(settings.out.join(name), text).unwrap();
+        let result = prepare::prepare(&settings, &Screen::new());
+        prop_assert_eq!(&outside(at), &before, "{:?}", path);
+        let Err(error) = result else {
+            // What is there now is what would have been there.
+            let data = Shards::open(&settings.out).unwrap();
+            data.verify().unwrap();
+            // Only reading all of the text again could tell that these are wrong.
+            let unseen = sealed && ["position", "tail"].contains(&path.first().map_or("", |n| n));
+            if !unseen {
+                let now = self::files(&settings.out);
+                prop_assert_eq!(without_shards(&now), without_shards(&whole), "{:?}", path);
+            }
+            let checksum = path == ["checksum"];
+            prop_assert!(sealed || value == was || checksum, "{:?} was believed", path);
+            return Ok(());
+        };
+        refused += 1;
+        let text = error.to_string();
+        prop_assert!(!text.contains('\n'), "{}", text);
+        let known = matches!(
+            error,
+            Error::Format { .. } | Error::Text { .. } | Error::File { .. } | Error::Setting { .. }
+        );
+        prop_assert!(known, "{}", text);
+    });
+    assert!(refused > cases / 4, "only {refused} of {cases} were refused");
+}
+
+#[test]
+fn altered_files_are_not_believed() {
+    try_mutations(SplitBy::Tail, false, 40);
+}
+
+#[test]
+fn altered_files_with_a_checksum_that_fits_do_no_harm_where_the_tail_is_measured() {
+    try_mutations(SplitBy::Tail, true, 80);
+}
+
+#[test]
+fn altered_files_with_a_checksum_that_fits_do_no_harm_where_documents_are_measured() {
+    try_mutations(SplitBy::Document, true, 80);
+}
+
+proptest! {
+    /// What a fuzzer would call: any text, and any change of a good one, gives a result.
+    #[test]
+    fn texts_are_read_or_refused(place: usize, kind: usize, sealed: bool, cut in 0usize..2000) {
+        let plan = serde_json::json!({
+            "version": 2, "flags": { "shard_tokens": 10 }, "inputs": [
+                { "name": "a", "bytes": 5, "modified": 7 },
+            ],
+        });
+        let part = |which: &str| serde_json::json!({
+            "documents": 1, "bytes": 5, "characters": 5, "tokens": 12, "shards": [
+                { "file": format!("{which}-00000.bin"), "tokens": 10, "xxh3": "0".repeat(16) },
+                { "file": format!("{which}-00001.bin"), "tokens": 2, "xxh3": "1".repeat(16) },
+            ],
+        });
+        let left_out = serde_json::json!({
+            "not_sampled": 0, "empty": 0, "faults": 0, "faults_file": null, "first_faults": [],
+            "ignored": { ".png": 1 },
+        });
+        let journal = serde_json::json!({
+            "version": 2, "tokenizer_xxh3": "2".repeat(16),
+            "split": { "by": "document", "validation": 0.1 }, "many": true, "tail": null,
+            "position": { "job": 2, "file": 0, "items": 1 }, "train": part("train"),
+            "validation": part("validation"), "left_out": left_out,
+            "faults": { "bytes": 0, "xxh3": "" },
+        });
+        let manifest = serde_json::json!({
+            "version": 2, "token_bytes": 2, "vocab_size": 300, "end_of_text": 299,
+            "tokenizer_xxh3": "2".repeat(16), "split": { "by": "tail", "validation": 0.1 },
+            "train": part("train"), "validation": part("validation"), "flags": {},
+            "inputs": { "files": 1, "bytes": 5, "fingerprint": "" }, "left_out": left_out,
+        });
+        let at = Path::new("manifest.json");
+        prepare::check_texts(&seal(&plan), &seal(&journal)).unwrap();
+        Manifest::parse(at, &seal(&manifest)).unwrap();
+        let text = |value: &Value| {
+            let mut value = value.clone();
+            mutate(&mut value, place, kind);
+            let text = if sealed { seal(&value) } else { value.to_string() };
+            text.chars().take(if cut > 1500 { kind % 1000 } else { usize::MAX }).collect::<String>()
+        };
+        let _ = prepare::check_texts(&text(&plan), &seal(&journal));
+        let _ = prepare::check_texts(&seal(&plan), &text(&journal));
+        let _ = Manifest::parse(at, &text(&manifest));
+    }
+}
+
+/// Changes the journal of an interrupted run, its checksum included.
+fn edit(directory: &Path, change: impl FnOnce(&mut Value)) {
+    let path = directory.join("journal.json");
+    let mut value: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    change(&mut value);
+    fs::write(path, seal(&value)).unwrap();
+}
+
+#[test]
+fn an_interrupted_run_goes_on_only_with_what_it_wrote() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let settings = inputs(at, SplitBy::Document);
+    let Interrupted { files: left, whole } = interrupted(&settings, at);
+    let out = &settings.out;
+    let full =
+        |name: &str| left.iter().any(|(other, bytes)| other == name && bytes.len() == 600_000);
+    assert!(full("train-00000.bin"), "no shard was full when it was killed");
+    let flip = |name: &str| {
+        let mut bytes = fs::read(out.join(name)).unwrap();
+        bytes[100] ^= 4;
+        fs::write(out.join(name), bytes).unwrap();
+    };
+    type Change<'a> = Box<dyn Fn() + 'a>;
+    let mut cases: Vec<(Change<'_>, &str)> = vec![
+        (Box::new(|| flip("train-00000.bin")), "train-00000.bin: its checksum is"),
+        (Box::new(|| flip("skipped.jsonl")), "skipped.jsonl: its checksum is"),
+        (Box::new(|| flip("tokenizer.json")), "tokenizer.json: its checksum is"),
+        (Box::new(|| fs::remove_file(out.join("tokenizer.json")).unwrap()), "tokenizer.json"),
+        (Box::new(|| fs::write(out.join("validation-00000.bin"), [1]).unwrap()), "fewer than the"),
+        (
+            Box::new(|| edit(out, |j| j["train"]["shards"][0]["file"] = "../victim".into())),
+            "is no name of a shard",
+        ),
+        (
+            Box::new(|| edit(out, |j| j["train"]["shards"][0]["tokens"] = (1u64 << 63).into())),
+            "train-00000.bin has 9223372036854775808 tokens",
+        ),
+        (Box::new(|| edit(out, |j| j["position"]["file"] = 9.into())), "file 9 of 2"),
+        (Box::new(|| edit(out, |j| j["position"]["items"] = 1_000_000.into())), "fewer documents"),
+        (Box::new(|| edit(out, |j| j["many"] = false.into())), "divided the text in another way"),
+        (
+            Box::new(|| edit(out, |j| j["split"]["validation"] = 0.5.into())),
+            "divided the text in another way",
+        ),
+    ];
+    #[cfg(unix)]
+    for (name, link) in ["validation-00000.bin", "skipped.jsonl"].into_iter().flat_map(|name| {
+        let soft = std::os::unix::fs::symlink::<_, &Path>;
+        let hard = |to, from: &Path| fs::hard_link::<_, &Path>(to, from);
+        let links: [fn(std::path::PathBuf, &Path) -> std::io::Result<()>; 2] = [soft, hard];
+        links.map(|link| (name, link))
+    }) {
+        // The right bytes, but in a file of somebody else.
+        let change = move || {
+            let other = out.with_file_name("elsewhere");
+            fs::rename(out.join(name), &other).unwrap();
+            link(other, &out.join(name)).unwrap();
+        };
+        cases.push((Box::new(change), name));
+    }
+    for (change, expected) in cases {
+        lay(&left, out);
+        fs::remove_file(at.join("elsewhere")).ok();
+        change();
+        let other = fs::read(at.join("elsewhere")).ok();
+        let error = prepare::prepare(&settings, &Screen::new()).unwrap_err().to_string();
+        assert!(error.contains(expected), "expected {expected} in {error}");
+        assert!(error.contains("restart"), "{error}");
+        assert_eq!(fs::read(at.join("victim")).unwrap(), VICTIM);
+        assert_eq!(fs::read(at.join("elsewhere")).ok(), other);
+        assert!(!out.join("manifest.json").exists());
+    }
+    lay(&left, out);
+    prepare::prepare(&settings, &Screen::new()).unwrap();
+    assert!(files(out) == whole);
+}
+
+fn train(at: &Path, flags: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stage04_training"));
+    let tiny = "train --n-layer 1 --n-head 1 --n-embd 8 --block-size 8 --batch-size 2 --eval-iters 1 \
+                --threads 1 --peak-tflops 0.1";
+    command.args(tiny.split_whitespace()).args(flags.split_whitespace()).current_dir(at);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// Ends a training that must be refused; its one line.
+fn refused(child: std::process::Child) -> String {
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    error
+}
+
+#[test]
+fn finished_data_that_were_altered_are_noticed_before_they_are_learned() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    put(at, "a.jsonl", jsonl(&documents(60).iter().map(String::as_str).collect::<Vec<_>>()));
+    let flags = "--input a.jsonl --tokenizer char --validation 0.2 --out data";
+    good(at, flags);
+    let start = |flags: &str| train(at, flags).spawn().unwrap();
+    let refuses = |expected: &str| {
+        for error in [bad(at, flags), refused(start("--data data --max-iters 3 --out-dir m"))] {
+            assert!(error.contains(expected), "expected {expected} in {error}");
+        }
+        assert!(!at.join("m").exists());
+    };
+    let whole = files(&at.join("data"));
+    for (name, expected) in [
+        ("train-00000.bin", "data/train-00000.bin: its checksum is"),
+        ("validation-00000.bin", "data/validation-00000.bin: its checksum is"),
+        ("tokenizer.json", "data/tokenizer.json: its checksum is"),
+        ("manifest.json", "data/manifest.json: it was altered after it was written"),
+    ] {
+        lay(&whole, &at.join("data"));
+        let mut bytes = fs::read(at.join("data").join(name)).unwrap();
+        // A digit in a text, another token in a shard: nothing else can tell.
+        let digit = bytes.iter().rposition(|b| b.is_ascii_digit() && name.ends_with("json"));
+        bytes[digit.unwrap_or(2)] ^= 1;
+        fs::write(at.join("data").join(name), bytes).unwrap();
+        refuses(expected);
+    }
+    // Who is sure may leave it out.
+    lay(&whole, &at.join("data"));
+    fs::write(at.join("data/train-00000.bin"), vec![0; named(&whole, "train-00000.bin").len()])
+        .unwrap();
+    assert!(good(at, &format!("{flags} --no-verify")).contains("finished already"));
+    let output = train(at, "--data data --no-verify --max-iters 3 --out-dir m").output().unwrap();
+    assert!(output.status.success());
+
+    // A text that was prepared on the way is looked at each time as well.
+    put(at, "t.txt", documents(60).join("\n"));
+    let text = "--text t.txt --tokenizer char --max-iters 1 --out-dir n/m";
+    assert!(train(at, text).status().unwrap().success());
+    let data = fs::read_dir(at.join("n/data")).unwrap().next().unwrap().unwrap().path();
+    let shard = data.join("train-00000.bin");
+    let mut bytes = fs::read(&shard).unwrap();
+    bytes[10] ^= 1;
+    fs::write(&shard, bytes).unwrap();
+    let error = refused(start(text));
+    assert!(error.contains("its checksum is") && error.contains("remove the directory"), "{error}");
+    fs::remove_dir_all(&data).unwrap();
+    assert!(train(at, text).status().unwrap().success());
+}
+
+#[test]
+fn a_shard_that_is_cut_while_it_is_learned_ends_the_run_with_a_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    put(at, "a.jsonl", jsonl(&documents(400).iter().map(String::as_str).collect::<Vec<_>>()));
+    good(at, "--input a.jsonl --tokenizer char --validation 0.2 --out data");
+    let flags = "--data data --max-iters 10000000 --save-interval 5 --out-dir m";
+    let child = train(at, flags).spawn().unwrap();
+    let log = at.join("m/log.jsonl");
+    while fs::read_to_string(&log).map_or(0, |text| text.lines().count()) < 20 {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let shard = fs::OpenOptions::new().write(true).open(at.join("data/train-00000.bin")).unwrap();
+    shard.set_len(2).unwrap();
+    let error = refused(child);
+    assert!(error.contains("data/train-00000.bin: it has become shorter"), "{error}");
+    let saved = stage04_training::checkpoint::Saved::load(&at.join("m")).unwrap();
+    assert!(saved.state.iter >= 5);
+    stage03_gpt::checkpoint::Model::load(&at.join("m")).unwrap();
+}
+
+#[test]
+fn directories_that_hold_something_else_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    put(at, "a.txt", documents(60).join("\n"));
+    let flags = "--input a.txt --tokenizer char";
+    good(at, &format!("{flags} --out data"));
+    let command = "--data data --max-iters 1 --out-dir";
+    assert!(train(at, &format!("{command} model")).status().unwrap().success());
+    let error = refused(train(at, &format!("{command} data")).spawn().unwrap());
+    assert!(error.contains("--data = data") && error.contains("name another --out-dir"), "{error}");
+    let before = content(&at.join("data"));
+    // A model's directory, even where it has lost its tokenizer.
+    let error = bad(at, &format!("{flags} --out model"));
+    assert!(error.contains("tokenizer.json that `prepare` did not make"), "{error}");
+    fs::remove_file(at.join("model/tokenizer.json")).unwrap();
+    for restart in ["", "--restart"] {
+        let error = bad(at, &format!("{flags} --out model {restart}"));
+        assert!(error.contains("there is a model in it"), "{error}");
+    }
+    // What is written must not be what is read.
+    let input = "--input data/tokenizer.json --tokenizer char --out data --restart";
+    let error = bad(at, input);
+    assert!(error.contains("`prepare` writes a file of this name there"), "{error}");
+    assert!(content(&at.join("data")) == before);
+    // Of a refusal nothing is left.
+    bad(at, "--input none.txt --out x/y/z");
+    assert!(!at.join("x").exists());
+}
+
+#[test]
+fn data_without_a_validation_part_are_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    put(at, "a.jsonl", jsonl(&documents(30).iter().map(String::as_str).collect::<Vec<_>>()));
+    for (validation, expected) in [
+        ("0", "it was prepared with --validation 0"),
+        ("0.000001", "no document fell into its validation part"),
+    ] {
+        let flags = format!("--input a.jsonl --tokenizer char --validation {validation}");
+        good(at, &format!("{flags} --out data --restart"));
+        let error = refused(train(at, "--data data --out-dir m").spawn().unwrap());
+        assert!(error.contains(expected) && error.contains("--restart"), "{error}");
+    }
+}

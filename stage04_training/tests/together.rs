@@ -1,0 +1,170 @@
+//! Two programs at the same time in one directory of data: each ends well or is told that the
+//! other is there, and what is left is whole.
+//!
+//! When the second one starts is different every time, from the first instant of the other one to
+//! its last.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use common::*;
+use rand::RngExt;
+use stage01_bigram::random::{Purpose, generator};
+use stage04_training::shards::Shards;
+
+/// How often each pair is tried.
+const PAIRS: u64 = 30;
+
+const BUSY: &str = "another program is using this directory";
+
+fn start(at: &Path, arguments: &str) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stage04_training"));
+    command.args(arguments.split_whitespace()).current_dir(at);
+    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// How a program ended: well, or refused because of the other one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Well,
+    Busy,
+}
+
+fn end(child: Child) -> End {
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    match output.status.code() {
+        Some(0) => End::Well,
+        Some(1) if error.contains(BUSY) && error.lines().count() == 1 => End::Busy,
+        code => panic!("{code:?}\n{error}"),
+    }
+}
+
+/// Starts both, the second a moment after the first, and counts how they ended.
+fn both(at: &Path, first: &str, second: &str, within_ms: u64, round: u64) -> [End; 2] {
+    let mut rng = generator(round, Purpose::Other, 0);
+    let first = start(at, first);
+    std::thread::sleep(Duration::from_micros(rng.random_range(0..1000 * within_ms)));
+    let second = start(at, second);
+    [end(first), end(second)]
+}
+
+/// Documents that make several shards, and a command that makes each of them safe as it goes.
+fn place() -> (tempfile::TempDir, &'static str) {
+    let folder = tempfile::tempdir().unwrap();
+    let documents = documents(4000);
+    let texts: Vec<&str> = documents.iter().map(String::as_str).collect();
+    put(folder.path(), "in.jsonl", jsonl(&texts));
+    let prepare = "prepare --input in.jsonl --out data --tokenizer char --validation 0.1 \
+                   --commit-bytes 50000 --shard-tokens 100000 --pause-ms 2 --threads 2";
+    (folder, prepare)
+}
+
+const TINY: &str = "--n-layer 1 --n-head 1 --n-embd 8 --block-size 8 --batch-size 2 --eval-iters 1 \
+                    --threads 1 --peak-tflops 0.1 --max-iters 3";
+
+#[test]
+fn of_two_that_prepare_one_is_refused_and_the_data_are_whole() {
+    let (folder, prepare) = place();
+    let at = folder.path();
+    let mut ends = Vec::new();
+    good(at, prepare.trim_start_matches("prepare "));
+    let expected = shards(&at.join("data"));
+    for second in [prepare.to_string(), format!("{prepare} --restart")] {
+        for round in 0..PAIRS {
+            fs::remove_dir_all(at.join("data")).ok();
+            let both = both(at, prepare, &second, 120, round);
+            // Whoever was there first has done it.
+            assert!(both.contains(&End::Well), "{both:?}");
+            let data = Shards::open(&at.join("data")).unwrap();
+            data.verify().unwrap();
+            data.tokenizer().unwrap();
+            assert!(shards(&at.join("data")) == expected);
+            let mut names: Vec<String> = content(&at.join("data")).into_keys().collect();
+            names.retain(|name| !name.ends_with(".bin"));
+            assert_eq!(names, [".lock", "manifest.json", "tokenizer.json"]);
+            ends.extend(both);
+        }
+    }
+    println!("{} were refused", ends.iter().filter(|end| **end == End::Busy).count());
+    assert!(ends.contains(&End::Busy), "no two were there at once");
+}
+
+#[test]
+fn trainings_that_share_their_text_wait_for_one_another() {
+    let (folder, _) = place();
+    let at = folder.path();
+    put(at, "text.txt", documents(2000).join("\n"));
+    let train = |seed: u64| {
+        format!("train --text text.txt --tokenizer bpe:400 {TINY} --seed {seed} --out-dir r{seed}")
+    };
+    for round in 0..PAIRS {
+        fs::remove_dir_all(at.join("data")).ok();
+        let both = both(at, &train(1), &train(2), 40, round);
+        assert_eq!(both, [End::Well; 2]);
+    }
+    // And more of them.
+    fs::remove_dir_all(at.join("data")).unwrap();
+    let children: Vec<Child> = (1..=4).map(|seed| start(at, &train(seed))).collect();
+    assert!(children.into_iter().all(|child| end(child) == End::Well));
+    let data = fs::read_dir(at.join("data")).unwrap().next().unwrap().unwrap().path();
+    Shards::open(&data).unwrap().verify().unwrap();
+}
+
+#[test]
+fn data_that_are_read_are_not_begun_anew() {
+    let (folder, prepare) = place();
+    let at = folder.path();
+    good(at, prepare.trim_start_matches("prepare "));
+    let expected = shards(&at.join("data"));
+    let restart = format!("{prepare} --restart");
+    let train = format!("train --data data {TINY} --max-iters 60 --out-dir model");
+    let mut refused = [0; 2];
+    for round in 0..PAIRS {
+        let (first, second) = if round % 2 == 0 { (&train, &restart) } else { (&restart, &train) };
+        let both = both(at, first, second, 80, round);
+        assert!(both.contains(&End::Well), "{both:?}");
+        refused.iter_mut().zip(both).for_each(|(n, end)| *n += u64::from(end == End::Busy));
+        assert!(shards(&at.join("data")) == expected);
+        Shards::open(&at.join("data")).unwrap().verify().unwrap();
+    }
+    println!("refused: {refused:?}");
+    assert!(refused.iter().sum::<u64>() > 0, "no two were there at once");
+    // A second reader, and one that only looks whether all is done, are in nobody's way.
+    let reader = start(at, &format!("{train} --max-iters 1000000"));
+    while !at.join("model/log.jsonl").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(good(at, prepare.trim_start_matches("prepare ")).contains("finished already"));
+    assert_eq!(end(start(at, &format!("train --data data {TINY} --out-dir other"))), End::Well);
+    let error = bad(at, restart.trim_start_matches("prepare "));
+    assert!(error.contains(BUSY) && error.contains("name another directory"), "{error}");
+    let mut reader = reader;
+    reader.kill().unwrap();
+    reader.wait().unwrap();
+}
+
+/// What waits for another program ends when it is asked to.
+#[cfg(unix)]
+#[test]
+fn waiting_ends_with_ctrl_c() {
+    use std::io::{BufRead, BufReader};
+    let (folder, _) = place();
+    let at = folder.path();
+    put(at, "text.txt", documents(50).join("\n"));
+    let train = format!("train --text text.txt --tokenizer char {TINY} --out-dir r");
+    assert_eq!(end(start(at, &train)), End::Well);
+    let data = fs::read_dir(at.join("data")).unwrap().next().unwrap().unwrap().path();
+    let _held = stage01_bigram::files::DirLock::try_exclusive(&data).unwrap().unwrap();
+    let mut waiting = start(at, &train);
+    let mut line = String::new();
+    BufReader::new(waiting.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("waiting for another program that prepares data/"), "{line}");
+    let sent = Command::new("kill").args(["-INT", &waiting.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+    assert!(!waiting.wait().unwrap().success());
+}

@@ -164,7 +164,7 @@ fn try_mutations(split: SplitBy, sealed: bool, cases: u32) {
     let settings = inputs(at, split);
     let Interrupted { files: left, whole } = interrupted(&settings, at);
     let before = outside(at);
-    let mut refused = 0;
+    let refused = std::cell::Cell::new(0);
     let strategy = (0usize..3, any::<usize>(), any::<usize>());
     proptest!(ProptestConfig::with_cases(cases), |((which, place, kind) in strategy)| {
         let name = ["journal.json", "plan.json", "manifest.json"][which];
@@ -191,7 +191,7 @@ fn try_mutations(split: SplitBy, sealed: bool, cases: u32) {
             prop_assert!(sealed || value == was || checksum, "{:?} was believed", path);
             return Ok(());
         };
-        refused += 1;
+        refused.set(refused.get() + 1);
         let text = error.to_string();
         prop_assert!(!text.contains('\n'), "{}", text);
         let known = matches!(
@@ -200,6 +200,7 @@ fn try_mutations(split: SplitBy, sealed: bool, cases: u32) {
         );
         prop_assert!(known, "{}", text);
     });
+    let refused = refused.get();
     assert!(refused > cases / 4, "only {refused} of {cases} were refused");
 }
 
@@ -313,16 +314,15 @@ fn an_interrupted_run_goes_on_only_with_what_it_wrote() {
     ];
     #[cfg(unix)]
     for (name, link) in ["validation-00000.bin", "skipped.jsonl"].into_iter().flat_map(|name| {
-        let soft = std::os::unix::fs::symlink::<_, &Path>;
-        let hard = |to, from: &Path| fs::hard_link::<_, &Path>(to, from);
-        let links: [fn(std::path::PathBuf, &Path) -> std::io::Result<()>; 2] = [soft, hard];
+        let links: [fn(&Path, &Path) -> std::io::Result<()>; 2] =
+            [|to, from| std::os::unix::fs::symlink(to, from), |to, from| fs::hard_link(to, from)];
         links.map(|link| (name, link))
     }) {
         // The right bytes, but in a file of somebody else.
         let change = move || {
             let other = out.with_file_name("elsewhere");
             fs::rename(out.join(name), &other).unwrap();
-            link(other, &out.join(name)).unwrap();
+            link(&other, &out.join(name)).unwrap();
         };
         cases.push((Box::new(change), name));
     }

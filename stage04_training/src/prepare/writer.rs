@@ -236,7 +236,8 @@ pub fn verify(folder: &Path, journal: &Journal, token_bytes: usize) -> Result<()
 /// As [`verify`].
 pub fn verify_tokenizer(folder: &Path, journal: &Journal) -> Result<()> {
     let path = folder.join(TOKENIZER_FILE);
-    let (bytes, xxh3) = (length_of(&path)?, journal.tokenizer_xxh3.clone());
+    let bytes = fs::metadata(&path).map_or(0, |about| about.len());
+    let xxh3 = journal.tokenizer_xxh3.clone();
     verify::verify(&[Expected { path, bytes, xxh3 }], CHANGED)
 }
 

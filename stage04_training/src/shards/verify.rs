@@ -8,7 +8,7 @@
 //! What this file leaves out: what happens to a file later. It is read by position, and one that
 //! has become shorter is an error there.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::Builder;
@@ -97,7 +97,12 @@ fn show(total: u64, read: &AtomicU64, done: impl Fn() -> bool) {
 }
 
 fn verify_one(file: &Expected, remedy: &str, read: &AtomicU64) -> Result<()> {
-    let sum = checksum(&file.path, file.bytes, read)?;
+    let sum = match checksum(&file.path, file.bytes, read) {
+        Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            return Err(Error::format(&file.path, "it is missing", remedy));
+        }
+        sum => sum?,
+    };
     let Some(sum) = sum else {
         let problem = format!("it has fewer than the {} bytes that were written", file.bytes);
         return Err(Error::format(&file.path, problem, remedy));
@@ -128,7 +133,7 @@ pub fn checksum(path: &Path, bytes: u64, read: &AtomicU64) -> Result<Option<Xxh3
                 left -= n as u64;
                 read.fetch_add(n as u64, Ordering::Relaxed);
             }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::file("read", path)(error)),
         }
     }
@@ -165,7 +170,8 @@ mod tests {
         let error = verify(&files, "restore it").unwrap_err().to_string();
         assert!(error.contains("f2: it has fewer than the 2000 bytes"), "{error}");
         std::fs::remove_file(&files[1].path).unwrap();
-        assert!(verify(&files, "restore it").unwrap_err().to_string().starts_with("cannot read"));
+        let error = verify(&files, "restore it").unwrap_err().to_string();
+        assert!(error.ends_with("f1: it is missing; restore it"), "{error}");
         // What stands behind the bytes that count does not matter.
         std::fs::write(&files[0].path, "more").unwrap();
         verify(&files[..1], "restore it").unwrap();

@@ -284,6 +284,8 @@ fn an_interrupted_run_goes_on_only_with_what_it_wrote() {
     let full =
         |name: &str| left.iter().any(|(other, bytes)| other == name && bytes.len() == 600_000);
     assert!(full("train-00000.bin"), "no shard was full when it was killed");
+    // The one that will be appended to.
+    let open_shard = left.iter().rfind(|(name, _)| name.starts_with("train-")).unwrap().0.clone();
     let flip = |name: &str| {
         let mut bytes = fs::read(out.join(name)).unwrap();
         bytes[100] ^= 4;
@@ -313,7 +315,7 @@ fn an_interrupted_run_goes_on_only_with_what_it_wrote() {
         ),
     ];
     #[cfg(unix)]
-    for (name, link) in ["validation-00000.bin", "skipped.jsonl"].into_iter().flat_map(|name| {
+    for (name, link) in [open_shard.as_str(), "skipped.jsonl"].into_iter().flat_map(|name| {
         let links: [fn(&Path, &Path) -> std::io::Result<()>; 2] =
             [|to, from| std::os::unix::fs::symlink(to, from), |to, from| fs::hard_link(to, from)];
         links.map(|link| (name, link))
@@ -331,7 +333,8 @@ fn an_interrupted_run_goes_on_only_with_what_it_wrote() {
         fs::remove_file(at.join("elsewhere")).ok();
         change();
         let other = fs::read(at.join("elsewhere")).ok();
-        let error = prepare::prepare(&settings, &Screen::new()).unwrap_err().to_string();
+        let result = prepare::prepare(&settings, &Screen::new());
+        let error = result.expect_err(expected).to_string();
         assert!(error.contains(expected), "expected {expected} in {error}");
         assert!(error.contains("restart"), "{error}");
         assert_eq!(fs::read(at.join("victim")).unwrap(), VICTIM);

@@ -83,7 +83,7 @@ fn data_that_cannot_be_learned() {
     let flags = TINY.replace("--tokenizer char", "");
     let train =
         |data: &str| place.run(&format!("train {flags} --max-iters 2 --out-dir new --data {data}"));
-    train("nowhere").refuses(&["--data = nowhere", "no such folder", "prepare"]);
+    train("nowhere").refuses(&["--data = nowhere", "no such directory", "prepare"]);
     train("text.txt").refuses(&["--data = text.txt"]);
     train("model").refuses(&["manifest"]);
     train(&format!("{data} --text text.txt")).refuses(&["--data", "leave out --text"]);

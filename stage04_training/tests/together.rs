@@ -90,7 +90,10 @@ fn of_two_that_prepare_one_is_refused_and_the_data_are_whole() {
             ends.extend(both);
         }
     }
-    println!("{} were refused", ends.iter().filter(|end| **end == End::Busy).count());
+    println!(
+        "of two that prepare, {} were refused",
+        ends.iter().filter(|end| **end == End::Busy).count()
+    );
     assert!(ends.contains(&End::Busy), "no two were there at once");
 }
 

@@ -86,54 +86,72 @@ fn interrupted(settings: &Settings, at: &Path) -> Interrupted {
     Interrupted { files: left, whole: files(&settings.out) }
 }
 
-/// A small change somewhere in a JSON value, chosen by two numbers. Returns the names of the
-/// fields that lead to it.
-fn mutate(value: &mut Value, place: usize, kind: usize) -> Vec<String> {
-    fn places(value: &Value, path: &str, all: &mut Vec<String>) {
-        all.push(path.into());
-        match value {
-            Value::Array(list) => {
-                list.iter().enumerate().for_each(|(n, v)| places(v, &format!("{path}/{n}"), all));
+/// A small change somewhere in a JSON value, chosen by two numbers: the first leads from the whole
+/// to a part of it, each field and each entry of a list being as likely as any other. Returns the
+/// names of the fields that lead there.
+fn mutate(mut value: &mut Value, mut place: usize, kind: usize) -> Vec<String> {
+    let mut path = Vec::new();
+    loop {
+        let inside: Vec<(String, &mut Value)> = match value {
+            Value::Array(list) if !list.is_empty() && !place.is_multiple_of(4) => {
+                list.iter_mut().enumerate().map(|(n, v)| (n.to_string(), v)).collect()
             }
-            Value::Object(fields) => {
-                fields.iter().for_each(|(name, v)| places(v, &format!("{path}/{name}"), all));
+            Value::Object(fields) if !fields.is_empty() && !place.is_multiple_of(16) => {
+                fields.iter_mut().map(|(name, v)| (name.clone(), v)).collect()
             }
-            _ => {}
-        }
+            here => {
+                change(here, kind);
+                return path;
+            }
+        };
+        place /= 16;
+        let many = inside.len();
+        let (name, inner) = inside.into_iter().nth(place % many).expect("one of them");
+        path.push(name);
+        place /= many;
+        value = inner;
     }
-    let mut all = Vec::new();
-    places(value, "", &mut all);
-    let path = all.swap_remove(place % all.len());
-    let value = value.pointer_mut(&path).expect("it was just found");
-    let values: [Value; 13] = [
-        0.into(),
-        1.into(),
-        3.into(),
-        (1u64 << 63).into(),
-        u64::MAX.into(),
-        (-1).into(),
-        0.5.into(),
-        Value::Null,
-        true.into(),
-        "../victim".into(),
-        "train-00007.bin".into(),
-        "".into(),
-        Value::Array(Vec::new()),
-    ];
-    match (kind % 20, &mut *value) {
-        (0..4, Value::Array(list)) => drop(list.pop()),
-        (4..8, Value::Array(list)) if !list.is_empty() => list.push(list[0].clone()),
-        (8..10, Value::Array(list)) => list.reverse(),
-        (0..4, Value::Object(fields)) => drop(fields.shift_remove(&first_name(fields, place))),
-        (0..3, Value::Number(n)) => *value = (n.as_u64().unwrap_or(0) + 1).into(),
-        (3..6, Value::Number(n)) => *value = n.as_u64().unwrap_or(0).saturating_sub(1).into(),
-        (kind, value) => *value = values[kind % values.len()].clone(),
-    }
-    path.split('/').skip(1).map(str::to_string).collect()
 }
 
-fn first_name(fields: &serde_json::Map<String, Value>, place: usize) -> String {
-    fields.keys().nth(place % fields.len().max(1)).cloned().unwrap_or_default()
+/// Changes a value into another one, often of the same type.
+fn change(value: &mut Value, kind: usize) {
+    match value {
+        _ if kind.is_multiple_of(8) => {
+            *value = [Value::Null, 1.into(), "x".into()][kind / 8 % 3].clone()
+        }
+        Value::Null => *value = [0.into(), "".into(), Value::Array(Vec::new())][kind % 3].clone(),
+        Value::Bool(yes) => *yes = !*yes,
+        Value::Number(n) => {
+            let (whole, real) = (n.as_u64().unwrap_or(0), n.as_f64().unwrap_or(0.0));
+            let values: [Value; 9] = [
+                (whole + 1).into(),
+                whole.saturating_sub(1).into(),
+                (whole / 2).into(),
+                0.into(),
+                (real / 2.0).into(),
+                (1u64 << 63).into(),
+                u64::MAX.into(),
+                (-1).into(),
+                1e300.into(),
+            ];
+            *value = values[kind % 9].clone();
+        }
+        Value::String(text) => {
+            let names =
+                ["../victim", "", "train-00007.bin", "tail", "document", "0123456789abcdef"];
+            *text = names[kind % 6].into();
+        }
+        Value::Array(list) => match kind % 4 {
+            0 => list.clear(),
+            1 => drop(list.pop()),
+            2 => list.extend(list.first().cloned()),
+            _ => list.reverse(),
+        },
+        Value::Object(fields) => {
+            let name = fields.keys().nth(kind % fields.len().max(1)).cloned().unwrap_or_default();
+            fields.shift_remove(&name);
+        }
+    }
 }
 
 /// Everything in a place but one directory: a list of names, and what the victim holds.
@@ -206,17 +224,17 @@ fn try_mutations(split: SplitBy, sealed: bool, cases: u32) {
 
 #[test]
 fn altered_files_are_not_believed() {
-    try_mutations(SplitBy::Tail, false, 40);
+    try_mutations(SplitBy::Tail, false, 80);
 }
 
 #[test]
 fn altered_files_with_a_checksum_that_fits_do_no_harm_where_the_tail_is_measured() {
-    try_mutations(SplitBy::Tail, true, 80);
+    try_mutations(SplitBy::Tail, true, 120);
 }
 
 #[test]
 fn altered_files_with_a_checksum_that_fits_do_no_harm_where_documents_are_measured() {
-    try_mutations(SplitBy::Document, true, 80);
+    try_mutations(SplitBy::Document, true, 120);
 }
 
 proptest! {

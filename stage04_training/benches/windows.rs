@@ -1,0 +1,73 @@
+//! What reading a batch of windows costs: `cargo bench -p stage04_training`.
+//!
+//! Twelve windows of 1,024 tokens, inputs and targets, from places all over a part of a hundred
+//! million tokens. `by_position` is what training does; `from_memory` has all tokens in memory,
+//! which is also what a memory map costs once the operating system has the file there.
+
+use std::hint::black_box;
+
+use divan::Bencher;
+use stage01_bigram::tokenizer::TokenizerKind;
+use stage03_gpt::cli::screen::Screen;
+use stage04_training::prepare::{Settings, prepare};
+use stage04_training::shards::{Shards, Split};
+
+const WINDOWS: u64 = 12;
+const BLOCK: usize = 1024;
+
+fn main() {
+    divan::main();
+}
+
+/// The built-in text, several times: enough that the caches of the processor do not hold it.
+fn data() -> (tempfile::TempDir, Shards) {
+    let folder = tempfile::tempdir().expect("room for temporary files");
+    let text = stage01_bigram::corpus::Corpus::built_in().text;
+    let input = folder.path().join("text.txt");
+    std::fs::write(&input, text.repeat(24)).expect("room for the text");
+    let settings = Settings {
+        input: vec![input],
+        out: folder.path().join("data"),
+        tokenizer: TokenizerKind::Char,
+        ..Settings::default()
+    };
+    prepare(&settings, &Screen::new()).expect("a text");
+    let shards = Shards::open(&settings.out).expect("it was just made");
+    shards.verify().expect("which also brings the files into memory");
+    (folder, shards)
+}
+
+#[divan::bench]
+fn by_position(bencher: Bencher) {
+    let (_folder, shards) = data();
+    let pass = shards.part(Split::Train).pass(BLOCK, 1337).expect("it is long enough");
+    let (mut x, mut y) = (vec![0; BLOCK], vec![0; BLOCK]);
+    let mut position = 0;
+    bencher.bench_local(|| {
+        for _ in 0..WINDOWS {
+            pass.window(position, &mut x, &mut y).expect("nobody cuts it");
+            black_box((&x, &y));
+            position += 1;
+        }
+    });
+}
+
+#[divan::bench]
+fn from_memory(bencher: Bencher) {
+    let (folder, shards) = data();
+    let pass = shards.part(Split::Train).pass(BLOCK, 1337).expect("it is long enough");
+    let bytes = std::fs::read(folder.path().join("data/train-00000.bin")).expect("a shard");
+    let (mut x, mut y) = (vec![0u32; BLOCK], vec![0u32; BLOCK]);
+    let mut position = 0;
+    bencher.bench_local(|| {
+        for _ in 0..WINDOWS {
+            let start = pass.start(position) as usize;
+            for (begin, tokens) in [(start, &mut x), (start + 1, &mut y)] {
+                let pairs = bytes[2 * begin..].as_chunks::<2>().0;
+                tokens.iter_mut().zip(pairs).for_each(|(t, p)| *t = u16::from_le_bytes(*p).into());
+            }
+            black_box((&x, &y));
+            position += 1;
+        }
+    });
+}

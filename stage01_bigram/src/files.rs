@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use self::lock::{DirLock, LOCK_FILE};
-use crate::{Error, Result};
+use crate::{Error, Result, form};
 
 /// Writes `path` in one step as far as anybody else can see.
 ///
@@ -104,25 +104,50 @@ pub fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(Error::file("create the directory", path))
 }
 
-/// Reads a whole file as UTF-8 text.
+/// Reads a whole file as UTF-8 text, without the byte order mark that some editors put in front.
 ///
 /// # Errors
-/// [`Error::File`] when it cannot be read; [`Error::Text`] when it is not UTF-8, with the
-/// place of the first bad byte.
+/// [`Error::File`] when it cannot be read; [`Error::Text`] when it is not UTF-8: with the name of
+/// what it is, if its first bytes show that, or else with the place of the first bad byte.
 pub fn read_text(path: &Path) -> Result<String> {
-    let bytes = fs::read(path).map_err(Error::file("read", path))?;
+    let device = fs::metadata(path).is_ok_and(|about| is_endless(&about));
+    let refuse = |problem: String, remedy: String| {
+        Error::text(path.display().to_string(), problem, remedy)
+    };
+    if device {
+        return Err(refuse("it is a device".into(), "expected a file with text".into()));
+    }
+    let mut bytes = fs::read(path).map_err(Error::file("read", path))?;
+    if bytes.starts_with(form::BYTE_ORDER_MARK) {
+        bytes.drain(..form::BYTE_ORDER_MARK.len());
+    }
+    if let Some(form) = form::recognise(&bytes[..bytes.len().min(form::HEAD)]) {
+        return Err(refuse(format!("not UTF-8 text: it is {form}"), form.remedy.into()));
+    }
     String::from_utf8(bytes).map_err(|e| {
+        let (problem, remedy) = form::not_utf8(e.as_bytes(), &e.utf8_error());
         let at = e.utf8_error().valid_up_to();
         let line = 1 + e.as_bytes()[..at].iter().filter(|&&b| b == b'\n').count();
-        Error::text(
-            path.display().to_string(),
-            format!("not UTF-8 text: byte {at} (line {line}) is 0x{:02X}", e.as_bytes()[at]),
-            "convert it to UTF-8 first, for example with `iconv -t UTF-8`",
-        )
+        refuse(format!("{problem} (byte {at}, line {line})"), remedy)
     })
 }
 
 /// A rename is only safe against a power cut once the directory is on the disk as well.
+=======
+/// Whether reading it may have no end, as with `/dev/zero`. A pipe has one.
+#[cfg(unix)]
+fn is_endless(about: &fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    about.file_type().is_char_device() || about.file_type().is_block_device()
+}
+
+#[cfg(not(unix))]
+fn is_endless(_: &fs::Metadata) -> bool {
+    false
+}
+
+/// A rename is only safe against a power cut once the folder is on the disk as well.
+>>>>>>> 6ada4df (What a file is when it is not text is seen from its first bytes)
 #[cfg(unix)]
 fn sync_directory_of(path: &Path) -> std::io::Result<()> {
     let directory = match path.parent() {

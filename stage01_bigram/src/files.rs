@@ -132,8 +132,6 @@ pub fn read_text(path: &Path) -> Result<String> {
     })
 }
 
-/// A rename is only safe against a power cut once the directory is on the disk as well.
-=======
 /// Whether reading it may have no end, as with `/dev/zero`. A pipe has one.
 #[cfg(unix)]
 fn is_endless(about: &fs::Metadata) -> bool {
@@ -146,8 +144,7 @@ fn is_endless(_: &fs::Metadata) -> bool {
     false
 }
 
-/// A rename is only safe against a power cut once the folder is on the disk as well.
->>>>>>> 6ada4df (What a file is when it is not text is seen from its first bytes)
+/// A rename is only safe against a power cut once the directory is on the disk as well.
 #[cfg(unix)]
 fn sync_directory_of(path: &Path) -> std::io::Result<()> {
     let directory = match path.parent() {
@@ -165,6 +162,33 @@ fn sync_directory_of(_: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_text_is_called_by_its_name_and_a_mark_in_front_is_no_text() {
+        let directory = tempfile::tempdir().unwrap();
+        let read = |bytes: &[u8]| {
+            let path = directory.path().join("a.txt");
+            fs::write(&path, bytes).unwrap();
+            read_text(&path).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(b"\xEF\xBB\xBFtext").unwrap(), "text");
+        assert_eq!(read("nul\0 in a text".as_bytes()).unwrap(), "nul\0 in a text");
+        for (bytes, words) in [
+            (&b"\x1F\x8B\x08\0\0\0"[..], ["it is compressed with gzip", "prepare"]),
+            (b"\x28\xB5\x2F\xFD\0\0", ["it is compressed with zstd", "prepare"]),
+            (b"PK\x03\x04\x14\0", ["it is a zip archive", "unpack it"]),
+            (b"%PDF-1.4\nall ASCII", ["it is a PDF document", "pdftotext"]),
+            (b"\xFF\xFEa\0b\0", ["it is UTF-16 text", "iconv -f UTF-16 -t UTF-8"]),
+            (b"one\ncaf\xE9 au lait", ["byte 0xE9 (byte 7, line 2)", "iconv -f WINDOWS-1252"]),
+            ("語".as_bytes().split_last().unwrap().1, ["it ends within a character", "fetch"]),
+        ] {
+            let error = read(bytes).unwrap_err();
+            assert!(words.iter().all(|word| error.contains(word)), "{error}");
+            assert!(error.contains("not UTF-8 text"), "{error}");
+        }
+        #[cfg(unix)]
+        assert!(read_text(Path::new("/dev/zero")).unwrap_err().to_string().contains("a device"));
+    }
 
     #[test]
     fn a_failed_write_leaves_the_old_file_and_nothing_else() {

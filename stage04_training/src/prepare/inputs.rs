@@ -372,6 +372,32 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_changes_is_a_fault() {
+        let folder = folder(&["a.txt"]);
+        let path = folder.path().join("a.txt");
+        let input = find(&[path.clone()], Path::new("out")).unwrap().files.remove(0);
+        let file = input.open(&path).unwrap();
+        assert_eq!(input.check(&file), Ok(()));
+        for text in ["xx", "y"] {
+            fs::write(&path, text).unwrap();
+            let time = UNIX_EPOCH + std::time::Duration::from_secs(9);
+            File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+            let fault = input.check(&file).unwrap_err();
+            assert!(fault.problem.contains("in the meantime"), "{fault:?}");
+            assert!(input.open(&path).is_err());
+        }
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(input.open(&path).unwrap_err().problem.contains("is no file any more"));
+    }
+
+    #[test]
+    fn the_standard_input_is_refused_with_a_reason() {
+        let error = find(&["-".into()], Path::new("out")).unwrap_err().to_string();
+        assert!(error.contains("--input = -") && error.contains("twice"), "{error}");
+    }
+
+    #[test]
     fn without_a_name_it_is_the_built_in_text() {
         let inputs = find(&[], Path::new("out")).unwrap();
         assert_eq!((inputs.files.len(), inputs.bytes()), (1, 4_158_678));

@@ -338,6 +338,31 @@ mod tests {
         assert_eq!(summary.training_text(Some(Tail { job: 1, characters: 3 })), "añb語 z\nn");
     }
 
+    #[test]
+    fn a_long_job_is_handed_over_in_pieces() {
+        let wanted = Wanted { characters: true, sample: true, tail: true, ..Wanted::default() };
+        let text = "so many words ".repeat(CHUNK / 30);
+        let place = Place { origin: "x", line: 1, column: None };
+        let (mut pieces, mut whole) = (Summary::new(&wanted), Summary::new(&wanted));
+        let mut scanner = Scanner::new(&wanted, 0);
+        let mut count = 0;
+        for first in [true, false, false, false, false] {
+            scanner.text(Text { text: &text, first, last: false, fate: Fate::Train, place }).unwrap();
+            if let Some(found) = scanner.full() {
+                pieces.add(found);
+                count += 1;
+            }
+        }
+        pieces.add(scanner.rest());
+        assert_eq!(count, 1);
+        let texts: Vec<_> = (0..5).map(|n| (text.as_str(), n == 0)).collect();
+        whole.add(scan(&wanted, 0, &texts));
+        assert_eq!(pieces.characters(), whole.characters());
+        assert_eq!(pieces.all_characters(), whole.all_characters());
+        assert_eq!(pieces.tail(0.3), whole.tail(0.3));
+        assert!(pieces.training_text(None) == whole.training_text(None));
+    }
+
     proptest! {
         #[test]
         fn the_chosen_text_does_not_depend_on_how_it_is_dealt_out(

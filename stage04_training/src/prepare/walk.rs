@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use stage01_bigram::form::BYTE_ORDER_MARK;
 
-use super::decode::{self, LARGEST_WINDOW, USUAL_WINDOW};
+use super::decode::{LARGEST_WINDOW, USUAL_WINDOW};
 use super::fate::{Choice, Fate};
 use super::fault::{Fault, Lost};
 use super::kind::{Format, HEAD, Kind, inner_name, kind};
@@ -26,7 +26,7 @@ use super::kind::{Format, HEAD, Kind, inner_name, kind};
 pub const WHOLE: u64 = 4 << 20;
 
 /// Files in files in files: a file that holds itself must not be followed for ever.
-const DEEPEST: usize = 32;
+const DEEPEST: usize = 16;
 
 /// Something found in a file.
 #[derive(Debug)]
@@ -181,8 +181,7 @@ impl Walker<'_> {
     /// Walks through a file that is in memory.
     pub fn bytes(&mut self, origin: Arc<str>, name: &str, named: bool, bytes: &[u8]) -> Flow {
         let size = Some(bytes.len() as u64);
-        // As much as it was said to need when its turn was given to it.
-        let window = decode::window(bytes).clamp(USUAL_WINDOW, LARGEST_WINDOW);
+        let window = LARGEST_WINDOW;
         let visit = Visit { origin, name, named, size, depth: 1, path: None, window };
         self.visit(visit, Box::new(bytes))
     }

@@ -109,13 +109,13 @@ impl Walker<'_> {
         if cutter.inside && cutter.depth == 0 && !cutter.string {
             self.value(origin, begins, &mut cutter)?;
         }
-        let problem = match cutter {
-            Cutter { inside: true, .. } => "it ends within a JSON value",
-            Cutter { list: true, .. } => "it is a JSON list without an end",
+        let (problem, line) = match cutter {
+            Cutter { inside: true, .. } => ("it ends within a JSON value", begins),
+            Cutter { list: true, .. } => ("it is a JSON list without an end", line),
             _ => return Flow::Continue(()),
         };
         self.fault(Fault::new(
-            format!("{origin}:{begins}"),
+            format!("{origin}:{line}"),
             problem,
             "it may have been cut short: fetch the file again",
             Lost::RestOfFile,

@@ -111,9 +111,8 @@ pub fn create_folder(path: &Path) -> Result<()> {
 /// what it is, if its first bytes show that, or else with the place of the first bad byte.
 pub fn read_text(path: &Path) -> Result<String> {
     let device = fs::metadata(path).is_ok_and(|about| is_endless(&about));
-    let refuse = |problem: String, remedy: String| {
-        Error::text(path.display().to_string(), problem, remedy)
-    };
+    let refuse =
+        |problem: String, remedy: String| Error::text(path.display().to_string(), problem, remedy);
     if device {
         return Err(refuse("it is a device".into(), "expected a file with text".into()));
     }

@@ -31,7 +31,8 @@ impl fmt::Display for Form {
 }
 
 /// For what stage 4 reads as it is.
-const PREPARE: &str = "unpack it first, or give it to `prepare` of stage 4, which reads it as it is";
+const PREPARE: &str =
+    "unpack it first, or give it to `prepare` of stage 4, which reads it as it is";
 const UNPACK: &str = "unpack it first";
 const EXPORT: &str = "export its text first, as plain text or as JSON lines";
 const NO_TEXT: &str = "expected text; take the file away";
@@ -154,8 +155,7 @@ pub fn is_tar(head: &[u8]) -> bool {
 /// Whether bytes cannot be text: a zero among bytes that are not UTF-8, or many control
 /// characters.
 fn is_binary(head: &[u8]) -> bool {
-    let control =
-        |&&byte: &&u8| byte < 32 && !matches!(byte, b'\t'..=b'\r' | 0x1B) || byte == 0x7F;
+    let control = |&&byte: &&u8| byte < 32 && !matches!(byte, b'\t'..=b'\r' | 0x1B) || byte == 0x7F;
     let controls = head.iter().filter(control).count();
     let broken = match std::str::from_utf8(head) {
         Ok(_) => false,
@@ -174,9 +174,8 @@ fn zeros(head: &[u8]) -> (usize, usize) {
         let others = head.iter().skip(first).step_by(2);
         others.filter(|byte| matches!(byte, b'\t'..=b'\r' | 32..=126)).count()
     };
-    let enough = |zeros: usize, others: usize| {
-        zeros * 4 >= head.len() && letters(others) * 4 >= head.len()
-    };
+    let enough =
+        |zeros: usize, others: usize| zeros * 4 >= head.len() && letters(others) * 4 >= head.len();
     if enough(odd, 0) || enough(even, 1) { (even, odd) } else { (0, 0) }
 }
 
@@ -189,7 +188,9 @@ pub fn not_utf8(bytes: &[u8], error: &Utf8Error) -> (String, String) {
     match error.error_len() {
         None => (
             format!("not UTF-8 text: it ends within a character that begins with 0x{byte:02X}"),
-            "it may have been cut short: fetch the file again".into(),
+            "fetch the file again if it was cut short; if it is older text, try \
+             `iconv -f WINDOWS-1252 -t UTF-8`"
+                .into(),
         ),
         Some(_) => (
             format!("not UTF-8 text: found the byte 0x{byte:02X}"),
@@ -238,8 +239,19 @@ mod tests {
     #[test]
     fn a_text_may_begin_like_a_format() {
         for text in [
-            "PAR1 is a mark", "MZ and BM", "GIF89a pictures", "ID3 tags", "ORCs", "BZh9", "% PDF-1.4",
-            "RIFF raff", "nul\0 in a long enough text", "\u{1B}[31mred\u{1B}[0m text", "語語語", "", "{",
+            "PAR1 is a mark",
+            "MZ and BM",
+            "GIF89a pictures",
+            "ID3 tags",
+            "ORCs",
+            "BZh9",
+            "% PDF-1.4",
+            "RIFF raff",
+            "nul\0 in a long enough text",
+            "\u{1B}[31mred\u{1B}[0m text",
+            "語語語",
+            "",
+            "{",
         ] {
             assert_eq!(name(text.as_bytes()), None, "{text}");
         }

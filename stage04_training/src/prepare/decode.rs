@@ -137,7 +137,11 @@ impl fmt::Display for TooLarge {
             Some(asked) => write!(f, "{} MiB", mebibytes(asked))?,
             None => write!(f, "more")?,
         }
-        write!(f, " must be kept in memory (its window), and {} MiB is the limit", mebibytes(self.allowed))
+        write!(
+            f,
+            " must be kept in memory (its window), and {} MiB is the limit",
+            mebibytes(self.allowed)
+        )
     }
 }
 
@@ -250,7 +254,9 @@ impl<R: BufRead> Zstd<R> {
                 Err(FrameDecoderError::WindowSizeTooBig { requested, max }) => {
                     return Err(TooLarge::error(Compression::Zstd, Some(requested), max));
                 }
-                Err(FrameDecoderError::FrameHeaderError(FrameHeaderError::WindowTooBig { got })) => {
+                Err(FrameDecoderError::FrameHeaderError(FrameHeaderError::WindowTooBig {
+                    got,
+                })) => {
                     let allowed = self.decoder.max_window_size();
                     return Err(TooLarge::error(Compression::Zstd, Some(got), allowed));
                 }

@@ -57,8 +57,8 @@ impl Fault {
             };
             printable(&text).into_owned()
         };
-        let [place, problem] =
-            [(place.into(), LONGEST[0]), (problem.into(), LONGEST[1])].map(|(t, most)| shown(t, most));
+        let [place, problem] = [(place.into(), LONGEST[0]), (problem.into(), LONGEST[1])]
+            .map(|(t, most)| shown(t, most));
         Fault { place, problem, remedy: remedy.into(), lost }
     }
 

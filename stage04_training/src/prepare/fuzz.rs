@@ -140,14 +140,19 @@ mod tests {
     const MOST: usize = 1 << 20;
 
     fn lines(texts: &[String]) -> Vec<u8> {
-        texts.iter().map(|text| format!("{}\n", serde_json::json!({ "text": text }))).collect::<String>().into()
+        texts
+            .iter()
+            .map(|text| format!("{}\n", serde_json::json!({ "text": text })))
+            .collect::<String>()
+            .into()
     }
 
     /// A small file of each kind, some of them inside others.
     fn files() -> Vec<(&'static str, Vec<u8>)> {
         let texts: Vec<String> = (0..9).map(|n| format!("text {n} été \"語\"\n")).collect();
         let lines = lines(&texts);
-        let list = serde_json::to_vec_pretty(&[serde_json::json!({"text": "a", "n": [{}]})]).unwrap();
+        let list =
+            serde_json::to_vec_pretty(&[serde_json::json!({"text": "a", "n": [{}]})]).unwrap();
         let archive = tar(&[
             ("a.txt", b"one"),
             (&"long/".repeat(40), b""),
@@ -183,12 +188,34 @@ mod tests {
     fn change() -> impl Strategy<Value = Change> {
         let place = || any::<usize>();
         let pieces = prop::sample::select(vec![
-            &b"{"[..], b"}", b"[", b"]", b"\"", b"\\", b"\n", b"\0", b"\xFF\xFF\xFF\xFF", b"\xEF\xBB\xBF",
-            b"\x28\xB5\x2F\xFD\x04\xA8", b"\x1F\x8B\x08\0", b"{\"text\": ", b"\\ud800", b"77777777777\0",
+            &b"{"[..],
+            b"}",
+            b"[",
+            b"]",
+            b"\"",
+            b"\\",
+            b"\n",
+            b"\0",
+            b"\xFF\xFF\xFF\xFF",
+            b"\xEF\xBB\xBF",
+            b"\x28\xB5\x2F\xFD\x04\xA8",
+            b"\x1F\x8B\x08\0",
+            b"{\"text\": ",
+            b"\\ud800",
+            b"77777777777\0",
         ]);
         let numbers = prop::sample::select(vec![
-            &b"77777777777\0"[..], b"\x80\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", b"\xFF\0\0\0",
-            b"L", b"K", b"x", b"g", b"S", b"0", b"00000004000\0", b"\x80\0\0\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
+            &b"77777777777\0"[..],
+            b"\x80\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
+            b"\xFF\0\0\0",
+            b"L",
+            b"K",
+            b"x",
+            b"g",
+            b"S",
+            b"0",
+            b"00000004000\0",
+            b"\x80\0\0\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
         ]);
         prop_oneof![
             (place(), any::<u8>()).prop_map(|(at, byte)| Change::Set(at, byte)),
@@ -196,8 +223,16 @@ mod tests {
             (place(), 1usize..600).prop_map(|(at, n)| Change::Remove(at, n)),
             (place(), 1usize..600).prop_map(|(at, n)| Change::Repeat(at, n)),
             (place(), pieces).prop_map(|(at, piece)| Change::Insert(at, piece.to_vec())),
-            (place(), prop::sample::select(vec![0usize, 100, 124, 156, 345, 386, 482, 483]), numbers)
-                .prop_map(|(at, field, bytes)| Change::Header(at, field, bytes.to_vec())),
+            (
+                place(),
+                prop::sample::select(vec![0usize, 100, 124, 156, 345, 386, 482, 483]),
+                numbers
+            )
+                .prop_map(|(at, field, bytes)| Change::Header(
+                    at,
+                    field,
+                    bytes.to_vec()
+                )),
         ]
     }
 
@@ -316,7 +351,8 @@ mod tests {
             {\"text\": \"a\", \"text\": \"b\", \"score\": NaN}\n{\"text\": \"a\", \"text\": \"b\"}\n{\"text\": \"\xE9\"}\n{\"text\": \"last\"}";
         let found = documents("a.json", bytes, MOST, true);
         assert_eq!(found.documents, ["nul\0 \r\n", "b", "last"]);
-        let places: Vec<&str> = found.faults.iter().map(|line| line.split(": ").next().unwrap()).collect();
+        let places: Vec<&str> =
+            found.faults.iter().map(|line| line.split(": ").next().unwrap()).collect();
         assert_eq!(places, ["file:4", "file:5", "file:6", "file:8"]);
         assert!(found.faults[0].contains("is a number") && found.faults[3].contains("0xE9"));
     }
@@ -343,7 +379,10 @@ mod tests {
         let huge = b"\x80\0\0\0\0\0\0\x01\x80\0\0\0"; // 6 GiB
         for kind in *b"LKx" {
             let found = documents("a.tar", &header(kind, huge, &[b'n'; 2048]), MOST, true);
-            assert!(found.faults[0].contains("a name or extended header of 6442450944 bytes"), "{found:?}");
+            assert!(
+                found.faults[0].contains("a name or extended header of 6442450944 bytes"),
+                "{found:?}"
+            );
         }
         let wrap = b"\x80\0\0\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF";
         let found = documents("a.tar", &header(b'0', wrap, b"text"), MOST, true);
@@ -354,6 +393,9 @@ mod tests {
         assert!(found.faults[0].contains("a file with holes"), "{found:?}");
         let name = tar(&[("evil\u{1b}[31m\n.txt", b"caf\xE9 au lait")]);
         let found = documents("a.tar", &name, MOST, true);
-        assert!(found.faults[0].starts_with("file!evil\\u{1b}[31m\\n.txt:1: not UTF-8"), "{found:?}");
+        assert!(
+            found.faults[0].starts_with("file!evil\\u{1b}[31m\\n.txt:1: not UTF-8"),
+            "{found:?}"
+        );
     }
 }

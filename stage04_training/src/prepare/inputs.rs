@@ -177,8 +177,9 @@ impl Inputs {
             let entry = entry.map_err(|error| {
                 let path = error.path().unwrap_or(folder).to_path_buf();
                 let source = error.into_io_error();
-                let source = source
-                    .unwrap_or_else(|| std::io::Error::other("the folder leads back to itself"));
+                let source = source.unwrap_or_else(|| {
+                    std::io::Error::other("a link leads back to its own folder; take it away")
+                });
                 Error::File { action: "read", path, source }
             })?;
             if entry.file_type().is_dir() {

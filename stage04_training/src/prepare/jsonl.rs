@@ -231,7 +231,8 @@ mod tests {
 
     #[test]
     fn a_name_with_dots_is_looked_for_in_objects() {
-        let row = r#"{"id": 1, "meta": {"lang": "en", "text": "in", "a.b": "dot", "c": {"d": "deep"}}}"#;
+        let row =
+            r#"{"id": 1, "meta": {"lang": "en", "text": "in", "a.b": "dot", "c": {"d": "deep"}}}"#;
         for (name, expected) in [("meta.text", "in"), ("meta.a.b", "dot"), ("meta.c.d", "deep")] {
             assert_eq!(field(row, name).unwrap(), expected);
         }

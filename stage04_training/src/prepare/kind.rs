@@ -55,9 +55,9 @@ impl FromStr for Format {
 
     fn from_str(word: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|(_, name)| *name == word);
-        found.map(|(format, _)| format).ok_or_else(|| {
-            Error::setting("--format", word, "expected auto, text, jsonl or json")
-        })
+        found
+            .map(|(format, _)| format)
+            .ok_or_else(|| Error::setting("--format", word, "expected auto, text, jsonl or json"))
     }
 }
 
@@ -201,7 +201,8 @@ mod tests {
 
     #[test]
     fn json_is_known_whatever_the_name_and_a_format_that_is_given_is_obeyed() {
-        let (lines, list) = (&b"{\"text\": \"a\"}\n{\"text\": \"b\"}\n"[..], b"[{\"text\": \"a\"}]");
+        let (lines, list) =
+            (&b"{\"text\": \"a\"}\n{\"text\": \"b\"}\n"[..], b"[{\"text\": \"a\"}]");
         let single = b"{\n  \"text\": \"a\"\n}\n";
         for name in ["a.json", "a.txt", "a.jsonl", "a.ndjson", "part-00000", "part.00000"] {
             assert_eq!(auto(name, lines, false), Kind::Lines, "{name}");
@@ -244,7 +245,8 @@ mod tests {
     #[test]
     fn a_strange_suffix_is_none() {
         assert_eq!(suffix("a.TXT"), ".txt");
-        for name in ["a", ".hidden", "a.", "a.\u{1B}[31m", "a.0001", "a.x y", "Mr. Smith's letters"] {
+        for name in ["a", ".hidden", "a.", "a.\u{1B}[31m", "a.0001", "a.x y", "Mr. Smith's letters"]
+        {
             assert_eq!(suffix(name), "(no suffix)", "{name}");
         }
     }

@@ -20,9 +20,13 @@ pub enum Layout {
 #[derive(Clone, Copy, PartialEq)]
 enum Next {
     /// A value; in a list that has just begun, its end too.
-    Value { or_end: bool },
+    Value {
+        or_end: bool,
+    },
     /// A name, or the end of the object where nothing stands in it yet.
-    Name { or_end: bool },
+    Name {
+        or_end: bool,
+    },
     Colon,
     /// A comma, or the end of the object or list.
     Comma,

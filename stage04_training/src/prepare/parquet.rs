@@ -100,7 +100,9 @@ fn column(group: &RowGroupMetaData, field: &str, place: &str) -> Result<(usize, 
     let fault = |problem| Err(Fault::new(place, problem, remedy, Lost::RestOfFile));
     // Lists and structures are columns of columns: the name of the outer one is the beginning.
     let inside = |number: &usize| {
-        name(*number).strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        name(*number)
+            .strip_prefix(field)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     let found: Vec<usize> = (0..columns.len()).filter(inside).collect();
     let descriptor = |number: usize| columns[number].column_descr();
@@ -166,9 +168,8 @@ fn read_rows(
         levels.clear();
         values.clear();
         let optional = (depth > 0).then_some(&mut levels);
-        let (rows, _, _) = guarded(&place(*row), || {
-            column.read_records(ROWS, optional, None, &mut values)
-        })?;
+        let (rows, _, _) =
+            guarded(&place(*row), || column.read_records(ROWS, optional, None, &mut values))?;
         if rows == 0 {
             return Ok(ControlFlow::Continue(()));
         }

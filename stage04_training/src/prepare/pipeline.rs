@@ -25,8 +25,8 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use serde::{Deserialize, Serialize};
 use stage01_bigram::Result;
 
-use super::fate::Choice;
 use super::decode::{self, LARGEST_WINDOW, USUAL_WINDOW};
+use super::fate::Choice;
 use super::inputs::{Input, Source};
 use super::kind::Format;
 use super::texts::{Digest, Texts};

@@ -347,7 +347,9 @@ mod tests {
         let mut scanner = Scanner::new(&wanted, 0);
         let mut count = 0;
         for first in [true, false, false, false, false] {
-            scanner.text(Text { text: &text, first, last: false, fate: Fate::Train, place }).unwrap();
+            scanner
+                .text(Text { text: &text, first, last: false, fate: Fate::Train, place })
+                .unwrap();
             if let Some(found) = scanner.full() {
                 pieces.add(found);
                 count += 1;

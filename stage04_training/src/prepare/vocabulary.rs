@@ -8,17 +8,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
 
+use super::decode::LARGEST_WINDOW;
 use super::encode::Tail;
 use super::fate::{Choice, Fate};
 use super::fault::Fault;
 use super::inputs::{Input, Source};
-use super::decode::LARGEST_WINDOW;
 use super::kind::{Format, HEAD, Kind, inner_name, kind};
 use super::pipeline::{Event, Pipeline, Position};
 use super::progress::Progress;
 use super::run::Run;
-use super::settings::OnError;
 use super::scan::{Scanner, Summary, Wanted};
+use super::settings::OnError;
 use super::texts::{Digest, Note, Text};
 use crate::manifest::{SplitBy, SplitEntry};
 
@@ -144,7 +144,8 @@ fn is_text(input: &Input, format: Format) -> io::Result<bool> {
         match kind(&name, &head, *named, format) {
             Kind::Text => return Ok(!head.is_empty()),
             Kind::Compressed(compression) => {
-                source = compression.decode(Box::new(Cursor::new(head).chain(source)), LARGEST_WINDOW);
+                source =
+                    compression.decode(Box::new(Cursor::new(head).chain(source)), LARGEST_WINDOW);
                 name = inner_name(&name);
             }
             _ => return Ok(false),

@@ -238,7 +238,10 @@ impl Walker<'_> {
                 let depth = visit.depth + 1;
                 let window = (visit.window / 2).max(USUAL_WINDOW);
                 let source = compression.decode(source, visit.window);
-                self.visit(Visit { name: &name, size: None, depth, path: None, window, ..visit }, source)
+                self.visit(
+                    Visit { name: &name, size: None, depth, path: None, window, ..visit },
+                    source,
+                )
             }
             Kind::Tar => self.tar(&visit, source),
             Kind::Text => self.text(&visit.origin, source),
@@ -355,7 +358,10 @@ pub(crate) mod tests {
         assert_eq!(walk("a.txt", true, &packed, false), ["a: text"]);
         assert_eq!(walk("a.md.gz.zst", false, &packed, false), ["ignored .md"]);
         assert_eq!(walk("a.zip", false, b"PK\x03\x04", false), ["ignored .zip"]);
-        assert_eq!(walk("a.zip", true, b"PK\x03\x04", false), ["a: it is a zip archive, or a document of Word or LibreOffice, which is not read"]);
+        assert_eq!(
+            walk("a.zip", true, b"PK\x03\x04", false),
+            ["a: it is a zip archive, or a document of Word or LibreOffice, which is not read"]
+        );
     }
 
     #[test]

@@ -179,7 +179,10 @@ fn member(
         }
     }
     if name.len() as u64 > LONGEST_NAME {
-        return Err(damaged(&format!("a name of {} bytes; {LONGEST_NAME} are the most", name.len())));
+        return Err(damaged(&format!(
+            "a name of {} bytes; {LONGEST_NAME} are the most",
+            name.len()
+        )));
     }
     padded(member.size).ok_or_else(|| damaged("the size of a file is too large"))?;
     member.name = String::from_utf8_lossy(&name).into_owned();

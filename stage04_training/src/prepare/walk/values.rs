@@ -171,7 +171,10 @@ mod tests {
         }
         assert_eq!(cut(b"{}{}\n\n {\"a\":1}", 9), ["1 {}", "1 {}", "3 {\"a\":1}"]);
         assert_eq!(cut(b"[]", 9), [""; 0]);
-        assert_eq!(cut(b"[{\"a\": 1}, {\"b\"", 9), ["1 {\"a\": 1}", "t:1: it ends within a JSON value"]);
+        assert_eq!(
+            cut(b"[{\"a\": 1}, {\"b\"", 9),
+            ["1 {\"a\": 1}", "t:1: it ends within a JSON value"]
+        );
         assert_eq!(cut(b"[{}\n", 9), ["1 {}", "t:2: it is a JSON list without an end"]);
     }
 

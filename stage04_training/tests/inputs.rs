@@ -148,7 +148,10 @@ fn pipes_and_devices_are_not_waited_for() {
     assert!(said.contains("3 (pipe or device)"), "{said}");
     std::os::unix::fs::symlink(".", at.join("in/loop")).unwrap();
     let error = bad(at, "--input in --tokenizer char --out out --restart");
-    assert!(error.contains("in/loop") && error.contains("leads back to its own folder"), "{error}");
+    assert!(
+        error.contains("in/loop") && error.contains("leads back to its own directory"),
+        "{error}"
+    );
 }
 
 #[cfg(target_os = "linux")]

@@ -178,7 +178,7 @@ impl Inputs {
                 let path = error.path().unwrap_or(folder).to_path_buf();
                 let source = error.into_io_error();
                 let source = source.unwrap_or_else(|| {
-                    std::io::Error::other("a link leads back to its own folder; take it away")
+                    std::io::Error::other("a link leads back to its own directory; take it away")
                 });
                 Error::File { action: "read", path, source }
             })?;
@@ -207,7 +207,7 @@ impl Inputs {
         if !about.is_file() {
             return Err(Error::text(
                 path.display().to_string(),
-                "it is neither a file nor a folder, but a pipe or a device",
+                "it is neither a file nor a directory, but a pipe or a device",
                 "write what it gives into a file first: it may have to be read twice",
             ));
         }

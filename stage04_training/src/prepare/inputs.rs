@@ -376,7 +376,7 @@ mod tests {
     fn a_file_that_changes_is_a_fault() {
         let folder = folder(&["a.txt"]);
         let path = folder.path().join("a.txt");
-        let input = find(&[path.clone()], Path::new("out")).unwrap().files.remove(0);
+        let input = find(std::slice::from_ref(&path), Path::new("out")).unwrap().files.remove(0);
         let file = input.open(&path).unwrap();
         assert_eq!(input.check(&file), Ok(()));
         for text in ["xx", "y"] {

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use self::lock::{DirLock, LOCK_FILE};
-use crate::{Error, Result};
+use crate::{Error, Result, form};
 
 /// Writes `path` in one step as far as anybody else can see.
 ///
@@ -104,22 +104,43 @@ pub fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(Error::file("create the directory", path))
 }
 
-/// Reads a whole file as UTF-8 text.
+/// Reads a whole file as UTF-8 text, without the byte order mark that some editors put in front.
 ///
 /// # Errors
-/// [`Error::File`] when it cannot be read; [`Error::Text`] when it is not UTF-8, with the
-/// place of the first bad byte.
+/// [`Error::File`] when it cannot be read; [`Error::Text`] when it is not UTF-8: with the name of
+/// what it is, if its first bytes show that, or else with the place of the first bad byte.
 pub fn read_text(path: &Path) -> Result<String> {
-    let bytes = fs::read(path).map_err(Error::file("read", path))?;
+    let device = fs::metadata(path).is_ok_and(|about| is_endless(&about));
+    let refuse =
+        |problem: String, remedy: String| Error::text(path.display().to_string(), problem, remedy);
+    if device {
+        return Err(refuse("it is a device".into(), "expected a file with text".into()));
+    }
+    let mut bytes = fs::read(path).map_err(Error::file("read", path))?;
+    if bytes.starts_with(form::BYTE_ORDER_MARK) {
+        bytes.drain(..form::BYTE_ORDER_MARK.len());
+    }
+    if let Some(form) = form::recognise(&bytes[..bytes.len().min(form::HEAD)]) {
+        return Err(refuse(format!("not UTF-8 text: it is {form}"), form.remedy.into()));
+    }
     String::from_utf8(bytes).map_err(|e| {
+        let (problem, remedy) = form::not_utf8(e.as_bytes(), &e.utf8_error());
         let at = e.utf8_error().valid_up_to();
         let line = 1 + e.as_bytes()[..at].iter().filter(|&&b| b == b'\n').count();
-        Error::text(
-            path.display().to_string(),
-            format!("not UTF-8 text: byte {at} (line {line}) is 0x{:02X}", e.as_bytes()[at]),
-            "convert it to UTF-8 first, for example with `iconv -t UTF-8`",
-        )
+        refuse(format!("{problem} (byte {at}, line {line})"), remedy)
     })
+}
+
+/// Whether reading it may have no end, as with `/dev/zero`. A pipe has one.
+#[cfg(unix)]
+fn is_endless(about: &fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    about.file_type().is_char_device() || about.file_type().is_block_device()
+}
+
+#[cfg(not(unix))]
+fn is_endless(_: &fs::Metadata) -> bool {
+    false
 }
 
 /// A rename is only safe against a power cut once the directory is on the disk as well.
@@ -140,6 +161,33 @@ fn sync_directory_of(_: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_text_is_called_by_its_name_and_a_mark_in_front_is_no_text() {
+        let directory = tempfile::tempdir().unwrap();
+        let read = |bytes: &[u8]| {
+            let path = directory.path().join("a.txt");
+            fs::write(&path, bytes).unwrap();
+            read_text(&path).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(b"\xEF\xBB\xBFtext").unwrap(), "text");
+        assert_eq!(read("nul\0 in a text".as_bytes()).unwrap(), "nul\0 in a text");
+        for (bytes, words) in [
+            (&b"\x1F\x8B\x08\0\0\0"[..], ["it is compressed with gzip", "prepare"]),
+            (b"\x28\xB5\x2F\xFD\0\0", ["it is compressed with zstd", "prepare"]),
+            (b"PK\x03\x04\x14\0", ["it is a zip archive", "unpack it"]),
+            (b"%PDF-1.4\nall ASCII", ["it is a PDF document", "pdftotext"]),
+            (b"\xFF\xFEa\0b\0", ["it is UTF-16 text", "iconv -f UTF-16 -t UTF-8"]),
+            (b"one\ncaf\xE9 au lait", ["byte 0xE9 (byte 7, line 2)", "iconv -f WINDOWS-1252"]),
+            ("語".as_bytes().split_last().unwrap().1, ["it ends within a character", "fetch"]),
+        ] {
+            let error = read(bytes).unwrap_err();
+            assert!(words.iter().all(|word| error.contains(word)), "{error}");
+            assert!(error.contains("not UTF-8 text"), "{error}");
+        }
+        #[cfg(unix)]
+        assert!(read_text(Path::new("/dev/zero")).unwrap_err().to_string().contains("a device"));
+    }
 
     #[test]
     fn a_failed_write_leaves_the_old_file_and_nothing_else() {

@@ -19,6 +19,7 @@ pub mod dataset;
 pub mod error;
 pub mod files;
 pub mod float;
+pub mod form;
 pub mod gradcheck;
 pub mod loss;
 pub mod plot;

@@ -75,7 +75,12 @@ fn cases() -> Vec<Case> {
         ),
         case("b.tar", two.clone(), &["b.tar!y.txt:1: not UTF-8"], (3, 1)),
         case("b.tar", two[..512 * 3 + 2].to_vec(), &["b.tar!y.txt: it is cut short"], (3, 2)),
-        case("b.tar", two[..1024].to_vec(), &["b.tar: its end is missing"], (3, 1)),
+        case(
+            "b.tar",
+            two[..1024].to_vec(),
+            &["b.tar: it is cut short: its end is missing"],
+            (3, 1),
+        ),
         case("b.tar", two[..700].to_vec(), &["b.tar: it is cut short"], (3, 1)),
         case("b.tar", [two.clone(), two.clone()].concat(), &["b.tar!y.txt:1"], (3, 2)),
         case(

@@ -93,3 +93,80 @@ fn faults_in_tables_are_placed() {
     let error = bad(at, "--input in.tar --tokenizer char --out in --split tail");
     assert!(error.contains("in.tar!rows.parquet: a Parquet file inside another file"), "{error}");
 }
+
+/// Writes a table whose column is a list of texts, or a structure.
+fn nested(path: &Path, schema: &str, levels: [&[i16]; 2]) {
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let file = File::create(path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, Default::default()).unwrap();
+    let mut columns = writer.next_row_group().unwrap();
+    let texts: Vec<ByteArray> = ["one", "two"].map(ByteArray::from).to_vec();
+    while let Some(mut column) = columns.next_column().unwrap() {
+        let [definition, repetition] = levels.map(Some);
+        column.typed::<ByteArrayType>().write_batch(&texts, definition, repetition).unwrap();
+        column.close().unwrap();
+    }
+    columns.close().unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn lists_are_not_read_and_structures_have_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let list = "message row { optional group text (LIST) { repeated group list { \
+                optional binary element (UTF8); } } }";
+    nested(&at.join("list.parquet"), list, [&[3, 3], &[0, 1]]);
+    let flags = "--tokenizer char --validation 0 --split document --out out --restart";
+    for field in ["text", "text.list", "text.list.element"] {
+        let error = bad(at, &format!("--input list.parquet --field {field} {flags}"));
+        let expected = format!("the column \"{field}\" holds lists, which are not read");
+        assert!(error.contains(&expected), "{error}");
+    }
+    let group = "message row { optional group meta { optional binary text (UTF8); \
+                 optional binary html (UTF8); } }";
+    nested(&at.join("group.parquet"), group, [&[2, 2], &[0, 0]]);
+    good(at, &format!("--input group.parquet --field meta.text {flags}"));
+    let error = bad(at, &format!("--input group.parquet --field meta {flags}"));
+    assert!(error.contains(r#"is made of columns: "meta.text", "meta.html""#), "{error}");
+}
+
+#[test]
+fn a_damaged_table_is_a_fault_and_never_a_panic() {
+    use stage04_training::prepare::fuzz;
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let documents = documents(60);
+    let rows: Vec<_> = documents.iter().map(|text| Some(text.as_bytes())).collect();
+    let mut state = 7u64;
+    let mut next = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) as usize
+    };
+    let mut damaged = 0;
+    for codec in
+        [Compression::UNCOMPRESSED, Compression::SNAPPY, Compression::ZSTD(Default::default())]
+    {
+        table(&at.join("whole.parquet"), codec, &rows, 25);
+        let whole = std::fs::read(at.join("whole.parquet")).unwrap();
+        assert_eq!(fuzz::file(&at.join("whole.parquet"), 1 << 20).documents, documents);
+        for _ in 0..700 {
+            let mut bytes = whole.clone();
+            for _ in 0..1 + next() % 3 {
+                // The index at the end is where the most can go wrong.
+                let place = match next() % 2 {
+                    0 => next() % bytes.len(),
+                    _ => bytes.len() - 1 - next() % 600,
+                };
+                match next() % 3 {
+                    0 => bytes[place] = next() as u8,
+                    1 => bytes[place] ^= 1 << (next() % 8),
+                    _ => bytes[place] = [0, 1, 0x7F, 0x80, 0xFF][next() % 5],
+                }
+            }
+            let path = put(at, "damaged.parquet", &bytes);
+            damaged += usize::from(!fuzz::file(&path, 1 << 20).faults.is_empty());
+        }
+    }
+    assert!(damaged > 500, "{damaged}");
+}

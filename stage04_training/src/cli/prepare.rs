@@ -13,15 +13,17 @@ use crate::prepare::{self, COMMIT_BYTES, OnError, SHARD_TOKENS, Settings};
 
 /// Turn text of any size into files of tokens, once, before training.
 ///
-/// Text may be plain files (.txt), JSON lines (.jsonl), or Parquet; compressed with gzip, xz or
-/// zstd; in tar archives, also in archives inside of archives. It is never in memory as a
+/// Text may be plain files (.txt), JSON (.jsonl, .json), or Parquet; compressed with gzip, xz or
+/// zstd; in tar archives, also in archives inside of archives. What a file is, its first bytes
+/// say before its name does; anything else is refused by its name. Text is never in memory as a
 /// whole, and all cores work on it. A command that was interrupted, however suddenly, is simply
 /// given again: it goes on, and the result is the same to the byte. Without --input it is the
 /// King James Bible, which is built in.
 #[derive(Clone, Debug, Args)]
 #[command(args_override_self = true)]
 pub struct Flags {
-    /// Files, folders (with all that is in them) or patterns such as 'wiki/*.jsonl.zst'.
+    /// Files, folders (with all the text that is in them) or patterns such as
+    /// 'wiki/*.jsonl.zst'. Pipes are not read: a text may be needed twice.
     /// [default: the built-in text]
     #[arg(long, value_name = "PATH", num_args = 1..)]
     input: Vec<PathBuf>,
@@ -36,7 +38,14 @@ pub struct Flags {
     #[arg(long, value_name = "KIND", default_value = "bpe:4096")]
     tokenizer: String,
 
-    /// The field of JSON lines, or the column of Parquet, that has the text.
+    /// What a file holds once it is unpacked: text (it is one document), jsonl (a document a
+    /// line), json (a document an object: in a list, or over several lines), or auto: what
+    /// begins as JSON does is JSON, all else is text.
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    format: String,
+
+    /// The field of a JSON object, or the column of Parquet, that has the text. A field inside a
+    /// field is named with a dot: meta.text.
     #[arg(long, value_name = "NAME", default_value = "text")]
     field: String,
 
@@ -106,11 +115,12 @@ impl Flags {
     /// What they ask for.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a tokenizer that does not exist.
+    /// [`Error::Setting`] for a tokenizer or a format that does not exist.
     pub fn settings(&self) -> Result<Settings> {
         let tokenizer: TokenizerKind = self.tokenizer.parse()?;
         Ok(Settings {
             input: self.input.clone(),
+            format: self.format.parse()?,
             field: self.field.clone(),
             tokenizer,
             out: self.out.clone(),
@@ -160,6 +170,7 @@ fn fraction(word: &str) -> std::result::Result<f64, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prepare::Format;
     use clap::Parser;
 
     #[derive(Parser)]
@@ -180,8 +191,10 @@ mod tests {
 
     #[test]
     fn flags_are_understood() {
-        let line = "--input a b --sample 1% --validation 0.0005 --split tail --on-error skip";
+        let line = "--input a b --sample 1% --validation 0.0005 --split tail --on-error skip \
+                    --format json";
         let settings = settings(line).unwrap();
+        assert_eq!(settings.format, Format::Json);
         assert_eq!(settings.input, [PathBuf::from("a"), PathBuf::from("b")]);
         assert_eq!((settings.sample, settings.validation), (0.01, Some(0.0005)));
         assert_eq!((settings.split, settings.on_error), (Some(SplitBy::Tail), OnError::Skip));
@@ -189,6 +202,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_understood_is_refused() {
+        let error = settings("--format csv").unwrap_err().to_string();
+        assert_eq!(error, "--format = csv: expected auto, text, jsonl or json");
         assert!(settings("--tokenizer gtp2").unwrap_err().to_string().contains("mean gpt2?"));
         for line in ["--sample some", "--sample NaN", "--split odd", "--shard-tokens -1"] {
             let words = std::iter::once("prepare").chain(line.split_whitespace());

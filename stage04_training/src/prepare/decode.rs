@@ -2,13 +2,17 @@
 //!
 //! The three come from libraries written in Rust, so nothing has to be installed. Each checks
 //! the checksums that its format carries: a damaged file is an error, never wrong text.
+//!
+//! xz and zstd look back: a file says how much of what was unpacked must be kept in memory, its
+//! *window*. What it says is checked before it is believed.
 
+use std::fmt;
 use std::io::{self, BufRead, Read};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use lzma_rust2::XzReader;
 use ruzstd::decoding::FrameDecoder;
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::errors::{FrameDecoderError, FrameHeaderError, ReadFrameHeaderError};
 
 /// A way to compress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,15 +25,179 @@ pub enum Compression {
     Zstd,
 }
 
+/// The largest window that is kept in memory, in bytes: what `zstd --ultra -22` and `zstd --long`
+/// ask for, twice of what `xz -9` does.
+pub const LARGEST_WINDOW: u64 = 128 << 20;
+
+/// A window that is always allowed: nearly all files have one up to this.
+pub const USUAL_WINDOW: u64 = 8 << 20;
+
 impl Compression {
     /// The decompressed bytes of a source.
-    pub fn decode<'a>(self, source: Box<dyn BufRead + 'a>) -> Box<dyn BufRead + 'a> {
+    ///
+    /// window: the most that may be kept in memory to look back, in bytes.
+    pub fn decode<'a>(self, source: Box<dyn BufRead + 'a>, window: u64) -> Box<dyn BufRead + 'a> {
         let decoder: Box<dyn Read + 'a> = match self {
-            Compression::Gzip => Box::new(MultiGzDecoder::new(source)),
-            Compression::Xz => Box::new(XzReader::new(source, true)),
-            Compression::Zstd => Box::new(Zstd::new(source)),
+            Compression::Gzip => Box::new(Gzip(Some(GzDecoder::new(source)))),
+            Compression::Xz => Box::new(Xz::new(source, window)),
+            Compression::Zstd => Box::new(Zstd::new(source, window)),
         };
         Box::new(io::BufReader::with_capacity(1 << 16, Fused { decoder, failed: None }))
+    }
+}
+
+/// The window that compressed bytes ask for, in bytes; 0 where they do not say.
+pub fn window(head: &[u8]) -> u64 {
+    match head {
+        // A frame of zstd: a byte of flags, and the window unless all of it is one segment.
+        [0x28, 0xB5, 0x2F, 0xFD, flags, window, ..] if flags & 0x20 == 0 => {
+            let base = 1u64 << (10 + (window >> 3));
+            base + base / 8 * u64::from(window & 7)
+        }
+        [0x28, 0xB5, 0x2F, 0xFD, flags, rest @ ..] => {
+            let dictionary = [0, 1, 2, 4][usize::from(flags & 3)];
+            let length = [1, 2, 4, 8][usize::from(flags >> 6)];
+            let size = rest.get(dictionary..dictionary + length).unwrap_or_default();
+            size.iter().rev().fold(0, |size, &byte| size << 8 | u64::from(byte))
+        }
+        [0xFD, b'7', b'z', b'X', b'Z', 0, rest @ ..] => {
+            rest.get(6..).and_then(xz_window).unwrap_or(0)
+        }
+        _ => 0,
+    }
+}
+
+/// The dictionary that the header of a block of xz asks for.
+fn xz_window(header: &[u8]) -> Option<u64> {
+    let flags = *header.get(1)?;
+    let mut at = 2;
+    let mut number = || {
+        let (mut number, mut shift) = (0u64, 0);
+        loop {
+            let byte = *header.get(at)?;
+            at += 1;
+            number |= u64::from(byte & 0x7F).checked_shl(shift)?;
+            shift += 7;
+            if byte & 0x80 == 0 || shift > 56 {
+                return Some(number);
+            }
+        }
+    };
+    for size in [0x40, 0x80] {
+        if flags & size != 0 {
+            number()?;
+        }
+    }
+    for _ in 0..=flags & 3 {
+        let (filter, length) = (number()?, number()?);
+        let size = number()?;
+        if filter == 0x21 && length == 1 && size < 41 {
+            return Some((2 | size & 1) << (size / 2 + 11));
+        }
+        for _ in 1..length.min(16) {
+            number()?;
+        }
+    }
+    None
+}
+
+/// A file that asks for a larger window than it gets.
+#[derive(Debug)]
+pub struct TooLarge {
+    compression: Compression,
+    /// What it asks for, in bytes, where that is known.
+    asked: Option<u64>,
+    /// What it gets.
+    allowed: u64,
+}
+
+impl TooLarge {
+    fn error(compression: Compression, asked: Option<u64>, allowed: u64) -> io::Error {
+        io::Error::other(TooLarge { compression, asked, allowed })
+    }
+
+    /// What a user can do.
+    pub fn remedy(&self) -> &'static str {
+        match self.compression {
+            Compression::Zstd => {
+                "it is whole; pass it through `zstd -dc --long=31 FILE | zstd -o NEW.zst` first"
+            }
+            _ => "it is whole; pass it through `xz -dc FILE | zstd -o NEW.zst` first",
+        }
+    }
+}
+
+impl std::error::Error for TooLarge {}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mebibytes = |bytes: u64| bytes.div_ceil(1 << 20);
+        write!(f, "to unpack it, ")?;
+        match self.asked {
+            Some(asked) => write!(f, "{} MiB", mebibytes(asked))?,
+            None => write!(f, "more")?,
+        }
+        write!(
+            f,
+            " must be kept in memory (its window), and {} MiB is the limit",
+            mebibytes(self.allowed)
+        )
+    }
+}
+
+/// All members of a gzip file. Zeros may follow, as on tapes.
+struct Gzip<R: BufRead>(Option<GzDecoder<R>>);
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(decoder) = &mut self.0 {
+            let read = decoder.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            let mut source = self.0.take().expect("it was there a moment ago").into_inner();
+            loop {
+                let bytes = source.fill_buf()?;
+                let zeros = bytes.iter().position(|&byte| byte != 0).unwrap_or(bytes.len());
+                match bytes.get(zeros) {
+                    None if bytes.is_empty() => return Ok(0),
+                    None => source.consume(zeros),
+                    Some(0x1F) => {
+                        source.consume(zeros);
+                        break;
+                    }
+                    Some(_) => {
+                        let text = "something that is not gzip stands behind its end";
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+                    }
+                }
+            }
+            self.0 = Some(GzDecoder::new(source));
+        }
+        Ok(0)
+    }
+}
+
+/// An xz file. The library says that a window is too large, but not how large.
+struct Xz<R: Read> {
+    decoder: XzReader<R>,
+    window: u64,
+}
+
+impl<R: Read> Xz<R> {
+    fn new(source: R, window: u64) -> Self {
+        // In KiB, with what the decoder itself takes.
+        let limit = (window >> 10) as u32 + 256;
+        Xz { decoder: XzReader::new_mem_limit(source, true, limit), window }
+    }
+}
+
+impl<R: Read> Read for Xz<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.decoder.read(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::OutOfMemory => TooLarge::error(Compression::Xz, None, self.window),
+            _ => error,
+        })
     }
 }
 
@@ -63,8 +231,10 @@ struct Zstd<R> {
 }
 
 impl<R: BufRead> Zstd<R> {
-    fn new(source: R) -> Self {
-        Zstd { source, decoder: FrameDecoder::new(), inside: false }
+    fn new(source: R, window: u64) -> Self {
+        let mut decoder = FrameDecoder::new();
+        decoder.set_max_window_size(window);
+        Zstd { source, decoder, inside: false }
     }
 
     /// Begins the next frame. False where there is none.
@@ -80,6 +250,15 @@ impl<R: BufRead> Zstd<R> {
                     if io::copy(&mut skipped, &mut io::sink())? < u64::from(length) {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
+                }
+                Err(FrameDecoderError::WindowSizeTooBig { requested, max }) => {
+                    return Err(TooLarge::error(Compression::Zstd, Some(requested), max));
+                }
+                Err(FrameDecoderError::FrameHeaderError(FrameHeaderError::WindowTooBig {
+                    got,
+                })) => {
+                    let allowed = self.decoder.max_window_size();
+                    return Err(TooLarge::error(Compression::Zstd, Some(got), allowed));
                 }
                 Err(error) => return Err(self.damaged(error)),
             }
@@ -156,7 +335,7 @@ pub(crate) mod tests {
 
     fn decode(kind: Compression, bytes: &[u8]) -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
-        kind.decode(Box::new(bytes)).read_to_end(&mut text).map(|_| text)
+        kind.decode(Box::new(bytes), LARGEST_WINDOW).read_to_end(&mut text).map(|_| text)
     }
 
     /// Some text that is not all alike.
@@ -210,10 +389,54 @@ pub(crate) mod tests {
     fn a_decoder_that_failed_fails_again() {
         for (kind, encode) in ALL {
             let whole = encode(&text());
-            let mut decoder = kind.decode(Box::new(&whole[..whole.len() / 2]));
+            let mut decoder = kind.decode(Box::new(&whole[..whole.len() / 2]), USUAL_WINDOW);
             let mut text = Vec::new();
             assert!(decoder.read_to_end(&mut text).is_err());
             assert!(decoder.read_to_end(&mut text).is_err(), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn zeros_may_follow_a_gzip_file_and_nothing_else() {
+        let padded = [gzip(b"one "), vec![0; 1000], gzip(b"two"), vec![0; 70_000]].concat();
+        assert_eq!(decode(Compression::Gzip, &padded).unwrap(), b"one two");
+        let error = decode(Compression::Gzip, &[gzip(b"one"), b"two".to_vec()].concat());
+        assert!(error.unwrap_err().to_string().contains("behind its end"));
+    }
+
+    #[test]
+    fn a_window_is_known_from_the_first_bytes_and_has_a_limit() {
+        let window_of = |byte| window(&[0x28, 0xB5, 0x2F, 0xFD, 0x04, byte, 0]);
+        assert_eq!((window_of(0), window_of(0x68)), (1 << 10, 8 << 20));
+        assert_eq!((window_of(0x88), window_of(0xA8)), (LARGEST_WINDOW, 2 << 30));
+        assert_eq!(window(&[0x28, 0xB5, 0x2F, 0xFD, 0x20, 200]), 200);
+        assert_eq!(window(&zstd(&text())) >> 24, 0);
+        assert_eq!(window(&xz(b"x")), 1 << 20);
+        assert_eq!((window(&gzip(b"x")), window(b""), window(b"\xFD7zXZ\0")), (0, 0, 0));
+        for (kind, bytes) in [
+            (Compression::Zstd, vec![0x28, 0xB5, 0x2F, 0xFD, 0x04, 0xA8, 1, 0, 0]),
+            (Compression::Zstd, vec![0x28, 0xB5, 0x2F, 0xFD, 0x04, 0xFF, 1, 0, 0]),
+            (Compression::Xz, {
+                let mut bytes = xz(b"text");
+                assert_eq!(bytes[14..17], [0x21, 1, 16]);
+                bytes[16] = 40; // 4 GiB
+                let length = 4 * (usize::from(bytes[12]) + 1);
+                let sum = crc32(&bytes[12..12 + length - 4]);
+                bytes[12 + length - 4..12 + length].copy_from_slice(&sum.to_le_bytes());
+                bytes
+            }),
+        ] {
+            let error = decode(kind, &bytes).unwrap_err();
+            assert!(error.to_string().contains("128 MiB is the limit"), "{error}");
+            let error = error.get_ref().unwrap().downcast_ref::<TooLarge>().unwrap();
+            assert!(error.remedy().contains("zstd -o NEW.zst"));
+        }
+    }
+
+    /// The checksum in the headers of xz.
+    fn crc32(bytes: &[u8]) -> u32 {
+        let mut sum = flate2::Crc::new();
+        sum.update(bytes);
+        sum.sum()
     }
 }

@@ -12,6 +12,9 @@ use crate::manifest::Split;
 /// How much is handed over at a time, in bytes.
 const CHUNK: usize = 1 << 20;
 
+/// How many notes are handed over at a time: of a file that is not what it seems, each line is one.
+const NOTES: usize = 1 << 10;
+
 /// How texts become tokens.
 #[derive(Debug)]
 pub struct Encoding<'a> {
@@ -217,7 +220,8 @@ impl Digest for Encoder<'_> {
 
     fn full(&mut self) -> Option<Encoded> {
         let bytes: usize = self.chunk.parts.iter().map(|part| part.tokens.len()).sum();
-        (bytes >= CHUNK).then(|| std::mem::take(&mut self.chunk))
+        let enough = bytes >= CHUNK || self.chunk.notes.len() >= NOTES;
+        enough.then(|| std::mem::take(&mut self.chunk))
     }
 
     fn rest(&mut self) -> Encoded {

@@ -7,9 +7,16 @@
 use std::io;
 
 use serde::{Deserialize, Serialize};
-use stage01_bigram::Error;
+use stage01_bigram::screen::printable;
+use stage01_bigram::{Error, form};
 
-/// One fault, as it stands in the list of faults.
+use super::decode::TooLarge;
+
+/// The longest name of a place, and the longest description, in characters: both can hold what a
+/// file says.
+const LONGEST: [usize; 2] = [1000, 400];
+
+/// One fault, as it stands in the list of faults. Nothing in it can disturb a terminal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// The file, through all archives: `a.tar.xz!b.xz!c.txt`, and the line where there is one:
@@ -43,11 +50,24 @@ impl Fault {
         remedy: impl Into<String>,
         lost: Lost,
     ) -> Fault {
-        Fault { place: place.into(), problem: problem.into(), remedy: remedy.into(), lost }
+        let shown = |text: String, most: usize| {
+            let text = match text.char_indices().nth(most) {
+                Some((at, _)) => format!("{} …", &text[..at]),
+                None => text,
+            };
+            printable(&text).into_owned()
+        };
+        let [place, problem] = [(place.into(), LONGEST[0]), (problem.into(), LONGEST[1])]
+            .map(|(t, most)| shown(t, most));
+        Fault { place, problem, remedy: remedy.into(), lost }
     }
 
     /// A file that cannot be read to its end.
     pub fn unreadable(place: impl Into<String>, error: &io::Error, lost: Lost) -> Fault {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<TooLarge>());
+        if let Some(large) = inner {
+            return Fault::new(place, large.to_string(), large.remedy(), lost);
+        }
         let (problem, remedy) = match error.kind() {
             io::ErrorKind::UnexpectedEof => {
                 (format!("it is cut short: {error}"), "fetch the file again")
@@ -62,18 +82,13 @@ impl Fault {
 
     /// Bytes that are no UTF-8. line: where `bytes` begins, counted from 1.
     pub fn not_utf8(place: &str, line: u64, bytes: &[u8], lost: Lost) -> Fault {
-        let at = match std::str::from_utf8(bytes) {
-            Ok(_) => 0,
-            Err(e) => e.valid_up_to(),
+        let Err(error) = std::str::from_utf8(bytes) else {
+            return Fault::new(place, "not UTF-8 text", "convert it to UTF-8 first", lost);
         };
-        let line = line + memchr::memchr_iter(b'\n', &bytes[..at]).count() as u64;
-        let byte = bytes.get(at).copied().unwrap_or_default();
-        Fault::new(
-            format!("{place}:{line}"),
-            format!("not UTF-8 text: found the byte 0x{byte:02X}"),
-            "convert it to UTF-8 first, for example with `iconv -t UTF-8`",
-            lost,
-        )
+        let before = &bytes[..error.valid_up_to()];
+        let line = line + memchr::memchr_iter(b'\n', before).count() as u64;
+        let (problem, remedy) = form::not_utf8(bytes, &error);
+        Fault::new(format!("{place}:{line}"), problem, remedy, lost)
     }
 
     /// The error that ends a command which was not told to go on.
@@ -98,6 +113,14 @@ mod tests {
         assert_eq!(fault.line(), "a.tar!b.txt:9: not UTF-8 text: found the byte 0xE9");
         let error = fault.into_error().to_string();
         assert!(error.contains("iconv") && error.contains("--on-error skip"), "{error}");
+    }
+
+    #[test]
+    fn nothing_that_a_file_says_disturbs_a_terminal_or_fills_it() {
+        let long = "x".repeat(10_000);
+        let fault = Fault::new("a\u{1b}[31m\n.txt", long, "", Lost::Document);
+        assert!(fault.line().starts_with("a\\u{1b}[31m\\n.txt: xxx"), "{}", fault.line());
+        assert!(fault.line().len() < 500 && fault.line().ends_with('…'));
     }
 
     #[test]

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::{Error, Result};
 use walkdir::WalkDir;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
-use super::kind::{HEAD, Kind, is_hidden, kind, suffix};
+use super::fault::{Fault, Lost};
+use super::kind::{Format, HEAD, Kind, is_hidden, kind, suffix};
 use crate::manifest::InputsEntry;
 
 /// One file to read.
@@ -53,6 +54,49 @@ pub struct Stamp {
     pub modified: u64,
 }
 
+impl Input {
+    /// Opens the file at its path, if it is still the one that was found.
+    ///
+    /// # Errors
+    /// The fault that stands for the file.
+    pub fn open(&self, path: &Path) -> std::result::Result<File, Fault> {
+        let unreadable = |error| Fault::unreadable(&*self.name, &error, Lost::RestOfFile);
+        // A pipe that took its place would be waited for.
+        if !fs::metadata(path).map_err(unreadable)?.is_file() {
+            return Err(self.changed("is no file any more"));
+        }
+        let file = File::open(path).map_err(unreadable)?;
+        self.check(&file)?;
+        Ok(file)
+    }
+
+    /// Whether an open file is as it was when it was found.
+    ///
+    /// # Errors
+    /// The fault that stands for a file that was changed.
+    pub fn check(&self, file: &File) -> std::result::Result<(), Fault> {
+        let about = file.metadata();
+        let about =
+            about.map_err(|error| Fault::unreadable(&*self.name, &error, Lost::RestOfFile))?;
+        match (about.len(), modified(&about)) {
+            (bytes, _) if bytes != self.bytes => Err(self.changed("was changed in the meantime")),
+            (_, at) if at != self.modified => Err(self.changed("was written to in the meantime")),
+            _ => Ok(()),
+        }
+    }
+
+    fn changed(&self, how: &str) -> Fault {
+        let remedy = "wait until nobody writes to it, and begin again with --restart";
+        Fault::new(&*self.name, format!("the file {how}"), remedy, Lost::RestOfFile)
+    }
+}
+
+/// When a file was last changed, in nanoseconds since 1970.
+fn modified(about: &fs::Metadata) -> u64 {
+    let time = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    time.map_or(0, |time| time.as_nanos() as u64)
+}
+
 /// Everything to read.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
@@ -70,7 +114,7 @@ impl Inputs {
     /// # Errors
     /// [`Error::File`] for what is not there or cannot be read, [`Error::Setting`] for a pattern
     /// that nothing fits, [`Error::Text`] when there is nothing to read.
-    pub fn find(named: &[PathBuf], out: &Path) -> Result<Inputs> {
+    pub fn find(named: &[PathBuf], out: &Path, format: Format) -> Result<Inputs> {
         let mut inputs = Inputs::default();
         if named.is_empty() {
             let Corpus { text, origin } = Corpus::built_in();
@@ -85,9 +129,14 @@ impl Inputs {
         let out = fs::canonicalize(out).ok();
         let mut seen = HashSet::new();
         for path in named {
+            if path.as_os_str() == "-" {
+                let expected = "the standard input is not read, because a text may have to be read \
+                                twice; write it into a file first";
+                return Err(Error::setting("--input", "-", expected));
+            }
             for path in expand(path)? {
                 if path.is_dir() {
-                    inputs.folder(&path, out.as_deref(), &mut seen)?;
+                    inputs.folder(&path, out.as_deref(), format, &mut seen)?;
                 } else {
                     inputs.file(path, true, &mut seen)?;
                 }
@@ -101,8 +150,8 @@ impl Inputs {
             return Err(Error::text(
                 names.join(", "),
                 format!("no text in it (found: {found})"),
-                "expected .txt or .jsonl, these compressed with gzip, xz or zstd, tar archives of \
-                 them, or Parquet; a file that is named itself may have any name",
+                "expected .txt, .jsonl or .json, these compressed with gzip, xz or zstd, tar \
+                 archives of them, or Parquet; a file that is named itself may have any name",
             ));
         }
         Ok(inputs)
@@ -112,7 +161,8 @@ impl Inputs {
         &mut self,
         folder: &Path,
         out: Option<&Path>,
-        seen: &mut HashSet<PathBuf>,
+        format: Format,
+        seen: &mut HashSet<[u64; 2]>,
     ) -> Result<()> {
         let mut hidden = 0;
         let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
@@ -127,15 +177,21 @@ impl Inputs {
             let entry = entry.map_err(|error| {
                 let path = error.path().unwrap_or(folder).to_path_buf();
                 let source = error.into_io_error();
-                let source = source
-                    .unwrap_or_else(|| std::io::Error::other("the folder leads back to itself"));
+                let source = source.unwrap_or_else(|| {
+                    std::io::Error::other("a link leads back to its own directory; take it away")
+                });
                 Error::File { action: "read", path, source }
             })?;
             if entry.file_type().is_dir() {
                 continue;
             }
+            // A pipe would be waited for, and a device has no end.
+            if !entry.file_type().is_file() {
+                *self.ignored.entry("(pipe or device)".into()).or_default() += 1;
+                continue;
+            }
             let path = entry.into_path();
-            match unknown(&path)? {
+            match unknown(&path, format)? {
                 Some(suffix) => *self.ignored.entry(suffix).or_default() += 1,
                 None => self.file(path, false, seen)?,
             }
@@ -146,24 +202,26 @@ impl Inputs {
         Ok(())
     }
 
-    fn file(&mut self, path: PathBuf, named: bool, seen: &mut HashSet<PathBuf>) -> Result<()> {
+    fn file(&mut self, path: PathBuf, named: bool, seen: &mut HashSet<[u64; 2]>) -> Result<()> {
         let about = fs::metadata(&path).map_err(Error::file("read", &path))?;
         if !about.is_file() {
             return Err(Error::text(
                 path.display().to_string(),
-                "it is neither a file nor a folder",
+                "it is neither a file nor a directory, but a pipe or a device",
                 "write what it gives into a file first: it may have to be read twice",
             ));
         }
-        if !seen.insert(fs::canonicalize(&path).unwrap_or_else(|_| path.clone())) {
+        // There may be millions: two hashes are shorter than a path.
+        let whole = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        let bytes = whole.as_os_str().as_encoded_bytes();
+        if !seen.insert([1, 2].map(|seed| xxh3_64_with_seed(bytes, seed))) {
             self.repeated += 1;
             return Ok(());
         }
-        let modified = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         self.files.push(Input {
             name: path.display().to_string(),
             bytes: about.len(),
-            modified: modified.map_or(0, |time| time.as_nanos() as u64),
+            modified: modified(&about),
             source: Source::File { path, named },
         });
         Ok(())
@@ -222,17 +280,17 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The end of the name of a file that nothing can be done with; `None` for one that can be read.
-fn unknown(path: &Path) -> Result<Option<String>> {
+fn unknown(path: &Path, format: Format) -> Result<Option<String>> {
     let name = path.to_string_lossy();
     // Most files say what they are, and need not be opened.
-    if !matches!(kind(&name, &[], false), Kind::Unknown(_)) {
+    if !matches!(kind(&name, &[], false, format), Kind::Unknown(_)) {
         return Ok(None);
     }
     let mut head = Vec::new();
     let file = File::open(path).map_err(Error::file("read", path))?;
     file.take(HEAD as u64).read_to_end(&mut head).map_err(Error::file("read", path))?;
-    Ok(match kind(&name, &head, false) {
-        Kind::Unknown(_) | Kind::Unread(_) => Some(suffix(&name)),
+    Ok(match kind(&name, &head, false, format) {
+        Kind::Unknown(_) => Some(suffix(&name)),
         _ => None,
     })
 }
@@ -240,6 +298,10 @@ fn unknown(path: &Path) -> Result<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn find(named: &[PathBuf], out: &Path) -> Result<Inputs> {
+        Inputs::find(named, out, Format::Auto)
+    }
 
     /// A folder with these files, each with one byte in it.
     fn folder(names: &[&str]) -> tempfile::TempDir {
@@ -254,7 +316,7 @@ mod tests {
 
     fn names(folder: &Path, named: &[&str]) -> Vec<String> {
         let named: Vec<PathBuf> = named.iter().map(|name| folder.join(name)).collect();
-        let inputs = Inputs::find(&named, &folder.join("out")).unwrap();
+        let inputs = Inputs::find(&named, &folder.join("out"), Format::Auto).unwrap();
         let short = |input: &Input| {
             let path = Path::new(&input.name).strip_prefix(folder).unwrap();
             path.to_string_lossy().replace('\\', "/")
@@ -274,7 +336,7 @@ mod tests {
             "out/skipped.jsonl",
         ]);
         assert_eq!(names(folder.path(), &[""]), ["a.txt", "b/1.jsonl.gz", "b/2.txt"]);
-        let inputs = Inputs::find(&[folder.path().into()], &folder.path().join("out")).unwrap();
+        let inputs = find(&[folder.path().into()], &folder.path().join("out")).unwrap();
         let ignored: Vec<_> = inputs.ignored.iter().map(|(k, n)| (k.as_str(), *n)).collect();
         assert_eq!(ignored, [("(hidden)", 1), (".png", 2)]);
         assert_eq!(inputs.entry().files, 3);
@@ -288,7 +350,7 @@ mod tests {
             ["b.txt", "a.txt", "c.md", "d.md"]
         );
         let twice = [folder.path().join("b.txt"), folder.path().join("./b.txt")];
-        let inputs = Inputs::find(&twice, Path::new("out")).unwrap();
+        let inputs = find(&twice, Path::new("out")).unwrap();
         assert_eq!((inputs.files.len(), inputs.repeated), (1, 1));
     }
 
@@ -303,7 +365,7 @@ mod tests {
     fn what_is_not_there_is_said() {
         let folder = folder(&["a.png"]);
         let error = |name: &str| {
-            Inputs::find(&[folder.path().join(name)], Path::new("out")).unwrap_err().to_string()
+            find(&[folder.path().join(name)], Path::new("out")).unwrap_err().to_string()
         };
         assert!(error("none.txt").starts_with("cannot read "));
         assert!(error("*.txt").contains("no file fits the pattern"));
@@ -311,8 +373,34 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_changes_is_a_fault() {
+        let folder = folder(&["a.txt"]);
+        let path = folder.path().join("a.txt");
+        let input = find(std::slice::from_ref(&path), Path::new("out")).unwrap().files.remove(0);
+        let file = input.open(&path).unwrap();
+        assert_eq!(input.check(&file), Ok(()));
+        for text in ["xx", "y"] {
+            fs::write(&path, text).unwrap();
+            let time = UNIX_EPOCH + std::time::Duration::from_secs(9);
+            File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+            let fault = input.check(&file).unwrap_err();
+            assert!(fault.problem.contains("in the meantime"), "{fault:?}");
+            assert!(input.open(&path).is_err());
+        }
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(input.open(&path).unwrap_err().problem.contains("is no file any more"));
+    }
+
+    #[test]
+    fn the_standard_input_is_refused_with_a_reason() {
+        let error = find(&["-".into()], Path::new("out")).unwrap_err().to_string();
+        assert!(error.contains("--input = -") && error.contains("twice"), "{error}");
+    }
+
+    #[test]
     fn without_a_name_it_is_the_built_in_text() {
-        let inputs = Inputs::find(&[], Path::new("out")).unwrap();
+        let inputs = find(&[], Path::new("out")).unwrap();
         assert_eq!((inputs.files.len(), inputs.bytes()), (1, 4_158_678));
     }
 }

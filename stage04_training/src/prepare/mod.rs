@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `settings`, `run` | what is asked for, and the command from its beginning to its end |
 //! | `inputs` | from what a user names to a sorted list of files |
-//! | `kind`, `decode` | what a file is; gzip, xz, zstd |
+//! | `kind`, `layout`, `decode` | what a file is; how its JSON is laid out; gzip, xz, zstd |
 //! | `walk` | through archives in archives to documents |
 //! | `cut` | long texts in segments |
 //! | `texts`, `jsonl`, `parquet` | from bytes to texts, on all threads |
@@ -29,10 +29,13 @@ mod decode;
 mod encode;
 mod fate;
 mod fault;
+#[doc(hidden)]
+pub mod fuzz;
 mod inputs;
 mod journal;
 mod jsonl;
 mod kind;
+mod layout;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod pipeline;
@@ -56,6 +59,7 @@ use self::claim::Claim;
 use self::inputs::{Inputs, Source};
 use self::journal::Plan;
 pub use self::journal::check_texts;
+pub use self::kind::Format;
 use self::run::{Run, State};
 pub use self::settings::{COMMIT_BYTES, OnError, SHARD_TOKENS, Settings};
 use crate::manifest::Manifest;
@@ -74,7 +78,7 @@ pub fn prepare(settings: &Settings, screen: &Screen) -> Result<Manifest> {
     settings.check()?;
     start_rayon(settings)?;
     let mut claim = Claim::new(&settings.out)?;
-    let inputs = Inputs::find(&settings.input, &settings.out)?;
+    let inputs = Inputs::find(&settings.input, &settings.out, settings.format)?;
     keep_apart(settings, &inputs)?;
     let plan = Plan::new(settings.flags()?, inputs.stamps());
     let read = AtomicU64::new(0);

@@ -2,14 +2,23 @@
 //!
 //! Most data sets of Hugging Face come in this form. A group of rows can be read without the
 //! others, and a column without the rest of its group, so workers take whole groups.
+//!
+//! The crate `parquet` believes much of what a file says. Where it asks for memory, the file is
+//! checked first (`pages`); where it panics, that is a fault of the file.
 
+mod pages;
+
+use std::cell::Cell;
 use std::fs::File;
 use std::ops::ControlFlow;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::sync::Once;
 
 use parquet::column::reader::{ColumnReader, get_typed_column_reader};
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::fault::{Fault, Lost};
@@ -20,21 +29,52 @@ const ROWS: usize = 64;
 
 /// About how many bytes each group of rows has in the file.
 pub fn row_groups(path: &Path) -> Result<Vec<usize>, Fault> {
-    let reader = open(path)?;
+    let (reader, _) = open(path)?;
     let groups = reader.metadata().row_groups();
     Ok(groups.iter().map(|group| group.compressed_size().max(0) as usize).collect())
 }
 
-fn open(path: &Path) -> Result<SerializedFileReader<File>, Fault> {
+fn open(path: &Path) -> Result<(SerializedFileReader<File>, File), Fault> {
     let shown = path.display().to_string();
-    let file =
-        File::open(path).map_err(|error| Fault::unreadable(&*shown, &error, Lost::RestOfFile))?;
-    SerializedFileReader::new(file).map_err(|error| damaged(&shown, &error))
+    let open = || {
+        let file = File::open(path)?;
+        Ok((file.try_clone()?, file))
+    };
+    let (file, again) =
+        open().map_err(|error| Fault::unreadable(&*shown, &error, Lost::RestOfFile))?;
+    Ok((guarded(&shown, || SerializedFileReader::new(file))?, again))
 }
 
-fn damaged(place: &str, error: &ParquetError) -> Fault {
-    let problem = format!("not a whole Parquet file: {error}");
+fn damaged(place: &str, problem: impl std::fmt::Display) -> Fault {
+    let problem = format!("not a whole Parquet file: {problem}");
     Fault::new(place, problem, "fetch the file again", Lost::RestOfFile)
+}
+
+thread_local! {
+    /// Whether this thread is in the hands of the crate `parquet`.
+    static READING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What the crate `parquet` reads. A panic there, about which nothing is printed, is a fault at
+/// this place.
+fn guarded<T>(place: &str, read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Fault> {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !READING.get() {
+                usual(info);
+            }
+        }));
+    });
+    READING.set(true);
+    // Whatever it left half done is dropped with its reader.
+    let read = panic::catch_unwind(AssertUnwindSafe(read));
+    READING.set(false);
+    match read {
+        Ok(read) => read.map_err(|error| damaged(place, error)),
+        Err(_) => Err(damaged(place, "its parts contradict each other")),
+    }
 }
 
 /// Hands out the texts of a column in one group of rows, each with the number of its row in the
@@ -52,6 +92,39 @@ pub fn read(
     }
 }
 
+/// The number of the column that has the text, and how often a null may stand on the way to it.
+fn column(group: &RowGroupMetaData, field: &str, place: &str) -> Result<(usize, i16), Fault> {
+    let columns = group.columns();
+    let name = |number: usize| columns[number].column_path().string();
+    let remedy = "name the column that has the text with --field";
+    let fault = |problem| Err(Fault::new(place, problem, remedy, Lost::RestOfFile));
+    // Lists and structures are columns of columns: the name of the outer one is the beginning.
+    let inside = |number: &usize| {
+        name(*number)
+            .strip_prefix(field)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let found: Vec<usize> = (0..columns.len()).filter(inside).collect();
+    let descriptor = |number: usize| columns[number].column_descr();
+    match found[..] {
+        [] => {
+            let all: Vec<String> = (0..columns.len()).map(|n| format!("{:?}", name(n))).collect();
+            fault(format!("no column {field:?} in {}", all.join(", ")))
+        }
+        [first, ..] if descriptor(first).max_rep_level() > 0 => Err(Fault::new(
+            place,
+            format!("the column {field:?} holds lists, which are not read"),
+            "name a column of texts with --field, or write a file with a text a row",
+            Lost::RestOfFile,
+        )),
+        [only] if name(only) == field => Ok((only, descriptor(only).max_def_level())),
+        _ => {
+            let all: Vec<String> = found.iter().map(|&n| format!("{:?}", name(n))).collect();
+            fault(format!("the column {field:?} is made of columns: {}", all.join(", ")))
+        }
+    }
+}
+
 fn read_rows(
     path: &Path,
     group: usize,
@@ -60,25 +133,27 @@ fn read_rows(
     take: &mut dyn FnMut(u64, Result<&str, Fault>) -> Flow,
 ) -> Result<Flow, Fault> {
     let shown = path.display().to_string();
-    let reader = open(path)?;
-    let before = &reader.metadata().row_groups()[..group];
-    *row += before.iter().map(|group| group.num_rows().max(0) as u64).sum::<u64>();
-    let place = |row: u64| format!("{shown}:{row}");
-    let group = reader.get_row_group(group).map_err(|e| damaged(&shown, &e))?;
-    let columns = group.metadata().columns();
-    let name =
-        |column: &parquet::file::metadata::ColumnChunkMetaData| column.column_path().string();
-    let Some(number) = columns.iter().position(|column| name(column) == field) else {
-        let others: Vec<String> = columns.iter().map(|c| format!("{:?}", name(c))).collect();
-        return Err(Fault::new(
-            place(*row),
-            format!("no column {field:?} in {}", others.join(", ")),
-            "name the column that has the text with --field",
-            Lost::RestOfFile,
-        ));
+    let (reader, file) = open(path)?;
+    let groups = reader.metadata().row_groups();
+    let (before, this) = (groups.get(..group), groups.get(group));
+    let (Some(before), Some(this)) = (before, this) else {
+        return Err(damaged(&shown, "it was changed in the meantime"));
     };
-    let depth = columns[number].column_descr().max_def_level();
-    let column = group.get_column_reader(number).map_err(|e| damaged(&shown, &e))?;
+    let before = before.iter().map(|group| group.num_rows().max(0) as u64);
+    *row = before.fold(*row, u64::saturating_add);
+    let place = |row: u64| format!("{shown}:{row}");
+    let (number, depth) = column(this, field, &place(*row))?;
+    let column = this.column(number);
+    let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+    let pages = match (u64::try_from(start), u64::try_from(column.compressed_size())) {
+        (Ok(start), Ok(length)) => pages::check(&file, start, length)
+            .map_err(|error| Fault::unreadable(&*shown, &error, Lost::RestOfFile))?,
+        _ => Some("the place of a column cannot be"),
+    };
+    if let Some(problem) = pages {
+        return Err(damaged(&place(*row), problem));
+    }
+    let column = guarded(&shown, || reader.get_row_group(group)?.get_column_reader(number))?;
     if !matches!(column, ColumnReader::ByteArrayColumnReader(_)) {
         return Err(Fault::new(
             place(*row),
@@ -93,9 +168,8 @@ fn read_rows(
         levels.clear();
         values.clear();
         let optional = (depth > 0).then_some(&mut levels);
-        let (rows, _, _) = column
-            .read_records(ROWS, optional, None, &mut values)
-            .map_err(|e| damaged(&place(*row), &e))?;
+        let (rows, _, _) =
+            guarded(&place(*row), || column.read_records(ROWS, optional, None, &mut values))?;
         if rows == 0 {
             return Ok(ControlFlow::Continue(()));
         }
@@ -113,9 +187,9 @@ fn read_rows(
                     Lost::Document,
                 )),
                 Some(bytes) => std::str::from_utf8(bytes.data()).map_err(|_| {
-                    let mut fault = Fault::not_utf8(&shown, 1, bytes.data(), Lost::Document);
-                    fault.place = place(*row);
-                    fault
+                    // A row counts as a line, however many lines its text has.
+                    let fault = Fault::not_utf8(&shown, 1, bytes.data(), Lost::Document);
+                    Fault::new(place(*row), fault.problem, fault.remedy, Lost::Document)
                 }),
             };
             if take(*row, text).is_break() {

@@ -26,10 +26,11 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use serde::{Deserialize, Serialize};
 use stage01_bigram::{Error, Result};
 
+use super::decode::{self, LARGEST_WINDOW, USUAL_WINDOW};
 use super::fate::Choice;
-use super::fault::{Fault, Lost};
 use super::inputs::{Input, Source};
 use super::refused_threads;
+use super::kind::Format;
 use super::texts::{Digest, Texts};
 use super::walk::{Flow, Item, Walker};
 
@@ -68,6 +69,8 @@ pub struct Pipeline<'a> {
     pub inputs: &'a [Input],
     /// The name of the field or column that has the text.
     pub field: &'a str,
+    /// How files are read that are neither archives nor compressed.
+    pub format: Format,
     /// How documents are chosen.
     pub choice: Choice,
     /// How many workers there are.
@@ -189,6 +192,7 @@ impl Pipeline<'_> {
         let mut texts = Texts {
             digest: digest(job.number),
             field: self.field,
+            format: self.format,
             choice: self.choice,
             send: &mut send,
         };
@@ -223,19 +227,22 @@ impl Pipeline<'_> {
     }
 
     fn file(&self, input: &Input, emit: &mut dyn FnMut(Item) -> Flow) -> Flow {
-        let mut walker = Walker { emit, choice: self.choice, hand_out: true };
+        let mut walker = Walker { emit, choice: self.choice, format: self.format, hand_out: true };
         match &input.source {
-            Source::File { path, named } => match File::open(path) {
-                Ok(file) => {
-                    let counted = Counted { file, read: self.read };
-                    let source = BufReader::with_capacity(1 << 17, counted);
-                    walker.file(path, Box::new(source), input.bytes, *named)
+            Source::File { path, named } => {
+                let file = match input.open(path) {
+                    Ok(file) => file,
+                    Err(fault) => return (walker.emit)(Item::Fault { fault, open: None }),
+                };
+                // What is appended in the meantime has no end, perhaps.
+                let counted = Counted { file: &file, read: self.read }.take(input.bytes);
+                let source = BufReader::with_capacity(1 << 17, counted);
+                walker.file(path, Box::new(source), input.bytes, *named)?;
+                match input.check(&file) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(fault) => (walker.emit)(Item::Fault { fault, open: None }),
                 }
-                Err(error) => {
-                    let fault = Fault::unreadable(&*input.name, &error, Lost::RestOfFile);
-                    (walker.emit)(Item::Fault { fault, open: None })
-                }
-            },
+            }
             Source::BuiltIn(text) => {
                 self.read.fetch_add(text.len() as u64, Ordering::Relaxed);
                 walker.document(&input.name, Box::new(Cursor::new(text.as_bytes())))
@@ -294,9 +301,11 @@ impl Job {
         // Text is seldom packed better than one to six; its tokens are half of that.
         let pieces = (2 + ((6 * bytes) >> 21)).min(16);
         match &self.items[..] {
-            // What is packed, what a decoder remembers of what it has unpacked (often 8 MiB, as
-            // far as it is that much), and the tokens.
-            [Item::Whole { .. }] => (bytes + 6 * bytes + ((pieces + 8) << 20), pieces as usize),
+            // What is packed, what a decoder remembers of what it has unpacked, and the tokens.
+            [Item::Whole { bytes: packed, .. }] => {
+                let window = decode::window(packed).clamp(USUAL_WINDOW, LARGEST_WINDOW);
+                (bytes + 6 * bytes + (pieces << 20) + window, pieces as usize)
+            }
             // Pages are read one by one.
             #[cfg(feature = "parquet")]
             [Item::Rows { .. }] => ((pieces + 16) << 20, pieces as usize),
@@ -358,7 +367,7 @@ impl Drop for Held<'_> {
 
 /// A file that counts what is read from it.
 struct Counted<'a> {
-    file: File,
+    file: &'a File,
     read: &'a AtomicU64,
 }
 

@@ -161,6 +161,7 @@ impl Run<'_> {
         Pipeline {
             inputs: &self.inputs.files,
             field: &self.settings.field,
+            format: self.settings.format,
             choice,
             threads: self.settings.threads(),
             read: self.read,

@@ -57,12 +57,26 @@ impl Default for Limit {
     }
 }
 
-/// What one job found.
+/// How much of what was found is handed over at a time, in bytes of segments: what is packed
+/// tightly can be long.
+const CHUNK: usize = 1 << 20;
+
+/// What one job found, or a part of that.
 #[derive(Debug, Default)]
 pub struct Found {
+    job: u64,
     characters: u64,
+    /// The first of what cannot be used.
+    fault: Option<Fault>,
     present: Option<Characters>,
     segments: Vec<Candidate>,
+}
+
+impl Found {
+    /// The first of what cannot be used.
+    pub fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
+    }
 }
 
 /// A set of characters: one bit for each there could be.
@@ -110,6 +124,11 @@ impl PartialOrd for Candidate {
 pub struct Scanner<'a> {
     wanted: &'a Wanted,
     job: u64,
+    /// How many characters of the job came already.
+    before: u64,
+    present: Option<Characters>,
+    /// The length of the segments that wait to be handed over.
+    waiting: usize,
     found: Found,
 }
 
@@ -117,7 +136,8 @@ impl<'a> Scanner<'a> {
     /// For the job of this number.
     pub fn new(wanted: &'a Wanted, job: u64) -> Self {
         let present = wanted.characters.then(Characters::new);
-        Scanner { wanted, job, found: Found { present, ..Found::default() } }
+        let found = Found { job, ..Found::default() };
+        Scanner { wanted, job, before: 0, present, waiting: 0, found }
     }
 }
 
@@ -126,32 +146,46 @@ impl Digest for Scanner<'_> {
 
     fn text(&mut self, text: Text<'_>) -> Result<(), Fault> {
         let Text { text, first, fate, .. } = text;
-        if let Some(present) = &mut self.found.present {
+        if let Some(present) = &mut self.present {
             text.chars().for_each(|c| present.insert(c));
         }
         if self.wanted.sample && (self.wanted.tail || fate == Fate::Train) {
             let hash = xxh3_64_with_seed(text.as_bytes(), 3);
             if hash <= self.wanted.limit.0.load(Relaxed) {
-                let place = (self.job, self.found.characters);
+                let place = (self.job, self.before);
+                self.waiting += text.len();
                 self.found.segments.push(Candidate { hash, place, first, text: text.into() });
             }
         }
-        self.found.characters += text.chars().count() as u64;
+        let characters = text.chars().count() as u64;
+        self.before += characters;
+        self.found.characters += characters;
         Ok(())
     }
 
     fn end(&mut self, _: Fate) {}
 
-    fn note(&mut self, _: Note) {
-        // It comes again when the text becomes tokens, and is dealt with there.
+    fn note(&mut self, note: Note) {
+        // All notes come again when the text becomes tokens, and are dealt with there. But a
+        // fault may be the reason why there is no text.
+        if let Note::Fault(fault) = note {
+            self.found.fault.get_or_insert(fault);
+        }
     }
 
     fn full(&mut self) -> Option<Found> {
-        None
+        (self.waiting >= CHUNK).then(|| self.take())
     }
 
     fn rest(&mut self) -> Found {
-        std::mem::take(&mut self.found)
+        Found { present: self.present.take(), ..self.take() }
+    }
+}
+
+impl Scanner<'_> {
+    fn take(&mut self) -> Found {
+        self.waiting = 0;
+        std::mem::replace(&mut self.found, Found { job: self.job, ..Found::default() })
     }
 }
 
@@ -162,6 +196,8 @@ pub struct Summary<'a> {
     /// How many characters each job has.
     jobs: Vec<u64>,
     present: Characters,
+    /// The first of what cannot be used.
+    fault: Option<Fault>,
     chosen: BinaryHeap<Candidate>,
     /// The length of what is chosen.
     bytes: usize,
@@ -176,12 +212,17 @@ impl<'a> Summary<'a> {
 
     fn with(wanted: &'a Wanted, enough: usize) -> Self {
         let present = Characters::new();
-        Summary { wanted, jobs: Vec::new(), present, chosen: BinaryHeap::new(), bytes: 0, enough }
+        let (jobs, chosen) = (Vec::new(), BinaryHeap::new());
+        Summary { wanted, jobs, present, fault: None, chosen, bytes: 0, enough }
     }
 
-    /// Adds what the next job found.
+    /// Adds what the next job found, or the next part of that.
     pub fn add(&mut self, found: Found) {
-        self.jobs.push(found.characters);
+        self.jobs.resize(found.job as usize + 1, 0);
+        self.jobs[found.job as usize] += found.characters;
+        if self.fault.is_none() {
+            self.fault = found.fault;
+        }
         if let Some(present) = found.present {
             self.present.0.iter_mut().zip(present.0).for_each(|(all, job)| *all |= job);
         }
@@ -201,6 +242,11 @@ impl<'a> Summary<'a> {
         {
             self.wanted.limit.0.store(largest.hash, Relaxed);
         }
+    }
+
+    /// The first of what cannot be used.
+    pub fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
     }
 
     /// How many characters there are in all.
@@ -290,6 +336,33 @@ mod tests {
         assert_eq!(summary.tail(1.0), Tail { job: 0, characters: 0 });
         assert_eq!(summary.tail(0.0), Tail { job: 2, characters: 0 });
         assert_eq!(summary.training_text(Some(Tail { job: 1, characters: 3 })), "añb語 z\nn");
+    }
+
+    #[test]
+    fn a_long_job_is_handed_over_in_pieces() {
+        let wanted = Wanted { characters: true, sample: true, tail: true, ..Wanted::default() };
+        let text = "so many words ".repeat(CHUNK / 30);
+        let place = Place { origin: "x", line: 1, column: None };
+        let (mut pieces, mut whole) = (Summary::new(&wanted), Summary::new(&wanted));
+        let mut scanner = Scanner::new(&wanted, 0);
+        let mut count = 0;
+        for first in [true, false, false, false, false] {
+            scanner
+                .text(Text { text: &text, first, last: false, fate: Fate::Train, place })
+                .unwrap();
+            if let Some(found) = scanner.full() {
+                pieces.add(found);
+                count += 1;
+            }
+        }
+        pieces.add(scanner.rest());
+        assert_eq!(count, 1);
+        let texts: Vec<_> = (0..5).map(|n| (text.as_str(), n == 0)).collect();
+        whole.add(scan(&wanted, 0, &texts));
+        assert_eq!(pieces.characters(), whole.characters());
+        assert_eq!(pieces.all_characters(), whole.all_characters());
+        assert_eq!(pieces.tail(0.3), whole.tail(0.3));
+        assert!(pieces.training_text(None) == whole.training_text(None));
     }
 
     proptest! {

@@ -8,6 +8,7 @@ use stage01_bigram::tokenizer::{DEFAULT_BPE_SIZE, TokenizerKind};
 use stage01_bigram::{Error, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::kind::Format;
 use crate::manifest::SplitBy;
 
 /// How many tokens a shard holds unless told otherwise: 200 MB in two bytes each.
@@ -33,6 +34,8 @@ pub enum OnError {
 pub struct Settings {
     /// Files, folders and patterns; nothing means the built-in text.
     pub input: Vec<PathBuf>,
+    /// How files are read that are neither archives nor compressed.
+    pub format: Format,
     /// The field of JSON lines, or the column of Parquet, that has the text.
     pub field: String,
     /// The vocabulary.
@@ -67,6 +70,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             input: Vec::new(),
+            format: Format::Auto,
             field: "text".into(),
             tokenizer: TokenizerKind::Bpe { vocab_size: DEFAULT_BPE_SIZE },
             out: PathBuf::from("out/tokens"),
@@ -133,6 +137,10 @@ impl Settings {
                 json!(if self.on_error == OnError::Skip { "skip" } else { "stop" }),
             ),
         ]);
+        // Data that was prepared before there was a choice is still the same.
+        if self.format != Format::Auto {
+            flags.insert("format".into(), json!(self.format.to_string()));
+        }
         if let TokenizerKind::File(path) = &self.tokenizer {
             // A file of the same name may be another one.
             let sum = xxh3_64(&std::fs::read(path).map_err(Error::file("read", path))?);

@@ -10,6 +10,7 @@ use super::cut::segments;
 use super::fate::{Choice, Fate};
 use super::fault::{Fault, Lost};
 use super::jsonl;
+use super::kind::Format;
 use super::walk::{Flow, Item, Segment, Walker};
 
 /// A document, or a part of a long one.
@@ -79,6 +80,8 @@ pub struct Texts<'a, D: Digest> {
     pub digest: D,
     /// The field of a JSON object, or the column of a table, that has the text.
     pub field: &'a str,
+    /// How files are read that are neither archives nor compressed.
+    pub format: Format,
     /// How documents are chosen.
     pub choice: Choice,
     /// Takes what the digest hands over early.
@@ -92,9 +95,9 @@ impl<D: Digest> Texts<'_, D> {
             Item::Segment(segment) => self.segment(&segment),
             Item::Lines { origin, line, bytes } => return self.lines(&origin, line, &bytes),
             Item::Whole { origin, name, named, bytes } => {
-                let choice = self.choice;
+                let (choice, format) = (self.choice, self.format);
                 let mut emit = |item| self.item(item);
-                return Walker { emit: &mut emit, choice, hand_out: false }
+                return Walker { emit: &mut emit, choice, format, hand_out: false }
                     .bytes(origin, &name, named, &bytes);
             }
             #[cfg(feature = "parquet")]
@@ -140,10 +143,6 @@ impl<D: Digest> Texts<'_, D> {
     }
 
     fn lines(&mut self, origin: &Arc<str>, first_line: u64, bytes: &[u8]) -> Flow {
-        let bytes = match bytes.strip_prefix(b"\xEF\xBB\xBF") {
-            Some(rest) if first_line == 1 => rest, // the mark that some editors put in front
-            _ => bytes,
-        };
         for (line, row) in (first_line..).zip(bytes.split_inclusive(|&byte| byte == b'\n')) {
             if row.trim_ascii().is_empty() {
                 continue;

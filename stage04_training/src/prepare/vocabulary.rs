@@ -8,15 +8,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
 
+use super::decode::LARGEST_WINDOW;
 use super::encode::Tail;
 use super::fate::{Choice, Fate};
 use super::fault::Fault;
 use super::inputs::{Input, Source};
-use super::kind::{HEAD, Kind, inner_name, kind};
+use super::kind::{Format, HEAD, Kind, inner_name, kind};
 use super::pipeline::{Event, Pipeline, Position};
 use super::progress::Progress;
 use super::run::Run;
 use super::scan::{Scanner, Summary, Wanted};
+use super::settings::OnError;
 use super::texts::{Digest, Note, Text};
 use crate::manifest::{SplitBy, SplitEntry};
 
@@ -47,13 +49,19 @@ pub(super) fn make(
         |job| Scanner::new(&wanted, job),
         |event| {
             match event {
-                Event::Chunk(found) => summary.add(found),
+                Event::Chunk(found) => {
+                    if let (OnError::Stop, Some(fault)) = (run.settings.on_error, found.fault()) {
+                        return Err(fault.clone().into_error());
+                    }
+                    summary.add(found);
+                }
                 Event::Done(_) => progress.update(),
             }
             Ok(ControlFlow::Continue(()))
         },
     )?;
     drop(progress);
+    let fault = summary.fault().cloned();
     let tail = tail.then(|| summary.tail(split.validation));
     let tokenizer = match kind {
         TokenizerKind::Char => {
@@ -78,7 +86,13 @@ pub(super) fn make(
     let tokenizer = tokenizer.map_err(|error| match error {
         Error::Text { .. } => Error::text(
             "the input",
-            "there is no text in it to make a vocabulary from",
+            match &fault {
+                Some(fault) => format!(
+                    "there is no text in it to make a vocabulary from; a fault was skipped: {}",
+                    fault.line()
+                ),
+                None => "there is no text in it to make a vocabulary from".into(),
+            },
             "give more text, a smaller --validation or a larger --sample",
         ),
         other => other,
@@ -91,7 +105,7 @@ pub(super) fn make(
 pub(super) fn is_single(run: &Run<'_>) -> Result<bool> {
     let files = &run.inputs.files;
     // Often the names and the first bytes tell, and a file of gigabytes need not be read for it.
-    let mut texts = files.iter().filter(|file| is_text(file).unwrap_or(false));
+    let mut texts = files.iter().filter(|file| is_text(file, run.settings.format).unwrap_or(false));
     match (texts.next(), texts.next()) {
         (Some(_), None) if files.len() == 1 => return Ok(true),
         (Some(_), Some(_)) => return Ok(false),
@@ -101,6 +115,7 @@ pub(super) fn is_single(run: &Run<'_>) -> Result<bool> {
     let pipeline = Pipeline {
         inputs: files,
         field: &run.settings.field,
+        format: run.settings.format,
         choice: Choice { sample: 1.0, validation: 0.0 },
         threads: 1,
         read: &AtomicU64::new(0),
@@ -119,17 +134,18 @@ pub(super) fn is_single(run: &Run<'_>) -> Result<bool> {
 }
 
 /// Whether a file is one document, after all decompressing.
-fn is_text(input: &Input) -> io::Result<bool> {
+fn is_text(input: &Input, format: Format) -> io::Result<bool> {
     let Source::File { path, named } = &input.source else { return Ok(true) };
     let mut name = input.name.clone();
     let mut source: Box<dyn BufRead> = Box::new(io::BufReader::new(std::fs::File::open(path)?));
     for _ in 0..4 {
         let mut head = Vec::new();
         (&mut source).take(HEAD as u64).read_to_end(&mut head)?;
-        match kind(&name, &head, *named) {
+        match kind(&name, &head, *named, format) {
             Kind::Text => return Ok(!head.is_empty()),
             Kind::Compressed(compression) => {
-                source = compression.decode(Box::new(Cursor::new(head).chain(source)));
+                source =
+                    compression.decode(Box::new(Cursor::new(head).chain(source)), LARGEST_WINDOW);
                 name = inner_name(&name);
             }
             _ => return Ok(false),

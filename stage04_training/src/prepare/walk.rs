@@ -8,21 +8,25 @@
 
 mod archive;
 mod documents;
+mod values;
 
 use std::io::{BufRead, Cursor, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+use stage01_bigram::form::BYTE_ORDER_MARK;
+
+use super::decode::{LARGEST_WINDOW, USUAL_WINDOW};
 use super::fate::{Choice, Fate};
 use super::fault::{Fault, Lost};
-use super::kind::{HEAD, Kind, inner_name, kind, suffix};
+use super::kind::{Format, HEAD, Kind, inner_name, kind};
 
 /// A compressed file up to this size is handed out whole, in bytes.
 pub const WHOLE: u64 = 4 << 20;
 
 /// Files in files in files: a file that holds itself must not be followed for ever.
-const DEEPEST: usize = 32;
+const DEEPEST: usize = 16;
 
 /// Something found in a file.
 #[derive(Debug)]
@@ -102,13 +106,17 @@ impl Item {
 
     /// About how many bytes of memory it holds.
     pub fn bytes(&self) -> usize {
-        match self {
-            Item::Segment(segment) => segment.bytes.len() + 128,
-            Item::Lines { bytes, .. } | Item::Whole { bytes, .. } => bytes.len() + 128,
+        let held = match self {
+            Item::Segment(segment) => segment.bytes.len() + segment.origin.len(),
+            Item::Lines { bytes, origin, .. } | Item::Whole { bytes, origin, .. } => {
+                bytes.len() + origin.len()
+            }
             #[cfg(feature = "parquet")]
             Item::Rows { bytes, .. } => *bytes,
-            Item::Ignored(_) | Item::Fault { .. } => 128,
-        }
+            Item::Ignored(_) => 0,
+            Item::Fault { fault, .. } => fault.place.len() + fault.problem.len(),
+        };
+        held + 128
     }
 }
 
@@ -121,6 +129,8 @@ pub struct Walker<'a> {
     pub emit: &'a mut dyn FnMut(Item) -> Flow,
     /// How documents are chosen, for long ones.
     pub choice: Choice,
+    /// How files are read that are neither archives nor compressed.
+    pub format: Format,
     /// Whether small compressed files are handed out whole.
     pub hand_out: bool,
 }
@@ -139,6 +149,9 @@ struct Visit<'v> {
     depth: usize,
     /// Where it lies on the disk, if it does.
     path: Option<&'v Path>,
+    /// How much may be kept in memory to unpack it, in bytes. Each compressed file inside another
+    /// gets half as much, but what is usual, so that all of them together are bounded.
+    window: u64,
 }
 
 impl Walker<'_> {
@@ -159,6 +172,7 @@ impl Walker<'_> {
                 size: Some(size),
                 depth: 0,
                 path: Some(path),
+                window: LARGEST_WINDOW,
             },
             source,
         )
@@ -167,7 +181,9 @@ impl Walker<'_> {
     /// Walks through a file that is in memory.
     pub fn bytes(&mut self, origin: Arc<str>, name: &str, named: bool, bytes: &[u8]) -> Flow {
         let size = Some(bytes.len() as u64);
-        self.visit(Visit { origin, name, named, size, depth: 1, path: None }, Box::new(bytes))
+        let window = LARGEST_WINDOW;
+        let visit = Visit { origin, name, named, size, depth: 1, path: None, window };
+        self.visit(visit, Box::new(bytes))
     }
 
     /// Hands out a text that is no file.
@@ -181,12 +197,7 @@ impl Walker<'_> {
             return self.fault(Fault::unreadable(&*visit.origin, &error, Lost::Document));
         }
         if head.is_empty() {
-            return self.fault(Fault::new(
-                &*visit.origin,
-                "the file is empty",
-                "fetch it again if it should not be, or take it away",
-                Lost::Document,
-            ));
+            return self.fault(empty(&visit.origin));
         }
         if visit.depth > DEEPEST {
             return self.fault(Fault::new(
@@ -196,7 +207,14 @@ impl Walker<'_> {
                 Lost::RestOfFile,
             ));
         }
-        let kind = kind(visit.name, &head, visit.named);
+        let kind = kind(visit.name, &head, visit.named, self.format);
+        let is_text = matches!(kind, Kind::Text | Kind::Lines | Kind::Values);
+        if is_text && head.starts_with(BYTE_ORDER_MARK) {
+            head.drain(..BYTE_ORDER_MARK.len());
+        }
+        if head.is_empty() {
+            return self.fault(empty(&visit.origin));
+        }
         let mut source: Box<dyn BufRead + '_> = Box::new(Cursor::new(head).chain(source));
         let packed = match kind {
             Kind::Compressed(_) => true,
@@ -217,18 +235,22 @@ impl Walker<'_> {
         match kind {
             Kind::Compressed(compression) => {
                 let name = inner_name(visit.name);
-                let inner =
-                    Visit { name: &name, size: None, depth: visit.depth + 1, path: None, ..visit };
-                self.visit(inner, compression.decode(source))
+                let depth = visit.depth + 1;
+                let window = (visit.window / 2).max(USUAL_WINDOW);
+                let source = compression.decode(source, visit.window);
+                self.visit(
+                    Visit { name: &name, size: None, depth, path: None, window, ..visit },
+                    source,
+                )
             }
             Kind::Tar => self.tar(&visit, source),
             Kind::Text => self.text(&visit.origin, source),
             Kind::Lines => self.lines(&visit.origin, source),
+            Kind::Values => self.values(&visit.origin, source),
             Kind::Parquet => self.parquet(&visit),
             Kind::Unknown(suffix) => (self.emit)(Item::Ignored(suffix)),
-            Kind::Unread(_) if !visit.named => (self.emit)(Item::Ignored(suffix(visit.name))),
             Kind::Unread(form) => {
-                self.fault(unusable(format!("{form} is not read"), "unpack it first"))
+                self.fault(unusable(format!("it is {form}, which is not read"), form.remedy))
             }
             Kind::Misnamed(form) => self.fault(unusable(
                 format!("its name says {form}, but its content is something else"),
@@ -271,10 +293,41 @@ impl Walker<'_> {
     }
 }
 
+/// A file with nothing in it.
+fn empty(origin: &str) -> Fault {
+    let remedy = "fetch it again if it should not be, or take it away";
+    Fault::new(origin, "the file is empty", remedy, Lost::Document)
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::prepare::decode::tests::{gzip, zstd};
+
+    /// All that a walk hands out.
+    pub(crate) fn items(format: Format, walk: impl FnOnce(&mut Walker<'_>) -> Flow) -> Vec<Item> {
+        let mut items = Vec::new();
+        let mut emit = |item| {
+            items.push(item);
+            Flow::Continue(())
+        };
+        let choice = Choice { sample: 1.0, validation: 0.5 };
+        let ended = walk(&mut Walker { emit: &mut emit, choice, format, hand_out: true });
+        assert!(ended.is_continue());
+        items
+    }
+
+    /// An archive of these files.
+    pub(crate) fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut archive = tar::Builder::new(Vec::new());
+        for (name, bytes) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            archive.append_data(&mut header, name, *bytes).unwrap();
+        }
+        archive.into_inner().unwrap()
+    }
 
     /// What a file in memory holds, in short.
     fn walk(name: &str, named: bool, bytes: &[u8], hand_out: bool) -> Vec<String> {
@@ -292,7 +345,8 @@ mod tests {
             Flow::Continue(())
         };
         let choice = Choice { sample: 1.0, validation: 0.0 };
-        let mut walker = Walker { emit: &mut emit, choice, hand_out };
+        let format = Format::Auto;
+        let mut walker = Walker { emit: &mut emit, choice, format, hand_out };
         assert!(walker.bytes("a".into(), name, named, bytes).is_continue());
         found
     }
@@ -304,7 +358,10 @@ mod tests {
         assert_eq!(walk("a.txt", true, &packed, false), ["a: text"]);
         assert_eq!(walk("a.md.gz.zst", false, &packed, false), ["ignored .md"]);
         assert_eq!(walk("a.zip", false, b"PK\x03\x04", false), ["ignored .zip"]);
-        assert_eq!(walk("a.zip", true, b"PK\x03\x04", false), ["a: zip is not read"]);
+        assert_eq!(
+            walk("a.zip", true, b"PK\x03\x04", false),
+            ["a: it is a zip archive, or a document of Word or LibreOffice, which is not read"]
+        );
     }
 
     #[test]
@@ -323,7 +380,8 @@ mod tests {
             if count == 2 { Flow::Break(()) } else { Flow::Continue(()) }
         };
         let choice = Choice { sample: 1.0, validation: 0.0 };
-        let mut walker = Walker { emit: &mut emit, choice, hand_out: true };
+        let format = Format::Auto;
+        let mut walker = Walker { emit: &mut emit, choice, format, hand_out: true };
         let text = "so many words ".repeat(200_000);
         assert!(walker.bytes("a".into(), "a.txt", true, text.as_bytes()).is_break());
         assert_eq!(count, 2);

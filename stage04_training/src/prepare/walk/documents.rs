@@ -138,19 +138,10 @@ fn skip_line(source: &mut dyn BufRead) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prepare::fate::Choice;
+    use crate::prepare::kind::Format;
 
-    /// All items of a text in some form.
     fn items(walk: impl FnOnce(&mut Walker<'_>) -> Flow) -> Vec<Item> {
-        let mut items = Vec::new();
-        let mut emit = |item| {
-            items.push(item);
-            Flow::Continue(())
-        };
-        let choice = Choice { sample: 1.0, validation: 0.5 };
-        let ended = walk(&mut Walker { emit: &mut emit, choice, hand_out: true });
-        assert!(ended.is_continue());
-        items
+        crate::prepare::walk::tests::items(Format::Auto, walk)
     }
 
     #[test]

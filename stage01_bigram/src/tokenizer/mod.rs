@@ -32,6 +32,7 @@ pub mod char;
 mod end_of_text;
 mod json;
 mod kind;
+mod note;
 
 use std::path::Path;
 

@@ -112,6 +112,9 @@ impl Phase {
                 }
                 end = white_end;
             }
+            if token.lstrip && end <= rest {
+                continue; // nothing but white space that the token before it took along
+            }
             if rest < start {
                 parts.push(Part::Text(&piece[rest..start]));
             }

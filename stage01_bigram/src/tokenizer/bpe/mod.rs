@@ -73,6 +73,14 @@ impl BpeTokenizer {
     /// # Errors
     /// [`Error::Text`] for an empty text, [`Error::Setting`] for a size below 256.
     pub fn train(text: &str, vocab_size: usize) -> Result<BpeTokenizer> {
+        Self::train_on(&[text], vocab_size)
+    }
+
+    /// The same for several texts; no piece goes on from one into the next.
+    ///
+    /// # Errors
+    /// As [`BpeTokenizer::train`].
+    pub fn train_on(texts: &[&str], vocab_size: usize) -> Result<BpeTokenizer> {
         if vocab_size < 256 {
             return Err(Error::setting(
                 "vocabulary size",
@@ -88,10 +96,10 @@ impl BpeTokenizer {
                 "a token is a number of 32 bits; give less than 4294967296",
             ));
         }
-        if text.is_empty() {
+        if texts.iter().all(|text| text.is_empty()) {
             return Err(empty_text());
         }
-        let merges = train::learn(text, vocab_size);
+        let merges = train::learn(texts, vocab_size);
         let mut tokens: Vec<Vec<u8>> = BYTE_OF_TOKEN.iter().map(|&byte| vec![byte]).collect();
         for merge in &merges {
             tokens.push([&*tokens[merge.left as usize], &*tokens[merge.right as usize]].concat());

@@ -95,7 +95,7 @@ proptest! {
     /// Few letters, so that runs, ties and repeated spellings are common.
     #[test]
     fn merges_are_those_of_the_textbook(text in "[ab]{0,6}( ?[abc]{1,9}){0,12}", more in 0usize..40) {
-        prop_assert_eq!(learn(&text, 256 + more), learn_slowly(&text, 256 + more));
+        prop_assert_eq!(learn(&[&text], 256 + more), learn_slowly(&text, 256 + more));
     }
 
     /// Were it otherwise, a vocabulary file could not hold both.
@@ -113,6 +113,6 @@ proptest! {
         text in super::split::tests::awkward_text(), again in 1usize..3, more in 0usize..40,
     ) {
         let text = text.repeat(again);
-        prop_assert_eq!(learn(&text, 256 + more), learn_slowly(&text, 256 + more));
+        prop_assert_eq!(learn(&[&text], 256 + more), learn_slowly(&text, 256 + more));
     }
 }

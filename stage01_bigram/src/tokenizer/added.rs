@@ -207,3 +207,6 @@ impl std::fmt::Debug for AddedTokens {
         f.debug_list().entries(self.tokens.iter().map(|token| (token.id, &token.content))).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@
 //! | `inputs` | from what a user names to a sorted list of files |
 //! | `kind`, `decode` | what a file is; gzip, xz, zstd |
 //! | `walk` | through archives in archives to documents |
+//! | `marker`, `special` | documents inside of a text; special tokens that it spells |
 //! | `cut` | long texts in segments |
 //! | `texts`, `jsonl`, `parquet` | from bytes to texts, on all threads |
 //! | `fate` | which part a document belongs to |
@@ -31,6 +32,7 @@ mod inputs;
 mod journal;
 mod jsonl;
 mod kind;
+mod marker;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod pipeline;
@@ -40,6 +42,7 @@ mod run;
 mod scan;
 mod settings;
 mod space;
+mod special;
 mod texts;
 mod vocabulary;
 mod walk;
@@ -55,6 +58,7 @@ use self::inputs::Inputs;
 use self::journal::Plan;
 use self::run::{Run, State};
 pub use self::settings::{COMMIT_BYTES, OnError, SHARD_TOKENS, Settings};
+pub use self::special::SpecialTokens;
 use crate::manifest::{Manifest, TOKENIZER_FILE};
 
 /// Makes a folder of tokens, or goes on with one that was interrupted. A folder that is finished
@@ -73,9 +77,14 @@ use crate::manifest::{Manifest, TOKENIZER_FILE};
 pub fn prepare(settings: &Settings, screen: &Screen) -> Result<Manifest> {
     settings.check()?;
     let inputs = Inputs::find(&settings.input, &settings.out)?;
-    let plan = Plan::new(settings.flags()?, inputs.stamps());
+    let given = settings.given_tokenizer()?;
+    let marker = settings.marker(given.as_ref())?;
+    let end_token = given.as_ref().and_then(Tokenizer::end_of_text_token);
+    let flags = settings.flags(end_token.map(|(_, content)| content))?;
+    let plan = Plan::new(flags, inputs.stamps());
     let read = AtomicU64::new(0);
-    let run = Run { settings, inputs: &inputs, plan: &plan, screen, read: &read };
+    let (given, marker) = (given.as_ref(), marker.as_deref());
+    let run = Run { settings, given, marker, inputs: &inputs, plan: &plan, screen, read: &read };
     let journal = match run.look()? {
         Some(State::Finished(manifest)) => return Ok(*manifest),
         Some(State::Interrupted(journal)) => Some(*journal),

@@ -66,6 +66,8 @@ pub struct Pipeline<'a> {
     pub inputs: &'a [Input],
     /// The name of the field or column that has the text.
     pub field: &'a str,
+    /// The spelling that ends a document inside of a text.
+    pub marker: Option<&'a str>,
     /// How documents are chosen.
     pub choice: Choice,
     /// How many workers there are.
@@ -172,6 +174,7 @@ impl Pipeline<'_> {
         let mut texts = Texts {
             digest: digest(job.number),
             field: self.field,
+            marker: self.marker,
             choice: self.choice,
             send: &mut send,
         };
@@ -201,7 +204,7 @@ impl Pipeline<'_> {
     }
 
     fn file(&self, input: &Input, emit: &mut dyn FnMut(Item) -> Flow) -> Flow {
-        let mut walker = Walker { emit, choice: self.choice, hand_out: true };
+        let mut walker = Walker { emit, marker: self.marker, choice: self.choice, hand_out: true };
         match &input.source {
             Source::File { path, named } => match File::open(path) {
                 Ok(file) => {

@@ -10,6 +10,7 @@ use super::cut::segments;
 use super::fate::{Choice, Fate};
 use super::fault::{Fault, Lost};
 use super::jsonl;
+use super::marker::documents;
 use super::walk::{Flow, Item, Segment, Walker};
 
 /// A document, or a part of a long one.
@@ -71,6 +72,8 @@ pub enum Note {
     NotSampled,
     /// A document with no text in it.
     Empty,
+    /// The spelling of the end-of-text token, where it ended a document of this fate.
+    Marker(Fate),
 }
 
 /// Turns items into texts for a digest.
@@ -79,6 +82,8 @@ pub struct Texts<'a, D: Digest> {
     pub digest: D,
     /// The field of a JSON object, or the column of a table, that has the text.
     pub field: &'a str,
+    /// The spelling that ends a document inside of a text.
+    pub marker: Option<&'a str>,
     /// How documents are chosen.
     pub choice: Choice,
     /// Takes what the digest hands over early.
@@ -92,9 +97,9 @@ impl<D: Digest> Texts<'_, D> {
             Item::Segment(segment) => self.segment(&segment),
             Item::Lines { origin, line, bytes } => return self.lines(&origin, line, &bytes),
             Item::Whole { origin, name, named, bytes } => {
-                let choice = self.choice;
+                let (choice, marker) = (self.choice, self.marker);
                 let mut emit = |item| self.item(item);
-                return Walker { emit: &mut emit, choice, hand_out: false }
+                return Walker { emit: &mut emit, marker, choice, hand_out: false }
                     .bytes(origin, &name, named, &bytes);
             }
             #[cfg(feature = "parquet")]
@@ -119,7 +124,17 @@ impl<D: Digest> Texts<'_, D> {
     }
 
     fn segment(&mut self, segment: &Segment) {
-        let Segment { origin, line, column, first, last, fate, bytes } = segment;
+        let Segment { origin, line, column, first, last, marked, fate, bytes } = segment;
+        if bytes.is_empty() {
+            // Two markers meet, or one stands at the very beginning, which begins no document.
+            if *first {
+                self.digest.note(Note::Empty);
+            }
+            if *marked {
+                self.digest.note(Note::Marker(fate.unwrap_or(Fate::Train)));
+            }
+            return;
+        }
         let fate = fate.unwrap_or_else(|| self.choice.fate(bytes));
         if fate == Fate::NotSampled {
             return self.digest.note(Note::NotSampled);
@@ -136,6 +151,9 @@ impl<D: Digest> Texts<'_, D> {
             if *last && !*first {
                 self.digest.end(fate);
             }
+        }
+        if *marked {
+            self.digest.note(Note::Marker(fate));
         }
     }
 
@@ -155,7 +173,7 @@ impl<D: Digest> Texts<'_, D> {
                     self.digest.note(Note::Fault(fault));
                 }
                 Ok(row) => match jsonl::field(row, self.field) {
-                    Ok(text) => self.document(&text, place),
+                    Ok(text) => self.row(&text, place),
                     Err((problem, remedy)) => {
                         let place = format!("{origin}:{line}");
                         let fault = Fault::new(place, problem, remedy, Lost::Document);
@@ -175,21 +193,43 @@ impl<D: Digest> Texts<'_, D> {
         let field = self.field;
         super::parquet::read(path, group, field, &mut |row, text| {
             match text {
-                Ok(text) => self.document(text, Place { origin: &origin, line: row, column: None }),
+                Ok(text) => self.row(text, Place { origin: &origin, line: row, column: None }),
                 Err(fault) => self.digest.note(Note::Fault(fault)),
             }
             self.pass_on()
         })
     }
 
+    /// A text that is in memory: one document, or several with a marker after each.
+    fn row(&mut self, text: &str, place: Place<'_>) {
+        let (documents, tail) = documents(text, self.marker);
+        let mut fate = Fate::Train;
+        for (number, &(document, marked)) in documents.iter().enumerate() {
+            if !document.is_empty() || number > 0 || documents.len() == 1 {
+                fate = self.document(document, place);
+            }
+            if marked {
+                self.digest.note(Note::Marker(fate));
+            }
+        }
+        if !tail.is_empty() && fate != Fate::NotSampled {
+            let text = Text { text: tail, first: false, last: false, fate, place };
+            if let Err(fault) = self.digest.text(text) {
+                self.digest.note(Note::Fault(fault));
+            }
+        }
+    }
+
     /// A document that is in memory.
-    fn document(&mut self, text: &str, place: Place<'_>) {
+    fn document(&mut self, text: &str, place: Place<'_>) -> Fate {
         if text.is_empty() {
-            return self.digest.note(Note::Empty);
+            self.digest.note(Note::Empty);
+            return Fate::Train;
         }
         let fate = self.choice.fate(text.as_bytes());
         if fate == Fate::NotSampled {
-            return self.digest.note(Note::NotSampled);
+            self.digest.note(Note::NotSampled);
+            return fate;
         }
         let segments = segments(text);
         let count = segments.len();
@@ -203,5 +243,6 @@ impl<D: Digest> Texts<'_, D> {
                 }
             }
         }
+        fate
     }
 }

@@ -83,6 +83,8 @@ pub struct Segment {
     pub first: bool,
     /// Whether it ends here.
     pub last: bool,
+    /// Whether the marker stands at its end.
+    pub marked: bool,
     /// The fate of a long document; a short one's is found by whoever gets it.
     pub fate: Option<Fate>,
     /// The text.
@@ -119,6 +121,8 @@ pub type Flow = ControlFlow<()>;
 pub struct Walker<'a> {
     /// Takes the items; `Break` ends the walk.
     pub emit: &'a mut dyn FnMut(Item) -> Flow,
+    /// The spelling that ends a document inside of a text.
+    pub marker: Option<&'a str>,
     /// How documents are chosen, for long ones.
     pub choice: Choice,
     /// Whether small compressed files are handed out whole.
@@ -292,7 +296,7 @@ mod tests {
             Flow::Continue(())
         };
         let choice = Choice { sample: 1.0, validation: 0.0 };
-        let mut walker = Walker { emit: &mut emit, choice, hand_out };
+        let mut walker = Walker { emit: &mut emit, marker: None, choice, hand_out };
         assert!(walker.bytes("a".into(), name, named, bytes).is_continue());
         found
     }
@@ -323,7 +327,7 @@ mod tests {
             if count == 2 { Flow::Break(()) } else { Flow::Continue(()) }
         };
         let choice = Choice { sample: 1.0, validation: 0.0 };
-        let mut walker = Walker { emit: &mut emit, choice, hand_out: true };
+        let mut walker = Walker { emit: &mut emit, marker: None, choice, hand_out: true };
         let text = "so many words ".repeat(200_000);
         assert!(walker.bytes("a".into(), "a.txt", true, text.as_bytes()).is_break());
         assert_eq!(count, 2);

@@ -135,13 +135,17 @@ fn stands_alone(text: &str, start: usize, end: usize) -> bool {
 }
 
 /// Whether a character belongs to a word, as `\w` of a regular expression has it: letters, marks,
-/// decimal digits, connecting punctuation such as `_`, and the two invisible joiners.
-fn is_word(c: char) -> bool {
+/// decimal digits, connecting punctuation such as `_`, the two invisible joiners, and letters in
+/// circles and squares.
+pub(super) fn is_word(c: char) -> bool {
     use Category::*;
-    c.is_alphabetic()
-        || matches!(c, '\u{200C}' | '\u{200D}')
-        || matches!(
-            get_general_category(c),
-            NonspacingMark | SpacingMark | EnclosingMark | DecimalNumber | ConnectorPunctuation
-        )
+    match get_general_category(c) {
+        UppercaseLetter | LowercaseLetter | TitlecaseLetter | ModifierLetter | OtherLetter => true,
+        NonspacingMark | SpacingMark | EnclosingMark => true,
+        LetterNumber | DecimalNumber | ConnectorPunctuation => true,
+        _ => matches!(
+            c,
+            '\u{200C}' | '\u{200D}' | 'Ⓐ'..='ⓩ' | '🄰'..='🅉' | '🅐'..='🅩' | '🅰'..='🆉'
+        ),
+    }
 }

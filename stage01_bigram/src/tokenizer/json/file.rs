@@ -37,11 +37,14 @@ pub(in crate::tokenizer) fn locate(path: &Path) -> Result<PathBuf> {
 /// byte-order mark, or is not UTF-8.
 pub(in crate::tokenizer) fn read(path: &Path) -> Result<String> {
     let wrong = |problem: &str, remedy: &str| Error::format(path, problem, remedy);
+    let file = File::open(path).map_err(Error::file("read", path))?;
+    let length = file.metadata().map_err(Error::file("read", path))?.len();
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
-        .map_err(Error::file("read", path))?;
-    if bytes.len() as u64 > LARGEST {
+    if length <= LARGEST {
+        // What is no plain file has no length, and may have no end.
+        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(Error::file("read", path))?;
+    }
+    if length.max(bytes.len() as u64) > LARGEST {
         return Err(wrong(
             &format!("it is larger than {} MiB, and no tokenizer is", LARGEST >> 20),
             "name another file",

@@ -123,6 +123,10 @@ impl Run<'_> {
         let special = sum(|part| part.special_tokens);
         if special > 0 {
             let became = match (self.settings.special_tokens, self.marker) {
+                (SpecialTokens::Tokens, Some(marker)) if manifest.end_of_text.is_none() => format!(
+                    "{marker} was read as the end of a document (--special-tokens text spells it \
+                     out)"
+                ),
                 (SpecialTokens::Tokens, Some(marker)) => format!(
                     "read as tokens, and {marker} as the end of a document (--special-tokens text \
                      spells them out)"

@@ -90,17 +90,6 @@ impl AddedTokens {
         end_of_text: Option<u32>,
     ) -> std::result::Result<AddedTokens, String> {
         tokens.sort_by_key(|token| token.id);
-        let mut spellings: Vec<&AddedToken> = tokens.iter().collect();
-        spellings.sort_by_key(|token| &token.content);
-        for pair in spellings.windows(2) {
-            if pair[0].content == pair[1].content {
-                let AddedToken { id, content, .. } = pair[0];
-                let other = pair[1].id;
-                return Err(format!(
-                    "the added tokens {id} and {other} are both spelled {content:?}"
-                ));
-            }
-        }
         let mut bytes = 0;
         for AddedToken { id, content, .. } in &tokens {
             bytes += content.len();
@@ -118,6 +107,17 @@ impl AddedTokens {
             return Err(format!(
                 "the added tokens are {bytes} bytes in all, and {MOST} are the most"
             ));
+        }
+        let mut spellings: Vec<&AddedToken> = tokens.iter().collect();
+        spellings.sort_by_key(|token| &token.content);
+        for pair in spellings.windows(2) {
+            if pair[0].content == pair[1].content {
+                let AddedToken { id, content, .. } = pair[0];
+                let other = pair[1].id;
+                return Err(format!(
+                    "the added tokens {id} and {other} are both spelled {content:?}"
+                ));
+            }
         }
         let end_of_text = match end_of_text {
             Some(id) => tokens.iter().position(|token| token.id == id),

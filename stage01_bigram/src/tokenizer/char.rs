@@ -11,8 +11,8 @@ use std::path::Path;
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value, json};
 
-use super::json::Reader;
 use super::json::rules::Allowed::{self, Anything, False, Word};
+use super::json::{Reader, short};
 use super::{empty_text, unknown_token};
 use crate::{Error, Result};
 
@@ -180,7 +180,11 @@ impl CharTokenizer {
             let mut letters = word.chars();
             match (letters.next(), letters.next()) {
                 (Some(c), None) => characters.push(c),
-                _ => return Err(reader.wrong(format!("token {id}, {word:?}, is no character"))),
+                _ => {
+                    return Err(
+                        reader.wrong(format!("token {id}, {:?}, is no character", short(&word)))
+                    );
+                }
             }
         }
         if characters.is_empty() {

@@ -78,6 +78,7 @@ impl Reader<'_> {
     /// A token's number.
     fn id(&self, token: &str, value: &Value) -> Result<u32> {
         value.as_u64().and_then(|id| u32::try_from(id).ok()).ok_or_else(|| {
+            let (token, value) = (short(token), short(&value.to_string()));
             self.wrong(format!("the number of token {token:?} is {value}, not a whole number"))
         })
     }
@@ -104,7 +105,7 @@ impl Reader<'_> {
         entries.sort_unstable();
         for (place, &(id, token)) in entries.iter().enumerate() {
             if (id as usize) < place {
-                let other = entries[place - 1].1;
+                let (other, token) = (short(entries[place - 1].1), short(token));
                 return Err(
                     self.wrong(format!("tokens {other:?} and {token:?} have one number, {id}"))
                 );
@@ -136,6 +137,7 @@ impl Reader<'_> {
             let AddedToken { id, ref content, .. } = token;
             let expected = vocab.get(content).and_then(Value::as_u64).unwrap_or(free);
             if u64::from(id) != expected {
+                let content = short(content);
                 return Err(self.wrong(format!(
                     "the added token {content:?} has the number {id}, where {expected} is its turn"
                 )));
@@ -154,10 +156,10 @@ impl Reader<'_> {
         let (Some(content), Some(id)) =
             (entry.get("content").and_then(Value::as_str), entry.get("id"))
         else {
-            let shown: String = entry.to_string().chars().take(60).collect();
+            let shown = short(&entry.to_string());
             return Err(self.wrong(format!("an added token lacks `content` or `id`: {shown}")));
         };
-        let shown: String = content.chars().take(60).collect();
+        let shown = short(content);
         let id = self.id(&shown, id)?;
         let attribute = |name: &str| {
             entry.get(name).and_then(Value::as_bool).ok_or_else(|| {
@@ -173,6 +175,7 @@ impl Reader<'_> {
             |key: &str| ["id", "content", ENDS_DOCUMENTS].contains(&key) || names.contains(&key);
         let mut entries = entry.as_object().into_iter().flatten();
         if let Some((key, _)) = entries.find(|(key, value)| !known(key) && !value.is_null()) {
+            let key = short(key);
             let problem = format!("the added token {shown:?} has `{key}`, which is not supported");
             return Err(self.wrong(problem));
         }
@@ -205,6 +208,14 @@ pub(super) fn write_added(added: &AddedTokens) -> Value {
         entry
     };
     added.tokens().iter().map(entry).collect()
+}
+
+/// The beginning of a text from a file, for a message of one line.
+pub(super) fn short(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text.to_string(),
+    }
 }
 
 /// `/model/vocab` as people write it: `model.vocab`.

@@ -101,7 +101,7 @@ fn a_megabyte_of_white_space() {
     let text = "<a>".to_string() + &" ".repeat(1 << 20) + "the";
     let ids = tokenizer.encode_with_special(&text).unwrap();
     assert_eq!(ids[..ids.len().min(3)], [262, 258]);
-    let tokenizer = read(&with_added(&[entry(262, " ", "r"), entry(263, "x", "l")])).unwrap();
+    let tokenizer = read(&with_added(&[entry(262, " ", "r")])).unwrap();
     let ids = tokenizer.encode_with_special(&(" ".repeat(1 << 20) + "the")).unwrap();
     assert_eq!(ids.len(), (1 << 20) + 1);
 }

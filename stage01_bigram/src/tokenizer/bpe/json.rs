@@ -15,7 +15,7 @@ use super::bytes::{letter, spell, unspell};
 use super::{BpeTokenizer, Merge};
 use crate::Result;
 use crate::tokenizer::json::rules::Allowed::{self, Anything, False, Off, True, Word};
-use crate::tokenizer::json::{Reader, write_added};
+use crate::tokenizer::json::{Reader, short, write_added};
 
 impl BpeTokenizer {
     /// The content of a `tokenizer.json`.
@@ -84,7 +84,7 @@ impl BpeTokenizer {
                 continue;
             }
             let bytes = unspell(token).ok_or_else(|| {
-                reader.wrong(format!("token {id}, {token:?}, is not spelled in bytes"))
+                reader.wrong(format!("token {id}, {:?}, is not spelled in bytes", short(token)))
             })?;
             tokens.push(bytes);
             ids.insert(token, id);
@@ -104,7 +104,8 @@ impl BpeTokenizer {
         }
         let find = |place: usize, token: &str| {
             ids.get(token).copied().ok_or_else(|| {
-                reader.wrong(match is_added(token) {
+                let (added, token) = (is_added(token), short(token));
+                reader.wrong(match added {
                     true => {
                         format!("merge {place} names {token:?}, which is an added token as well")
                     }
@@ -116,6 +117,7 @@ impl BpeTokenizer {
         let mut merges = Vec::new();
         for (place, merge) in reader.list(file, "/model/merges")?.iter().enumerate() {
             let (left, right) = halves(merge).ok_or_else(|| {
+                let merge = short(&merge.to_string());
                 reader.wrong(format!("merge {place} is {merge}, not a pair of tokens"))
             })?;
             let (left, right, id) =

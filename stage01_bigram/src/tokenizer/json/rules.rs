@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::Reader;
+use super::{Reader, short};
 use crate::Result;
 
 /// What an entry may hold.
@@ -77,16 +77,15 @@ impl Reader<'_> {
         for (key, value) in entries {
             let known = rules.iter().any(|(known, _)| known == key);
             if !known && !value.is_null() {
-                return Err(self.wrong(format!("{} is not known, so not supported", dotted(key))));
+                return Err(
+                    self.wrong(format!("{} is not known, so not supported", short(&dotted(key))))
+                );
             }
         }
         for (key, allowed) in rules {
             let value = entries.get(*key).unwrap_or(&Value::Null);
             if !allowed.holds(value) {
-                let mut shown = value.to_string();
-                if shown.chars().count() > 60 {
-                    shown = shown.chars().take(60).collect::<String>() + " …";
-                }
+                let shown = short(&value.to_string());
                 let problem = format!("{} is {shown}, which is not supported", dotted(key));
                 let name = dotted(key);
                 return Err(match *key {

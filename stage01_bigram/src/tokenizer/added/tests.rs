@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -7,9 +9,11 @@ use super::*;
 
 /// A tokenizer of 262 tokens with these added ones.
 fn with_added(added: &[Value]) -> Value {
-    let learned = "the cat sat on the mat and the cat sat\n";
-    let json = Tokenizer::Bpe(BpeTokenizer::train(learned, 262).unwrap()).to_json();
-    let mut file: Value = serde_json::from_str(&json).unwrap();
+    static LEARNED: LazyLock<Value> = LazyLock::new(|| {
+        let bpe = BpeTokenizer::train("the cat sat on the mat and the cat sat\n", 262).unwrap();
+        serde_json::from_str(&Tokenizer::Bpe(bpe).to_json()).unwrap()
+    });
+    let mut file = LEARNED.clone();
     file["added_tokens"] = added.into();
     file
 }
@@ -218,15 +222,17 @@ fn change() -> impl Strategy<Value = Change> {
     let values =
         vec![json!(null), json!(true), json!(0), json!(""), json!({}), json!([]), json!("é")];
     prop_oneof![
-        (at.clone(), number.clone()).prop_map(|(at, id)| Change::AddAgain(at, id)),
-        (at.clone(), number.clone()).prop_map(|(at, id)| Change::Renumber(at, id)),
-        (at.clone(), spelling()).prop_map(|(at, word)| Change::Respell(at, word)),
-        (at.clone(), number).prop_map(|(at, id)| Change::RenumberWord(at, id)),
-        (at.clone(), spelling()).prop_map(|(at, word)| Change::RespellWord(at, word)),
-        at.clone().prop_map(Change::DropWord),
-        at.clone().prop_map(Change::DropMerge),
-        (at.clone(), spelling(), spelling()).prop_map(|(at, a, b)| Change::Merge(at, a, b)),
-        (at, proptest::sample::select(values)).prop_map(|(at, value)| Change::Set(at, value)),
+        // The next number is the one that a careless program would give.
+        4 => (at.clone(), prop_oneof![3 => Just(265), 1 => number.clone()])
+            .prop_map(|(at, id)| Change::AddAgain(at, id)),
+        1 => (at.clone(), number.clone()).prop_map(|(at, id)| Change::Renumber(at, id)),
+        4 => (at.clone(), spelling()).prop_map(|(at, word)| Change::Respell(at, word)),
+        1 => (at.clone(), number).prop_map(|(at, id)| Change::RenumberWord(at, id)),
+        1 => (at.clone(), spelling()).prop_map(|(at, word)| Change::RespellWord(at, word)),
+        1 => at.clone().prop_map(Change::DropWord),
+        1 => at.clone().prop_map(Change::DropMerge),
+        1 => (at.clone(), spelling(), spelling()).prop_map(|(at, a, b)| Change::Merge(at, a, b)),
+        1 => (at, proptest::sample::select(values)).prop_map(|(at, value)| Change::Set(at, value)),
     ]
 }
 
@@ -303,9 +309,9 @@ proptest! {
     /// Whatever is accepted can be saved, and is then the same: numbers, decoding, bytes.
     #[test]
     fn what_is_accepted_comes_back(
-        changes in proptest::collection::vec(change(), 1..4),
-        both in any::<bool>(),
-        characters in any::<bool>(),
+        changes in proptest::collection::vec(change(), 1..3),
+        both in proptest::bool::weighted(0.3),
+        characters in proptest::bool::weighted(0.2),
         text in "(the|cat|<a>|<b>|<\\|endoftext\\|>| |é|a|\n){0,12}",
     ) {
         let mut file = with_added(&[

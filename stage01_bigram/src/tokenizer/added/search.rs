@@ -23,7 +23,7 @@ pub(in crate::tokenizer) enum Part<'t> {
 #[derive(Clone, Default)]
 pub(super) struct Search {
     /// Those that are looked for in the text as it is; then the others.
-    phases: [Option<Phase>; 2],
+    phases: Vec<Phase>,
 }
 
 /// The tokens that are looked for together.
@@ -37,21 +37,22 @@ struct Phase {
 impl Search {
     /// Builds the automata.
     pub(super) fn new(tokens: &[AddedToken]) -> Result<Search, String> {
-        let phase = |normalized: bool| {
+        let mut phases = Vec::new();
+        for normalized in [false, true] {
             let places: Vec<usize> =
                 (0..tokens.len()).filter(|&at| tokens[at].normalized == normalized).collect();
             if places.is_empty() {
-                return Ok(None);
+                continue;
             }
-            AhoCorasick::builder()
+            let automaton = AhoCorasick::builder()
                 .match_kind(MatchKind::LeftmostLongest)
                 // The quickest kind, a table, takes a kilobyte for each letter of a spelling.
                 .kind(Some(AhoCorasickKind::ContiguousNFA))
                 .build(places.iter().map(|&at| &tokens[at].content))
-                .map(|automaton| Some(Phase { automaton, places }))
-                .map_err(|error| format!("the added tokens cannot be looked for: {error}"))
-        };
-        Ok(Search { phases: [phase(false)?, phase(true)?] })
+                .map_err(|error| format!("the added tokens cannot be looked for: {error}"))?;
+            phases.push(Phase { automaton, places });
+        }
+        Ok(Search { phases })
     }
 
     /// The parts of a text, in order. Without `special`, special tokens are ordinary text.
@@ -65,7 +66,7 @@ impl Search {
         if !text.is_empty() {
             parts.push(Part::Text(text));
         }
-        for phase in self.phases.iter().flatten() {
+        for phase in &self.phases {
             let mut next = Vec::with_capacity(parts.len());
             for part in parts {
                 match part {

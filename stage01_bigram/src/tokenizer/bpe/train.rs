@@ -85,7 +85,9 @@ fn count_pieces<'t>(texts: &[&'t str]) -> Vec<(&'t str, i64)> {
 fn parts(piece: &str) -> impl Iterator<Item = &str> {
     let mut rest = piece;
     std::iter::from_fn(move || {
-        let (part, after) = rest.split_at(rest.floor_char_boundary(LONGEST));
+        let most = LONGEST.min(rest.len());
+        let end = (0..=most).rev().find(|&at| rest.is_char_boundary(at)).unwrap_or_default();
+        let (part, after) = rest.split_at(end);
         rest = after;
         (!part.is_empty()).then_some(part)
     })

@@ -23,6 +23,7 @@ const WORDS: &str = "low low low lower lowest";
 fn main() -> Result<()> {
     on_paper();
     other_texts()?;
+    special_token()?;
     let gain = bytes_per_token()?;
     if let Some(file) = std::env::args().skip_while(|argument| argument != "--plot").nth(1) {
         chart(gain).save(Path::new(&file))?;
@@ -105,6 +106,23 @@ fn other_texts() -> Result<()> {
     }
     let pieces: Vec<_> = pieces("I'll say they've 12 sheep,  no?").collect();
     println!("pieces: {pieces:?}");
+    Ok(())
+}
+
+/// What a text can mean that spells a special token.
+fn special_token() -> Result<()> {
+    println!("\nA SPECIAL TOKEN");
+    let tokenizer = Tokenizer::Bpe(BpeTokenizer::train(WORDS, 300)?.with_end_of_text());
+    let text = "low<|endoftext|> low";
+    for (meaning, tokens) in
+        [("text", tokenizer.encode(text)?), ("token", tokenizer.encode_with_special(text)?)]
+    {
+        let spelled: Result<Vec<_>> =
+            tokens.iter().map(|&token| tokenizer.token_text(token)).collect();
+        println!("as {meaning:7}{}", spelled?.join("·"));
+        println!("  {tokens:?}");
+        assert_eq!(tokenizer.decode(&tokens)?, text);
+    }
     Ok(())
 }
 

@@ -102,9 +102,12 @@ fn run(options: &Options, out: &mut impl Write) -> std::result::Result<(), Stop>
 
     let tokenizer = kind.train(&corpus.text)?;
     show_tokens(&corpus.text, &kind, &tokenizer, out)?;
+    if let Some(note) = tokenizer.special_note(&corpus.text) {
+        writeln!(out, "{note}")?;
+    }
     let (train, validation) = split(&corpus.text, options.train_fraction)?;
     let part = |name, text: &str| -> Result<Part> {
-        let tokens = tokenizer.encode(text)?;
+        let tokens = tokenizer.encode_with_special(text)?;
         let first = tokenizer.decode_bytes(&tokens[..1])?.len();
         Ok(Part { name, tokens, bytes: text.len(), predicted_bytes: text.len() - first })
     };

@@ -82,7 +82,7 @@ pub struct Manifest {
     pub token_bytes: usize,
     /// How many different tokens there are; every token is below this.
     pub vocab_size: usize,
-    /// The token at the end of each document, where the vocabulary has one.
+    /// The end-of-text token: it stands at the end of each document, where the vocabulary has one.
     pub end_of_text: Option<u32>,
     /// The checksum of tokenizer.json, which gives the numbers their meaning.
     pub tokenizer_xxh3: String,
@@ -130,6 +130,12 @@ pub struct PartEntry {
     pub characters: u64,
     /// How many tokens it has, those between documents included.
     pub tokens: u64,
+    /// How often its text spelled a special token, whatever became of it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub special_tokens: u64,
+    /// How often it spelled `<|endoftext|>`, where the vocabulary has no such token.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unknown_markers: u64,
     /// Its files, in order.
     pub shards: Vec<ShardEntry>,
 }
@@ -172,6 +178,11 @@ pub struct LeftOutEntry {
     pub first_faults: Vec<String>,
     /// Files whose kind is unknown, by the end of their names, with their number.
     pub ignored: BTreeMap<String, u64>,
+}
+
+/// Whether an entry can be left out.
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Manifest {
@@ -265,8 +276,17 @@ impl PartEntry {
     ///
     /// shard_tokens: how many tokens each shard has, but for the last, which may have fewer.
     pub(crate) fn check(&self, which: Split, token_bytes: usize, shard_tokens: u64) -> Check {
-        let PartEntry { documents, bytes, characters, tokens, shards } = self;
-        if [documents, bytes, characters, tokens].into_iter().any(|&n| n > MOST) {
+        let PartEntry {
+            documents,
+            bytes,
+            characters,
+            tokens,
+            special_tokens,
+            unknown_markers,
+            shards,
+        } = self;
+        let numbers = [documents, bytes, characters, tokens, special_tokens, unknown_markers];
+        if numbers.into_iter().any(|&n| n > MOST) {
             return Err(format!("the numbers of {which} are larger than any text"));
         }
         for (number, shard) in shards.iter().enumerate() {

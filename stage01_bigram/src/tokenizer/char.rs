@@ -11,7 +11,9 @@ use std::path::Path;
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value, json};
 
-use super::{empty_text, json::Reader, unknown_token};
+use super::json::rules::Allowed::{self, Anything, False, Word};
+use super::json::{Reader, short};
+use super::{empty_text, unknown_token};
 use crate::{Error, Result};
 
 /// The characters of a text, in the order of their code points.
@@ -150,12 +152,39 @@ impl CharTokenizer {
                 "a WordLevel model whose pre_tokenizer does not cut the text into characters",
             ));
         }
+        for (name, rules) in [("pre_tokenizer", PRE_TOKENIZER), ("model", MODEL)] {
+            reader.expect(&file[name], name, rules)?;
+        }
+        reader.expect(&file["decoder"], "decoder", &[("type", Word("Fuse"))])?;
+        if file["decoder"]["type"].is_null() {
+            return Err(reader.wrong("decoder is not Fuse"));
+        }
+        if file.get("post_processor").is_some_and(|value| !value.is_null()) {
+            return Err(reader.wrong("post_processor is not supported for a WordLevel model"));
+        }
+        let (words, added) = reader.vocab(file)?;
+        if let Some(all) = added.spellings() {
+            return Err(reader.wrong(format!(
+                "added_tokens are not supported for a WordLevel model, and it has {all}"
+            )));
+        }
+        // An unknown character is an error here, and would become that token in the library.
+        let unknown = file["model"]["unk_token"].as_str().unwrap_or_default();
+        if words.iter().any(|word| word == unknown) {
+            return Err(reader.wrong(format!(
+                "model.unk_token is {unknown:?}, a token of the vocabulary, which is not supported"
+            )));
+        }
         let mut characters = Vec::new();
-        for (id, word) in reader.vocab(file)?.into_iter().enumerate() {
+        for (id, word) in words.into_iter().enumerate() {
             let mut letters = word.chars();
             match (letters.next(), letters.next()) {
                 (Some(c), None) => characters.push(c),
-                _ => return Err(reader.wrong(format!("token {id}, {word:?}, is no character"))),
+                _ => {
+                    return Err(
+                        reader.wrong(format!("token {id}, {:?}, is no character", short(&word)))
+                    );
+                }
             }
         }
         if characters.is_empty() {
@@ -164,6 +193,16 @@ impl CharTokenizer {
         Ok(Self::from_characters(characters))
     }
 }
+
+/// What may stand in the entries of a file besides the pattern.
+const PRE_TOKENIZER: &[(&str, Allowed)] = &[
+    ("type", Word("Split")),
+    ("pattern", Anything),
+    ("behavior", Word("Isolated")),
+    ("invert", False),
+];
+const MODEL: &[(&str, Allowed)] =
+    &[("type", Word("WordLevel")), ("vocab", Anything), ("unk_token", Anything)];
 
 /// Any one character, line ends included, in every dialect of regular expressions.
 const ANY_CHARACTER: &str = r"[\s\S]";

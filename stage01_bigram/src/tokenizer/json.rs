@@ -1,9 +1,16 @@
 //! What both kinds share in reading a `tokenizer.json`.
+//!
+//! `file` reads it from the disk, `rules` refuses what would not be followed. Here its
+//! vocabulary is taken out: `model.vocab` and `added_tokens`.
+
+pub(super) mod file;
+pub(super) mod rules;
 
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use super::added::{AddedToken, AddedTokens};
 use super::{BpeTokenizer, CharTokenizer, Tokenizer};
 use crate::{Error, Result};
 
@@ -15,6 +22,7 @@ pub(super) fn read(path: &Path, content: &str) -> Result<Tokenizer> {
     let Some(model) = file.get("model").filter(|model| model.is_object()) else {
         return Err(reader.wrong("the object `model` is missing"));
     };
+    reader.expect(&file, "", rules::FILE)?;
     match model.get("type").and_then(Value::as_str) {
         Some("WordLevel") => CharTokenizer::from_json(path, &file).map(Tokenizer::Char),
         Some("BPE") => BpeTokenizer::from_json(path, &file).map(Tokenizer::Bpe),
@@ -34,14 +42,18 @@ pub(super) struct Reader<'a> {
     pub(super) path: &'a Path,
 }
 
+/// The entry of an added token that says it ends a document; this program's own.
+const ENDS_DOCUMENTS: &str = "end_of_text";
+
 impl Reader<'_> {
     /// The error for a file that cannot be used.
     pub(super) fn wrong(&self, problem: impl Into<String>) -> Error {
-        Error::format(
-            self.path,
-            problem,
-            "expected a tokenizer.json that this program saved, or GPT-2's",
-        )
+        self.refused(problem, "expected a tokenizer.json that this program saved, or GPT-2's")
+    }
+
+    /// The error for a file that can be used once it is changed.
+    fn refused(&self, problem: impl Into<String>, remedy: &str) -> Error {
+        Error::format(self.path, problem, remedy)
     }
 
     /// The object at a pointer such as `/model/vocab`.
@@ -64,30 +76,36 @@ impl Reader<'_> {
     }
 
     /// A token's number.
-    pub(super) fn id(&self, token: &str, value: &Value) -> Result<u32> {
+    fn id(&self, token: &str, value: &Value) -> Result<u32> {
         value.as_u64().and_then(|id| u32::try_from(id).ok()).ok_or_else(|| {
+            let (token, value) = (short(token), short(&value.to_string()));
             self.wrong(format!("the number of token {token:?} is {value}, not a whole number"))
         })
     }
 
     /// The spelling of every token, by number: `model.vocab` and `added_tokens` together.
-    /// The numbers must be 0, 1, 2, … without a gap.
-    pub(super) fn vocab(&self, file: &Value) -> Result<Vec<String>> {
+    /// The numbers must be 0, 1, 2, … without a gap. Also the added tokens by themselves.
+    pub(super) fn vocab(&self, file: &Value) -> Result<(Vec<String>, AddedTokens)> {
         let vocab = self.object(file, "/model/vocab")?;
         let mut entries = Vec::with_capacity(vocab.len());
         for (token, id) in vocab {
-            entries.push((self.id(token, id)?, token.as_str()));
+            let id = self.id(token, id)?;
+            if token.is_empty() {
+                return Err(self.wrong(format!("token {id} is spelled by nothing")));
+            }
+            entries.push((id, token.as_str()));
         }
-        for (token, id) in self.added(file)? {
+        let added = self.added(file, vocab)?;
+        for AddedToken { id, content, .. } in added.tokens() {
             // GPT-2 has its special token in both places.
-            if vocab.get(token).and_then(Value::as_u64) != Some(id.into()) {
-                entries.push((id, token));
+            if !vocab.contains_key(content) {
+                entries.push((*id, content));
             }
         }
         entries.sort_unstable();
         for (place, &(id, token)) in entries.iter().enumerate() {
             if (id as usize) < place {
-                let other = entries[place - 1].1;
+                let (other, token) = (short(entries[place - 1].1), short(token));
                 return Err(
                     self.wrong(format!("tokens {other:?} and {token:?} have one number, {id}"))
                 );
@@ -96,26 +114,107 @@ impl Reader<'_> {
                 return Err(self.wrong(format!("no token has the number {place}")));
             }
         }
-        Ok(entries.into_iter().map(|(_, token)| token.to_string()).collect())
+        let spelled = entries.into_iter().map(|(_, token)| token.to_string()).collect();
+        Ok((spelled, added))
     }
 
-    /// The tokens that are not made of text: `added_tokens`, with their numbers.
-    pub(super) fn added<'v>(&self, file: &'v Value) -> Result<Vec<(&'v str, u32)>> {
-        let Some(list) = file.get("added_tokens").filter(|list| !list.is_null()) else {
-            return Ok(Vec::new());
+    /// The added tokens, with their numbers and attributes.
+    ///
+    /// The library does not believe the numbers of the file. A token that is in `model.vocab`
+    /// has its number from there, any other the next that is free, in the order of the list. So
+    /// a file that says something else is refused.
+    fn added(&self, file: &Value, vocab: &Map<String, Value>) -> Result<AddedTokens> {
+        let list = match file.get("added_tokens") {
+            None | Some(Value::Null) => &[][..],
+            Some(Value::Array(list)) => list,
+            Some(_) => return Err(self.wrong("`added_tokens` is not a list")),
         };
-        let list = list.as_array().ok_or_else(|| self.wrong("`added_tokens` is not a list"))?;
-        list.iter()
-            .map(|entry| {
-                let token = entry.get("content").and_then(Value::as_str);
-                match (token, entry.get("id")) {
-                    (Some(token), Some(id)) => Ok((token, self.id(token, id)?)),
-                    _ => {
-                        Err(self.wrong(format!("an added token lacks `content` or `id`: {entry}")))
-                    }
-                }
+        let mut tokens = Vec::with_capacity(list.len());
+        let mut ends = None;
+        let mut free = vocab.len() as u64;
+        for entry in list {
+            let token = self.added_token(entry)?;
+            let AddedToken { id, ref content, .. } = token;
+            let expected = vocab.get(content).and_then(Value::as_u64).unwrap_or(free);
+            if u64::from(id) != expected {
+                let content = short(content);
+                return Err(self.wrong(format!(
+                    "the added token {content:?} has the number {id}, where {expected} is its turn"
+                )));
+            }
+            free = free.max(expected + 1);
+            if entry.get(ENDS_DOCUMENTS) == Some(&Value::Bool(true)) && ends.replace(id).is_some() {
+                return Err(self.wrong(format!("two added tokens have `{ENDS_DOCUMENTS}`")));
+            }
+            tokens.push(token);
+        }
+        AddedTokens::new(tokens, ends).map_err(|problem| self.wrong(problem))
+    }
+
+    /// One entry of `added_tokens`.
+    fn added_token(&self, entry: &Value) -> Result<AddedToken> {
+        let (Some(content), Some(id)) =
+            (entry.get("content").and_then(Value::as_str), entry.get("id"))
+        else {
+            let shown = short(&entry.to_string());
+            return Err(self.wrong(format!("an added token lacks `content` or `id`: {shown}")));
+        };
+        let shown = short(content);
+        let id = self.id(&shown, id)?;
+        let attribute = |name: &str| {
+            entry.get(name).and_then(Value::as_bool).ok_or_else(|| {
+                self.wrong(format!("the added token {shown:?} lacks `{name}`, true or false"))
             })
-            .collect()
+        };
+        let names = ["single_word", "lstrip", "rstrip", "normalized", "special"];
+        let mut values = [false; 5];
+        for (value, name) in values.iter_mut().zip(names) {
+            *value = attribute(name)?;
+        }
+        let known =
+            |key: &str| ["id", "content", ENDS_DOCUMENTS].contains(&key) || names.contains(&key);
+        let mut entries = entry.as_object().into_iter().flatten();
+        if let Some((key, _)) = entries.find(|(key, value)| !known(key) && !value.is_null()) {
+            let key = short(key);
+            let problem = format!("the added token {shown:?} has `{key}`, which is not supported");
+            return Err(self.wrong(problem));
+        }
+        let [single_word, lstrip, rstrip, normalized, special] = values;
+        let content = content.to_string();
+        Ok(AddedToken { id, content, single_word, lstrip, rstrip, normalized, special })
+    }
+}
+
+/// The list `added_tokens` of a file, as [`Reader`] takes it.
+pub(super) fn write_added(added: &AddedTokens) -> Value {
+    let ends = match added.end_of_text() {
+        Some(token) if !added.end_of_text_is_known() => Some(token.id),
+        _ => None,
+    };
+    let entry = |token: &AddedToken| {
+        let AddedToken { id, content, single_word, lstrip, rstrip, normalized, special } = token;
+        let mut entry = json!({
+            "id": id,
+            "content": content,
+            "single_word": single_word,
+            "lstrip": lstrip,
+            "rstrip": rstrip,
+            "normalized": normalized,
+            "special": special,
+        });
+        if ends == Some(*id) {
+            entry[ENDS_DOCUMENTS] = true.into();
+        }
+        entry
+    };
+    added.tokens().iter().map(entry).collect()
+}
+
+/// The beginning of a text from a file, for a message of one line.
+pub(super) fn short(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text.to_string(),
     }
 }
 

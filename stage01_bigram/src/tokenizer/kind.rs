@@ -1,10 +1,10 @@
 //! Which tokenizer a user asks for, in the words of the command line.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::{BpeTokenizer, CharTokenizer, Tokenizer};
+use super::{BpeTokenizer, CharTokenizer, END_OF_TEXT, Tokenizer};
 use crate::{Error, Result};
 
 /// The vocabulary size of `bpe` without a size: small enough for a model that trains in
@@ -33,7 +33,7 @@ pub enum TokenizerKind {
     },
     /// `gpt2`: the vocabulary of GPT-2, 50,257 tokens. Needs the cargo feature `gpt2`.
     Gpt2,
-    /// A path: a `tokenizer.json` that exists already.
+    /// A path: a `tokenizer.json` that exists already, or a directory that has one.
     File(PathBuf),
 }
 
@@ -44,12 +44,34 @@ impl TokenizerKind {
     /// A text may be too small for the size that was asked: then nothing is left to join,
     /// and the vocabulary is smaller ([`Tokenizer::vocab_size`] says how large it is).
     ///
+    /// A text that spells `<|endoftext|>` has documents: the spelling is not learned from, and the
+    /// last token of a `bpe` vocabulary is that one.
+    ///
+    /// ```
+    /// use stage01_bigram::tokenizer::TokenizerKind;
+    /// let text = "low low<|endoftext|>lower lowest<|endoftext|>";
+    /// let tokenizer = "bpe:260".parse::<TokenizerKind>()?.train(text)?;
+    /// assert_eq!(tokenizer.end_of_text_token(), Some((259, "<|endoftext|>")));
+    /// assert_eq!(tokenizer.encode_with_special("low<|endoftext|>")?, [257, 259]);
+    /// # Ok::<(), stage01_bigram::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Text`] for an empty text, [`Error::Setting`] for a size below 256 or for
     /// `gpt2` in a program built without it, and those of [`Tokenizer::load`].
     pub fn train(&self, text: &str) -> Result<Tokenizer> {
         match self {
             TokenizerKind::Char => CharTokenizer::train(text).map(Tokenizer::Char),
+            TokenizerKind::Bpe { vocab_size } if text.contains(END_OF_TEXT) => {
+                if *vocab_size <= 256 {
+                    let expected = "the text has <|endoftext|>, a token beside the 256 bytes; \
+                                    give at least 257, such as bpe:4096";
+                    return Err(Error::setting("--tokenizer", self, expected));
+                }
+                let documents: Vec<&str> = text.split(END_OF_TEXT).collect();
+                let tokenizer = BpeTokenizer::train_on(&documents, vocab_size - 1)?;
+                tokenizer.with_new_end_of_text(END_OF_TEXT).map(Tokenizer::Bpe)
+            }
             TokenizerKind::Bpe { vocab_size } => {
                 BpeTokenizer::train(text, *vocab_size).map(Tokenizer::Bpe)
             }
@@ -77,8 +99,8 @@ fn gpt2() -> Result<BpeTokenizer> {
 impl FromStr for TokenizerKind {
     type Err = Error;
 
-    /// Reads `char`, `bpe`, `bpe:SIZE`, `gpt2`, or a path (anything that ends in `.json` or
-    /// has a slash in it).
+    /// Reads `char`, `bpe`, `bpe:SIZE`, `gpt2`, or a path (anything that ends in `.json`, has a
+    /// slash in it, or is a directory).
     fn from_str(word: &str) -> Result<TokenizerKind> {
         match word {
             "char" => return Ok(TokenizerKind::Char),
@@ -86,8 +108,8 @@ impl FromStr for TokenizerKind {
             "gpt2" => return Ok(TokenizerKind::Gpt2),
             _ => {}
         }
-        if word.ends_with(".json") || word.contains(['/', '\\']) {
-            return Ok(TokenizerKind::File(word.into()));
+        if word.ends_with(".json") || word.contains(['/', '\\']) || Path::new(word).is_dir() {
+            return super::json::file::locate(Path::new(word)).map(TokenizerKind::File);
         }
         if let Some(size) = word.strip_prefix("bpe:") {
             // 4_096 and 4,096 are how people write such numbers.

@@ -14,19 +14,33 @@
 //! line. Both kinds are saved as a `tokenizer.json` which the `tokenizers` library of
 //! Hugging Face reads, giving the same numbers.
 //!
-//! Left out: normalising text (Unicode forms, lower case), tokens that mean something
-//! inside a text (a prompt that spells `<|endoftext|>` is ordinary text here), and
-//! vocabularies that cut words by other rules than GPT-2's.
+//! Beside the tokens that are learned there are *added tokens*, which are whole strings; most of
+//! them are *special tokens*, which steer a model and are no text, such as the *end-of-text
+//! token* between documents. A text may spell one, `<|endoftext|>`, and two things can be meant:
+//!
+//! - [`Tokenizer::encode`] takes a text for text: special tokens are spelled out. For everything
+//!   that strangers wrote, and for texts that speak about special tokens.
+//! - [`Tokenizer::encode_with_special`] makes them the tokens that they spell, as the `tokenizers`
+//!   library does. For data that was written with them.
+//!
+//! Left out: normalising text (Unicode forms, lower case), and vocabularies that cut words by
+//! other rules than GPT-2's.
 
+mod added;
 pub mod bpe;
 pub mod char;
+mod end_of_text;
 mod json;
 mod kind;
+mod note;
 
 use std::path::Path;
 
+pub use added::AddedToken;
+use added::Part;
 pub use bpe::BpeTokenizer;
 pub use char::CharTokenizer;
+pub use end_of_text::{END_OF_TEXT, KNOWN};
 pub use kind::{DEFAULT_BPE_SIZE, TokenizerKind};
 
 use crate::{Error, Result, files};
@@ -50,7 +64,7 @@ pub enum Tokenizer {
 }
 
 impl Tokenizer {
-    /// The tokens of a text.
+    /// The tokens of a text. What spells a special token is ordinary text.
     ///
     /// Long texts are encoded on all of rayon's threads; the result does not depend on how
     /// many there are.
@@ -64,6 +78,44 @@ impl Tokenizer {
             Tokenizer::Char(tokenizer) => tokenizer.encode(text),
             Tokenizer::Bpe(tokenizer) => tokenizer.encode(text),
         }
+    }
+
+    /// The tokens of a text, in which a special token that is spelled becomes that token.
+    ///
+    /// ```
+    /// use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer};
+    /// let tokenizer = BpeTokenizer::train("low low low lower lowest", 260)?.with_end_of_text();
+    /// let tokenizer = Tokenizer::Bpe(tokenizer);
+    /// assert_eq!(tokenizer.encode_with_special("low<|endoftext|> low")?, [257, 260, 258]);
+    /// assert_eq!(tokenizer.encode("low<|endoftext|> low")?.len(), 15); // one a letter
+    /// assert_eq!(tokenizer.decode(&[257, 260, 258])?, "low<|endoftext|> low");
+    /// assert_eq!(tokenizer.decode_without_special(&[257, 260, 258])?, "low low");
+    /// # Ok::<(), stage01_bigram::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_with_special(&self, text: &str) -> Result<Vec<u32>> {
+        match self {
+            Tokenizer::Char(tokenizer) => tokenizer.encode(text),
+            Tokenizer::Bpe(tokenizer) => tokenizer.encode_with_special(text),
+        }
+    }
+
+    /// The special tokens that a text spells: where each begins, in bytes, and which it is.
+    pub fn special_in(&self, text: &str) -> Vec<(usize, &AddedToken)> {
+        let Tokenizer::Bpe(tokenizer) = self else { return Vec::new() };
+        let added = tokenizer.added();
+        if added.are_none(true) {
+            return Vec::new();
+        }
+        let parts = added.parts(text, true).into_iter();
+        parts
+            .filter_map(|part| match part {
+                Part::Token(id, at) => Some((at, added.get(id).filter(|token| token.special)?)),
+                Part::Text(_) => None,
+            })
+            .collect()
     }
 
     /// The bytes that these tokens stand for, exactly.
@@ -98,6 +150,33 @@ impl Tokenizer {
         }
     }
 
+    /// [`Tokenizer::decode`] for a reader: special tokens are left out.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::decode`].
+    pub fn decode_without_special(&self, ids: &[u32]) -> Result<String> {
+        let ids: Vec<u32> = ids.iter().copied().filter(|&id| !self.is_special(id)).collect();
+        self.decode(&ids)
+    }
+
+    /// Whether a token is a special one, which steers a model and is no text.
+    pub fn is_special(&self, id: u32) -> bool {
+        match self {
+            Tokenizer::Char(_) => false,
+            Tokenizer::Bpe(tokenizer) => {
+                tokenizer.added().get(id).is_some_and(|token| token.special)
+            }
+        }
+    }
+
+    /// The tokens that are not learned from text, in the order of their numbers.
+    pub fn added_tokens(&self) -> &[AddedToken] {
+        match self {
+            Tokenizer::Char(_) => &[],
+            Tokenizer::Bpe(tokenizer) => tokenizer.added_tokens(),
+        }
+    }
+
     /// How many tokens there are; every token is a number below this.
     pub fn vocab_size(&self) -> usize {
         match self {
@@ -106,12 +185,37 @@ impl Tokenizer {
         }
     }
 
-    /// The token that stands between documents, `<|endoftext|>`, where there is one.
+    /// The token that ends a document, such as `<|endoftext|>`, where there is one.
     pub fn end_of_text(&self) -> Option<u32> {
+        self.end_of_text_token().map(|(id, _)| id)
+    }
+
+    /// The same token and its spelling.
+    pub fn end_of_text_token(&self) -> Option<(u32, &str)> {
         match self {
             Tokenizer::Char(_) => None,
-            Tokenizer::Bpe(tokenizer) => tokenizer.end_of_text(),
+            Tokenizer::Bpe(tokenizer) => {
+                let token = tokenizer.added().end_of_text()?;
+                Some((token.id, &token.content))
+            }
         }
+    }
+
+    /// The same tokenizer, with another of its added tokens at the end of a document. It is saved
+    /// with the tokenizer.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] of `--end-token` when it has no token of this spelling.
+    pub fn with_end_token(mut self, content: &str) -> Result<Tokenizer> {
+        match &mut self {
+            Tokenizer::Char(_) => {
+                let expected = "a vocabulary of characters has no special tokens; choose \
+                                --tokenizer bpe, or leave the flag out";
+                return Err(Error::setting("--end-token", content, expected));
+            }
+            Tokenizer::Bpe(tokenizer) => tokenizer.set_end_of_text(content)?,
+        }
+        Ok(self)
     }
 
     /// A token as a reader can see it on the screen: a space as `␣`, a line end as `\n`, a
@@ -132,13 +236,23 @@ impl Tokenizer {
     }
 
     /// Reads a `tokenizer.json`, one of ours or one that the `tokenizers` library wrote for a
-    /// GPT-2 style vocabulary.
+    /// GPT-2 style vocabulary. Of a directory it reads the file of that name. The files that a
+    /// model has beside it may tell which token ends a document.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be read; [`Error::Format`] when it is not such a file,
     /// with what is wrong in it.
     pub fn load(path: &Path) -> Result<Tokenizer> {
-        json::read(path, &files::read_text(path)?)
+        let path = json::file::locate(path)?;
+        let content = json::file::read(&path)?;
+        let mut tokenizer = json::read(&path, &content)?;
+        if let Tokenizer::Bpe(bpe) = &mut tokenizer
+            && bpe.added().end_of_text_is_known()
+            && let Some(content) = end_of_text::named_beside(&path, bpe.added())
+        {
+            bpe.set_end_of_text(&content)?;
+        }
+        Ok(tokenizer)
     }
 
     /// The content of a `tokenizer.json`.

@@ -127,6 +127,207 @@ fn a_wrong_file_is_explained() {
     assert!(error.contains("no token for the byte 0x61"), "{error}");
 }
 
+/// Every entry of the format is followed, does not change tokens, or is refused by name.
+#[test]
+fn an_entry_that_is_not_followed_is_refused_by_name() {
+    let [char, _, bpe] = both("to be, or not to be");
+    let (on, word) = (json!(true), json!("word"));
+    let cases: [(&Tokenizer, &str, &Value, &str); 27] = [
+        (&bpe, "/version", &json!("2.0"), "version is \"2.0\""),
+        (&bpe, "/truncation", &json!({"max_length": 8}), "set truncation to null"),
+        (&char, "/truncation", &json!({"max_length": 8}), "set truncation to null"),
+        (&bpe, "/padding", &json!({"strategy": "BatchLongest"}), "set padding to null"),
+        (&char, "/padding", &json!({}), "set padding to null"),
+        (&char, "/normalizer", &json!({"type": "Lowercase"}), "normalizer is"),
+        (&bpe, "/new", &on, "new is not known"),
+        (&bpe, "/model/new", &on, "model.new is not known"),
+        (&bpe, "/pre_tokenizer/add_prefix_space", &on, "add_prefix_space is true"),
+        (&bpe, "/pre_tokenizer/add_prefix_space", &json!(null), "add_prefix_space is null"),
+        (&bpe, "/pre_tokenizer/use_regex", &json!(false), "does not cut text"),
+        (&bpe, "/pre_tokenizer/new", &on, "pre_tokenizer.new is not known"),
+        (&bpe, "/post_processor", &json!({"type": "Sequence"}), "post_processor adds tokens"),
+        (&bpe, "/post_processor/new", &on, "post_processor.new is not known"),
+        (&bpe, "/decoder/new", &on, "decoder.new is not known"),
+        (&bpe, "/model/ignore_merges", &on, "model.ignore_merges is true"),
+        (&bpe, "/model/byte_fallback", &on, "model.byte_fallback is true"),
+        (&bpe, "/model/continuing_subword_prefix", &word, "continuing_subword_prefix is \"word\""),
+        (&bpe, "/model/end_of_word_suffix", &word, "end_of_word_suffix is \"word\""),
+        (&bpe, "/model/dropout", &word, "model.dropout is \"word\""),
+        (&char, "/pre_tokenizer/behavior", &json!("Removed"), "pre_tokenizer.behavior is"),
+        (&char, "/pre_tokenizer/invert", &on, "pre_tokenizer.invert is true"),
+        (&char, "/post_processor", &json!({"type": "ByteLevel"}), "post_processor is not"),
+        (&char, "/decoder", &json!({"type": "ByteLevel"}), "decoder.type is \"ByteLevel\""),
+        (&char, "/decoder/type", &json!(null), "decoder is not Fuse"),
+        (&char, "/model/unk_token", &json!("t"), "model.unk_token is \"t\""),
+        (&char, "/model/new", &on, "model.new is not known"),
+    ];
+    for (tokenizer, pointer, value, expected) in cases {
+        let mut file: Value = serde_json::from_str(&tokenizer.to_json()).unwrap();
+        let (object, key) = pointer.rsplit_once('/').unwrap();
+        file.pointer_mut(object).unwrap()[key] = value.clone();
+        let error = Tokenizer::from_json(&file.to_string()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{pointer}: {error}");
+    }
+    let harmless = [
+        "/pre_tokenizer/trim_offsets",
+        "/post_processor/add_prefix_space",
+        "/decoder/use_regex",
+        "/model/fuse_unk",
+        "/model/unk_token",
+    ];
+    for pointer in harmless {
+        let mut file: Value = serde_json::from_str(&bpe.to_json()).unwrap();
+        *file.pointer_mut(pointer).unwrap() = json!(null);
+        assert_eq!(Tokenizer::from_json(&file.to_string()).unwrap(), bpe, "{pointer}");
+    }
+    let mut file: Value = serde_json::from_str(&char.to_json()).unwrap();
+    file["added_tokens"] =
+        serde_json::from_str::<Value>(&bpe.to_json()).unwrap()["added_tokens"].clone();
+    file["added_tokens"][0]["id"] = char.vocab_size().into();
+    let error = Tokenizer::from_json(&file.to_string()).unwrap_err().to_string();
+    assert!(error.contains("added_tokens are not supported for a WordLevel"), "{error}");
+}
+
+/// Of two equal merges the library counts the last; a token of nothing is never found.
+#[test]
+fn merges_that_stand_twice_and_empty_tokens_are_refused() {
+    let [char, bpe, _] = both("to be, or not to be");
+    let mut file: Value = serde_json::from_str(&bpe.to_json()).unwrap();
+    let again = file["model"]["merges"][0].clone();
+    file["model"]["merges"].as_array_mut().unwrap().push(again);
+    let error = Tokenizer::from_json(&file.to_string()).unwrap_err().to_string();
+    assert!(error.contains("merges 0 and") && error.contains("are the same"), "{error}");
+    for tokenizer in [&bpe, &char] {
+        let mut file: Value = serde_json::from_str(&tokenizer.to_json()).unwrap();
+        file["model"]["vocab"][""] = tokenizer.vocab_size().into();
+        let error = Tokenizer::from_json(&file.to_string()).unwrap_err().to_string();
+        assert!(error.contains("is spelled by nothing"), "{error}");
+    }
+}
+
+#[test]
+fn a_directory_is_its_tokenizer_and_a_file_of_another_form_says_so() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("tokenizer.json");
+    let [_, _, bpe] = both("to be, or not to be");
+    let error = |path: &Path| Tokenizer::load(path).unwrap_err().to_string();
+    assert!(error(place.path()).contains("a directory without a tokenizer.json"));
+    let kind = || place.path().to_str().unwrap().parse::<TokenizerKind>();
+    assert!(kind().unwrap_err().to_string().contains("a directory without a tokenizer.json"));
+    bpe.save(&path).unwrap();
+    assert_eq!(Tokenizer::load(place.path()).unwrap(), bpe);
+    assert_eq!(kind().unwrap(), TokenizerKind::File(path.clone()));
+
+    let json = bpe.to_json();
+    std::fs::write(&path, format!("\u{FEFF}{json}")).unwrap();
+    assert!(error(&path).contains("byte-order mark"), "{}", error(&path));
+    for utf16 in [u16::to_le_bytes, u16::to_be_bytes] {
+        for mark in ["", "\u{FEFF}"] {
+            let units: Vec<u16> = format!("{mark}{json}").encode_utf16().collect();
+            std::fs::write(&path, units.into_iter().flat_map(utf16).collect::<Vec<u8>>()).unwrap();
+            assert!(error(&path).contains("iconv -f UTF-16"), "{}", error(&path));
+        }
+    }
+    std::fs::write(&path, b"{\xff").unwrap();
+    assert!(error(&path).contains("byte 1 is 0xFF"), "{}", error(&path));
+    std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    assert!(error(&path).contains("larger than 256 MiB"), "{}", error(&path));
+}
+
+/// A tokenizer with these special tokens.
+fn with_special(spellings: &[&str]) -> Tokenizer {
+    let mut file: Value = serde_json::from_str(&both("to be")[1].to_json()).unwrap();
+    let first = file["model"]["vocab"].as_object().unwrap().len();
+    let entry = |(id, content): (usize, &&str)| {
+        json!({"id": id, "content": content, "single_word": false, "lstrip": false,
+               "rstrip": false, "normalized": false, "special": true})
+    };
+    file["added_tokens"] = (first..).zip(spellings).map(entry).collect();
+    Tokenizer::from_json(&file.to_string()).unwrap()
+}
+
+#[test]
+fn the_end_of_text_is_known_by_its_spelling_or_by_its_name() {
+    let end =
+        |tokenizer: &Tokenizer| tokenizer.end_of_text_token().map(|(_, word)| word.to_string());
+    for known in KNOWN {
+        assert_eq!(end(&with_special(&["<pad>", known])).as_deref(), Some(known));
+    }
+    let both_known = with_special(&["</s>", "<|endoftext|>"]);
+    assert_eq!(end(&both_known).as_deref(), Some("<|endoftext|>"));
+    let none = with_special(&["<pad>", "<|im_end|>"]);
+    assert_eq!(none.end_of_text(), None);
+
+    for (tokenizer, named) in [(both_known, "</s>"), (none, "<|im_end|>")] {
+        let named_it = tokenizer.clone().with_end_token(named).unwrap();
+        assert_eq!(end(&named_it).as_deref(), Some(named));
+        let id = named_it.end_of_text().unwrap();
+        assert_eq!(named_it.decode(&[id]).unwrap(), named);
+        assert_eq!(
+            end(&Tokenizer::from_json(&named_it.to_json()).unwrap()).as_deref(),
+            Some(named)
+        );
+        let error = tokenizer.with_end_token("<eof>").unwrap_err().to_string();
+        assert!(error.contains("--end-token = <eof>") && error.contains(named), "{error}");
+    }
+    let [char, bpe, _] = both("to be");
+    assert!(char.with_end_token("t").unwrap_err().to_string().contains("no special tokens"));
+    assert!(bpe.with_end_token("<eof>").unwrap_err().to_string().contains("no special tokens"));
+    let mut file: Value = serde_json::from_str(&with_special(&["<a>", "<b>"]).to_json()).unwrap();
+    for place in 0..2 {
+        file["added_tokens"][place]["end_of_text"] = true.into();
+    }
+    assert!(Tokenizer::from_json(&file.to_string()).is_err());
+}
+
+#[test]
+fn a_file_beside_the_tokenizer_may_name_the_end_of_text() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("tokenizer.json");
+    let tokenizer = with_special(&["<pad>", "<stop>", "</s>", "<|im_end|>"]);
+    tokenizer.save(&path).unwrap();
+    let first = tokenizer.end_of_text().unwrap() - 2;
+    let cases = [
+        ("tokenizer_config.json", json!({"eos_token": "<stop>"}), "<stop>"),
+        ("tokenizer_config.json", json!({"eos_token": {"content": "<pad>"}}), "<pad>"),
+        ("tokenizer_config.json", json!({"eos_token": "<|im_end|>"}), "</s>"),
+        ("tokenizer_config.json", json!({"eos_token": "<unknown>"}), "</s>"),
+        ("special_tokens_map.json", json!({"eos_token": "<stop>"}), "<stop>"),
+        ("config.json", json!({"eos_token_id": first + 1}), "<stop>"),
+        ("config.json", json!({"eos_token_id": [first + 3, first]}), "<pad>"),
+        ("config.json", json!({"eos_token_id": 3}), "</s>"),
+        ("config.json", json!(["damaged"]), "</s>"),
+    ];
+    for (name, content, expected) in cases {
+        let beside = place.path().join(name);
+        std::fs::write(&beside, content.to_string()).unwrap();
+        let loaded = Tokenizer::load(&path).unwrap();
+        assert_eq!(loaded.end_of_text_token().unwrap().1, expected, "{name} {content}");
+        // What was found is saved with the tokenizer.
+        let again = Tokenizer::from_json(&loaded.to_json()).unwrap();
+        assert_eq!(again.end_of_text_token(), loaded.end_of_text_token());
+        std::fs::remove_file(&beside).unwrap();
+    }
+}
+
+#[test]
+fn a_marker_between_documents_is_not_learned_from() {
+    let text = "low low<|endoftext|>lower lowest<|endoftext|>".repeat(5);
+    let kind = TokenizerKind::Bpe { vocab_size: 262 };
+    let tokenizer = kind.train(&text).unwrap();
+    let plain = BpeTokenizer::train_on(&["low low", "lower lowest"].repeat(5), 261).unwrap();
+    assert_eq!(tokenizer, Tokenizer::Bpe(plain.with_end_of_text()));
+    let ids = tokenizer.encode_with_special(&text).unwrap();
+    let end = tokenizer.end_of_text().unwrap();
+    assert_eq!(ids.iter().filter(|&&id| id == end).count(), 10);
+    assert_eq!(tokenizer.decode(&ids).unwrap(), text);
+    let note = tokenizer.special_note(&text).unwrap();
+    assert!(note.contains("<|endoftext|>") && note.contains("10 places"), "{note}");
+    assert_eq!(tokenizer.special_note("low"), None);
+    let error = TokenizerKind::Bpe { vocab_size: 256 }.train(&text).unwrap_err().to_string();
+    assert!(error.contains("at least 257"), "{error}");
+}
+
 #[test]
 fn a_truncated_file_is_an_error_wherever_it_ends() {
     for tokenizer in both("to be") {

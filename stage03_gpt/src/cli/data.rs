@@ -25,15 +25,16 @@ pub struct Data {
 }
 
 impl Data {
-    /// Cuts a text and makes both parts tokens.
+    /// Cuts a text and makes both parts tokens. A special token that it spells, such as
+    /// `<|endoftext|>` between documents, is that token.
     ///
     /// # Errors
     /// When a part is shorter than a window, or has a character the tokenizer does not know.
     pub fn new(corpus: &Corpus, tokenizer: &Tokenizer, block_size: usize) -> Result<Data> {
         let (train, validation) = dataset::split(&corpus.text, TRAIN_FRACTION)?;
         let bytes = validation.len();
-        let train = Dataset::new(tokenizer.encode(train)?, block_size)?;
-        let validation = Dataset::new(tokenizer.encode(validation)?, block_size)?;
+        let train = Dataset::new(tokenizer.encode_with_special(train)?, block_size)?;
+        let validation = Dataset::new(tokenizer.encode_with_special(validation)?, block_size)?;
         Ok(Data {
             bytes_per_token: bytes as f64 / validation.len() as f64,
             train,

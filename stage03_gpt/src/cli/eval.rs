@@ -12,7 +12,7 @@ use stage01_bigram::screen::thousands;
 use stage01_bigram::{Error, Result};
 
 use super::run::cores;
-use super::screen::Screen;
+use super::screen::{Screen, remark};
 use crate::checkpoint::{Model, save_logits};
 use crate::evaluate::evaluate;
 use crate::trainer::thread_pool;
@@ -55,7 +55,10 @@ pub struct Flags {
 pub fn eval(flags: &Flags) -> Result<ExitCode> {
     let Model { gpt, params, tokenizer } = Model::load(&flags.model)?;
     let corpus = Corpus::open(&flags.text)?;
-    let tokens = tokenizer.encode(&corpus.text)?;
+    let tokens = tokenizer.encode_with_special(&corpus.text)?;
+    if let Some(note) = tokenizer.special_note(&corpus.text) {
+        remark(note);
+    }
     if flags.threads == Some(0) {
         return Err(Error::setting("--threads", 0, "it must be at least 1"));
     }

@@ -110,6 +110,9 @@ impl Training {
             _ => kind.train(dataset::split(&corpus.text, TRAIN_FRACTION)?.0)?,
         };
         let data = Data::new(&corpus, &tokenizer, run.block_size)?;
+        if let Some(note) = tokenizer.special_note(&corpus.text) {
+            remark(note);
+        }
         let gpt = run.gpt(tokenizer.vocab_size())?;
         let weights = gpt.initialise(&mut generator(run.seed, Purpose::Initialisation, 0));
         let trainer = Trainer::new(gpt, weights, settings)?;

@@ -9,7 +9,7 @@ use stage01_bigram::{Error, Result};
 use stage03_gpt::cli::screen::Screen;
 
 use crate::manifest::SplitBy;
-use crate::prepare::{self, COMMIT_BYTES, OnError, SHARD_TOKENS, Settings};
+use crate::prepare::{self, COMMIT_BYTES, OnError, SHARD_TOKENS, Settings, SpecialTokens};
 
 /// Turn text of any size into files of tokens, once, before training.
 ///
@@ -32,11 +32,26 @@ pub struct Flags {
     #[arg(long, value_name = "DIR", default_value = "out/tokens")]
     out: PathBuf,
 
-    /// The vocabulary: gpt2, the path of a tokenizer.json, char (every character of the text),
+    /// The vocabulary: gpt2, the path of a tokenizer.json or of a directory that has one, char (every character of the text),
     /// or bpe:SIZE, trained on 32 MB of the text. SIZE counts the token at the end of each
     /// document, which a single document does not need and does not get.
     #[arg(long, value_name = "KIND", default_value = "bpe:4096")]
     tokenizer: String,
+
+    /// What becomes of special tokens that the text spells. A special token is one that is not
+    /// learned from text, such as <|endoftext|>; a file of text often has it between its
+    /// documents. tokens: it becomes that token, and the end-of-text token ends a document, as
+    /// with the tokenizers library. text: it is read letter by letter, as with tiktoken's
+    /// encode_ordinary; for texts that speak about special tokens. error: it is a fault. How
+    /// often it was found is reported.
+    #[arg(long, value_name = "AS", default_value = "tokens")]
+    special_tokens: Special,
+
+    /// The token at the end of each document, such as '</s>': one that the vocabulary has, or,
+    /// with bpe:SIZE, the spelling of its last token. [default: the one that the tokenizer, or a
+    /// config file beside it, calls its end of text; <|endoftext|> with bpe:SIZE]
+    #[arg(long, value_name = "TOKEN")]
+    end_token: Option<String>,
 
     /// What a file holds once it is unpacked: text (it is one document), jsonl (a document a
     /// line), json (a document an object: in a list, or over several lines), or auto: what
@@ -111,6 +126,14 @@ enum Reaction {
     Skip,
 }
 
+/// The words of `--special-tokens`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Special {
+    Tokens,
+    Text,
+    Error,
+}
+
 impl Flags {
     /// What they ask for.
     ///
@@ -123,6 +146,12 @@ impl Flags {
             format: self.format.parse()?,
             field: self.field.clone(),
             tokenizer,
+            special_tokens: match self.special_tokens {
+                Special::Tokens => SpecialTokens::Tokens,
+                Special::Text => SpecialTokens::Text,
+                Special::Error => SpecialTokens::Error,
+            },
+            end_token: self.end_token.clone(),
             out: self.out.clone(),
             split: self.split.map(|how| match how {
                 How::Document => SplitBy::Document,
@@ -191,6 +220,9 @@ mod tests {
 
     #[test]
     fn flags_are_understood() {
+        let special = settings("--special-tokens text --end-token </s>").unwrap();
+        assert_eq!(special.special_tokens, SpecialTokens::Text);
+        assert_eq!(special.end_token.as_deref(), Some("</s>"));
         let line = "--input a b --sample 1% --validation 0.0005 --split tail --on-error skip \
                     --format json";
         let settings = settings(line).unwrap();

@@ -89,6 +89,11 @@ impl<R: Read> Cutter<R> {
         Cutter { source, rest: Vec::new(), ended: false }
     }
 
+    /// What it reads from.
+    pub fn source(&self) -> &R {
+        &self.source
+    }
+
     /// The next segment. Not to be called again after the last one.
     ///
     /// # Errors

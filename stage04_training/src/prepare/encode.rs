@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use stage01_bigram::Error;
-use stage01_bigram::tokenizer::Tokenizer;
+use stage01_bigram::tokenizer::{END_OF_TEXT, Tokenizer};
 
 use super::fate::Fate;
 use super::fault::{Fault, Lost};
+use super::special::SpecialTokens;
 use super::texts::{Digest, Note, Text};
 use crate::manifest::Split;
 
@@ -22,6 +23,8 @@ pub struct Encoding<'a> {
     pub tokenizer: &'a Tokenizer,
     /// The width of a token in the shards.
     pub token_bytes: usize,
+    /// What becomes of special tokens that a text spells.
+    pub special_tokens: SpecialTokens,
     /// What stands at the end of a document.
     pub separator: Separator,
     /// Where the validation part begins, if it is the end of the whole text.
@@ -33,7 +36,7 @@ pub struct Encoding<'a> {
 pub enum Separator {
     /// Nothing: there is one document.
     Nothing,
-    /// The token `<|endoftext|>`.
+    /// The end-of-text token.
     EndOfText(u32),
     /// A line break, where the document does not end in one: its tokens.
     LineBreak(Vec<u32>),
@@ -66,6 +69,10 @@ pub struct EncodedPart {
     pub bytes: u64,
     /// The length of the text in characters.
     pub characters: u64,
+    /// How often the text spells a special token.
+    pub special_tokens: u64,
+    /// How often it spells `<|endoftext|>`, where the vocabulary has no such token.
+    pub unknown_markers: u64,
     /// The tokens, little-endian.
     pub tokens: Vec<u8>,
 }
@@ -142,6 +149,27 @@ impl<'a> Encoder<'a> {
         if train { Split::Train } else { Split::Validation }
     }
 
+    /// The fault of a text that spells a special token, where that is not wanted.
+    fn refuse_special(&self, text: &Text<'_>) -> Result<(), Fault> {
+        let Text { text, place, .. } = text;
+        let tokenizer = self.encoding.tokenizer;
+        let unknown = match tokenizer.unknown_markers_in(text) {
+            0 => None,
+            _ => text.find(END_OF_TEXT).map(|at| (at, END_OF_TEXT)),
+        };
+        let special = tokenizer.special_in(text);
+        let found = special.first().map(|&(at, token)| (at, &*token.content)).or(unknown);
+        let Some((at, content)) = found else { return Ok(()) };
+        let line = place.line + text[..at].matches('\n').count() as u64;
+        Err(Fault::new(
+            format!("{}:{}", place.origin, if place.column.is_some() { line } else { place.line }),
+            format!("the text spells the special token {content}"),
+            "choose --special-tokens tokens to have it as that token, or --special-tokens text to \
+             read it letter by letter",
+            Lost::Document,
+        ))
+    }
+
     /// Says where the character is that a vocabulary lacks.
     fn fault(&self, error: Error, text: &Text<'_>) -> Fault {
         let Text { text, place, .. } = text;
@@ -184,9 +212,17 @@ impl Digest for Encoder<'_> {
         let characters = text.text.chars().count() as u64;
         let halves = self.halves(text.text, characters, text.fate);
         self.characters += characters;
+        let Encoding { tokenizer, special_tokens, .. } = self.encoding;
+        if *special_tokens == SpecialTokens::Error {
+            self.refuse_special(&text)?;
+        }
         let encode = |half: &str| match half {
             "" => Ok(Vec::new()),
-            half => self.encoding.tokenizer.encode(half).map_err(|e| self.fault(e, &text)),
+            half => match special_tokens {
+                SpecialTokens::Tokens => tokenizer.encode_with_special(half),
+                SpecialTokens::Text | SpecialTokens::Error => tokenizer.encode(half),
+            }
+            .map_err(|e| self.fault(e, &text)),
         };
         let tokens = [encode(halves[0])?, encode(halves[1])?];
         let mut first = text.first;
@@ -195,6 +231,8 @@ impl Digest for Encoder<'_> {
             first &= half.is_empty();
             part.bytes += half.len() as u64;
             part.characters += half.chars().count() as u64;
+            part.special_tokens += tokenizer.special_in(half).len() as u64;
+            part.unknown_markers += tokenizer.unknown_markers_in(half) as u64;
             part.push(tokens, self.encoding.token_bytes);
         }
         if text.last && !(text.text.ends_with('\n') && self.ends_in_line_breaks()) {
@@ -215,7 +253,13 @@ impl Digest for Encoder<'_> {
     }
 
     fn note(&mut self, note: Note) {
-        self.chunk.notes.push(note);
+        match note {
+            Note::Marker(fate) => {
+                let part = self.part_at_end(fate);
+                self.chunk.parts[part as usize].special_tokens += 1;
+            }
+            note => self.chunk.notes.push(note),
+        }
     }
 
     fn full(&mut self) -> Option<Encoded> {

@@ -5,6 +5,8 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use stage01_bigram::tokenizer::END_OF_TEXT;
+
 use super::fate::{Choice, Fate};
 use super::fault::Fault;
 use super::kind::Format;
@@ -60,7 +62,7 @@ fn walk(
     field: &str,
     begin: &mut dyn FnMut(&mut Walker<'_>) -> Flow,
 ) -> Found {
-    let choice = Choice { sample: 1.0, validation: 0.0 };
+    let (choice, marker) = (Choice { sample: 1.0, validation: 0.0 }, Some(END_OF_TEXT));
     let mut found = Found::default();
     let mut send = |piece: Found| {
         found.add(piece);
@@ -69,9 +71,9 @@ fn walk(
         if found.more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let collector = Collector::default();
-    let mut texts = Texts { digest: collector, field, format, choice, send: &mut send };
+    let mut texts = Texts { digest: collector, field, format, marker, choice, send: &mut send };
     let mut emit = |item: Item| -> Flow { texts.item(item) };
-    let _ = begin(&mut Walker { emit: &mut emit, choice, format, hand_out });
+    let _ = begin(&mut Walker { emit: &mut emit, marker, choice, format, hand_out });
     let rest = texts.digest.rest();
     let _ = send(rest);
     found
@@ -110,6 +112,7 @@ impl Digest for Collector {
     fn note(&mut self, note: Note) {
         match note {
             Note::Fault(fault) => self.found.faults.push(fault.line()),
+            Note::Marker(_) => {}
             Note::Ignored(_) | Note::Empty | Note::NotSampled => self.found.passed_over += 1,
         }
     }

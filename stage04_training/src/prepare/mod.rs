@@ -10,6 +10,7 @@
 //! | `inputs` | from what a user names to a sorted list of files |
 //! | `kind`, `layout`, `decode` | what a file is; how its JSON is laid out; gzip, xz, zstd |
 //! | `walk` | through archives in archives to documents |
+//! | `marker`, `special` | documents inside of a text; special tokens that it spells |
 //! | `cut` | long texts in segments |
 //! | `texts`, `jsonl`, `parquet` | from bytes to texts, on all threads |
 //! | `fate` | which part a document belongs to |
@@ -36,6 +37,7 @@ mod journal;
 mod jsonl;
 mod kind;
 mod layout;
+mod marker;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod pipeline;
@@ -45,6 +47,7 @@ mod run;
 mod scan;
 mod settings;
 mod space;
+mod special;
 mod texts;
 mod vocabulary;
 mod walk;
@@ -52,6 +55,7 @@ mod writer;
 
 use std::sync::atomic::AtomicU64;
 
+use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 use stage03_gpt::cli::screen::Screen;
 
@@ -62,6 +66,7 @@ pub use self::journal::check_texts;
 pub use self::kind::Format;
 use self::run::{Run, State};
 pub use self::settings::{COMMIT_BYTES, OnError, SHARD_TOKENS, Settings};
+pub use self::special::SpecialTokens;
 use crate::manifest::Manifest;
 
 /// Makes a directory of tokens, or goes on with one that was interrupted. A directory that is
@@ -80,9 +85,14 @@ pub fn prepare(settings: &Settings, screen: &Screen) -> Result<Manifest> {
     let mut claim = Claim::new(&settings.out)?;
     let inputs = Inputs::find(&settings.input, &settings.out, settings.format)?;
     keep_apart(settings, &inputs)?;
-    let plan = Plan::new(settings.flags()?, inputs.stamps());
+    let given = settings.given_tokenizer()?;
+    let marker = settings.marker(given.as_ref())?;
+    let end_token = given.as_ref().and_then(Tokenizer::end_of_text_token);
+    let flags = settings.flags(end_token.map(|(_, content)| content))?;
+    let plan = Plan::new(flags, inputs.stamps());
     let read = AtomicU64::new(0);
-    let run = Run { settings, inputs: &inputs, plan: &plan, screen, read: &read };
+    let (given, marker) = (given.as_ref(), marker.as_deref());
+    let run = Run { settings, given, marker, inputs: &inputs, plan: &plan, screen, read: &read };
     let journal = match run.look(&mut claim)? {
         Some(State::Finished(manifest)) => return Ok(*manifest),
         Some(State::Interrupted(journal)) => Some(*journal),

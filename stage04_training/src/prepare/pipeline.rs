@@ -29,8 +29,8 @@ use stage01_bigram::{Error, Result};
 use super::decode::{self, LARGEST_WINDOW, USUAL_WINDOW};
 use super::fate::Choice;
 use super::inputs::{Input, Source};
-use super::refused_threads;
 use super::kind::Format;
+use super::refused_threads;
 use super::texts::{Digest, Texts};
 use super::walk::{Flow, Item, Walker};
 
@@ -71,6 +71,8 @@ pub struct Pipeline<'a> {
     pub field: &'a str,
     /// How files are read that are neither archives nor compressed.
     pub format: Format,
+    /// The spelling that ends a document inside of a text.
+    pub marker: Option<&'a str>,
     /// How documents are chosen.
     pub choice: Choice,
     /// How many workers there are.
@@ -193,6 +195,7 @@ impl Pipeline<'_> {
             digest: digest(job.number),
             field: self.field,
             format: self.format,
+            marker: self.marker,
             choice: self.choice,
             send: &mut send,
         };
@@ -227,7 +230,8 @@ impl Pipeline<'_> {
     }
 
     fn file(&self, input: &Input, emit: &mut dyn FnMut(Item) -> Flow) -> Flow {
-        let mut walker = Walker { emit, choice: self.choice, format: self.format, hand_out: true };
+        let (choice, format, marker) = (self.choice, self.format, self.marker);
+        let mut walker = Walker { emit, marker, choice, format, hand_out: true };
         match &input.source {
             Source::File { path, named } => {
                 let file = match input.open(path) {

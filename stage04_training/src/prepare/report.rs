@@ -1,12 +1,13 @@
 //! What the command says of itself: before, and after.
 
 use stage01_bigram::screen::{thousands, wrap};
-use stage01_bigram::tokenizer::Tokenizer;
+use stage01_bigram::tokenizer::{END_OF_TEXT, Tokenizer};
 use stage03_gpt::cli::screen::{remark, width};
 
 use super::journal::Journal;
 use super::progress::size;
 use super::run::Run;
+use super::special::SpecialTokens;
 use crate::manifest::{FAULTS_FILE, LeftOutEntry, Manifest, PartEntry, Split, SplitBy};
 
 impl Run<'_> {
@@ -48,6 +49,16 @@ impl Run<'_> {
             self.settings.threads(),
             self.settings.out.display()
         ));
+        let added = tokenizer.added_tokens();
+        let special: Vec<&str> =
+            added.iter().filter(|token| token.special).map(|token| &*token.content).collect();
+        if tokenizer.end_of_text().is_none() && !special.is_empty() {
+            remark(format!(
+                "note: none of the tokenizer's special tokens ({}) is known to end a document, so \
+                 a line break stands between documents; --end-token names one",
+                special[..special.len().min(8)].join(" ")
+            ));
+        }
         let tokens = journal.train.tokens + journal.validation.tokens;
         if tokens > 0 {
             let tokens = thousands(tokens as usize);
@@ -70,6 +81,7 @@ impl Run<'_> {
                 size(*bytes),
             ));
         }
+        self.report_special(manifest);
         let LeftOutEntry { not_sampled, empty, faults, first_faults, ignored, .. } =
             &manifest.left_out;
         if *not_sampled > 0 {
@@ -97,6 +109,46 @@ impl Run<'_> {
                 "note: no document fell into the validation part; with --restart, give \
                  --validation a larger fraction, or use --split tail",
             );
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Says what became of special tokens that the text spelled.
+    fn report_special(&self, manifest: &Manifest) {
+        let sum = |count: fn(&PartEntry) -> u64| {
+            count(&manifest.train).saturating_add(count(&manifest.validation)) as usize
+        };
+        let special = sum(|part| part.special_tokens);
+        if special > 0 {
+            let became = match (self.settings.special_tokens, self.marker) {
+                (SpecialTokens::Tokens, Some(marker)) if manifest.end_of_text.is_none() => format!(
+                    "{marker} was read as the end of a document (--special-tokens text spells it \
+                     out)"
+                ),
+                (SpecialTokens::Tokens, Some(marker)) => format!(
+                    "read as tokens, and {marker} as the end of a document (--special-tokens text \
+                     spells them out)"
+                ),
+                (SpecialTokens::Tokens, None) => {
+                    "read as tokens (--special-tokens text spells them out)".to_string()
+                }
+                _ => "spelled out (--special-tokens tokens makes them tokens)".to_string(),
+            };
+            self.line(&format!("special     {} in the text, {became}", thousands(special)));
+        }
+        let unknown = sum(|part| part.unknown_markers);
+        if unknown > 0 {
+            remark(format!(
+                "note: the text spells {END_OF_TEXT} {} times, and the tokenizer has no such \
+                 token; it is spelled out. {}",
+                thousands(unknown),
+                match (self.settings.special_tokens, manifest.end_of_text) {
+                    (SpecialTokens::Tokens, Some(_)) =>
+                        "If it ends documents, write the tokenizer's end-of-text token for it",
+                    _ => "--special-tokens tokens ends a document there",
+                }
+            ));
         }
     }
 }

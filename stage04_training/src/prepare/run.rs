@@ -43,6 +43,10 @@ pub(super) enum State {
 pub(super) struct Run<'a> {
     /// What is asked for.
     pub(super) settings: &'a Settings,
+    /// The tokenizer, where it is finished before the text is seen.
+    pub(super) given: Option<&'a Tokenizer>,
+    /// The spelling that ends a document inside of a text.
+    pub(super) marker: Option<&'a str>,
     /// What is read.
     pub(super) inputs: &'a Inputs,
     /// Both, as they are remembered.
@@ -162,6 +166,7 @@ impl Run<'_> {
             inputs: &self.inputs.files,
             field: &self.settings.field,
             format: self.settings.format,
+            marker: self.marker,
             choice,
             threads: self.settings.threads(),
             read: self.read,
@@ -242,6 +247,7 @@ impl Run<'_> {
         let encoding = Encoding {
             tokenizer,
             token_bytes,
+            special_tokens: self.settings.special_tokens,
             separator: separator(tokenizer, journal.many)?,
             tail: journal.tail,
         };
@@ -323,6 +329,7 @@ impl Run<'_> {
                 left_out.empty += 1;
                 Ok(())
             }
+            Note::Marker(_) => Ok(()), // counted with the text
         }
     }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use stage01_bigram::tokenizer::{DEFAULT_BPE_SIZE, TokenizerKind};
+use stage01_bigram::tokenizer::{DEFAULT_BPE_SIZE, END_OF_TEXT, TokenizerKind};
 use stage01_bigram::{Error, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::kind::Format;
+use super::special::SpecialTokens;
 use crate::manifest::SplitBy;
 
 /// How many tokens a shard holds unless told otherwise: 200 MB in two bytes each.
@@ -40,6 +41,11 @@ pub struct Settings {
     pub field: String,
     /// The vocabulary.
     pub tokenizer: TokenizerKind,
+    /// What becomes of special tokens that a text spells.
+    pub special_tokens: SpecialTokens,
+    /// The spelling of the token that ends a document. `None`: the tokenizer's, or
+    /// `<|endoftext|>` for one that is trained.
+    pub end_token: Option<String>,
     /// The folder to make.
     pub out: PathBuf,
     /// How the text is divided. `None`: by document, or by place where there is only one.
@@ -73,6 +79,8 @@ impl Default for Settings {
             format: Format::Auto,
             field: "text".into(),
             tokenizer: TokenizerKind::Bpe { vocab_size: DEFAULT_BPE_SIZE },
+            special_tokens: SpecialTokens::default(),
+            end_token: None,
             out: PathBuf::from("out/tokens"),
             split: None,
             validation: None,
@@ -122,7 +130,9 @@ impl Settings {
     }
 
     /// The flags that make a difference to the result.
-    pub(super) fn flags(&self) -> Result<BTreeMap<String, Value>> {
+    ///
+    /// end_token: how the token is spelled that ends a document, if that was looked for.
+    pub(super) fn flags(&self, end_token: Option<&str>) -> Result<BTreeMap<String, Value>> {
         let names: Vec<_> = self.input.iter().map(|path| path.display().to_string()).collect();
         let mut flags = BTreeMap::from([
             ("input".to_string(), json!(names)),
@@ -140,6 +150,15 @@ impl Settings {
         // Data that was prepared before there was a choice is still the same.
         if self.format != Format::Auto {
             flags.insert("format".into(), json!(self.format.to_string()));
+        }
+        // Without these two flags a directory is as it was before there were any.
+        if self.special_tokens != SpecialTokens::default() {
+            flags.insert("special_tokens".into(), json!(self.special_tokens.word()));
+        }
+        if let Some(content) = end_token.or(self.end_token.as_deref())
+            && (self.end_token.is_some() || content != END_OF_TEXT)
+        {
+            flags.insert("end_token".into(), json!(content));
         }
         if let TokenizerKind::File(path) = &self.tokenizer {
             // A file of the same name may be another one.

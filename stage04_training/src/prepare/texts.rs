@@ -11,6 +11,7 @@ use super::fate::{Choice, Fate};
 use super::fault::{Fault, Lost};
 use super::jsonl;
 use super::kind::Format;
+use super::marker::documents;
 use super::walk::{Flow, Item, Segment, Walker};
 
 /// A document, or a part of a long one.
@@ -72,6 +73,8 @@ pub enum Note {
     NotSampled,
     /// A document with no text in it.
     Empty,
+    /// The spelling of the end-of-text token, where it ended a document of this fate.
+    Marker(Fate),
 }
 
 /// Turns items into texts for a digest.
@@ -82,6 +85,8 @@ pub struct Texts<'a, D: Digest> {
     pub field: &'a str,
     /// How files are read that are neither archives nor compressed.
     pub format: Format,
+    /// The spelling that ends a document inside of a text.
+    pub marker: Option<&'a str>,
     /// How documents are chosen.
     pub choice: Choice,
     /// Takes what the digest hands over early.
@@ -95,9 +100,9 @@ impl<D: Digest> Texts<'_, D> {
             Item::Segment(segment) => self.segment(&segment),
             Item::Lines { origin, line, bytes } => return self.lines(&origin, line, &bytes),
             Item::Whole { origin, name, named, bytes } => {
-                let (choice, format) = (self.choice, self.format);
+                let (choice, format, marker) = (self.choice, self.format, self.marker);
                 let mut emit = |item| self.item(item);
-                return Walker { emit: &mut emit, choice, format, hand_out: false }
+                return Walker { emit: &mut emit, marker, choice, format, hand_out: false }
                     .bytes(origin, &name, named, &bytes);
             }
             #[cfg(feature = "parquet")]
@@ -122,7 +127,17 @@ impl<D: Digest> Texts<'_, D> {
     }
 
     fn segment(&mut self, segment: &Segment) {
-        let Segment { origin, line, column, first, last, fate, bytes } = segment;
+        let Segment { origin, line, column, first, last, marked, fate, bytes } = segment;
+        if bytes.is_empty() {
+            // Two markers meet, or one stands at the very beginning, which begins no document.
+            if *first {
+                self.digest.note(Note::Empty);
+            }
+            if *marked {
+                self.digest.note(Note::Marker(fate.unwrap_or(Fate::Train)));
+            }
+            return;
+        }
         let fate = fate.unwrap_or_else(|| self.choice.fate(bytes));
         if fate == Fate::NotSampled {
             return self.digest.note(Note::NotSampled);
@@ -140,6 +155,9 @@ impl<D: Digest> Texts<'_, D> {
                 self.digest.end(fate);
             }
         }
+        if *marked {
+            self.digest.note(Note::Marker(fate));
+        }
     }
 
     fn lines(&mut self, origin: &Arc<str>, first_line: u64, bytes: &[u8]) -> Flow {
@@ -154,7 +172,7 @@ impl<D: Digest> Texts<'_, D> {
                     self.digest.note(Note::Fault(fault));
                 }
                 Ok(row) => match jsonl::field(row, self.field) {
-                    Ok(text) => self.document(&text, place),
+                    Ok(text) => self.row(&text, place),
                     Err((problem, remedy)) => {
                         let place = format!("{origin}:{line}");
                         let fault = Fault::new(place, problem, remedy, Lost::Document);
@@ -174,21 +192,43 @@ impl<D: Digest> Texts<'_, D> {
         let field = self.field;
         super::parquet::read(path, group, field, &mut |row, text| {
             match text {
-                Ok(text) => self.document(text, Place { origin: &origin, line: row, column: None }),
+                Ok(text) => self.row(text, Place { origin: &origin, line: row, column: None }),
                 Err(fault) => self.digest.note(Note::Fault(fault)),
             }
             self.pass_on()
         })
     }
 
+    /// A text that is in memory: one document, or several with a marker after each.
+    fn row(&mut self, text: &str, place: Place<'_>) {
+        let (documents, tail) = documents(text, self.marker);
+        let mut fate = Fate::Train;
+        for (number, &(document, marked)) in documents.iter().enumerate() {
+            if !document.is_empty() || number > 0 || documents.len() == 1 {
+                fate = self.document(document, place);
+            }
+            if marked {
+                self.digest.note(Note::Marker(fate));
+            }
+        }
+        if !tail.is_empty() && fate != Fate::NotSampled {
+            let text = Text { text: tail, first: false, last: false, fate, place };
+            if let Err(fault) = self.digest.text(text) {
+                self.digest.note(Note::Fault(fault));
+            }
+        }
+    }
+
     /// A document that is in memory.
-    fn document(&mut self, text: &str, place: Place<'_>) {
+    fn document(&mut self, text: &str, place: Place<'_>) -> Fate {
         if text.is_empty() {
-            return self.digest.note(Note::Empty);
+            self.digest.note(Note::Empty);
+            return Fate::Train;
         }
         let fate = self.choice.fate(text.as_bytes());
         if fate == Fate::NotSampled {
-            return self.digest.note(Note::NotSampled);
+            self.digest.note(Note::NotSampled);
+            return fate;
         }
         let segments = segments(text);
         let count = segments.len();
@@ -202,5 +242,6 @@ impl<D: Digest> Texts<'_, D> {
                 }
             }
         }
+        fate
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn make(
     );
     if wanted.is_nothing() {
         // GPT-2's, or a file: what is given is not trained.
-        return Ok((kind.train("")?, None));
+        return Ok((given(run)?, None));
     }
     run.read.store(0, Ordering::Relaxed);
     let mut progress = Progress::new(run.screen, "looks", run.inputs.bytes(), run.read);
@@ -73,15 +73,18 @@ pub(super) fn make(
         }
         TokenizerKind::Bpe { vocab_size } => {
             let text = summary.training_text(tail);
-            if many {
+            match &run.settings.end_token {
                 // The last token ends documents.
-                BpeTokenizer::train(&text, vocab_size - 1)
-                    .map(|tokenizer| Tokenizer::Bpe(tokenizer.with_end_of_text()))
-            } else {
-                kind.train(&text)
+                Some(content) => BpeTokenizer::train(&text, vocab_size - 1)
+                    .and_then(|tokenizer| tokenizer.with_new_end_of_text(content)),
+                None if many => {
+                    BpeTokenizer::train(&text, vocab_size - 1).map(BpeTokenizer::with_end_of_text)
+                }
+                None => BpeTokenizer::train(&text, *vocab_size),
             }
+            .map(Tokenizer::Bpe)
         }
-        TokenizerKind::Gpt2 | TokenizerKind::File(_) => kind.train(""),
+        TokenizerKind::Gpt2 | TokenizerKind::File(_) => given(run),
     };
     let tokenizer = tokenizer.map_err(|error| match error {
         Error::Text { .. } => Error::text(
@@ -100,6 +103,14 @@ pub(super) fn make(
     Ok((tokenizer, tail))
 }
 
+/// The tokenizer that is not trained.
+fn given(run: &Run<'_>) -> Result<Tokenizer> {
+    match run.given {
+        Some(tokenizer) => Ok(tokenizer.clone()),
+        None => run.settings.tokenizer.train(""),
+    }
+}
+
 /// Whether the input is a single document. What cannot be used counts as well: that is for the
 /// next reading to deal with.
 pub(super) fn is_single(run: &Run<'_>) -> Result<bool> {
@@ -107,7 +118,8 @@ pub(super) fn is_single(run: &Run<'_>) -> Result<bool> {
     // Often the names and the first bytes tell, and a file of gigabytes need not be read for it.
     let mut texts = files.iter().filter(|file| is_text(file, run.settings.format).unwrap_or(false));
     match (texts.next(), texts.next()) {
-        (Some(_), None) if files.len() == 1 => return Ok(true),
+        // There may be several documents in a text, and then it must be read.
+        (Some(_), None) if files.len() == 1 && run.marker.is_none() => return Ok(true),
         (Some(_), Some(_)) => return Ok(false),
         _ => {}
     }
@@ -116,6 +128,7 @@ pub(super) fn is_single(run: &Run<'_>) -> Result<bool> {
         inputs: files,
         field: &run.settings.field,
         format: run.settings.format,
+        marker: run.marker,
         choice: Choice { sample: 1.0, validation: 0.0 },
         threads: 1,
         read: &AtomicU64::new(0),
@@ -171,7 +184,8 @@ impl Digest for Counter {
         // One document beside a fault is one of several.
         self.0 += match note {
             Note::Fault(_) => 2,
-            Note::Empty | Note::NotSampled => 1,
+            // A text with a marker has documents, even if there is one so far.
+            Note::Empty | Note::NotSampled | Note::Marker(_) => 1,
             Note::Ignored(_) => 0,
         };
     }

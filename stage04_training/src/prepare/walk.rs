@@ -87,6 +87,8 @@ pub struct Segment {
     pub first: bool,
     /// Whether it ends here.
     pub last: bool,
+    /// Whether the marker stands at its end.
+    pub marked: bool,
     /// The fate of a long document; a short one's is found by whoever gets it.
     pub fate: Option<Fate>,
     /// The text.
@@ -127,6 +129,8 @@ pub type Flow = ControlFlow<()>;
 pub struct Walker<'a> {
     /// Takes the items; `Break` ends the walk.
     pub emit: &'a mut dyn FnMut(Item) -> Flow,
+    /// The spelling that ends a document inside of a text.
+    pub marker: Option<&'a str>,
     /// How documents are chosen, for long ones.
     pub choice: Choice,
     /// How files are read that are neither archives nor compressed.
@@ -312,7 +316,8 @@ pub(crate) mod tests {
             Flow::Continue(())
         };
         let choice = Choice { sample: 1.0, validation: 0.5 };
-        let ended = walk(&mut Walker { emit: &mut emit, choice, format, hand_out: true });
+        let ended =
+            walk(&mut Walker { emit: &mut emit, marker: None, choice, format, hand_out: true });
         assert!(ended.is_continue());
         items
     }
@@ -346,7 +351,7 @@ pub(crate) mod tests {
         };
         let choice = Choice { sample: 1.0, validation: 0.0 };
         let format = Format::Auto;
-        let mut walker = Walker { emit: &mut emit, choice, format, hand_out };
+        let mut walker = Walker { emit: &mut emit, marker: None, choice, format, hand_out };
         assert!(walker.bytes("a".into(), name, named, bytes).is_continue());
         found
     }
@@ -381,7 +386,7 @@ pub(crate) mod tests {
         };
         let choice = Choice { sample: 1.0, validation: 0.0 };
         let format = Format::Auto;
-        let mut walker = Walker { emit: &mut emit, choice, format, hand_out: true };
+        let mut walker = Walker { emit: &mut emit, marker: None, choice, format, hand_out: true };
         let text = "so many words ".repeat(200_000);
         assert!(walker.bytes("a".into(), "a.txt", true, text.as_bytes()).is_break());
         assert_eq!(count, 2);

@@ -89,6 +89,8 @@ impl PartWriter {
     /// [`Error::File`] when it cannot be written.
     pub fn append(&mut self, part: &EncodedPart) -> Result<()> {
         self.entry.documents += part.documents;
+        self.entry.special_tokens += part.special_tokens;
+        self.entry.unknown_markers += part.unknown_markers;
         self.entry.bytes += part.bytes;
         self.entry.characters += part.characters;
         self.entry.tokens += (part.tokens.len() / self.token_bytes) as u64;
@@ -263,7 +265,7 @@ mod tests {
 
     fn part(tokens: &[u16]) -> EncodedPart {
         let tokens = tokens.iter().flat_map(|t| t.to_le_bytes()).collect();
-        EncodedPart { documents: 1, bytes: 3, characters: 2, tokens }
+        EncodedPart { documents: 1, bytes: 3, characters: 2, tokens, ..EncodedPart::default() }
     }
 
     fn writer(folder: &Path, entry: PartEntry) -> Result<PartWriter> {

@@ -19,6 +19,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::{Merge, split};
+use crate::tokenizer::added::{AddedTokens, Part};
 use crate::{Error, Result};
 
 /// Pieces up to this many bytes are joined by looking through their pairs.
@@ -45,8 +46,8 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    pub(super) fn new(tokens: &[Vec<u8>], merges: &[Merge], specials: &[u32]) -> Encoder {
-        let mut encoder = Encoder::of_bytes(tokens, specials);
+    pub(super) fn new(tokens: &[Vec<u8>], merges: &[Merge], added: &AddedTokens) -> Encoder {
+        let mut encoder = Encoder::of_bytes(tokens, added);
         for &merge in merges {
             encoder.learn(merge);
         }
@@ -56,18 +57,18 @@ impl Encoder {
             let id = id as u32;
             let mut joined = Vec::new();
             encoder.join(token, &mut joined);
-            (joined == [id] && !specials.contains(&id)).then(|| (token[..].into(), id))
+            (joined == [id] && added.get(id).is_none()).then(|| (token[..].into(), id))
         };
         encoder.whole = tokens.par_iter().enumerate().filter_map(alone).collect();
         encoder
     }
 
     /// The encoder that knows single bytes only.
-    pub(super) fn of_bytes(tokens: &[Vec<u8>], specials: &[u32]) -> Encoder {
+    pub(super) fn of_bytes(tokens: &[Vec<u8>], added: &AddedTokens) -> Encoder {
         let mut byte_ids = Box::new([NONE; 256]);
         for (id, token) in (0..).zip(tokens) {
             if let [byte] = token[..]
-                && !specials.contains(&id)
+                && added.get(id).is_none()
             {
                 byte_ids[byte as usize] = id;
             }
@@ -100,6 +101,42 @@ impl Encoder {
             [chunk] => encode(chunk),
             chunks => {
                 let parts: Result<Vec<Vec<u32>>> = chunks.par_iter().map(|c| encode(c)).collect();
+                Ok(parts?.concat())
+            }
+        }
+    }
+
+    /// The tokens of a text that was cut at its added tokens. Short parts are encoded together,
+    /// so that many of them, too, are worked on by all threads.
+    pub(super) fn encode_parts(&self, parts: &[Part<'_>]) -> Result<Vec<u32>> {
+        let length = |part: &Part<'_>| match part {
+            Part::Text(text) => text.len(),
+            Part::Token(..) => 1,
+        };
+        let mut groups = Vec::new();
+        let (mut start, mut bytes) = (0, 0);
+        for (at, part) in parts.iter().enumerate() {
+            bytes += length(part);
+            if bytes >= CHUNK {
+                groups.push(&parts[start..=at]);
+                (start, bytes) = (at + 1, 0);
+            }
+        }
+        groups.push(&parts[start..]);
+        let encode = |group: &&[Part<'_>]| {
+            let mut ids = Vec::new();
+            for part in *group {
+                match part {
+                    Part::Text(text) => ids.extend(self.encode(text)?),
+                    Part::Token(id, _) => ids.push(*id),
+                }
+            }
+            Ok(ids)
+        };
+        match &groups[..] {
+            [group] => encode(group),
+            groups => {
+                let parts: Result<Vec<Vec<u32>>> = groups.par_iter().map(encode).collect();
                 Ok(parts?.concat())
             }
         }

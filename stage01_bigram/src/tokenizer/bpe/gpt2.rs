@@ -7,6 +7,7 @@
 use super::bytes::BYTE_OF_TOKEN;
 use super::encode::Encoder;
 use super::{BpeTokenizer, END_OF_TEXT, Merge};
+use crate::tokenizer::added::{AddedToken, AddedTokens};
 use crate::{Error, Result};
 
 /// The number of [`END_OF_TEXT`]; all tokens below are bytes and merges.
@@ -18,7 +19,7 @@ pub(super) fn load() -> Result<BpeTokenizer> {
     };
     let source = tiktoken_rs::r50k_base().map_err(|e| wrong(e.to_string()))?;
     let mut tokens: Vec<Vec<u8>> = BYTE_OF_TOKEN.iter().map(|&byte| vec![byte]).collect();
-    let mut encoder = Encoder::of_bytes(&tokens, &[]);
+    let mut encoder = Encoder::of_bytes(&tokens, &AddedTokens::default());
     let mut merges = Vec::with_capacity(END as usize);
     for id in 256..END {
         let bytes = source.decode_bytes(&[id]).map_err(|e| wrong(e.to_string()))?;
@@ -33,5 +34,7 @@ pub(super) fn load() -> Result<BpeTokenizer> {
         tokens.push(bytes);
     }
     tokens.push(END_OF_TEXT.as_bytes().to_vec());
-    Ok(BpeTokenizer::new(&tokens, merges, vec![END]))
+    let added =
+        AddedTokens::new(vec![AddedToken::special(END, END_OF_TEXT)], None).map_err(wrong)?;
+    Ok(BpeTokenizer::new(&tokens, merges, added))
 }

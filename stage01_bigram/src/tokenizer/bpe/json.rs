@@ -14,16 +14,15 @@ use serde_json::{Map, Value, json};
 use super::bytes::{letter, spell, unspell};
 use super::{BpeTokenizer, Merge};
 use crate::Result;
-use crate::tokenizer::json::Reader;
+use crate::tokenizer::json::rules::Allowed::{self, Anything, False, Off, True, Word};
+use crate::tokenizer::json::{Reader, short, write_added};
 
 impl BpeTokenizer {
     /// The content of a `tokenizer.json`.
     pub(in crate::tokenizer) fn to_json(&self) -> String {
-        let spelled = |id: u32| match self.token_bytes(id) {
-            Some(bytes) if self.specials.contains(&id) => {
-                String::from_utf8_lossy(bytes).into_owned()
-            }
-            bytes => spell(bytes.unwrap_or_default()),
+        let spelled = |id: u32| match self.added.get(id) {
+            Some(token) => token.content.clone(),
+            None => spell(self.token_bytes(id).unwrap_or_default()),
         };
         let vocab: Map<String, Value> =
             (0..self.vocab_size() as u32).map(|id| (spelled(id), id.into())).collect();
@@ -32,12 +31,11 @@ impl BpeTokenizer {
             .iter()
             .map(|merge| format!("{} {}", spelled(merge.left), spelled(merge.right)).into())
             .collect();
-        let added: Vec<Value> = self.specials.iter().map(|&id| special(id, spelled(id))).collect();
         let file = json!({
             "version": "1.0",
             "truncation": null,
             "padding": null,
-            "added_tokens": added,
+            "added_tokens": write_added(&self.added),
             "normalizer": null,
             "pre_tokenizer": {
                 "type": "ByteLevel",
@@ -77,60 +75,61 @@ impl BpeTokenizer {
     pub(in crate::tokenizer) fn from_json(path: &Path, file: &Value) -> Result<BpeTokenizer> {
         let reader = Reader { path };
         expect_gpt2_rules(reader, file)?;
-        let spelled = reader.vocab(file)?;
-        let specials: Vec<u32> = reader.added(file)?.into_iter().map(|(_, id)| id).collect();
+        let (spelled, added) = reader.vocab(file)?;
         let mut tokens = Vec::with_capacity(spelled.len());
-        for (id, token) in spelled.iter().enumerate() {
-            tokens.push(if specials.contains(&(id as u32)) {
-                token.clone().into_bytes()
-            } else {
-                unspell(token).ok_or_else(|| {
-                    reader.wrong(format!("token {id}, {token:?}, is not spelled in bytes"))
-                })?
-            });
+        let mut ids: FxHashMap<&str, u32> = FxHashMap::default();
+        for (id, token) in (0..).zip(&spelled) {
+            if added.get(id).is_some() {
+                tokens.push(token.clone().into_bytes());
+                continue;
+            }
+            let bytes = unspell(token).ok_or_else(|| {
+                reader.wrong(format!("token {id}, {:?}, is not spelled in bytes", short(token)))
+            })?;
+            tokens.push(bytes);
+            ids.insert(token, id);
         }
-        let ids: FxHashMap<&str, u32> = spelled
-            .iter()
-            .zip(0..)
-            .filter(|(_, id)| !specials.contains(id))
-            .map(|(token, id)| (token.as_str(), id))
-            .collect();
-        if let Some(byte) =
-            (0..=255).find(|&byte| !ids.contains_key(letter(byte).to_string().as_str()))
-        {
-            return Err(reader.wrong(format!("no token for the byte 0x{byte:02X}")));
+        // A token is a part of words or stands for itself: were it both, one text could be
+        // read in two ways.
+        let is_added = |token: &str| added.tokens().iter().any(|added| added.content == token);
+        for byte in 0..=255 {
+            let letter = letter(byte).to_string();
+            if ids.contains_key(&*letter) {
+                continue;
+            }
+            return Err(reader.wrong(match is_added(&letter) {
+                true => format!("the added token {letter:?} is the token of a byte as well"),
+                false => format!("no token for the byte 0x{byte:02X}"),
+            }));
         }
         let find = |place: usize, token: &str| {
             ids.get(token).copied().ok_or_else(|| {
-                reader.wrong(format!("merge {place} names {token:?}, which is not in model.vocab"))
+                let (added, token) = (is_added(token), short(token));
+                reader.wrong(match added {
+                    true => {
+                        format!("merge {place} names {token:?}, which is an added token as well")
+                    }
+                    false => format!("merge {place} names {token:?}, which is not in model.vocab"),
+                })
             })
         };
+        let mut seen = FxHashMap::default();
         let mut merges = Vec::new();
         for (place, merge) in reader.list(file, "/model/merges")?.iter().enumerate() {
             let (left, right) = halves(merge).ok_or_else(|| {
+                let merge = short(&merge.to_string());
                 reader.wrong(format!("merge {place} is {merge}, not a pair of tokens"))
             })?;
-            merges.push(Merge {
-                left: find(place, left)?,
-                right: find(place, right)?,
-                id: find(place, &format!("{left}{right}"))?,
-            });
+            let (left, right, id) =
+                (find(place, left)?, find(place, right)?, find(place, &format!("{left}{right}"))?);
+            // Of two the library counts the last, which nobody can have meant.
+            if let Some(first) = seen.insert((left, right), place) {
+                return Err(reader.wrong(format!("merges {first} and {place} are the same")));
+            }
+            merges.push(Merge { left, right, id });
         }
-        Ok(BpeTokenizer::new(&tokens, merges, specials))
+        Ok(BpeTokenizer::new(&tokens, merges, added))
     }
-}
-
-/// One entry of `added_tokens`.
-fn special(id: u32, content: String) -> Value {
-    json!({
-        "id": id,
-        "content": content,
-        "single_word": false,
-        "lstrip": false,
-        "rstrip": false,
-        "normalized": false,
-        "special": true,
-    })
 }
 
 /// A merge is `"a b"` in older files and `["a", "b"]` in newer ones.
@@ -148,7 +147,6 @@ fn halves(merge: &Value) -> Option<(&str, &str)> {
 /// Refuses a file that encodes text by other rules than GPT-2's.
 fn expect_gpt2_rules(reader: Reader, file: &Value) -> Result<()> {
     let at = |pointer| file.pointer(pointer).unwrap_or(&Value::Null);
-    let absent = |value: &Value| matches!(value, Value::Null | Value::Bool(false));
     if at("/pre_tokenizer/type") != "ByteLevel"
         || at("/pre_tokenizer/use_regex") == &Value::Bool(false)
     {
@@ -157,29 +155,46 @@ fn expect_gpt2_rules(reader: Reader, file: &Value) -> Result<()> {
     if at("/decoder/type") != "ByteLevel" {
         return Err(reader.wrong("decoder is not ByteLevel"));
     }
-    if !matches!(at("/post_processor/type"), Value::Null)
-        && at("/post_processor/type") != "ByteLevel"
-    {
-        return Err(reader.wrong("post_processor adds tokens to a text, which is not supported"));
-    }
-    for (pointer, name) in [
-        ("/normalizer", "normalizer"),
-        ("/pre_tokenizer/add_prefix_space", "pre_tokenizer.add_prefix_space"),
-        ("/model/dropout", "model.dropout"),
-        ("/model/byte_fallback", "model.byte_fallback"),
-        ("/model/ignore_merges", "model.ignore_merges"),
-    ] {
-        if !absent(at(pointer)) {
-            return Err(reader.wrong(format!("{name} is {}, which is not supported", at(pointer))));
+    if !at("/post_processor").is_null() {
+        if at("/post_processor/type") != "ByteLevel" {
+            let problem = "post_processor adds tokens to a text, which is not supported";
+            return Err(reader.wrong(problem));
         }
+        reader.expect(at("/post_processor"), "post_processor", PLACES)?;
     }
-    for (pointer, name) in [
-        ("/model/continuing_subword_prefix", "model.continuing_subword_prefix"),
-        ("/model/end_of_word_suffix", "model.end_of_word_suffix"),
-    ] {
-        if !absent(at(pointer)) && at(pointer) != "" {
-            return Err(reader.wrong(format!("{name} is {}, which is not supported", at(pointer))));
-        }
-    }
-    Ok(())
+    reader.expect(at("/decoder"), "decoder", PLACES)?;
+    reader.expect(at("/pre_tokenizer"), "pre_tokenizer", PRE_TOKENIZER)?;
+    reader.expect(at("/model"), "model", MODEL)
 }
+
+/// The entries of `pre_tokenizer`.
+const PRE_TOKENIZER: &[(&str, Allowed)] = &[
+    ("type", Word("ByteLevel")),
+    ("add_prefix_space", False),
+    ("trim_offsets", Anything),
+    ("use_regex", True),
+];
+
+/// The entries of `decoder` and `post_processor`. They change the places of tokens in a text,
+/// which nobody asks for here, and not the tokens.
+const PLACES: &[(&str, Allowed)] = &[
+    ("type", Word("ByteLevel")),
+    ("add_prefix_space", Anything),
+    ("trim_offsets", Anything),
+    ("use_regex", Anything),
+];
+
+/// The entries of `model`. Every byte has its token, so nothing is ever unknown.
+const MODEL: &[(&str, Allowed)] = &[
+    ("type", Word("BPE")),
+    ("dropout", Off),
+    ("unk_token", Anything),
+    ("continuing_subword_prefix", Off),
+    ("end_of_word_suffix", Off),
+    ("fuse_unk", Anything),
+    ("byte_fallback", Off),
+    ("ignore_merges", Off),
+    ("cache_capacity", Anything),
+    ("vocab", Anything),
+    ("merges", Anything),
+];

@@ -20,11 +20,10 @@ mod train;
 use self::bytes::BYTE_OF_TOKEN;
 use self::encode::Encoder;
 pub use self::split::pieces;
+use super::added::{AddedToken, AddedTokens};
+pub use super::end_of_text::END_OF_TEXT;
 use super::{empty_text, unknown_token};
 use crate::{Error, Result};
-
-/// How the token between documents is spelled.
-pub const END_OF_TEXT: &str = "<|endoftext|>";
 
 // ANCHOR: merge
 /// One step of what was learned: `left` followed by `right` becomes `id`.
@@ -58,8 +57,8 @@ pub struct BpeTokenizer {
     bytes: Vec<u8>,
     ends: Vec<usize>,
     merges: Vec<Merge>,
-    /// Tokens that no text becomes, such as [`END_OF_TEXT`].
-    specials: Vec<u32>,
+    /// Tokens that are not learned from text, such as [`END_OF_TEXT`].
+    added: AddedTokens,
     encoder: Encoder,
 }
 
@@ -74,6 +73,14 @@ impl BpeTokenizer {
     /// # Errors
     /// [`Error::Text`] for an empty text, [`Error::Setting`] for a size below 256.
     pub fn train(text: &str, vocab_size: usize) -> Result<BpeTokenizer> {
+        Self::train_on(&[text], vocab_size)
+    }
+
+    /// The same for several texts; no piece goes on from one into the next.
+    ///
+    /// # Errors
+    /// As [`BpeTokenizer::train`].
+    pub fn train_on(texts: &[&str], vocab_size: usize) -> Result<BpeTokenizer> {
         if vocab_size < 256 {
             return Err(Error::setting(
                 "vocabulary size",
@@ -89,26 +96,26 @@ impl BpeTokenizer {
                 "a token is a number of 32 bits; give less than 4294967296",
             ));
         }
-        if text.is_empty() {
+        if texts.iter().all(|text| text.is_empty()) {
             return Err(empty_text());
         }
-        let merges = train::learn(text, vocab_size);
+        let merges = train::learn(texts, vocab_size);
         let mut tokens: Vec<Vec<u8>> = BYTE_OF_TOKEN.iter().map(|&byte| vec![byte]).collect();
         for merge in &merges {
             tokens.push([&*tokens[merge.left as usize], &*tokens[merge.right as usize]].concat());
         }
-        Ok(Self::new(&tokens, merges, Vec::new()))
+        Ok(Self::new(&tokens, merges, AddedTokens::default()))
     }
 
     /// Puts a tokenizer together from parts that fit: each byte is a token, and each merge
     /// names tokens whose bytes in a row are those of its `id`.
-    fn new(tokens: &[Vec<u8>], merges: Vec<Merge>, specials: Vec<u32>) -> BpeTokenizer {
+    fn new(tokens: &[Vec<u8>], merges: Vec<Merge>, added: AddedTokens) -> BpeTokenizer {
         let ends = tokens.iter().scan(0, |end, token| {
             *end += token.len();
             Some(*end)
         });
-        let encoder = Encoder::new(tokens, &merges, &specials);
-        BpeTokenizer { bytes: tokens.concat(), ends: ends.collect(), merges, specials, encoder }
+        let encoder = Encoder::new(tokens, &merges, &added);
+        BpeTokenizer { bytes: tokens.concat(), ends: ends.collect(), merges, added, encoder }
     }
 
     /// GPT-2's vocabulary, 50,257 tokens with [`END_OF_TEXT`] the last; from the crate
@@ -121,21 +128,63 @@ impl BpeTokenizer {
         gpt2::load()
     }
 
-    /// Adds [`END_OF_TEXT`] as the last token, for texts of many documents. Text that
-    /// spells it is still text and never becomes this token.
-    pub fn with_end_of_text(mut self) -> BpeTokenizer {
-        if self.end_of_text().is_none() {
-            self.specials.push(self.vocab_size() as u32);
-            self.bytes.extend(END_OF_TEXT.as_bytes());
-            self.ends.push(self.bytes.len());
+    /// Adds [`END_OF_TEXT`] as the last token, for texts of many documents; nothing happens
+    /// where a token ends documents already.
+    pub fn with_end_of_text(self) -> BpeTokenizer {
+        if self.added.end_of_text().is_some() {
+            return self;
         }
-        self
+        self.clone().with_new_end_of_text(END_OF_TEXT).unwrap_or(self)
+    }
+
+    /// Adds a special token of this spelling as the last one, to stand at the end of each
+    /// document.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] of `--end-token` for a spelling that another token has, for an empty
+    /// and for a very long one.
+    pub fn with_new_end_of_text(mut self, content: &str) -> Result<BpeTokenizer> {
+        let taken = bytes::unspell(content)
+            .is_some_and(|bytes| self.ordinary_tokens().any(|token| token == bytes));
+        if taken {
+            let expected = "it is an ordinary token of the vocabulary as well; choose a spelling \
+                            that no text has, such as <|endoftext|>";
+            return Err(Error::setting("--end-token", content, expected));
+        }
+        self.added = self.added.with_end_of_text(self.ends.len() as u32, content)?;
+        self.bytes.extend(content.as_bytes());
+        self.ends.push(self.bytes.len());
+        Ok(self)
+    }
+
+    /// Says which added token ends a document.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] of `--end-token` when there is none of this spelling.
+    pub(super) fn set_end_of_text(&mut self, content: &str) -> Result<()> {
+        self.added.set_end_of_text(content)
+    }
+
+    /// The tokens that are made of text.
+    fn ordinary_tokens(&self) -> impl Iterator<Item = &[u8]> {
+        let ids = (0..self.ends.len() as u32).filter(|&id| self.added.get(id).is_none());
+        ids.filter_map(|id| self.token_bytes(id))
     }
 
     /// The token between documents, where there is one.
     pub fn end_of_text(&self) -> Option<u32> {
-        let is_it = |&id: &u32| self.token_bytes(id) == Some(END_OF_TEXT.as_bytes());
-        self.specials.iter().copied().find(is_it)
+        self.added.end_of_text().map(|token| token.id)
+    }
+
+    /// The tokens that are not learned from text: the special tokens, and others that were
+    /// added. In the order of their numbers.
+    pub fn added_tokens(&self) -> &[AddedToken] {
+        self.added.tokens()
+    }
+
+    /// The same with all that is said of them.
+    pub(super) fn added(&self) -> &AddedTokens {
+        &self.added
     }
 
     /// How many tokens there are, special ones included.
@@ -156,13 +205,28 @@ impl BpeTokenizer {
         Some(&self.bytes[start..end])
     }
 
-    /// The tokens of a text. Long texts use all of rayon's threads; the result is the same
-    /// for any number of them.
+    /// The tokens of a text; a special token that it spells is ordinary text. Long texts use all
+    /// of rayon's threads; the result is the same for any number of them.
     ///
     /// # Errors
     /// [`Error::Text`] for a text that has a piece (a word, say) of 4 GiB.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        self.encoder.encode(text)
+        self.encode_parts(text, false)
+    }
+
+    /// The same, and a special token that the text spells becomes that token.
+    ///
+    /// # Errors
+    /// As [`BpeTokenizer::encode`].
+    pub fn encode_with_special(&self, text: &str) -> Result<Vec<u32>> {
+        self.encode_parts(text, true)
+    }
+
+    fn encode_parts(&self, text: &str, special: bool) -> Result<Vec<u32>> {
+        if self.added.are_none(special) {
+            return self.encoder.encode(text);
+        }
+        self.encoder.encode_parts(&self.added.parts(text, special))
     }
 
     // ANCHOR: decode

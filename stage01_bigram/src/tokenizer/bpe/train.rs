@@ -30,18 +30,23 @@ use super::{Merge, split};
 /// A pair seen once is no pattern: joining it would learn the text by heart.
 const MIN_COUNT: i64 = 2;
 
+/// The longest piece that is learned from as a whole, in bytes. Longer runs of letters are no
+/// words: a line of a genome, an image written in letters. They are learned from in parts,
+/// because joining a pair goes through all of a piece, and that of a gigabyte 4,000 times.
+const LONGEST: usize = 1024;
+
 /// Text per task when counting pieces.
 const CHUNK: usize = 1 << 18;
 
-/// The merges learned from a text, at most until `vocab_size` tokens exist. Tokens 0 to 255
+/// The merges learned from texts, at most until `vocab_size` tokens exist. Tokens 0 to 255
 /// are the bytes, and each merge makes the next number.
 ///
 /// No two merges spell the same token. While a token comes into being, no join crosses its
 /// ends (or it would not come into being), so what happens between them is what would happen
 /// to the same bytes alone: one way for each spelling.
 // ANCHOR: learn
-pub(super) fn learn(text: &str, vocab_size: usize) -> Vec<Merge> {
-    let mut words = Words::new(count_pieces(text));
+pub(super) fn learn(texts: &[&str], vocab_size: usize) -> Vec<Merge> {
+    let mut words = Words::new(count_pieces(texts));
     let mut pairs = Pairs::count(&words);
     let mut merges = Vec::new();
     for id in 256..vocab_size as u32 {
@@ -54,11 +59,11 @@ pub(super) fn learn(text: &str, vocab_size: usize) -> Vec<Merge> {
 }
 // ANCHOR_END: learn
 
-/// Each different piece of the text, and how often it occurs.
-fn count_pieces(text: &str) -> Vec<(&str, i64)> {
+/// Each different piece of the texts, and how often it occurs.
+fn count_pieces<'t>(texts: &[&'t str]) -> Vec<(&'t str, i64)> {
     let count = |chunk| {
         let mut counts: FxHashMap<&str, i64> = FxHashMap::default();
-        for piece in split::pieces(chunk) {
+        for piece in split::pieces(chunk).flat_map(parts) {
             *counts.entry(piece).or_default() += 1;
         }
         counts
@@ -72,9 +77,20 @@ fn count_pieces(text: &str) -> Vec<(&str, i64)> {
         }
         a
     };
-    let counts =
-        split::chunks(text, CHUNK).into_par_iter().map(count).reduce(FxHashMap::default, add);
-    counts.into_iter().collect()
+    let chunks = texts.par_iter().flat_map(|text| split::chunks(text, CHUNK));
+    chunks.map(count).reduce(FxHashMap::default, add).into_iter().collect()
+}
+
+/// A piece in parts of at most [`LONGEST`] bytes, none of which ends inside a character.
+fn parts(piece: &str) -> impl Iterator<Item = &str> {
+    let mut rest = piece;
+    std::iter::from_fn(move || {
+        let most = LONGEST.min(rest.len());
+        let end = (0..=most).rev().find(|&at| rest.is_char_boundary(at)).unwrap_or_default();
+        let (part, after) = rest.split_at(end);
+        rest = after;
+        (!part.is_empty()).then_some(part)
+    })
 }
 
 /// The different pieces as tokens, all in one list: piece `w` is

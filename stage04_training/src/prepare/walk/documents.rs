@@ -1,21 +1,69 @@
 //! Plain text and JSON lines, read piece by piece.
 
 use std::io::{self, BufRead, Read};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::{Flow, Item, Segment, Walker};
 use crate::prepare::cut::{Cut, Cutter, LONGEST};
 use crate::prepare::fate::Fate;
 use crate::prepare::fault::{Fault, Lost};
+use crate::prepare::marker::{Documents, Next};
 
 /// How many bytes of lines are handed out at a time.
 const LINES: usize = 1 << 20;
 
 impl Walker<'_> {
-    /// One document.
+    /// A text: one document, or several with a marker after each.
     pub(super) fn text(&mut self, origin: &Arc<str>, source: Box<dyn BufRead + '_>) -> Flow {
+        let mut documents = Documents::new(source, self.marker);
+        let mut place = (1, 1);
+        let mut begins = true;
+        loop {
+            let Some(fate) = self.document_of(origin, &mut documents, &mut place, begins)? else {
+                return Flow::Continue(());
+            };
+            let tail = match documents.next() {
+                Ok(Next::Document) => {
+                    begins = false;
+                    continue;
+                }
+                Ok(Next::Tail(tail)) => tail,
+                Ok(Next::End) => return Flow::Continue(()),
+                Err(error) => {
+                    return self.fault(Fault::unreadable(&**origin, &error, Lost::RestOfFile));
+                }
+            };
+            if fate == Fate::NotSampled {
+                return Flow::Continue(());
+            }
+            return (self.emit)(Item::Segment(Segment {
+                origin: origin.clone(),
+                line: place.0,
+                column: place.1,
+                first: false,
+                last: false,
+                marked: false,
+                fate: Some(fate),
+                bytes: tail,
+            }));
+        }
+    }
+
+    /// One document. Returns its fate; nothing where the rest of the text cannot be read.
+    ///
+    /// place: the line and the column where it begins, and then where it ends. begins: whether it
+    /// is the first of the text.
+    fn document_of<R: Read>(
+        &mut self,
+        origin: &Arc<str>,
+        source: &mut Documents<'_, R>,
+        place: &mut (u64, u64),
+        begins: bool,
+    ) -> ControlFlow<(), Option<Fate>> {
         let mut cutter = Cutter::new(source);
-        let (mut line, mut column, mut first) = (1, 1, true);
+        let (mut line, mut column) = *place;
+        let mut first = true;
         let mut fate = None;
         loop {
             let lost = if first { Lost::Document } else { Lost::RestOfFile };
@@ -26,39 +74,45 @@ impl Walker<'_> {
                     let place = format!("{origin}:{line}");
                     let problem = format!("{LONGEST} bytes without white space between words");
                     let fault = Fault::new(place, problem, "check that the file is text", lost);
-                    return (self.emit)(Item::Fault { fault, open: fate });
+                    (self.emit)(Item::Fault { fault, open: fate })?;
+                    return ControlFlow::Continue(None);
                 }
                 Err(error) => {
                     let fault = Fault::unreadable(&**origin, &error, lost);
-                    return (self.emit)(Item::Fault { fault, open: fate });
+                    (self.emit)(Item::Fault { fault, open: fate })?;
+                    return ControlFlow::Continue(None);
                 }
             };
-            if first && !last {
+            let marked = last && cutter.source().marked();
+            if first && (!last || marked) {
                 fate = Some(self.choice.fate(&bytes));
             }
+            let (begins_line, begins_column) = (line, column);
+            line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+            let tail = memchr::memrchr(b'\n', &bytes).map(|at| &bytes[at + 1..]);
+            let characters = |bytes: &[u8]| bytes.iter().filter(|&&b| b & 0xC0 != 0x80).count();
+            column = match tail {
+                Some(tail) => 1 + characters(tail) as u64,
+                None => column + characters(&bytes) as u64,
+            };
             // What is not sampled is read to its end all the same: it must be whole.
             if first || fate != Some(Fate::NotSampled) {
-                let (begins, column_before) = (line, column);
-                line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
-                let tail = memchr::memrchr(b'\n', &bytes).map(|at| &bytes[at + 1..]);
-                let characters = |bytes: &[u8]| bytes.iter().filter(|&&b| b & 0xC0 != 0x80).count();
-                column = match tail {
-                    _ if last => 1,
-                    Some(tail) => 1 + characters(tail) as u64,
-                    None => column + characters(&bytes) as u64,
-                };
                 (self.emit)(Item::Segment(Segment {
                     origin: origin.clone(),
-                    line: begins,
-                    column: column_before,
-                    first,
+                    line: begins_line,
+                    column: begins_column,
+                    // A marker at the very beginning ends no document.
+                    first: first && !(begins && marked && bytes.is_empty()),
                     last,
+                    marked,
                     fate,
                     bytes,
                 }))?;
             }
             if last {
-                return Flow::Continue(());
+                let marker = self.marker.filter(|_| marked).unwrap_or_default();
+                *place = (line, column + marker.chars().count() as u64);
+                return ControlFlow::Continue(Some(fate.unwrap_or(Fate::Train)));
             }
             first = false;
         }

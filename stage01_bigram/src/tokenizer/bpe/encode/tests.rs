@@ -79,7 +79,7 @@ fn a_piece_is_looked_up_only_where_joining_gives_the_same() {
         Merge { left: id(b'a'), right: id(b'b'), id: 257 },
         Merge { left: 257, right: id(b'c'), id: 258 },
     ];
-    let tokenizer = BpeTokenizer::new(&tokens, merges.to_vec(), vec![]);
+    let tokenizer = BpeTokenizer::new(&tokens, merges.to_vec(), AddedTokens::default());
     assert_eq!(tokenizer.encode("abc").unwrap(), [id(b'a'), 256]);
     assert_eq!(tokenizer.encode("ab").unwrap(), [257]);
 }

@@ -89,13 +89,26 @@ fn a_pair_seen_once_is_not_joined() {
     assert_eq!(BpeTokenizer::train("abab", 400).unwrap().vocab_size(), 257);
 }
 
+/// A line of letters without end is learned from in parts, so no token is longer than one.
+#[test]
+fn very_long_pieces_are_learned_from_in_parts() {
+    let merges = learn(&[&"é".repeat(10 * LONGEST)], 300);
+    let mut lengths = vec![1; 256];
+    for merge in &merges {
+        lengths.push(lengths[merge.left as usize] + lengths[merge.right as usize]);
+    }
+    assert_eq!(lengths.iter().max(), Some(&LONGEST));
+    assert_eq!(parts(&"日".repeat(1000)).map(str::len).collect::<Vec<_>>(), [1023, 1023, 954]);
+    assert_eq!(parts("").count(), 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     /// Few letters, so that runs, ties and repeated spellings are common.
     #[test]
     fn merges_are_those_of_the_textbook(text in "[ab]{0,6}( ?[abc]{1,9}){0,12}", more in 0usize..40) {
-        prop_assert_eq!(learn(&text, 256 + more), learn_slowly(&text, 256 + more));
+        prop_assert_eq!(learn(&[&text], 256 + more), learn_slowly(&text, 256 + more));
     }
 
     /// Were it otherwise, a vocabulary file could not hold both.
@@ -113,6 +126,6 @@ proptest! {
         text in super::split::tests::awkward_text(), again in 1usize..3, more in 0usize..40,
     ) {
         let text = text.repeat(again);
-        prop_assert_eq!(learn(&text, 256 + more), learn_slowly(&text, 256 + more));
+        prop_assert_eq!(learn(&[&text], 256 + more), learn_slowly(&text, 256 + more));
     }
 }

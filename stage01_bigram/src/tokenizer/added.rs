@@ -1,0 +1,212 @@
+//! Added tokens: strings that are tokens as a whole, before any text is cut into words.
+//!
+//! A vocabulary is learned from text. Some tokens are put beside it by hand: a marker between
+//! documents (`<|endoftext|>`), the names of speakers (`<user>`), a gap to fill (`<mask>`). The
+//! field calls them *added tokens*. Those that steer a model and are no text are *special
+//! tokens*: they are left out when a text is shown to a reader.
+//!
+//! Where an added token stands in a text is found before anything else (`search`), so
+//! `<user>the` is the token `<user>` and then the word `the`. Its attributes are those of the
+//! `tokenizers` library, and mean the same here.
+//!
+//! What this file leaves out: which of them ends a document ([`super::end_of_text`]).
+
+mod search;
+
+pub(super) use self::search::Part;
+use self::search::Search;
+use super::end_of_text;
+use crate::{Error, Result};
+
+/// The longest spelling of an added token, in bytes.
+pub const LONGEST: usize = 1024;
+
+/// The most bytes that the spellings of all added tokens may have together.
+pub const MOST: usize = 4 << 20;
+
+/// One added token, with the attributes of the `tokenizers` library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddedToken {
+    /// Its number.
+    pub id: u32,
+    /// How it is spelled.
+    pub content: String,
+    /// Whether it counts only where no word character stands directly before or after it.
+    pub single_word: bool,
+    /// Whether it takes the white space before it along.
+    pub lstrip: bool,
+    /// Whether it takes the white space after it along.
+    pub rstrip: bool,
+    /// Whether it is looked for in the normalised text, after all those that are not. This
+    /// tokenizer does not normalise, so only the order remains.
+    pub normalized: bool,
+    /// Whether it is a special token: one that steers a model and is no text.
+    pub special: bool,
+}
+
+impl AddedToken {
+    /// A special token without further attributes, as `<|endoftext|>` is one.
+    pub fn special(id: u32, content: impl Into<String>) -> AddedToken {
+        AddedToken {
+            id,
+            content: content.into(),
+            single_word: false,
+            lstrip: false,
+            rstrip: false,
+            normalized: false,
+            special: true,
+        }
+    }
+
+    /// Whether a long text may be cut before any white space that follows something else, and
+    /// still has this token where it had it.
+    ///
+    /// Not so where the token takes the white space after it along, or has white space inside.
+    pub fn survives_cuts(&self) -> bool {
+        let inside = |pair: &[char]| !pair[0].is_whitespace() && pair[1].is_whitespace();
+        let characters: Vec<char> = self.content.chars().collect();
+        !self.rstrip && !characters.windows(2).any(inside)
+    }
+}
+
+/// All added tokens of a vocabulary.
+#[derive(Clone, Default)]
+pub(super) struct AddedTokens {
+    /// In the order of their numbers.
+    tokens: Vec<AddedToken>,
+    /// The place of the one that ends a document.
+    end_of_text: Option<usize>,
+    search: Search,
+}
+
+impl AddedTokens {
+    /// Puts them together. Without `end_of_text`, the number of the token that ends a document,
+    /// its spelling decides: [`end_of_text::known`].
+    ///
+    /// # Errors
+    /// What is wrong with them, in words: an empty or very long spelling, or one spelling twice.
+    pub(super) fn new(
+        mut tokens: Vec<AddedToken>,
+        end_of_text: Option<u32>,
+    ) -> std::result::Result<AddedTokens, String> {
+        tokens.sort_by_key(|token| token.id);
+        let mut bytes = 0;
+        for AddedToken { id, content, .. } in &tokens {
+            bytes += content.len();
+            if content.is_empty() {
+                return Err(format!("the added token {id} is spelled by nothing"));
+            }
+            if content.len() > LONGEST {
+                let length = content.len();
+                return Err(format!(
+                    "the added token {id} is {length} bytes long, and {LONGEST} are the most"
+                ));
+            }
+        }
+        if bytes > MOST {
+            return Err(format!(
+                "the added tokens are {bytes} bytes in all, and {MOST} are the most"
+            ));
+        }
+        let mut spellings: Vec<&AddedToken> = tokens.iter().collect();
+        spellings.sort_by_key(|token| &token.content);
+        for pair in spellings.windows(2) {
+            if pair[0].content == pair[1].content {
+                let AddedToken { id, content, .. } = pair[0];
+                let other = pair[1].id;
+                return Err(format!(
+                    "the added tokens {id} and {other} are both spelled {content:?}"
+                ));
+            }
+        }
+        let end_of_text = match end_of_text {
+            Some(id) => tokens.iter().position(|token| token.id == id),
+            None => end_of_text::known(&tokens),
+        };
+        let search = Search::new(&tokens)?;
+        Ok(AddedTokens { tokens, end_of_text, search })
+    }
+
+    /// All of them, in the order of their numbers.
+    pub(super) fn tokens(&self) -> &[AddedToken] {
+        &self.tokens
+    }
+
+    /// The one of this number.
+    pub(super) fn get(&self, id: u32) -> Option<&AddedToken> {
+        let place = self.tokens.binary_search_by_key(&id, |token| token.id).ok()?;
+        Some(&self.tokens[place])
+    }
+
+    /// The token that ends a document, where there is one.
+    pub(super) fn end_of_text(&self) -> Option<&AddedToken> {
+        self.end_of_text.map(|place| &self.tokens[place])
+    }
+
+    /// Says which token ends a document, by its spelling.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] of `--end-token` when there is none of this spelling.
+    pub(super) fn set_end_of_text(&mut self, content: &str) -> Result<()> {
+        self.end_of_text = self.tokens.iter().position(|token| token.content == content);
+        if self.end_of_text.is_some() {
+            return Ok(());
+        }
+        let expected = match self.spellings() {
+            None => {
+                "the tokenizer has no special tokens, so none of them can end a document".into()
+            }
+            Some(all) => {
+                format!("the tokenizer has no special token of this spelling; it has {all}")
+            }
+        };
+        Err(Error::setting("--end-token", content, expected))
+    }
+
+    /// Adds a special token that ends a document.
+    pub(super) fn with_end_of_text(self, id: u32, content: &str) -> Result<AddedTokens> {
+        let mut tokens = self.tokens;
+        tokens.push(AddedToken::special(id, content));
+        AddedTokens::new(tokens, Some(id)).map_err(|problem| {
+            Error::setting("--end-token", content, format!("{problem}; choose another spelling"))
+        })
+    }
+
+    /// Whether the spelling alone tells which token ends a document.
+    pub(super) fn end_of_text_is_known(&self) -> bool {
+        self.end_of_text == end_of_text::known(&self.tokens)
+    }
+
+    /// The first spellings, for a message; `None` where there are no added tokens.
+    pub(super) fn spellings(&self) -> Option<String> {
+        let shown: Vec<&str> = self.tokens.iter().take(8).map(|token| &*token.content).collect();
+        let more = if self.tokens.len() > shown.len() { " …" } else { "" };
+        (!shown.is_empty()).then(|| shown.join(" ") + more)
+    }
+
+    /// A text as added tokens and the ordinary text between them; see [`Search::parts`].
+    pub(super) fn parts<'t>(&self, text: &'t str, special: bool) -> Vec<Part<'t>> {
+        self.search.parts(&self.tokens, text, special)
+    }
+
+    /// Whether ordinary text is all that [`AddedTokens::parts`] can find.
+    pub(super) fn are_none(&self, special: bool) -> bool {
+        !self.tokens.iter().any(|token| special || !token.special)
+    }
+}
+
+impl PartialEq for AddedTokens {
+    /// The search follows from the tokens.
+    fn eq(&self, other: &Self) -> bool {
+        self.tokens == other.tokens && self.end_of_text == other.end_of_text
+    }
+}
+
+impl std::fmt::Debug for AddedTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.debug_list().entries(self.tokens.iter().map(|token| (token.id, &token.content))).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

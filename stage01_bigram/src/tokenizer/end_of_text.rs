@@ -1,0 +1,89 @@
+//! Which token ends a document.
+//!
+//! A training text is many documents in a row, and a model must see where one ends and the next
+//! begins. So one special token stands at the end of each: the *end-of-text token*. It has a
+//! different spelling in each family of models, and the format of `tokenizer.json` has no entry
+//! for it. Four things can tell, the first that does so counts:
+//!
+//! 1. a user (`--end-token`), through [`Tokenizer::with_end_token`];
+//! 2. the entry `"end_of_text": true` of an added token, which this program writes where the
+//!    spelling does not tell; the `tokenizers` library passes over it;
+//! 3. a file beside `tokenizer.json`: `eos_token` in `tokenizer_config.json` or
+//!    `special_tokens_map.json`, `eos_token_id` in `config.json`;
+//! 4. the spelling, where it is one of [`KNOWN`].
+//!
+//! The end of a *turn* in a conversation (`<|im_end|>`) is not the end of a document, although
+//! models of conversations name it as their `eos_token`. It is taken from a user alone.
+//!
+//! [`Tokenizer::with_end_token`]: super::Tokenizer::with_end_token
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::added::{AddedToken, AddedTokens};
+
+/// How the token between documents is spelled by GPT-2 and by the tokenizers made here.
+pub const END_OF_TEXT: &str = "<|endoftext|>";
+
+/// The spellings that mean the end of a document, the first that a tokenizer has counts.
+pub const KNOWN: [&str; 9] = [
+    END_OF_TEXT,
+    "<|end_of_text|>",
+    "<|endofdocument|>",
+    "<｜end▁of▁sentence｜>",
+    "</s>",
+    "<eos>",
+    "<|eos|>",
+    "<EOS>",
+    "[EOS]",
+];
+
+/// The spellings that mean the end of a turn in a conversation.
+const END_OF_TURN: [&str; 7] = [
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|eot|>",
+    "<end_of_turn>",
+    "<|end|>",
+    "<|endofturn|>",
+];
+
+/// The place of the token whose spelling says that it ends a document.
+pub(super) fn known(tokens: &[AddedToken]) -> Option<usize> {
+    KNOWN.iter().find_map(|known| tokens.iter().position(|token| token.content == *known))
+}
+
+/// What the files beside a `tokenizer.json` say: the spelling of a token. What is missing,
+/// damaged, or names no added token says nothing.
+pub(super) fn named_beside(path: &Path, added: &AddedTokens) -> Option<String> {
+    let read = |name: &str| -> Option<Value> {
+        let content = super::json::file::read(&path.with_file_name(name)).ok()?;
+        serde_json::from_str(&content).ok()
+    };
+    let spelled = |name| {
+        let file = read(name)?;
+        let token = file.get("eos_token")?;
+        Some(token.as_str().or_else(|| token.get("content")?.as_str())?.to_string())
+    };
+    let numbered = || {
+        let file = read("config.json")?;
+        let numbers = match file.get("eos_token_id")? {
+            Value::Array(all) => all.clone(),
+            one => vec![one.clone()],
+        };
+        let contents = numbers.iter().filter_map(|number| {
+            let id = u32::try_from(number.as_u64()?).ok()?;
+            Some(added.get(id)?.content.clone())
+        });
+        contents.into_iter().find(|content| !END_OF_TURN.contains(&&**content))
+    };
+    [spelled("tokenizer_config.json"), spelled("special_tokens_map.json"), numbered()]
+        .into_iter()
+        .flatten()
+        .find(|content| {
+            let exists = added.tokens().iter().any(|token| token.content == *content);
+            exists && !END_OF_TURN.contains(&&**content)
+        })
+}

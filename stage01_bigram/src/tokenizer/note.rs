@@ -1,0 +1,44 @@
+//! What is said of special tokens that a text spells, so that none is read in silence.
+
+use super::{END_OF_TEXT, Tokenizer};
+use crate::screen::thousands;
+
+impl Tokenizer {
+    /// How often a text spells `<|endoftext|>` although the vocabulary has no such token, so
+    /// that it becomes ordinary text, a letter or two a token.
+    pub fn unknown_markers_in(&self, text: &str) -> usize {
+        let known = self.added_tokens().iter().any(|token| token.content == END_OF_TEXT);
+        if known { 0 } else { text.matches(END_OF_TEXT).count() }
+    }
+
+    /// A note on the special tokens that a text spells, if it does, where they are read by
+    /// [`Tokenizer::encode_with_special`].
+    ///
+    /// ```
+    /// use stage01_bigram::tokenizer::TokenizerKind;
+    /// let tokenizer = TokenizerKind::Char.train("a<|endoftext|>b")?;
+    /// let note = tokenizer.special_note("a<|endoftext|>b").unwrap_or_default();
+    /// assert!(note.contains("no such token"), "{note}");
+    /// assert_eq!(tokenizer.special_note("ab"), None);
+    /// # Ok::<(), stage01_bigram::Error>(())
+    /// ```
+    pub fn special_note(&self, text: &str) -> Option<String> {
+        let found = self.special_in(text);
+        if let Some((_, first)) = found.first() {
+            return Some(format!(
+                "note: the text spells special tokens, {} first; each of the {} places is read as \
+                 that token",
+                first.content,
+                thousands(found.len())
+            ));
+        }
+        let unknown = self.unknown_markers_in(text);
+        (unknown > 0).then(|| {
+            format!(
+                "note: the text spells {END_OF_TEXT} {} times, and the tokenizer has no such \
+                 token; it is read as ordinary text. --tokenizer bpe has one",
+                thousands(unknown)
+            )
+        })
+    }
+}

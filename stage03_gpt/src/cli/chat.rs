@@ -36,7 +36,7 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn chat(flags: &Flags) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer } = Model::load(&flags.model)?;
+    let Model { gpt, params, tokenizer, .. } = Model::load(&flags.model)?;
     let mut sampler = flags.choice.sampler()?;
     let mut writer = Writer::new(&gpt, &params, flags.choice.slide)?;
     let mut rng = generator(flags.choice.seed, Purpose::Sampling, 0);

@@ -53,7 +53,7 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn eval(flags: &Flags) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer } = Model::load(&flags.model)?;
+    let Model { gpt, params, tokenizer, .. } = Model::load(&flags.model)?;
     let corpus = Corpus::open(&flags.text)?;
     let tokens = tokenizer.encode(&corpus.text)?;
     if flags.threads == Some(0) {

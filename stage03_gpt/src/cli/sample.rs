@@ -43,7 +43,7 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn sample(flags: &Flags) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer } = Model::load(&flags.model)?;
+    let Model { gpt, params, tokenizer, .. } = Model::load(&flags.model)?;
     let prompt = encode_prompt(&tokenizer, &flags.prompt)?;
     let mut sampler = flags.choice.sampler()?;
     let screen = Screen::new();

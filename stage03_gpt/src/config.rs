@@ -1,7 +1,7 @@
 //! The numbers that say how large a GPT is.
 
 use stage01_bigram::{Error, Result};
-use stage02_attention::attention::head_size;
+use stage02_attention::attention::{fused, head_size};
 
 use crate::memory;
 
@@ -106,6 +106,13 @@ impl GptConfig {
         l * (16.0 * c + h) + 2.0 * c + v
     }
     // ANCHOR_END: kept
+
+    /// About how many bytes a forward pass over so many tokens takes, for a model of numbers of
+    /// the type `T`: what it keeps, and room for the scores of attention for each thread.
+    pub fn forward_bytes<T>(&self, tokens: usize, threads: usize) -> f64 {
+        let rooms = self.n_layer as f64 * threads as f64 * fused::room(1) as f64;
+        tokens as f64 * (self.activations_per_token() + rooms) * size_of::<T>() as f64
+    }
 
     // ANCHOR: n_params
     /// How many numbers the model learns, by the formula of the book's chapter on the GPT.

@@ -162,15 +162,14 @@ fn read_json(path: &Path, limit: u64) -> Result<String> {
     files::read_text(path)
 }
 
-/// A name from a file for a message: in one line, of bounded length, and nothing a terminal
-/// would obey.
-fn shown(name: &str) -> String {
+/// A text from a file for a message, of bounded length. What a terminal would obey in it, the
+/// error escapes.
+fn shown(text: &str) -> String {
     const LONGEST: usize = 100;
-    let mut shown: String = name.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-    if name.chars().nth(LONGEST).is_some() {
-        shown.push('…');
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_string(),
     }
-    shown.replace("\\\"", "\"").replace("\\'", "'")
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ impl Screen {
     /// and on a terminal without what a terminal would obey.
     pub fn text(&self, text: &str) {
         match io::stdout().is_terminal() {
-            true => self.write(visible(text).as_bytes()),
+            true => self.write(without_controls(text).as_bytes()),
             false => self.write(text.as_bytes()),
         }
     }
@@ -128,16 +128,16 @@ impl Default for Screen {
 
 /// A text with its control characters spelled out, except line breaks and tabs. A model may have
 /// learned the sequences that move a cursor, colour the screen or rename its window.
-fn visible(text: &str) -> Cow<'_, str> {
+fn without_controls(text: &str) -> Cow<'_, str> {
     let obeyed = |c: char| c.is_control() && c != '\n' && c != '\t';
     if !text.contains(obeyed) {
         return Cow::Borrowed(text);
     }
-    let mut visible = String::with_capacity(text.len() + 8);
+    let mut shown = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if obeyed(c) { visible.extend(c.escape_default()) } else { visible.push(c) }
+        if obeyed(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
-    Cow::Owned(visible)
+    Cow::Owned(shown)
 }
 
 /// A remark beside the result: to the standard error, where nobody need read it.
@@ -188,9 +188,9 @@ mod tests {
 
     #[test]
     fn a_terminal_is_given_nothing_to_obey() {
-        assert_eq!(visible("one\n\ttwo é \u{1F600}"), "one\n\ttwo é \u{1F600}");
+        assert_eq!(without_controls("one\n\ttwo é \u{1F600}"), "one\n\ttwo é \u{1F600}");
         assert_eq!(
-            visible("\u{1b}[2J\r\u{7}\0\u{9b}1m\u{7f}"),
+            without_controls("\u{1b}[2J\r\u{7}\0\u{9b}1m\u{7f}"),
             r"\u{1b}[2J\r\u{7}\u{0}\u{9b}1m\u{7f}"
         );
     }

@@ -31,15 +31,16 @@ fn save(folder: &Path, fill: impl Fn(&Gpt, u32, &mut Params<f32>)) -> u32 {
     end
 }
 
+fn range(gpt: &Gpt, name: &str) -> std::ops::Range<usize> {
+    gpt.layout().tensors().iter().find(|tensor| tensor.name == name).unwrap().range()
+}
+
 /// A model that writes these tokens, the first of them likeliest, whatever it reads.
 fn always(favourites: &[(u32, f32)], gpt: &Gpt, params: &mut Params<f32>) {
-    let range = |name: &str| {
-        gpt.layout().tensors().iter().find(|tensor| tensor.name == name).unwrap().range()
-    };
     // What leaves the last layer norm is its bias, and the logit of a token its product with the
     // token's row.
-    params.values[range("ln_f.bias").start] = 1.0;
-    let wte = range("wte.weight").start;
+    params.values[range(gpt, "ln_f.bias").start] = 1.0;
+    let wte = range(gpt, "wte.weight").start;
     for &(token, logit) in favourites {
         params.values[wte + 8 * token as usize] = logit;
     }
@@ -78,8 +79,11 @@ fn a_text_ends_where_the_model_ends_it() {
 #[test]
 fn a_text_begins_with_the_token_that_begins_texts() {
     let place = Place::new();
-    save(&place.path("model"), |_, _, params| {
-        fill_normal(&mut params.values, 0.5, &mut generator(1, Purpose::Initialisation, 0));
+    save(&place.path("model"), |gpt, _, params| {
+        fill_normal(&mut params.values, 1.0, &mut generator(1, Purpose::Initialisation, 0));
+        // So that what is read decides, and neither its position nor what is likeliest always.
+        params.values[range(gpt, "ln_f.bias")].fill(0.0);
+        params.values[range(gpt, "wpe.weight")].fill(0.0);
     });
     let sample = |prompt: Option<&str>| {
         let mut command = place.command("sample --model model --temperature 0 --ignore-eos");
@@ -92,7 +96,6 @@ fn a_text_begins_with_the_token_that_begins_texts() {
     // Read as the token, not as letters.
     assert_eq!(sample(Some("<|endoftext|>")), format!("<|endoftext|>{text}"));
     assert_ne!(sample(Some("\n")), text);
-    assert_ne!(sample(Some("<|endoftext|>one")), format!("<|endoftext|>one{text}"));
 }
 
 #[test]
@@ -114,7 +117,11 @@ fn sizes_that_only_a_file_claims_take_no_memory() {
     let limited = |command: &str| {
         let output = std::process::Command::new("sh")
             .current_dir(place.path("."))
-            .args(["-c", "ulimit -v 1500000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_stage03_gpt")])
+            .args([
+                "-c",
+                "ulimit -v 1500000; exec \"$0\" \"$@\"",
+                env!("CARGO_BIN_EXE_stage03_gpt"),
+            ])
             .args(command.split(' '))
             .output()
             .unwrap();

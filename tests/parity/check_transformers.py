@@ -107,9 +107,9 @@ def check_tokenizers(folder, ids, text):
             what += f"; at {at} it has {found[at : at + 5]}, we {ids[at : at + 5]}"
         report(same, what)
         for sample in [given, *SAMPLES]:
-            back = attempt(f"{name} decodes", lambda: decode(encode(sample)))
-            if back is not None and back != sample:
-                report(False, f"{name}: {sample[:40]!r} comes back as {back[:40]!r}")
+            back = attempt(f"{name}, {sample[:40]!r}", lambda: decode(encode(sample)))
+            if back != sample:
+                report(False, f"{name}: {sample[:40]!r} comes back as {str(back)[:40]!r}")
                 break
         else:
             report(True, f"{name}: texts come back from their tokens")
@@ -217,7 +217,7 @@ def check(folder, text, logits, prompts):
 
 
 TEXT = "".join(
-    f"Hello there , you . I do n't know fox {i}, said he:  \"{i * i} lazy dogs at both ends\".\n\n b"
+    f"Hello there , you . I do n't know fox {i}, said the two:  \"{i * i} lazy dogs at both ends\".\n\n b"
     for i in range(40)
 )
 TINY = (

@@ -5,8 +5,8 @@
 //!
 //! | file | holds | written and read by |
 //! |---|---|---|
-//! | `config.json` | the sizes: [`GptConfig`] | `config_json` |
-//! | `generation_config.json` | the tokens that begin and end a text | `config_json` |
+//! | `config.json` | the sizes: [`GptConfig`]; the tokens that begin and end a text | `config_json` |
+//! | `generation_config.json` | the same two tokens as `config.json`, where others wrote one | `config_json` |
 //! | `model.safetensors` | the weights in f32, under GPT-2's names and orientations | `weights`, `safetensors` |
 //! | `tokenizer.json` | the tokenizer, in the format of the `tokenizers` library | [`Tokenizer`] |
 //! | `tokenizer_config.json` | how `transformers` has to use it | `tokenizer_config` |
@@ -36,7 +36,7 @@ use stage01_bigram::{Error, Result, files};
 use stage02_attention::params::Params;
 
 use self::config_json::{Config, config_json, special_tokens};
-use self::tokenizer_config::{generation_config, tokenizer_config};
+use self::tokenizer_config::tokenizer_config;
 use self::weights::Weights;
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
@@ -53,7 +53,8 @@ pub const CONFIG_FILE: &str = "config.json";
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 /// How `transformers` has to use the tokenizer.
 pub const TOKENIZER_CONFIG_FILE: &str = "tokenizer_config.json";
-/// The tokens that begin and end a text, and other defaults of generation in `transformers`.
+/// Defaults of generation in `transformers`, in the folders of others. Ours do without: every
+/// version finds the tokens that begin and end a text in [`CONFIG_FILE`].
 pub const GENERATION_CONFIG_FILE: &str = "generation_config.json";
 
 /// A model that was read from a folder, ready for use.
@@ -143,7 +144,6 @@ pub fn shards_from_bytes(index: &[u8]) -> Result<Vec<(String, String)>> {
 pub fn save_description(folder: &Path, config: &GptConfig, tokenizer: &Tokenizer) -> Result<()> {
     for (file, json) in [
         (CONFIG_FILE, config_json(config, tokenizer)),
-        (GENERATION_CONFIG_FILE, generation_config(tokenizer)),
         (TOKENIZER_CONFIG_FILE, tokenizer_config(config, tokenizer)),
     ] {
         let text = serde_json::to_string_pretty(&json).expect("plain JSON") + "\n";

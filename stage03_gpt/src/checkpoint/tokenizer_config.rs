@@ -1,5 +1,4 @@
-//! `tokenizer_config.json` and `generation_config.json`: what `transformers` must know to use a
-//! model as we do.
+//! `tokenizer_config.json`: what `transformers` must know to use the tokenizer as we do.
 //!
 //! `tokenizer.json` says how text becomes tokens, and everybody reads it alike. Around it the
 //! versions of `transformers` have defaults of their own, made for other models. So each is said:
@@ -10,7 +9,7 @@
 //! | `model_input_names` | up to version 4 the tokenizer returns `token_type_ids`, and GPT-2 adds the embedding of token 0 to every position |
 //! | `model_max_length` | `truncation=True` leaves a text longer than the model has positions |
 //! | `clean_up_tokenization_spaces` | up to version 4.44 decoding turns ` ,` into `,` and ` n't` into `n't` |
-//! | `bos_token`, `eos_token` | nobody knows which token ends a text: generation runs on, `pad_token = eos_token` pads with nothing |
+//! | `bos_token`, `eos_token` | the tokenizer does not know which token ends a text, and `pad_token = eos_token` pads with nothing |
 
 use serde_json::{Value, json};
 use stage01_bigram::tokenizer::Tokenizer;
@@ -33,12 +32,6 @@ pub(super) fn tokenizer_config(config: &GptConfig, tokenizer: &Tokenizer) -> Val
     json
 }
 // ANCHOR_END: tokenizer_config
-
-/// `generation_config.json`: where generated texts begin and end.
-pub(super) fn generation_config(tokenizer: &Tokenizer) -> Value {
-    let end_of_text = tokenizer.end_of_text();
-    json!({ "bos_token_id": end_of_text, "eos_token_id": end_of_text })
-}
 
 /// The end-of-text token as it is spelled in `tokenizer.json`.
 fn end_of_text(tokenizer: &Tokenizer) -> Option<String> {

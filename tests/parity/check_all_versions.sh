@@ -10,6 +10,8 @@
 # transformers has a virtual environment of its own of 0.3 GB, in .venv/versions, which finds torch
 # through a .pth file. They are made where they are missing; to undo, delete them.
 #
+# transformers 4.44, of 2024, can be installed with Python 3.10 to 3.12.
+#
 # The models that are checked are trained here, each in a second: see check_transformers.py.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -30,9 +32,12 @@ for version in $versions; do
         echo "Installing transformers $version into $env"
         rm -rf "$env"
         "$python" -m venv "$env"
-        # numpy 1.26 is the last that transformers 4.44 knows.
+        case $version in
+        4.4*) numpy='numpy<2' ;; # the last that it knows
+        *) numpy=numpy ;;
+        esac
         "$env/bin/python" -m pip install -q --disable-pip-version-check \
-            "transformers==$version" 'numpy==1.26.4' safetensors
+            "transformers==$version" "$numpy" safetensors
         # Only now, so that pip does not take torch's environment for its own.
         "$env/bin/python" - "$torch" <<'PTH'
 import sys, sysconfig, pathlib

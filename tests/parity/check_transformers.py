@@ -217,7 +217,7 @@ def check(folder, text, logits, prompts):
 
 
 TEXT = "".join(
-    f"Hello there , you . I do n't know fox {i}, said the two:  \"{i * i} lazy dogs at both ends\".\n\n b"
+    f"Hello there , you . I do n't know fox {i}, said the two spaces:  \"{i * i} lazy dogs at both ends\".\n\n b"
     for i in range(40)
 )
 TINY = (

@@ -1,9 +1,13 @@
 //! The numbers that say how large a GPT is.
 
 use stage01_bigram::{Error, Result};
-use stage02_attention::attention::head_size;
+use stage02_attention::attention::{fused, head_size};
 
 use crate::memory;
+
+/// The most layers. A layer has 12 tensors, `trainer.safetensors` holds each three times, and
+/// the head of such a file, with some hundred bytes for a tensor, ends at 100 MB.
+const MAX_LAYERS: usize = 20_000;
 
 // ANCHOR: config
 /// The shape of a GPT, under nanoGPT's names.
@@ -27,12 +31,23 @@ pub struct GptConfig {
 // ANCHOR_END: config
 
 impl GptConfig {
-    /// Checks that the settings fit together.
+    /// Checks that the settings fit together, and into this machine.
     ///
     /// # Errors
     /// [`Error::Setting`], naming the first setting that cannot be used; also for a model whose
     /// weights this machine cannot hold.
     pub fn validate(&self) -> Result<()> {
+        self.check()?;
+        // One vector of all weights: without it there is nothing to do with a model.
+        let remedy = "choose a smaller --n-embd, --n-layer, --block-size or vocabulary";
+        memory::require(4.0 * self.estimate(), "the weights of this model", remedy)
+    }
+
+    /// Checks that the settings fit together, on any machine.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], naming the first setting that cannot be used.
+    pub fn check(&self) -> Result<()> {
         let at_least_one = [
             ("the vocabulary", self.vocab_size),
             ("--block-size", self.block_size),
@@ -51,9 +66,27 @@ impl GptConfig {
             let expected = "tokens are numbered in 32 bits; choose a smaller one";
             return Err(Error::setting("the vocabulary", self.vocab_size, expected));
         }
-        // One vector of all weights: without it there is nothing to do with a model.
-        let remedy = "choose a smaller --n-embd, --n-layer, --block-size or vocabulary";
-        memory::require(4.0 * self.estimate(), "the weights of this model", remedy)
+        if self.n_layer > MAX_LAYERS {
+            let expected = format!(
+                "choose at most {MAX_LAYERS}; the names of more tensors have no room in the file \
+                 of a run"
+            );
+            return Err(Error::setting("--n-layer", self.n_layer, expected));
+        }
+        // Beyond this the number of weights, and of their bytes, cannot be counted.
+        if self.estimate() > (isize::MAX / 64) as f64 {
+            let (setting, size) = [
+                ("--n-embd", self.n_embd),
+                ("--block-size", self.block_size),
+                ("the vocabulary", self.vocab_size),
+            ]
+            .into_iter()
+            .max_by_key(|(_, size)| *size)
+            .expect("three of them");
+            let expected = "no machine has the memory for such a model; choose a smaller one";
+            return Err(Error::setting(setting, size, expected));
+        }
+        Ok(())
     }
 
     /// About how many numbers the model learns: [`GptConfig::n_params`] without the small
@@ -73,6 +106,13 @@ impl GptConfig {
         l * (16.0 * c + h) + 2.0 * c + v
     }
     // ANCHOR_END: kept
+
+    /// About how many bytes a forward pass over so many tokens takes, for a model of numbers of
+    /// the type `T`: what it keeps, and room for the scores of attention for each thread.
+    pub fn forward_bytes<T>(&self, tokens: usize, threads: usize) -> f64 {
+        let rooms = self.n_layer as f64 * threads as f64 * fused::room(1) as f64;
+        tokens as f64 * (self.activations_per_token() + rooms) * size_of::<T>() as f64
+    }
 
     // ANCHOR: n_params
     /// How many numbers the model learns, by the formula of the book's chapter on the GPT.

@@ -10,7 +10,9 @@ use stage01_bigram::loss::cross_entropy;
 use stage01_bigram::{Error, Float, Result};
 use stage02_attention::params::Params;
 
+use crate::generate::BROKEN;
 use crate::gpt::Gpt;
+use crate::memory;
 
 /// The surprise of a model over a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,7 +37,8 @@ impl Surprise {
 ///
 /// # Errors
 /// [`Error::Text`] for a text of less than two tokens, [`Error::Setting`] for a stride that is
-/// 0 or larger than a window, [`Error::UnknownToken`] for a token the model does not have.
+/// 0 or larger than a window, when the windows have no room in memory, and for a model whose
+/// scores are no numbers; [`Error::UnknownToken`] for a token the model does not have.
 pub fn evaluate<T: Float>(
     gpt: &Gpt,
     params: &Params<T>,
@@ -56,16 +59,24 @@ pub fn evaluate<T: Float>(
     let predicted = tokens.len() - 1;
     let last_start = predicted.saturating_sub(block_size).div_ceil(stride) * stride;
     let starts: Vec<usize> = (0..=last_start).step_by(stride).collect();
+    // A text shorter than a window needs no more room than it has tokens.
+    let longest = predicted.min(block_size);
+    let threads = rayon::current_num_threads();
+    memory::require(
+        starts.len().min(threads) as f64 * gpt.config().forward_bytes::<T>(longest, threads),
+        "the memory for reading a window on each thread",
+        "choose fewer --threads, or a shorter text",
+    )?;
     let sums: Vec<f64> = starts
         .par_iter()
         .map_init(
-            || gpt.activations(1, block_size),
+            || gpt.activations(1, longest),
             |acts, &start| {
                 let end = (start + block_size).min(predicted);
                 // What the window before has predicted already.
                 let known = if start == 0 { 0 } else { block_size - stride };
                 let targets = &tokens[start + 1 + known..end + 1];
-                if end - start == block_size {
+                if end - start == longest {
                     gpt.forward(params, &tokens[start..end], acts, None);
                     let rows = ndarray::s![known.., ..];
                     return cross_entropy(acts.logits.slice(rows), targets);
@@ -76,7 +87,11 @@ pub fn evaluate<T: Float>(
             },
         )
         .collect();
-    Ok(Surprise { nats: sums.iter().sum(), tokens: predicted })
+    let nats: f64 = sums.iter().sum();
+    if !nats.is_finite() {
+        return Err(Error::setting("the loss of the model", nats, BROKEN));
+    }
+    Ok(Surprise { nats, tokens: predicted })
 }
 
 #[cfg(test)]
@@ -127,5 +142,27 @@ mod tests {
         assert!(evaluate(&gpt, &params, &[1, 2], 0).is_err());
         assert!(evaluate(&gpt, &params, &[1, 2], 7).is_err());
         assert!(evaluate(&gpt, &params, &[1, 9], 6).is_err());
+    }
+
+    #[test]
+    fn a_model_whose_scores_are_no_numbers_is_refused() {
+        let (gpt, mut params) = model();
+        params.values.fill(1e200);
+        let message = evaluate(&gpt, &params, &[1, 2, 3], 6).unwrap_err().to_string();
+        assert!(message.contains("the model is broken"), "{message}");
+    }
+
+    /// A window of a million tokens with a million scores each.
+    #[test]
+    fn windows_that_fit_into_no_memory_are_refused_and_short_texts_are_not() {
+        let (vocab_size, block_size, n_layer) = (1_000_000, 1_000_000, 1);
+        let (n_head, n_embd, dropout, bias) = (1, 1, 0.0, false);
+        let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
+        let gpt = Gpt::new(config).unwrap();
+        let params = Params::<f32>::zeros(gpt.layout());
+        let message = evaluate(&gpt, &params, &vec![1; 2_000_000], block_size).unwrap_err();
+        assert!(message.to_string().contains("choose fewer --threads"), "{message}");
+        let surprise = evaluate(&gpt, &params, &[1, 2, 3], block_size).unwrap();
+        assert!((surprise.per_token() - 1e6f64.ln()).abs() < 1e-3);
     }
 }

@@ -16,13 +16,20 @@ use ndarray::{Array2, s};
 use stage01_bigram::random::Generator;
 use stage01_bigram::sampling::Sampler;
 use stage01_bigram::{Error, Float, Result};
+use stage02_attention::attention::fused;
 use stage02_attention::attention::multi_head::Space;
-use stage02_attention::hands::{awake, hands_for};
+use stage02_attention::hands::{awake, hands, hands_for};
 use stage02_attention::matmul::par_gemm;
 use stage02_attention::params::Params;
 
+use crate::config::GptConfig;
 use crate::gpt::Gpt;
 use crate::layer_norm::Statistics;
+use crate::memory;
+
+/// What to do about a model whose scores are no numbers.
+pub(crate) const BROKEN: &str = "the model is broken, its weights are far too large; copy its \
+                                 files again, or train it again with a lower --learning-rate";
 
 /// A text being written: what the model remembers of it, and what comes next.
 pub struct Writer<'a, T> {
@@ -63,7 +70,8 @@ impl<'a, T: Float> Writer<'a, T> {
     /// for half of it.
     ///
     /// # Errors
-    /// [`Error::Setting`] unless `slide` is from 1 to `block_size`.
+    /// [`Error::Setting`] unless `slide` is from 1 to `block_size`, and when the context has no
+    /// room in memory.
     pub fn new(gpt: &'a Gpt, params: &'a Params<T>, slide: Option<usize>) -> Result<Self> {
         let config = gpt.config();
         let (block_size, n_embd) = (config.block_size, config.n_embd);
@@ -72,6 +80,12 @@ impl<'a, T: Float> Writer<'a, T> {
             let expected = format!("choose from 1 to the block size, {block_size}");
             return Err(Error::setting("--slide", slide, expected));
         }
+        memory::require(
+            Self::bytes(config),
+            "the memory of the context (KV cache)",
+            "it grows with the block size, n_layer and n_embd of the model; close other programs, \
+             or take a smaller model",
+        )?;
         let table = |rows, cols| Array2::zeros((rows, cols));
         let cache = || Cache { keys: table(block_size, n_embd), values: table(block_size, n_embd) };
         Ok(Writer {
@@ -91,6 +105,16 @@ impl<'a, T: Float> Writer<'a, T> {
             },
             logits: table(1, config.vocab_size),
         })
+    }
+
+    /// How many bytes a writer takes: keys and values of every block, room for the activations of
+    /// a pass over the whole context, and the scores of one token.
+    fn bytes(config: &GptConfig) -> f64 {
+        let &GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, .. } = config;
+        let [v, t, l, h, c] = [vocab_size, block_size, n_layer, n_head, n_embd].map(|n| n as f64);
+        let each = fused::room(1) as f64 + 2.0 * h + c / 64.0;
+        let numbers = t * (2.0 * l * c + 10.0 * c + h + 2.0 + hands() as f64 * each) + v;
+        numbers * size_of::<T>() as f64
     }
 
     /// The tokens the model sees now.
@@ -131,6 +155,18 @@ impl<'a, T: Float> Writer<'a, T> {
     /// The scores of the next token. Length: vocab_size. All zero before anything was read.
     pub fn logits(&self) -> &[T] {
         self.logits.as_slice().expect("owned tables are contiguous")
+    }
+
+    /// Says whether the scores are numbers. Weights may be numbers, each of them, and still so
+    /// large that what is computed from them is none.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when a score is NaN or infinite: there is nothing to choose by.
+    pub fn check(&self) -> Result<()> {
+        match self.logits().iter().find(|logit| !logit.is_finite()) {
+            None => Ok(()),
+            Some(bad) => Err(Error::setting("a score of the next token", bad.f64(), BROKEN)),
+        }
     }
 
     /// Chooses the next token, reads it, and returns it.
@@ -206,7 +242,6 @@ impl<'a, T: Float> Writer<'a, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::GptConfig;
     use proptest::prelude::*;
     use stage01_bigram::random::{Purpose, generator};
     use stage02_attention::params::fill_normal;
@@ -284,5 +319,29 @@ mod tests {
         }
         let mut writer = Writer::new(&gpt, &params, None).unwrap();
         assert!(writer.read(&[11]).is_err());
+    }
+
+    #[test]
+    fn scores_that_are_no_numbers_are_refused() {
+        let (gpt, mut params) = model(true, 1);
+        let mut writer = Writer::new(&gpt, &params, None).unwrap();
+        writer.read(&[1, 2]).unwrap();
+        writer.check().unwrap();
+        params.values.fill(1e200);
+        let mut writer = Writer::new(&gpt, &params, None).unwrap();
+        writer.read(&[1, 2]).unwrap();
+        let message = writer.check().unwrap_err().to_string();
+        assert!(message.contains("the model is broken"), "{message}");
+    }
+
+    #[test]
+    fn a_context_that_fits_into_no_memory_is_refused() {
+        let (vocab_size, block_size, n_layer) = (2, 1 << 22, 20_000);
+        let (n_head, n_embd, dropout, bias) = (1, 1, 0.0, false);
+        let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
+        let gpt = Gpt::new(config).unwrap();
+        let params = Params::<f32>::zeros(gpt.layout());
+        let message = Writer::new(&gpt, &params, None).err().unwrap().to_string();
+        assert!(message.starts_with("the memory of the context (KV cache) = "), "{message}");
     }
 }

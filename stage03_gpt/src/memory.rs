@@ -1,11 +1,22 @@
 //! Does it fit into memory? Asked before it is taken.
 //!
-//! A program that asks the operating system for more memory than there is gets killed, often
-//! without a word. A typing error in `--n-embd` must not end so. So whatever is large asks
-//! here first, and a user reads which sizes to make smaller.
+//! A program that takes more memory than there is gets killed, often without a word. A typing
+//! error in `--n-embd`, or a number in a file, must not end so. So whatever is large asks here
+//! first, and a user reads which sizes to make smaller.
+//!
+//! Three limits are known, and the smallest counts:
+//!
+//! - what the machine has free: `/proc/meminfo` of Linux, with the swap space;
+//! - what the control groups (*cgroups*) leave in which the program runs: a container, a job of a
+//!   cluster. Versions 1 and 2, and every group above the own one;
+//! - the address space that the operating system gives (`ulimit -v`): tried. Where the first two
+//!   are not known, as on macOS and Windows, this is all there is.
 //!
 //! What this file leaves out: other programs. Memory that is free now may be taken by one of
 //! them a second later.
+
+use std::fs;
+use std::path::Path;
 
 use stage01_bigram::{Error, Result};
 
@@ -15,22 +26,112 @@ use stage01_bigram::{Error, Result};
 /// make smaller.
 ///
 /// # Errors
-/// [`Error::Setting`], saying how much would be needed.
+/// [`Error::Setting`], saying how much would be needed, and how much there is.
 pub fn require(bytes: f64, what: &str, remedy: &str) -> Result<()> {
+    let free = available();
+    // Written so that what is no number does not fit.
+    if free.is_none_or(|free| bytes <= free) && can_reserve(bytes) {
+        return Ok(());
+    }
+    let given = amount(bytes);
+    let expected = match free.filter(|&free| bytes > free) {
+        Some(free) => format!("{} of memory are free; {remedy}", amount(free)),
+        None => format!("this machine does not give so much memory; {remedy}"),
+    };
+    Err(Error::setting(what, given, expected))
+}
+
+/// How many bytes of memory can be taken now, where the system tells.
+pub fn available() -> Option<f64> {
+    let root = Path::new("/");
+    let limits = [machine(root), group_2(root), group_1(root)];
+    limits.into_iter().flatten().reduce(f64::min)
+}
+
+/// Whether the operating system gives the addresses. It need not have the memory behind them.
+fn can_reserve(bytes: f64) -> bool {
     // No machine can address more than half of all numbers; `as` takes the nearest.
-    let fits = bytes < isize::MAX as f64 && {
+    bytes < isize::MAX as f64 && {
         let mut room: Vec<u8> = Vec::new();
         let fits = room.try_reserve_exact(bytes as usize).is_ok();
         // Room that nobody looks at would never be asked for.
         std::hint::black_box(&room);
         fits
-    };
-    if fits {
-        return Ok(());
     }
-    let given = format!("{:.0} GB", bytes / 1e9);
-    let expected = format!("this machine does not give so much memory; {remedy}");
-    Err(Error::setting(what, given, expected))
+}
+
+/// Bytes for reading: in MB below one GB.
+fn amount(bytes: f64) -> String {
+    match bytes {
+        ..1e9 => format!("{:.0} MB", bytes / 1e6),
+        ..1e11 => format!("{:.1} GB", bytes / 1e9),
+        _ => format!("{:.0} GB", bytes / 1e9),
+    }
+}
+
+/// What the machine has free, with the swap space.
+fn machine(root: &Path) -> Option<f64> {
+    let text = fs::read_to_string(root.join("proc/meminfo")).ok()?;
+    let entry = |name: &str| -> Option<f64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        let kib = line.trim_start_matches(':').trim().strip_suffix("kB")?.trim();
+        Some(kib.parse::<f64>().ok()? * 1024.0)
+    };
+    Some(entry("MemAvailable:")? + entry("SwapFree:").unwrap_or(0.0))
+}
+
+/// What the control groups of version 2 leave.
+fn group_2(root: &Path) -> Option<f64> {
+    let files = ["memory.max", "memory.current", "inactive_file", "active_file"];
+    groups(root, "0::", "sys/fs/cgroup", files)
+}
+
+/// What the control groups of version 1 leave.
+fn group_1(root: &Path) -> Option<f64> {
+    let files = [
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+        "total_active_file",
+    ];
+    groups(root, ":memory:", "sys/fs/cgroup/memory", files)
+}
+
+/// The least that a group and those above it leave.
+///
+/// line: what stands before the name of the own group in `/proc/self/cgroup`. place: where the
+/// groups are. files: the limit, what is used, and the two entries of `memory.stat` for files
+/// that are kept in memory only as long as nobody needs it.
+fn groups(root: &Path, line: &str, place: &str, files: [&str; 4]) -> Option<f64> {
+    let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
+    let own = groups.lines().find_map(|group| Some(group.split_once(line)?.1))?;
+    let top = root.join(place);
+    let mut group = top.join(own.trim_start_matches('/'));
+    let mut least: Option<f64> = None;
+    loop {
+        if let Some(left) = left_in(&group, files) {
+            least = Some(least.map_or(left, |least| least.min(left)));
+        }
+        // In a container the own group may be the top, under a name that is not there.
+        if group == top || !group.pop() || !group.starts_with(&top) {
+            return least;
+        }
+    }
+}
+
+/// What one group leaves; none where it has no limit.
+fn left_in(group: &Path, [limit, used, inactive, active]: [&str; 4]) -> Option<f64> {
+    let number = |file: &str| -> Option<f64> {
+        fs::read_to_string(group.join(file)).ok()?.trim().parse().ok()
+    };
+    let statistics = fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
+    let kept = |name: &str| -> f64 {
+        let value = statistics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.and_then(|value| value.trim().parse().ok()).unwrap_or(0.0)
+    };
+    // The word `max` is no number, and no limit.
+    let (limit, used) = (number(limit)?, number(used)?);
+    Some((limit - used + kept(inactive) + kept(active)).clamp(0.0, limit))
 }
 
 #[cfg(test)]
@@ -45,5 +146,68 @@ mod tests {
         }
         let error = require(1e17, "a table", "take less").unwrap_err().to_string();
         assert!(error.starts_with("a table = 100000000 GB: "), "{error}");
+        assert!(error.ends_with("; take less"), "{error}");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_more_than_free_does_not_fit_though_there_are_addresses() {
+        let free = available().expect("Linux tells");
+        let error = require(free * 2.0, "a table", "take less").unwrap_err().to_string();
+        assert!(error.contains(" of memory are free; take less"), "{error}");
+    }
+
+    /// A system as its files describe it.
+    fn system(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (file, content) in files {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        root
+    }
+
+    #[test]
+    fn the_free_memory_of_the_machine() {
+        let text = "MemTotal: 9000 kB\nMemFree: 10 kB\nMemAvailable:    4000 kB\nSwapFree: 1 kB\n";
+        let root = system(&[("proc/meminfo", text)]);
+        assert_eq!(machine(root.path()), Some(4001.0 * 1024.0));
+        assert_eq!(machine(system(&[("proc/meminfo", "MemFree: 1 kB\n")]).path()), None);
+        assert_eq!(machine(system(&[]).path()), None);
+    }
+
+    #[test]
+    fn the_smallest_of_the_groups_counts() {
+        let own = ("proc/self/cgroup", "0::/job/step\n");
+        let root = system(&[
+            own,
+            ("sys/fs/cgroup/job/step/memory.max", "max\n"),
+            ("sys/fs/cgroup/job/step/memory.current", "500\n"),
+            ("sys/fs/cgroup/job/memory.max", "10000\n"),
+            ("sys/fs/cgroup/job/memory.current", "7000\n"),
+            ("sys/fs/cgroup/job/memory.stat", "file 9\nactive_file 600\ninactive_file 400\n"),
+        ]);
+        assert_eq!(group_2(root.path()), Some(4000.0));
+        assert_eq!(group_1(root.path()), None);
+        // In a container: the limit is at the top.
+        let root = system(&[
+            own,
+            ("sys/fs/cgroup/memory.max", "10000\n"),
+            ("sys/fs/cgroup/memory.current", "20000\n"),
+        ]);
+        assert_eq!(group_2(root.path()), Some(0.0));
+        assert_eq!(group_2(system(&[own]).path()), None);
+    }
+
+    #[test]
+    fn groups_of_version_1() {
+        let root = system(&[
+            ("proc/self/cgroup", "3:cpu:/a\n9:memory:/docker/0123\n"),
+            ("sys/fs/cgroup/memory/memory.limit_in_bytes", "10000\n"),
+            ("sys/fs/cgroup/memory/memory.usage_in_bytes", "6000\n"),
+            ("sys/fs/cgroup/memory/memory.stat", "total_inactive_file 500\ninactive_file 1\n"),
+        ]);
+        assert_eq!(group_1(root.path()), Some(4500.0));
     }
 }

@@ -1,21 +1,32 @@
-"""Does a folder trained by this project open in Hugging Face, and compute the same numbers?
+"""Does a model of this project open in Hugging Face's transformers, and compute and write the same?
 
-    cargo run -p stage03_gpt -- eval --model DIR --text FILE --logits DIR/expected_logits.safetensors
-    python check_transformers.py DIR [--text FILE]
+    python check_transformers.py --train            four small models, trained for the check
+    python check_transformers.py DIR [--text FILE]  a model of your own
 
-The first command writes what our own engine computes: `input_ids` (1, T), the tokens of the
-beginning of FILE, and `logits` (T, vocab_size). The second one, which shares no code with it,
+The models of `--train` (`cargo run -p stage03_gpt`, a second each) differ in what transformers
+treats differently: characters or byte pairs, with an end-of-text token or without, with biases or
+without. Each directory is opened by transformers, which shares no code with ours:
 
-1. loads the model with `AutoModelForCausalLM`; no tensor may be missing or left over;
-2. loads the tokenizer in the three ways people do: `tokenizers`, `PreTrainedTokenizerFast`,
-   `AutoTokenizer`; each must give our ids for the text, and the text again for the ids;
-3. computes the logits and prints the largest difference, divided by the largest logit.
+1. `AutoModelForCausalLM`: no tensor may be missing or left over;
+2. the tokenizer in the three ways people load one (`tokenizers`, `PreTrainedTokenizerFast`,
+   `AutoTokenizer`): our token numbers for the text, and the text again for the numbers, with spaces
+   at both ends and before commas and n't;
+3. `truncation=True` leaves as many tokens as the model has positions;
+4. `pad_token = eos_token` pads, where the model has an end-of-text token; the token is known as
+   `eos_token`, and is one token where it is spelled in a text;
+5. the logits, given all that the tokenizer returns, differ from ours by at most 1e-5 of the largest;
+6. `generate` writes greedily what our `sample --temperature 0` writes, and stops where it stops: at
+   the end-of-text token.
 
-It exits with 1 where anything fails or the logits differ by more than 1e-5.
+It exits with 1 where anything fails. `check_all_versions.sh` runs it in several versions.
 """
 
 import argparse
+import json
+import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import tokenizers
@@ -24,6 +35,9 @@ import transformers
 from safetensors.torch import load_file
 
 LIMIT = 1e-5
+ROOT = Path(__file__).resolve().parents[2]
+# The argument of `from_pretrained` that was renamed with version 5.
+DTYPE = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
 failures = []
 
 
@@ -38,7 +52,19 @@ def attempt(what, function):
     try:
         return function()
     except Exception as error:  # whatever a library throws at a bad file is the answer sought
-        report(False, f"{what}: {type(error).__name__}: {str(error).splitlines()[0][:200]}")
+        line = (str(error).splitlines() or [""])[0][:200]
+        report(False, f"{what}: {type(error).__name__}: {line}")
+
+
+def ours(*arguments, stage=3):
+    """What our own program prints."""
+    package = {3: "stage03_gpt", 4: "stage04_training"}[stage]
+    command = os.environ.get(f"STAGE{stage}", f"cargo run -q -p {package} --").split()
+    command += [str(argument) for argument in arguments]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)}\n{done.stderr.decode()}")
+    return done.stdout.decode()
 
 
 def check_tokenizers(folder, ids, text):
@@ -48,16 +74,18 @@ def check_tokenizers(folder, ids, text):
         loaded = tokenizers.Tokenizer.from_file(file)
         return lambda s: loaded.encode(s).ids, lambda i: loaded.decode(i, skip_special_tokens=False)
 
-    def wrapped(loaded):
+    def wrapped(loaded, **settings):
         return (
             lambda s: loaded(s, verbose=False)["input_ids"],
-            lambda i: loaded.decode(i, clean_up_tokenization_spaces=False),
+            lambda i: loaded.decode(i, **settings),
         )
 
     ways = {
         "tokenizers.Tokenizer": plain,
+        # It is given one file alone, and so it cannot know how the text is set.
         "PreTrainedTokenizerFast": lambda: wrapped(
-            transformers.PreTrainedTokenizerFast(tokenizer_file=file)
+            transformers.PreTrainedTokenizerFast(tokenizer_file=file),
+            clean_up_tokenization_spaces=False,
         ),
         "AutoTokenizer": lambda: wrapped(transformers.AutoTokenizer.from_pretrained(folder)),
     }
@@ -78,17 +106,51 @@ def check_tokenizers(folder, ids, text):
             at = next((i for i, (a, b) in enumerate(zip(found, ids)) if a != b), len(found))
             what += f"; at {at} it has {found[at : at + 5]}, we {ids[at : at + 5]}"
         report(same, what)
-        back = attempt(f"{name} decodes", lambda: decode(found))
-        if back is not None:
-            report(back == given, f"{name}: the ids give the text back")
+        for sample in [given, *SAMPLES]:
+            back = attempt(f"{name}, {sample[:40]!r}", lambda: decode(encode(sample)))
+            if back != sample:
+                report(False, f"{name}: {sample[:40]!r} comes back as {str(back)[:40]!r}")
+                break
+        else:
+            report(True, f"{name}: texts come back from their tokens")
+
+
+# Every character of these is in the text that the models of `--train` learn.
+SAMPLES = ["Hello there , you .", "I do n't know", "  two spaces, at both ends  ", " one ", "a\n\n b"]
+
+
+def check_settings(folder, config):
+    """What `tokenizer_config.json` says: truncation and padding."""
+    loaded = attempt("AutoTokenizer", lambda: transformers.AutoTokenizer.from_pretrained(folder))
+    if not loaded:
+        return
+    long = loaded("no " * 500, truncation=True)["input_ids"]
+    report(len(long) == config.n_positions, f"truncation=True leaves {len(long)} tokens")
+    end = config.eos_token_id
+    if end is None:
+        report(loaded.eos_token is None, f"no end-of-text token: eos_token {loaded.eos_token}")
+        return
+    report(loaded.eos_token_id == end, f"eos_token {loaded.eos_token} is token {end}")
+    spelled = loaded(f"a{loaded.eos_token}b")["input_ids"]
+    report(spelled.count(end) == 1, "eos_token in a text is one token")
+    loaded.pad_token = loaded.eos_token
+    rows = attempt("padding", lambda: loaded(["a b c", "d"], padding=True, return_tensors="pt"))
+    if rows is not None:
+        report(rows["input_ids"][1, -1].item() == end, "pad_token = eos_token pads with it")
 
 
 @torch.no_grad()
-def check_logits(model, ids, ours):
-    ids = torch.tensor([ids])
+def check_logits(model, folder, ids, text, ours):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    if text is None:
+        inputs = {"input_ids": torch.tensor([ids])}
+    else:
+        # All that the tokenizer returns, as people do it: `model(**tokenizer(text))`.
+        inputs = dict(tokenizer(text, return_tensors="pt", verbose=False))
+        inputs = {name: rows[:, : len(ids)] for name, rows in inputs.items()}
     # ANCHOR: check_logits
     for dtype, judged in [(torch.float32, True), (torch.float64, False)]:
-        theirs = model.to(dtype)(ids).logits[0].double()
+        theirs = model.to(dtype)(**inputs).logits[0].double()
         if theirs.shape != ours.shape:
             report(False, f"logits: ours {tuple(ours.shape)}, theirs {tuple(theirs.shape)}")
             return
@@ -101,37 +163,132 @@ def check_logits(model, ids, ours):
             print(f"      {line}")
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("folder", type=Path)
-    p.add_argument("--text", type=Path, metavar="FILE", help="the text that `eval` was given")
-    p.add_argument("--logits", type=Path, metavar="FILE", help="if elsewhere")
-    s = p.parse_args()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    logits = s.logits or s.folder / "expected_logits.safetensors"
-    for needed in [s.folder / "config.json", s.folder / "model.safetensors", logits]:
-        if not needed.is_file():
-            sys.exit(f"{needed} is missing; the head of this script says how to make it")
+@torch.no_grad()
+def check_writing(model, folder, prompts):
+    """Greedy text of both, up to the end-of-text token or the last position of the model."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model, end = model.to(torch.float32), model.config.eos_token_id
+    stopped = 0
+    for prompt in prompts:
+        inputs = tokenizer(prompt, return_tensors="pt")
+        read = inputs["input_ids"].shape[1]
+        room = model.config.n_positions - read
+        # No eos_token_id is given here: generate must find it in the files.
+        ids = model.generate(**inputs, max_new_tokens=room, do_sample=False, pad_token_id=0)[0]
+        theirs = ids[read:].tolist()
+        if end is not None and end in theirs:
+            stopped += 1
+            report(theirs.index(end) == len(theirs) - 1, f"{prompt!r}: generate stops at its end")
+            theirs = theirs[: theirs.index(end)]
+        elif len(theirs) < room:
+            report(False, f"{prompt!r}: generate stops after {len(theirs)} of {room} tokens")
+        theirs = prompt + tokenizer.decode(theirs)
+        text = ours("sample", "--model", folder, "--prompt", prompt, "--temperature", 0,
+                    "--max-new-tokens", room)
+        # `sample` ends its output with a line break of its own.
+        same = text == theirs + "\n"
+        report(same, f"{prompt!r}: greedy text is ours" + ("" if same else f": {theirs!r}, {text!r}"))
+    return stopped
+
+
+def check(folder, text, logits, prompts):
+    """Everything for one directory. Returns how many of the texts ended by themselves."""
     expected = load_file(logits)
     ids = expected["input_ids"].flatten().tolist()
-
     loaded = attempt(
         "AutoModelForCausalLM",
         lambda: transformers.AutoModelForCausalLM.from_pretrained(
-            s.folder, output_loading_info=True, dtype=torch.float32
+            folder, output_loading_info=True, **{DTYPE: torch.float32}
         ),
     )
     if loaded:
         model, info = loaded
+        model.eval()
         wrong = {kind: sorted(map(str, names)) for kind, names in info.items() if names}
         count = sum(p.numel() for p in model.parameters())
         name = type(model).__name__
         report(not wrong, f"{name} with {count} parameters; not as expected: {wrong or 'nothing'}")
-    text = s.text.read_bytes().decode("utf-8") if s.text else None
-    check_tokenizers(s.folder, ids, text)
-    if loaded:
-        check_logits(model.eval(), ids, expected["logits"].flatten(0, -2))
+    check_tokenizers(folder, ids, text)
+    if not loaded:
+        return 0
+    check_settings(folder, model.config)
+    check_logits(model, folder, ids, text, expected["logits"].flatten(0, -2))
+    return check_writing(model, folder, prompts) if prompts else 0
+
+
+TEXT = "".join(
+    f"Hello there , you . I do n't know fox {i}, said the two spaces:  \"{i * i} lazy dogs at both ends\".\n\n b"
+    for i in range(40)
+)
+TINY = (
+    "--n-layer 2 --n-head 2 --n-embd 16 --block-size 64 --batch-size 8 --eval-iters 1 "
+    "--learning-rate 0.01"
+).split()
+MODELS = {
+    "characters": "--tokenizer char".split(),
+    "byte pairs": "--tokenizer bpe:300".split(),
+    "byte pairs and biases": "--tokenizer bpe:300 --bias true".split(),
+}
+
+
+def check_trained(place):
+    """The four models."""
+    text_file = place / "text.txt"
+    text_file.write_text(TEXT, encoding="utf-8")
+    models = {}
+    for name, flags in MODELS.items():
+        folder = place / name.replace(" ", "-")
+        ours("train", "--text", text_file, *TINY, *flags, "--max-iters", 60, "--out-dir", folder)
+        models[name] = folder
+    models["byte pairs, an end-of-text token and biases"] = with_end_of_text(place)
+    for name, folder in models.items():
+        print(f"-- {name}")
+        logits = place / "logits.safetensors"
+        ours("eval", "--model", folder, "--text", text_file, "--logits", logits)
+        prompts = ["Hello", " do n't", "a"]
+        stopped = check(folder, TEXT, logits, prompts)
+        if "end-of-text" in name:
+            report(stopped == len(prompts), f"{stopped} of {len(prompts)} texts end by themselves")
+
+
+def with_end_of_text(place):
+    """A model that has learned from short documents where a text ends: stage 4 puts the token
+    between them."""
+    documents, data, folder = place / "documents.jsonl", place / "data", place / "end-of-text"
+    lines = [json.dumps({"text": text}) for text in TEXT.split("\n\n b") * 5 if text]
+    documents.write_text("\n".join(lines), encoding="utf-8")
+    ours("prepare", "--input", documents, "--tokenizer", "bpe:300", "--validation", 0.1,
+         "--out", data, stage=4)
+    ours("train", "--data", data, *TINY, "--bias", "true", "--max-iters", 400, "--device", "cpu",
+         "--out-dir", folder, stage=4)
+    return folder
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("folder", type=Path, nargs="?")
+    p.add_argument("--train", action="store_true", help="train the four models, and check them")
+    p.add_argument("--text", type=Path, metavar="FILE", help="the text that `eval` was given")
+    p.add_argument("--logits", type=Path, metavar="FILE", help="if elsewhere")
+    p.add_argument("--prompt", action="append", default=[], help="compare greedy texts as well")
+    s = p.parse_args()
+    transformers.logging.set_verbosity_error()
+    if hasattr(transformers.logging, "disable_progress_bar"):
+        transformers.logging.disable_progress_bar()
+    torch.set_num_threads(1)
+    if s.train:
+        with tempfile.TemporaryDirectory() as place:
+            check_trained(Path(place))
+    elif s.folder:
+        logits = s.logits or s.folder / "expected_logits.safetensors"
+        for needed in [s.folder / "config.json", s.folder / "model.safetensors", logits]:
+            if not needed.is_file():
+                sys.exit(f"{needed} is missing: cargo run -p stage03_gpt -- eval --model {s.folder} "
+                         f"--text FILE --logits {logits}")
+        text = s.text.read_bytes().decode("utf-8") if s.text else None
+        check(s.folder, text, logits, s.prompt)
+    else:
+        p.error("give a directory, or --train")
     print(f"transformers {transformers.__version__}, tokenizers {tokenizers.__version__}")
     if failures:
         sys.exit(f"{len(failures)} of the checks failed")

@@ -3,12 +3,14 @@
 //! The layout is Hugging Face's for GPT-2, so `transformers` loads it as it is, and what
 //! `transformers` saved loads here:
 //!
-//! | file | holds |
-//! |---|---|
-//! | `config.json` | the sizes: [`GptConfig`] |
-//! | `model.safetensors` | the weights in f32, under GPT-2's names and orientations |
-//! | `tokenizer.json`, `tokenizer_config.json` | the tokenizer, in the format of the `tokenizers` library |
-//! | `trainer.safetensors` | weights, both moments and the iteration: what resuming needs |
+//! | file | holds | written and read by |
+//! |---|---|---|
+//! | `config.json` | the sizes: [`GptConfig`]; the tokens that begin and end a text | `config_json` |
+//! | `generation_config.json` | the same two tokens as `config.json`, where others wrote one | `config_json` |
+//! | `model.safetensors` | the weights in f32, under GPT-2's names and orientations | `weights`, `safetensors` |
+//! | `tokenizer.json` | the tokenizer, in the format of the `tokenizers` library | [`Tokenizer`] |
+//! | `tokenizer_config.json` | how `transformers` has to use it | `tokenizer_config` |
+//! | `trainer.safetensors` | weights, both moments and the iteration: what resuming needs | [`resume`](crate::resume) |
 //!
 //! Every file is written whole or not at all. The trainer's file holds the weights a second
 //! time, because two files cannot be replaced in one instant: a process that is killed between
@@ -16,26 +18,32 @@
 //!
 //! A model without biases is saved with biases of zero, which compute the same: GPT-2 in
 //! `transformers` always has them. The entry `bias` of `config.json`, which others ignore,
-//! tells us to leave them out again.
+//! tells us to leave them out again, as long as they are zero.
+//!
+//! Files come from anybody. None of them can make this program take more memory than a small
+//! multiple of its own length, and none is believed about another.
 
 mod config_json;
 mod safetensors;
+mod tokenizer_config;
 mod weights;
 
+use std::fs;
 use std::path::Path;
 
-use serde_json::json;
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result, files};
 use stage02_attention::params::Params;
 
-use self::config_json::config_json;
+use self::config_json::{Config, config_json, special_tokens};
+use self::tokenizer_config::tokenizer_config;
+use self::weights::Weights;
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
 
-pub use self::config_json::read_config;
+pub use self::config_json::{SpecialTokens, read_config};
 pub(crate) use self::safetensors::{Entry, TensorFile, write_tensors};
-pub use self::weights::{read_model, save_logits, save_model};
+pub use self::weights::{INDEX_FILE, read_model, save_logits, save_model};
 
 /// The weights of a model folder.
 pub const MODEL_FILE: &str = "model.safetensors";
@@ -43,6 +51,11 @@ pub const MODEL_FILE: &str = "model.safetensors";
 pub const CONFIG_FILE: &str = "config.json";
 /// The tokenizer of a model folder.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
+/// How `transformers` has to use the tokenizer.
+pub const TOKENIZER_CONFIG_FILE: &str = "tokenizer_config.json";
+/// Defaults of generation in `transformers`, in the folders of others. Ours do without: every
+/// version finds the tokens that begin and end a text in [`CONFIG_FILE`].
+pub const GENERATION_CONFIG_FILE: &str = "generation_config.json";
 
 /// A model that was read from a folder, ready for use.
 #[derive(Debug)]
@@ -53,6 +66,8 @@ pub struct Model {
     pub params: Params<f32>,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
+    /// The tokens that begin and end its texts.
+    pub special: SpecialTokens,
 }
 
 impl Model {
@@ -62,8 +77,15 @@ impl Model {
     /// [`Error::File`] when a file is missing or unreadable; [`Error::Format`] when it is not
     /// what it should be, naming the tensor or the entry.
     pub fn load(folder: &Path) -> Result<Self> {
-        let gpt = Gpt::new(read_config(folder)?)?;
-        let params = read_model(folder, &gpt)?;
+        if !fs::metadata(folder).map_err(Error::file("read", folder))?.is_dir() {
+            let problem = "it is a file, and a model is a directory";
+            return Err(Error::format(folder, problem, "name the directory that the file is in"));
+        }
+        // First, because it knows what else a directory may hold, and how to convert it.
+        let weights = Weights::open(folder)?;
+        let path = folder.join(CONFIG_FILE);
+        let config = Config::read(&path)?;
+        let (gpt, params) = build(&weights, &config, &path)?;
         let path = folder.join(TOKENIZER_FILE);
         let tokenizer = Tokenizer::load(&path)?;
         let (given, expected) = (tokenizer.vocab_size(), gpt.config().vocab_size);
@@ -74,8 +96,45 @@ impl Model {
                 "use the tokenizer the model was trained with",
             ));
         }
-        Ok(Model { gpt, params, tokenizer })
+        let path = folder.join(GENERATION_CONFIG_FILE);
+        let generation = if path.exists() { Some(Config::read(&path)?) } else { None };
+        let special = special_tokens(&config, generation.as_ref(), &tokenizer)?;
+        Ok(Model { gpt, params, tokenizer, special })
     }
+}
+
+/// A model from its sizes and its weights, which are held against each other first.
+///
+/// path: the file of the sizes, for messages.
+fn build(weights: &Weights, config: &Config, path: &Path) -> Result<(Gpt, Params<f32>)> {
+    let config = weights.judge(&config.sizes()?, path)?;
+    let remedy = "restore it, or train the model again";
+    let gpt = Gpt::new(config).map_err(|e| Error::format(path, e.to_string(), remedy))?;
+    let params = weights.read(&gpt)?;
+    Ok((gpt, params))
+}
+
+/// A model from the contents of `config.json` and `model.safetensors`: [`Model::load`] without a
+/// directory, for tests and fuzzers.
+///
+/// # Errors
+/// As [`Model::load`].
+pub fn from_bytes(config: &[u8], weights: &[u8]) -> Result<(Gpt, Params<f32>)> {
+    let path = Path::new(CONFIG_FILE);
+    let not_text = |e| Error::format(path, format!("not UTF-8 text: {e}"), "restore it");
+    let config = Config::parse(path, std::str::from_utf8(config).map_err(not_text)?)?;
+    build(&Weights::in_memory(Path::new(MODEL_FILE), weights)?, &config, path)
+}
+
+/// The list of shards in the content of `model.safetensors.index.json`: each tensor with the name
+/// of its file. For tests and fuzzers; [`Model::load`] follows the list.
+///
+/// # Errors
+/// [`Error::Format`] when it is no such list.
+pub fn shards_from_bytes(index: &[u8]) -> Result<Vec<(String, String)>> {
+    let path = Path::new(INDEX_FILE);
+    let not_text = |e| Error::format(path, format!("not UTF-8 text: {e}"), "restore it");
+    weights::parse_index(path, std::str::from_utf8(index).map_err(not_text)?)
 }
 
 /// Writes the sizes and the tokenizer: what stays the same while a model is trained.
@@ -83,108 +142,35 @@ impl Model {
 /// # Errors
 /// [`Error::File`] when they cannot be written.
 pub fn save_description(folder: &Path, config: &GptConfig, tokenizer: &Tokenizer) -> Result<()> {
-    let text = serde_json::to_string_pretty(&config_json(config, tokenizer)).expect("plain JSON");
-    files::write_bytes(&folder.join(CONFIG_FILE), (text + "\n").as_bytes())?;
-    // Without this `transformers` takes GPT-2's own tokenizer class, which drops the spaces of
-    // a character tokenizer.
-    let class = json!({ "tokenizer_class": "PreTrainedTokenizerFast" }).to_string() + "\n";
-    files::write_bytes(&folder.join("tokenizer_config.json"), class.as_bytes())?;
+    for (file, json) in [
+        (CONFIG_FILE, config_json(config, tokenizer)),
+        (TOKENIZER_CONFIG_FILE, tokenizer_config(config, tokenizer)),
+    ] {
+        let text = serde_json::to_string_pretty(&json).expect("plain JSON") + "\n";
+        files::write_bytes(&folder.join(file), text.as_bytes())?;
+    }
     tokenizer.save(&folder.join(TOKENIZER_FILE))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs;
-
-    use stage01_bigram::random::{Purpose, generator};
-    use stage01_bigram::tokenizer::TokenizerKind;
-
-    fn model(bias: bool) -> (Gpt, Params<f32>, Tokenizer) {
-        let tokenizer = TokenizerKind::Char.train("the quick brown fox").unwrap();
-        let config = GptConfig {
-            vocab_size: tokenizer.vocab_size(),
-            block_size: 8,
-            n_layer: 2,
-            n_head: 2,
-            n_embd: 8,
-            dropout: 0.1,
-            bias,
-        };
-        let gpt = Gpt::new(config).unwrap();
-        let params = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
-        (gpt, params, tokenizer)
+/// Reads a file of JSON that has at most `limit` bytes.
+fn read_json(path: &Path, limit: u64) -> Result<String> {
+    let described = fs::metadata(path).map_err(Error::file("read", path))?;
+    if described.is_file() && described.len() > limit {
+        let problem = format!("it has {} bytes, and no such file has so many", described.len());
+        return Err(Error::format(path, problem, "copy it again"));
     }
+    files::read_text(path)
+}
 
-    fn saved(bias: bool) -> (tempfile::TempDir, Gpt, Params<f32>) {
-        let (gpt, params, tokenizer) = model(bias);
-        let folder = tempfile::tempdir().unwrap();
-        save_description(folder.path(), gpt.config(), &tokenizer).unwrap();
-        save_model(folder.path(), &gpt, &params).unwrap();
-        (folder, gpt, params)
-    }
-
-    #[test]
-    fn what_was_saved_is_loaded_to_the_bit() {
-        for bias in [true, false] {
-            let (folder, gpt, params) = saved(bias);
-            let model = Model::load(folder.path()).unwrap();
-            assert_eq!(model.gpt.config(), gpt.config());
-            assert_eq!(model.params, params);
-            assert_eq!(model.tokenizer.encode("fox").unwrap().len(), 3);
-        }
-    }
-
-    #[test]
-    fn a_damaged_file_is_named_at_every_length() {
-        let (folder, ..) = saved(true);
-        let path = folder.path().join(MODEL_FILE);
-        let bytes = fs::read(&path).unwrap();
-        for n in (0..bytes.len()).step_by(97) {
-            fs::write(&path, &bytes[..n]).unwrap();
-            let message = Model::load(folder.path()).unwrap_err().to_string();
-            assert!(message.contains("model.safetensors: damaged"), "{n}: {message}");
-        }
-    }
-
-    #[test]
-    fn what_does_not_fit_is_named() {
-        let broken = |file: &str, from: &str, to: &str| {
-            let (folder, ..) = saved(true);
-            let path = folder.path().join(file);
-            let text = fs::read_to_string(&path).unwrap();
-            assert!(text.contains(from), "{text}");
-            fs::write(&path, text.replace(from, to)).unwrap();
-            Model::load(folder.path()).unwrap_err().to_string()
-        };
-        let cases = [
-            ("\"n_embd\": 8", "\"n_embd\": 16", "the tensor transformer.wte.weight has the shape"),
-            ("\"n_layer\": 2", "\"n_layer\": 3", "transformer.h.2.ln_1.weight is missing"),
-            ("\"n_layer\": 2", "\"n_layer\": 1", "transformer.h.1"),
-            ("\"n_head\": 2", "\"n_head\": 3", "multiple of --n-head"),
-            ("\"gpt2\"", "\"llama\"", "model_type is \"llama\""),
-            ("\"gelu_new\"", "\"relu\"", "activation_function is \"relu\""),
-            ("\"n_positions\": 8", "\"n_positions\": \"8\"", "n_positions is \"8\""),
-            ("{", "{{", "not JSON"),
-        ];
-        for (from, to, expected) in cases {
-            let message = broken(CONFIG_FILE, from, to);
-            assert!(message.contains(expected), "{message}");
-        }
-        // Biases that are not zero cannot be left out.
-        let (folder, gpt, mut params) = saved(true);
-        params.values.fill(0.5);
-        save_model(folder.path(), &gpt, &params).unwrap();
-        let path = folder.path().join(CONFIG_FILE);
-        let text = fs::read_to_string(&path).unwrap().replace("\"bias\": true", "\"bias\": false");
-        fs::write(&path, text).unwrap();
-        let message = Model::load(folder.path()).unwrap_err().to_string();
-        assert!(message.contains("bias does not belong to the model"), "{message}");
-    }
-
-    #[test]
-    fn a_missing_folder_is_named() {
-        let message = Model::load(Path::new("no/such/model")).unwrap_err().to_string();
-        assert!(message.starts_with("cannot read no/such/model"), "{message}");
+/// A text from a file for a message, of bounded length. What a terminal would obey in it, the
+/// error escapes.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 100;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,20 +1,32 @@
 //! The format of the weights: named lists of numbers in a file, behind a table of contents.
 //!
-//! The format: the length of the head in eight bytes; the head, a JSON object that says of
-//! every tensor its type, its shape and where it begins and ends; then the numbers, one tensor
-//! after another.
+//! | bytes | hold |
+//! |---|---|
+//! | 8 | the length of the head |
+//! | as many | the head: a JSON object that says of every tensor its type, its shape and where it begins and ends |
+//! | the rest | the numbers, one tensor after another |
+//!
+//! A file may come from anybody, so nothing in it is believed. The head is read alone and held
+//! against the length of the file: whatever it says of a tensor, no memory is taken that the
+//! file does not fill. The numbers are read piece by piece, straight to where they belong.
+//!
+//! What this file leaves out: which tensors a GPT-2 has (`weights`).
 
 use std::borrow::Cow;
-use std::io::Write;
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::{Dtype, View};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::json;
 use stage01_bigram::{Error, Result, files};
-use stage02_attention::params::{Layout, Params, Tensor};
+use stage02_attention::params::{Layout, Params};
 
-use super::CONFIG_FILE;
+use super::{CONFIG_FILE, shown};
 
 /// A list of numbers on its way into a file.
 pub(crate) struct Entry<'a> {
@@ -43,9 +55,7 @@ impl View for Entry<'_> {
 
 /// Writes a safetensors file, whole or not at all, and the same bytes for the same numbers.
 ///
-/// The format: the length of the head in eight bytes; the head, a JSON object that says of
-/// every tensor its type, its shape and where it begins and ends; then the numbers, one tensor
-/// after another. They are written as they stand in memory, without a second copy of them.
+/// The numbers are written as they stand in memory, without a second copy of them.
 ///
 /// note: a name and a text, kept in the head.
 pub(crate) fn write_tensors<V: View>(
@@ -75,95 +85,378 @@ pub(crate) fn write_tensors<V: View>(
     // ANCHOR_END: write_tensors
 }
 
-/// A safetensors file in memory, and its name for messages.
+/// No head is longer: the limit of the format itself.
+pub(crate) const HEAD_LIMIT: u64 = 100_000_000;
+
+/// How many bytes are read at once.
+const PIECE: usize = 1 << 16;
+
+/// What the head says of one tensor, after it was checked against the file.
+#[derive(Debug)]
+pub(crate) struct Info {
+    pub(crate) name: String,
+    dtype: String,
+    pub(crate) shape: Vec<usize>,
+    /// Where its bytes begin and end, counted from the end of the head.
+    start: u64,
+    end: u64,
+}
+
+impl Info {
+    /// How many numbers the tensor has; none where the machine cannot count so far.
+    pub(crate) fn len(&self) -> Option<usize> {
+        self.shape.iter().try_fold(1, |product: usize, &n| product.checked_mul(n))
+    }
+}
+
+/// The table of contents.
+#[derive(Debug)]
+struct Head {
+    tensors: Vec<Info>,
+    places: HashMap<String, usize>,
+    /// Texts that the writer left: `__metadata__`.
+    notes: HashMap<String, String>,
+}
+
+impl Head {
+    /// Reads a head and checks it. data: how many bytes of numbers follow it in the file.
+    fn parse(json: &[u8], data: u64) -> std::result::Result<Head, String> {
+        let Listing { mut tensors, notes } = serde_json::from_slice(json)
+            .map_err(|e| format!("its head is damaged: {}", shown(&e.to_string())))?;
+        tensors.sort_by_key(|tensor| (tensor.start, tensor.end));
+        let mut expected = 0;
+        for tensor in &tensors {
+            let name = || shown(&tensor.name);
+            let Info { start, end, .. } = *tensor;
+            // One tensor after another: no gap, nothing twice.
+            if start != expected || end < start {
+                let problem = "should begin at byte";
+                return Err(format!("the tensor {} {problem} {expected}, not {start}", name()));
+            }
+            if end > data {
+                let name = name();
+                return Err(format!("the tensor {name} ends at byte {end} of {data}"));
+            }
+            if let Some(width) = width(&tensor.dtype) {
+                let bytes = tensor.len().and_then(|n| (n as u64).checked_mul(width));
+                if bytes != Some(end - start) {
+                    let (name, held, shape) = (name(), end - start, &tensor.shape);
+                    return Err(format!(
+                        "the tensor {name} of the shape {} has {held} bytes",
+                        dims(shape)
+                    ));
+                }
+            }
+            expected = end;
+        }
+        if expected != data {
+            return Err(format!("its tensors have {expected} bytes, and {data} are there"));
+        }
+        let mut places = HashMap::with_capacity(tensors.len());
+        for (place, tensor) in tensors.iter().enumerate() {
+            if places.insert(tensor.name.clone(), place).is_some() {
+                return Err(format!("two tensors are called {}", shown(&tensor.name)));
+            }
+        }
+        Ok(Head { tensors, places, notes })
+    }
+}
+
+/// A shape for a message; of a long one its beginning.
+pub(crate) fn dims(shape: &[usize]) -> String {
+    match shape.len() {
+        0..=8 => format!("{shape:?}"),
+        n => format!("{:?} and {} more", &shape[..8], n - 8),
+    }
+}
+
+/// How many bytes a number of a type has, for the types that are read here.
+fn width(dtype: &str) -> Option<u64> {
+    match dtype {
+        "F64" => Some(8),
+        "F32" => Some(4),
+        "F16" | "BF16" => Some(2),
+        _ => None,
+    }
+}
+
+/// The head as it is written. A map of Rust would keep the last of two tensors with one name;
+/// this keeps both, so that they are seen.
+struct Listing {
+    tensors: Vec<Info>,
+    notes: HashMap<String, String>,
+}
+
+impl<'de> Deserialize<'de> for Listing {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Said {
+            dtype: String,
+            shape: Vec<usize>,
+            data_offsets: (u64, u64),
+        }
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Listing;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object with an entry for each tensor")
+            }
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Listing, A::Error> {
+                let mut listing = Listing { tensors: Vec::new(), notes: HashMap::new() };
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == "__metadata__" {
+                        listing.notes = map.next_value::<Option<_>>()?.unwrap_or_default();
+                        continue;
+                    }
+                    let Said { dtype, shape, data_offsets: (start, end) } = map.next_value()?;
+                    listing.tensors.push(Info { name, dtype, shape, start, end });
+                }
+                Ok(listing)
+            }
+        }
+        from.deserialize_map(Reader)
+    }
+}
+
+/// Where the bytes of a file are.
+enum Source<'a> {
+    Memory(&'a [u8]),
+    Disk(File),
+}
+
+impl Source<'_> {
+    /// Fills `bytes` with what stands from `start` on.
+    fn read_at(&self, start: u64, bytes: &mut [u8]) -> io::Result<()> {
+        match self {
+            Source::Memory(all) => {
+                let rest = usize::try_from(start).ok().and_then(|start| all.get(start..));
+                let from = rest.and_then(|rest| rest.get(..bytes.len()));
+                bytes.copy_from_slice(from.ok_or(io::ErrorKind::UnexpectedEof)?);
+                Ok(())
+            }
+            Source::Disk(file) => {
+                let mut file = file;
+                file.seek(SeekFrom::Start(start))?;
+                file.read_exact(bytes)
+            }
+        }
+    }
+}
+
+/// A safetensors file whose head has been read, and its name for messages.
 pub(crate) struct TensorFile<'a> {
     path: PathBuf,
-    pub(crate) tensors: SafeTensors<'a>,
+    source: Source<'a>,
+    head: Head,
+    /// Where the numbers begin.
+    data: u64,
 }
 
 impl<'a> TensorFile<'a> {
-    /// Reads the head of a file.
+    /// Reads the head of a file that is in memory.
     pub(crate) fn open(path: &Path, bytes: &'a [u8]) -> Result<Self> {
-        let tensors = SafeTensors::deserialize(bytes).map_err(|e| {
+        Self::read_head(path, Source::Memory(bytes), bytes.len() as u64)
+    }
+
+    /// Reads the head of a file on the disk.
+    pub(crate) fn open_file(path: &Path) -> Result<TensorFile<'static>> {
+        // What is no file (a pipe, say) might never end.
+        let described = fs::metadata(path).map_err(Error::file("read", path))?;
+        if !described.is_file() {
+            return Err(Error::format(path, "it is no regular file", "put the weights there"));
+        }
+        let file = File::open(path).map_err(Error::file("read", path))?;
+        TensorFile::read_head(path, Source::Disk(file), described.len())
+    }
+
+    fn read_head(path: &Path, source: Source<'a>, length: u64) -> Result<Self> {
+        let damaged = |why: String| {
             Error::format(
                 path,
-                format!("damaged, or not a safetensors file ({e}); it has {} bytes", bytes.len()),
+                format!("damaged, or not a safetensors file ({why}); it has {length} bytes"),
                 "copy it again, or train the model again",
             )
-        })?;
-        Ok(TensorFile { path: path.to_path_buf(), tensors })
+        };
+        let read = |start, bytes: &mut [u8]| {
+            source.read_at(start, bytes).map_err(Error::file("read", path))
+        };
+        let mut first = [0; 8];
+        if length < 8 {
+            return Err(damaged("the length of its head is missing".into()));
+        }
+        read(0, &mut first)?;
+        if first == *b"version " {
+            return Err(Error::format(
+                path,
+                "it is a pointer that Git LFS left in place of the file",
+                "fetch the file itself with `git lfs pull`",
+            ));
+        }
+        let head = u64::from_le_bytes(first);
+        if head > length - 8 || head > HEAD_LIMIT {
+            return Err(damaged(format!("its head would have {head} bytes")));
+        }
+        let mut json = vec![0; head as usize];
+        read(8, &mut json)?;
+        let head = Head::parse(&json, length - 8 - head).map_err(damaged)?;
+        Ok(TensorFile { path: path.to_path_buf(), source, head, data: 8 + json.len() as u64 })
     }
 
     /// The text in the head of the file under a name.
     pub(crate) fn note(bytes: &[u8], name: &str) -> Option<String> {
-        let (_, metadata) = SafeTensors::read_metadata(bytes).ok()?;
-        metadata.metadata().as_ref()?.get(name).cloned()
+        let mut file = TensorFile::open(Path::new(""), bytes).ok()?;
+        file.head.notes.remove(name)
     }
 
-    /// A tensor as it stands in the file.
-    fn tensor(&self, name: &str) -> Result<TensorView<'a>> {
-        self.tensors.tensor(name).map_err(|_| {
-            let problem = format!("the tensor {name} is missing");
+    /// The name of the file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// All tensors, in the order in which they stand in the file.
+    pub(crate) fn tensors(&self) -> &[Info] {
+        &self.head.tensors
+    }
+
+    /// What the head says of a tensor.
+    fn tensor(&self, name: &str) -> Result<&Info> {
+        let place = self.head.places.get(name).ok_or_else(|| {
+            let problem = format!("the tensor {} is missing", shown(name));
             let remedy = format!("it must come from the same model as {CONFIG_FILE}");
             Error::format(&self.path, problem, remedy)
-        })
+        })?;
+        Ok(&self.head.tensors[*place])
     }
 
-    /// The numbers of a tensor.
-    pub(super) fn read(&self, name: &str) -> Result<Vec<f32>> {
-        let tensor = self.tensor(name)?;
-        let data = tensor.data();
-        match tensor.dtype() {
-            Dtype::F32 => Ok(data.chunks_exact(4).map(|b| f32::from_le_bytes(four(b))).collect()),
-            // The upper half of an f32.
-            Dtype::BF16 => {
-                Ok(data.chunks_exact(2).map(|b| f32::from_le_bytes([0, 0, b[0], b[1]])).collect())
-            }
-            other => Err(Error::format(
-                &self.path,
-                format!("the tensor {name} holds numbers of the type {other:?}"),
-                "convert the model to float32 (`model.float().save_pretrained(…)`)",
-            )),
-        }
-    }
-
-    /// Whether a tensor of the plan is there, in its shape.
-    fn check(&self, name: &str, tensor: &Tensor) -> Result<()> {
+    /// Whether a tensor has a shape.
+    pub(crate) fn check(&self, found: &Info, shape: &[usize]) -> Result<()> {
         // ANCHOR: shape
-        let found = self.tensor(name)?;
-        if found.shape() == tensor.shape {
+        if found.shape == shape {
             return Ok(());
         }
         Err(Error::format(
             &self.path,
-            format!("the tensor {name} has the shape {:?}", found.shape()),
-            format!("the model of {CONFIG_FILE} wants {:?}", tensor.shape),
+            format!("the tensor {} has the shape {}", shown(&found.name), dims(&found.shape)),
+            format!("the model of {CONFIG_FILE} wants {shape:?}"),
         ))
         // ANCHOR_END: shape
     }
 
-    /// All tensors of a plan as one parameter vector. Each must be there, in the right shape,
-    /// and hold numbers only: neither NaN nor an infinity.
-    pub(crate) fn read_params(&self, layout: &Layout, prefix: &str) -> Result<Params<f32>> {
-        let named = || layout.tensors().iter().map(|t| (format!("{prefix}{}", t.name), t));
-        // All shapes first: a plan that is not that of the file may be too large for memory.
-        named().try_for_each(|(name, tensor)| self.check(&name, tensor))?;
-        let mut params = Params::zeros(layout);
-        for (name, tensor) in named() {
-            let values = self.read(&name)?;
-            if let Some(bad) = values.iter().find(|value| !value.is_finite()) {
+    /// The numbers of a tensor, one piece after another, as f32.
+    pub(crate) fn pieces(
+        &self,
+        tensor: &Info,
+        mut each: impl FnMut(&[f32]) -> Result<()>,
+    ) -> Result<()> {
+        let Some(width) = width(&tensor.dtype) else {
+            let (name, dtype) = (shown(&tensor.name), shown(&tensor.dtype));
+            return Err(Error::format(
+                &self.path,
+                format!("the tensor {name} holds numbers of the type {dtype}"),
+                "convert the model to float32 (`model.float().save_pretrained(…)`)",
+            ));
+        };
+        let (mut bytes, mut numbers) = (vec![0; PIECE], Vec::with_capacity(PIECE / 2));
+        let mut start = tensor.start;
+        while start < tensor.end {
+            let piece = &mut bytes[..(tensor.end - start).min(PIECE as u64) as usize];
+            self.source
+                .read_at(self.data + start, piece)
+                .map_err(Error::file("read", &self.path))?;
+            numbers.clear();
+            let parts = piece.chunks_exact(width as usize);
+            match tensor.dtype.as_str() {
+                "F64" => numbers.extend(parts.map(|b| f64::from_le_bytes(of(b)) as f32)),
+                "F32" => numbers.extend(parts.map(|b| f32::from_le_bytes(of(b)))),
+                "F16" => numbers.extend(parts.map(|b| from_f16(u16::from_le_bytes(of(b))))),
+                // The upper half of an f32.
+                _ => numbers.extend(parts.map(|b| f32::from_le_bytes([0, 0, b[0], b[1]]))),
+            }
+            each(&numbers)?;
+            start += piece.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Reads a tensor to where it belongs. Each number must be one: neither NaN nor an infinity.
+    ///
+    /// to: as many numbers as the tensor has.
+    pub(crate) fn read(&self, tensor: &Info, to: &mut [f32]) -> Result<()> {
+        let mut done = 0;
+        self.pieces(tensor, |numbers| {
+            if let Some(bad) = numbers.iter().find(|number| !number.is_finite()) {
                 return Err(Error::format(
                     &self.path,
-                    format!("the tensor {name} holds {bad}"),
+                    format!("the tensor {} holds {bad}", shown(&tensor.name)),
                     "the file is damaged; copy it again, or train the model again",
                 ));
             }
-            params.values[tensor.range()].copy_from_slice(&values);
+            to[done..done + numbers.len()].copy_from_slice(numbers);
+            done += numbers.len();
+            Ok(())
+        })
+    }
+
+    /// All tensors of a plan as one parameter vector. Each must be there under its name behind
+    /// `prefix`, in the right shape, and hold numbers only.
+    pub(crate) fn read_params(&self, layout: &Layout, prefix: &str) -> Result<Params<f32>> {
+        let found = |name: &str| self.tensor(&format!("{prefix}{name}"));
+        // All shapes first: a plan that is not that of the file may be too large for memory.
+        for tensor in layout.tensors() {
+            self.check(found(&tensor.name)?, &tensor.shape)?;
+        }
+        let mut params = Params::zeros(layout);
+        for tensor in layout.tensors() {
+            self.read(found(&tensor.name)?, &mut params.values[tensor.range()])?;
         }
         Ok(params)
     }
 }
 
-fn four(bytes: &[u8]) -> [u8; 4] {
-    bytes.try_into().expect("chunks of four")
+/// A few bytes as an array.
+fn of<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    bytes.try_into().expect("chunks of this length")
+}
+
+/// A number of 16 bits (IEEE 754 binary16) as one of 32: one bit of sign, five of exponent, ten
+/// of fraction. Every such number is also an f32.
+fn from_f16(bits: u16) -> f32 {
+    let (exponent, fraction) = (bits >> 10 & 31, f32::from(bits & 1023) / 1024.0);
+    let size = match exponent {
+        // Too small for a leading 1.
+        0 => fraction * 2f32.powi(-14),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1.0 + fraction) * 2f32.powi(i32::from(exponent) - 15),
+    };
+    if bits >> 15 == 1 { -size } else { size }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::from_f16;
+
+    #[test]
+    fn numbers_of_16_bits() {
+        for (bits, number) in [
+            (0x0000, 0.0),
+            (0x3C00, 1.0),
+            (0xC000, -2.0),
+            (0x3555, 0.333_251_95),
+            (0x7BFF, 65504.0),
+            (0x0400, 6.103_515_6e-5), // the smallest with a leading 1
+            (0x0001, 5.960_464_5e-8),
+            (0x7C00, f32::INFINITY),
+            (0xFC00, f32::NEG_INFINITY),
+        ] {
+            assert_eq!(from_f16(bits), number, "{bits:04x}");
+        }
+        assert!(from_f16(0x8000).is_sign_negative());
+        assert!(from_f16(0x7C01).is_nan());
+        // Larger bits, larger number, up to infinity.
+        assert!((0..0x7C00).all(|bits| from_f16(bits) < from_f16(bits + 1)));
+    }
 }

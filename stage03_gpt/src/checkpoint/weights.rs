@@ -1,37 +1,67 @@
-//! The weights of a model under GPT-2's names and orientations.
+//! The weights of a model under GPT-2's names and orientations, in one file or in several.
+//!
+//! `transformers` cuts large models into *shards*, `model-00001-of-00003.safetensors` and so on,
+//! with a list beside them, `model.safetensors.index.json`, that says which tensor is where.
+//!
+//! Who trained a model decides which tensors its files hold. What is accepted here:
+//!
+//! - names with or without `transformer.`, and behind the prefixes that PyTorch's wrappers leave:
+//!   `module.` and `_orig_mod.`;
+//! - an output layer `lm_head.weight` that repeats the token embedding, or stands in its place;
+//! - the causal masks that older versions saved (`attn.bias`, `attn.masked_bias`);
+//! - biases or none: the file decides, because others train biases that `config.json` denies.
+//!
+//! Sizes are judged by the heads of the files, before anything is built that grows with them.
 
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use ndarray::Array2;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::{Layout, Params};
 
-use super::safetensors::{Entry, TensorFile, write_tensors};
-use super::{CONFIG_FILE, MODEL_FILE};
+use super::safetensors::{Entry, HEAD_LIMIT, Info, TensorFile, dims, write_tensors};
+use super::{CONFIG_FILE, MODEL_FILE, read_json, shown};
+use crate::block::Block;
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
 
+/// The list of shards, where there are several.
+pub const INDEX_FILE: &str = "model.safetensors.index.json";
+
 /// GPT-2's files put this before the names when the output layer is part of the model.
 const PREFIX: &str = "transformer.";
+
+/// What may stand before the name of a tensor, in any order.
+const PREFIXES: [&str; 3] = [PREFIX, "module.", "_orig_mod."];
+
+/// The output layer, which GPT-2 shares with the token embedding.
+const LM_HEAD: &str = "lm_head.weight";
+const WTE: &str = "wte.weight";
 
 /// Writes the weights under GPT-2's names.
 ///
 /// # Errors
 /// [`Error::File`] when the file cannot be written.
 pub fn save_model(folder: &Path, gpt: &Gpt, params: &Params<f32>) -> Result<()> {
-    let layout = gpt.layout();
-    // The same model with biases; those that `layout` does not have are zero.
+    let own: HashMap<&str, &[f32]> = gpt
+        .layout()
+        .tensors()
+        .iter()
+        .map(|tensor| (tensor.name.as_str(), &params.values[tensor.range()]))
+        .collect();
+    // The same model with biases; those that it does not have are zero.
     let full = Gpt::new(GptConfig { bias: true, ..gpt.config().clone() })?;
     let zeros = vec![0.0; 4 * gpt.config().n_embd];
     let tensors = full.layout().tensors().iter().map(|tensor| {
-        let own = layout.tensors().iter().find(|own| own.name == tensor.name);
-        let values = match own {
-            Some(own) => &params.values[own.range()],
-            None => &zeros[..tensor.len()],
-        };
+        let values =
+            own.get(tensor.name.as_str()).copied().unwrap_or_else(|| &zeros[..tensor.len()]);
         (format!("{PREFIX}{}", tensor.name), Entry { shape: tensor.shape.clone(), values })
     });
     write_tensors(&folder.join(MODEL_FILE), tensors, ("format", "pt"))
@@ -43,37 +73,433 @@ pub fn save_model(folder: &Path, gpt: &Gpt, params: &Params<f32>) -> Result<()> 
 /// [`Error::File`] when the file is missing; [`Error::Format`] when it is damaged or holds
 /// other tensors than the plan, naming the first.
 pub fn read_model(folder: &Path, gpt: &Gpt) -> Result<Params<f32>> {
-    let path = folder.join(MODEL_FILE);
-    let bytes = fs::read(&path).map_err(Error::file("read", &path))?;
-    let file = TensorFile::open(&path, &bytes)?;
-    let prefix =
-        if file.tensors.names().iter().any(|name| name.starts_with(PREFIX)) { PREFIX } else { "" };
-    let params = file.read_params(gpt.layout(), prefix)?;
+    let weights = Weights::open(folder)?;
+    let judged = weights.judge(gpt.config(), &folder.join(CONFIG_FILE))?;
+    if judged.bias && !gpt.config().bias {
+        return Err(Error::format(
+            &weights.path,
+            "it has biases that are not zero",
+            format!("the model of {CONFIG_FILE} has none; both must come from the same directory"),
+        ));
+    }
+    weights.read(gpt)
+}
 
-    // Whatever else is in the file must be something that changes no result.
-    let config = GptConfig { bias: true, ..gpt.config().clone() };
-    let full = Gpt::new(config)?;
-    for name in file.tensors.names() {
-        let plain = name.strip_prefix(prefix).unwrap_or(name);
-        let known = |layout: &Layout| layout.tensors().iter().any(|t| t.name == plain);
-        if known(gpt.layout()) || plain.ends_with(".attn.bias") || plain.ends_with(".masked_bias") {
-            continue;
+/// The weights of a directory: their heads, read and checked, and where the numbers are.
+pub(super) struct Weights<'a> {
+    /// The file that stands for all of them in messages.
+    path: PathBuf,
+    files: Vec<TensorFile<'a>>,
+    /// By GPT-2's name without prefix: the file, and the place in its head.
+    places: HashMap<String, (usize, usize)>,
+}
+
+impl<'a> Weights<'a> {
+    /// Finds the weights in a directory and reads their heads.
+    pub(super) fn open(folder: &Path) -> Result<Weights<'static>> {
+        let path = folder.join(MODEL_FILE);
+        if path.exists() {
+            return Weights::gather(&path, vec![TensorFile::open_file(&path)?]);
         }
-        let harmless = if plain == "lm_head.weight" {
-            // Some files repeat the shared table.
-            file.read(name)? == params.values[gpt.layout().tensors()[0].range()]
-        } else {
-            known(full.layout()) && file.read(name)?.iter().all(|&bias| bias == 0.0)
+        let path = folder.join(INDEX_FILE);
+        if path.exists() {
+            return Weights::open_shards(folder, &path);
+        }
+        Err(other_forms(folder))
+    }
+
+    /// Weights in memory, as they would stand in one file.
+    pub(super) fn in_memory(path: &Path, bytes: &'a [u8]) -> Result<Self> {
+        Weights::gather(path, vec![TensorFile::open(path, bytes)?])
+    }
+
+    fn open_shards(folder: &Path, path: &Path) -> Result<Weights<'static>> {
+        let listed = parse_index(path, &read_json(path, HEAD_LIMIT)?)?;
+        let mut names: Vec<&str> = Vec::new();
+        let mut seen = HashSet::new();
+        for (_, file) in &listed {
+            if seen.insert(file.as_str()) {
+                names.push(file);
+            }
+        }
+        let files = names.iter().map(|name| TensorFile::open_file(&folder.join(name)));
+        let weights = Weights::gather(path, files.collect::<Result<_>>()?)?;
+        // The list and the files must agree.
+        let held: usize = weights.files.iter().map(|file| file.tensors().len()).sum();
+        let wrong = |problem| {
+            let remedy = "all files must come from the same model; copy them again";
+            Err(Error::format(path, problem, remedy))
         };
-        if !harmless {
-            return Err(Error::format(
-                &path,
-                format!("the tensor {name} does not belong to the model of {CONFIG_FILE}"),
-                "both files must come from the same folder",
-            ));
+        for (name, file) in &listed {
+            let place = weights.places.get(plain(name));
+            let found = place.is_some_and(|&(i, j)| {
+                names[i] == file && weights.files[i].tensors()[j].name == *name
+            });
+            if !found {
+                return wrong(format!("the tensor {} is not in {file}", shown(name)));
+            }
+        }
+        if held != listed.len() {
+            return wrong(format!("it lists {} tensors, the files hold {held}", listed.len()));
+        }
+        Ok(weights)
+    }
+
+    /// All tensors of some files under their plain names. Each must be there once.
+    fn gather(path: &Path, files: Vec<TensorFile<'a>>) -> Result<Weights<'a>> {
+        let mut places: HashMap<String, (usize, usize)> = HashMap::new();
+        for (i, file) in files.iter().enumerate() {
+            for (j, tensor) in file.tensors().iter().enumerate() {
+                if let Some((first, other)) = places.insert(plain(&tensor.name).into(), (i, j)) {
+                    let other = shown(&files[first].tensors()[other].name);
+                    return Err(Error::format(
+                        file.path(),
+                        format!(
+                            "the tensor {} is there twice: {other} in {}",
+                            shown(&tensor.name),
+                            files[first].path().display()
+                        ),
+                        "all files must come from the same model; copy them again",
+                    ));
+                }
+            }
+        }
+        Ok(Weights { path: path.to_path_buf(), files, places })
+    }
+
+    fn get(&self, name: &str) -> Option<(&TensorFile<'a>, &Info)> {
+        let &(i, j) = self.places.get(name)?;
+        Some((&self.files[i], &self.files[i].tensors()[j]))
+    }
+
+    /// A tensor that must be there. The token embedding may be saved as the output layer.
+    fn tensor(&self, name: &str) -> Result<(&TensorFile<'a>, &Info)> {
+        let tied = || (name == WTE).then(|| self.get(LM_HEAD)).flatten();
+        self.get(name).or_else(tied).ok_or_else(|| {
+            let problem = format!("the tensor {PREFIX}{name} is missing");
+            let remedy = format!("it must come from the same model as {CONFIG_FILE}");
+            Error::format(&self.path, problem, remedy)
+        })
+    }
+
+    /// Holds the sizes of a model against the weights, without reading a weight of a matrix, and
+    /// says whether they have biases.
+    ///
+    /// path: the file that the sizes came from.
+    pub(super) fn judge(&self, config: &GptConfig, path: &Path) -> Result<GptConfig> {
+        let differs = |entry: &str, size: usize, found: String| {
+            let remedy = "both files must come from the same directory";
+            Error::format(path, format!("{entry} is {size}, but {found}"), remedy)
+        };
+        let &GptConfig { vocab_size, block_size, n_layer, n_embd, .. } = config;
+        for (name, rows, entry) in
+            [(WTE, vocab_size, "vocab_size"), ("wpe.weight", block_size, "n_positions")]
+        {
+            let (file, tensor) = self.tensor(name)?;
+            let found = || {
+                let (name, shape) = (shown(&tensor.name), dims(&tensor.shape));
+                format!("the tensor {name} has the shape {shape} in {}", file.path().display())
+            };
+            let [height, width] = tensor.shape[..] else {
+                return Err(differs(entry, rows, found()));
+            };
+            if width != n_embd {
+                return Err(differs("n_embd", n_embd, found()));
+            }
+            if height != rows {
+                return Err(differs(entry, rows, found()));
+            }
+        }
+        let numbers = self.places.keys().filter_map(|name| in_layer(name));
+        let layers: HashSet<usize> = numbers.map(|(layer, _)| layer).collect();
+        let held = layers.iter().max().map_or(0, |last| last + 1);
+        if (layers.len(), held) != (n_layer, n_layer) {
+            let found = format!("{} has {} layers", self.path.display(), layers.len());
+            return Err(differs("n_layer", n_layer, found));
+        }
+        // Now `n_embd` and `n_layer` are no larger than the files.
+        let small = GptConfig { n_layer: 1, bias: true, ..config.clone() };
+        small.check().map_err(|e| Error::format(path, e.to_string(), "restore it"))?;
+        let mut block = Layout::new();
+        Block::declare(block.scope("h"), &small)?;
+        let mut biases = Vec::new();
+        let mut expected = |name: String, shape: &[usize]| -> Result<()> {
+            if name.ends_with(".bias") {
+                if let Some((file, tensor)) = self.get(&name) {
+                    file.check(tensor, shape)?;
+                    biases.push((file, tensor));
+                }
+                return Ok(());
+            }
+            let (file, tensor) = self.tensor(&name)?;
+            let turned: Vec<usize> = shape.iter().rev().copied().collect();
+            if tensor.shape == turned && tensor.shape != shape {
+                return Err(Error::format(
+                    file.path(),
+                    format!("the tensor {} is transposed: {turned:?}", shown(&tensor.name)),
+                    format!(
+                        "GPT-2 stores {shape:?}; transpose the weights of c_attn, c_fc and of both \
+                         c_proj in every layer"
+                    ),
+                ));
+            }
+            file.check(tensor, shape)
+        };
+        for layer in 0..n_layer {
+            for tensor in block.tensors() {
+                let name = tensor.name.strip_prefix('h').expect("its scope");
+                expected(format!("h.{layer}{name}"), &tensor.shape)?;
+            }
+        }
+        for name in ["ln_f.weight", "ln_f.bias"] {
+            expected(name.into(), &[n_embd])?;
+        }
+        // Zeros are what a model without biases is saved with.
+        let mut bias = !biases.is_empty() && config.bias;
+        for (file, tensor) in biases {
+            if bias {
+                break;
+            }
+            file.pieces(tensor, |numbers| {
+                bias |= numbers.iter().any(|&number| number != 0.0);
+                Ok(())
+            })?;
+        }
+        Ok(GptConfig { bias, ..config.clone() })
+    }
+
+    /// Reads the weights of a plan, which [`Weights::judge`] has found to be theirs.
+    pub(super) fn read(&self, gpt: &Gpt) -> Result<Params<f32>> {
+        for tensor in gpt.layout().tensors() {
+            let (file, found) = self.tensor(&tensor.name)?;
+            file.check(found, &tensor.shape)?;
+        }
+        let mut params = Params::zeros(gpt.layout());
+        for tensor in gpt.layout().tensors() {
+            let (file, found) = self.tensor(&tensor.name)?;
+            file.read(found, &mut params.values[tensor.range()])?;
+        }
+        self.check_rest(gpt, &params)?;
+        Ok(params)
+    }
+
+    /// Whatever else is in the files must be something that changes no result.
+    fn check_rest(&self, gpt: &Gpt, params: &Params<f32>) -> Result<()> {
+        let known: HashSet<&str> =
+            gpt.layout().tensors().iter().map(|tensor| tensor.name.as_str()).collect();
+        let wte = &params.values[gpt.layout().tensors()[0].range()];
+        let refuse = |file: &TensorFile, tensor: &Info, remedy: &str| {
+            let problem = format!(
+                "the tensor {} does not belong to the model of {CONFIG_FILE}",
+                shown(&tensor.name)
+            );
+            Err(Error::format(file.path(), problem, remedy))
+        };
+        for (file, tensor) in
+            self.files.iter().flat_map(|file| file.tensors().iter().map(move |t| (file, t)))
+        {
+            let name = plain(&tensor.name);
+            if known.contains(name) || is_mask(name) || is_bias(name) {
+                continue;
+            }
+            if name == LM_HEAD {
+                if tensor.len() != Some(wte.len()) || !equals(file, tensor, wte)? {
+                    return refuse(
+                        file,
+                        tensor,
+                        "its output layer differs from its token embedding; only models that \
+                         share the two are computed here",
+                    );
+                }
+                continue;
+            }
+            let remedy = if name.contains("lora_") {
+                "it is a LoRA adapter; merge it into its base (`merge_and_unload` in peft) first"
+            } else {
+                "both files must come from the same directory"
+            };
+            return refuse(file, tensor, remedy);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a tensor holds these numbers.
+fn equals(file: &TensorFile, tensor: &Info, numbers: &[f32]) -> Result<bool> {
+    let (mut done, mut equal) = (0, true);
+    file.pieces(tensor, |piece| {
+        equal &= numbers[done..done + piece.len()] == *piece;
+        done += piece.len();
+        Ok(())
+    })?;
+    Ok(equal)
+}
+
+/// A name without what wrappers have put before it.
+fn plain(mut name: &str) -> &str {
+    while let Some(rest) = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)) {
+        name = rest;
+    }
+    name
+}
+
+/// The layer that a tensor belongs to and its name there: of `h.7.ln_1.weight` 7, `ln_1.weight`.
+fn in_layer(name: &str) -> Option<(usize, &str)> {
+    let (number, rest) = name.strip_prefix("h.")?.split_once('.')?;
+    let layer: usize = number.parse().ok()?;
+    // One spelling for each number: not `07`.
+    (layer.to_string() == number).then_some((layer, rest))
+}
+
+/// Whether a name is that of a causal mask, which older versions of `transformers` saved.
+fn is_mask(name: &str) -> bool {
+    matches!(in_layer(name), Some((_, "attn.bias" | "attn.masked_bias")))
+}
+
+/// Whether a name is that of a bias of GPT-2: one that a model without biases leaves out.
+fn is_bias(name: &str) -> bool {
+    const IN_A_LAYER: [&str; 6] = [
+        "ln_1.bias",
+        "attn.c_attn.bias",
+        "attn.c_proj.bias",
+        "ln_2.bias",
+        "mlp.c_fc.bias",
+        "mlp.c_proj.bias",
+    ];
+    name == "ln_f.bias" || in_layer(name).is_some_and(|(_, name)| IN_A_LAYER.contains(&name))
+}
+
+/// The list of shards: each tensor, and the file it is in.
+///
+/// Everything else that the list says (`total_size`) is left unread: the files say it better.
+pub(super) fn parse_index(path: &Path, text: &str) -> Result<Vec<(String, String)>> {
+    let wrong = |problem: String| {
+        Error::format(path, problem, "copy the model again, with all of its files")
+    };
+    let index: Index = serde_json::from_str(text)
+        .map_err(|e| wrong(format!("it lists no shards: {}", shown(&e.to_string()))))?;
+    let mut seen = HashSet::new();
+    for (tensor, file) in &index.weight_map.0 {
+        let mut parts = Path::new(file).components();
+        let normal = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == file.as_str());
+        if !normal {
+            return Err(wrong(format!(
+                "it names the file {}, which is not the name of a file beside it",
+                shown(file)
+            )));
+        }
+        if !seen.insert(tensor) {
+            return Err(wrong(format!("it lists the tensor {} twice", shown(tensor))));
         }
     }
-    Ok(params)
+    Ok(index.weight_map.0)
+}
+
+#[derive(Deserialize)]
+struct Index {
+    weight_map: Pairs,
+}
+
+/// An object of JSON with every pair it has, also two of one name.
+struct Pairs(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Pairs;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object that names a file for each tensor")
+            }
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> std::result::Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        from.deserialize_map(Reader)
+    }
+}
+
+/// What to say of a directory without `model.safetensors`: which other form the weights have
+/// there, and how to convert them.
+fn other_forms(folder: &Path) -> Error {
+    let directory = folder.display();
+    // In Python as in Rust, a text in quotes with escapes.
+    let quoted = format!("{:?}", folder.display().to_string());
+    let resave = |class: &str, how: &str| {
+        format!(
+            "convert them in Python: from transformers import AutoModelForCausalLM; \
+             {class}.from_pretrained({quoted}{how}).save_pretrained({quoted})"
+        )
+    };
+    let model = "AutoModelForCausalLM";
+    let forms = [
+        (
+            "pytorch_model.bin",
+            "a Python pickle, which can run any program when it is opened",
+            resave(model, ""),
+        ),
+        (
+            "pytorch_model.bin.index.json",
+            "Python pickles, which can run any program when they are opened",
+            resave(model, ""),
+        ),
+        (
+            "tf_model.h5",
+            "a file of TensorFlow",
+            resave(model, ", from_tf=True") + " (transformers 4)",
+        ),
+        (
+            "flax_model.msgpack",
+            "a file of Flax",
+            resave(model, ", from_flax=True") + " (transformers 4)",
+        ),
+        (
+            "adapter_model.safetensors",
+            "a LoRA adapter: changes to a base model that is not in the directory",
+            format!(
+                "merge them in Python: from peft import AutoPeftModelForCausalLM; \
+                 AutoPeftModelForCausalLM.from_pretrained({quoted}).merge_and_unload()\
+                 .save_pretrained({:?})",
+                format!("{directory}-merged")
+            ),
+        ),
+        (
+            "adapter_model.bin",
+            "a LoRA adapter in a Python pickle",
+            "merge it with peft first".into(),
+        ),
+    ];
+    for (file, what, remedy) in forms {
+        if folder.join(file).exists() {
+            let problem = format!("the weights are in {file}, {what}");
+            return Error::format(folder, problem, remedy);
+        }
+    }
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    if let Some(file) = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")))
+        .min()
+    {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        return Error::format(
+            folder,
+            format!("the weights are in {}, in llama.cpp's format", shown(&name)),
+            format!("get the model in Hugging Face's layout, with {CONFIG_FILE} and {MODEL_FILE}"),
+        );
+    }
+    let path = folder.join(MODEL_FILE);
+    match fs::metadata(&path) {
+        Err(missing) => Error::file("read", path)(missing),
+        Ok(_) => Error::format(path, "it appeared just now", "try again"),
+    }
 }
 
 /// Writes the scores of a text, for other programs to compare with theirs.

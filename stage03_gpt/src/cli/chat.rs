@@ -10,7 +10,7 @@ use stage01_bigram::screen::wrap;
 use stage01_bigram::{Error, Result};
 
 use super::Choice;
-use super::sample::write_text;
+use super::sample::{encode_prompt, write_text};
 use super::screen::{Screen, width};
 use crate::checkpoint::Model;
 use crate::generate::Writer;
@@ -19,7 +19,8 @@ use crate::generate::Writer;
 ///
 /// You write a line, the model writes the next one, and both stay in its memory as far as its
 /// context reaches. A model that has only read a book does not answer questions: it goes on
-/// in the manner of its book. An empty line or Ctrl-D ends the conversation.
+/// in the manner of its book. An answer ends with its line, or where the model ends its text. An
+/// empty line or Ctrl-D ends the conversation.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
     /// The folder of the model.
@@ -30,16 +31,22 @@ pub struct Flags {
     #[arg(long, value_name = "N", default_value_t = 100)]
     max_new_tokens: usize,
 
+    /// Go on past the end of a text, as if it were any other token.
+    #[arg(long)]
+    ignore_eos: bool,
+
     #[command(flatten)]
     choice: Choice,
 }
 
 /// Runs the command.
 pub fn chat(flags: &Flags) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer } = Model::load(&flags.model)?;
+    let Model { gpt, params, tokenizer, special } = Model::load(&flags.model)?;
     let mut sampler = flags.choice.sampler()?;
     let mut writer = Writer::new(&gpt, &params, flags.choice.slide)?;
     let mut rng = generator(flags.choice.seed, Purpose::Sampling, 0);
+    let ends: &[u32] = if flags.ignore_eos { &[] } else { &special.eos };
+    writer.read(special.bos.as_slice())?; // a conversation is a text, and begins like one
     let screen = Screen::new();
     let asks = io::stdin().is_terminal();
     if asks {
@@ -56,7 +63,7 @@ pub fn chat(flags: &Flags) -> Result<ExitCode> {
         if line.is_empty() || screen.is_gone() {
             break;
         }
-        match tokenizer.encode(&format!("{line}\n")) {
+        match encode_prompt(&tokenizer, &format!("{line}\n")) {
             Ok(tokens) => writer.read(&tokens)?,
             Err(unknown) => {
                 screen.line(wrap(&format!("({unknown})"), width(), ""));
@@ -67,13 +74,12 @@ pub fn chat(flags: &Flags) -> Result<ExitCode> {
             screen.write(b"model: ");
         }
         let (limit, mut begun) = (flags.max_new_tokens, false);
-        write_text(&mut writer, &tokenizer, &mut sampler, &mut rng, limit, |bytes| {
-            let text = String::from_utf8_lossy(bytes);
+        write_text(&mut writer, &tokenizer, ends, &mut sampler, &mut rng, limit, |text| {
             // Line breaks before the answer are passed over, the first one after it ends it.
-            let text = if begun { &text } else { text.trim_start_matches(['\n', ' ']) };
+            let text = if begun { text } else { text.trim_start_matches(['\n', ' ']) };
             begun |= !text.is_empty();
             let answer = text.split('\n').next().unwrap_or_default();
-            screen.write(answer.as_bytes());
+            screen.text(answer);
             answer.len() == text.len() && !screen.is_gone()
         })?;
         screen.line("");

@@ -10,11 +10,13 @@ use stage01_bigram::corpus::Corpus;
 use stage01_bigram::loss::{bits_per_byte, perplexity};
 use stage01_bigram::screen::thousands;
 use stage01_bigram::{Error, Result};
+use stage02_attention::hands::hands;
 
 use super::run::cores;
 use super::screen::{Screen, remark};
 use crate::checkpoint::{Model, save_logits};
 use crate::evaluate::evaluate;
+use crate::memory;
 use crate::trainer::thread_pool;
 
 /// Measure a trained model on a text.
@@ -53,7 +55,7 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn eval(flags: &Flags) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer } = Model::load(&flags.model)?;
+    let Model { gpt, params, tokenizer, .. } = Model::load(&flags.model)?;
     let corpus = Corpus::open(&flags.text)?;
     let tokens = tokenizer.encode_with_special(&corpus.text)?;
     if let Some(note) = tokenizer.special_note(&corpus.text) {
@@ -66,6 +68,8 @@ pub fn eval(flags: &Flags) -> Result<ExitCode> {
     let block_size = gpt.config().block_size;
     if let Some(path) = &flags.logits {
         let first = &tokens[..tokens.len().min(block_size)];
+        let bytes = gpt.config().forward_bytes::<f32>(first.len(), hands());
+        memory::require(bytes, "the scores of the first window", "give a shorter text")?;
         save_logits(path, first, &gpt.logits(&params, first)?)?;
     }
     let start = Instant::now();

@@ -18,20 +18,25 @@ use crate::generate::Writer;
 /// Let a trained model write.
 ///
 /// It reads the prompt and goes on from there, one token after another, until it has written
-/// as many as asked for.
+/// as many as asked for, or the token that ends a text, where the model has one.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
     /// The folder of the model.
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
     model: PathBuf,
 
-    /// What it shall go on from. [default: a line break]
-    #[arg(long, value_name = "TEXT", default_value = "\n", hide_default_value = true)]
-    prompt: String,
+    /// What it shall go on from. `<|endoftext|>` in it is the token, where the model has it.
+    /// [default: the token that begins a text, or a line break where the model has none]
+    #[arg(long, value_name = "TEXT")]
+    prompt: Option<String>,
 
-    /// How many tokens it writes.
+    /// How many tokens it writes at most.
     #[arg(long, value_name = "N", default_value_t = 200)]
     max_new_tokens: usize,
+
+    /// Go on past the end of a text, as if it were any other token.
+    #[arg(long)]
+    ignore_eos: bool,
 
     /// How many texts it writes, one after another.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -43,8 +48,13 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn sample(flags: &Flags) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer } = Model::load(&flags.model)?;
-    let prompt = encode_prompt(&tokenizer, &flags.prompt)?;
+    let Model { gpt, params, tokenizer, special } = Model::load(&flags.model)?;
+    let prompt = match (flags.prompt.as_deref(), special.bos) {
+        (None | Some(""), Some(bos)) => vec![bos],
+        (None, None) => encode_prompt(&tokenizer, "\n")?,
+        (Some(prompt), _) => encode_prompt(&tokenizer, prompt)?,
+    };
+    let ends: &[u32] = if flags.ignore_eos { &[] } else { &special.eos };
     let mut sampler = flags.choice.sampler()?;
     let screen = Screen::new();
     for index in 0..flags.num_samples {
@@ -54,65 +64,87 @@ pub fn sample(flags: &Flags) -> Result<ExitCode> {
         let mut writer = Writer::new(&gpt, &params, flags.choice.slide)?;
         writer.read(&prompt)?;
         let mut rng = generator(flags.choice.seed, Purpose::Sampling, index);
-        screen.write(flags.prompt.trim_start_matches('\n').as_bytes());
+        screen.text(flags.prompt.as_deref().unwrap_or_default().trim_start_matches('\n'));
         let (start, mut written) = (Instant::now(), 0);
         let limit = flags.max_new_tokens;
-        write_text(&mut writer, &tokenizer, &mut sampler, &mut rng, limit, |bytes| {
-            screen.write(bytes);
-            written += 1;
-            !screen.is_gone()
-        })?;
+        let ended =
+            write_text(&mut writer, &tokenizer, ends, &mut sampler, &mut rng, limit, |text| {
+                screen.text(text);
+                written += 1;
+                !screen.is_gone()
+            })?;
         if screen.is_gone() {
             break;
         }
         screen.line("");
         let rate = written as f64 / start.elapsed().as_secs_f64();
-        remark(format!("({written} tokens, {rate:.0} a second)"));
+        let end = if ended { " and the end of the text" } else { "" };
+        remark(format!("({written} tokens{end}, {rate:.0} a second)"));
     }
     screen.end()
 }
 
-/// The tokens of a prompt: at least one, because the model needs something to go on from.
+/// The tokens of a prompt: at least one, because the model needs something to go on from. The
+/// end-of-text token may be spelled in it, as in other programs.
 pub(super) fn encode_prompt(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>> {
     if prompt.is_empty() {
         let expected = "give at least one character, such as a line break ($'\\n' in most shells)";
         return Err(Error::setting("--prompt", "\"\"", expected));
     }
-    tokenizer.encode(prompt)
+    let Some(end) = tokenizer.end_of_text() else { return tokenizer.encode(prompt) };
+    let mut tokens = Vec::new();
+    for (i, text) in prompt.split(&tokenizer.decode(&[end])?).enumerate() {
+        if i > 0 {
+            tokens.push(end);
+        }
+        tokens.extend(tokenizer.encode(text)?);
+    }
+    Ok(tokens)
 }
 
-/// Writes up to `limit` tokens and gives their bytes to `more`, until it answers that it has
-/// enough.
+/// Writes up to `limit` tokens and gives their text to `more`, until it answers that it has
+/// enough, or until one of the tokens in `ends`, which is not given to it. Returns whether there
+/// was such a one.
 ///
 /// A character may be spread over several tokens, so its bytes are held back until it is whole,
 /// or until nothing more can come.
+///
+/// # Errors
+/// When the model computes no numbers.
 pub(super) fn write_text(
     writer: &mut Writer<f32>,
     tokenizer: &Tokenizer,
+    ends: &[u32],
     sampler: &mut Sampler,
     rng: &mut Generator,
     limit: usize,
-    mut more: impl FnMut(&[u8]) -> bool,
-) -> Result<()> {
+    mut more: impl FnMut(&str) -> bool,
+) -> Result<bool> {
     let mut held: Vec<u8> = Vec::new();
     for written in 1..=limit {
+        writer.check()?;
         // ANCHOR: held
         // A model may have more places for tokens than its tokenizer has tokens.
         let token = writer.write(sampler, rng);
-        if (token as usize) < tokenizer.vocab_size() {
+        let ended = ends.contains(&token);
+        if (token as usize) < tokenizer.vocab_size() && !ended {
             held.extend(tokenizer.decode_bytes(&[token])?);
         }
+        let last = ended || written == limit;
         let whole = match std::str::from_utf8(&held) {
             Ok(_) => held.len(),
             // What can never become a character is passed on as it is.
-            Err(e) if e.error_len().is_some() || written == limit => held.len(),
+            Err(e) if e.error_len().is_some() || last => held.len(),
             Err(e) => e.valid_up_to(),
         };
         let ready: Vec<u8> = held.drain(..whole).collect();
         // ANCHOR_END: held
-        if !more(String::from_utf8_lossy(&ready).as_bytes()) {
-            break;
+        if ended && ready.is_empty() {
+            return Ok(true);
+        }
+        if !more(&String::from_utf8_lossy(&ready)) || ended {
+            return Ok(ended);
         }
     }
-    Ok(())
+    Ok(false)
 }

@@ -4,6 +4,7 @@
 //! to complain about: a short command ends quietly, and a training run stops as it would for
 //! Ctrl-C, with its work saved.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -83,6 +84,15 @@ impl Screen {
         self.note(out.write_all(text).and_then(|()| out.flush()));
     }
 
+    /// Prints what a model wrote, at once: as it is where it goes into a file or another program,
+    /// and on a terminal without what a terminal would obey.
+    pub fn text(&self, text: &str) {
+        match io::stdout().is_terminal() {
+            true => self.write(without_controls(text).as_bytes()),
+            false => self.write(text.as_bytes()),
+        }
+    }
+
     /// Whether nobody reads any more.
     pub fn is_gone(&self) -> bool {
         self.gone.get()
@@ -114,6 +124,20 @@ impl Default for Screen {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A text with its control characters spelled out, except line breaks and tabs. A model may have
+/// learned the sequences that move a cursor, colour the screen or rename its window.
+fn without_controls(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if obeyed(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    Cow::Owned(shown)
 }
 
 /// A remark beside the result: to the standard error, where nobody need read it.
@@ -159,6 +183,15 @@ mod tests {
         assert_eq!(
             [duration(4.6), duration(185.0), duration(7800.0)],
             ["5 s", "3 min 05 s", "2 h 10 min"]
+        );
+    }
+
+    #[test]
+    fn a_terminal_is_given_nothing_to_obey() {
+        assert_eq!(without_controls("one\n\ttwo é \u{1F600}"), "one\n\ttwo é \u{1F600}");
+        assert_eq!(
+            without_controls("\u{1b}[2J\r\u{7}\0\u{9b}1m\u{7f}"),
+            r"\u{1b}[2J\r\u{7}\u{0}\u{9b}1m\u{7f}"
         );
     }
 }

@@ -49,7 +49,7 @@ pub fn begin(recipe: &str, given: &Recipe, matches: &ArgMatches) -> Result<Ready
         lock(&recipe.out_dir)?; // or else it would be moved aside under another program
     }
     if let Some(folder) = recipe.init_from.clone() {
-        let Model { gpt, params, tokenizer } = Model::load(&folder)?;
+        let Model { gpt, params, tokenizer, .. } = Model::load(&folder)?;
         take_shape(&mut recipe, &gpt, matches)?;
         let data = Data::open(&recipe, matches, Some(&folder.join(TOKENIZER_FILE)))?;
         data.require(&tokenizer, &folder)?;

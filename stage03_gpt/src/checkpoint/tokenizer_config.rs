@@ -1,0 +1,39 @@
+//! `tokenizer_config.json`: what `transformers` must know to use the tokenizer as we do.
+//!
+//! `tokenizer.json` says how text becomes tokens, and everybody reads it alike. Around it the
+//! versions of `transformers` have defaults of their own, made for other models. So each is said:
+//!
+//! | entry | without it |
+//! |---|---|
+//! | `tokenizer_class` | GPT-2's own class is taken, which drops the spaces of a character tokenizer |
+//! | `model_input_names` | up to version 4 the tokenizer returns `token_type_ids`, and GPT-2 adds the embedding of token 0 to every position |
+//! | `model_max_length` | `truncation=True` leaves a text longer than the model has positions |
+//! | `clean_up_tokenization_spaces` | up to version 4.44 decoding turns ` ,` into `,` and ` n't` into `n't` |
+//! | `bos_token`, `eos_token` | the tokenizer does not know which token ends a text, and `pad_token = eos_token` pads with nothing |
+
+use serde_json::{Value, json};
+use stage01_bigram::tokenizer::Tokenizer;
+
+use crate::config::GptConfig;
+
+// ANCHOR: tokenizer_config
+/// `tokenizer_config.json` as all versions of `transformers` read it.
+pub(super) fn tokenizer_config(config: &GptConfig, tokenizer: &Tokenizer) -> Value {
+    let mut json = json!({
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_input_names": ["input_ids", "attention_mask"],
+        "model_max_length": config.block_size,
+        "clean_up_tokenization_spaces": false,
+    });
+    if let Some(end) = end_of_text(tokenizer) {
+        json["bos_token"] = json!(end);
+        json["eos_token"] = json!(end);
+    }
+    json
+}
+// ANCHOR_END: tokenizer_config
+
+/// The end-of-text token as it is spelled in `tokenizer.json`.
+fn end_of_text(tokenizer: &Tokenizer) -> Option<String> {
+    tokenizer.end_of_text().and_then(|token| tokenizer.decode(&[token]).ok())
+}

@@ -1,0 +1,144 @@
+//! Models from anywhere: what `sample`, `chat` and `eval` do with them.
+
+mod common;
+
+use std::path::Path;
+
+use common::Place;
+use stage01_bigram::random::{Purpose, generator};
+use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
+use stage02_attention::params::{Params, fill_normal};
+use stage03_gpt::checkpoint::{save_description, save_model};
+use stage03_gpt::config::GptConfig;
+use stage03_gpt::gpt::Gpt;
+
+/// Saves a model with an end-of-text token and with weights as `fill` leaves them, and returns
+/// the token.
+fn save(folder: &Path, fill: impl Fn(&Gpt, u32, &mut Params<f32>)) -> u32 {
+    let tokenizer = TokenizerKind::Bpe { vocab_size: 260 }.train("one or two words or more");
+    let Tokenizer::Bpe(bpe) = tokenizer.unwrap() else { panic!("another kind") };
+    let tokenizer = Tokenizer::Bpe(bpe.with_end_of_text());
+    let end = tokenizer.end_of_text().unwrap();
+    let (n_layer, n_head, n_embd, dropout, bias) = (1, 1, 8, 0.0, true);
+    let (vocab_size, block_size) = (tokenizer.vocab_size(), 16);
+    let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
+    let gpt = Gpt::new(config).unwrap();
+    let mut params = Params::zeros(gpt.layout());
+    fill(&gpt, end, &mut params);
+    std::fs::create_dir_all(folder).unwrap();
+    save_description(folder, gpt.config(), &tokenizer).unwrap();
+    save_model(folder, &gpt, &params).unwrap();
+    end
+}
+
+fn range(gpt: &Gpt, name: &str) -> std::ops::Range<usize> {
+    gpt.layout().tensors().iter().find(|tensor| tensor.name == name).unwrap().range()
+}
+
+/// A model that writes these tokens, the first of them likeliest, whatever it reads.
+fn always(favourites: &[(u32, f32)], gpt: &Gpt, params: &mut Params<f32>) {
+    // What leaves the last layer norm is its bias, and the logit of a token its product with the
+    // token's row.
+    params.values[range(gpt, "ln_f.bias").start] = 1.0;
+    let wte = range(gpt, "wte.weight").start;
+    for &(token, logit) in favourites {
+        params.values[wte + 8 * token as usize] = logit;
+    }
+}
+
+/// Runs a command that is given a text to read.
+fn typed(place: &Place, command: &str, text: &str) -> common::Finished {
+    place.write("typed.txt", text);
+    let input = std::fs::File::open(place.path("typed.txt")).unwrap();
+    common::Finished::new(command, place.command(command).stdin(input).output().unwrap())
+}
+
+#[test]
+fn a_text_ends_where_the_model_ends_it() {
+    let place = Place::new();
+    save(&place.path("ends"), |gpt, end, params| always(&[(end, 2.0)], gpt, params));
+    let sample = |flags: &str| {
+        place.run(&format!("sample --model ends --temperature 0 --max-new-tokens 3 {flags}"))
+    };
+    let ended = sample("--prompt one").succeeds();
+    assert_eq!(ended.out, "one\n");
+    assert!(ended.err.contains("(0 tokens and the end of the text, "), "{}", ended.err);
+    assert_eq!(sample("--num-samples 2").succeeds().out, "\n\n---\n\n");
+    let on = sample("--prompt one --ignore-eos").succeeds();
+    assert_eq!(on.out, format!("one{}\n", "<|endoftext|>".repeat(3)));
+    assert!(on.err.contains("(3 tokens, "), "{}", on.err);
+
+    let chat = |flags: &str| {
+        let command = format!("chat --model ends --temperature 0 --max-new-tokens 2 {flags}");
+        typed(&place, &command, "one\ntwo\n").succeeds().out
+    };
+    assert_eq!(chat(""), "\n\n");
+    assert_eq!(chat("--ignore-eos"), "<|endoftext|><|endoftext|>\n".repeat(2));
+}
+
+#[test]
+fn a_text_begins_with_the_token_that_begins_texts() {
+    let place = Place::new();
+    save(&place.path("model"), |gpt, _, params| {
+        fill_normal(&mut params.values, 1.0, &mut generator(1, Purpose::Initialisation, 0));
+        // So that what is read decides, and neither its position nor what is likeliest always.
+        params.values[range(gpt, "ln_f.bias")].fill(0.0);
+        params.values[range(gpt, "wpe.weight")].fill(0.0);
+    });
+    let sample = |prompt: Option<&str>| {
+        let mut command = place.command("sample --model model --temperature 0 --ignore-eos");
+        command.args(["--max-new-tokens", "12"]);
+        command.args(prompt.iter().flat_map(|prompt| ["--prompt", prompt]));
+        common::Finished::new("sample", command.output().unwrap()).succeeds().out
+    };
+    let text = sample(None);
+    assert_eq!(sample(Some("")), text);
+    // Read as the token, not as letters.
+    assert_eq!(sample(Some("<|endoftext|>")), format!("<|endoftext|>{text}"));
+    assert_ne!(sample(Some("\n")), text);
+}
+
+#[test]
+fn a_model_that_computes_no_numbers_says_so() {
+    let place = Place::new();
+    save(&place.path("model"), |_, _, params| params.values.fill(1e30));
+    for command in ["sample --model model", "eval --model model --text text.txt"] {
+        place.run(command).refuses(&["the model is broken"]);
+    }
+    typed(&place, "chat --model model", "one\n").refuses(&["the model is broken"]);
+}
+
+/// Every number of the files that could ask for memory, in a process that has little.
+#[test]
+#[cfg(target_os = "linux")]
+fn sizes_that_only_a_file_claims_take_no_memory() {
+    let place = Place::with_model();
+    let config = place.text("model/config.json");
+    let limited = |command: &str| {
+        let output = std::process::Command::new("sh")
+            .current_dir(place.path("."))
+            .args([
+                "-c",
+                "ulimit -v 1500000; exec \"$0\" \"$@\"",
+                env!("CARGO_BIN_EXE_stage03_gpt"),
+            ])
+            .args(command.split(' '))
+            .output()
+            .unwrap();
+        common::Finished::new(command, output)
+    };
+    for (entry, own) in [("n_layer", 1), ("vocab_size", 31), ("n_positions", 8), ("n_embd", 16)] {
+        for size in ["10000000", "1000000000", "1000000000000"] {
+            let from = format!("\"{entry}\": {own},");
+            assert!(config.contains(&from), "{config}");
+            let altered = config.replace(&from, &format!("\"{entry}\": {size},"));
+            place.write("model/config.json", altered);
+            for command in ["sample --model model", "eval --model model --text text.txt"] {
+                limited(command).refuses(&["config.json", entry, size, "model.safetensors"]);
+            }
+        }
+    }
+    place.write("model/config.json", &config);
+    limited("sample --model model --max-new-tokens 2 --seed 1").succeeds();
+    place.train("--n-layer 10000000").refuses(&["--n-layer = 10000000", "at most 20000"]);
+}

@@ -1,0 +1,55 @@
+#!/bin/sh
+# Do the models of this project give the same numbers and texts in every version of
+# transformers that people use?
+#
+#     tests/parity/check_all_versions.sh            all versions
+#     tests/parity/check_all_versions.sh 5.24.0     this one
+#
+# Needs a Python with torch: .venv/bin/python, which stage04_training/install-libtorch.sh makes,
+# or the one that the variable PYTHON names. torch is 5 GB, so it is installed once; each version of
+# transformers has a virtual environment of its own of 0.3 GB, in .venv/versions, which finds torch
+# through a .pth file. They are made where they are missing; to undo, delete them.
+#
+# transformers 4.44, of 2024, can be installed with Python 3.10 to 3.12.
+#
+# The models that are checked are trained here, each in a second: see check_transformers.py.
+set -eu
+cd "$(dirname "$0")/../.."
+
+versions=${*:-4.44.2 4.57.3 5.24.0}
+python=${PYTHON:-.venv/bin/python}
+place=${PARITY_ENVS:-.venv/versions}
+"$python" -c 'import torch' 2>/dev/null || {
+    echo "error: $python has no torch; run stage04_training/install-libtorch.sh, or set PYTHON" >&2
+    exit 1
+}
+torch=$("$python" -W ignore -c 'import os, torch; print(os.path.dirname(os.path.dirname(torch.__file__)))')
+
+failed=
+for version in $versions; do
+    env=$place/transformers-$version
+    if [ ! -e "$env/done" ]; then
+        echo "Installing transformers $version into $env"
+        rm -rf "$env"
+        "$python" -m venv "$env"
+        case $version in
+        4.4*) numpy='numpy<2' ;; # the last that it knows
+        *) numpy=numpy ;;
+        esac
+        "$env/bin/python" -m pip install -q --disable-pip-version-check \
+            "transformers==$version" "$numpy" safetensors
+        # Only now, so that pip does not take torch's environment for its own.
+        "$env/bin/python" - "$torch" <<'PTH'
+import sys, sysconfig, pathlib
+(pathlib.Path(sysconfig.get_paths()["purelib"]) / "torch.pth").write_text(sys.argv[1] + "\n")
+PTH
+        touch "$env/done"
+    fi
+    echo
+    echo "transformers $version"
+    "$env/bin/python" -W ignore tests/parity/check_transformers.py --train || failed="$failed $version"
+done
+[ -z "$failed" ] || {
+    echo "error: not the same in transformers$failed" >&2
+    exit 1
+}

@@ -215,6 +215,9 @@ fn no_path_leads_out_of_the_directory() {
         "/index.html%2f..%2f..%2fsecret.txt",
         "/%e2%80%a5/secret.txt",
         "/index.html:$DATA",
+        "/part/../index.html",
+        "/part/%2e%2e/index.html",
+        "/part%2f..%2findex.html",
     ]
     .map(String::from)
     .into();
@@ -362,7 +365,7 @@ fn requests_that_are_too_long_are_cut_off() {
     let many = "X: y\r\n".repeat(10_000);
     let answered = site.send(format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n").as_bytes());
     assert_eq!(Reply::parse(&answered).status, 431);
-    assert_eq!(site.ask("GET /", &"X: y\r\n".repeat(100)).status, 431);
+    assert_eq!(site.ask("GET /", &"X: y\r\n".repeat(70)).status, 431);
     assert_eq!(site.ask("GET /", &"X: y\r\n".repeat(50)).status, 200);
     let one_line = b"GET / HTTP/1.1\r\nX: ";
     assert!(sent_until_refused(&site, one_line, &[b'x'; 1 << 16]) < 64 << 20);
@@ -405,7 +408,7 @@ fn a_connection_ends_however_busy_it_is() {
     let site = Site::new(Limits { connection: SHORT, ..patient() });
     let request = format!("GET /__version HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\r\n", site.port);
     let mut socket = site.connect();
-    let closed = (0..100_000).any(|_| {
+    let closed = (0..20_000).any(|_| {
         std::thread::sleep(Duration::from_millis(1));
         let written = socket.write_all(request.as_bytes());
         written.is_err() || matches!(socket.read(&mut [0; 1000]), Ok(0) | Err(_))
@@ -444,6 +447,20 @@ fn a_client_that_never_reads_loses_its_connection() {
     // There is one seat, so this is answered only when the other has lost it.
     site.lives();
     assert!((rest(&mut lazy).len() as u64) < LARGE);
+}
+
+#[test]
+fn who_is_being_answered_is_not_sent_away() {
+    let site = Site::new(Limits { connections: 2, ..patient() });
+    let mut slow = site.connect();
+    let request = "GET /large.txt HTTP/1.1\r\nConnection: close\r\n";
+    write!(slow, "{request}Host: 127.0.0.1:{}\r\n\r\n", site.port).unwrap();
+    let mut all = vec![0; 1];
+    slow.read_exact(&mut all).unwrap();
+    let _idle: Vec<_> = (0..50).map(|_| site.connect()).collect();
+    site.lives();
+    all.extend(rest(&mut slow));
+    assert_eq!(Reply::parse(&all).body.len() as u64, LARGE);
 }
 
 #[test]

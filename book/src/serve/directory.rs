@@ -51,7 +51,7 @@ pub fn find(directory: &Path, url: &str) -> Option<Found> {
 
 /// A path with its `%20` and the like made plain, once. None if it is no text then, or has a
 /// character that means something else on other systems.
-fn decoded(path: &str) -> Option<String> {
+pub fn decoded(path: &str) -> Option<String> {
     let (mut bytes, mut rest) = (Vec::new(), path.as_bytes());
     while let Some((&first, after)) = rest.split_first() {
         if first == b'%' {
@@ -147,5 +147,51 @@ impl Body for FileBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.length())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_path_is_decoded_once() {
+        assert_eq!(decoded("a%20b%2Fc%c3%a9").unwrap(), "a b/c\u{e9}");
+        assert_eq!(decoded("%252e").unwrap(), "%2e");
+        for wrong in ["%", "%2", "%zz", "%+f", "%\u{e9}", "%ff", "%00", "a\\b", "%5c", "c:", "%3A"]
+        {
+            assert_eq!(decoded(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        /// Whatever the path, what is opened lies in the directory.
+        #[test]
+        fn what_is_found_lies_inside(parts in prop::collection::vec(
+            prop::sample::select(vec![
+                "/", "%2f", "%2F", "..", ".", "%2e", "%2e%2e", "%252e", "%", "%00", "\\", "%5c",
+                "C:", "secret", "inside", "up", "book", "book2", "place", "index.html", " ", "~",
+            ]),
+            0..12,
+        ), absolute in 0..3usize) {
+            let place = tempfile::tempdir().unwrap();
+            let book = place.path().join("book");
+            fs::create_dir(&book).unwrap();
+            fs::create_dir(place.path().join("book2")).unwrap();
+            for name in ["secret", "book/inside", "book/index.html", "book2/secret"] {
+                fs::write(place.path().join(name), name).unwrap();
+            }
+            #[cfg(unix)]
+            std::os::unix::fs::symlink("..", book.join("up")).unwrap();
+            let path = parts.concat().replace("place", &place.path().to_string_lossy());
+            let start = ["/", "", "/%2f"][absolute];
+            if let Some(mut found) = find(&book, &format!("{start}{path}")) {
+                let mut text = String::new();
+                found.file.read_to_string(&mut text).unwrap();
+                prop_assert!(["book/inside", "book/index.html"].contains(&text.as_str()), "{path}");
+            }
+        }
     }
 }

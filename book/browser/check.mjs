@@ -26,7 +26,7 @@ const kinds = {
     ".html": "text/html", ".css": "text/css", ".js": "text/javascript",
     ".svg": "image/svg+xml", ".woff2": "font/woff2", ".txt": "text/plain",
 };
-// What the folder holds is listed first: a request only chooses from the list.
+// The files of the directory are listed first: a request can only choose from the list.
 const files = new Set((await readdir(folder, { recursive: true })).map((name) => name.replaceAll("\\", "/")));
 const server = createServer(async (request, response) => {
     try {

@@ -4,18 +4,18 @@
 //! name. A page asks once a second whether there is a newer one.
 //!
 //! ```text
-//! server     HTTP with limits, for any program that answers on this machine
-//!   guard      which requests are answered at all
-//!   seats      how many connections at once
-//!   wire       a socket whose other end must read
+//! server     HTTP on the loopback address, with limits; not tied to the book
+//!   guard      checks of every request: host, origin, method, body
+//!   slots      the number of connections
+//!   socket     a write timeout
 //! directory  a file by the path of a URL
 //! ```
 
 pub mod directory;
 pub mod guard;
-mod seats;
 pub mod server;
-mod wire;
+mod slots;
+mod socket;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -28,22 +28,22 @@ use std::time::{Duration, SystemTime};
 use http_body_util::BodyExt;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Response, StatusCode};
+use hyper::{Method, StatusCode};
 use mdbook_driver::errors::{Error, Result};
 
 use crate::build::{Built, build};
 use crate::places::Places;
 use directory::{FileBody, Found, find, kind};
-use server::{Answer, Limits, Question, plain, run};
+use server::{Limits, Request, Response, plain, run};
 
 /// A page asks here for the number of the build.
 const VERSION: &str = "/__version";
 
-/// Books are read.
+/// The methods that are answered.
 const METHODS: &[Method] = &[Method::GET, Method::HEAD];
 
-/// What a page may load: nothing from elsewhere. mdBook's pages have scripts in them, and KaTeX's
-/// formulas have styles.
+/// The content security policy: a page loads nothing from other origins. Inline scripts are
+/// mdBook's, inline styles KaTeX's.
 const POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'; \
                       style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
                       connect-src 'self'; frame-src 'self'; frame-ancestors 'self'; \
@@ -88,8 +88,8 @@ impl Shown {
         Arc::new(Self { directory: directory.to_path_buf(), version: RwLock::new(1) })
     }
 
-    /// Puts another directory in its place. Whoever is reading a page reads the old one to its
-    /// end: it was opened before.
+    /// Puts another directory in its place. A file that is being sent was opened before, and is
+    /// sent to its end.
     ///
     /// # Errors
     /// When the directories cannot be renamed.
@@ -110,10 +110,10 @@ impl Shown {
         fs::remove_dir_all(&old)
     }
 
-    /// The answer to a request.
-    pub fn answer(&self, question: &Question) -> Answer {
-        let path = question.uri().path();
-        // Opened while nobody can replace it, and read afterwards: who reads slowly stops nobody.
+    /// The response to a request.
+    pub fn respond(&self, request: &Request) -> Response {
+        let path = request.uri().path();
+        // The file is opened under the lock and read after it: a slow client does not hold it.
         let (version, found, missing) = {
             let version = self.version.read().unwrap_or_else(PoisonError::into_inner);
             if path == VERSION {
@@ -131,8 +131,8 @@ impl Shown {
     }
 }
 
-/// Answers with a file; a page looks for a newer version than this one.
-fn page(status: StatusCode, found: Found, version: Option<usize>) -> Answer {
+/// A response with a file. A page of a known version gets the script that looks for a newer one.
+fn page(status: StatusCode, found: Found, version: Option<usize>) -> Response {
     let kind = kind(&found.path);
     let Found { mut file, length, .. } = found;
     let end =
@@ -142,13 +142,13 @@ fn page(status: StatusCode, found: Found, version: Option<usize>) -> Answer {
         body = body.with(end, script(version));
     }
     let length = body.length();
-    let mut answer = Response::new(body.boxed());
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
+    let mut response = Response::new(body.boxed());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CONTENT_LENGTH, length.into());
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    answer
+    response
 }
 
 /// A script that looks for a newer page. Only while it is served: the files stay as they are.
@@ -172,12 +172,12 @@ fn end_of_body(file: &mut File, length: u64) -> io::Result<Option<u64>> {
     Ok(at.map(|at| start + at as u64))
 }
 
-/// Answers requests with what is shown, until the program ends.
+/// Serves what is shown until the program ends.
 ///
 /// # Errors
 /// When the listener cannot be used.
 pub fn show(shown: Arc<Shown>, listener: TcpListener, limits: Limits) -> io::Result<()> {
-    run(listener, METHODS, limits, move |question| std::future::ready(shown.answer(&question)))
+    run(listener, METHODS, limits, move |request| std::future::ready(shown.respond(&request)))
 }
 
 /// Serves the directory, and builds it again when something changes. Ends with the program.

@@ -216,6 +216,9 @@ fn no_path_leads_out_of_the_directory() {
         "/%e2%80%a5/secret.txt",
         "/index.html:$DATA",
         "/part/../index.html",
+        "//index.html",
+        "/%2findex.html",
+        "/a%2520b.txt",
         "/part/%2e%2e/index.html",
         "/part%2f..%2findex.html",
     ]
@@ -364,6 +367,13 @@ fn requests_that_are_too_long_are_cut_off() {
     assert!(answered.is_empty() || [414, 431].contains(&Reply::parse(&answered).status));
     let many = "X: y\r\n".repeat(10_000);
     let answered = site.send(format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n").as_bytes());
+    assert_eq!(Reply::parse(&answered).status, 431);
+    // What a refused client still sends is read, so that the connection is not reset.
+    let mut socket = site.connect();
+    socket.write_all(format!("GET /{}", "a".repeat(150_000)).as_bytes()).unwrap();
+    socket.shutdown(Shutdown::Write).unwrap();
+    let mut answered = Vec::new();
+    socket.read_to_end(&mut answered).unwrap();
     assert_eq!(Reply::parse(&answered).status, 431);
     assert_eq!(site.ask("GET /", &"X: y\r\n".repeat(70)).status, 431);
     assert_eq!(site.ask("GET /", &"X: y\r\n".repeat(50)).status, 200);

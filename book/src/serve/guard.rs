@@ -1,11 +1,11 @@
-//! Which requests are answered at all.
+//! Checks that every request must pass before it is handled.
 //!
 //! A server on the loopback address can be reached from every web page that its user has open. A
 //! page of a stranger cannot read the answers, because its origin is another. But it can let its
 //! own name point to 127.0.0.1 (*DNS rebinding*): then it has the origin of this server, and reads
 //! everything. What it cannot change is the header `Host`, in which the browser sends that name.
 //!
-//! What this file leaves out: what the answer is.
+//! What this file leaves out: how a request is answered that passes.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,9 +13,9 @@ use hyper::body::Body;
 use hyper::header::{ALLOW, CONNECTION, HOST, HeaderValue, ORIGIN};
 use hyper::{Method, Request, StatusCode};
 
-use super::server::{Answer, plain};
+use super::server::{Response, plain};
 
-/// The rules that every request must keep.
+/// The checks of a server: its names, its methods, the size of a body.
 #[derive(Clone, Debug)]
 pub struct Guard {
     /// The names of the server, with its port: `127.0.0.1:3000`.
@@ -25,10 +25,10 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Rules for a server.
+    /// Makes the checks of a server.
     ///
-    /// - `address`: where it listens
-    /// - `methods`: what it answers
+    /// - `address`: the address on which it listens
+    /// - `methods`: the methods that it answers
     /// - `body`: the largest request body, in bytes
     pub fn new(address: SocketAddr, methods: &'static [Method], body: u64) -> Self {
         let mut names = Vec::new();
@@ -45,8 +45,8 @@ impl Guard {
         Self { names, methods, body }
     }
 
-    /// The answer to a request that breaks a rule; none if it keeps all of them.
-    pub fn refuse<B: Body>(&self, request: &Request<B>) -> Option<Answer> {
+    /// The response to a request that fails a check; `None` if it passes all of them.
+    pub fn refuse<B: Body>(&self, request: &Request<B>) -> Option<Response> {
         if !self.is_for_us(request) {
             let address = self.names.first().map_or("", String::as_str);
             let words = format!("This server answers at http://{address}/ alone.\n");
@@ -87,10 +87,10 @@ impl Guard {
     // ANCHOR_END: is_for_us
 }
 
-/// An answer after which nothing more is read from the connection.
-fn closing(mut answer: Answer) -> Answer {
-    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    answer
+/// Closes the connection after this response.
+fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! HTTP/1.1 for the user of this machine, with a limit on everything that a client can do.
+//! An HTTP/1.1 server on the loopback address, with a limit on everything that a client can do.
 //!
-//! hyper reads requests and writes answers; here stands what it leaves to its users: how many
-//! connections there may be and how long each may take ([`seats`](super::seats),
-//! [`wire`](super::wire)), and that every request passes the [`Guard`]. Nothing here knows of the
-//! book. One thread serves all connections, so an answer must not compute for long.
+//! hyper parses requests and writes responses. This file adds what hyper leaves to its users: the
+//! number of connections, the timeouts, and the [`Guard`] that every request passes. It is not
+//! tied to the book: a handler gets a request and gives a response, whole or as a stream. One
+//! thread serves all connections, so a handler must not compute for long.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -20,37 +20,37 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::{sleep, timeout};
 
 use super::guard::Guard;
-use super::seats::{Seat, Seats};
-use super::wire::Wire;
+use super::slots::{Slot, Slots};
+use super::socket::Socket;
 
-/// A request, with a body that fails where it becomes too long.
-pub type Question = Request<Limited<Incoming>>;
+/// A request. Reading its body fails beyond [`Limits::body`].
+pub type Request = hyper::Request<Limited<Incoming>>;
 
-/// An answer.
-pub type Answer = Response<BoxBody<Bytes, io::Error>>;
+/// A response.
+pub type Response = hyper::Response<BoxBody<Bytes, io::Error>>;
 
 // ANCHOR: limits
 /// What a client may do.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections at once. One more, and the one that has waited longest is closed.
+    /// Connections at once. For one more, the longest idle connection is closed.
     pub connections: usize,
-    /// Bytes of a request without its body.
+    /// Bytes of the request line and the headers together.
     pub head: usize,
-    /// Header lines of a request.
+    /// Number of headers.
     pub headers: usize,
-    /// Bytes of the body of a request.
+    /// Bytes of the request body.
     pub body: u64,
-    /// Time for sending a request, and for the silence before it.
+    /// Time until the request line and the headers are complete, idle time included.
     pub request: Duration,
-    /// Time for taking what has been written to it, a piece of at most 64 kB.
+    /// Time for the client to read a buffer of at most 64 kB.
     pub write: Duration,
-    /// Time after which a connection is closed behind its answer; it is cut after twice as long.
+    /// Time after which a connection closes with its next response. After twice as long it is cut.
     pub connection: Duration,
 }
 // ANCHOR_END: limits
@@ -69,35 +69,38 @@ impl Default for Limits {
     }
 }
 
-/// A connection writes pieces of this many bytes at most.
-const PIECE: usize = 64 << 10;
+/// Bytes that a connection buffers for writing.
+const BUFFER: usize = 64 << 10;
 
-/// How much of what a refused client still sends is read, so that it can read the answer.
-const LINGER: usize = 256 << 10;
+/// Bytes that are read and discarded from a client that was refused while it was still sending.
+const DRAIN: usize = 256 << 10;
 
-/// An answer of plain text.
-pub fn plain(status: StatusCode, words: impl Into<Bytes>) -> Answer {
+/// A response of plain text.
+pub fn plain(status: StatusCode, words: impl Into<Bytes>) -> Response {
     let body = Full::new(words.into()).map_err(|never| match never {});
-    let mut answer = Response::new(body.boxed());
-    *answer.status_mut() = status;
+    let mut response = Response::new(body.boxed());
+    *response.status_mut() = status;
     let kind = HeaderValue::from_static("text/plain; charset=utf-8");
-    answer.headers_mut().insert(CONTENT_TYPE, kind);
-    answer
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
 }
 
-/// Answers requests until the program ends.
+/// Serves requests until the program ends.
+///
+/// - `methods`: the methods that are answered
+/// - `handler`: makes the response to a request that passed the guard
 ///
 /// # Errors
 /// When the listener is not on the loopback address, or the system refuses to wait for it.
-pub fn run<A, F>(
+pub fn run<H, F>(
     listener: TcpListener,
     methods: &'static [Method],
     limits: Limits,
-    answer: A,
+    handler: H,
 ) -> io::Result<()>
 where
-    A: Fn(Question) -> F + Send + Sync + 'static,
-    F: Future<Output = Answer> + Send + 'static,
+    H: Fn(Request) -> F + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
 {
     let address = listener.local_addr()?;
     if !address.ip().is_loopback() {
@@ -105,49 +108,49 @@ where
         return Err(io::Error::new(io::ErrorKind::InvalidInput, words));
     }
     let guard = Guard::new(address, methods, limits.body);
-    let shared = Arc::new((guard, answer));
+    let shared = Arc::new((guard, handler));
     listener.set_nonblocking(true)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let seats = Seats::new(limits.connections);
+        let slots = Slots::new(limits.connections);
         loop {
             match listener.accept().await {
-                Ok((socket, _)) => {
-                    let seat = Arc::new(seats.take().await);
-                    tokio::spawn(attend(socket, seat, limits.clone(), shared.clone()));
-                    // Whoever has just come is heard before the next one is let in.
+                Ok((stream, _)) => {
+                    let slot = Arc::new(slots.acquire().await);
+                    tokio::spawn(connection(stream, slot, limits.clone(), shared.clone()));
+                    // The new connection is polled before the next one is accepted.
                     tokio::task::yield_now().await;
                 }
-                // Out of file descriptors, for instance: others will be closed.
+                // No file descriptor is left, for instance. Connections will be closed.
                 Err(_) => sleep(Duration::from_millis(50)).await,
             }
         }
     })
 }
 
-/// One connection, from its first request to its end.
-async fn attend<A, F>(
-    socket: tokio::net::TcpStream,
-    seat: Arc<Seat>,
+/// Serves one connection until it is closed.
+async fn connection<H, F>(
+    stream: tokio::net::TcpStream,
+    slot: Arc<Slot>,
     limits: Limits,
-    shared: Arc<(Guard, A)>,
+    shared: Arc<(Guard, H)>,
 ) where
-    A: Fn(Question) -> F + Send + Sync + 'static,
-    F: Future<Output = Answer> + Send + 'static,
+    H: Fn(Request) -> F + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
 {
-    let service = service_fn(|request: Request<Incoming>| {
-        seat.answer();
-        let (seat, shared) = (seat.clone(), shared.clone());
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        slot.busy();
+        let (slot, shared) = (slot.clone(), shared.clone());
         let body = usize::try_from(limits.body).unwrap_or(usize::MAX);
         async move {
-            let (guard, answer) = &*shared;
-            let answer = match guard.refuse(&request) {
+            let (guard, handler) = &*shared;
+            let response = match guard.refuse(&request) {
                 Some(refusal) => refusal,
-                None => answer(request.map(|incoming| Limited::new(incoming, body))).await,
+                None => handler(request.map(|incoming| Limited::new(incoming, body))).await,
             };
-            Ok::<_, Infallible>(safe(answer).map(|body| Held { body, seat }))
+            Ok::<_, Infallible>(with_headers(response).map(|body| Tracked { body, slot }))
         }
     });
     let mut http = http1::Builder::new();
@@ -155,23 +158,23 @@ async fn attend<A, F>(
         .header_read_timeout(limits.request)
         .max_headers(limits.headers)
         .max_header_size(limits.head)
-        .max_buf_size(PIECE.max(limits.head));
-    let mut wire = Wire::new(socket, limits.write);
-    let talk = async {
+        .max_buf_size(BUFFER.max(limits.head));
+    let mut socket = Socket::new(stream, limits.write);
+    let exchange = async {
         {
-            let connection = http.serve_connection(TokioIo::new(&mut wire), service);
+            let connection = http.serve_connection(TokioIo::new(&mut socket), service);
             let mut connection = pin!(connection);
             if timeout(limits.connection, connection.as_mut()).await.is_err() {
                 connection.as_mut().graceful_shutdown();
                 let _ = timeout(limits.connection, connection).await;
             }
         }
-        let _ = timeout(limits.request.min(Duration::from_secs(1)), wire.drain(LINGER)).await;
+        let _ = timeout(limits.request.min(Duration::from_secs(1)), socket.drain(DRAIN)).await;
     };
-    first(talk, seat.leave.notified()).await;
+    first(exchange, slot.close.notified()).await;
 }
 
-/// Waits for whichever of two comes first.
+/// Waits until one of two futures is ready.
 async fn first(a: impl Future<Output = ()>, b: impl Future<Output = ()>) {
     let (mut a, mut b) = (pin!(a), pin!(b));
     poll_fn(|cx| match a.as_mut().poll(cx) {
@@ -181,26 +184,26 @@ async fn first(a: impl Future<Output = ()>, b: impl Future<Output = ()>) {
     .await;
 }
 
-/// Adds what every answer says: that its kind is not to be guessed, that pages of others cannot
-/// embed it, and that it is not to be kept.
-fn safe(mut answer: Answer) -> Answer {
-    let headers = answer.headers_mut();
+/// Adds the headers of every response: browsers must not guess its type, pages of other origins
+/// must not embed it, and it must not be cached.
+fn with_headers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(
         HeaderName::from_static("cross-origin-resource-policy"),
         HeaderValue::from_static("same-origin"),
     );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
+    response
 }
 
-/// The body of an answer. When it is dropped, its connection waits for the next request.
-struct Held {
+/// A response body. The connection is idle again when it is dropped.
+struct Tracked {
     body: BoxBody<Bytes, io::Error>,
-    seat: Arc<Seat>,
+    slot: Arc<Slot>,
 }
 
-impl Body for Held {
+impl Body for Tracked {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -220,8 +223,8 @@ impl Body for Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for Tracked {
     fn drop(&mut self) {
-        self.seat.wait();
+        self.slot.idle();
     }
 }

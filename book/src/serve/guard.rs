@@ -72,7 +72,6 @@ impl Guard {
         None
     }
 
-    // ANCHOR: is_for_us
     /// True if every name that the request gives the server is one of its own.
     fn is_for_us<B>(&self, request: &Request<B>) -> bool {
         let own = |name: &str| self.names.iter().any(|own| own.eq_ignore_ascii_case(name));
@@ -84,7 +83,6 @@ impl Guard {
                 .all(|o| o.to_str().ok().and_then(|o| o.strip_prefix("http://")).is_some_and(own))
             && request.uri().authority().is_none_or(|authority| own(authority.as_str()))
     }
-    // ANCHOR_END: is_for_us
 }
 
 /// Closes the connection after this response.

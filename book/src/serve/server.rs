@@ -34,7 +34,6 @@ pub type Request = hyper::Request<Limited<Incoming>>;
 /// A response.
 pub type Response = hyper::Response<BoxBody<Bytes, io::Error>>;
 
-// ANCHOR: limits
 /// What a client may do.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -53,7 +52,6 @@ pub struct Limits {
     /// Time after which a connection closes with its next response. After twice as long it is cut.
     pub connection: Duration,
 }
-// ANCHOR_END: limits
 
 impl Default for Limits {
     fn default() -> Self {

@@ -3,6 +3,11 @@
 //   cargo run -p book -- build --book book/tests/sound --out target/sound
 //   cd book/browser && npm install && node check.mjs ../../target/sound
 //
+// The book's own server forbids its pages to load anything from elsewhere. To see that this
+// breaks none of them, start it (`cargo run -p book -- serve`) and name it:
+//
+//   SERVER=http://127.0.0.1:3000/ node check.mjs ../../target/book
+//
 // It needs node, and a Chromium (Debian: apt-get install chromium) at /usr/bin/chromium or where
 // CHROMIUM says. `cargo test` does not need it. It looks for: errors on the console, requests
 // that leave the machine, pages wider than a phone, formulas without their fonts, quizzes and
@@ -21,10 +26,14 @@ const kinds = {
     ".html": "text/html", ".css": "text/css", ".js": "text/javascript",
     ".svg": "image/svg+xml", ".woff2": "font/woff2", ".txt": "text/plain",
 };
+// The files of the directory are listed first: a request can only choose from the list.
+const files = new Set((await readdir(folder, { recursive: true })).map((name) => name.replaceAll("\\", "/")));
 const server = createServer(async (request, response) => {
     try {
-        const name = decodeURIComponent(new URL(request.url, "http://x").pathname);
-        const body = await readFile(join(folder, name.endsWith("/") ? name + "index.html" : name));
+        const path = decodeURIComponent(new URL(request.url, "http://x").pathname).slice(1);
+        const name = path === "" || path.endsWith("/") ? path + "index.html" : path;
+        if (!files.has(name)) throw new Error("no such file");
+        const body = await readFile(join(folder, name));
         response.setHeader("Content-Type", kinds[extname(name)] ?? "text/html");
         response.end(body);
     } catch {
@@ -33,7 +42,7 @@ const server = createServer(async (request, response) => {
     }
 });
 await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
-const root = `http://127.0.0.1:${server.address().port}/`;
+const root = process.env.SERVER ?? `http://127.0.0.1:${server.address().port}/`;
 
 const faults = [];
 const expect = (page, holds, words) => holds || faults.push(`${page}: ${words}`);
@@ -47,9 +56,8 @@ const browser = await chromium.launch({
 });
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
-const pages = (await readdir(folder, { recursive: true }))
+const pages = [...files]
     .filter((name) => name.endsWith(".html") && !name.endsWith("toc.html") && !name.endsWith("404.html"))
-    .map((name) => name.replaceAll("\\", "/"))
     .filter((name) => chosen.length === 0 || chosen.some((word) => name.includes(word)));
 
 const open = async (name, theme, width) => {

@@ -1,44 +1,70 @@
-//! The book in a browser of this machine, built anew whenever a file of it changes.
+//! The book in a browser of this machine, built again whenever a file of it changes.
 //!
-//! Nobody else can reach it: it listens on the loopback address only. A page asks once a second
-//! whether there is a newer one.
+//! Nobody else can reach it: it listens on the loopback address only, and answers only to its own
+//! name. A page asks once a second whether there is a newer one.
+//!
+//! ```text
+//! server     HTTP on the loopback address, with limits; not tied to the book
+//!   guard      checks of every request: host, origin, method, body
+//!   slots      the number of connections
+//!   socket     a write timeout
+//! directory  a file by the path of a URL
+//! ```
+
+pub mod directory;
+pub mod guard;
+pub mod server;
+mod slots;
+mod socket;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{Cursor, ErrorKind};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use http_body_util::BodyExt;
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, StatusCode};
 use mdbook_driver::errors::{Error, Result};
-use tiny_http::{Header, Request, Response, Server};
 
 use crate::build::{Built, build};
 use crate::places::Places;
+use directory::{FileBody, Found, find, kind};
+use server::{Limits, Request, Response, plain, run};
 
 /// A page asks here for the number of the build.
 const VERSION: &str = "/__version";
+
+/// The methods that are answered.
+const METHODS: &[Method] = &[Method::GET, Method::HEAD];
+
+/// The content security policy: a page loads nothing from other origins. Inline scripts are
+/// mdBook's, inline styles KaTeX's.
+const POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'; \
+                      style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
+                      connect-src 'self'; frame-src 'self'; frame-ancestors 'self'; \
+                      base-uri 'self'; form-action 'self'";
 
 /// Opens the first free port from `port` on, of the next twenty.
 ///
 /// # Errors
 /// When none is free.
-pub fn listen(port: u16) -> Result<(Server, u16)> {
+pub fn listen(port: u16) -> Result<(TcpListener, u16)> {
     for port in port..=port.saturating_add(20) {
-        match Server::http(("127.0.0.1", port)) {
-            Ok(server) => {
+        match TcpListener::bind(("127.0.0.1", port)) {
+            Ok(listener) => {
                 // Port 0 means any; the system has chosen one.
-                let port = server.server_addr().to_ip().map_or(port, |address| address.port());
-                return Ok((server, port));
+                let port = listener.local_addr().map_or(port, |address| address.port());
+                return Ok((listener, port));
             }
+            Err(error)
+                if [ErrorKind::AddrInUse, ErrorKind::PermissionDenied].contains(&error.kind()) => {}
             Err(error) => {
-                let taken = error.downcast_ref::<std::io::Error>().is_some_and(|e| {
-                    [ErrorKind::AddrInUse, ErrorKind::PermissionDenied].contains(&e.kind())
-                });
-                if !taken {
-                    return Err(Error::msg(format!("cannot listen on 127.0.0.1:{port}: {error}")));
-                }
+                return Err(Error::msg(format!("cannot listen on 127.0.0.1:{port}: {error}")));
             }
         }
     }
@@ -48,43 +74,142 @@ pub fn listen(port: u16) -> Result<(Server, u16)> {
     )))
 }
 
-/// Serves the folder, and builds it again when something changes. Ends with the program.
+/// A directory of pages that is shown, and can be replaced by a newer one.
+#[derive(Debug)]
+pub struct Shown {
+    directory: PathBuf,
+    /// How often it was replaced. Held for writing while it is.
+    version: RwLock<usize>,
+}
+
+impl Shown {
+    /// Shows a directory.
+    pub fn new(directory: &Path) -> Arc<Self> {
+        Arc::new(Self { directory: directory.to_path_buf(), version: RwLock::new(1) })
+    }
+
+    /// Puts another directory in its place. A file that is being sent was opened before, and is
+    /// sent to its end.
+    ///
+    /// # Errors
+    /// When the directories cannot be renamed.
+    pub fn replace(&self, next: &Path) -> io::Result<()> {
+        let old = self.directory.with_extension("old");
+        match fs::remove_dir_all(&old) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut version = self.version.write().unwrap_or_else(PoisonError::into_inner);
+        fs::rename(&self.directory, &old)?;
+        if let Err(error) = fs::rename(next, &self.directory) {
+            let _ = fs::rename(&old, &self.directory);
+            return Err(error);
+        }
+        *version += 1;
+        drop(version);
+        fs::remove_dir_all(&old)
+    }
+
+    /// The response to a request.
+    pub fn respond(&self, request: &Request) -> Response {
+        let path = request.uri().path();
+        // The file is opened under the lock and read after it: a slow client does not hold it.
+        let (version, found, missing) = {
+            let version = self.version.read().unwrap_or_else(PoisonError::into_inner);
+            if path == VERSION {
+                return plain(StatusCode::OK, version.to_string());
+            }
+            let found = find(&self.directory, path);
+            let missing = if found.is_none() { find(&self.directory, "/404.html") } else { None };
+            (*version, found, missing)
+        };
+        match (found, missing) {
+            (Some(found), _) => page(StatusCode::OK, found, Some(version)),
+            (None, Some(missing)) => page(StatusCode::NOT_FOUND, missing, None),
+            (None, None) => plain(StatusCode::NOT_FOUND, "There is no such page.\n"),
+        }
+    }
+}
+
+/// A response with a file. A page of a known version gets the script that looks for a newer one.
+fn page(status: StatusCode, found: Found, version: Option<usize>) -> Response {
+    let kind = kind(&found.path);
+    let Found { mut file, length, .. } = found;
+    let end =
+        if kind.starts_with("text/html") { end_of_body(&mut file, length).ok() } else { None };
+    let mut body = FileBody::new(file, length);
+    if let (Some(Some(end)), Some(version)) = (end, version) {
+        body = body.with(end, script(version));
+    }
+    let length = body.length();
+    let mut response = Response::new(body.boxed());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CONTENT_LENGTH, length.into());
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response
+}
+
+/// A script that looks for a newer page. Only while it is served: the files stay as they are.
+fn script(version: usize) -> Bytes {
+    let script = format!(
+        "<script>setInterval(async () => {{ try {{ const now = await (await fetch(\"{VERSION}\")).text(); \
+         if (now !== \"{version}\") location.reload(); }} catch {{ }} }}, 1000);</script>"
+    );
+    script.into()
+}
+
+/// Where a page's `</body>` begins: among its last bytes. The file stands at its start afterwards.
+fn end_of_body(file: &mut File, length: u64) -> io::Result<Option<u64>> {
+    const TAG: &[u8] = b"</body>";
+    let start = length.saturating_sub(256);
+    file.seek(SeekFrom::Start(start))?;
+    let mut tail = Vec::new();
+    file.take(length - start).read_to_end(&mut tail)?;
+    file.rewind()?;
+    let at = tail.windows(TAG.len()).rposition(|bytes| bytes == TAG);
+    Ok(at.map(|at| start + at as u64))
+}
+
+/// Serves what is shown until the program ends.
 ///
 /// # Errors
-/// When the folder cannot be replaced by a newer one.
-pub fn serve(places: &Places, folder: &Path, server: Server, mut built: Built) -> Result<()> {
-    let version = Arc::new(AtomicUsize::new(1));
-    let shown = Arc::new(RwLock::new(folder.to_path_buf()));
-    {
-        let (version, shown) = (version.clone(), shown.clone());
-        std::thread::spawn(move || {
-            for request in server.incoming_requests() {
-                let version = version.load(Ordering::SeqCst);
-                if let Ok(folder) = shown.read() {
-                    answer(request, &folder, version);
-                }
-            }
-        });
-    }
+/// When the listener cannot be used.
+pub fn show(shown: Arc<Shown>, listener: TcpListener, limits: Limits) -> io::Result<()> {
+    run(listener, METHODS, limits, move |request| std::future::ready(shown.respond(&request)))
+}
+
+/// Serves the directory, and builds it again when something changes. Ends with the program.
+///
+/// # Errors
+/// When the server cannot be started.
+pub fn serve(
+    places: &Places,
+    directory: &Path,
+    listener: TcpListener,
+    mut built: Built,
+) -> Result<()> {
+    let shown = Shown::new(directory);
+    let server = {
+        let shown = shown.clone();
+        std::thread::spawn(move || show(shown, listener, Limits::default()))
+    };
     let mut seen = times(places, &built.sources);
-    loop {
+    while !server.is_finished() {
         std::thread::sleep(Duration::from_millis(500));
         let now = times(places, &built.sources);
         if now == seen {
             continue;
         }
         seen = now;
-        let next = folder.with_extension("next");
-        match build(places, &next) {
+        let next = directory.with_extension("next");
+        let fresh =
+            build(places, &next).and_then(|fresh| Ok(shown.replace(&next).map(|()| fresh)?));
+        match fresh {
             Ok(fresh) => {
-                // Pages are not taken away while somebody reads them: only the exchange waits.
-                let reading = shown.write().map_err(|_| Error::msg("the server has stopped"))?;
-                let _ = fs::remove_dir_all(folder);
-                fs::rename(&next, folder)?;
-                drop(reading);
                 built = fresh;
                 seen = times(places, &built.sources);
-                version.fetch_add(1, Ordering::SeqCst);
                 println!("built again; {}", crate::check::summary(&built.problems));
             }
             Err(error) => eprintln!("error: {error:#}"),
@@ -92,6 +217,10 @@ pub fn serve(places: &Places, folder: &Path, server: Server, mut built: Built) -
         for problem in &built.problems {
             eprintln!("{problem}");
         }
+    }
+    match server.join() {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(Error::msg("the server has stopped; start it again")),
     }
 }
 
@@ -117,111 +246,9 @@ fn times(places: &Places, sources: &[PathBuf]) -> BTreeMap<PathBuf, Option<Syste
     times
 }
 
-fn answer(request: Request, folder: &Path, version: usize) {
-    let url = request.url().split(['?', '#']).next().unwrap_or("/").to_string();
-    let (status, kind, body) = if url == VERSION {
-        (200, "text/plain", version.to_string().into_bytes())
-    } else {
-        match file(folder, &url) {
-            Some((path, body)) => (200, kind(&path), with_script(&path, body, version)),
-            None => {
-                let page = fs::read(folder.join("404.html")).unwrap_or_default();
-                (404, "text/html; charset=utf-8", page)
-            }
-        }
-    };
-    let length = body.len();
-    let headers = [("Content-Type", kind), ("Cache-Control", "no-cache")]
-        .into_iter()
-        .filter_map(|(name, value)| Header::from_bytes(name, value).ok())
-        .collect();
-    // A reader who has gone on to another page is no fault.
-    let _ = request.respond(Response::new(
-        status.into(),
-        headers,
-        Cursor::new(body),
-        Some(length),
-        None,
-    ));
-}
-
-/// The file that an address names, if it is one of the folder.
-fn file(folder: &Path, url: &str) -> Option<(PathBuf, Vec<u8>)> {
-    let name = decoded(url.trim_start_matches('/'))?;
-    let inside = |part: &str| part != ".." && !part.contains(['\\', ':', '\0']);
-    if !name.split('/').all(inside) {
-        return None;
-    }
-    let mut path = folder.join(name);
-    if path.is_dir() {
-        path.push("index.html");
-    }
-    let body = fs::read(&path).ok()?;
-    Some((path, body))
-}
-
-/// An address with its %20 and the like made plain.
-fn decoded(url: &str) -> Option<String> {
-    let (mut bytes, mut rest) = (Vec::new(), url.as_bytes());
-    while let Some((&first, after)) = rest.split_first() {
-        if first == b'%' {
-            let digits = std::str::from_utf8(after.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-            rest = &after[2..];
-        } else {
-            bytes.push(first);
-            rest = after;
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
-fn kind(path: &Path) -> &'static str {
-    match path.extension().and_then(|extension| extension.to_str()).unwrap_or("") {
-        "html" => "text/html; charset=utf-8",
-        "css" => "text/css; charset=utf-8",
-        "js" => "text/javascript; charset=utf-8",
-        "json" => "application/json",
-        "txt" => "text/plain; charset=utf-8",
-        "svg" => "image/svg+xml",
-        "png" => "image/png",
-        "woff2" => "font/woff2",
-        _ => "application/octet-stream",
-    }
-}
-
-/// A page that looks for a newer one. Only while it is served: the files stay as they are.
-fn with_script(path: &Path, body: Vec<u8>, version: usize) -> Vec<u8> {
-    if path.extension().is_none_or(|extension| extension != "html") {
-        return body;
-    }
-    let script = format!(
-        "<script>setInterval(async () => {{ try {{ const now = await (await fetch(\"{VERSION}\")).text(); \
-         if (now !== \"{version}\") location.reload(); }} catch {{ }} }}, 1000);</script>"
-    );
-    let page = String::from_utf8_lossy(&body);
-    match page.rsplit_once("</body>") {
-        Some((before, after)) => format!("{before}{script}</body>{after}").into_bytes(),
-        None => body,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_files_of_the_folder_are_given() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("index.html"), "hello").unwrap();
-        fs::write(folder.path().join("a b.txt"), "there").unwrap();
-        let body = |url: &str| file(folder.path(), url).map(|(_, body)| body);
-        assert_eq!(body("/").unwrap(), b"hello");
-        assert_eq!(body("/a%20b.txt").unwrap(), b"there");
-        for url in ["/../etc/passwd", "/%2e%2e/x", "/a/../../x", "/none", "/%zz", "//etc/passwd"] {
-            assert_eq!(body(url), None, "{url}");
-        }
-    }
 
     #[test]
     fn a_taken_port_is_passed_over() {
@@ -229,12 +256,5 @@ mod tests {
         let (_second, next) = listen(port).unwrap();
         assert!(next > port);
         drop(first);
-    }
-
-    #[test]
-    fn pages_look_for_newer_ones_and_nothing_else_does() {
-        let page = with_script(Path::new("a.html"), b"<body>x</body>".to_vec(), 3);
-        assert!(String::from_utf8(page).unwrap().contains("!== \"3\""));
-        assert_eq!(with_script(Path::new("a.css"), b"</body>".to_vec(), 3), b"</body>");
     }
 }

@@ -16,10 +16,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use stage01_bigram::{Error, Result, files};
-use stage03_gpt::cli::run::{Run, typed};
+use stage03_gpt::cli::run::{Run, require_text, typed};
 
 use crate::backend;
 use file::Written;
@@ -80,6 +80,7 @@ pub struct Recipe {
 
     /// The folder of the model.
     #[arg(long, value_name = "DIR", default_value = OUT_DIR, help_heading = "Saving")]
+    #[serde(serialize_with = "shown")]
     pub out_dir: PathBuf,
 
     /// Save after so many steps as well. [default: when the model is measured]
@@ -139,33 +140,40 @@ impl Recipe {
 
     /// The defaults, over them some settings, over them what was typed.
     fn over(settings: Map<String, Value>, given: &Recipe, matches: &ArgMatches) -> Result<Recipe> {
-        given.check_numbers()?;
+        given.check_savable()?;
         if typed(matches, "products") {
             let expected = "here the setting is called --precision";
             return Err(Error::setting("--products", &given.run.products, expected));
         }
-        let typed = object(given).into_iter().filter(|(setting, _)| typed(matches, setting));
+        let own = object(given).into_iter().filter(|(setting, _)| typed(matches, setting));
         let mut all = object(&Recipe::default());
         all.extend(settings);
-        all.extend(typed);
+        all.extend(own);
         let mut recipe = from_object(all)?;
+        if typed(matches, "out_dir") {
+            recipe.out_dir.clone_from(&given.out_dir); // its name may be no text
+        }
         // Stage 3 has its own name for it.
         recipe.run.products = if recipe.precision == "bf16" { "bf16" } else { "f32" }.into();
         recipe.validate()?;
         Ok(recipe)
     }
 
-    /// Refuses NaN and infinities, which JSON cannot say.
-    fn check_numbers(&self) -> Result<()> {
-        self.run.check_numbers()?;
+    /// Refuses what cannot be saved with a run, as [`Run::check_savable`] does. The directory of
+    /// the run is not saved: it may have any name.
+    fn check_savable(&self) -> Result<()> {
+        self.run.check_savable()?;
         let numbers = [
             ("--save-minutes", self.save_minutes),
             ("--peak-tflops", self.peak_tflops.unwrap_or(1.0)),
         ];
-        match numbers.into_iter().find(|(_, number)| !number.is_finite()) {
-            Some((flag, number)) => Err(Error::setting(flag, number, "choose a number")),
-            None => Ok(()),
+        if let Some((flag, number)) = numbers.into_iter().find(|(_, number)| !number.is_finite()) {
+            return Err(Error::setting(flag, number, "choose a number"));
         }
+        let paths = [("--data", &self.data), ("--init-from", &self.init_from)];
+        paths
+            .into_iter()
+            .try_for_each(|(flag, path)| path.iter().try_for_each(|path| require_text(flag, path)))
     }
 
     /// Checks what can be checked before any data is looked at.
@@ -242,6 +250,11 @@ pub fn text(name: &str) -> Result<String> {
             Err(Error::setting("--recipe", name, expected))
         }
     }
+}
+
+/// A path as text, whatever its name is made of.
+fn shown<S: Serializer>(path: &Path, to: S) -> std::result::Result<S::Ok, S::Error> {
+    to.collect_str(&path.display())
 }
 
 fn object(recipe: &Recipe) -> Map<String, Value> {

@@ -103,6 +103,16 @@ impl Recipe {
         Recipe::over(written.settings, given, matches)
     }
 
+    /// The recipe that a text says, when nothing is typed. path: what it is called in errors.
+    ///
+    /// # Errors
+    /// As [`Recipe::load`].
+    pub fn parse(path: &Path, text: &str) -> Result<Recipe> {
+        let matches = Recipe::augment_args(Command::new("train")).get_matches_from(["train"]);
+        let written = Written::parse(path, text)?;
+        Recipe::over(written.settings, &Recipe::default(), &matches)
+    }
+
     /// The settings of a saved run, and over them the flags that were typed.
     ///
     /// saved: the settings as [`Recipe::saved`] gave them; or those of a run of stage 3.
@@ -353,6 +363,44 @@ mod tests {
         for flag in ["--n-layer 7", "--vocab-multiple 2", "--products bf16", "--save-minutes 0"] {
             let error = resume(flag).unwrap_err().to_string();
             assert!(error.starts_with(flag.split(' ').next().unwrap()), "{error}");
+        }
+    }
+
+    /// The directory of a run may have any name; what is saved with the run must be text.
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_no_text() {
+        use std::ffi::OsString;
+        use std::os::unix::ffi::OsStringExt;
+        let load = |flag: &str| {
+            let command = Recipe::augment_args(Command::new("train"));
+            let name = OsString::from_vec(b"a\xff".to_vec());
+            let words = [OsString::from("train"), flag.into(), name.clone()];
+            let matches = command.try_get_matches_from(words).unwrap();
+            let given = Recipe::from_arg_matches(&matches).unwrap();
+            (Recipe::load("cpu-tiny", &given, &matches), name)
+        };
+        for flag in ["--text", "--data", "--init-from"] {
+            let error = load(flag).0.unwrap_err().to_string();
+            assert!(error.starts_with(flag) && error.contains("not UTF-8"), "{error}");
+        }
+        let (recipe, name) = load("--out-dir");
+        assert_eq!(recipe.unwrap().out_dir, PathBuf::from(name));
+    }
+
+    proptest::proptest! {
+        /// Any number for any setting is a recipe or one line that says what is wrong.
+        #[test]
+        fn no_number_can_break_it(setting in 0..40usize, size: u64, number: f64, exponent in 0..64u32) {
+            let names: Vec<String> = object(&Recipe::default()).keys().cloned().collect();
+            let name = &names[setting % names.len()];
+            let sizes = [size, size >> exponent, 1 << exponent];
+            let values = sizes.map(|n| n.to_string()).into_iter().chain([format!("{number:e}")]);
+            for value in values {
+                if let Err(e) = Recipe::parse(Path::new("mine.toml"), &format!("{name} = {value}")) {
+                    proptest::prop_assert_eq!(e.to_string().lines().count(), 1);
+                }
+            }
         }
     }
 

@@ -272,6 +272,14 @@ pub fn read_log(folder: &Path) -> Vec<Line> {
     lines
 }
 
+/// [`read_log`] for a log that is already in memory.
+pub fn parse_log(log: &[u8]) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let line = |line: &[u8]| lines.extend(serde_json::from_slice::<Line>(line));
+    journal::each_line(log, line).expect("memory can be read");
+    lines
+}
+
 /// What the model wrote over time: the newest first, and some of the earlier ones, because a
 /// long run has hundreds.
 fn samples(page: &mut String, lines: &[Line]) {

@@ -74,9 +74,6 @@ pub fn reserve(directory: &Path) -> Result<Place> {
             None
         }
         _ => {
-            if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-                files::create_folder(parent)?;
-            }
             clear_unfinished(&path);
             Some(Unfinished::create(&path)?)
         }
@@ -147,7 +144,8 @@ pub fn resume(directory: &Path) -> Result<OutDir> {
         None if there(TRAINER_FILE) => resume(&path), // it got its name just now
         _ => {
             let problem = format!("there is no {TRAINER_FILE} to go on with");
-            let remedy = "name the --out-dir of an earlier run, or leave out --resume";
+            let remedy = "name the --out-dir of an earlier run, or leave out --resume; stage 4 \
+                          begins a new run with the weights of a model by --init-from";
             Err(Error::format(path, problem, remedy))
         }
     }
@@ -280,6 +278,8 @@ fn rename_locked(lock: &mut Option<DirLock>, from: &Path, to: &Path) -> io::Resu
 struct Unfinished {
     path: PathBuf,
     lock: Option<DirLock>,
+    /// The directories above it that were not there, from the lowest on.
+    above: Vec<PathBuf>,
 }
 
 impl Unfinished {
@@ -292,16 +292,22 @@ impl Unfinished {
 
     /// A new directory beside `path`, locked.
     fn create(path: &Path) -> Result<Unfinished> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let missing = parent.into_iter().flat_map(Path::ancestors).take_while(|p| !p.exists());
+        let above: Vec<PathBuf> = missing.map(Path::to_path_buf).collect();
         loop {
+            parent.map_or(Ok(()), files::create_folder)?;
             let new = Unfinished::name(path);
-            // Neither a directory of a dead process that had our number is used, nor a link.
             match fs::create_dir(&new) {
+                // Neither a directory of a dead process that had our number is used, nor a link.
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
+                // Another start removed the empty directory above: it was the first to need it.
+                Err(e) if e.kind() == ErrorKind::NotFound && !above.is_empty() => continue,
                 created => created.map_err(Error::file("create the directory", path))?,
             }
             // Somebody who clears up may take it for that of a dead process, until it is locked.
             match DirLock::try_exclusive(&new) {
-                Ok(Some(lock)) => return Ok(Unfinished { path: new, lock: Some(lock) }),
+                Ok(Some(lock)) => return Ok(Unfinished { path: new, lock: Some(lock), above }),
                 Err(error) if new.exists() => return Err(error),
                 _ => {}
             }
@@ -314,6 +320,9 @@ impl Drop for Unfinished {
         // One that got its name has no longer this one.
         self.lock = None;
         let _ = fs::remove_dir_all(&self.path);
+        for directory in &self.above {
+            let _ = fs::remove_dir(directory); // only where it is empty
+        }
     }
 }
 
@@ -469,6 +478,7 @@ mod tests {
         drop(make(&path, "old").unwrap());
         let place = reserve(&path).unwrap();
         place.fill(|_| Err(Error::setting("a", "b", "c"))).unwrap_err();
+        drop(reserve(&parent.path().join("a/b/model")).unwrap());
         assert_eq!(names(parent.path()), ["model"]);
         assert_eq!(fs::read_to_string(path.join(MODEL_FILE)).unwrap(), "old");
     }

@@ -276,6 +276,42 @@ mod tests {
         assert_eq!(iters, (0..8).collect::<Vec<_>>());
     }
 
+    proptest::proptest! {
+        /// Whatever bytes a log has, each line comes once, and what is read is written again.
+        #[test]
+        fn any_bytes_are_a_log(
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), iter in 1..20usize,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(LOG_FILE);
+            let line = json!(step(3)).to_string();
+            let log = [&bytes[..], b"\n", line.as_bytes(), b"\n"].concat();
+            fs::write(&path, &log).unwrap();
+            let mut lines = Vec::new();
+            each_line(&log[..], |line| lines.push(line.to_vec())).unwrap();
+            let expected: Vec<&[u8]> = log[..log.len() - 1].split(|b| *b == b'\n').collect();
+            proptest::prop_assert_eq!(lines, expected);
+            drop(Journal::open(folder.path(), iter).unwrap());
+            let kept = fs::read_to_string(&path).unwrap();
+            proptest::prop_assert_eq!(kept.contains(&line), iter > 3);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_to_be_ours_is_left_out() {
+        let long = vec![b'a'; LONGEST_LINE as usize];
+        for (log, expected) in [
+            ([b"a\n", &long[..], b"\nb\n"].concat(), ["a", "b"].as_slice()),
+            ([b"a\n", &long[..], b"cd"].concat(), &["a"]),
+            ([b"a\n", &long[1..5], b"\nb"].concat(), &["a", "aaaa", "b"]),
+        ] {
+            let mut lines = Vec::new();
+            let line = |line: &[u8]| lines.push(String::from_utf8(line.to_vec()).unwrap());
+            each_line(&log[..], line).unwrap();
+            assert_eq!(lines, expected);
+        }
+    }
+
     #[test]
     fn what_else_was_written_of_a_step_is_kept() {
         let folder = tempfile::tempdir().unwrap();

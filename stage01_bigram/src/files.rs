@@ -96,6 +96,15 @@ pub fn remove_temporaries(directory: &Path) {
     }
 }
 
+/// Renames a file or a directory, in one step, and brings the new name to the disk.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::rename(from, to)?;
+    sync_directory_of(to)
+}
+
 /// Creates a directory and those above it; nothing happens where it exists.
 ///
 /// # Errors

@@ -6,16 +6,27 @@
 //! chance needs no place of its own: every generator is named by the seed and the iteration
 //! (see [`random`](stage01_bigram::random)). A run of 100 steps, and one of 50 that is resumed
 //! for 50 more, end with the same bytes.
+//!
+//! A state that was altered since it was saved, by a failing disk or a curious editor, still
+//! loads and still trains, to another end. So the file carries a checksum of its numbers and of
+//! everything that was noted with them, and [`State::load`] looks at it.
+//!
+//! Only this file is believed. `model.safetensors` holds the weights once more for others, and
+//! the next save writes it anew, whatever stands in it.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use safetensors::View;
 use serde_json::{Value, json};
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::{Layout, Params};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::adamw::Moments;
 use crate::checkpoint::{Entry, TensorFile, write_tensors};
+use crate::memory;
 use crate::trainer::Trainer;
 
 /// The file in the model's folder.
@@ -23,6 +34,12 @@ pub const TRAINER_FILE: &str = "trainer.safetensors";
 
 /// The name of the settings in the head of the file.
 const NOTE: &str = "run";
+
+/// The name of the checksum, beside the settings.
+const CHECKSUM: &str = "xxh3";
+
+/// More steps than any run takes. Up to here a step is a whole number in every format.
+const MOST_STEPS: u64 = 1 << 53;
 
 /// Everything that decides how a run goes on, whoever keeps it: a [`Trainer`], or the memory of
 /// a graphics processor.
@@ -61,12 +78,33 @@ pub fn save<'a>(folder: &Path, run: impl Into<Snapshot<'a>>, note: &Value) -> Re
             (format!("{part}.{}", tensor.name), Entry { shape: tensor.shape.clone(), values })
         })
     });
-    let note = json!({ "iter": iter, "run": note }).to_string();
-    write_tensors(&folder.join(TRAINER_FILE), tensors, (NOTE, &note))
+    let tensors: Vec<(String, Entry)> = tensors.collect();
+    let mut note = json!({ "iter": iter, "run": note });
+    let numbers = tensors.iter().map(|(name, entry)| (name.as_str(), entry.data()));
+    note[CHECKSUM] = json!(checksum(&note, numbers.collect()));
+    write_tensors(&folder.join(TRAINER_FILE), tensors.into_iter(), (NOTE, &note.to_string()))
     // ANCHOR_END: save
 }
 
+/// A number that changes when anything does: XXH3 (Yann Collet) over the note and all tensors.
+fn checksum<'a>(note: &Value, mut tensors: Vec<(&'a str, Cow<'a, [u8]>)>) -> String {
+    tensors.sort_unstable_by_key(|(name, _)| *name); // in whatever order they were read
+    let mut hash = Xxh3::new();
+    hash.update(note.to_string().as_bytes());
+    for (name, bytes) in tensors {
+        hash.update(name.as_bytes());
+        hash.update(&bytes);
+    }
+    format!("{:016x}", hash.digest())
+}
+
+/// The checksum of a text, such as that of a `tokenizer.json`.
+pub fn text_checksum(text: &str) -> String {
+    format!("{:016x}", xxh3_64(text.as_bytes()))
+}
+
 /// A state that was read from a file.
+#[derive(Debug)]
 pub struct State {
     path: PathBuf,
     bytes: Vec<u8>,
@@ -74,27 +112,69 @@ pub struct State {
     pub iter: usize,
     /// What the caller of [`save`] wanted to find again.
     pub run: Value,
+    /// Whether the file carries a checksum. Those of the first version do not, and nobody can
+    /// say whether they were altered.
+    pub checked: bool,
 }
 
 impl State {
     /// Reads a state.
     ///
     /// # Errors
-    /// [`Error::File`] when there is none; [`Error::Format`] when it is damaged.
+    /// [`Error::File`] when there is none; [`Error::Format`] when it is damaged, or was altered;
+    /// [`Error::Setting`] when it is too large for the memory.
     pub fn load(folder: &Path) -> Result<State> {
         let path = folder.join(TRAINER_FILE);
+        let data = fs::metadata(&path).map_err(Error::file("read", &path))?;
+        if !data.is_file() {
+            return Err(Error::format(path, "this is not a plain file", "remove it"));
+        }
+        let remedy = "go on on a machine with more memory";
+        memory::require(data.len() as f64, "the saved state", remedy)?;
         let bytes = fs::read(&path).map_err(Error::file("read", &path))?;
-        TensorFile::open(&path, &bytes)?;
+        State::parse(&path, bytes)
+    }
+
+    /// [`State::load`] for a file's content that is already in memory. path: what it is called
+    /// in errors.
+    ///
+    /// # Errors
+    /// [`Error::Format`] when it is damaged, or was altered.
+    pub fn parse(path: &Path, bytes: Vec<u8>) -> Result<State> {
+        let file = TensorFile::open(path, &bytes)?;
         let note = TensorFile::note(&bytes, NOTE).and_then(|note| serde_json::from_str(&note).ok());
-        let found = note.as_ref().and_then(|note: &Value| {
-            let iter = usize::try_from(note.get("iter")?.as_u64()?).ok()?;
-            Some((iter, note.get("run")?.clone()))
+        let found = note.and_then(|mut note: Value| {
+            let checksum = note.as_object_mut()?.shift_remove(CHECKSUM);
+            let iter = note.get("iter")?.as_u64().filter(|iter| *iter <= MOST_STEPS)?;
+            let run = note.get("run")?.clone();
+            Some((usize::try_from(iter).ok()?, run, note, checksum))
         });
-        let Some((iter, run)) = found else {
+        let Some((iter, run, note, saved)) = found else {
             let problem = "it does not say which run it belongs to";
             return Err(Error::format(path, problem, "start the training anew"));
         };
-        Ok(State { path, bytes, iter, run })
+        if let Some(saved) = &saved {
+            let numbers = file.tensors.iter().map(|(name, tensor)| (name, tensor.data().into()));
+            if *saved != checksum(&note, numbers.collect()) {
+                let problem = "it was altered since it was saved: its checksum is another";
+                let remedy = "restore it from a copy, or start the training anew";
+                return Err(Error::format(path, problem, remedy));
+            }
+        }
+        Ok(State { path: path.to_path_buf(), bytes, iter, run, checked: saved.is_some() })
+    }
+
+    /// How many tokens the model has places for: the rows of its first table.
+    ///
+    /// # Errors
+    /// [`Error::Format`] when the file has no such table.
+    pub fn vocab_size(&self) -> Result<usize> {
+        let file = TensorFile::open(&self.path, &self.bytes)?;
+        let table = file.tensors.tensor("weights.wte.weight").ok();
+        table.and_then(|table| table.shape().first().copied()).ok_or_else(|| {
+            let problem = "the tensor weights.wte.weight is missing";
+            Error::format(&self.path, problem, "start the training anew")
+        })
     }
 
     /// The weights, and the optimiser's averages.
@@ -107,8 +187,20 @@ impl State {
         let weights = file.read_params(layout, "weights.")?;
         let m = file.read_params(layout, "m.")?;
         let v = file.read_params(layout, "v.")?;
+        self.refuse_negative(&v)?;
         Ok((weights, Moments { m, v }))
         // ANCHOR_END: restore
+    }
+
+    /// An average of squares is never below zero; its root is taken.
+    fn refuse_negative(&self, v: &Params<f32>) -> Result<()> {
+        match v.values.iter().find(|v| **v < 0.0) {
+            Some(v) => {
+                let problem = format!("an average of squared gradients is {v}, below zero");
+                Err(Error::format(&self.path, problem, "start the training anew"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Puts a new trainer where the old one stood.
@@ -130,6 +222,7 @@ mod tests {
     use crate::gpt::Gpt;
     use crate::schedule::Schedule;
     use crate::trainer::Settings;
+    use proptest::prelude::*;
     use rand::RngExt;
     use stage01_bigram::dataset::Dataset;
     use stage01_bigram::random::{Purpose, generator};
@@ -204,5 +297,110 @@ mod tests {
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
         assert!(load().contains("trainer.safetensors: damaged"));
+    }
+
+    /// The bytes of a small state, and its path.
+    fn saved() -> (PathBuf, Vec<u8>) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut run = trainer();
+        train(&mut run, 1);
+        save(folder.path(), &run, &json!({ "settings": { "seed": 7, "lr": 0.1 } })).unwrap();
+        let path = folder.path().join(TRAINER_FILE);
+        let bytes = fs::read(&path).unwrap();
+        (path, bytes)
+    }
+
+    /// A state of one's own making: the head and the numbers of another are altered, and the
+    /// checksum is that of what stands there then.
+    fn forged(bytes: &[u8], alter: impl FnOnce(&mut Value, &mut Value, &mut [u8])) -> Vec<u8> {
+        let length = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let mut head: Value = serde_json::from_slice(&bytes[8..length]).unwrap();
+        let mut note = serde_json::from_str(head["__metadata__"]["run"].as_str().unwrap()).unwrap();
+        let mut numbers = bytes[length..].to_vec();
+        alter(&mut head, &mut note, &mut numbers);
+        if let Some(entries) = note.as_object_mut()
+            && entries.shift_remove(CHECKSUM).is_some()
+        {
+            let tensors = head.as_object().unwrap().iter().filter_map(|(name, tensor)| {
+                let place = tensor.get("data_offsets")?;
+                let at = |i: usize| Some(place.get(i)?.as_u64()? as usize);
+                Some((name.as_str(), numbers.get(at(0)?..at(1)?)?.into()))
+            });
+            note[CHECKSUM] = json!(checksum(&note, tensors.collect()));
+        }
+        head["__metadata__"]["run"] = json!(note.to_string());
+        let head = head.to_string();
+        let length = (head.len() as u64).to_le_bytes();
+        [&length[..], head.as_bytes(), &numbers].concat()
+    }
+
+    #[test]
+    fn a_single_altered_bit_is_noticed_wherever_it_is() {
+        let (path, bytes) = saved();
+        State::parse(&path, bytes.clone()).unwrap();
+        for place in (0..bytes.len()).step_by(7).chain(bytes.len() - 9..bytes.len()) {
+            let mut altered = bytes.clone();
+            altered[place] ^= 1 << (place % 8);
+            let error = State::parse(&path, altered).map(|state| state.iter);
+            // The table of the tensors is checked where it is used: by their names and shapes.
+            let head = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+            assert!(error.is_err() || place < head, "byte {place}");
+        }
+        let entry = br#"lr\":0.1"#;
+        let place = bytes.windows(entry.len()).position(|window| window == entry).unwrap();
+        let mut altered = bytes;
+        altered[place + entry.len() - 1] = b'2';
+        let error = State::parse(&path, altered).unwrap_err().to_string();
+        assert!(error.contains("its checksum is another; restore it"), "{error}");
+    }
+
+    #[test]
+    fn what_no_run_saves_is_refused_although_its_checksum_is_right() {
+        let (path, bytes) = saved();
+        let parse = |bytes| State::parse(&path, bytes);
+        for iter in [json!(1u64 << 63), json!(u64::MAX), json!(-1), json!(1.5), json!("1")] {
+            let error = parse(forged(&bytes, |_, note, _| note["iter"] = iter)).unwrap_err();
+            assert!(error.to_string().contains("which run it belongs to"), "{error}");
+        }
+        for (value, expected) in [(-1.0f32, "-1, below zero"), (f32::NAN, "holds NaN")] {
+            let negative = forged(&bytes, |_, _, numbers| {
+                let last = numbers.len() - 4; // the last of v
+                numbers[last..].copy_from_slice(&value.to_le_bytes());
+            });
+            let error = parse(negative).unwrap().restore(&mut trainer()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+        // A state of the first version has no checksum, and says so.
+        let old = forged(&bytes, |_, note, _| {
+            note.as_object_mut().unwrap().shift_remove(CHECKSUM);
+        });
+        assert!(!parse(old).unwrap().checked && parse(bytes).unwrap().checked);
+    }
+
+    proptest! {
+        /// Whatever stands in the head, it is an error or a state, and never a panic.
+        #[test]
+        fn no_head_can_break_it(
+            entry in 0..8usize, number: u64, text in ".{0,12}", place in 0..2000usize,
+        ) {
+            let (path, bytes) = saved();
+            let altered = forged(&bytes, |head, note, _| match entry {
+                0 => note["iter"] = json!(number),
+                1 => note["run"] = json!(text),
+                2 => note["run"]["settings"] = json!([number, text]),
+                3 => *note = json!(text),
+                4 => head["weights.wte.weight"]["shape"] = json!([number, 8]),
+                5 => head["v.wte.weight"]["data_offsets"] = json!([number, number]),
+                6 => head["m.wte.weight"]["dtype"] = json!(text),
+                _ => head[&text] = json!({ "dtype": "F32", "shape": [], "data_offsets": [0, 4] }),
+            });
+            let mut flipped = bytes.clone();
+            flipped[place % bytes.len()] ^= number as u8;
+            for bytes in [altered, flipped] {
+                if let Ok(state) = State::parse(&path, bytes) {
+                    let _ = (state.vocab_size(), state.restore(&mut trainer()));
+                }
+            }
+        }
     }
 }

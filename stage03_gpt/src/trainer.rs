@@ -37,6 +37,9 @@ use crate::gpt::{self, Gpt};
 use crate::memory;
 use crate::schedule::Schedule;
 
+/// More threads than any machine has cores.
+pub const MOST_THREADS: usize = 1024;
+
 /// How to train: everything but the model and the data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -69,6 +72,7 @@ impl Settings {
                 return Err(Error::setting(setting, value, "it must be at least 1"));
             }
         }
+        check_threads(self.threads)?;
         self.schedule.validate()?;
         self.adamw.validate()
     }
@@ -336,15 +340,21 @@ fn each<T: Float>(
 /// # Errors
 /// [`Error::Setting`] for more than any machine has, or when the operating system gives none.
 pub fn thread_pool(threads: usize) -> Result<ThreadPool> {
-    const MOST: usize = 1024;
-    if !(1..=MOST).contains(&threads) {
-        let expected = format!("choose from 1 to {MOST}; more than the machine has cores is slow");
-        return Err(Error::setting("--threads", threads, expected));
-    }
+    check_threads(threads)?;
     let refused = |e: rayon::ThreadPoolBuildError| {
         Error::setting("--threads", threads, format!("the operating system refused: {e}"))
     };
     ThreadPoolBuilder::new().num_threads(threads).build().map_err(refused)
+}
+
+/// Refuses a number of threads that no machine has.
+fn check_threads(threads: usize) -> Result<()> {
+    if (1..=MOST_THREADS).contains(&threads) {
+        return Ok(());
+    }
+    let expected =
+        format!("choose from 1 to {MOST_THREADS}; more than the machine has cores is slow");
+    Err(Error::setting("--threads", threads, expected))
 }
 
 /// The `i`th of `parts` nearly equal parts of `0..n`.

@@ -1,11 +1,11 @@
-//! What a failure costs, a run that is killed again and again, and three ways to resume that are
-//! wrong.
+//! What a failure costs, a run that is killed again and again, two runs in one directory, and three
+//! ways to resume that are wrong.
 //!
 //! The run that is killed is this program once more, in a process of its own. Everything is
 //! written to a temporary folder that is removed at the end.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -13,16 +13,18 @@ use std::time::Duration;
 use rand::RngExt;
 use serde_json::json;
 use stage01_bigram::corpus::Corpus;
+use stage01_bigram::files::DirLock;
 use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::tokenizer::TokenizerKind;
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
+use stage03_gpt::cli::folder;
 use stage03_gpt::cli::run::Run;
 use stage03_gpt::cli::screen::Screen;
 use stage03_gpt::trainer::Step;
 use stage04_training::backend::cpu::Cpu;
-use stage04_training::checkpoint::{Keeper, Saved, lock};
+use stage04_training::checkpoint::{Keeper, Saved};
 use stage04_training::prepare;
 use stage04_training::shards::{Shards, Split};
 use stage04_training::trainer::{Plan, Trainer, Watcher};
@@ -51,6 +53,7 @@ fn main() -> Result<()> {
     killed(place)?;
     let shards = Shards::open(&place.join("shards"))?;
     refused(place, &shards)?;
+    two_runs(place)?;
     two_files(&shards)?;
     forgotten(&shards)?;
     nearly_right();
@@ -159,8 +162,7 @@ fn trainer(shards: &Shards, n_embd: usize) -> Result<Trainer<'_>> {
 
 /// What saves a run.
 fn keeper(shards: &Shards, folder: &Path) -> Result<Keeper> {
-    let (folder, tokenizer) = (folder.to_path_buf(), shards.tokenizer()?);
-    Ok(Keeper { folder, tokenizer, settings: json!({}), data: json!("the text") })
+    Ok(Keeper::new(folder, shards.tokenizer()?, json!({}), json!("the text")))
 }
 
 /// Says each step.
@@ -178,11 +180,14 @@ fn live(place: &Path, folder: &Path) -> Result<()> {
     let shards = Shards::open(&place.join("shards"))?;
     let (mut run, keeper) = (trainer(&shards, 16)?, keeper(&shards, folder)?);
     // ANCHOR: live
-    if folder.exists() {
+    // The directory's lock, to the end of the run.
+    let _out = if folder.exists() {
+        let out = folder::resume(folder)?;
         Saved::load(folder)?.restore(&mut run, &keeper.data)?;
+        out
     } else {
-        keeper.create(&mut run)?;
-    }
+        keeper.create(&mut run, folder::reserve(folder)?)?
+    };
     let plan = Plan {
         max_iters: STEPS,
         eval_interval: 100,
@@ -263,8 +268,51 @@ fn refused(place: &Path, shards: &Shards) -> Result<()> {
     println!("{}", said(place, &error));
     let after = fs::read(folder.join("trainer.safetensors")).expect("a file");
     println!("the state on the disk is untouched: {}", before == after);
-    let _first = lock(&folder)?;
-    println!("{}", said(place, &lock(&folder).expect_err("it is taken")));
+    Ok(())
+}
+
+fn two_runs(place: &Path) -> Result<()> {
+    println!("\nA BUG: two runs in one directory");
+    let directory = place.join("both");
+    fs::create_dir(&directory).expect("room");
+    let (state, temporary) = (directory.join("state"), directory.join("state.tmp"));
+    let [first, second] = [vec![1; 1_000_000], vec![2; 1_000_000]];
+    let result = |result: std::io::Result<()>| match result {
+        Ok(()) => "no error".to_string(),
+        Err(e) => e.to_string(),
+    };
+    // ANCHOR: half
+    // Each writes `state.tmp` and renames it. The operating system lets them take turns:
+    fs::write(&temporary, &first).expect("room"); // the first has written all of it,
+    let mut file = fs::File::create(&temporary).expect("room"); // the second begins its own,
+    file.write_all(&second[..300_000]).expect("room");
+    let renamed_first = fs::rename(&temporary, &state); // and the first renames that.
+    let on_disk = fs::read(&state).expect("a file");
+    file.write_all(&second[300_000..]).expect("room");
+    let renamed_second = fs::rename(&temporary, &state);
+    // ANCHOR_END: half
+    println!("the first run renames:  {}", result(renamed_first));
+    println!("now on the disk:        {} of {} bytes", on_disk.len(), first.len());
+    println!("the second run renames: {}", result(renamed_second));
+
+    println!("\nTHE LOCK");
+    let there = place.join("whole");
+    let aside = place.join("whole.1");
+    // ANCHOR: locked
+    let first = folder::resume(&there)?;
+    let second = folder::resume(&there).expect_err("the lock is taken");
+    // ANCHOR_END: locked
+    println!("{}", said(place, &second));
+    // ANCHOR: inode
+    fs::rename(&there, &aside).expect("room"); // somebody moves the directory away
+    fs::create_dir(&there).expect("room"); // and makes another of the same name
+    let new = DirLock::try_exclusive(&there)?.is_some();
+    let old = DirLock::try_exclusive(&aside)?.is_some();
+    // ANCHOR_END: inode
+    println!("moved aside: the name can be locked: {new}; the directory that was moved: {old}");
+    drop(first);
+    let old = DirLock::try_exclusive(&aside)?.is_some();
+    println!("the run has ended: the directory that was moved: {old}");
     Ok(())
 }
 
@@ -421,7 +469,8 @@ mod tests {
         let keeper = keeper(&shards, &place.path().join("run")).unwrap();
         let mut whole = trainer(&shards, 16).unwrap();
         walk(&mut whole, 3).unwrap();
-        keeper.create(&mut whole).unwrap();
+        let place = folder::reserve(&keeper.folder).unwrap();
+        let _out = keeper.create(&mut whole, place).unwrap();
         walk(&mut whole, 6).unwrap();
         let mut resumed = trainer(&shards, 16).unwrap();
         Saved::load(&keeper.folder).unwrap().restore(&mut resumed, &keeper.data).unwrap();

@@ -14,6 +14,7 @@ use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::tokenizer::{CharTokenizer, Tokenizer};
 use stage01_bigram::{Error, Result};
 use stage03_gpt::adamw::AdamW;
+use stage03_gpt::cli::folder::reserve;
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::schedule::Schedule;
@@ -233,15 +234,11 @@ impl Watcher for Rows {
 const HEAD: &str = "step    train      val      longest g  position     of a pass";
 
 fn the_loop(data: &Shards, tokenizer: CharTokenizer, folder: &Path) -> Result<()> {
-    let keeper = Keeper {
-        folder: folder.to_path_buf(),
-        tokenizer: Tokenizer::Char(tokenizer),
-        settings: json!({}),
-        data: json!("King James"),
-    };
+    let tokenizer = Tokenizer::Char(tokenizer);
+    let keeper = Keeper::new(folder, tokenizer, json!({}), json!("King James"));
     println!("\nTHE LOOP: 150 steps of 2 passes of 6 windows\n{HEAD}");
     let mut first = trainer(data, 6, 2)?;
-    keeper.create(&mut first)?;
+    let _out = keeper.create(&mut first, reserve(folder)?)?;
     first.run(&plan(150, 20), &keeper, &mut Rows::default())?;
 
     println!("\nGOING ON: another 150 steps, of 1 pass of 8 windows\n{HEAD}");

@@ -19,16 +19,16 @@
 //!
 //! What this file leaves out: the log, and when to save ([`crate::trainer`]).
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 use stage03_gpt::checkpoint::{MODEL_FILE, save_description, save_model};
-use stage03_gpt::cli::folder;
+use stage03_gpt::cli::folder::{self, OutDir, Place};
+use stage03_gpt::cli::resumed::TOKENIZER_NOTE;
 use stage03_gpt::gpt::Gpt;
-use stage03_gpt::resume::{self, Snapshot, State, TRAINER_FILE};
+use stage03_gpt::resume::{self, Snapshot, State, TRAINER_FILE, text_checksum};
 
 use crate::backend::Backend;
 use crate::trainer::{Trainer, diverged};
@@ -42,6 +42,8 @@ pub struct Keeper {
     pub folder: PathBuf,
     /// What the model reads text with.
     pub tokenizer: Tokenizer,
+    /// The checksum of the tokenizer's file.
+    pub tokenizer_sum: String,
     /// The settings of the run.
     pub settings: Value,
     /// What tells this data from any other.
@@ -49,12 +51,18 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Makes the folder of a new run. Where the model that was there is now is returned.
+    /// What saves a new run into a directory.
+    pub fn new(folder: &Path, tokenizer: Tokenizer, settings: Value, data: Value) -> Keeper {
+        let tokenizer_sum = text_checksum(&tokenizer.to_json());
+        Keeper { folder: folder.to_path_buf(), tokenizer, tokenizer_sum, settings, data }
+    }
+
+    /// Makes the directory of a new run, in a place that was reserved for it.
     ///
     /// # Errors
-    /// [`Error::File`] when it cannot be written.
-    pub fn create(&self, run: &mut Trainer) -> Result<Option<PathBuf>> {
-        folder::prepare(&self.folder, |folder| {
+    /// As [`Place::fill`].
+    pub fn create(&self, run: &mut Trainer, place: Place) -> Result<OutDir> {
+        place.fill(|folder| {
             save_description(folder, run.backend.gpt().config(), &self.tokenizer)?;
             self.save_to(folder, run)
         })
@@ -74,6 +82,7 @@ impl Keeper {
         let best = run.best.is_finite().then_some(run.best);
         let note = json!({
             "settings": self.settings, "data": self.data, "position": run.position, "best": best,
+            TOKENIZER_NOTE: self.tokenizer_sum,
         });
         with_weights(&mut *run.backend, |snapshot, gpt| {
             resume::save(folder, snapshot, &note)?;
@@ -89,14 +98,12 @@ impl Keeper {
     pub fn save_best(&self, run: &mut Trainer) -> Result<()> {
         let best = self.folder.join(BEST);
         with_weights(&mut *run.backend, |snapshot, gpt| {
-            if best.join(MODEL_FILE).exists() {
-                return save_model(&best, gpt, snapshot.weights);
-            }
-            folder::prepare(&best, |folder| {
-                save_description(folder, gpt.config(), &self.tokenizer)?;
+            folder::fill_inside(&best, |folder| {
+                if !folder.join(MODEL_FILE).exists() {
+                    save_description(folder, gpt.config(), &self.tokenizer)?;
+                }
                 save_model(folder, gpt, snapshot.weights)
             })
-            .map(drop)
         })
     }
 }
@@ -132,14 +139,8 @@ impl Saved {
     /// Reads the state of a run.
     ///
     /// # Errors
-    /// [`Error::Format`] for a folder in which no run was saved, or where it is damaged.
+    /// As [`State::load`], and [`Error::Format`] for settings that are none.
     pub fn load(folder: &Path) -> Result<Saved> {
-        if !folder.join(TRAINER_FILE).exists() {
-            let problem = format!("there is no {TRAINER_FILE} to go on with");
-            let remedy = "name the --out-dir of an earlier run, or leave out --resume; to begin a \
-                          new run with the weights of a model: --init-from";
-            return Err(Error::format(folder, problem, remedy));
-        }
         let state = State::load(folder)?;
         let note = &state.run;
         let settings = note.get("settings").filter(|settings| settings.is_object());
@@ -165,25 +166,5 @@ impl Saved {
             (run.position, run.best) = (self.position, self.best);
         }
         Ok(())
-    }
-}
-
-/// Keeps a second program out of a run's folder while this value lives. The operating system
-/// takes the lock back when the process dies, however it dies.
-///
-/// # Errors
-/// [`Error::Setting`] when another program trains there; [`Error::File`] when the lock's file
-/// cannot be made.
-pub fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join(".lock");
-    let file = File::create(&path).map_err(Error::file("write", &path))?;
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(Error::setting(
-            "--out-dir",
-            folder.display(),
-            "another program is training in this folder; stop it, or name another folder",
-        )),
-        // Where the file system has no locks there is none.
-        _ => Ok(file),
     }
 }

@@ -16,10 +16,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use stage01_bigram::{Error, Result, files};
-use stage03_gpt::cli::run::{Run, typed};
+use stage03_gpt::cli::run::{Run, require_text, typed};
 
 use crate::backend;
 use file::Written;
@@ -80,6 +80,7 @@ pub struct Recipe {
 
     /// The folder of the model.
     #[arg(long, value_name = "DIR", default_value = OUT_DIR, help_heading = "Saving")]
+    #[serde(serialize_with = "shown")]
     pub out_dir: PathBuf,
 
     /// Save after so many steps as well. [default: when the model is measured]
@@ -100,6 +101,16 @@ impl Recipe {
     pub fn load(name: &str, given: &Recipe, matches: &ArgMatches) -> Result<Recipe> {
         let written = Written::find(name)?;
         Recipe::over(written.settings, given, matches)
+    }
+
+    /// The recipe that a text says, when nothing is typed. path: what it is called in errors.
+    ///
+    /// # Errors
+    /// As [`Recipe::load`].
+    pub fn parse(path: &Path, text: &str) -> Result<Recipe> {
+        let matches = Recipe::augment_args(Command::new("train")).get_matches_from(["train"]);
+        let written = Written::parse(path, text)?;
+        Recipe::over(written.settings, &Recipe::default(), &matches)
     }
 
     /// The settings of a saved run, and over them the flags that were typed.
@@ -139,33 +150,40 @@ impl Recipe {
 
     /// The defaults, over them some settings, over them what was typed.
     fn over(settings: Map<String, Value>, given: &Recipe, matches: &ArgMatches) -> Result<Recipe> {
-        given.check_numbers()?;
+        given.check_savable()?;
         if typed(matches, "products") {
             let expected = "here the setting is called --precision";
             return Err(Error::setting("--products", &given.run.products, expected));
         }
-        let typed = object(given).into_iter().filter(|(setting, _)| typed(matches, setting));
+        let own = object(given).into_iter().filter(|(setting, _)| typed(matches, setting));
         let mut all = object(&Recipe::default());
         all.extend(settings);
-        all.extend(typed);
+        all.extend(own);
         let mut recipe = from_object(all)?;
+        if typed(matches, "out_dir") {
+            recipe.out_dir.clone_from(&given.out_dir); // its name may be no text
+        }
         // Stage 3 has its own name for it.
         recipe.run.products = if recipe.precision == "bf16" { "bf16" } else { "f32" }.into();
         recipe.validate()?;
         Ok(recipe)
     }
 
-    /// Refuses NaN and infinities, which JSON cannot say.
-    fn check_numbers(&self) -> Result<()> {
-        self.run.check_numbers()?;
+    /// Refuses what cannot be saved with a run, as [`Run::check_savable`] does. The directory of
+    /// the run is not saved: it may have any name.
+    fn check_savable(&self) -> Result<()> {
+        self.run.check_savable()?;
         let numbers = [
             ("--save-minutes", self.save_minutes),
             ("--peak-tflops", self.peak_tflops.unwrap_or(1.0)),
         ];
-        match numbers.into_iter().find(|(_, number)| !number.is_finite()) {
-            Some((flag, number)) => Err(Error::setting(flag, number, "choose a number")),
-            None => Ok(()),
+        if let Some((flag, number)) = numbers.into_iter().find(|(_, number)| !number.is_finite()) {
+            return Err(Error::setting(flag, number, "choose a number"));
         }
+        let paths = [("--data", &self.data), ("--init-from", &self.init_from)];
+        paths
+            .into_iter()
+            .try_for_each(|(flag, path)| path.iter().try_for_each(|path| require_text(flag, path)))
     }
 
     /// Checks what can be checked before any data is looked at.
@@ -242,6 +260,11 @@ pub fn text(name: &str) -> Result<String> {
             Err(Error::setting("--recipe", name, expected))
         }
     }
+}
+
+/// A path as text, whatever its name is made of.
+fn shown<S: Serializer>(path: &Path, to: S) -> std::result::Result<S::Ok, S::Error> {
+    to.collect_str(&path.display())
 }
 
 fn object(recipe: &Recipe) -> Map<String, Value> {
@@ -340,6 +363,44 @@ mod tests {
         for flag in ["--n-layer 7", "--vocab-multiple 2", "--products bf16", "--save-minutes 0"] {
             let error = resume(flag).unwrap_err().to_string();
             assert!(error.starts_with(flag.split(' ').next().unwrap()), "{error}");
+        }
+    }
+
+    /// The directory of a run may have any name; what is saved with the run must be text.
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_no_text() {
+        use std::ffi::OsString;
+        use std::os::unix::ffi::OsStringExt;
+        let load = |flag: &str| {
+            let command = Recipe::augment_args(Command::new("train"));
+            let name = OsString::from_vec(b"a\xff".to_vec());
+            let words = [OsString::from("train"), flag.into(), name.clone()];
+            let matches = command.try_get_matches_from(words).unwrap();
+            let given = Recipe::from_arg_matches(&matches).unwrap();
+            (Recipe::load("cpu-tiny", &given, &matches), name)
+        };
+        for flag in ["--text", "--data", "--init-from"] {
+            let error = load(flag).0.unwrap_err().to_string();
+            assert!(error.starts_with(flag) && error.contains("not UTF-8"), "{error}");
+        }
+        let (recipe, name) = load("--out-dir");
+        assert_eq!(recipe.unwrap().out_dir, PathBuf::from(name));
+    }
+
+    proptest::proptest! {
+        /// Any number for any setting is a recipe or one line that says what is wrong.
+        #[test]
+        fn no_number_can_break_it(setting in 0..40usize, size: u64, number: f64, exponent in 0..64u32) {
+            let names: Vec<String> = object(&Recipe::default()).keys().cloned().collect();
+            let name = &names[setting % names.len()];
+            let sizes = [size, size >> exponent, 1 << exponent];
+            let values = sizes.map(|n| n.to_string()).into_iter().chain([format!("{number:e}")]);
+            for value in values {
+                if let Err(e) = Recipe::parse(Path::new("mine.toml"), &format!("{name} = {value}")) {
+                    proptest::prop_assert_eq!(e.to_string().lines().count(), 1);
+                }
+            }
         }
     }
 

@@ -9,7 +9,6 @@
 //! What this file leaves out: how the page looks (`report/style.css`).
 
 use std::fmt::Write;
-use std::fs;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,6 +17,7 @@ use serde_json::{Value, json};
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::screen::thousands;
 use stage01_bigram::{Result, files};
+use stage03_gpt::cli::journal;
 
 use crate::cli::table::{memory, time};
 use crate::recipe::Recipe;
@@ -266,9 +266,18 @@ impl Report {
 
 /// The lines of a run's log; none where there is no log yet.
 pub fn read_log(folder: &Path) -> Vec<Line> {
-    let bytes = fs::read(folder.join("log.jsonl")).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    let mut lines = Vec::new();
+    // A page without curves is better than none.
+    let _ = journal::read_log(folder, |line| lines.extend(serde_json::from_slice::<Line>(line)));
+    lines
+}
+
+/// [`read_log`] for a log that is already in memory.
+pub fn parse_log(log: &[u8]) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let line = |line: &[u8]| lines.extend(serde_json::from_slice::<Line>(line));
+    journal::each_line(log, line).expect("memory can be read");
+    lines
 }
 
 /// What the model wrote over time: the newest first, and some of the earlier ones, because a

@@ -150,10 +150,69 @@ fn runs_that_cannot_go_on() {
         fs::write(&path, &good[..good.len() / 2]).unwrap();
         resume("").refuses(&[file]);
         fs::remove_file(&path).unwrap();
-        resume("").refuses(&[file]);
+        if file != "config.json" {
+            resume("").refuses(&[file]);
+        }
         fs::write(&path, &good).unwrap();
     }
     resume("--max-iters 5").succeeds();
+}
+
+/// The state decides: whatever else was altered is named, and so is the state itself.
+#[test]
+fn a_run_that_was_altered_is_not_gone_on_with() {
+    let place = Place::with_model();
+    let resume = || place.run("train --resume --out-dir model --max-iters 9");
+    let altered = |file: &str, from: &str, to: &str| {
+        let good = place.text(&format!("model/{file}"));
+        assert!(good.contains(from), "{file}: {from}");
+        place.write(&format!("model/{file}"), good.replace(from, to));
+        good
+    };
+    let good = altered("config.json", "\"n_layer\": 1", "\"n_layer\": 2");
+    resume().refuses(&["config.json", "n_layer is 2, but the run was saved with 1", "delete"]);
+    place.write("model/config.json", &good);
+    // One that reads the same tokens is another file as well.
+    let good = altered("tokenizer.json", "\"version\"", "  \"version\"");
+    resume().refuses(&["tokenizer.json", "not the tokenizer that the run was saved with"]);
+    place.write("model/tokenizer.json", good);
+    let mut state = place.read("model/trainer.safetensors");
+    let last = state.len() - 1;
+    state[last] ^= 1;
+    place.write("model/trainer.safetensors", &state);
+    resume().refuses(&["trainer.safetensors", "checksum"]);
+    state[last] ^= 1;
+    place.write("model/trainer.safetensors", state);
+    fs::remove_file(place.path("model/config.json")).unwrap();
+    resume().succeeds();
+    place.run("sample --model model --max-new-tokens 3").succeeds();
+}
+
+#[test]
+#[cfg(unix)]
+fn nothing_is_written_through_a_link() {
+    use std::os::unix::fs::symlink;
+    let place = Place::with_model();
+    place.write("victim.txt", "precious");
+    fs::create_dir(place.path("victim")).unwrap();
+    let resume = || place.run("train --resume --out-dir model --max-iters 9");
+    for (name, target) in
+        [(".lock", "../victim.txt"), ("log.jsonl", "../victim.txt"), ("best", "../victim")]
+    {
+        let path = place.path("model").join(name);
+        let away = place.path("away");
+        fs::rename(&path, &away).unwrap();
+        symlink(target, &path).unwrap();
+        resume().refuses(&[&format!("model/{name}"), "remove it"]);
+        fs::remove_file(&path).unwrap();
+        fs::rename(&away, &path).unwrap();
+    }
+    fs::remove_file(place.path("model/report.html")).unwrap();
+    symlink("../victim.txt", place.path("model/report.html")).unwrap();
+    resume().succeeds();
+    assert!(place.text("model/report.html").contains("<html"));
+    assert_eq!(place.text("victim.txt"), "precious");
+    assert_eq!(fs::read_dir(place.path("victim")).unwrap().count(), 0);
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn stops_and_says_how_to_go_on(signal: &str) {
     assert!(report.contains("Running") && report.contains("http-equiv=\"refresh\""));
     // Meanwhile the folder is taken.
     for second in ["train --resume --out-dir stopped", "--out-dir stopped --n-layer 1"] {
-        place.run(second).refuses(&["another program is training in this folder"]);
+        place.run(second).refuses(&["another program is using this directory"]);
     }
     let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
     assert!(sent.unwrap().success());

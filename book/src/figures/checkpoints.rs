@@ -43,7 +43,7 @@ pub fn atomic_write() -> String {
             1 | 2 => {
                 let full = if panel == 1 { 0.5 } else { 1.0 };
                 sheet(&mut drawing, new, full, Dimension::Accent);
-                name(&mut drawing, new, "model\n.safetensors\n.tmp");
+                name(&mut drawing, new, ".model\n.safetensors\n.4711-0.tmp");
             }
             3 => {
                 let (x, y) = new;

@@ -1,12 +1,12 @@
 //! A text, cut in two and made into tokens.
 
-use stage01_bigram::Result;
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::{self, Dataset};
 use stage01_bigram::tokenizer::Tokenizer;
+use stage01_bigram::{Error, Result};
 
 /// The part of a text that is learned; the rest is only measured.
-pub const TRAIN_FRACTION: f64 = 0.9;
+const TRAIN_FRACTION: f64 = 0.9;
 
 /// The two parts of a text as tokens.
 pub struct Data {
@@ -31,7 +31,7 @@ impl Data {
     /// # Errors
     /// When a part is shorter than a window, or has a character the tokenizer does not know.
     pub fn new(corpus: &Corpus, tokenizer: &Tokenizer, block_size: usize) -> Result<Data> {
-        let (train, validation) = dataset::split(&corpus.text, TRAIN_FRACTION)?;
+        let (train, validation) = split(corpus)?;
         let bytes = validation.len();
         let train = Dataset::new(tokenizer.encode_with_special(train)?, block_size)?;
         let validation = Dataset::new(tokenizer.encode_with_special(validation)?, block_size)?;
@@ -44,6 +44,17 @@ impl Data {
             fingerprint: fingerprint(&corpus.text),
         })
     }
+}
+
+/// The part of a text that is learned, and the part that is only measured.
+///
+/// # Errors
+/// [`Error::Text`] when the text is too short to be cut.
+pub fn split(corpus: &Corpus) -> Result<(&str, &str)> {
+    dataset::split(&corpus.text, TRAIN_FRACTION).map_err(|_| {
+        let problem = "it is too short: a tenth of it is kept aside to be measured";
+        Error::text(&corpus.origin, problem, "give a text of some thousand characters at least")
+    })
 }
 
 /// A number that tells one text from another: FNV-1a (Fowler, Noll and Vo 1991).

@@ -1,106 +1,504 @@
-//! The folder of a new model: made in one step, and never at the cost of an earlier model.
+//! The directory of a run: one writer at a time, made in one step, and never at the cost of an
+//! earlier model.
+//!
+//! ```text
+//! new run     reserve ──> Place ──fill──> OutDir       the lock is held from the first
+//! old run     resume ───────────────────> OutDir       arrow to the end of the run
+//! ```
+//!
+//! A new run fills a directory of another name, `.NAME.PROCESS-NUMBER.unfinished`, in which it
+//! holds the lock already. An earlier model is moved aside with its lock held as well, and then
+//! the new directory gets the name. So at no instant does the name belong to half a model, or to
+//! one that somebody else could write to. The lock moves with the directory, because it is that
+//! of a file, not of a name ([`DirLock`]).
+//!
+//! What this file leaves out: what stands in the directory ([`checkpoint`](crate::checkpoint),
+//! [`resume`](crate::resume)).
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use stage01_bigram::{Error, Result, files};
+use stage01_bigram::files::{self, DirLock, LOCK_FILE};
+use stage01_bigram::{Error, Result};
 
 use crate::checkpoint::MODEL_FILE;
 use crate::resume::TRAINER_FILE;
 
-/// Whether a folder can be the place of a new model, as far as it can be seen beforehand.
-pub fn check(folder: &Path) -> Result<()> {
-    if folder.exists() && !folder.is_dir() {
-        return Err(Error::setting(
-            "--out-dir",
-            folder.display(),
-            "this is a file; name a folder, new or old",
-        ));
-    }
-    if folder.file_name().is_none() && holds_model(folder) {
-        return Err(Error::setting(
-            "--out-dir",
-            folder.display(),
-            "a model is here already, and this folder cannot be moved aside; name another one",
-        ));
-    }
-    Ok(())
+/// What to do when another program holds the lock.
+const REMEDY: &str = "wait until it has finished, or name another --out-dir";
+
+/// The end of the name of a directory that is being filled.
+const UNFINISHED: &str = ".unfinished";
+
+/// The directory of a run. Nobody else writes to it while this value lives.
+#[derive(Debug)]
+pub struct OutDir {
+    /// Where it is: links are followed.
+    pub path: PathBuf,
+    /// Where the model is now that was there before.
+    pub moved: Option<PathBuf>,
+    _lock: DirLock,
 }
 
-/// Whether a model, or the state of its training, is in a folder.
-fn holds_model(folder: &Path) -> bool {
-    folder.join(MODEL_FILE).exists() || folder.join(TRAINER_FILE).exists()
+/// The place of a new run: checked and locked, and not yet touched.
+#[derive(Debug)]
+pub struct Place {
+    path: PathBuf,
+    /// The lock of the directory that has the name, if there is one.
+    old: Option<DirLock>,
+    /// The new directory. None where the one that has the name is used as it is.
+    new: Option<Unfinished>,
 }
 
-/// Makes the folder of a new model. A model that is there already is moved aside, and where it
-/// is now is returned.
+/// Reserves the place of a new run. Call it before anything that takes long: what can be refused
+/// is refused here.
 ///
-/// The new folder is filled under another name and renamed, so that at no instant a folder of
-/// this name holds half of one model and half of another.
-pub fn prepare(folder: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<Option<PathBuf>> {
-    let holds_model = holds_model(folder);
-    // An empty folder can be replaced in one step as well; one with other things stays.
-    let replaceable = folder.file_name().is_some() && !folder.is_symlink() && is_empty(folder);
-    if folder.exists() && !holds_model && !replaceable {
-        fill(folder)?;
-        return Ok(None);
+/// A directory without a model is used as it is. One with a model will be moved aside.
+///
+/// # Errors
+/// [`Error::Busy`] when another program uses the directory; [`Error::Setting`] when it cannot be
+/// the place of a model; [`Error::File`] when the operating system refuses.
+pub fn reserve(directory: &Path) -> Result<Place> {
+    let path = resolve(directory)?;
+    let old = lock_existing(&path)?;
+    let holds_model = old.is_some() && holds_model(&path);
+    if holds_model && path.file_name().is_none() {
+        return Err(cannot_be_moved(&path));
     }
-    let beside = |prefix: &str, suffix: &str| {
-        let mut name = OsString::from(prefix);
-        name.push(folder.file_name().unwrap_or_default());
-        name.push(suffix);
-        folder.with_file_name(name)
+    let new = match &old {
+        Some(_) if !holds_model => {
+            files::remove_temporaries(&path);
+            None
+        }
+        _ => {
+            clear_unfinished(&path);
+            Some(Unfinished::create(&path)?)
+        }
     };
-    // What a start that was killed has left here is written over.
-    let new = beside(".", ".unfinished");
-    files::create_folder(&new)?;
-    fill(&new)?;
-    let mut moved = None;
-    if holds_model {
-        let beside = |suffix: &str| beside("", suffix);
-        let free = (1..).map(|n| beside(&format!(".{n}"))).find(|path| !path.exists());
-        let old = free.expect("there are enough numbers");
-        fs::rename(folder, &old).map_err(Error::file("move aside", folder))?;
-        moved = Some(old);
-    } else if folder.exists() {
-        fs::remove_dir(folder).map_err(Error::file("replace", folder))?;
-    }
-    fs::rename(&new, folder).map_err(Error::file("create", folder))?;
-    Ok(moved)
+    Ok(Place { path, old, new })
 }
 
-fn is_empty(folder: &Path) -> bool {
-    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+impl Place {
+    /// Makes the directory: `fill` writes a new model, and its state, into the path it is given.
+    ///
+    /// # Errors
+    /// Those of `fill`; [`Error::Busy`] when another run got the name first; [`Error::File`] when
+    /// the operating system refuses. An earlier model is never lost.
+    pub fn fill(mut self, fill: impl FnOnce(&Path) -> Result<()>) -> Result<OutDir> {
+        let path = self.path;
+        let Some(mut new) = self.new else {
+            fill(&path)?;
+            let lock = self.old.expect("a directory that is used as it is was locked");
+            return Ok(OutDir { path, moved: None, _lock: lock });
+        };
+        fill(&new.path)?;
+        let mut moved: Option<PathBuf> = None;
+        // ANCHOR: publish
+        loop {
+            if self.old.is_some() {
+                let aside = free_name(&path);
+                rename_locked(&mut self.old, &path, &aside).map_err(|e| refused(&path, e))?;
+                moved = Some(aside);
+                self.old = None; // it works on, under its new name, for whoever wants it
+            }
+            match rename_locked(&mut new.lock, &new.path, &path) {
+                Ok(()) => break,
+                // Another run got the name first. If it has finished, its model moves aside too.
+                Err(e) if is_taken(&e) => self.old = lock_existing(&path)?,
+                Err(e) => {
+                    if let Some(aside) = moved {
+                        let _ = files::rename(&aside, &path);
+                    }
+                    return Err(refused(&path, e));
+                }
+            }
+        }
+        // ANCHOR_END: publish
+        let lock = new.lock.take().ok_or_else(|| busy(&path))?;
+        Ok(OutDir { path, moved, _lock: lock })
+    }
+}
+
+/// The directory of a run that was saved before.
+///
+/// # Errors
+/// [`Error::Busy`] when another program uses it; [`Error::Format`] when no run was saved there.
+pub fn resume(directory: &Path) -> Result<OutDir> {
+    let path = resolve(directory)?;
+    let there = |name: &str| path.join(name).symlink_metadata().is_ok();
+    // Where there is neither, there is nothing to lock and nothing to leave a lock's file in.
+    let lock = if there(TRAINER_FILE) || there(LOCK_FILE) { lock_existing(&path)? } else { None };
+    match lock {
+        Some(lock) if there(TRAINER_FILE) => {
+            files::remove_temporaries(&path);
+            Ok(OutDir { path, moved: None, _lock: lock })
+        }
+        None if unfinished(&path)
+            .any(|start| matches!(DirLock::try_exclusive(&start), Ok(None))) =>
+        {
+            Err(busy(&path))
+        }
+        None if there(TRAINER_FILE) => resume(&path), // it got its name just now
+        _ => {
+            let problem = format!("there is no {TRAINER_FILE} to go on with");
+            let remedy = "name the --out-dir of an earlier run, or leave out --resume; stage 4 \
+                          begins a new run with the weights of a model by --init-from";
+            Err(Error::format(path, problem, remedy))
+        }
+    }
+}
+
+/// A directory of a model inside that of a run, whose lock is held: made in one step as well.
+///
+/// # Errors
+/// [`Error::Format`] when it is a link: nothing is written through one. Those of `fill`, and
+/// [`Error::File`].
+pub fn fill_inside(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    refuse_link(path)?;
+    if path.exists() {
+        files::remove_temporaries(path);
+        return fill(path);
+    }
+    clear_unfinished(path);
+    let mut new = Unfinished::create(path)?;
+    fill(&new.path)?;
+    rename_locked(&mut new.lock, &new.path, path).map_err(Error::file("write", path))
+}
+
+/// Refuses a link in the directory of a run, in the place of something that is written to: it
+/// could lead anywhere.
+///
+/// # Errors
+/// [`Error::Format`].
+pub fn refuse_link(path: &Path) -> Result<()> {
+    match path.symlink_metadata() {
+        Ok(data) if data.is_symlink() => {
+            let problem = "this is a link, and a run writes through none";
+            Err(Error::format(path, problem, "remove it, or put what it points to in its place"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The path without a slash at its end, and where a link points to.
+fn resolve(directory: &Path) -> Result<PathBuf> {
+    let refused = |expected: &str| Err(Error::setting("--out-dir", directory.display(), expected));
+    let path: PathBuf = directory.components().collect();
+    if path.as_os_str().is_empty() {
+        return refused("name a directory, new or old");
+    }
+    let is_link = path.symlink_metadata().is_ok_and(|data| data.is_symlink());
+    match path.metadata() {
+        Ok(data) if !data.is_dir() => refused("this is a file; name a directory, new or old"),
+        Ok(_) if is_link => path.canonicalize().map_err(Error::file("read", &path)),
+        Err(_) if is_link => {
+            refused("this is a link to something that is not there; create it, or remove the link")
+        }
+        _ => Ok(path),
+    }
+}
+
+/// The lock of the directory, if there is such a directory.
+fn lock_existing(path: &Path) -> Result<Option<DirLock>> {
+    match DirLock::try_exclusive(path) {
+        Ok(None) => Err(busy(path)),
+        Ok(lock) => Ok(lock),
+        Err(Error::File { source, .. })
+            if source.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() =>
+        {
+            Ok(None)
+        }
+        Err(Error::File { source, .. }) => Err(Error::file("write", path)(source)),
+        Err(other) => Err(other),
+    }
+}
+
+fn busy(path: &Path) -> Error {
+    Error::Busy { path: path.to_path_buf(), remedy: REMEDY.into() }
+}
+
+/// Whether a model, or the state of its training, is in a directory.
+fn holds_model(path: &Path) -> bool {
+    [MODEL_FILE, TRAINER_FILE].iter().any(|name| path.join(name).symlink_metadata().is_ok())
+}
+
+/// The first of `NAME.1`, `NAME.2` … that nothing has.
+fn free_name(path: &Path) -> PathBuf {
+    let named = |n: u64| beside(path, "", &format!(".{n}"));
+    let free = |path: &PathBuf| path.symlink_metadata().is_err();
+    (1..).map(named).find(free).expect("there are enough numbers")
+}
+
+/// A path in the same directory: the name, with something before and after it.
+fn beside(path: &Path, before: &str, after: &str) -> PathBuf {
+    let mut name = OsString::from(before);
+    name.push(path.file_name().unwrap_or_default());
+    name.push(after);
+    path.with_file_name(name)
+}
+
+/// Why a directory could not be moved or named.
+fn refused(path: &Path, source: io::Error) -> Error {
+    match source.kind() {
+        ErrorKind::ResourceBusy | ErrorKind::CrossesDevices => cannot_be_moved(path),
+        _ => Error::file("write", path)(source),
+    }
+}
+
+fn cannot_be_moved(path: &Path) -> Error {
+    let expected =
+        "a model is here already, and this directory cannot be moved aside; name another one";
+    Error::setting("--out-dir", path.display(), expected)
+}
+
+/// Whether a directory could not get a name because there is one of that name, with files in it.
+fn is_taken(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty)
+}
+
+/// Renames a directory whose lock is held. Windows moves no directory that has an open file in
+/// it; there the lock is let go for this instant.
+fn rename_locked(lock: &mut Option<DirLock>, from: &Path, to: &Path) -> io::Result<()> {
+    if cfg!(windows) {
+        *lock = None;
+    }
+    let renamed = files::rename(from, to);
+    if cfg!(windows) {
+        let here = if renamed.is_ok() { to } else { from };
+        *lock = DirLock::try_exclusive(here).ok().flatten();
+    }
+    renamed
+}
+
+/// A directory that is being filled. Unless it gets its name it is removed.
+#[derive(Debug)]
+struct Unfinished {
+    path: PathBuf,
+    lock: Option<DirLock>,
+    /// The directories above it that were not there, from the lowest on.
+    above: Vec<PathBuf>,
+}
+
+impl Unfinished {
+    /// A name that this process gives once.
+    fn name(path: &Path) -> PathBuf {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        beside(path, ".", &format!(".{}-{number}{UNFINISHED}", std::process::id()))
+    }
+
+    /// A new directory beside `path`, locked.
+    fn create(path: &Path) -> Result<Unfinished> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let missing = parent.into_iter().flat_map(Path::ancestors).take_while(|p| !p.exists());
+        let above: Vec<PathBuf> = missing.map(Path::to_path_buf).collect();
+        loop {
+            parent.map_or(Ok(()), files::create_folder)?;
+            let new = Unfinished::name(path);
+            match fs::create_dir(&new) {
+                // Neither a directory of a dead process that had our number is used, nor a link.
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
+                // Another start removed the empty directory above: it was the first to need it.
+                Err(e) if e.kind() == ErrorKind::NotFound && !above.is_empty() => continue,
+                created => created.map_err(Error::file("create the directory", path))?,
+            }
+            // Somebody who clears up may take it for that of a dead process, until it is locked.
+            match DirLock::try_exclusive(&new) {
+                Ok(Some(lock)) => return Ok(Unfinished { path: new, lock: Some(lock), above }),
+                Err(error) if new.exists() => return Err(error),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // One that got its name has no longer this one.
+        self.lock = None;
+        let _ = fs::remove_dir_all(&self.path);
+        for directory in &self.above {
+            let _ = fs::remove_dir(directory); // only where it is empty
+        }
+    }
+}
+
+/// The directories that starts of `path` have filled, or are filling.
+fn unfinished(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    let ours = move |entry: &fs::DirEntry| {
+        let (name, prefix) = (entry.file_name(), prefix.as_encoded_bytes());
+        let number = name.as_encoded_bytes().strip_prefix(prefix);
+        let number = number.and_then(|rest| rest.strip_prefix(b"."));
+        let number = number.and_then(|rest| rest.strip_suffix(UNFINISHED.as_bytes()));
+        let digits = |byte: &u8| byte.is_ascii_digit() || *byte == b'-';
+        // A link is no directory here.
+        number.is_some_and(|n| n.iter().all(digits)) && entry.file_type().is_ok_and(|t| t.is_dir())
+    };
+    fs::read_dir(parent).into_iter().flatten().flatten().filter(ours).map(|entry| entry.path())
+}
+
+/// Removes what starts that were killed have left. Whoever still works holds a lock there.
+///
+/// What cannot be removed stays; it is in nobody's way.
+fn clear_unfinished(path: &Path) {
+    for left in unfinished(path) {
+        let Ok(Some(lock)) = DirLock::try_exclusive(&left) else { continue };
+        // Where the file system has no locks, nobody can say who still works.
+        if !matches!(DirLock::try_exclusive(&left), Ok(None)) {
+            continue;
+        }
+        // Under a name of our own: its maker may be about to lock it, and must not find it half
+        // removed.
+        let mine = Unfinished::name(path);
+        let renamed = rename_locked(&mut Some(lock), &left, &mine);
+        if renamed.is_ok() {
+            let _ = fs::remove_dir_all(mine);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_earlier_model_is_moved_aside_whole() {
-        let parent = tempfile::tempdir().unwrap();
-        let folder = parent.path().join("model");
-        let make = |content: &'static str| {
-            prepare(&folder, |folder| {
-                files::write_bytes(&folder.join(MODEL_FILE), content.as_bytes())
-            })
-            .unwrap()
-        };
-        let read =
-            |name: &str| fs::read_to_string(parent.path().join(name).join(MODEL_FILE)).unwrap();
-        assert_eq!(make("first"), None);
-        assert_eq!(make("second"), Some(parent.path().join("model.1")));
-        assert_eq!(make("third"), Some(parent.path().join("model.2")));
-        assert_eq!([read("model"), read("model.1"), read("model.2")], ["third", "first", "second"]);
+    fn make(path: &Path, content: &str) -> Result<OutDir> {
+        reserve(path)?.fill(|new| files::write_bytes(&new.join(MODEL_FILE), content.as_bytes()))
+    }
+
+    fn names(parent: &Path) -> Vec<String> {
+        let entries = fs::read_dir(parent).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into()).collect();
+        names.sort();
+        names
+    }
+
+    fn is_busy<T: std::fmt::Debug>(result: Result<T>) -> bool {
+        matches!(result.unwrap_err(), Error::Busy { .. })
     }
 
     #[test]
-    fn a_folder_without_a_model_is_used_as_it_is() {
+    fn an_earlier_model_is_moved_aside_whole() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("model");
+        let moved = |content| make(&path, content).unwrap().moved;
+        let read =
+            |name: &str| fs::read_to_string(parent.path().join(name).join(MODEL_FILE)).unwrap();
+        assert_eq!(moved("first"), None);
+        assert_eq!(moved("second"), Some(parent.path().join("model.1")));
+        assert_eq!(moved("third"), Some(parent.path().join("model.2")));
+        assert_eq!([read("model"), read("model.1"), read("model.2")], ["third", "first", "second"]);
+        assert_eq!(names(parent.path()), ["model", "model.1", "model.2"]);
+    }
+
+    #[test]
+    fn a_directory_without_a_model_is_used_as_it_is() {
         let parent = tempfile::tempdir().unwrap();
         fs::write(parent.path().join("notes.txt"), "mine").unwrap();
-        assert_eq!(prepare(parent.path(), |_| Ok(())).unwrap(), None);
-        assert!(parent.path().join("notes.txt").exists());
+        assert_eq!(make(parent.path(), "new").unwrap().moved, None);
+        assert_eq!(names(parent.path()), [".lock", MODEL_FILE, "notes.txt"]);
+    }
+
+    #[test]
+    fn whoever_comes_second_is_told() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("model");
+        let first = make(&path, "first").unwrap();
+        fs::write(path.join(TRAINER_FILE), "state").unwrap();
+        assert!(is_busy(reserve(&path)));
+        assert!(is_busy(resume(&path)));
+        drop(first);
+        let second = resume(&path).unwrap();
+        assert!(is_busy(make(&path, "third")));
+        drop(second);
+        // A new run that has not begun yet holds the old model as well.
+        let place = reserve(&path).unwrap();
+        assert!(is_busy(resume(&path)));
+        drop(place);
+        assert_eq!(names(parent.path()), ["model"]);
+    }
+
+    #[test]
+    fn a_rival_that_takes_the_name_meanwhile_keeps_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("model");
+        let [first, second] = [(), ()].map(|()| reserve(&path).unwrap());
+        // No name yet, but somebody is at work: no reason to say that there is no such run.
+        assert!(is_busy(resume(&path)));
+        let fill = |place: Place, text: &'static str| {
+            place.fill(|new| files::write_bytes(&new.join(MODEL_FILE), text.as_bytes()))
+        };
+        let first = fill(first, "first").unwrap();
+        assert!(is_busy(fill(second, "second")));
+        assert_eq!(fs::read_to_string(path.join(MODEL_FILE)).unwrap(), "first");
+        assert_eq!(names(parent.path()), ["model"]);
+        // One that has finished by then is moved aside.
+        let third = {
+            drop(first);
+            fs::rename(&path, parent.path().join("away")).unwrap();
+            let third = reserve(&path).unwrap();
+            fs::rename(parent.path().join("away"), &path).unwrap();
+            fill(third, "third").unwrap()
+        };
+        assert_eq!(third.moved, Some(parent.path().join("model.1")));
+        assert_eq!(names(parent.path()), ["model", "model.1"]);
+    }
+
+    #[test]
+    fn what_dead_starts_left_is_cleared_and_what_others_use_is_not() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("model");
+        let mine = [".model.1-.txt", ".model.unfinished", ".other.1-2.unfinished"];
+        for name in mine.into_iter().chain([".model.1-2.unfinished"]) {
+            fs::create_dir(parent.path().join(name)).unwrap();
+            fs::write(parent.path().join(name).join("half"), "half").unwrap();
+        }
+        let alive = Unfinished::create(&path).unwrap();
+        drop(make(&path, "new").unwrap());
+        assert!(alive.path.exists());
+        drop(alive);
+        let mut expected: Vec<&str> = mine.into_iter().chain(["model"]).collect();
+        expected.sort_unstable();
+        assert_eq!(names(parent.path()), expected);
+    }
+
+    #[test]
+    fn a_start_that_fails_leaves_everything_as_it_was() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("model");
+        drop(make(&path, "old").unwrap());
+        let place = reserve(&path).unwrap();
+        place.fill(|_| Err(Error::setting("a", "b", "c"))).unwrap_err();
+        drop(reserve(&parent.path().join("a/b/model")).unwrap());
+        assert_eq!(names(parent.path()), ["model"]);
+        assert_eq!(fs::read_to_string(path.join(MODEL_FILE)).unwrap(), "old");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_a_directory_stays_one_and_other_links_are_refused() {
+        use std::os::unix::fs::symlink;
+        let parent = tempfile::tempdir().unwrap();
+        let [real, link, dangling] = ["real", "link", "dangling"].map(|n| parent.path().join(n));
+        fs::create_dir(&real).unwrap();
+        symlink(&real, &link).unwrap();
+        symlink(parent.path().join("nowhere"), &dangling).unwrap();
+        drop(make(&link, "first").unwrap());
+        let second = make(&link.join(""), "second").unwrap();
+        assert_eq!(second.moved, Some(real.canonicalize().unwrap().with_file_name("real.1")));
+        assert_eq!(names(parent.path()), ["dangling", "link", "real", "real.1"]);
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert!(reserve(&dangling).unwrap_err().to_string().contains("not there"));
+        assert!(fill_inside(&link, |_| Ok(())).unwrap_err().to_string().contains("a link"));
+        assert!(reserve(Path::new("")).unwrap_err().to_string().contains("name a directory"));
     }
 }

@@ -4,8 +4,8 @@
 //! `grad_norm`, `tokens_per_second`, `elapsed_s`; and where the model was measured,
 //! `eval_train_loss` and `val_loss`, each the mean over `--eval-iters` batches.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -15,6 +15,54 @@ use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::{Error, Result, files};
 
 use crate::trainer::Step;
+
+/// The diary's file in the directory of a run.
+pub const LOG_FILE: &str = "log.jsonl";
+
+/// Longer lines are not ours, and are left out.
+const LONGEST_LINE: u64 = 1 << 20;
+
+/// Reads the diary of a run line by line; one that is not there has no lines.
+///
+/// # Errors
+/// [`Error::File`] when it cannot be read; [`Error::Format`] when it is not a plain file: a pipe
+/// would be waited for without end, and a link could lead anywhere.
+pub fn read_log(folder: &Path, line: impl FnMut(&[u8])) -> Result<()> {
+    let path = folder.join(LOG_FILE);
+    match path.symlink_metadata() {
+        Ok(data) if data.is_file() => {}
+        Ok(_) => {
+            let problem = "this is not a plain file, and it should be the log of the run";
+            return Err(Error::format(path, problem, "remove it"));
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(Error::file("read", path)(e)),
+    }
+    let file = File::open(&path).map_err(Error::file("read", &path))?;
+    each_line(BufReader::new(file), line).map_err(Error::file("read", path))
+}
+
+/// The lines of a diary, without their ends; those that are too long to be ours are left out, and
+/// never in memory.
+///
+/// # Errors
+/// Those of reading.
+pub fn each_line(mut file: impl BufRead, mut line: impl FnMut(&[u8])) -> std::io::Result<()> {
+    let mut bytes = Vec::new();
+    loop {
+        bytes.clear();
+        if file.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut bytes)? == 0 {
+            return Ok(());
+        }
+        if bytes.last() == Some(&b'\n') {
+            bytes.pop();
+        } else if bytes.len() as u64 == LONGEST_LINE {
+            file.skip_until(b'\n')?;
+            continue;
+        }
+        line(&bytes);
+    }
+}
 
 /// One line of the diary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,27 +137,34 @@ impl Journal {
     /// step and later ones, before a crash, is taken out.
     ///
     /// # Errors
-    /// [`Error::File`] when it cannot be read or written.
+    /// [`Error::File`] when it cannot be read or written; [`Error::Format`] when it is not a
+    /// plain file.
     pub fn open(folder: &Path, iter: usize) -> Result<Self> {
-        let path = folder.join("log.jsonl");
-        let (mut text, mut entries) = (String::new(), Vec::new());
-        if iter > 0 && path.exists() {
-            let bytes = fs::read(&path).map_err(Error::file("read", &path))?;
-            for line in String::from_utf8_lossy(&bytes).lines() {
+        let path = folder.join(LOG_FILE);
+        let (mut text, mut entries) = (Vec::new(), Vec::new());
+        if iter > 0 {
+            read_log(folder, |line| {
                 // A line that was cut off by a crash is one of those that are written again.
-                if let Ok(entry) = serde_json::from_str::<Entry>(line)
+                if let Ok(entry) = serde_json::from_slice::<Entry>(line)
                     && entry.iter < iter
                 {
-                    text += &format!("{line}\n");
+                    text.extend_from_slice(line);
+                    text.push(b'\n');
                     entries.push(entry);
                 }
-            }
+            })?;
         }
-        files::write_bytes(&path, text.as_bytes())?;
-        let file = File::options().append(true).open(&path).map_err(Error::file("write", &path))?;
+        // The file that is written here stays open. Its name is not opened again: meanwhile it
+        // could have become that of a link to another file.
+        let mut file = None;
+        files::write_atomically(&path, |new| {
+            new.write_all(&text)?;
+            file = Some(new.get_ref().try_clone()?);
+            Ok(())
+        })?;
         Ok(Journal {
             folder: folder.to_path_buf(),
-            file: BufWriter::new(file),
+            file: BufWriter::new(file.expect("it was written")),
             before: entries.last().map_or(0.0, |entry| entry.elapsed_s),
             entries,
             start: Instant::now(),
@@ -137,7 +192,7 @@ impl Journal {
     pub fn write_with(&mut self, entry: &Entry, more: Map<String, Value>) -> Result<()> {
         let mut entry = entry.clone();
         entry.elapsed_s = (self.elapsed() * 1000.0).round() / 1000.0;
-        let path = self.folder.join("log.jsonl");
+        let path = self.folder.join(LOG_FILE);
         let mut line = json!(entry);
         line.as_object_mut().expect("an entry is an object").extend(more);
         let line = format!("{line}\n");
@@ -152,7 +207,7 @@ impl Journal {
     /// # Errors
     /// [`Error::File`] when the disk is full.
     pub fn flush(&mut self) -> Result<()> {
-        let path = self.folder.join("log.jsonl");
+        let path = self.folder.join(LOG_FILE);
         let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
         synced.map_err(Error::file("write", path))?;
         self.draw().map(|_| ())
@@ -196,6 +251,7 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn step(iter: usize) -> Entry {
         Entry::step(&Step { iter, loss: 2.0, lr: 1e-3, grad_norm: 0.5 }, 1000.0)
@@ -218,6 +274,42 @@ mod tests {
         let iters: Vec<usize> =
             text.lines().map(|line| serde_json::from_str::<Entry>(line).unwrap().iter).collect();
         assert_eq!(iters, (0..8).collect::<Vec<_>>());
+    }
+
+    proptest::proptest! {
+        /// Whatever bytes a log has, each line comes once, and what is read is written again.
+        #[test]
+        fn any_bytes_are_a_log(
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), iter in 1..20usize,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(LOG_FILE);
+            let line = json!(step(3)).to_string();
+            let log = [&bytes[..], b"\n", line.as_bytes(), b"\n"].concat();
+            fs::write(&path, &log).unwrap();
+            let mut lines = Vec::new();
+            each_line(&log[..], |line| lines.push(line.to_vec())).unwrap();
+            let expected: Vec<&[u8]> = log[..log.len() - 1].split(|b| *b == b'\n').collect();
+            proptest::prop_assert_eq!(lines, expected);
+            drop(Journal::open(folder.path(), iter).unwrap());
+            let kept = fs::read_to_string(&path).unwrap();
+            proptest::prop_assert_eq!(kept.contains(&line), iter > 3);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_to_be_ours_is_left_out() {
+        let long = vec![b'a'; LONGEST_LINE as usize];
+        for (log, expected) in [
+            ([b"a\n", &long[..], b"\nb\n"].concat(), ["a", "b"].as_slice()),
+            ([b"a\n", &long[..], b"cd"].concat(), &["a"]),
+            ([b"a\n", &long[1..5], b"\nb"].concat(), &["a", "aaaa", "b"]),
+        ] {
+            let mut lines = Vec::new();
+            let line = |line: &[u8]| lines.push(String::from_utf8(line.to_vec()).unwrap());
+            each_line(&log[..], line).unwrap();
+            assert_eq!(lines, expected);
+        }
     }
 
     #[test]

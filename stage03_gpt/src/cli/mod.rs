@@ -10,6 +10,7 @@ mod data;
 pub mod eval;
 pub mod folder;
 pub mod journal;
+pub mod resumed;
 pub mod run;
 pub mod sample;
 pub mod screen;

@@ -4,7 +4,7 @@
 //! Where a preset or a saved run brings other values, only the flags that were really typed
 //! replace them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -14,12 +14,12 @@ use stage01_bigram::screen::wrap;
 use stage01_bigram::{Error, Result};
 use stage02_attention::matmul::Products;
 
-use super::screen::width;
+use super::screen::{remark, width};
 use crate::adamw::AdamW;
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
 use crate::schedule::Schedule;
-use crate::trainer::Settings;
+use crate::trainer::{MOST_THREADS, Settings};
 
 /// Everything that decides what a training run computes. The names are nanoGPT's.
 #[derive(Clone, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
@@ -109,7 +109,7 @@ pub struct Run {
 
     /// On how many threads to work. The batch, or where the model is wide each layer, is cut
     /// into as many parts; the rounding, and so the last digits of a run, depend on it.
-    /// [default: the number of cores]
+    /// A run that is resumed keeps its number. [default: the number of cores]
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub threads: Option<usize>,
 
@@ -204,7 +204,7 @@ impl Run {
             let expected = format!("the presets are {}", names.join(", "));
             return Err(Error::setting("--preset", name, expected));
         };
-        given.check_numbers()?;
+        given.check_savable()?;
         let mut base = given.clone();
         base.replace((preset.settings)(), |setting| !typed(matches, setting));
         Ok(base)
@@ -218,7 +218,7 @@ impl Run {
     pub fn resumed(saved: &Run, given: &Run, matches: &ArgMatches) -> Result<Run> {
         const FIXED: [&str; 7] =
             ["tokenizer", "n_layer", "n_head", "n_embd", "block_size", "dropout", "bias"];
-        given.check_numbers()?;
+        given.check_savable()?;
         let (old, new) = (json!(saved), json!(given));
         for setting in FIXED.into_iter().filter(|setting| typed(matches, setting)) {
             if old[setting] != new[setting] {
@@ -236,12 +236,12 @@ impl Run {
         Ok(run)
     }
 
-    /// Refuses NaN and infinities, which JSON cannot say. What else a setting may be is checked
-    /// where it is used.
+    /// Refuses what cannot be saved with a run, because JSON cannot say it: NaN, infinities, and
+    /// names of files that are no text. What else a setting may be is checked where it is used.
     ///
     /// # Errors
     /// [`Error::Setting`], naming the first.
-    pub fn check_numbers(&self) -> Result<()> {
+    pub fn check_savable(&self) -> Result<()> {
         let numbers = [
             ("--dropout", Some(self.dropout)),
             ("--learning-rate", Some(self.learning_rate)),
@@ -251,10 +251,12 @@ impl Run {
             ("--beta2", Some(self.beta2)),
             ("--grad-clip", Some(self.grad_clip)),
         ];
-        match numbers.into_iter().find(|(_, n)| n.is_some_and(|n| !n.is_finite())) {
-            Some((flag, n)) => Err(Error::setting(flag, n.unwrap_or_default(), "choose a number")),
-            None => Ok(()),
+        if let Some((flag, n)) =
+            numbers.into_iter().find(|(_, n)| n.is_some_and(|n| !n.is_finite()))
+        {
+            return Err(Error::setting(flag, n.unwrap_or_default(), "choose a number"));
         }
+        self.text.iter().try_for_each(|path| require_text("--text", path))
     }
 
     /// Replaces the settings that `which` names by those of a JSON object.
@@ -340,8 +342,14 @@ impl Run {
     /// # Errors
     /// [`Error::Setting`] for 0, and for measurements of no batches.
     pub fn eval_interval(&self) -> Result<usize> {
+        /// So many batches take hours, and more of them change no digit that is shown.
+        const MOST_BATCHES: usize = 1_000_000;
         if self.eval_iters == 0 {
             return Err(Error::setting("--eval-iters", 0, "it must be at least 1"));
+        }
+        if self.eval_iters > MOST_BATCHES {
+            let expected = "choose at most 1,000,000; some hundred are enough";
+            return Err(Error::setting("--eval-iters", self.eval_iters, expected));
         }
         match self.eval_interval {
             Some(0) => Err(Error::setting("--eval-interval", 0, "it must be at least 1")),
@@ -364,9 +372,47 @@ fn full_products() -> String {
     "f32".into()
 }
 
+/// Says what the number of threads means for a run that goes on, if there is anything to say.
+///
+/// saved: the number so far, unless an early version saved the run. now: from here on.
+pub fn remark_threads(saved: Option<usize>, now: usize) {
+    if let Some(note) = threads_note(saved, now, cores()) {
+        remark(note);
+    }
+}
+
+fn threads_note(saved: Option<usize>, now: usize, cores: usize) -> Option<String> {
+    match saved {
+        Some(saved) if saved != now => Some(format!(
+            "note: the run had {saved} threads so far and goes on with {now}; its last digits will \
+             not be those of a run that was never stopped"
+        )),
+        Some(saved) if saved > cores => Some(format!(
+            "note: the run goes on with its {saved} threads, to the byte, on {cores} cores; \
+             --threads {cores} may be faster, and changes its last digits"
+        )),
+        _ => None,
+    }
+}
+
+/// Refuses a path whose name is no text (UTF-8): it is to be saved with the run.
+///
+/// # Errors
+/// [`Error::Setting`].
+pub fn require_text(flag: &str, path: &Path) -> Result<()> {
+    match path.to_str() {
+        Some(_) => Ok(()),
+        None => {
+            let expected = "this name is not UTF-8 and cannot be saved with the run; rename the \
+                            file, or name a link to it";
+            Err(Error::setting(flag, path.display(), expected))
+        }
+    }
+}
+
 /// How many threads this machine runs at once.
 pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
 }
 
 /// Whether a flag stood on the command line.
@@ -423,6 +469,18 @@ mod tests {
         let (given, matches) = parse("--n-embd 128");
         let error = Run::resumed(&saved, &given, &matches).unwrap_err().to_string();
         assert!(error.starts_with("--n-embd = 128: the saved run has 64"), "{error}");
+    }
+
+    #[test]
+    fn a_resumed_run_keeps_its_threads_and_says_what_others_mean() {
+        assert_eq!(threads_note(Some(2), 2, 2), None);
+        assert_eq!(threads_note(Some(2), 2, 16), None);
+        assert_eq!(threads_note(None, 4, 2), None);
+        assert!(threads_note(Some(2), 2, 1).unwrap().contains("2 threads, to the byte"));
+        assert!(threads_note(Some(2), 4, 4).unwrap().contains("goes on with 4"));
+        let (saved, _) = parse("--threads 3");
+        let (given, matches) = parse("");
+        assert_eq!(Run::resumed(&saved, &given, &matches).unwrap().threads, Some(3));
     }
 
     #[test]

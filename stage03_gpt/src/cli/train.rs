@@ -3,7 +3,7 @@
 //! The step itself is in [`trainer`](crate::trainer). This file brings it data, measures,
 //! shows, saves, and stops when asked to.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use clap::{ArgMatches, Args};
 use serde_json::{Value, json};
 use stage01_bigram::bigram::CountedBigram;
 use stage01_bigram::corpus::Corpus;
-use stage01_bigram::dataset::{self, Dataset};
+use stage01_bigram::dataset::Dataset;
 use stage01_bigram::loss::bits;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
@@ -20,16 +20,17 @@ use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 
-use super::data::{Data, TRAIN_FRACTION};
-use super::folder;
+use super::data::{self, Data};
+use super::folder::{self, OutDir};
 use super::journal::{Entry, Journal};
-use super::run::{PRESETS, Run};
+use super::resumed::{Described, TOKENIZER_NOTE, require_savable};
+use super::run::{PRESETS, Run, remark_threads};
 use super::screen::{Screen, duration, folder_flag, remark, width};
 use super::stop;
-use crate::checkpoint::{self, TOKENIZER_FILE};
+use crate::checkpoint;
 use crate::evaluate::evaluate;
 use crate::generate::Writer;
-use crate::resume::{self, State, TRAINER_FILE};
+use crate::resume::{self, State, TRAINER_FILE, text_checksum};
 use crate::trainer::{Settings, Step, Trainer};
 
 /// Where models go, and come from, unless told otherwise.
@@ -50,7 +51,9 @@ pub struct Flags {
     #[arg(long, value_name = "DIR", default_value = OUT_DIR)]
     out_dir: PathBuf,
 
-    /// Go on with the run that was saved in the folder, to the byte as if it had never stopped.
+    /// Go on with the run that was saved in the folder, to the byte as if it had never stopped:
+    /// with its number of threads, unless --threads says another. The weights are those of
+    /// trainer.safetensors; model.safetensors is written anew.
     #[arg(long, conflicts_with = "preset")]
     resume: bool,
 
@@ -73,14 +76,15 @@ pub fn train(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
 /// A run in progress.
 struct Training {
     run: Run,
-    folder: PathBuf,
+    /// Its directory, which nobody else writes to before the run is over.
+    out: OutDir,
     tokenizer: Tokenizer,
+    /// The checksum of the tokenizer's file.
+    tokenizer_sum: String,
     data: Data,
     trainer: Trainer<f32>,
     journal: Journal,
     screen: Screen,
-    /// Where the model that was in the folder before is now.
-    moved: Option<PathBuf>,
     /// Room for a batch.
     inputs: Vec<u32>,
     targets: Vec<u32>,
@@ -95,20 +99,23 @@ struct Measurement {
 impl Training {
     /// A new run.
     fn begin(flags: &Flags, matches: &ArgMatches) -> Result<Training> {
-        let run = Run::from_preset(&flags.preset, &flags.run, matches)?;
+        let mut run = Run::from_preset(&flags.preset, &flags.run, matches)?;
         // What costs nothing to check is checked before what takes time.
         run.eval_interval()?;
         let settings = run.settings();
         settings.validate()?;
         run.config(1).validate()?;
-        folder::check(&flags.out_dir)?;
+        run.threads = Some(settings.threads); // saved: the last digits depend on it
         let kind: TokenizerKind = run.tokenizer.parse()?;
+        let place = folder::reserve(&flags.out_dir)?;
         let corpus = Corpus::open(&run.text)?;
         let tokenizer = match kind {
             // A character that only the validation part has must still have a number.
             TokenizerKind::Char => kind.train(&corpus.text)?,
-            _ => kind.train(dataset::split(&corpus.text, TRAIN_FRACTION)?.0)?,
+            _ => kind.train(data::split(&corpus)?.0)?,
         };
+        require_savable(&tokenizer, &run.tokenizer)?;
+        let tokenizer_sum = text_checksum(&tokenizer.to_json());
         let data = Data::new(&corpus, &tokenizer, run.block_size)?;
         if let Some(note) = tokenizer.special_note(&corpus.text) {
             remark(note);
@@ -116,33 +123,27 @@ impl Training {
         let gpt = run.gpt(tokenizer.vocab_size())?;
         let weights = gpt.initialise(&mut generator(run.seed, Purpose::Initialisation, 0));
         let trainer = Trainer::new(gpt, weights, settings)?;
-        let note = note(&run, &data);
-        let moved = folder::prepare(&flags.out_dir, |folder| {
+        let note = note(&run, &data, &tokenizer_sum);
+        let out = place.fill(|folder| {
             checkpoint::save_description(folder, trainer.gpt().config(), &tokenizer)?;
             resume::save(folder, &trainer, &note)?;
             checkpoint::save_model(folder, trainer.gpt(), &trainer.weights)
         })?;
-        let journal = Journal::open(&flags.out_dir, 0)?;
-        Ok(Training::new(run, &flags.out_dir, tokenizer, data, trainer, journal, moved))
+        Training::new(run, out, (tokenizer, tokenizer_sum), data, trainer)
     }
 
     /// A run that was saved before.
     fn resume(flags: &Flags, matches: &ArgMatches) -> Result<Training> {
-        let folder = &flags.out_dir;
-        if !folder.join(TRAINER_FILE).exists() {
-            let problem = format!("there is no {TRAINER_FILE} to go on with");
-            let remedy = "name the --out-dir of an earlier run, or leave out --resume";
-            return Err(Error::format(folder, problem, remedy));
-        }
-        let state = State::load(folder)?;
-        let path = folder.join(TRAINER_FILE);
+        let out = folder::resume(&flags.out_dir)?;
+        let state = State::load(&out.path)?;
+        let path = out.path.join(TRAINER_FILE);
         let saved: Run = serde_json::from_value(state.run["settings"].clone()).map_err(|e| {
             Error::format(&path, format!("its settings are damaged ({e})"), "start a new run")
         })?;
         let run = Run::resumed(&saved, &flags.run, matches)?;
         run.eval_interval()?;
+        let Described { gpt, tokenizer, tokenizer_sum } = Described::read(&out.path, &state, &run)?;
         let corpus = Corpus::open(&run.text)?;
-        let tokenizer = Tokenizer::load(&folder.join(TOKENIZER_FILE))?;
         let data = Data::new(&corpus, &tokenizer, run.block_size)?;
         match &state.run["text"] {
             // Stage 4 learns from files of tokens; which text they came from it does not know.
@@ -159,28 +160,35 @@ impl Training {
             }
             _ => {}
         }
-        // It may have places for more tokens than there are.
-        let places = checkpoint::read_config(folder)?.vocab_size;
-        let gpt = run.gpt(places.max(tokenizer.vocab_size()))?;
         let weights = Params::zeros(gpt.layout()); // until `restore` brings the saved ones
         let mut trainer = Trainer::new(gpt, weights, run.settings())?;
         state.restore(&mut trainer)?;
-        let journal = Journal::open(folder, trainer.iter)?;
-        Ok(Training::new(run, folder, tokenizer, data, trainer, journal, None))
+        remark_threads(saved.threads, trainer.settings().threads);
+        Training::new(run, out, (tokenizer, tokenizer_sum), data, trainer)
     }
 
     fn new(
         run: Run,
-        folder: &Path,
-        tokenizer: Tokenizer,
+        out: OutDir,
+        (tokenizer, tokenizer_sum): (Tokenizer, String),
         data: Data,
         trainer: Trainer<f32>,
-        journal: Journal,
-        moved: Option<PathBuf>,
-    ) -> Training {
-        let (folder, screen) = (folder.to_path_buf(), Screen::new());
+    ) -> Result<Training> {
+        let journal = Journal::open(&out.path, trainer.iter)?;
+        let screen = Screen::new();
         let (inputs, targets) = (Vec::new(), Vec::new());
-        Training { run, folder, tokenizer, data, trainer, journal, screen, moved, inputs, targets }
+        Ok(Training {
+            run,
+            out,
+            tokenizer,
+            tokenizer_sum,
+            data,
+            trainer,
+            journal,
+            screen,
+            inputs,
+            targets,
+        })
     }
 
     /// Says what is about to happen, and what to expect of it.
@@ -224,8 +232,8 @@ impl Training {
                 if threads == 1 { "" } else { "s" },
             ),
         );
-        fact("folder", self.folder.display().to_string());
-        if let Some(moved) = &self.moved {
+        fact("folder", self.out.path.display().to_string());
+        if let Some(moved) = &self.out.moved {
             fact("", format!("(the model that was there is now in {})", moved.display()));
         }
 
@@ -393,9 +401,9 @@ impl Training {
             return Err(diverged(self.trainer.iter, f64::from(*weight)));
         }
         // ANCHOR: save
-        let note = note(&self.run, &self.data);
-        resume::save(&self.folder, &self.trainer, &note)?;
-        checkpoint::save_model(&self.folder, self.trainer.gpt(), &self.trainer.weights)?;
+        let note = note(&self.run, &self.data, &self.tokenizer_sum);
+        resume::save(&self.out.path, &self.trainer, &note)?;
+        checkpoint::save_model(&self.out.path, self.trainer.gpt(), &self.trainer.weights)?;
         // ANCHOR_END: save
         self.journal.flush()
     }
@@ -407,7 +415,7 @@ impl Training {
         self.screen.line(format!(
             "\nStopped after step {} and saved. To go on:\n  cargo run -p stage03_gpt -- train --resume{}",
             thousands(self.trainer.iter),
-            folder_flag("--out-dir", &self.folder, OUT_DIR),
+            folder_flag("--out-dir", &self.out.path, OUT_DIR),
         ));
         stop::status(&self.screen)
     }
@@ -431,11 +439,11 @@ impl Training {
         self.screen.line(format!("\n{}", wrap(&all, width(), "")));
         self.screen.line("\nWhat it writes now:\n");
         self.screen.line(wrap(self.sample(300).trim(), width(), "  "));
-        let flag = folder_flag("--model", &self.folder, OUT_DIR);
+        let flag = folder_flag("--model", &self.out.path, OUT_DIR);
         self.screen.line(format!(
             "\nThe model is in {},\nthe curve in {}. Try:\n  cargo run -p stage03_gpt -- sample{flag}\n  \
              cargo run -p stage03_gpt -- chat{flag}",
-            self.folder.display(),
+            self.out.path.display(),
             curve.display(),
         ));
         self.screen.end()
@@ -443,8 +451,8 @@ impl Training {
 }
 
 /// What a saved run must find again.
-fn note(run: &Run, data: &Data) -> Value {
-    json!({ "settings": run, "text": data.fingerprint })
+fn note(run: &Run, data: &Data, tokenizer_sum: &str) -> Value {
+    json!({ "settings": run, "text": data.fingerprint, TOKENIZER_NOTE: tokenizer_sum })
 }
 
 /// A loss or a weight that is no number, found before it was saved.

@@ -67,6 +67,10 @@ impl Backend for Cpu {
         Ok(())
     }
 
+    fn threads(&self) -> Option<usize> {
+        Some(self.settings().threads)
+    }
+
     /// What the process itself has taken, without the files that are mapped into it.
     fn memory(&self) -> Option<u64> {
         // A line reads `RssAnon:     12345 kB`. Systems other than Linux have no such file.

@@ -74,6 +74,11 @@ pub trait Backend {
     /// When the device refuses.
     fn restore(&mut self, iter: usize, weights: Params<f32>, moments: Moments<f32>) -> Result<()>;
 
+    /// On how many threads it computes, where the last digits of a run depend on that.
+    fn threads(&self) -> Option<usize> {
+        None
+    }
+
     /// The most bytes of the device's memory in use so far, where the device says.
     fn memory(&self) -> Option<u64> {
         None

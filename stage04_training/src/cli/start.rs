@@ -2,17 +2,16 @@
 
 use clap::ArgMatches;
 use stage01_bigram::random::{Purpose, generator};
-use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
-use stage03_gpt::checkpoint::{Model, TOKENIZER_FILE, read_config};
-use stage03_gpt::cli::folder;
+use stage03_gpt::checkpoint::{Model, TOKENIZER_FILE};
+use stage03_gpt::cli::folder::{self, OutDir, Place};
+use stage03_gpt::cli::resumed::{Described, require_savable};
 use stage03_gpt::cli::run::typed;
 use stage03_gpt::gpt::Gpt;
-use stage03_gpt::resume::TRAINER_FILE;
 
 use super::data::Data;
-use crate::checkpoint::{Saved, lock};
+use crate::checkpoint::{BEST, Saved};
 use crate::recipe::Recipe;
 
 /// Everything a run needs before its trainer can borrow the data.
@@ -31,10 +30,10 @@ pub struct Ready {
 
 /// Where a run begins.
 pub enum Start {
-    /// With these weights.
-    New(Params<f32>),
-    /// Where another stopped.
-    Saved(Box<Saved>),
+    /// With these weights, in this place.
+    New(Params<f32>, Place),
+    /// Where another stopped, in its directory, with a tokenizer of this checksum.
+    Saved(Box<Saved>, OutDir, String),
 }
 
 /// A new run. given: the settings as the flags say them; `matches` knows which were typed.
@@ -44,23 +43,23 @@ pub enum Start {
 pub fn begin(recipe: &str, given: &Recipe, matches: &ArgMatches) -> Result<Ready> {
     let name = recipe.to_string();
     let mut recipe = Recipe::load(recipe, given, matches)?;
-    folder::check(&recipe.out_dir)?;
-    if recipe.out_dir.join(TRAINER_FILE).exists() {
-        lock(&recipe.out_dir)?; // or else it would be moved aside under another program
-    }
+    recipe.run.threads = Some(recipe.run.settings().threads); // the last digits depend on it
+    let place = folder::reserve(&recipe.out_dir)?;
     if let Some(folder) = recipe.init_from.clone() {
         let Model { gpt, params, tokenizer, .. } = Model::load(&folder)?;
         take_shape(&mut recipe, &gpt, matches)?;
         let data = Data::open(&recipe, matches, Some(&folder.join(TOKENIZER_FILE)))?;
         data.require(&tokenizer, &folder)?;
+        require_savable(&tokenizer, &recipe.run.tokenizer)?;
         let gpt = recipe.run.gpt(gpt.config().vocab_size)?;
-        return Ok(Ready { name, recipe, data, gpt, start: Start::New(params) });
+        return Ok(Ready { name, recipe, data, gpt, start: Start::New(params, place) });
     }
     let data = Data::open(&recipe, matches, None)?;
+    require_savable(&data.tokenizer, &recipe.run.tokenizer)?;
     let gpt = recipe.run.gpt(recipe.vocab_size(data.tokenizer.vocab_size()))?;
     let seed = recipe.run.seed;
     let weights = gpt.initialise(&mut generator(seed, Purpose::Initialisation, 0));
-    Ok(Ready { name, recipe, data, gpt, start: Start::New(weights) })
+    Ok(Ready { name, recipe, data, gpt, start: Start::New(weights, place) })
 }
 
 /// A model that is there already has its sizes; a recipe cannot change them.
@@ -89,16 +88,18 @@ fn take_shape(recipe: &mut Recipe, gpt: &Gpt, matches: &ArgMatches) -> Result<()
 /// # Errors
 /// When no run was saved there or it is damaged, and when the settings or the data do not fit it.
 pub fn resume(given: &Recipe, matches: &ArgMatches) -> Result<Ready> {
-    let folder = &given.out_dir;
-    let saved = Saved::load(folder)?;
+    let out = folder::resume(&given.out_dir)?;
+    folder::refuse_link(&out.path.join(BEST))?;
+    let saved = Saved::load(&out.path)?;
     let recipe = Recipe::resumed(&saved.settings, given, matches)?;
-    let path = folder.join(TOKENIZER_FILE);
-    let tokenizer = Tokenizer::load(&path)?;
+    let described = Described::read(&out.path, &saved.state, &recipe.run)?;
+    let Described { gpt, tokenizer, tokenizer_sum } = described;
+    let path = out.path.join(TOKENIZER_FILE);
     // The text it was learning makes the same tokenizer again; any other text needs the run's.
     let same_text = saved.data.is_some() && !typed(matches, "text");
     let data = Data::open(&recipe, matches, (!same_text).then_some(path.as_path()))?;
-    data.require(&tokenizer, folder)?;
-    let gpt = recipe.run.gpt(read_config(folder)?.vocab_size)?;
+    data.require(&tokenizer, &out.path)?;
     let name = "as it was saved".into();
-    Ok(Ready { name, recipe, data, gpt, start: Start::Saved(Box::new(saved)) })
+    let start = Start::Saved(Box::new(saved), out, tokenizer_sum);
+    Ok(Ready { name, recipe, data, gpt, start })
 }

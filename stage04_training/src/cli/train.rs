@@ -8,12 +8,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ArgMatches, Args};
+use serde_json::Value;
 use stage01_bigram::Result;
 use stage01_bigram::bigram::CountedBigram;
 use stage01_bigram::loss::bits;
 use stage01_bigram::screen::{thousands, wrap};
 use stage02_attention::params::Params;
 use stage03_gpt::cli::journal::Journal;
+use stage03_gpt::cli::run::remark_threads;
 use stage03_gpt::cli::screen::{Screen, folder_flag, width};
 use stage03_gpt::cli::stop;
 
@@ -22,7 +24,7 @@ use super::start::{self, Ready, Start};
 use super::table;
 use super::watch::Watch;
 use crate::backend;
-use crate::checkpoint::{BEST, Keeper, lock};
+use crate::checkpoint::{BEST, Keeper};
 use crate::recipe::{BUILT_IN, OUT_DIR, Recipe};
 use crate::report::{REPORT_FILE, Report, State};
 use crate::shards::Split;
@@ -42,7 +44,9 @@ pub struct Flags {
     recipe: String,
 
     /// Go on with the run that was saved in the folder: on the CPU to the byte as if it had
-    /// never stopped. A run of stage 3 goes on as well.
+    /// never stopped, with its number of threads unless --threads says another. The weights are
+    /// those of trainer.safetensors; model.safetensors is written anew. A run of stage 3 goes on
+    /// as well.
     #[arg(long, conflicts_with_all = ["recipe", "init_from"])]
     resume: bool,
 
@@ -71,42 +75,44 @@ fn run(ready: Ready) -> Result<ExitCode> {
     let open = |weights| {
         backend::open(&recipe.device, &recipe.precision, gpt.clone(), weights, settings.clone())
     };
-    let keeper = Keeper {
-        folder: recipe.out_dir.clone(),
-        tokenizer: data.tokenizer.clone(),
-        settings: recipe.saved(),
-        data: data.identity(),
-    };
-    let mut moved = None;
+    let (tokenizer, identity) = (data.tokenizer.clone(), data.identity());
+    let mut keeper = Keeper::new(&recipe.out_dir, tokenizer, recipe.saved(), identity);
     let mut other_data = false;
-    let mut trainer = match start {
-        Start::New(weights) => {
+    // The directory's lock is held as long as `out` lives: to the end of the run.
+    let (mut trainer, out) = match start {
+        Start::New(weights, place) => {
             let mut trainer = Trainer::new(open(weights)?, &data.shards)?;
-            moved = keeper.create(&mut trainer)?;
-            trainer
+            let out = keeper.create(&mut trainer, place)?;
+            (trainer, out)
         }
-        Start::Saved(saved) => {
+        Start::Saved(saved, out, tokenizer_sum) => {
+            keeper.tokenizer_sum = tokenizer_sum;
             let zeros = Params::zeros(gpt.layout()); // until `restore` brings the saved ones
             let mut trainer = Trainer::new(open(zeros)?, &data.shards)?;
             saved.restore(&mut trainer, &keeper.data)?;
             other_data = saved.data.as_ref() != Some(&keeper.data);
-            trainer
+            if let Some(threads) = trainer.backend.threads() {
+                let before = saved.settings.get("threads").and_then(Value::as_u64);
+                remark_threads(before.map(|n| n as usize), threads);
+            }
+            (trainer, out)
         }
     };
-    let _lock = lock(&recipe.out_dir)?;
+    let folder = &out.path;
+    keeper.folder.clone_from(folder);
     let first = trainer.backend.iter();
-    let journal = Journal::open(&recipe.out_dir, first)?;
+    let journal = Journal::open(folder, first)?;
     let peak = match recipe.peak_tflops {
         Some(tflops) => Some(1e12 * tflops),
         None => trainer.backend.peak_flops(),
     };
     let screen = Screen::new();
 
-    let facts = facts(&name, &recipe, &data, &trainer, peak);
+    let facts = facts(&name, &recipe, &data, &trainer, peak, folder);
     for (name, text) in &facts {
         screen.fact(name, text);
     }
-    if let Some(moved) = moved {
+    if let Some(moved) = &out.moved {
         screen.fact("", &format!("(the model that was there is now in {})", moved.display()));
     }
     if other_data {
@@ -125,7 +131,7 @@ fn run(ready: Ready) -> Result<ExitCode> {
         &trainer,
         (screen, journal, report),
         data.tokenizer.clone(),
-        &recipe.out_dir,
+        folder,
         recipe.run.max_iters,
         data.bytes_per_token(),
         (peak, recipe.peak_tflops.is_none()),
@@ -143,8 +149,8 @@ fn run(ready: Ready) -> Result<ExitCode> {
     let ending = trainer.run(&plan, &keeper, &mut watch);
     watch.screen.end_bar();
     match ending {
-        Ok(Ending::Finished) => finished(watch, trainer, &recipe),
-        Ok(Ending::Stopped) => stopped(watch, trainer, &recipe.out_dir),
+        Ok(Ending::Finished) => finished(watch, trainer, folder),
+        Ok(Ending::Stopped) => stopped(watch, trainer, folder),
         Err(error) => {
             // The page shall not wait for ever. What went wrong first is what counts.
             let iter = trainer.backend.iter();
@@ -162,6 +168,7 @@ fn facts(
     data: &Data,
     trainer: &Trainer,
     peak: Option<f64>,
+    folder: &Path,
 ) -> Vec<(String, String)> {
     let config = trainer.backend.gpt().config();
     let [learn, measure] = [Split::Train, Split::Validation].map(|p| data.shards.part(p).len());
@@ -222,7 +229,7 @@ fn facts(
             ),
         ),
         ("device", format!("{}{precision}{speed}", trainer.backend.name())),
-        ("folder", recipe.out_dir.display().to_string()),
+        ("folder", folder.display().to_string()),
     ];
     facts.map(|(name, text)| (name.to_string(), text)).to_vec()
 }
@@ -279,7 +286,7 @@ fn stopped(mut watch: Watch, trainer: Trainer, folder: &Path) -> Result<ExitCode
 }
 
 /// The end: the loss over all of the validation part, a longer sample, and where everything is.
-fn finished(mut watch: Watch, mut trainer: Trainer, recipe: &Recipe) -> Result<ExitCode> {
+fn finished(mut watch: Watch, mut trainer: Trainer, folder: &Path) -> Result<ExitCode> {
     /// More windows than these make would change the loss by less than is printed.
     const MOST: usize = 4_000_000;
     let iter = trainer.backend.iter();
@@ -295,7 +302,6 @@ fn finished(mut watch: Watch, mut trainer: Trainer, recipe: &Recipe) -> Result<E
     watch.screen.line("\nWhat it writes now:\n");
     watch.screen.line(wrap(text.trim(), width(), "  "));
     watch.end_report(iter, State::Finished { loss })?;
-    let folder = &recipe.out_dir;
     let model = folder_flag("--model", folder, OUT_DIR);
     watch.screen.line(format!(
         "\nThe model is in {}, its best in {},\nthe report in {}. Try:\n  \

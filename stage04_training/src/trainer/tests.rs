@@ -9,6 +9,7 @@ use stage01_bigram::tokenizer::TokenizerKind;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
 use stage03_gpt::checkpoint::Model;
+use stage03_gpt::cli::folder::{self, OutDir};
 use stage03_gpt::cli::run::Run;
 use stage03_gpt::cli::screen::Screen;
 use stage03_gpt::gpt::Gpt;
@@ -111,12 +112,11 @@ fn trainer<'a>(
 }
 
 fn keeper(folder: &Path, data: &Shards) -> Keeper {
-    Keeper {
-        folder: folder.to_path_buf(),
-        tokenizer: data.tokenizer().unwrap(),
-        settings: json!({}),
-        data: json!("this"),
-    }
+    Keeper::new(folder, data.tokenizer().unwrap(), json!({}), json!("this"))
+}
+
+fn create(keeper: &Keeper, run: &mut Trainer) -> OutDir {
+    keeper.create(run, folder::reserve(&keeper.folder).unwrap()).unwrap()
 }
 
 fn plan(max_iters: usize) -> Plan {
@@ -154,7 +154,7 @@ fn a_resumed_run_reads_on_where_it_stopped_whatever_its_batch_size() {
     let (folder, data) = data();
     let (mut first, seen) = trainer(&data, 4, 1, &[]);
     let keeper = keeper(&folder.path().join("run"), &data);
-    keeper.create(&mut first).unwrap();
+    let _out = create(&keeper, &mut first);
     first.run(&plan(5), &keeper, &mut Nobody).unwrap();
 
     let (mut second, more) = trainer(&data, 3, 2, &[]);
@@ -213,7 +213,7 @@ fn a_run_is_saved_as_the_plan_says() {
     let saved = |plan: &Plan, name: &str| {
         let (mut run, _) = trainer(&data, 2, 1, &[]);
         let keeper = keeper(&folder.path().join(name), &data);
-        keeper.create(&mut run).unwrap();
+        let _out = create(&keeper, &mut run);
         let mut diary = Diary(keeper.folder.clone(), Vec::new());
         assert_eq!(run.run(plan, &keeper, &mut diary).unwrap(), Ending::Finished);
         assert_eq!(State::load(&keeper.folder).unwrap().iter, plan.max_iters);
@@ -245,7 +245,7 @@ fn who_asks_to_stop_is_obeyed_after_the_step_and_all_is_saved() {
     let (folder, data) = data();
     let (mut run, _) = trainer(&data, 2, 3, &[]);
     let keeper = keeper(&folder.path().join("run"), &data);
-    keeper.create(&mut run).unwrap();
+    let _out = create(&keeper, &mut run);
     let ending = run.run(&plan(1000), &keeper, &mut Impatient(7)).unwrap();
     assert_eq!(ending, Ending::Stopped);
     let saved = Saved::load(&keeper.folder).unwrap();
@@ -259,7 +259,7 @@ fn the_best_weights_are_kept_and_worse_ones_are_not() {
     // Measured before the steps 0, 2, 4, 6 and after the last.
     let (mut run, _) = trainer(&data, 2, 1, &[5.0, 4.0, 4.5, 4.0, 4.2]);
     let keeper = keeper(&folder.path().join("run"), &data);
-    keeper.create(&mut run).unwrap();
+    let _out = create(&keeper, &mut run);
     struct Memory(Vec<Params<f32>>);
     impl Watcher for Memory {
         fn measured(&mut self, run: &mut Trainer, _: &Measurement) -> Result<()> {
@@ -284,7 +284,7 @@ fn the_lowest_loss_is_saved_to_the_last_bit() {
     let mut rng = generator(1, Purpose::Other, 0);
     let losses = (0..100).map(|_| rng.random_range(0.5..5.0));
     let (mut run, _) = trainer(&data, 2, 1, &[]);
-    keeper.create(&mut run).unwrap();
+    let _out = create(&keeper, &mut run);
     for loss in [0.942_362_965_706_400_9].into_iter().chain(losses) {
         run.best = loss;
         keeper.save(&mut run).unwrap();
@@ -297,7 +297,7 @@ fn a_loss_that_is_no_number_is_never_saved() {
     let (folder, data) = data();
     let (mut run, _) = trainer(&data, 2, 1, &[5.0, f64::NAN]);
     let keeper = keeper(&folder.path().join("run"), &data);
-    keeper.create(&mut run).unwrap();
+    let _out = create(&keeper, &mut run);
     let error = run.run(&Plan { eval_interval: 2, ..plan(8) }, &keeper, &mut Nobody).unwrap_err();
     assert!(matches!(error, Error::Diverged { iter: 2, .. }), "{error}");
     assert_eq!(State::load(&keeper.folder).unwrap().iter, 0);
@@ -331,14 +331,4 @@ fn a_token_that_the_model_does_not_have_is_named() {
     let error = run.step().unwrap_err().to_string();
     assert!(error.contains("the token 60000, but the model knows only 400"), "{error}");
     assert!(run.measure(1).is_err());
-}
-
-#[test]
-fn one_folder_is_for_one_program() {
-    let folder = tempfile::tempdir().unwrap();
-    let held = crate::checkpoint::lock(folder.path()).unwrap();
-    let error = crate::checkpoint::lock(folder.path()).unwrap_err().to_string();
-    assert!(error.contains("another program is training in this folder"), "{error}");
-    drop(held);
-    crate::checkpoint::lock(folder.path()).unwrap();
 }

@@ -1,0 +1,121 @@
+//! What a run that goes on must find as it was saved: its sizes and its tokenizer.
+//!
+//! A run that is resumed believes [`State`] alone. `config.json` and `tokenizer.json` lie beside it
+//! as text, and a text can be edited. Where they are no longer those of the state, the run would
+//! train on, and what it saves could not be loaded, or would read other tokens.
+
+use std::path::Path;
+
+use stage01_bigram::tokenizer::Tokenizer;
+use stage01_bigram::{Error, Result, files};
+
+use super::run::Run;
+use super::screen::remark;
+use crate::checkpoint::{CONFIG_FILE, TOKENIZER_FILE, read_config, save_description};
+use crate::config::GptConfig;
+use crate::gpt::Gpt;
+use crate::resume::{State, text_checksum};
+
+/// The name of the tokenizer's checksum in what is noted with a state.
+pub const TOKENIZER_NOTE: &str = "tokenizer";
+
+/// The model of a saved run.
+pub struct Described {
+    /// Its plan.
+    pub gpt: Gpt,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+    /// The checksum of `tokenizer.json`, to be noted again.
+    pub tokenizer_sum: String,
+}
+
+impl Described {
+    /// Compares the files of a directory with the state of its run. A `config.json` that is not
+    /// there is written anew.
+    ///
+    /// run: the settings that were saved.
+    ///
+    /// # Errors
+    /// [`Error::Format`], naming the entry that is another, and what it was.
+    pub fn read(directory: &Path, state: &State, run: &Run) -> Result<Described> {
+        if !state.checked {
+            remark(
+                "note: this run was saved by an earlier version, without a checksum: whether it \
+                 was altered since cannot be seen",
+            );
+        }
+        let (tokenizer, mut tokenizer_sum) = read_tokenizer(directory, state)?;
+        let vocab_size = state.vocab_size()?;
+        let gpt = run.gpt(vocab_size)?;
+        if tokenizer.vocab_size() > vocab_size {
+            let problem = format!(
+                "it has {} tokens, the saved model only {vocab_size}",
+                tokenizer.vocab_size()
+            );
+            return Err(another_tokenizer(directory, problem));
+        }
+        if directory.join(CONFIG_FILE).symlink_metadata().is_err() {
+            save_description(directory, gpt.config(), &tokenizer)?;
+            tokenizer_sum = text_checksum(&tokenizer.to_json());
+            remark(format!("note: {CONFIG_FILE} was not there; it was written anew"));
+        }
+        compare(directory, gpt.config())?;
+        Ok(Described { gpt, tokenizer, tokenizer_sum })
+    }
+}
+
+/// The tokenizer, if it is the one that the run was saved with.
+fn read_tokenizer(directory: &Path, state: &State) -> Result<(Tokenizer, String)> {
+    let path = directory.join(TOKENIZER_FILE);
+    let tokenizer = Tokenizer::load(&path)?;
+    let sum = text_checksum(&files::read_text(&path)?);
+    match state.run.get(TOKENIZER_NOTE) {
+        Some(saved) if *saved != sum => {
+            let problem = "this is not the tokenizer that the run was saved with";
+            Err(another_tokenizer(directory, problem.into()))
+        }
+        _ => Ok((tokenizer, sum)),
+    }
+}
+
+fn another_tokenizer(directory: &Path, problem: String) -> Error {
+    let remedy = "restore the file, or start a new run in another --out-dir";
+    Error::format(directory.join(TOKENIZER_FILE), problem, remedy)
+}
+
+/// Refuses a `config.json` that says something else than the saved run.
+fn compare(directory: &Path, saved: &GptConfig) -> Result<()> {
+    let found = read_config(directory)?;
+    let entries = [
+        ("vocab_size", found.vocab_size.to_string(), saved.vocab_size.to_string()),
+        ("n_positions", found.block_size.to_string(), saved.block_size.to_string()),
+        ("n_layer", found.n_layer.to_string(), saved.n_layer.to_string()),
+        ("n_head", found.n_head.to_string(), saved.n_head.to_string()),
+        ("n_embd", found.n_embd.to_string(), saved.n_embd.to_string()),
+        ("resid_pdrop", found.dropout.to_string(), saved.dropout.to_string()),
+        ("bias", found.bias.to_string(), saved.bias.to_string()),
+    ];
+    match entries.into_iter().find(|(_, found, saved)| found != saved) {
+        Some((entry, found, saved)) => Err(Error::format(
+            directory.join(CONFIG_FILE),
+            format!("{entry} is {found}, but the run was saved with {saved}"),
+            format!("put {saved} back, or delete the file: --resume writes it anew"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a tokenizer that could not be loaded again once it is saved, before anything is
+/// trained with it.
+///
+/// # Errors
+/// [`Error::Setting`], saying why.
+pub fn require_savable(tokenizer: &Tokenizer, kind: &str) -> Result<()> {
+    let why = match Tokenizer::from_json(&tokenizer.to_json()) {
+        Ok(again) if again == *tokenizer => return Ok(()),
+        Ok(_) => "it would be another one".to_string(),
+        Err(e) => e.to_string(),
+    };
+    let expected = format!("saved, it could not be loaded again ({why}); choose another one");
+    Err(Error::setting("--tokenizer", kind, expected))
+}

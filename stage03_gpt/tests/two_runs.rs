@@ -1,0 +1,135 @@
+//! Two programs that want one directory: one trains, the other is told, and nothing is lost.
+//!
+//! Each file of a model is replaced in one instant, and yet two runs would leave the files of one
+//! beside those of the other. The moments are random and different on every machine, and what is
+//! asserted holds for all of them.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::fs;
+use std::process::{Child, Stdio};
+
+use common::{Finished, Place, TINY};
+use stage03_gpt::checkpoint::Model;
+use stage03_gpt::resume::State;
+
+const BUSY: &str = "another program is using this directory; wait until it has finished, or name \
+                    another --out-dir";
+
+/// Two commands started together. At most one is refused, with the reason; returns how many.
+fn pair(place: &Place, commands: [&str; 2]) -> usize {
+    let start = |command: &str| -> Child {
+        let mut command = place.command(command);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children = commands.map(start);
+    let ends = children.map(|child| child.wait_with_output().unwrap());
+    let mut refused = 0;
+    for (command, output) in commands.iter().zip(ends) {
+        let end = Finished::new(command, output);
+        if end.code == Some(0) {
+            end.succeeds();
+        } else {
+            end.refuses(&[BUSY]);
+            refused += 1;
+        }
+    }
+    assert!(refused < 2, "{commands:?}: nobody trains");
+    refused
+}
+
+/// Every directory with this beginning holds a model and a state that belong together, and
+/// nothing is left beside them.
+fn is_whole(place: &Place, name: &str) {
+    for entry in fs::read_dir(place.path(".")).unwrap() {
+        let entry = entry.unwrap();
+        let found = entry.file_name().into_string().unwrap();
+        assert!(!found.starts_with('.'), "{found} is left");
+        if found.starts_with(name) {
+            let path = entry.path();
+            let state = State::load(&path).unwrap_or_else(|e| panic!("{found}: {e}"));
+            let model = Model::load(&path).unwrap_or_else(|e| panic!("{found}: {e}"));
+            assert_eq!(state.vocab_size().unwrap(), model.gpt.config().vocab_size);
+            let left = |name: &str| name.ends_with(".tmp") || name.ends_with(".unfinished");
+            let mut names = fs::read_dir(&path).unwrap();
+            assert!(!names.any(|n| left(&n.unwrap().file_name().into_string().unwrap())));
+        }
+    }
+    place.run(&format!("train --resume --out-dir {name}")).succeeds();
+}
+
+/// Runs long enough to meet, of two sizes, so that a mixture of both could not be loaded.
+fn new(n_embd: usize) -> String {
+    format!(
+        "train --text text.txt {TINY} --n-embd {n_embd} --max-iters 100 --eval-interval 5 --out-dir model"
+    )
+}
+
+#[test]
+fn two_new_runs() {
+    let mut refused = 0;
+    for _ in 0..6 {
+        let place = Place::new(); // where there is no such directory
+        refused += pair(&place, [&new(16), &new(32)]);
+        is_whole(&place, "model");
+        refused += pair(&place, [&new(32), &new(16)]); // where there is one
+        is_whole(&place, "model");
+    }
+    assert!(refused > 0, "they never met");
+}
+
+#[test]
+fn a_new_run_and_one_that_goes_on() {
+    let place = Place::new();
+    place.train("--out-dir model --max-iters 2").succeeds();
+    let mut refused = 0;
+    for i in 1..=6 {
+        let resume = format!("train --resume --out-dir model --max-iters {}", 100 * i);
+        refused += pair(&place, [&new(32), &resume]);
+        is_whole(&place, "model");
+    }
+    assert!(refused > 0, "they never met");
+}
+
+#[test]
+fn two_runs_that_go_on() {
+    let place = Place::new();
+    place.train("--out-dir model --max-iters 2 --eval-interval 5").succeeds();
+    let mut refused = 0;
+    for i in 1..=6 {
+        let resume = format!("train --resume --out-dir model --max-iters {}", 100 * i);
+        refused += pair(&place, [&resume, &resume]);
+        is_whole(&place, "model");
+    }
+    assert!(refused > 0, "they never met");
+    // It is the run that nobody disturbed.
+    let whole = "--max-iters 600 --eval-interval 5 --lr-decay-iters 2 --warmup-iters 0";
+    place.train(&format!("{whole} --out-dir whole")).succeeds();
+    let weights = |name: &str| place.read(&format!("{name}/model.safetensors")).len();
+    assert_eq!(weights("model"), weights("whole"));
+}
+
+/// The first words of a run that is on its way.
+#[test]
+fn a_run_is_told_of_at_once_and_before_anything_is_read() {
+    let place = Place::with_model();
+    let mut first = place
+        .command("train --resume --out-dir model --max-iters 100000000")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut byte = [0];
+    std::io::Read::read_exact(first.stdout.as_mut().unwrap(), &mut byte).unwrap();
+    // It is refused whatever else is wrong.
+    for command in ["train --resume --out-dir model", "--text missing.txt --out-dir model/"] {
+        place.run(command).refuses(&["model: ", BUSY]);
+    }
+    std::os::unix::fs::symlink("model", place.path("link")).unwrap();
+    place.run("train --resume --out-dir link").refuses(&[BUSY]);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    // The lock ends with the process, however it ends.
+    place.run("train --resume --out-dir model --max-iters 5").succeeds();
+}

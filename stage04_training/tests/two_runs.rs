@@ -1,0 +1,127 @@
+//! Two programs that want one directory: one trains, the other is told, and nothing is lost.
+//!
+//! The moments are random and different on every machine, and what is asserted holds for all of
+//! them. Stage 3 has the same test for itself; here it is one of the two.
+
+#![cfg(unix)]
+
+mod place;
+
+use std::ffi::OsString;
+use std::fs;
+use std::process::{ExitCode, Stdio};
+
+use place::{Finished, Place, TINY};
+use stage03_gpt::checkpoint::Model;
+use stage04_training::checkpoint::Saved;
+
+const BUSY: &str = "another program is using this directory; wait until it has finished, or name \
+                    another --out-dir";
+
+/// Two commands started together. At most one is refused, with the reason; returns how many.
+fn pair(place: &Place, commands: [&str; 2]) -> usize {
+    let children = commands.map(|command| {
+        place.command(command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    });
+    let mut refused = 0;
+    for (command, child) in commands.iter().zip(children) {
+        let end = Finished::new(command, child.wait_with_output().unwrap());
+        if end.code == Some(0) {
+            end.succeeds();
+        } else {
+            end.refuses(&[BUSY]);
+            refused += 1;
+        }
+    }
+    assert!(refused < 2, "{commands:?}: nobody trains");
+    refused
+}
+
+/// What has the name is a run that loads, with its best weights, and goes on.
+fn is_whole(place: &Place) {
+    let model = place.path("model");
+    Saved::load(&model).unwrap_or_else(|e| panic!("{e}"));
+    for path in [model.join("best"), model] {
+        if path.exists() {
+            Model::load(&path).unwrap_or_else(|e| panic!("{e}"));
+        }
+    }
+    for entry in fs::read_dir(place.path(".")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(!name.starts_with('.'), "{name} is left");
+    }
+    place.run("train --resume --out-dir model").succeeds();
+}
+
+fn new(n_embd: usize) -> String {
+    format!(
+        "train --text text.txt {TINY} --n-embd {n_embd} --max-iters 60 --eval-interval 5 \
+         --out-dir model"
+    )
+}
+
+#[test]
+fn two_runs_of_this_stage() {
+    let mut refused = 0;
+    for _ in 0..4 {
+        let place = Place::new();
+        place.train("--max-iters 0 --out-dir other").succeeds(); // the data is prepared
+        refused += pair(&place, [&new(16), &new(32)]); // where there is no such directory
+        is_whole(&place);
+        refused += pair(&place, [&new(32), &new(16)]); // where there is one
+        is_whole(&place);
+        let resume = "train --resume --out-dir model --max-iters 150";
+        refused += pair(&place, [&new(32), resume]);
+        is_whole(&place);
+        let resume = "train --resume --out-dir model --max-iters 300";
+        refused += pair(&place, [resume, resume]);
+        is_whole(&place);
+    }
+    assert!(refused > 0, "they never met");
+}
+
+/// Stage 3 in this process.
+fn stage3(place: &Place, command: &str) -> ExitCode {
+    let argument = |word: &str| match word.strip_prefix('@') {
+        Some(name) => place.path(name).into_os_string(),
+        None => OsString::from(word),
+    };
+    stage03_gpt::cli::main(
+        ["stage03_gpt"].into_iter().chain(command.split_whitespace()).map(argument),
+    )
+}
+
+#[test]
+fn a_run_of_stage_3_and_one_of_this_stage() {
+    let tiny = TINY.replace("--peak-tflops 0.1", "");
+    let mut refused = 0;
+    for i in 0..6 {
+        let place = Place::new();
+        place.train("--max-iters 0 --out-dir other").succeeds(); // the data is prepared
+        let commands = [
+            format!(
+                "train --text @text.txt {tiny} --max-iters 100 --eval-interval 25 --out-dir @model"
+            ),
+            "train --resume --out-dir @model --max-iters 200".to_string(),
+        ];
+        let second = [new(32), "train --resume --out-dir model --max-iters 200".to_string()];
+        for (first, second) in commands.iter().zip(&second) {
+            let mut child = place.command(second);
+            let child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+            if i % 2 == 1 {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            let here = stage3(&place, first) == ExitCode::SUCCESS;
+            let there = Finished::new(second, child.wait_with_output().unwrap());
+            if there.code != Some(0) {
+                there.refuses(&[BUSY]);
+                assert!(here, "nobody trains");
+                refused += 1;
+            } else if !here {
+                refused += 1;
+            }
+            is_whole(&place);
+        }
+    }
+    assert!(refused > 0, "they never met");
+}

@@ -154,7 +154,8 @@ impl State {
             return Err(Error::format(path, problem, "start the training anew"));
         };
         if let Some(saved) = &saved {
-            let numbers = file.tensors.iter().map(|(name, tensor)| (name, tensor.data().into()));
+            let numbers =
+                file.tensors().iter().map(|tensor| (&*tensor.name, file.bytes(tensor).into()));
             if *saved != checksum(&note, numbers.collect()) {
                 let problem = "it was altered since it was saved: its checksum is another";
                 let remedy = "restore it from a copy, or start the training anew";
@@ -170,9 +171,9 @@ impl State {
     /// [`Error::Format`] when the file has no such table.
     pub fn vocab_size(&self) -> Result<usize> {
         let file = TensorFile::open(&self.path, &self.bytes)?;
-        let table = file.tensors.tensor("weights.wte.weight").ok();
-        table.and_then(|table| table.shape().first().copied()).ok_or_else(|| {
-            let problem = "the tensor weights.wte.weight is missing";
+        let table = file.tensor("weights.wte.weight")?;
+        table.shape.first().copied().ok_or_else(|| {
+            let problem = "the tensor weights.wte.weight has no rows";
             Error::format(&self.path, problem, "start the training anew")
         })
     }

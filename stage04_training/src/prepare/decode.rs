@@ -400,6 +400,10 @@ pub(crate) mod tests {
     fn zeros_may_follow_a_gzip_file_and_nothing_else() {
         let padded = [gzip(b"one "), vec![0; 1000], gzip(b"two"), vec![0; 70_000]].concat();
         assert_eq!(decode(Compression::Gzip, &padded).unwrap(), b"one two");
+        let source = io::BufReader::with_capacity(64, &padded[..]);
+        let mut text = Vec::new();
+        Compression::Gzip.decode(Box::new(source), 0).read_to_end(&mut text).unwrap();
+        assert_eq!(text, b"one two");
         let error = decode(Compression::Gzip, &[gzip(b"one"), b"two".to_vec()].concat());
         assert!(error.unwrap_err().to_string().contains("behind its end"));
     }

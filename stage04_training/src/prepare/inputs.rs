@@ -379,9 +379,10 @@ mod tests {
         let input = find(std::slice::from_ref(&path), Path::new("out")).unwrap().files.remove(0);
         let file = input.open(&path).unwrap();
         assert_eq!(input.check(&file), Ok(()));
-        for text in ["xx", "y"] {
+        let same = UNIX_EPOCH + std::time::Duration::from_nanos(input.modified);
+        let other = same + std::time::Duration::from_secs(9);
+        for (text, time) in [("xx", same), ("y", other)] {
             fs::write(&path, text).unwrap();
-            let time = UNIX_EPOCH + std::time::Duration::from_secs(9);
             File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
             let fault = input.check(&file).unwrap_err();
             assert!(fault.problem.contains("in the meantime"), "{fault:?}");

@@ -170,7 +170,7 @@ fn named<'a>(files: &'a [(String, Vec<u8>)], name: &str) -> &'a [u8] {
     &files.iter().find(|(other, _)| other == name).unwrap_or_else(|| panic!("{name}")).1
 }
 
-fn without_shards(files: &[(String, Vec<u8>)]) -> Vec<&(String, Vec<u8>)> {
+fn only_shards(files: &[(String, Vec<u8>)]) -> Vec<&(String, Vec<u8>)> {
     files.iter().filter(|(name, _)| name.ends_with(".bin")).collect()
 }
 
@@ -205,7 +205,8 @@ fn try_mutations(split: SplitBy, sealed: bool, cases: u32) {
             let unseen = sealed && ["position", "tail"].contains(&path.first().map_or("", |n| n));
             if !unseen {
                 let now = self::files(&settings.out);
-                prop_assert_eq!(without_shards(&now), without_shards(&whole), "{:?}", path);
+                let same = only_shards(&now) == only_shards(&whole);
+                prop_assert!(same, "{:?} gave other tokens", path);
             }
             let checksum = path == ["checksum"];
             prop_assert!(sealed || value == was || checksum, "{:?} was believed", path);

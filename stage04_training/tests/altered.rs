@@ -92,24 +92,26 @@ fn interrupted(settings: &Settings, at: &Path) -> Interrupted {
 fn mutate(mut value: &mut Value, mut place: usize, kind: usize) -> Vec<String> {
     let mut path = Vec::new();
     loop {
-        let inside: Vec<(String, &mut Value)> = match value {
-            Value::Array(list) if !list.is_empty() && !place.is_multiple_of(4) => {
-                list.iter_mut().enumerate().map(|(n, v)| (n.to_string(), v)).collect()
+        let names: Vec<String> = match &*value {
+            Value::Array(list) if !place.is_multiple_of(4) => {
+                (0..list.len()).map(|n| n.to_string()).collect()
             }
-            Value::Object(fields) if !fields.is_empty() && !place.is_multiple_of(16) => {
-                fields.iter_mut().map(|(name, v)| (name.clone(), v)).collect()
-            }
-            here => {
-                change(here, kind);
-                return path;
-            }
+            Value::Object(fields) if !place.is_multiple_of(16) => fields.keys().cloned().collect(),
+            _ => Vec::new(),
         };
+        if names.is_empty() {
+            change(value, kind);
+            return path;
+        }
         place /= 16;
-        let many = inside.len();
-        let (name, inner) = inside.into_iter().nth(place % many).expect("one of them");
+        let name = names[place % names.len()].clone();
+        place /= names.len();
+        value = match value {
+            Value::Array(list) => &mut list[name.parse::<usize>().expect("a number")],
+            Value::Object(fields) => &mut fields[&name],
+            _ => unreachable!("it has something in it"),
+        };
         path.push(name);
-        place /= many;
-        value = inner;
     }
 }
 
@@ -168,7 +170,7 @@ fn named<'a>(files: &'a [(String, Vec<u8>)], name: &str) -> &'a [u8] {
     &files.iter().find(|(other, _)| other == name).unwrap_or_else(|| panic!("{name}")).1
 }
 
-fn without_shards(files: &[(String, Vec<u8>)]) -> Vec<&(String, Vec<u8>)> {
+fn only_shards(files: &[(String, Vec<u8>)]) -> Vec<&(String, Vec<u8>)> {
     files.iter().filter(|(name, _)| name.ends_with(".bin")).collect()
 }
 
@@ -203,7 +205,8 @@ fn try_mutations(split: SplitBy, sealed: bool, cases: u32) {
             let unseen = sealed && ["position", "tail"].contains(&path.first().map_or("", |n| n));
             if !unseen {
                 let now = self::files(&settings.out);
-                prop_assert_eq!(without_shards(&now), without_shards(&whole), "{:?}", path);
+                let same = only_shards(&now) == only_shards(&whole);
+                prop_assert!(same, "{:?} gave other tokens", path);
             }
             let checksum = path == ["checksum"];
             prop_assert!(sealed || value == was || checksum, "{:?} was believed", path);

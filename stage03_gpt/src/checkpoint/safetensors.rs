@@ -316,6 +316,11 @@ impl<'a> TensorFile<'a> {
         &self.path
     }
 
+    /// Of a file in memory, the bytes of all its tensors, one after another.
+    pub(crate) fn numbers<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        &bytes[self.data as usize..]
+    }
+
     /// All tensors, in the order in which they stand in the file.
     pub(crate) fn tensors(&self) -> &[Info] {
         &self.head.tensors

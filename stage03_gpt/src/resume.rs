@@ -80,21 +80,23 @@ pub fn save<'a>(folder: &Path, run: impl Into<Snapshot<'a>>, note: &Value) -> Re
     });
     let tensors: Vec<(String, Entry)> = tensors.collect();
     let mut note = json!({ "iter": iter, "run": note });
-    let numbers = tensors.iter().map(|(name, entry)| (name.as_str(), entry.data()));
-    note[CHECKSUM] = json!(checksum(&note, numbers.collect()));
+    let names = tensors.iter().map(|(name, _)| name.as_str());
+    note[CHECKSUM] = json!(checksum(&note, names, tensors.iter().map(|(_, entry)| entry.data())));
     write_tensors(&folder.join(TRAINER_FILE), tensors.into_iter(), (NOTE, &note.to_string()))
     // ANCHOR_END: save
 }
 
-/// A number that changes when anything does: XXH3 (Yann Collet) over the note and all tensors.
-fn checksum<'a>(note: &Value, mut tensors: Vec<(&'a str, Cow<'a, [u8]>)>) -> String {
-    tensors.sort_unstable_by_key(|(name, _)| *name); // in whatever order they were read
+/// A number that changes when anything does: XXH3 (Yann Collet) over the note, the names of the
+/// tensors, and their bytes, each in the order of the file.
+fn checksum<'a>(
+    note: &Value,
+    names: impl Iterator<Item = &'a str>,
+    numbers: impl Iterator<Item = Cow<'a, [u8]>>,
+) -> String {
     let mut hash = Xxh3::new();
     hash.update(note.to_string().as_bytes());
-    for (name, bytes) in tensors {
-        hash.update(name.as_bytes());
-        hash.update(&bytes);
-    }
+    names.for_each(|name| hash.update(name.as_bytes()));
+    numbers.for_each(|bytes| hash.update(&bytes));
     format!("{:016x}", hash.digest())
 }
 
@@ -154,9 +156,9 @@ impl State {
             return Err(Error::format(path, problem, "start the training anew"));
         };
         if let Some(saved) = &saved {
-            let numbers =
-                file.tensors().iter().map(|tensor| (&*tensor.name, file.bytes(tensor).into()));
-            if *saved != checksum(&note, numbers.collect()) {
+            let names = file.tensors().iter().map(|tensor| tensor.name.as_str());
+            let numbers = Cow::Borrowed(file.numbers(&bytes));
+            if *saved != checksum(&note, names, std::iter::once(numbers)) {
                 let problem = "it was altered since it was saved: its checksum is another";
                 let remedy = "restore it from a copy, or start the training anew";
                 return Err(Error::format(path, problem, remedy));
@@ -171,9 +173,9 @@ impl State {
     /// [`Error::Format`] when the file has no such table.
     pub fn vocab_size(&self) -> Result<usize> {
         let file = TensorFile::open(&self.path, &self.bytes)?;
-        let table = file.tensor("weights.wte.weight")?;
-        table.shape.first().copied().ok_or_else(|| {
-            let problem = "the tensor weights.wte.weight has no rows";
+        let table = file.tensors().iter().find(|tensor| tensor.name == "weights.wte.weight");
+        table.and_then(|table| table.shape.first().copied()).ok_or_else(|| {
+            let problem = "the tensor weights.wte.weight is missing";
             Error::format(&self.path, problem, "start the training anew")
         })
     }
@@ -322,12 +324,12 @@ mod tests {
         if let Some(entries) = note.as_object_mut()
             && entries.shift_remove(CHECKSUM).is_some()
         {
-            let tensors = head.as_object().unwrap().iter().filter_map(|(name, tensor)| {
-                let place = tensor.get("data_offsets")?;
-                let at = |i: usize| Some(place.get(i)?.as_u64()? as usize);
-                Some((name.as_str(), numbers.get(at(0)?..at(1)?)?.into()))
-            });
-            note[CHECKSUM] = json!(checksum(&note, tensors.collect()));
+            let place = |tensor: &Value| tensor["data_offsets"][0].as_u64();
+            let tensors = head.as_object().unwrap().iter();
+            let mut names: Vec<_> = tensors.filter(|(name, _)| *name != "__metadata__").collect();
+            names.sort_by_key(|(_, tensor)| place(tensor));
+            let names = names.into_iter().map(|(name, _)| name.as_str());
+            note[CHECKSUM] = json!(checksum(&note, names, std::iter::once(numbers[..].into())));
         }
         head["__metadata__"]["run"] = json!(note.to_string());
         let head = head.to_string();

@@ -13,6 +13,8 @@ fn texts_that_cannot_be_learned() {
     place.write("short.txt", "abcdefghij");
     place.write("latin.txt", b"one\ntwo\ncaf\xe9");
     let train = |text: &str| place.run(&format!("train --text {text} {TINY} --max-iters 1"));
+    place.write("one.txt", "a");
+    train("one.txt").refuses(&["one.txt: it is too short", "give a text"]);
     train("missing.txt").refuses(&["cannot read missing.txt"]);
     train("empty.txt").refuses(&["empty.txt", "empty"]);
     train("short.txt").refuses(&["--block-size = 8", "longer text"]);
@@ -89,6 +91,7 @@ fn sizes_that_fit_into_no_memory() {
         place.run(&format!("bench --block-size {size}")).refuses(&["--block-size"]);
         place.run(&format!("bench --vocab-size {size}")).refuses(&["vocabulary"]);
     }
+    place.train("--eval-iters 18446744073709551615").refuses(&["--eval-iters", "at most"]);
     for seconds in ["0", "-1", "nan", "inf", "1e300"] {
         place.run(&format!("bench --seconds {seconds}")).refuses(&["--seconds"]);
     }
@@ -274,6 +277,56 @@ fn folders_that_cannot_be_used() {
     let output = command.current_dir(place.path("model")).output().unwrap();
     common::Finished::new("--out-dir .", output).refuses(&["--out-dir = .", "moved aside"]);
     assert!(place.contents() == before, "something was written");
+}
+
+/// What is saved with a run must be text; its directory may have any name.
+#[test]
+#[cfg(target_os = "linux")] // other systems have no such names
+fn names_that_are_no_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new();
+    let name = OsStr::from_bytes(b"a\xff");
+    fs::copy(place.path("text.txt"), place.path(".").join(name)).unwrap();
+    let run = |arguments: &str| {
+        let mut command = place.command(arguments);
+        common::Finished::new(arguments, command.arg(name).output().unwrap())
+    };
+    for command in ["train --text", "bench --seconds 0.01 --text"] {
+        run(command).refuses(&["--text = a", "not UTF-8", "rename the file"]);
+    }
+    let tokenizer = run("train --text text.txt --tokenizer");
+    assert_eq!(tokenizer.code, Some(2));
+    assert!(tokenizer.err.starts_with("error: a\u{fffd}: not UTF-8"), "{}", tokenizer.err);
+    fs::remove_file(place.path(".").join(name)).unwrap();
+    run(&format!("train --text text.txt {TINY} --max-iters 2 --out-dir")).succeeds();
+    run("train --max-iters 4 --resume --out-dir").succeeds();
+}
+
+#[test]
+#[cfg(unix)]
+fn directories_behind_links() {
+    use std::os::unix::fs::symlink;
+    let place = Place::new();
+    fs::create_dir(place.path("real")).unwrap();
+    symlink("real", place.path("link")).unwrap();
+    symlink("nowhere", place.path("dangling")).unwrap();
+    symlink("text.txt", place.path("file")).unwrap();
+    for name in ["link", "link/"] {
+        place.train(&format!("--max-iters 2 --out-dir {name}")).succeeds();
+        place.run(&format!("train --resume --max-iters 4 --out-dir {name}")).succeeds();
+        place.run(&format!("sample --model {name} --max-new-tokens 2")).succeeds();
+    }
+    assert!(place.path("real.1/model.safetensors").exists());
+    assert!(place.path("link").symlink_metadata().unwrap().is_symlink());
+    for command in ["train", "train --resume"] {
+        place
+            .run(&format!("{command} --out-dir dangling"))
+            .refuses(&["--out-dir = dangling", "link"]);
+        place.run(&format!("{command} --out-dir file")).refuses(&["--out-dir = file", "a file"]);
+    }
+    let long = "n".repeat(300);
+    place.train(&format!("--out-dir {long}")).refuses(&["choose a shorter name"]);
 }
 
 #[test]

@@ -316,21 +316,18 @@ impl<'a> TensorFile<'a> {
         &self.path
     }
 
+    /// Of a file in memory, the bytes of all its tensors, one after another.
+    pub(crate) fn numbers<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        &bytes[self.data as usize..]
+    }
+
     /// All tensors, in the order in which they stand in the file.
     pub(crate) fn tensors(&self) -> &[Info] {
         &self.head.tensors
     }
 
-    /// The bytes of a tensor of a file that is in memory, as they stand there. Of a file on the
-    /// disk, none.
-    pub(crate) fn bytes(&self, tensor: &Info) -> &'a [u8] {
-        let Source::Memory(all) = self.source else { return &[] };
-        let at = |offset: u64| (self.data + offset) as usize; // within the file: it was checked
-        &all[at(tensor.start)..at(tensor.end)]
-    }
-
     /// What the head says of a tensor.
-    pub(crate) fn tensor(&self, name: &str) -> Result<&Info> {
+    fn tensor(&self, name: &str) -> Result<&Info> {
         let place = self.head.places.get(name).ok_or_else(|| {
             let problem = format!("the tensor {} is missing", shown(name));
             let remedy = format!("it must come from the same model as {CONFIG_FILE}");

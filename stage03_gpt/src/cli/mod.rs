@@ -20,10 +20,11 @@ mod train;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use stage01_bigram::Result;
 use stage01_bigram::sampling::Sampler;
-use stage01_bigram::screen::refuse;
+use stage01_bigram::screen::{printable, refuse};
 
 /// A GPT from scratch, on the CPU.
 ///
@@ -67,9 +68,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 bench.mut_arg(name, |flag| flag.hide(true))
             })
         });
-    let matches = match command.try_get_matches_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let matches = match command.try_get_matches_from(&arguments) {
         Ok(matches) => matches,
-        Err(refusal) => return refuse(&refusal),
+        Err(refusal) => return refuse_arguments(&refusal, &arguments),
     };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|refusal| refusal.exit());
     match dispatch(cli, &matches) {
@@ -78,6 +80,23 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             screen::remark(format!("error: {error}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The end of a program whose command line was not understood. An argument that is no text is
+/// shown, as far as it can be.
+pub fn refuse_arguments(refusal: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    let no_text = arguments.iter().find(|argument| argument.to_str().is_none());
+    match (refusal.kind(), no_text) {
+        (ErrorKind::InvalidUtf8, Some(argument)) => {
+            let shown = argument.display().to_string();
+            let shown = printable(&shown);
+            screen::remark(format!(
+                "error: {shown}: not UTF-8; rename the file, or name a link to it"
+            ));
+            ExitCode::from(2)
+        }
+        _ => refuse(refusal),
     }
 }
 

@@ -18,9 +18,8 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use stage01_bigram::Result;
-use stage01_bigram::screen::refuse;
 use stage03_gpt::cli::screen::remark;
-use stage03_gpt::cli::{chat, eval, sample};
+use stage03_gpt::cli::{chat, eval, refuse_arguments, sample};
 
 use crate::recipe::OUT_DIR;
 
@@ -66,9 +65,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         command = command
             .mut_subcommand(name, |using| using.mut_arg("model", |m| m.default_value(OUT_DIR)));
     }
-    let matches = match command.try_get_matches_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let matches = match command.try_get_matches_from(&arguments) {
         Ok(matches) => matches,
-        Err(refusal) => return refuse(&refusal),
+        Err(refusal) => return refuse_arguments(&refusal, &arguments),
     };
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|refusal| refusal.exit());
     match dispatch(cli, &matches) {

@@ -29,8 +29,7 @@ use stage01_bigram::{Error, Result};
 /// [`Error::Setting`], saying how much would be needed, and how much there is.
 pub fn require(bytes: f64, what: &str, remedy: &str) -> Result<()> {
     let free = available();
-    // Written so that what is no number does not fit.
-    if free.is_none_or(|free| bytes <= free) && can_reserve(bytes) {
+    if fits(bytes, free) {
         return Ok(());
     }
     let given = amount(bytes);
@@ -46,6 +45,12 @@ pub fn available() -> Option<f64> {
     let root = Path::new("/");
     let limits = [machine(root), group_2(root), group_1(root)];
     limits.into_iter().flatten().reduce(f64::min)
+}
+
+/// Whether so many bytes are free, where that is known, and have addresses.
+fn fits(bytes: f64, free: Option<f64>) -> bool {
+    // Written so that what is no number does not fit.
+    free.is_none_or(|free| bytes <= free) && can_reserve(bytes)
 }
 
 /// Whether the operating system gives the addresses. It need not have the memory behind them.
@@ -147,6 +152,12 @@ mod tests {
         let error = require(1e17, "a table", "take less").unwrap_err().to_string();
         assert!(error.starts_with("a table = 100000000 GB: "), "{error}");
         assert!(error.ends_with("; take less"), "{error}");
+    }
+
+    #[test]
+    fn addresses_are_not_enough() {
+        assert!(fits(1e6, None) && fits(1e6, Some(2e6)));
+        assert!(!fits(2e6, Some(1e6)));
     }
 
     #[test]

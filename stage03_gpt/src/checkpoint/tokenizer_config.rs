@@ -25,15 +25,10 @@ pub(super) fn tokenizer_config(config: &GptConfig, tokenizer: &Tokenizer) -> Val
         "model_max_length": config.block_size,
         "clean_up_tokenization_spaces": false,
     });
-    if let Some(end) = end_of_text(tokenizer) {
+    if let Some((_, end)) = tokenizer.end_of_text_token() {
         json["bos_token"] = json!(end);
         json["eos_token"] = json!(end);
     }
     json
 }
 // ANCHOR_END: tokenizer_config
-
-/// The end-of-text token as it is spelled in `tokenizer.json`.
-fn end_of_text(tokenizer: &Tokenizer) -> Option<String> {
-    tokenizer.end_of_text().and_then(|token| tokenizer.decode(&[token]).ok())
-}

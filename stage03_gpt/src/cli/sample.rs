@@ -25,7 +25,7 @@ pub struct Flags {
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
     model: PathBuf,
 
-    /// What it shall go on from. `<|endoftext|>` in it is the token, where the model has it.
+    /// What it shall go on from. Special tokens, such as `<|endoftext|>`, are read as such.
     /// [default: the token that begins a text, or a line break where the model has none]
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
@@ -84,22 +84,14 @@ pub fn sample(flags: &Flags) -> Result<ExitCode> {
     screen.end()
 }
 
-/// The tokens of a prompt: at least one, because the model needs something to go on from. The
-/// end-of-text token may be spelled in it, as in other programs.
+/// The tokens of a prompt: at least one, because the model needs something to go on from. Special
+/// tokens may be spelled in it, as in other programs.
 pub(super) fn encode_prompt(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>> {
     if prompt.is_empty() {
         let expected = "give at least one character, such as a line break ($'\\n' in most shells)";
         return Err(Error::setting("--prompt", "\"\"", expected));
     }
-    let Some(end) = tokenizer.end_of_text() else { return tokenizer.encode(prompt) };
-    let mut tokens = Vec::new();
-    for (i, text) in prompt.split(&tokenizer.decode(&[end])?).enumerate() {
-        if i > 0 {
-            tokens.push(end);
-        }
-        tokens.extend(tokenizer.encode(text)?);
-    }
-    Ok(tokens)
+    tokenizer.encode_with_special(prompt)
 }
 
 /// Writes up to `limit` tokens and gives their text to `more`, until it answers that it has

@@ -72,7 +72,7 @@ impl Claim {
     ///
     /// # Errors
     /// [`Error::Busy`] when others read there, [`Error::File`] when the directory is protected.
-    pub fn to_write(&mut self) -> Result<()> {
+    pub fn require_writable(&mut self) -> Result<()> {
         self.read_only.take().map_or(Ok(()), Err)
     }
 
@@ -135,9 +135,9 @@ mod tests {
         let reader = DirLock::try_shared(directory.path()).unwrap();
         let mut claim = Claim::new(directory.path()).unwrap();
         assert!(!claim.is_writable());
-        assert!(matches!(claim.to_write(), Err(Error::Busy { .. })));
+        assert!(matches!(claim.require_writable(), Err(Error::Busy { .. })));
         drop((reader, claim));
-        Claim::new(directory.path()).unwrap().to_write().unwrap();
+        Claim::new(directory.path()).unwrap().require_writable().unwrap();
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Run<'_> {
         let Settings { out, restart, .. } = self.settings;
         let refuse = |problem: String, remedy: &str| Err(Error::format(out, problem, remedy));
         if *restart {
-            claim.to_write()?;
+            claim.require_writable()?;
         }
         // With --restart, whatever is damaged goes away; but only what is ours.
         let found = match journal::look(out) {
@@ -81,7 +81,7 @@ impl Run<'_> {
             Found::Finished(manifest) if !restart => return self.finished(manifest, claim),
             _ => {}
         }
-        claim.to_write()?;
+        claim.require_writable()?;
         self.beside_no_model()?;
         match found {
             Found::Begun(plan, Some(journal)) if !restart => {

@@ -15,6 +15,8 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::screen::printable;
+use crate::tokenizer::Tokenizer;
 use crate::{Error, Result, files};
 
 // ANCHOR: corpus
@@ -101,6 +103,24 @@ impl Corpus {
     /// As [`Corpus::from_files`].
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
         if paths.is_empty() { Ok(Self::built_in()) } else { Self::from_files(paths) }
+    }
+
+    /// What a user should know of how this text is read, in no place an error: special tokens
+    /// that it spells ([`Tokenizer::special_note`]), and JSON lines that are read as plain text.
+    pub fn notes(&self, tokenizer: &Tokenizer) -> impl Iterator<Item = String> {
+        [tokenizer.special_note(&self.text), self.json_note()].into_iter().flatten()
+    }
+
+    /// A note on a text whose first line is a JSON object, as each line of JSON lines is.
+    fn json_note(&self) -> Option<String> {
+        type Object = serde_json::Map<String, serde_json::Value>;
+        let first = self.text.lines().find(|line| !line.trim().is_empty())?;
+        serde_json::from_str::<Object>(first).ok().filter(|object| !object.is_empty())?;
+        Some(format!(
+            "note: {} looks like JSON lines, and is read as plain text, names and quotes \
+             included; `prepare` of stage 4 takes the documents out of it",
+            printable(&self.origin)
+        ))
     }
 
     // ANCHOR: describe
@@ -208,5 +228,15 @@ mod tests {
         fs::write(&latin, b"caf\xe9").unwrap();
         assert!(error(std::slice::from_ref(&latin)).contains("not UTF-8"));
         assert!(error(&[]).contains("--text"));
+    }
+
+    #[test]
+    fn json_lines_are_not_read_in_silence() {
+        let note = |text: &str| Corpus { text: text.into(), origin: "a.jsonl".into() }.json_note();
+        let said = note("\n{\"text\": \"one\"}\n{\"text\": \"two\"}\n").unwrap();
+        assert!(said.starts_with("note: a.jsonl looks like JSON lines"), "{said}");
+        for text in ["", "{}\n", "{\n  \"a\": 1\n}", "{\\bf LaTeX}\n", "In {\"a\": 1}\n"] {
+            assert_eq!(note(text), None, "{text:?}");
+        }
     }
 }

@@ -102,7 +102,7 @@ fn run(options: &Options, out: &mut impl Write) -> std::result::Result<(), Stop>
 
     let tokenizer = kind.train(&corpus.text)?;
     show_tokens(&corpus.text, &kind, &tokenizer, out)?;
-    if let Some(note) = tokenizer.special_note(&corpus.text) {
+    for note in corpus.notes(&tokenizer) {
         writeln!(out, "{note}")?;
     }
     let (train, validation) = split(&corpus.text, options.train_fraction)?;

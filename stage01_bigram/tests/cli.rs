@@ -123,7 +123,9 @@ fn texts_that_cannot_be_used() {
     assert!(error(&["--text", word(folder.path())]).contains("cannot read"));
     assert!(error(&["--text", word(&file("empty", b""))]).contains("the file is empty"));
     let latin = file("latin", b"fine\ncaf\xe9");
-    assert!(error(&["--text", word(&text), word(&latin)]).contains("byte 8 (line 2) is 0xE9"));
+    assert!(
+        error(&["--text", word(&text), word(&latin)]).contains("begins with 0xE9 (byte 8, line 2)")
+    );
     let short = file("short", b"0123456789abcdefghij");
     assert!(error(&["--text", word(&short)]).contains("a window and its targets need 33 tokens"));
     let single = file("single", b"x");

@@ -61,6 +61,9 @@ pub(crate) fn training(
     };
     let corpus = Corpus::open(&options.text)?;
     let tokenizer = Tokenizer::Char(CharTokenizer::train(&corpus.text)?);
+    for note in corpus.notes(&tokenizer) {
+        writeln!(out, "{note}")?;
+    }
     let vocab_size = tokenizer.vocab_size();
     let model = AttentionModel::new(Config { vocab_size, block_size, n_embd, n_head })?;
     settings.check(&model)?;

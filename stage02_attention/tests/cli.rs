@@ -237,7 +237,7 @@ fn texts_and_places_that_cannot_be_used() {
     for command in ["train", "heatmap"] {
         let arguments = [command, "--text", word(&text), "--out-dir", word(&out)];
         let said = error(&[&arguments[..], &QUICK].concat());
-        assert!(said.contains("cannot create the folder"), "{said}");
+        assert!(said.contains("cannot create the directory"), "{said}");
     }
 }
 

@@ -142,7 +142,9 @@ fn questions_a_model_cannot_answer() {
     let empty = place.command("sample --model model").args(["--prompt", ""]).output().unwrap();
     common::Finished::new("sample", empty).refuses(&["--prompt"]);
     for command in ["sample", "eval --text text.txt", "chat"] {
-        place.run(&format!("{command} --model nowhere")).refuses(&["cannot read nowhere: "]);
+        place
+            .run(&format!("{command} --model nowhere"))
+            .refuses(&["nowhere: there is no such directory"]);
         place.run(&format!("{command} --model text.txt")).refuses(&["text.txt: it is a file"]);
     }
     assert!(place.contents() == before, "something was written");

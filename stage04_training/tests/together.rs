@@ -138,15 +138,15 @@ fn data_that_are_read_are_not_begun_anew() {
     println!("refused: {refused:?}");
     assert!(refused.iter().sum::<u64>() > 0, "no two were there at once");
     // A second reader, and one that only looks whether all is done, are in nobody's way.
-    let reader = start(at, &format!("{train} --max-iters 1000000"));
-    while !at.join("model/log.jsonl").exists() {
+    let forever = format!("train --data data {TINY} --max-iters 1000000 --out-dir forever");
+    let mut reader = start(at, &forever);
+    while !at.join("forever/log.jsonl").exists() {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert!(good(at, prepare.trim_start_matches("prepare ")).contains("finished already"));
     assert_eq!(end(start(at, &format!("train --data data {TINY} --out-dir other"))), End::Well);
     let error = bad(at, restart.trim_start_matches("prepare "));
     assert!(error.contains(BUSY) && error.contains("name another directory"), "{error}");
-    let mut reader = reader;
     reader.kill().unwrap();
     reader.wait().unwrap();
 }

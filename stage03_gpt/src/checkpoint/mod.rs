@@ -29,6 +29,7 @@ mod tokenizer_config;
 mod weights;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use stage01_bigram::tokenizer::Tokenizer;
@@ -77,7 +78,14 @@ impl Model {
     /// [`Error::File`] when a file is missing or unreadable; [`Error::Format`] when it is not
     /// what it should be, naming the tensor or the entry.
     pub fn load(folder: &Path) -> Result<Self> {
-        if !fs::metadata(folder).map_err(Error::file("read", folder))?.is_dir() {
+        let there = match fs::metadata(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let remedy = "train a model first, or name the directory of one";
+                return Err(Error::format(folder, "there is no such directory", remedy));
+            }
+            there => there.map_err(Error::file("read", folder))?,
+        };
+        if !there.is_dir() {
             let problem = "it is a file, and a model is a directory";
             return Err(Error::format(folder, problem, "name the directory that the file is in"));
         }

@@ -154,7 +154,7 @@ fn what_does_not_fit_is_named() {
 #[test]
 fn directories_that_are_none_are_named() {
     let message = refusal(Path::new("no/such/model"));
-    assert!(message.starts_with("cannot read no/such/model"), "{message}");
+    assert!(message.starts_with("no/such/model: there is no such directory"), "{message}");
     let (folder, ..) = saved(true);
     let message = refusal(&folder.path().join(MODEL_FILE));
     assert!(message.contains("it is a file"), "{message}");

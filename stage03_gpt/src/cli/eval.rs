@@ -58,9 +58,7 @@ pub fn eval(flags: &Flags) -> Result<ExitCode> {
     let Model { gpt, params, tokenizer, .. } = Model::load(&flags.model)?;
     let corpus = Corpus::open(&flags.text)?;
     let tokens = tokenizer.encode_with_special(&corpus.text)?;
-    if let Some(note) = tokenizer.special_note(&corpus.text) {
-        remark(note);
-    }
+    corpus.notes(&tokenizer).for_each(remark);
     if flags.threads == Some(0) {
         return Err(Error::setting("--threads", 0, "it must be at least 1"));
     }

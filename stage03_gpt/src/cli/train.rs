@@ -117,9 +117,7 @@ impl Training {
         require_savable(&tokenizer, &run.tokenizer)?;
         let tokenizer_sum = text_checksum(&tokenizer.to_json());
         let data = Data::new(&corpus, &tokenizer, run.block_size)?;
-        if let Some(note) = tokenizer.special_note(&corpus.text) {
-            remark(note);
-        }
+        corpus.notes(&tokenizer).for_each(remark);
         let gpt = run.gpt(tokenizer.vocab_size())?;
         let weights = gpt.initialise(&mut generator(run.seed, Purpose::Initialisation, 0));
         let trainer = Trainer::new(gpt, weights, settings)?;

@@ -1,0 +1,19 @@
+//! `tokenizer.json`: what is accepted can be saved, and is the same tokenizer when it is read
+//! again.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use stage01_bigram::tokenizer::Tokenizer;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(tokenizer) = Tokenizer::from_json(text) else { return };
+    let again = Tokenizer::from_json(&tokenizer.to_json()).expect("what was saved is read");
+    for text in ["", "In the beginning\n", "caf\u{e9} \u{1f600}<|endoftext|>", "  a'b  1 "] {
+        let ids = tokenizer.encode(text).ok();
+        assert_eq!(ids, again.encode(text).ok());
+        let Some(ids) = ids else { continue };
+        assert!(ids.iter().all(|&id| (id as usize) < tokenizer.vocab_size()));
+        assert_eq!(tokenizer.decode(&ids).ok(), again.decode(&ids).ok());
+    }
+});

@@ -291,7 +291,10 @@ fn odd_lengths_of_runs() {
     place.run("sample --model none --max-new-tokens 5").succeeds();
     place.run("train --resume --out-dir none --max-iters 2").succeeds();
     // A run that is over already.
-    place.run("train --resume --out-dir none --max-iters 1").succeeds();
+    let over = place.run("train --resume --out-dir none --max-iters 1").succeeds();
+    let words = over.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("the run has taken 2 steps, and --max-iters is 1"), "{words}");
+    assert!(!words.contains("Going on"), "{words}");
     place.train("--out-dir rare --max-iters 2 --eval-interval 100 --warmup-iters 0").succeeds();
     place.train("--out-dir threads --max-iters 2 --batch-size 1 --threads 9").succeeds();
     place.train("--out-dir one --max-iters 2 --block-size 1").succeeds();

@@ -33,6 +33,7 @@ fn main() -> Result<()> {
     replacement();
     let place = tempfile::tempdir().expect("room for temporary files");
     small(place.path())?;
+    marked(place.path())?;
     disk();
     let chapters = chapters();
     killed(place.path(), &chapters)?;
@@ -172,6 +173,24 @@ fn small(place: &Path) -> Result<()> {
     println!("first tokens of train: {tokens:?}");
     let bytes = fs::read(out.join(Split::Train.shard_file(0))).expect("a shard");
     println!("in the file: {:02x?}", &bytes[..16.min(bytes.len())]);
+    Ok(())
+}
+
+fn marked(place: &Path) -> Result<()> {
+    let text = "day<|endoftext|>night<|endoftext|>sea";
+    println!("\nONE FILE OF TEXT: {text}");
+    let (input, out) = (place.join("marked.txt"), place.join("marked"));
+    fs::write(&input, text).expect("room");
+    assert!(child(&input, &out, 257).wait().expect("its end").success());
+    let shards = Shards::open(&out)?;
+    let (mut documents, mut tokens, mut spelled) = (0, 0, 0);
+    for part in Split::ALL.map(|which| shards.manifest().part(which)) {
+        documents += part.documents;
+        tokens += part.tokens;
+        spelled += part.special_tokens;
+    }
+    println!("{spelled} special tokens are spelled in it");
+    println!("{documents} documents, {tokens} tokens");
     Ok(())
 }
 

@@ -26,10 +26,10 @@ impl Tokenizer {
         let found = self.special_in(text);
         if let Some((_, first)) = found.first() {
             return Some(format!(
-                "note: the text spells special tokens, {} first; each of the {} places is read as \
-                 that token",
-                first.content,
-                thousands(found.len())
+                "note: the text spells special tokens in {} places (the first: {}); each is \
+                 read as one token",
+                thousands(found.len()),
+                first.content
             ));
         }
         let unknown = self.unknown_markers_in(text);

@@ -158,6 +158,9 @@ fn directories_that_are_none_are_named() {
     let (folder, ..) = saved(true);
     let message = refusal(&folder.path().join(MODEL_FILE));
     assert!(message.contains("it is a file"), "{message}");
+    let empty = tempfile::tempdir().unwrap();
+    let message = refusal(empty.path());
+    assert!(message.contains("there is no model.safetensors in it; train a model"), "{message}");
 }
 
 // What the weights decide.

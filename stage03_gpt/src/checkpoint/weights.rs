@@ -16,6 +16,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use ndarray::Array2;
@@ -497,6 +498,11 @@ fn other_forms(folder: &Path) -> Error {
     }
     let path = folder.join(MODEL_FILE);
     match fs::metadata(&path) {
+        Err(missing) if missing.kind() == ErrorKind::NotFound => Error::format(
+            folder,
+            format!("there is no {MODEL_FILE} in it"),
+            "train a model first, or name the directory of one",
+        ),
         Err(missing) => Error::file("read", path)(missing),
         Ok(_) => Error::format(path, "it appeared just now", "try again"),
     }

@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use stage01_bigram::screen::thousands;
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result, files};
 
@@ -103,6 +104,21 @@ fn compare(directory: &Path, saved: &GptConfig) -> Result<()> {
         )),
         None => Ok(()),
     }
+}
+
+/// What a run says before it goes on.
+///
+/// done: the steps that it has taken. last: the steps that it shall have.
+pub fn going_on(done: usize, last: usize) -> String {
+    let steps = thousands(done);
+    if done < last {
+        return format!("Going on after step {steps}.");
+    }
+    format!(
+        "Nothing is left to train: the run has taken {steps} steps, and --max-iters is {}. To \
+         train on, give a larger --max-iters.",
+        thousands(last)
+    )
 }
 
 /// Refuses a tokenizer that could not be loaded again once it is saved, before anything is

@@ -23,7 +23,7 @@ use stage02_attention::params::Params;
 use super::data::{self, Data};
 use super::folder::{self, OutDir};
 use super::journal::{Entry, Journal};
-use super::resumed::{Described, TOKENIZER_NOTE, require_savable};
+use super::resumed::{Described, TOKENIZER_NOTE, going_on, require_savable};
 use super::run::{PRESETS, Run, remark_threads};
 use super::screen::{Screen, duration, folder_flag, remark, width};
 use super::stop;
@@ -51,9 +51,9 @@ pub struct Flags {
     #[arg(long, value_name = "DIR", default_value = OUT_DIR)]
     out_dir: PathBuf,
 
-    /// Go on with the run that was saved in the folder, to the byte as if it had never stopped:
-    /// with its number of threads, unless --threads says another. The weights are those of
-    /// trainer.safetensors; model.safetensors is written anew.
+    /// Go on with the run that was saved in the folder, to the byte as if it had never stopped.
+    /// It keeps its number of threads, unless --threads says another. Its weights are read from
+    /// trainer.safetensors; model.safetensors is not read, and is replaced.
     #[arg(long, conflicts_with = "preset")]
     resume: bool,
 
@@ -260,7 +260,8 @@ impl Training {
         self.journal.references =
             lines.into_iter().map(|(name, loss, _)| (format!("{name} {loss:.2}"), loss)).collect();
         if self.trainer.iter > 0 {
-            self.screen.line(format!("\nGoing on after step {}.", thousands(self.trainer.iter)));
+            let words = going_on(self.trainer.iter, run.max_iters);
+            self.screen.line(format!("\n{}", wrap(&words, width(), "")));
         }
         self.screen.line(format!(
             "\n{:>7} {:>6} {:>6} {:>9} {:>7} {:>8}  {}",

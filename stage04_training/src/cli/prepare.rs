@@ -14,9 +14,10 @@ use crate::prepare::{self, COMMIT_BYTES, OnError, SHARD_TOKENS, Settings, Specia
 /// Turn text of any size into files of tokens, once, before training.
 ///
 /// Text may be plain files (.txt), JSON (.jsonl, .json), or Parquet; compressed with gzip, xz or
-/// zstd; in tar archives, also in archives inside of archives. What a file is, its first bytes
-/// say before its name does; anything else is refused by its name. Text is never in memory as a
-/// whole, and all cores work on it. A command that was interrupted, however suddenly, is simply
+/// zstd; in tar archives, also in archives inside of archives. The first bytes of a file say what
+/// it is, before its name does. What is no text is refused; in a directory, files with the names
+/// of other things (.md, .pdf) are left out and counted. Text is never in memory as a whole, and
+/// all cores work on it. A command that was interrupted, however suddenly, is simply
 /// given again: it goes on, and the result is the same to the byte. Without --input it is the
 /// King James Bible, which is built in.
 #[derive(Clone, Debug, Args)]
@@ -32,18 +33,17 @@ pub struct Flags {
     #[arg(long, value_name = "DIR", default_value = "out/tokens")]
     out: PathBuf,
 
-    /// The vocabulary: gpt2, the path of a tokenizer.json or of a directory that has one, char (every character of the text),
-    /// or bpe:SIZE, trained on 32 MB of the text. SIZE counts the token at the end of each
-    /// document, which a single document does not need and does not get.
+    /// The vocabulary: gpt2, the path of a tokenizer.json or of a directory that has one, char
+    /// (every character of the text), or bpe:SIZE, trained on 32 MB of the text. SIZE counts the
+    /// token at the end of each document; for a single document there is none.
     #[arg(long, value_name = "KIND", default_value = "bpe:4096")]
     tokenizer: String,
 
-    /// What becomes of special tokens that the text spells. A special token is one that is not
-    /// learned from text, such as <|endoftext|>; a file of text often has it between its
-    /// documents. tokens: it becomes that token, and the end-of-text token ends a document, as
-    /// with the tokenizers library. text: it is read letter by letter, as with tiktoken's
-    /// encode_ordinary; for texts that speak about special tokens. error: it is a fault. How
-    /// often it was found is reported.
+    /// How special tokens are read where the text spells them. A special token is one that is not
+    /// learned from text, such as <|endoftext|>, which files of text often have between documents.
+    /// tokens: as that token, and the end-of-text token ends a document. text: letter by letter,
+    /// for texts that speak about special tokens. error: not at all, the command ends there. The
+    /// report says how many were found.
     #[arg(long, value_name = "AS", default_value = "tokens")]
     special_tokens: Special,
 

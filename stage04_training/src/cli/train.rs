@@ -15,6 +15,7 @@ use stage01_bigram::loss::bits;
 use stage01_bigram::screen::{thousands, wrap};
 use stage02_attention::params::Params;
 use stage03_gpt::cli::journal::Journal;
+use stage03_gpt::cli::resumed::going_on;
 use stage03_gpt::cli::run::remark_threads;
 use stage03_gpt::cli::screen::{Screen, folder_flag, width};
 use stage03_gpt::cli::stop;
@@ -43,10 +44,10 @@ pub struct Flags {
     #[arg(long, value_name = "NAME|FILE", default_value = BUILT_IN[0].0)]
     recipe: String,
 
-    /// Go on with the run that was saved in the folder: on the CPU to the byte as if it had
-    /// never stopped, with its number of threads unless --threads says another. The weights are
-    /// those of trainer.safetensors; model.safetensors is written anew. A run of stage 3 goes on
-    /// as well.
+    /// Go on with the run that was saved in the folder, on the CPU to the byte as if it had never
+    /// stopped. It keeps its number of threads, unless --threads says another. Its weights are
+    /// read from trainer.safetensors; model.safetensors is not read, and is replaced. A run of
+    /// stage 3 goes on as well.
     #[arg(long, conflicts_with_all = ["recipe", "init_from"])]
     resume: bool,
 
@@ -77,7 +78,7 @@ fn run(ready: Ready) -> Result<ExitCode> {
     };
     let (tokenizer, identity) = (data.tokenizer.clone(), data.identity());
     let mut keeper = Keeper::new(&recipe.out_dir, tokenizer, recipe.saved(), identity);
-    let mut other_data = false;
+    let mut other_data = None;
     // The directory's lock is held as long as `out` lives: to the end of the run.
     let (mut trainer, out) = match start {
         Start::New(weights, place) => {
@@ -90,7 +91,17 @@ fn run(ready: Ready) -> Result<ExitCode> {
             let zeros = Params::zeros(gpt.layout()); // until `restore` brings the saved ones
             let mut trainer = Trainer::new(open(zeros)?, &data.shards)?;
             saved.restore(&mut trainer, &keeper.data)?;
-            other_data = saved.data.as_ref() != Some(&keeper.data);
+            other_data = match &saved.data {
+                None => Some(
+                    "note: stage 3 does not save a place in the data, so the run goes on from the \
+                     first window",
+                ),
+                Some(data) if *data != keeper.data => Some(
+                    "note: the saved run was learning from other data; it goes on with this, \
+                     from its first window on",
+                ),
+                Some(_) => None,
+            };
             if let Some(threads) = trainer.backend.threads() {
                 let before = saved.settings.get("threads").and_then(Value::as_u64);
                 remark_threads(before.map(|n| n as usize), threads);
@@ -115,14 +126,13 @@ fn run(ready: Ready) -> Result<ExitCode> {
     if let Some(moved) = &out.moved {
         screen.fact("", &format!("(the model that was there is now in {})", moved.display()));
     }
-    if other_data {
-        let note = "note: the saved run was learning from other data; it goes on with this, \
-                    from its first window on";
+    if let Some(note) = other_data {
         screen.line(wrap(note, width(), ""));
     }
     let references = expect(&screen, &recipe, &data, &trainer)?;
     if first > 0 {
-        screen.line(format!("\nGoing on after step {}.", thousands(first)));
+        let words = going_on(first, recipe.run.max_iters);
+        screen.line(format!("\n{}", wrap(&words, width(), "")));
     }
     screen.line(format!("\n{}", table::head(width())));
 

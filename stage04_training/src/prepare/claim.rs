@@ -23,7 +23,7 @@ pub struct Claim {
     made: Vec<PathBuf>,
     /// Why nothing can be written, if so.
     read_only: Option<Error>,
-    _lock: DirLock,
+    lock: DirLock,
 }
 
 impl Claim {
@@ -41,7 +41,7 @@ impl Claim {
             directory: directory.to_path_buf(),
             made,
             read_only,
-            _lock: lock,
+            lock,
         };
         /// So often can another run that refused its work remove its empty directory under us.
         const TRIES: usize = 100;
@@ -74,6 +74,15 @@ impl Claim {
     /// [`Error::Busy`] when others read there, [`Error::File`] when the directory is protected.
     pub fn require_writable(&mut self) -> Result<()> {
         self.read_only.take().map_or(Ok(()), Err)
+    }
+
+    /// Refuses to go on where the directory was moved, or another program may have its name. Call
+    /// it before anything is written that earlier files belong to.
+    ///
+    /// # Errors
+    /// As [`DirLock::require_at`].
+    pub fn require_held(&self) -> Result<()> {
+        self.lock.require_at(&self.directory)
     }
 
     /// Whether something can be written.
@@ -127,6 +136,18 @@ mod tests {
         drop(first);
         assert!(Claim::new(directory.path()).unwrap().is_writable());
         assert!(directory.path().exists(), "it was there before");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_directory_whose_lock_was_removed_is_no_longer_ours() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Claim::new(directory.path()).unwrap();
+        first.require_held().unwrap();
+        fs::remove_file(directory.path().join(LOCK_FILE)).unwrap();
+        let second = Claim::new(directory.path()).unwrap();
+        assert!(first.require_held().is_err());
+        second.require_held().unwrap();
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub fn reserve(directory: &Path) -> Result<Place> {
     if let Some(name) = PREPARED.iter().find(|name| path.join(name).symlink_metadata().is_ok()) {
         let expected = format!(
             "stage 4 has prepared data in it ({name}), which have a tokenizer.json of their own; \
-             name another directory"
+             name another --out-dir"
         );
         return Err(Error::setting("--out-dir", path.display(), expected));
     }

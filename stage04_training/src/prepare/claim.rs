@@ -95,6 +95,9 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         let Some(innermost) = self.made.first() else { return };
+        if self.require_held().is_err() {
+            return; // what bears the name now may be another run's
+        }
         let only_the_lock = fs::read_dir(innermost).is_ok_and(|entries| {
             let mut names = entries.flatten().map(|entry| entry.file_name());
             names.all(|name| name == LOCK_FILE)
@@ -142,11 +145,13 @@ mod tests {
     #[test]
     fn a_directory_whose_lock_was_removed_is_no_longer_ours() {
         let directory = tempfile::tempdir().unwrap();
-        let first = Claim::new(directory.path()).unwrap();
+        let path = directory.path().join("data");
+        let first = Claim::new(&path).unwrap();
         first.require_held().unwrap();
-        fs::remove_file(directory.path().join(LOCK_FILE)).unwrap();
-        let second = Claim::new(directory.path()).unwrap();
+        fs::remove_file(path.join(LOCK_FILE)).unwrap();
+        let second = Claim::new(&path).unwrap();
         assert!(first.require_held().is_err());
+        drop(first); // it had made the directory, and does not remove that of the second
         second.require_held().unwrap();
     }
 

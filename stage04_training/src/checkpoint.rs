@@ -19,12 +19,13 @@
 //!
 //! What this file leaves out: the log, and when to save ([`crate::trainer`]).
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
-use stage03_gpt::checkpoint::{MODEL_FILE, save_description, save_model};
+use stage03_gpt::checkpoint::{save_description, save_model};
 use stage03_gpt::cli::folder::{self, OutDir, Place};
 use stage03_gpt::cli::resumed::TOKENIZER_NOTE;
 use stage03_gpt::gpt::Gpt;
@@ -40,6 +41,10 @@ pub const BEST: &str = "best";
 pub struct Keeper {
     /// The folder.
     pub folder: PathBuf,
+    /// The directory and its lock, once the run has them.
+    pub out: Option<OutDir>,
+    /// The directory of the best weights and its lock, once something was written there.
+    best: RefCell<Option<OutDir>>,
     /// What the model reads text with.
     pub tokenizer: Tokenizer,
     /// The checksum of the tokenizer's file.
@@ -54,7 +59,22 @@ impl Keeper {
     /// What saves a new run into a directory.
     pub fn new(folder: &Path, tokenizer: Tokenizer, settings: Value, data: Value) -> Keeper {
         let tokenizer_sum = text_checksum(&tokenizer.to_json());
-        Keeper { folder: folder.to_path_buf(), tokenizer, tokenizer_sum, settings, data }
+        let (folder, out, best) = (folder.to_path_buf(), None, RefCell::new(None));
+        Keeper { folder, out, best, tokenizer, tokenizer_sum, settings, data }
+    }
+
+    /// Holds the directory of the run from now on, and saves there.
+    pub fn hold(&mut self, out: OutDir) {
+        self.folder.clone_from(&out.path);
+        self.out = Some(out);
+    }
+
+    /// Refuses to write where the directory was moved, or another program may have its name.
+    ///
+    /// # Errors
+    /// As [`OutDir::require`].
+    pub fn require(&self) -> Result<()> {
+        self.out.as_ref().map_or(Ok(()), OutDir::require)
     }
 
     /// Makes the directory of a new run, in a place that was reserved for it.
@@ -72,8 +92,9 @@ impl Keeper {
     ///
     /// # Errors
     /// [`Error::File`] when they cannot be written; [`Error::Diverged`] when a weight is no
-    /// number. What was saved before is then untouched.
+    /// number. What was saved before is then untouched. As [`Keeper::require`].
     pub fn save(&self, run: &mut Trainer) -> Result<()> {
+        self.require()?;
         self.save_to(&self.folder, run)
     }
 
@@ -96,14 +117,19 @@ impl Keeper {
     /// # Errors
     /// As [`Keeper::save`].
     pub fn save_best(&self, run: &mut Trainer) -> Result<()> {
-        let best = self.folder.join(BEST);
+        self.require()?;
+        let mut best = self.best.borrow_mut();
         with_weights(&mut *run.backend, |snapshot, gpt| {
-            folder::fill_inside(&best, |folder| {
-                if !folder.join(MODEL_FILE).exists() {
-                    save_description(folder, gpt.config(), &self.tokenizer)?;
-                }
+            if let Some(best) = &*best {
+                best.require()?;
+                return save_model(&best.path, gpt, snapshot.weights);
+            }
+            // An earlier start of this run may have left it, and somebody may have altered it.
+            *best = Some(folder::fill_inside(&self.folder.join(BEST), |folder| {
+                save_description(folder, gpt.config(), &self.tokenizer)?;
                 save_model(folder, gpt, snapshot.weights)
-            })
+            })?);
+            Ok(())
         })
     }
 }

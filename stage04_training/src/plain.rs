@@ -64,9 +64,13 @@ pub fn create(path: &Path) -> Result<File> {
 /// Removes a file, or a link and not what it leads to. Nothing happens where there is none.
 ///
 /// # Errors
-/// [`Error::File`] when it cannot be removed.
+/// [`Error::Format`] for a directory, whose files are not ours to remove; [`Error::File`] when it
+/// cannot be removed.
 pub fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
+        Err(_) if path.symlink_metadata().is_ok_and(|about| about.is_dir()) => {
+            Err(Error::format(path, "a directory is in the place of this file", "move it away"))
+        }
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(Error::file("remove", path)(error))
         }
@@ -152,6 +156,7 @@ mod tests {
         fs::remove_file(at("second")).unwrap();
         append(&at("victim")).unwrap().write_all(b"!").unwrap();
         assert_eq!(fs::read(at("victim")).unwrap(), b"precious!");
+        assert!(remove(&at("directory")).unwrap_err().to_string().ends_with("move it away"));
         // In the place of a link comes a new file.
         create(&at("link")).unwrap().write_all(b"new").unwrap();
         assert_eq!(fs::read(at("victim")).unwrap(), b"precious!");

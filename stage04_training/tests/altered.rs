@@ -468,7 +468,10 @@ fn directories_that_hold_something_else_are_refused() {
     let command = "--data data --max-iters 1 --out-dir";
     assert!(train(at, &format!("{command} model")).status().unwrap().success());
     let error = refused(train(at, &format!("{command} data")).spawn().unwrap());
-    assert!(error.contains("--data = data") && error.contains("name another --out-dir"), "{error}");
+    assert!(
+        error.contains("--out-dir = data") && error.contains("name another --out-dir"),
+        "{error}"
+    );
     let before = content(&at.join("data"));
     // A model's directory, even where it has lost its tokenizer.
     let error = bad(at, &format!("{flags} --out model"));

@@ -27,7 +27,7 @@ pub const LOCK_FILE: &str = ".lock";
 pub struct DirLock {
     /// Nothing where the directory cannot be written or its file system knows no locks: nobody
     /// can be kept out there.
-    _file: Option<File>,
+    file: Option<File>,
 }
 
 /// Who may hold the lock at the same time.
@@ -73,6 +73,25 @@ impl DirLock {
         acquire(directory, Mode::Shared)
     }
 
+    /// Refuses to go on where the directory of this name is no longer the one that was locked: it
+    /// was moved or removed, or its `.lock` was. Another program may then have the lock of what
+    /// bears the name now. Call it before each writing of files that belong together.
+    ///
+    /// # Errors
+    /// [`Error::Format`].
+    pub fn require_at(&self, directory: &Path) -> Result<()> {
+        match &self.file {
+            Some(file) if !is_still_at(file, &directory.join(LOCK_FILE)) => {
+                let problem = "the directory was moved or replaced, or its .lock was removed, \
+                               while this program was working in it";
+                let remedy = "nothing more was written; see that no other program works there, \
+                              and go on with what was saved";
+                Err(Error::format(directory, problem, remedy))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Asks `attempt` again five times a second until it has a lock. `waiting` is called before
     /// each wait; an error of it ends the waiting.
     ///
@@ -97,7 +116,7 @@ fn acquire(directory: &Path, mode: Mode) -> Result<Option<DirLock>> {
     loop {
         let file = match open(&path, mode) {
             Ok(Some(file)) => file,
-            Ok(None) => return Ok(Some(DirLock { _file: None })),
+            Ok(None) => return Ok(Some(DirLock { file: None })),
             Err(Open::NotAFile) => {
                 let problem = "this is not a plain file, and it should be the directory's lock";
                 return Err(Error::format(&path, problem, "remove it"));
@@ -115,7 +134,7 @@ fn acquire(directory: &Path, mode: Mode) -> Result<Option<DirLock>> {
             // and then this is the lock of another one.
             Ok(()) if !is_still_at(&file, &path) => continue,
             // Where the file system has no locks there is none.
-            Ok(()) | Err(TryLockError::Error(_)) => return Ok(Some(DirLock { _file: Some(file) })),
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(Some(DirLock { file: Some(file) })),
         }
         // ANCHOR_END: lock
     }
@@ -236,8 +255,16 @@ mod tests {
         fs::create_dir(&here).unwrap();
         let _new = DirLock::try_exclusive(&here).unwrap().unwrap();
         assert!(DirLock::try_exclusive(&aside).unwrap().is_none());
+        held.require_at(&aside).unwrap();
+        let lost = held.require_at(&here).unwrap_err().to_string();
+        assert!(lost.contains("was moved or replaced"), "{lost}");
         drop(held);
-        assert!(DirLock::try_exclusive(&aside).unwrap().is_some());
+        let held = DirLock::try_exclusive(&aside).unwrap().unwrap();
+        fs::remove_file(aside.join(LOCK_FILE)).unwrap();
+        assert!(held.require_at(&aside).is_err());
+        // What others may have by now is not ours, though its name is.
+        let _other = DirLock::try_exclusive(&aside).unwrap().unwrap();
+        assert!(held.require_at(&aside).is_err());
     }
 
     #[cfg(unix)]

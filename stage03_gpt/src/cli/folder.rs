@@ -24,8 +24,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stage01_bigram::files::{self, DirLock, LOCK_FILE};
 use stage01_bigram::{Error, Result};
 
-use crate::checkpoint::MODEL_FILE;
+use crate::checkpoint::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE};
 use crate::resume::TRAINER_FILE;
+
+/// What says that stage 4 has prepared data in a directory, or is about to.
+const PREPARED: [&str; 2] = ["manifest.json", "plan.json"];
 
 /// What to do when another program holds the lock.
 const REMEDY: &str = "wait until it has finished, or name another --out-dir";
@@ -40,7 +43,18 @@ pub struct OutDir {
     pub path: PathBuf,
     /// Where the model is now that was there before.
     pub moved: Option<PathBuf>,
-    _lock: DirLock,
+    lock: DirLock,
+}
+
+impl OutDir {
+    /// Refuses to go on where the directory was moved, or another program may have its name.
+    /// Call it before each save.
+    ///
+    /// # Errors
+    /// As [`DirLock::require_at`].
+    pub fn require(&self) -> Result<()> {
+        self.lock.require_at(&self.path)
+    }
 }
 
 /// The place of a new run: checked and locked, and not yet touched.
@@ -56,14 +70,22 @@ pub struct Place {
 /// Reserves the place of a new run. Call it before anything that takes long: what can be refused
 /// is refused here.
 ///
-/// A directory without a model is used as it is. One with a model will be moved aside.
+/// A directory without a model is used as it is. One with a model, or a part of one, will be moved
+/// aside: no file is overwritten that a run has not made itself.
 ///
 /// # Errors
 /// [`Error::Busy`] when another program uses the directory; [`Error::Setting`] when it cannot be
-/// the place of a model; [`Error::File`] when the operating system refuses.
+/// the place of a model, or tokens that were prepared are in it; [`Error::File`] when the operating system refuses.
 pub fn reserve(directory: &Path) -> Result<Place> {
     let path = resolve(directory)?;
     let old = lock_existing(&path)?;
+    if let Some(name) = PREPARED.iter().find(|name| path.join(name).symlink_metadata().is_ok()) {
+        let expected = format!(
+            "stage 4 has prepared data in it ({name}), which have a tokenizer.json of their own; \
+             name another --out-dir"
+        );
+        return Err(Error::setting("--out-dir", path.display(), expected));
+    }
     let holds_model = old.is_some() && holds_model(&path);
     if holds_model && path.file_name().is_none() {
         return Err(cannot_be_moved(&path));
@@ -92,7 +114,7 @@ impl Place {
         let Some(mut new) = self.new else {
             fill(&path)?;
             let lock = self.old.expect("a directory that is used as it is was locked");
-            return Ok(OutDir { path, moved: None, _lock: lock });
+            return Ok(OutDir { path, moved: None, lock });
         };
         fill(&new.path)?;
         let mut moved: Option<PathBuf> = None;
@@ -118,7 +140,7 @@ impl Place {
         }
         // ANCHOR_END: publish
         let lock = new.lock.take().ok_or_else(|| busy(&path))?;
-        Ok(OutDir { path, moved, _lock: lock })
+        Ok(OutDir { path, moved, lock })
     }
 }
 
@@ -134,7 +156,7 @@ pub fn resume(directory: &Path) -> Result<OutDir> {
     match lock {
         Some(lock) if there(TRAINER_FILE) => {
             files::remove_temporaries(&path);
-            Ok(OutDir { path, moved: None, _lock: lock })
+            Ok(OutDir { path, moved: None, lock })
         }
         None if unfinished(&path)
             .any(|start| matches!(DirLock::try_exclusive(&start), Ok(None))) =>
@@ -151,21 +173,26 @@ pub fn resume(directory: &Path) -> Result<OutDir> {
     }
 }
 
-/// A directory of a model inside that of a run, whose lock is held: made in one step as well.
+/// A directory of a model inside that of a run, whose lock is held: made in one step as well. Its
+/// own lock is returned, to be held to the end of the run: the directory is a model like any
+/// other, and another run may be told to begin there.
 ///
 /// # Errors
-/// [`Error::Format`] when it is a link: nothing is written through one. Those of `fill`, and
-/// [`Error::File`].
-pub fn fill_inside(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+/// [`Error::Format`] when it is a link: nothing is written through one. [`Error::Busy`] when
+/// another program uses it. Those of `fill`, and [`Error::File`].
+pub fn fill_inside(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<OutDir> {
     refuse_link(path)?;
-    if path.exists() {
+    if let Some(lock) = lock_existing(path)? {
         files::remove_temporaries(path);
-        return fill(path);
+        fill(path)?;
+        return Ok(OutDir { path: path.to_path_buf(), moved: None, lock });
     }
     clear_unfinished(path);
     let mut new = Unfinished::create(path)?;
     fill(&new.path)?;
-    rename_locked(&mut new.lock, &new.path, path).map_err(Error::file("write", path))
+    rename_locked(&mut new.lock, &new.path, path).map_err(Error::file("write", path))?;
+    let lock = new.lock.take().ok_or_else(|| busy(path))?;
+    Ok(OutDir { path: path.to_path_buf(), moved: None, lock })
 }
 
 /// Refuses a link in the directory of a run, in the place of something that is written to: it
@@ -220,9 +247,11 @@ fn busy(path: &Path) -> Error {
     Error::Busy { path: path.to_path_buf(), remedy: REMEDY.into() }
 }
 
-/// Whether a model, or the state of its training, is in a directory.
+/// Whether a model, the state of its training, or a part of one is in a directory: a model may
+/// have its weights in files of other names.
 fn holds_model(path: &Path) -> bool {
-    [MODEL_FILE, TRAINER_FILE].iter().any(|name| path.join(name).symlink_metadata().is_ok())
+    let names = [MODEL_FILE, TRAINER_FILE, CONFIG_FILE, TOKENIZER_FILE];
+    names.iter().any(|name| path.join(name).symlink_metadata().is_ok())
 }
 
 /// The first of `NAME.1`, `NAME.2` … that nothing has.
@@ -249,8 +278,8 @@ fn refused(path: &Path, source: io::Error) -> Error {
 }
 
 fn cannot_be_moved(path: &Path) -> Error {
-    let expected =
-        "a model is here already, and this directory cannot be moved aside; name another one";
+    let expected = "a model or its tokenizer.json is here already, and this directory cannot be moved aside; \
+         name another one";
     Error::setting("--out-dir", path.display(), expected)
 }
 
@@ -469,6 +498,62 @@ mod tests {
         let mut expected: Vec<&str> = mine.into_iter().chain(["model"]).collect();
         expected.sort_unstable();
         assert_eq!(names(parent.path()), expected);
+    }
+
+    /// Weights may have other names, and a tokenizer may lie there for itself.
+    #[test]
+    fn a_part_of_a_model_is_moved_aside_and_prepared_data_are_refused() {
+        for name in [CONFIG_FILE, TOKENIZER_FILE, TRAINER_FILE] {
+            let parent = tempfile::tempdir().unwrap();
+            let path = parent.path().join("model");
+            fs::create_dir(&path).unwrap();
+            fs::write(path.join(name), "mine").unwrap();
+            let aside = make(&path, "new").unwrap().moved.unwrap();
+            assert_eq!(fs::read_to_string(aside.join(name)).unwrap(), "mine");
+        }
+        for name in PREPARED {
+            let parent = tempfile::tempdir().unwrap();
+            fs::write(parent.path().join(name), "{}").unwrap();
+            let error = make(parent.path(), "new").unwrap_err().to_string();
+            assert!(error.contains("prepared data") && error.contains(name), "{error}");
+            assert!(!parent.path().join(MODEL_FILE).exists());
+        }
+    }
+
+    /// Only the operating system's lock tells who owns a name, and it may be taken away by hand.
+    #[cfg(unix)]
+    #[test]
+    fn a_run_whose_directory_was_moved_or_whose_lock_was_removed_is_told() {
+        let parent = tempfile::tempdir().unwrap();
+        let [path, away] = ["model", "away"].map(|name| parent.path().join(name));
+        let first = make(&path, "first").unwrap();
+        first.require().unwrap();
+        fs::rename(&path, &away).unwrap();
+        assert!(first.require().is_err());
+        let second = make(&path, "second").unwrap();
+        assert!(first.require().is_err());
+        second.require().unwrap();
+        fs::remove_file(path.join(LOCK_FILE)).unwrap();
+        let third = make(&path, "third").unwrap();
+        assert!(second.require().is_err());
+        third.require().unwrap();
+    }
+
+    #[test]
+    fn a_directory_inside_that_of_a_run_has_a_lock_of_its_own() {
+        let parent = tempfile::tempdir().unwrap();
+        let best = parent.path().join("best");
+        let fill = |text: &'static str| {
+            fill_inside(&best, |new| files::write_bytes(&new.join(MODEL_FILE), text.as_bytes()))
+        };
+        let held = fill("first").unwrap();
+        assert!(is_busy(reserve(&best)));
+        drop(held);
+        let place = reserve(&best).unwrap();
+        assert!(is_busy(fill("second")));
+        drop(place);
+        drop(fill("third").unwrap());
+        assert_eq!(fs::read_to_string(best.join(MODEL_FILE)).unwrap(), "third");
     }
 
     #[test]

@@ -399,6 +399,7 @@ impl Training {
         if let Some(weight) = weights.iter().find(|weight| !weight.is_finite()) {
             return Err(diverged(self.trainer.iter, f64::from(*weight)));
         }
+        self.out.require()?;
         // ANCHOR: save
         let note = note(&self.run, &self.data, &self.tokenizer_sum);
         resume::save(&self.out.path, &self.trainer, &note)?;

@@ -79,7 +79,7 @@ fn run(ready: Ready) -> Result<ExitCode> {
     let (tokenizer, identity) = (data.tokenizer.clone(), data.identity());
     let mut keeper = Keeper::new(&recipe.out_dir, tokenizer, recipe.saved(), identity);
     let mut other_data = None;
-    // The directory's lock is held as long as `out` lives: to the end of the run.
+    // Of `out` and then of `keeper`, which hold the directory's lock to the end of the run.
     let (mut trainer, out) = match start {
         Start::New(weights, place) => {
             let mut trainer = Trainer::new(open(weights)?, &data.shards)?;
@@ -109,8 +109,9 @@ fn run(ready: Ready) -> Result<ExitCode> {
             (trainer, out)
         }
     };
-    let folder = &out.path;
-    keeper.folder.clone_from(folder);
+    let moved = out.moved.clone();
+    keeper.hold(out);
+    let folder = &keeper.folder;
     let first = trainer.backend.iter();
     let journal = Journal::open(folder, first)?;
     let peak = match recipe.peak_tflops {
@@ -123,7 +124,7 @@ fn run(ready: Ready) -> Result<ExitCode> {
     for (name, text) in &facts {
         screen.fact(name, text);
     }
-    if let Some(moved) = &out.moved {
+    if let Some(moved) = moved {
         screen.fact("", &format!("(the model that was there is now in {})", moved.display()));
     }
     if let Some(note) = other_data {
@@ -162,10 +163,13 @@ fn run(ready: Ready) -> Result<ExitCode> {
         Ok(Ending::Finished) => finished(watch, trainer, folder),
         Ok(Ending::Stopped) => stopped(watch, trainer, folder),
         Err(error) => {
-            // The page shall not wait for ever. What went wrong first is what counts.
-            let iter = trainer.backend.iter();
-            let _ = watch.write_pending(iter);
-            let _ = watch.end_report(iter, State::Failed { why: error.to_string() });
+            // The page shall not wait for ever. What went wrong first is what counts. A directory
+            // that others may have by now is left alone.
+            if keeper.require().is_ok() {
+                let iter = trainer.backend.iter();
+                let _ = watch.write_pending(iter);
+                let _ = watch.end_report(iter, State::Failed { why: error.to_string() });
+            }
             Err(error)
         }
     }

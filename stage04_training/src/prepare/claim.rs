@@ -23,7 +23,7 @@ pub struct Claim {
     made: Vec<PathBuf>,
     /// Why nothing can be written, if so.
     read_only: Option<Error>,
-    _lock: DirLock,
+    lock: DirLock,
 }
 
 impl Claim {
@@ -41,7 +41,7 @@ impl Claim {
             directory: directory.to_path_buf(),
             made,
             read_only,
-            _lock: lock,
+            lock,
         };
         /// So often can another run that refused its work remove its empty directory under us.
         const TRIES: usize = 100;
@@ -76,6 +76,15 @@ impl Claim {
         self.read_only.take().map_or(Ok(()), Err)
     }
 
+    /// Refuses to go on where the directory was moved, or another program may have its name. Call
+    /// it before anything is written that earlier files belong to.
+    ///
+    /// # Errors
+    /// As [`DirLock::require_at`].
+    pub fn require_held(&self) -> Result<()> {
+        self.lock.require_at(&self.directory)
+    }
+
     /// Whether something can be written.
     pub fn is_writable(&self) -> bool {
         self.read_only.is_none()
@@ -86,6 +95,9 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         let Some(innermost) = self.made.first() else { return };
+        if self.require_held().is_err() {
+            return; // what bears the name now may be another run's
+        }
         let only_the_lock = fs::read_dir(innermost).is_ok_and(|entries| {
             let mut names = entries.flatten().map(|entry| entry.file_name());
             names.all(|name| name == LOCK_FILE)
@@ -127,6 +139,20 @@ mod tests {
         drop(first);
         assert!(Claim::new(directory.path()).unwrap().is_writable());
         assert!(directory.path().exists(), "it was there before");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_directory_whose_lock_was_removed_is_no_longer_ours() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data");
+        let first = Claim::new(&path).unwrap();
+        first.require_held().unwrap();
+        fs::remove_file(path.join(LOCK_FILE)).unwrap();
+        let second = Claim::new(&path).unwrap();
+        assert!(first.require_held().is_err());
+        drop(first); // it had made the directory, and does not remove that of the second
+        second.require_held().unwrap();
     }
 
     #[test]

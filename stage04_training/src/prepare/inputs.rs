@@ -113,7 +113,7 @@ impl Inputs {
     ///
     /// # Errors
     /// [`Error::File`] for what is not there or cannot be read, [`Error::Setting`] for a pattern
-    /// that nothing fits, [`Error::Text`] when there is nothing to read.
+    /// that nothing fits or for the directory `out` itself, [`Error::Text`] when there is nothing to read.
     pub fn find(named: &[PathBuf], out: &Path, format: Format) -> Result<Inputs> {
         let mut inputs = Inputs::default();
         if named.is_empty() {
@@ -136,6 +136,11 @@ impl Inputs {
             }
             for path in expand(path)? {
                 if path.is_dir() {
+                    if out.is_some() && fs::canonicalize(&path).ok() == out {
+                        let expected = "this is the directory of --out as well, and what lies there \
+                                        is not read; name another --out, inside of it or beside it";
+                        return Err(Error::setting("--input", path.display(), expected));
+                    }
                     inputs.folder(&path, out.as_deref(), format, &mut seen)?;
                 } else {
                     inputs.file(path, true, &mut seen)?;
@@ -397,6 +402,17 @@ mod tests {
     fn the_standard_input_is_refused_with_a_reason() {
         let error = find(&["-".into()], Path::new("out")).unwrap_err().to_string();
         assert!(error.contains("--input = -") && error.contains("twice"), "{error}");
+    }
+
+    #[test]
+    fn the_directory_that_is_written_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.txt"), "text").unwrap();
+        let error = find(&[folder.path().join(".")], folder.path()).unwrap_err().to_string();
+        assert!(error.contains("the directory of --out as well"), "{error}");
+        let inside = folder.path().join("out");
+        fs::create_dir(&inside).unwrap();
+        assert_eq!(find(&[folder.path().into()], &inside).unwrap().files.len(), 1);
     }
 
     #[test]

@@ -101,9 +101,9 @@ pub fn prepare(settings: &Settings, screen: &Screen) -> Result<Manifest> {
     run.introduce();
     let (journal, tokenizer) = match journal {
         Some(journal) => run.go_on(journal)?,
-        None => run.begin()?,
+        None => run.begin(&claim)?,
     };
-    run.encode(journal, &tokenizer)
+    run.encode(journal, &tokenizer, &claim)
 }
 
 /// The vocabulary is trained on rayon's threads, which would be started unasked, and with a panic

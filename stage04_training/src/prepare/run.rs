@@ -174,7 +174,7 @@ impl Run<'_> {
     }
 
     /// A new run: room is made, the text is looked through, the vocabulary is made.
-    pub(super) fn begin(&self) -> Result<(Journal, Tokenizer)> {
+    pub(super) fn begin(&self, claim: &Claim) -> Result<(Journal, Tokenizer)> {
         let Settings { out, tokenizer, .. } = self.settings;
         if !self.settings.force {
             let (bytes_per_token, token_bytes) = match tokenizer {
@@ -193,6 +193,7 @@ impl Run<'_> {
         let (tokenizer, tail) = vocabulary::make(self, many, split, choice)?;
         // Only now, when nothing but the disk can refuse any more, something is written, and what
         // was there before goes.
+        claim.require_held()?;
         self.plan.save(out)?;
         journal::clear(out)?;
         let path = out.join(TOKENIZER_FILE);
@@ -241,7 +242,12 @@ impl Run<'_> {
     }
 
     /// Makes all texts tokens, from where the journal says.
-    pub(super) fn encode(&self, mut journal: Journal, tokenizer: &Tokenizer) -> Result<Manifest> {
+    pub(super) fn encode(
+        &self,
+        mut journal: Journal,
+        tokenizer: &Tokenizer,
+        claim: &Claim,
+    ) -> Result<Manifest> {
         let Settings { out, shard_tokens, commit_bytes, .. } = self.settings;
         let token_bytes = token_bytes(tokenizer);
         let encoding = Encoding {
@@ -276,6 +282,7 @@ impl Run<'_> {
             start,
             |job| Encoder::new(&encoding, job),
             |event| {
+                claim.require_held()?; // what follows may begin a shard, or write the journal
                 match event {
                     Event::Chunk(chunk) => {
                         for (writer, which) in writers.iter_mut().zip(Split::ALL) {
@@ -301,6 +308,7 @@ impl Run<'_> {
             },
         )?;
         drop(progress);
+        claim.require_held()?;
         commit(&mut writers, &mut faults, &mut journal)?;
         self.finish(journal, &encoding)
     }

@@ -26,12 +26,17 @@ use crate::{Error, Result, form};
 /// `write` fills the file. On any error the file that was there before is untouched.
 ///
 /// # Errors
-/// [`Error::File`] when the directory is missing, cannot be written, or the disk is full.
+/// [`Error::File`] when the directory is missing, cannot be written, or the disk is full;
+/// [`Error::Format`] for a device or a pipe, which the new file would replace.
 pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
 ) -> Result<()> {
     let failed = |source| Error::File { action: "write", path: path.to_path_buf(), source };
+    if fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+        let problem = "it is no regular file, and would be replaced by one";
+        return Err(Error::format(path, problem, "name a file, new or old"));
+    }
     // ANCHOR: atomically
     let (file, temporary) = create_temporary(path).map_err(failed)?;
     let attempt = || {
@@ -196,6 +201,20 @@ mod tests {
         }
         #[cfg(unix)]
         assert!(read_text(Path::new("/dev/zero")).unwrap_err().to_string().contains("a device"));
+    }
+
+    /// A user with all rights would lose `/dev/null` otherwise.
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_not_replaced_by_a_file() {
+        use std::os::unix::fs::FileTypeExt;
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let error = write_bytes(&pipe, b"new").unwrap_err().to_string();
+        assert!(error.contains("no regular file"), "{error}");
+        assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
     }
 
     #[test]

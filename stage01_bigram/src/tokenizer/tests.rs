@@ -127,6 +127,63 @@ fn a_wrong_file_is_explained() {
     assert!(error.contains("no token for the byte 0x61"), "{error}");
 }
 
+/// What `transformers` 5 writes for GPT-2, and what tokenizers with markers around a text have.
+#[test]
+fn a_post_processor_is_read_when_it_adds_no_token() {
+    let [_, _, bpe] = both("to be, or not to be");
+    let read = |processor: &Value| {
+        let mut file: Value = serde_json::from_str(&bpe.to_json()).unwrap();
+        file["post_processor"] = processor.clone();
+        Tokenizer::from_json(&file.to_string())
+    };
+    let (text, other) = (
+        json!({"Sequence": {"id": "A", "type_id": 0}}),
+        json!({"Sequence": {"id": "B", "type_id": 1}}),
+    );
+    let marker = json!({"SpecialToken": {"id": "<s>", "type_id": 0}});
+    let template = |single: &Value| {
+        json!({
+            "type": "TemplateProcessing", "single": single, "pair": [text, other],
+            "special_tokens": {},
+        })
+    };
+    let alone = template(&json!([text]));
+    let byte_level = json!({"type": "ByteLevel", "trim_offsets": false});
+    let several = |all: &Value| json!({"type": "Sequence", "processors": all});
+    for good in [&alone, &several(&json!([byte_level, alone])), &several(&json!([]))] {
+        assert_eq!(read(good).unwrap(), bpe, "{good}");
+    }
+    let marked = template(&json!([marker, text]));
+    let bad = [
+        template(&json!([])),
+        template(&json!([text, text])),
+        template(&json!([other])),
+        template(&json!(null)),
+        several(&json!([byte_level, marked])),
+        several(&json!([several(&json!([]))])),
+        json!({"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0]}),
+        json!({}),
+        marked,
+    ];
+    for bad in bad {
+        let error = read(&bad).unwrap_err().to_string();
+        assert!(error.contains("post_processor may add tokens"), "{bad}: {error}");
+    }
+}
+
+/// A pipe would be waited for, and a device may have no end.
+#[cfg(unix)]
+#[test]
+fn a_tokenizer_is_a_regular_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tokenizer.json");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    for path in [&path, std::path::Path::new("/dev/zero"), directory.path()] {
+        let error = Tokenizer::load(path).unwrap_err().to_string();
+        assert!(error.contains("no regular file"), "{error}");
+    }
+}
+
 /// Every entry of the format is followed, does not change tokens, or is refused by name.
 #[test]
 fn an_entry_that_is_not_followed_is_refused_by_name() {
@@ -145,7 +202,7 @@ fn an_entry_that_is_not_followed_is_refused_by_name() {
         (&bpe, "/pre_tokenizer/add_prefix_space", &json!(null), "add_prefix_space is null"),
         (&bpe, "/pre_tokenizer/use_regex", &json!(false), "does not cut text"),
         (&bpe, "/pre_tokenizer/new", &on, "pre_tokenizer.new is not known"),
-        (&bpe, "/post_processor", &json!({"type": "Sequence"}), "post_processor adds tokens"),
+        (&bpe, "/post_processor", &json!({"type": "Sequence"}), "post_processor may add tokens"),
         (&bpe, "/post_processor/new", &on, "post_processor.new is not known"),
         (&bpe, "/decoder/new", &on, "decoder.new is not known"),
         (&bpe, "/model/ignore_merges", &on, "model.ignore_merges is true"),

@@ -163,6 +163,10 @@ pub fn save_description(folder: &Path, config: &GptConfig, tokenizer: &Tokenizer
 /// Reads a file of JSON that has at most `limit` bytes.
 fn read_json(path: &Path, limit: u64) -> Result<String> {
     let described = fs::metadata(path).map_err(Error::file("read", path))?;
+    if !described.is_file() && !described.is_dir() {
+        // Opening a pipe would wait for its other end.
+        return Err(Error::format(path, "it is no regular file", "copy the directory again"));
+    }
     if described.is_file() && described.len() > limit {
         let problem = format!("it has {} bytes, and no such file has so many", described.len());
         return Err(Error::format(path, problem, "copy it again"));

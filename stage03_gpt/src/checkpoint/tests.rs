@@ -377,6 +377,7 @@ fn weights_in_another_form_are_named_with_what_converts_them() {
         ("flax_model.msgpack", "from_flax=True"),
         ("adapter_model.safetensors", "merge_and_unload()"),
         ("some-Q4_K_M.gguf", "llama.cpp"),
+        ("model.fp16.safetensors", "rename it to model.safetensors"),
     ] {
         let (folder, ..) = saved(true);
         fs::remove_file(folder.path().join(MODEL_FILE)).unwrap();
@@ -392,6 +393,19 @@ fn weights_in_another_form_are_named_with_what_converts_them() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
     fs::write(folder.path().join(MODEL_FILE), pointer).unwrap();
     assert!(refusal(folder.path()).contains("git lfs pull"), "{}", refusal(folder.path()));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_a_directory_is_refused_and_not_waited_for() {
+    for file in [CONFIG_FILE, TOKENIZER_FILE, GENERATION_CONFIG_FILE, MODEL_FILE] {
+        let (folder, ..) = saved(true);
+        let path = folder.path().join(file);
+        let _ = fs::remove_file(&path);
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let message = refusal(folder.path());
+        assert!(message.contains(file) && message.contains("no regular file"), "{message}");
+    }
 }
 
 // Heads that lie.

@@ -483,12 +483,23 @@ fn other_forms(folder: &Path) -> Error {
             return Error::format(folder, problem, remedy);
         }
     }
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    if let Some(file) = entries
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")))
-        .min()
-    {
+    let ending = |end: &str| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let ends = |path: &PathBuf| path.extension().is_some_and(|it| it.eq_ignore_ascii_case(end));
+        entries.map(|entry| entry.path()).filter(ends).collect::<Vec<_>>()
+    };
+    // Of `trainer.safetensors` and of several shards nobody can say that it is the model.
+    let mut others = ending("safetensors");
+    others.retain(|path| !path.ends_with(crate::resume::TRAINER_FILE));
+    if let [other] = &others[..] {
+        let name = other.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        return Error::format(
+            folder,
+            format!("there is no {MODEL_FILE}, but {}", shown(&name)),
+            format!("if the weights of the model are in it, rename it to {MODEL_FILE}"),
+        );
+    }
+    if let Some(file) = ending("gguf").into_iter().min() {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         return Error::format(
             folder,

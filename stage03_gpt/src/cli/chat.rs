@@ -15,6 +15,9 @@ use super::screen::{Screen, width};
 use crate::checkpoint::Model;
 use crate::generate::Writer;
 
+/// The longest line that is read, in bytes.
+const LONGEST: u64 = 1_000_000;
+
 /// Write in turns with a trained model.
 ///
 /// You write a line, the model writes the next one, and both stay in its memory as far as its
@@ -52,13 +55,12 @@ pub fn chat(flags: &Flags) -> Result<ExitCode> {
     if asks {
         screen.line("Write a line, and the model writes the next.\nAn empty line ends.");
     }
-    let mut lines = io::stdin().lock().lines();
+    let mut input = io::stdin().lock();
     loop {
         if asks {
             screen.write(b"\nyou:   ");
         }
-        let Some(line) = lines.next() else { break };
-        let line = line.map_err(Error::file("read", "the standard input"))?;
+        let line = read_line(&mut input)?;
         let line = line.trim_end();
         if line.is_empty() || screen.is_gone() {
             break;
@@ -85,4 +87,44 @@ pub fn chat(flags: &Flags) -> Result<ExitCode> {
         screen.line("");
     }
     screen.end()
+}
+
+/// The next line, or an empty text where there is none.
+///
+/// # Errors
+/// [`Error::File`] when it cannot be read or is not UTF-8; [`Error::Text`] when it is longer than
+/// [`LONGEST`], before more of it is read.
+fn read_line(input: impl BufRead) -> Result<String> {
+    let mut line = Vec::new();
+    let failed = Error::file("read", "the standard input");
+    if let Err(error) = input.take(LONGEST + 1).read_until(b'\n', &mut line) {
+        return Err(failed(error));
+    }
+    if line.len() as u64 > LONGEST {
+        let problem = format!("a line has more than {LONGEST} bytes");
+        return Err(Error::text("the standard input", problem, "write shorter lines"));
+    }
+    String::from_utf8(line).map_err(|e| failed(io::Error::new(io::ErrorKind::InvalidData, e)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufReader, repeat};
+
+    use super::*;
+
+    #[test]
+    fn a_line_without_an_end_is_refused() {
+        let error = read_line(BufReader::new(repeat(b'a'))).unwrap_err().to_string();
+        assert!(error.contains("more than 1000000 bytes"), "{error}");
+    }
+
+    #[test]
+    fn lines_are_read_one_after_another() {
+        let mut input = "one\ntwo".as_bytes();
+        assert_eq!(read_line(&mut input).unwrap(), "one\n");
+        assert_eq!(read_line(&mut input).unwrap(), "two");
+        assert_eq!(read_line(&mut input).unwrap(), "");
+        assert!(read_line(&b"\xFF\n"[..]).is_err());
+    }
 }

@@ -92,7 +92,7 @@ pub fn refuse_arguments(refusal: &clap::Error, arguments: &[OsString]) -> ExitCo
             let shown = argument.display().to_string();
             let shown = printable(&shown);
             screen::remark(format!(
-                "error: {shown}: not UTF-8; rename the file, or name a link to it"
+                "error: {shown}: not UTF-8; give text in UTF-8, and rename a file of such a name"
             ));
             ExitCode::from(2)
         }

@@ -155,17 +155,58 @@ fn expect_gpt2_rules(reader: Reader, file: &Value) -> Result<()> {
     if at("/decoder/type") != "ByteLevel" {
         return Err(reader.wrong("decoder is not ByteLevel"));
     }
-    if !at("/post_processor").is_null() {
-        if at("/post_processor/type") != "ByteLevel" {
-            let problem = "post_processor adds tokens to a text, which is not supported";
-            return Err(reader.wrong(problem));
-        }
-        reader.expect(at("/post_processor"), "post_processor", PLACES)?;
-    }
+    expect_no_more_tokens(reader, at("/post_processor"))?;
     reader.expect(at("/decoder"), "decoder", PLACES)?;
     reader.expect(at("/pre_tokenizer"), "pre_tokenizer", PRE_TOKENIZER)?;
     reader.expect(at("/model"), "model", MODEL)
 }
+
+/// Refuses a post-processor that may add tokens to a text. Three kinds add none: `ByteLevel`, a
+/// template of the text alone, which `transformers` 5 writes for GPT-2, and a sequence of such.
+fn expect_no_more_tokens(reader: Reader, processor: &Value) -> Result<()> {
+    let may_add =
+        || reader.wrong("post_processor may add tokens to a text, which is not supported");
+    if processor.is_null() {
+        return Ok(());
+    }
+    match processor.get("type").and_then(Value::as_str) {
+        Some("ByteLevel") => reader.expect(processor, "post_processor", PLACES),
+        Some("TemplateProcessing") => {
+            let text_alone = match processor.get("single").and_then(Value::as_array) {
+                Some(parts) => {
+                    parts.len() == 1
+                        && parts[0].pointer("/Sequence/id").is_some_and(|text| text == "A")
+                }
+                None => false,
+            };
+            if !text_alone {
+                return Err(may_add());
+            }
+            reader.expect(processor, "post_processor", TEMPLATE)
+        }
+        Some("Sequence") => {
+            reader.expect(processor, "post_processor", SEQUENCE)?;
+            let all = processor.get("processors").and_then(Value::as_array).ok_or_else(may_add)?;
+            // Not deeper: nobody writes a sequence of sequences.
+            if all.iter().any(|one| one.get("type").is_none_or(|kind| kind == "Sequence")) {
+                return Err(may_add());
+            }
+            all.iter().try_for_each(|one| expect_no_more_tokens(reader, one))
+        }
+        _ => Err(may_add()),
+    }
+}
+
+/// The entries of a `post_processor` that is a template. `pair` is for two texts at once.
+const TEMPLATE: &[(&str, Allowed)] = &[
+    ("type", Word("TemplateProcessing")),
+    ("single", Anything),
+    ("pair", Anything),
+    ("special_tokens", Anything),
+];
+
+/// The entries of a `post_processor` that is made of several.
+const SEQUENCE: &[(&str, Allowed)] = &[("type", Word("Sequence")), ("processors", Anything)];
 
 /// The entries of `pre_tokenizer`.
 const PRE_TOKENIZER: &[(&str, Allowed)] = &[

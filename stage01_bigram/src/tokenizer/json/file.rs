@@ -1,6 +1,6 @@
 //! A small JSON file on the disk: where it is, how large it may be, and that it is UTF-8.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -37,11 +37,19 @@ pub(in crate::tokenizer) fn locate(path: &Path) -> Result<PathBuf> {
 /// byte-order mark, or is not UTF-8.
 pub(in crate::tokenizer) fn read(path: &Path) -> Result<String> {
     let wrong = |problem: &str, remedy: &str| Error::format(path, problem, remedy);
+    let about = fs::metadata(path).map_err(Error::file("read", path))?;
+    if !about.is_file() && !about.is_dir() {
+        // Opening a pipe would wait for its other end.
+        return Err(wrong(
+            "it is no regular file",
+            "copy what it gives into a file, and name that",
+        ));
+    }
     let file = File::open(path).map_err(Error::file("read", path))?;
     let length = file.metadata().map_err(Error::file("read", path))?.len();
     let mut bytes = Vec::new();
     if length <= LARGEST {
-        // What is no plain file has no length, and may have no end.
+        // It may grow while it is read.
         file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(Error::file("read", path))?;
     }
     if length.max(bytes.len() as u64) > LARGEST {

@@ -12,7 +12,7 @@ seconds=${1:?"usage: run.sh SECONDS [TARGET ...]"}
 shift
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
-    mapfile -t targets < <(cargo fuzz list --fuzz-dir .)
+    while read -r target; do targets+=("$target"); done < <(cargo fuzz list --fuzz-dir .)
 fi
 
 # The sanitizer is a flag of nightly compilers. A stable one takes it with this variable.

@@ -2,8 +2,8 @@
 
 use stage01_bigram::Error;
 
-/// No error is longer, in bytes: what a file says is cut before it is shown.
-const LONGEST: usize = 2_000;
+/// No error is longer, in characters: what a file says is cut before it is shown.
+const LONGEST: usize = 1_500;
 
 /// An error is one short line that no terminal obeys, whatever stands in the file.
 ///
@@ -18,7 +18,8 @@ pub fn refused(error: &Error) {
 /// # Panics
 /// When it is not one short line.
 pub fn line(message: &str) {
-    assert!(!message.is_empty() && message.len() <= LONGEST, "{} bytes", message.len());
+    let length = message.chars().count();
+    assert!((1..=LONGEST).contains(&length), "{length} characters");
     assert!(!message.contains(char::is_control), "{message:?}");
 }
 

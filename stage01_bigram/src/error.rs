@@ -4,6 +4,7 @@
 //! Library functions return these values; the binaries print them in one line and exit with
 //! a status other than zero. Panics are kept for bugs.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Everything a user can cause, in every stage.
 ///
 /// Its text is one line, whatever stands in the files that it speaks of: what could end the line
-/// or control a terminal is written as an escape ([`printable`]).
+/// or control a terminal is written as an escape ([`printable`]), and what a file says is cut after
+/// some hundred characters, so that the remedy behind it is seen.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -118,7 +120,9 @@ impl fmt::Display for Error {
             Self::Busy { path, remedy } => {
                 format!("{}: another program is using this directory; {remedy}", path.display())
             }
-            Self::Text { origin, problem, remedy } => format!("{origin}: {problem}; {remedy}"),
+            Self::Text { origin, problem, remedy } => {
+                format!("{}: {}; {remedy}", short(origin), short(problem))
+            }
             Self::UnknownCharacter { character, line, column, vocab_size } => format!(
                 "the character {character:?} (U+{:04X}) at line {line}, column {column} is not in \
                  the vocabulary of {vocab_size} characters; train the tokenizer on a text that has \
@@ -130,10 +134,10 @@ impl fmt::Display for Error {
                 vocab_size.saturating_sub(1)
             ),
             Self::Setting { setting, given, expected } => {
-                format!("{setting} = {given}: {expected}")
+                format!("{setting} = {}: {expected}", short(given))
             }
             Self::Format { path, problem, remedy } => {
-                format!("{}: {problem}; {remedy}", path.display())
+                format!("{}: {}; {remedy}", path.display(), short(problem))
             }
             Self::Diverged { iter, loss, remedy } => {
                 format!("the loss became {loss} at iteration {iter}; {remedy}")
@@ -141,6 +145,19 @@ impl fmt::Display for Error {
             Self::Device { device, problem, remedy } => format!("{device}: {problem}; {remedy}"),
         };
         f.write_str(&printable(&text))
+    }
+}
+
+/// What may come from a file, fit for a line and no longer than that.
+fn short(text: &str) -> Cow<'_, str> {
+    /// More than any message of ours has.
+    const LONGEST: usize = 600;
+    // An escape is longer than what it stands for, so the beginning is enough.
+    let end = text.char_indices().nth(LONGEST + 1).map_or(text.len(), |(end, _)| end);
+    let text = printable(&text[..end]);
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => text,
     }
 }
 
@@ -222,6 +239,20 @@ mod tests {
         let expected = r"a\nb\u{1b}[31m: the tensor x\r\u{202e}y is missing; restore it";
         assert_eq!(error.to_string(), expected);
         assert_eq!(Error::setting("--text", "\n", "no").to_string(), r"--text = \n: no");
+    }
+
+    #[test]
+    fn a_message_is_short_however_much_a_file_says() {
+        let long = "\n\u{1b}é".repeat(100_000);
+        for error in [
+            Error::format("recipe.toml", format!("{long} is no setting"), "see train --help"),
+            Error::setting("--device", &long, "see train --help"),
+            Error::text(&*long, &*long, "see train --help"),
+        ] {
+            let text = error.to_string();
+            assert!(text.chars().count() < 1_500, "{} characters", text.chars().count());
+            assert!(text.contains("…") && text.ends_with("see train --help"), "{text}");
+        }
     }
 
     #[test]

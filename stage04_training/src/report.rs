@@ -118,7 +118,8 @@ impl Report {
         files::write_bytes(&folder.join(REPORT_FILE), page.as_bytes())
     }
 
-    fn page(&self, lines: &[Line], iter: usize, state: &State) -> String {
+    /// The page as HTML: what [`Report::write`] writes.
+    pub fn page(&self, lines: &[Line], iter: usize, state: &State) -> String {
         let fact = |wanted: &str| {
             let found = self.facts.iter().find(|(name, _)| name == wanted);
             found.map_or("", |(_, text)| text.as_str())

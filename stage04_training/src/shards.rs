@@ -12,7 +12,7 @@
 //! like any other.
 //!
 //! What this file leaves out: the order in which windows are visited ([`Pass`]), and whether the
-//! bytes are those that were written ([`verify`]).
+//! bytes are those that were written ([`Shards::verify`]).
 
 mod pass;
 mod permutation;

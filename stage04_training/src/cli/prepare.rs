@@ -47,7 +47,7 @@ pub struct Flags {
     #[arg(long, value_name = "AS", default_value = "tokens")]
     special_tokens: Special,
 
-    /// The token at the end of each document, such as '</s>': one that the vocabulary has, or,
+    /// The token at the end of each document, such as `</s>`: one that the vocabulary has, or,
     /// with bpe:SIZE, the spelling of its last token. [default: the one that the tokenizer, or a
     /// config file beside it, calls its end of text; <|endoftext|> with bpe:SIZE]
     #[arg(long, value_name = "TOKEN")]

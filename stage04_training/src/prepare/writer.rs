@@ -5,7 +5,7 @@
 //! are cut off. What was written after the safe place is made again, and comes out the same.
 //!
 //! Nothing is built on bytes that somebody else has altered: before a run goes on, all that it
-//! has written is read once and compared with the journal's checksums ([`verify`]). And no file
+//! has written is read once and compared with the journal's checksums ([`verify()`]). And no file
 //! but a plain one of this directory is ever written to: see [`crate::plain`].
 
 use std::fs::{self, File};
@@ -235,7 +235,7 @@ pub fn verify(folder: &Path, journal: &Journal, token_bytes: usize) -> Result<()
 /// Compares the tokenizer of an interrupted run with its checksum in the journal.
 ///
 /// # Errors
-/// As [`verify`].
+/// As [`verify()`].
 pub fn verify_tokenizer(folder: &Path, journal: &Journal) -> Result<()> {
     let path = folder.join(TOKENIZER_FILE);
     let bytes = fs::metadata(&path).map_or(0, |about| about.len());

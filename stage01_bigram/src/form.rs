@@ -1,7 +1,7 @@
 //! What a file holds when it is not UTF-8 text, seen from its first bytes.
 //!
 //! A name proves nothing: a PDF can be called `a.txt`. Most formats begin with bytes of their own,
-//! and whoever reads text looks for them, so that an error can say what the file is and what to do
+//! and a reader of text looks for them, so that an error can say what the file is and what to do
 //! with it, instead of the number of a byte.
 //!
 //! What this file leaves out: reading any of these formats.

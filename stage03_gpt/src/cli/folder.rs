@@ -124,7 +124,7 @@ impl Place {
                 let aside = free_name(&path);
                 rename_locked(&mut self.old, &path, &aside).map_err(|e| refused(&path, e))?;
                 moved = Some(aside);
-                self.old = None; // it works on, under its new name, for whoever wants it
+                self.old = None; // its lock ends here: it can be used under its new name
             }
             match rename_locked(&mut new.lock, &new.path, &path) {
                 Ok(()) => break,

@@ -16,7 +16,7 @@ use stage01_bigram::random::Generator;
 use stage01_bigram::{Error, Float, Result};
 
 use crate::clock::{Part, time};
-use crate::hands::{self, rows_each};
+use crate::parallel::{self, rows_per_thread};
 
 /// How many random numbers are drawn at a time: as many as the generator makes at once. They are
 /// the same ones as one by one, and sooner there.
@@ -53,9 +53,9 @@ impl Dropout {
     /// others share its batch, or its thread.
     pub fn forward<T: Float>(&self, x: &mut [T], keep: &mut [T], rngs: &mut [Generator]) {
         let part = (keep.len() / rngs.len().max(1)).max(1);
-        let fewest = rows_each(rngs.len(), part);
+        let min_len = rows_per_thread(rngs.len(), part);
         let sequences = x.par_chunks_mut(part).zip(keep.par_chunks_mut(part)).zip(rngs);
-        hands::each(sequences.with_min_len(fewest), |((x, keep), rng)| {
+        parallel::each(sequences.with_min_len(min_len), |((x, keep), rng)| {
             time(Part::Dropout, || {
                 self.draw(keep, rng);
                 multiply(x, keep);
@@ -153,10 +153,10 @@ mod tests {
         let rng = |i| generator(3, Purpose::Dropout, i);
         let (mut both, mut keep) = (vec![1.0f32; 64], vec![0.0; 64]);
         dropout.forward(&mut both, &mut keep, &mut [rng(0), rng(1)]);
-        let (mut alone, mut keep) = (vec![1.0f32; 32], vec![0.0; 32]);
-        dropout.forward(&mut alone, &mut keep, &mut [rng(1)]);
-        assert_eq!(both[32..], alone);
-        assert_ne!(both[..32], alone);
+        let (mut single_threaded, mut keep) = (vec![1.0f32; 32], vec![0.0; 32]);
+        dropout.forward(&mut single_threaded, &mut keep, &mut [rng(1)]);
+        assert_eq!(both[32..], single_threaded);
+        assert_ne!(both[..32], single_threaded);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! same text as the bigram, and beats it. [`heatmap`] shows who looks at whom, and
 //! [`scaling`] why scores are divided by the square root of their length.
 //!
-//! Nearly all the work is in one function, the matrix product ([`matmul`]). [`hands`] shares
+//! Nearly all the work is in one function, the matrix product ([`matmul`]). [`parallel`] shares
 //! work out among threads, and [`clock`] says where the time goes.
 //!
 //! Every layer is a pair: a forward pass, and beside it a backward pass derived by hand.
@@ -22,12 +22,12 @@ pub mod attention;
 pub mod clock;
 pub mod dropout;
 pub mod embedding;
-pub mod hands;
 pub mod heatmap;
 pub mod layer_check;
 pub mod linear;
 pub mod matmul;
 pub mod model;
+pub mod parallel;
 pub mod params;
 pub mod scaling;
 pub mod training;

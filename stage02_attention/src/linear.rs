@@ -9,8 +9,8 @@ use stage01_bigram::Float;
 use stage01_bigram::vector::widest;
 
 use crate::clock::{Part, time};
-use crate::hands::{self, rows_each};
 use crate::matmul::{Products, par_gemm};
+use crate::parallel::{self, rows_per_thread};
 use crate::params::{Init, Matrix, Params, Scope, Vector};
 
 /// y = x W + b for every row x.
@@ -46,9 +46,9 @@ impl Linear {
             return par_gemm(self.products, T::one(), x, weight, T::zero(), &mut y);
         };
         let bias = params.vector(bias);
-        let each = rows_each(y.nrows(), y.ncols()) * y.ncols();
+        let each = rows_per_thread(y.nrows(), y.ncols()) * y.ncols();
         let rows = y.as_slice_mut().expect("whole rows are contiguous").par_chunks_mut(each);
-        hands::each(rows, |rows| {
+        parallel::each(rows, |rows| {
             time(Part::MatrixProducts, || {
                 rows.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
             });
@@ -89,9 +89,9 @@ impl Linear {
     ) {
         par_gemm(self.products, T::one(), x.t(), dy, T::one(), &mut grads.matrix_mut(self.weight));
         let Some(bias) = self.bias else { return };
-        let each = rows_each(dy.ncols(), dy.nrows());
+        let each = rows_per_thread(dy.ncols(), dy.nrows());
         let db = grads.vector_mut(bias).par_chunks_mut(each).enumerate();
-        hands::each(db, |(i, db)| time(Part::MatrixProducts, || add_rows(dy, i * each, db)));
+        parallel::each(db, |(i, db)| time(Part::MatrixProducts, || add_rows(dy, i * each, db)));
     }
     // ANCHOR_END: backward_weights
 }

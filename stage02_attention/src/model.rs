@@ -352,12 +352,12 @@ mod tests {
         fn a_batch_is_its_windows_one_by_one(batch in 1usize..5, length in 1usize..9, seed: u64) {
             let (model, params) = model(length, 2, 2, seed);
             let text = tokens(batch * length, seed);
-            let (mut together, mut alone) = (model.activations(batch, length), model.activations(1, length));
+            let (mut together, mut single_threaded) = (model.activations(batch, length), model.activations(1, length));
             model.forward(&params, &text, &mut together);
             for (b, window) in text.chunks(length).enumerate() {
-                model.forward(&params, window, &mut alone);
+                model.forward(&params, window, &mut single_threaded);
                 let rows = together.logits.slice(s![b * length..(b + 1) * length, ..]);
-                let difference = (&rows - &alone.logits).iter().fold(0.0f64, |d, x| d.max(x.abs()));
+                let difference = (&rows - &single_threaded.logits).iter().fold(0.0f64, |d, x| d.max(x.abs()));
                 prop_assert!(difference < 1e-12);
             }
         }

@@ -18,8 +18,8 @@ use stage03_gpt::plain::layers as plain;
 fn main() {
     // The layers share their work among the threads of the pool they run in: here there is one,
     // and it is this one.
-    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread();
-    alone.build_global().expect("no pool was made before");
+    let single_threaded = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread();
+    single_threaded.build_global().expect("no pool was made before");
     Divan::default().max_time(Duration::from_millis(400)).config_with_args().main();
 }
 

@@ -10,7 +10,7 @@ use stage01_bigram::Result;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::tokenizer::BpeTokenizer;
 use stage02_attention::attention::one_query;
-use stage02_attention::hands::alone;
+use stage02_attention::parallel::single_threaded;
 use stage02_attention::params::Params;
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::generate::Writer;
@@ -21,8 +21,8 @@ fn main() -> Result<()> {
     let (gpt, params) = model(256)?;
     same_logits(&gpt, &params)?;
     // On one thread: who waits for whom is not the subject here.
-    alone(|| cost(&gpt, &params))?;
-    alone(|| prompt(&gpt, &params))?;
+    single_threaded(|| cost(&gpt, &params))?;
+    single_threaded(|| prompt(&gpt, &params))?;
     sliding()?;
     half_a_character()
 }

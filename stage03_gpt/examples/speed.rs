@@ -9,8 +9,8 @@ use std::time::Instant;
 use ndarray::Array2;
 use stage01_bigram::Float;
 use stage01_bigram::vector::{sum, widest};
-use stage02_attention::hands::fewest;
 use stage02_attention::matmul;
+use stage02_attention::parallel::min_len;
 use stage03_gpt::plain::Product;
 
 fn main() {
@@ -134,9 +134,9 @@ fn not_inlined() {
 }
 
 /// Into how many parts so many pieces are cut, when each hand gets at least so many.
-fn parts(pieces: usize, hands: usize, at_least: usize) -> usize {
+fn parts(pieces: usize, threads: usize, at_least: usize) -> usize {
     // ANCHOR: parts
-    hands.min(pieces / at_least)
+    threads.min(pieces / at_least)
     // ANCHOR_END: parts
 }
 
@@ -144,7 +144,7 @@ fn pieces() {
     println!("\nA BUG: pieces for two hands");
     println!("pieces   at least, rounded up   parts   at least, rounded down   parts");
     for pieces in [8usize, 98, 99, 100] {
-        let (up, down) = (pieces.div_ceil(2), fewest(pieces, 2));
+        let (up, down) = (pieces.div_ceil(2), min_len(pieces, 2));
         println!(
             "{pieces:>6}{up:>23}{:>8}{down:>25}{:>8}",
             parts(pieces, 2, up),
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn ninety_nine_pieces_reach_both_hands_only_if_rounded_down() {
         assert_eq!(parts(99, 2, 99usize.div_ceil(2)), 1);
-        assert_eq!(parts(99, 2, fewest(99, 2)), 2);
+        assert_eq!(parts(99, 2, min_len(99, 2)), 2);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use stage02_attention::attention::Mask;
 use stage02_attention::attention::multi_head::{self, MultiHeadAttention};
 use stage02_attention::clock::{Part, time};
 use stage02_attention::dropout::Dropout;
-use stage02_attention::hands;
+use stage02_attention::parallel;
 use stage02_attention::params::{Init, Params, Scope};
 
 use crate::config::GptConfig;
@@ -223,7 +223,7 @@ impl Block {
 /// y += x: a residual connection.
 fn add<T: Float>(y: &mut Array2<T>, x: ArrayView2<T>) {
     let x = x.to_slice().expect("whole rows are contiguous");
-    hands::zip(flat_mut(y), x, |y, x| {
+    parallel::zip(flat_mut(y), x, |y, x| {
         time(Part::LayerNorm, || y.iter_mut().zip(x).for_each(|(y, &x)| *y += x));
     });
 }

@@ -18,8 +18,8 @@ use stage01_bigram::sampling::Sampler;
 use stage01_bigram::{Error, Float, Result};
 use stage02_attention::attention::fused;
 use stage02_attention::attention::multi_head::Space;
-use stage02_attention::hands::{awake, hands, hands_for};
 use stage02_attention::matmul::par_gemm;
+use stage02_attention::parallel::{spinning, threads, threads_for};
 use stage02_attention::params::Params;
 
 use crate::config::GptConfig;
@@ -113,7 +113,7 @@ impl<'a, T: Float> Writer<'a, T> {
         let &GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, .. } = config;
         let [v, t, l, h, c] = [vocab_size, block_size, n_layer, n_head, n_embd].map(|n| n as f64);
         let each = fused::room(1) as f64 + 2.0 * h + c / 64.0;
-        let numbers = t * (2.0 * l * c + 10.0 * c + h + 2.0 + hands() as f64 * each) + v;
+        let numbers = t * (2.0 * l * c + 10.0 * c + h + 2.0 + threads() as f64 * each) + v;
         numbers * size_of::<T>() as f64
     }
 
@@ -183,8 +183,8 @@ impl<'a, T: Float> Writer<'a, T> {
         let (gpt, start, n) = (self.gpt, self.context.len(), tokens.len());
         self.context.extend_from_slice(tokens);
         // Nobody is kept awake for a model so small that one thread is done at once.
-        if hands_for(n * gpt.config().n_params()) > 1 {
-            awake(|| self.through(start, tokens));
+        if threads_for(n * gpt.config().n_params()) > 1 {
+            spinning(|| self.through(start, tokens));
         } else {
             self.through(start, tokens);
         }

@@ -20,8 +20,8 @@ use stage01_bigram::{Error, Float, Result};
 use stage02_attention::clock::{Part, time};
 use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;
-use stage02_attention::hands::{hands_for, join, rows_each};
 use stage02_attention::matmul::{Products, par_gemm};
+use stage02_attention::parallel::{join, rows_per_thread, threads_for};
 use stage02_attention::params::{Init, Layout, Params};
 
 use crate::block::{self, Block};
@@ -216,7 +216,7 @@ impl Gpt {
     ///
     /// targets: the token that really came, for each row.
     pub fn loss<T: Float>(&self, targets: &[u32], acts: &Activations<T>) -> f64 {
-        let each = rows_each(targets.len(), acts.logits.ncols());
+        let each = rows_per_thread(targets.len(), acts.logits.ncols());
         if each >= targets.len() {
             return time(Part::Loss, || loss::cross_entropy(acts.logits.view(), targets));
         }
@@ -246,8 +246,8 @@ impl Gpt {
         grads: &mut Params<T>,
     ) -> f64 {
         let Scratch { block: block_scratch, d, dnormed } = scratch;
-        let hands = hands_for(acts.logits.len());
-        let sum = cross_entropy_backward(hands, acts.logits.view_mut(), targets, scale);
+        let threads = threads_for(acts.logits.len());
+        let sum = cross_entropy_backward(threads, acts.logits.view_mut(), targets, scale);
 
         // logits = normed wte'
         let dlogits = acts.logits.view();
@@ -304,12 +304,12 @@ impl Gpt {
 /// [`loss::cross_entropy_backward`] on several threads. The halves are added in the order of
 /// the rows, so the sum does not depend on who is done first.
 fn cross_entropy_backward<T: Float>(
-    hands: usize,
+    threads: usize,
     logits: ArrayViewMut2<T>,
     targets: &[u32],
     scale: T,
 ) -> f64 {
-    let (half, at) = (hands / 2, targets.len() * (hands / 2) / hands);
+    let (half, at) = (threads / 2, targets.len() * (threads / 2) / threads);
     if at == 0 {
         return time(Part::Loss, || loss::cross_entropy_backward(logits, targets, scale));
     }
@@ -317,7 +317,7 @@ fn cross_entropy_backward<T: Float>(
     let (targets_1, targets_2) = targets.split_at(at);
     let (a, b) = join(
         || cross_entropy_backward(half, logits_1, targets_1, scale),
-        || cross_entropy_backward(hands - half, logits_2, targets_2, scale),
+        || cross_entropy_backward(threads - half, logits_2, targets_2, scale),
     );
     a + b
 }

@@ -9,8 +9,8 @@ use rayon::prelude::*;
 use stage01_bigram::Float;
 use stage01_bigram::vector::{sum, widest};
 use stage02_attention::clock::{Part, time};
-use stage02_attention::hands::{self, rows_each};
 use stage02_attention::linear::add_rows;
+use stage02_attention::parallel::{self, rows_per_thread};
 use stage02_attention::params::{Init, Params, Scope, Vector};
 
 /// The constant under the square root that keeps a constant row from dividing by zero.
@@ -67,12 +67,12 @@ impl LayerNorm {
         let cols = x.ncols();
         let gamma = params.vector(self.gamma);
         let beta = self.beta.map(|beta| params.vector(beta));
-        let each = rows_each(x.nrows(), cols);
+        let each = rows_per_thread(x.nrows(), cols);
         let (x, y) = (flat(x), y.as_slice_mut().expect("whole rows are contiguous"));
         let statistics =
             statistics.mean.par_chunks_mut(each).zip(statistics.rstd.par_chunks_mut(each));
         let rows = x.par_chunks(each * cols).zip(y.par_chunks_mut(each * cols)).zip(statistics);
-        hands::each(rows, |((x, y), (mean, rstd))| {
+        parallel::each(rows, |((x, y), (mean, rstd))| {
             quickly(
                 #[inline(always)]
                 || {
@@ -113,11 +113,11 @@ impl LayerNorm {
         let (dy_rows, x, dy) = (dy, flat(x), flat(dy));
         let dx = dx.as_slice_mut().expect("whole rows are contiguous");
         // The gradient of x: every row alone.
-        let each = rows_each(rows, cols);
+        let each = rows_per_thread(rows, cols);
         let tables = x.par_chunks(each * cols).zip(dy.par_chunks(each * cols));
         let statistics = mean.par_chunks(each).zip(rstd.par_chunks(each));
         let pieces = dx.par_chunks_mut(each * cols).zip(tables).zip(statistics);
-        hands::each(pieces, |((dx, (x, dy)), (mean, rstd))| {
+        parallel::each(pieces, |((dx, (x, dy)), (mean, rstd))| {
             quickly(
                 #[inline(always)]
                 || {
@@ -132,9 +132,9 @@ impl LayerNorm {
 
         // ANCHOR: columns
         // The gradients of gamma and beta: every column alone, down all rows.
-        let each = rows_each(cols, rows);
+        let each = rows_per_thread(cols, rows);
         let dgamma = grads.vector_mut(self.gamma).par_chunks_mut(each).enumerate();
-        hands::each(dgamma, |(i, dgamma)| {
+        parallel::each(dgamma, |(i, dgamma)| {
             let columns = i * each..i * each + dgamma.len();
             quickly(
                 #[inline(always)]
@@ -152,7 +152,7 @@ impl LayerNorm {
         // ANCHOR_END: columns
         let Some(beta) = self.beta else { return };
         let dbeta = grads.vector_mut(beta).par_chunks_mut(each).enumerate();
-        hands::each(dbeta, |(i, dbeta)| {
+        parallel::each(dbeta, |(i, dbeta)| {
             time(Part::LayerNorm, || add_rows(dy_rows, i * each, dbeta));
         });
     }

@@ -10,8 +10,8 @@ use rayon::prelude::*;
 use stage01_bigram::Float;
 use stage01_bigram::vector::widest;
 use stage02_attention::clock::{Part, time};
-use stage02_attention::hands;
 use stage02_attention::linear::Linear;
+use stage02_attention::parallel;
 use stage02_attention::params::{Init, Params, Scope};
 
 /// y = c_proj(gelu(c_fc(x))).
@@ -76,7 +76,7 @@ impl Mlp {
     ) {
         let Activations { slope, g } = acts;
         self.c_fc.forward(params, x, g.view_mut());
-        hands::zip_mut(flat_mut(g), flat_mut(slope), |g, slope| {
+        parallel::zip_mut(flat_mut(g), flat_mut(slope), |g, slope| {
             time(Part::Gelu, || bend(g, slope))
         });
         self.c_proj.forward(params, g.view(), y);
@@ -94,8 +94,8 @@ impl Mlp {
     ) {
         self.c_fc.forward(params, x.view(), hidden.view_mut());
         let h = hidden.as_slice_mut().expect("whole rows are contiguous");
-        let each = hands::rows_each(h.len(), 1);
-        hands::each(h.par_chunks_mut(each), |h| {
+        let each = parallel::rows_per_thread(h.len(), 1);
+        parallel::each(h.par_chunks_mut(each), |h| {
             time(Part::Gelu, || {
                 widest(
                     #[inline(always)]
@@ -121,7 +121,7 @@ impl Mlp {
         grads: &mut Params<T>,
     ) {
         self.c_proj.backward(params, acts.g.view(), dy, scratch.dh.view_mut(), grads);
-        hands::zip(flat_mut(&mut scratch.dh), flat(&acts.slope), |dh, slope| {
+        parallel::zip(flat_mut(&mut scratch.dh), flat(&acts.slope), |dh, slope| {
             time(Part::Gelu, || dh.iter_mut().zip(slope).for_each(|(d, &slope)| *d *= slope));
         });
         self.c_fc.backward(params, x, scratch.dh.view(), dx, grads);

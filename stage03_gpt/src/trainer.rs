@@ -13,7 +13,7 @@
 //!
 //! A wide model has a large gradient, and adding one for each thread would take long. There all
 //! threads work on a single shard, and the layers share out their work among them (see
-//! [`hands`](stage02_attention::hands)). Either way the result never depends on which thread was
+//! [`threads`](stage02_attention::parallel)). Either way the result never depends on which thread was
 //! faster: two runs with the same seed and the same number of threads give the same bytes on
 //! the same kind of processor.
 //!
@@ -29,7 +29,7 @@ use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::vector::{sum, widest};
 use stage01_bigram::{Error, Float, Result};
 use stage02_attention::clock::{Part, time};
-use stage02_attention::hands::{alone, awake};
+use stage02_attention::parallel::{single_threaded, spinning};
 use stage02_attention::params::Params;
 
 use crate::adamw::{AdamW, CHUNK, Moments};
@@ -150,7 +150,7 @@ impl<T: Float> Trainer<T> {
         let shards = pool.install(|| match n_shards {
             1 => vec![shard(settings.batch_size)],
             _ => (0..n_shards)
-                .map(|i| alone(|| shard(part(settings.batch_size, n_shards, i).len())))
+                .map(|i| single_threaded(|| shard(part(settings.batch_size, n_shards, i).len())))
                 .collect(),
         });
         let moments = Moments::new(gpt.layout());
@@ -326,12 +326,12 @@ fn each<T: Float>(
     work: impl Fn(usize, &mut Shard<T>) + Sync,
 ) {
     pool.install(|| match shards {
-        [shard] => awake(|| work(0, shard)),
+        [shard] => spinning(|| work(0, shard)),
         shards => shards
             .par_iter_mut()
             .enumerate()
             .with_max_len(1)
-            .for_each(|(i, shard)| alone(|| work(i, shard))),
+            .for_each(|(i, shard)| single_threaded(|| work(i, shard))),
     });
 }
 

@@ -18,7 +18,7 @@ use stage04_training::doctor::facts::Libtorch;
 use stage04_training::doctor::{Facts, Verdict, judge};
 
 fn main() {
-    many_hands();
+    many_threads();
     walls();
     on_paper();
     a_clock_that_lies();
@@ -62,7 +62,7 @@ impl Card {
     // ANCHOR_END: limit
 }
 
-fn many_hands() {
+fn many_threads() {
     println!("MANY HANDS: an H100, by its data sheet");
     let lanes = MULTIPROCESSORS * LANES;
     let clock = H100_F32.peak / (2 * lanes) as f64;

@@ -15,7 +15,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 use crate::clock::{Part, time};
-use crate::hands::join;
+use crate::parallel::join;
 
 /// Some heads of some sequences: what they read and what they write.
 pub(super) struct Heads<'a, T, S, const R: usize, const W: usize> {
@@ -34,11 +34,11 @@ impl<T: Send + Sync, S: Sync, const R: usize, const W: usize> Heads<'_, T, S, R,
     /// extra (if there is any), and some room.
     ///
     /// hands: on how many threads; as many equal parts of `rooms` are used.
-    pub fn each<F>(self, hands: usize, work: &F)
+    pub fn each<F>(self, threads: usize, work: &F)
     where
         F: Fn([ArrayView2<T>; R], [ArrayViewMut2<T>; W], Option<&S>, &mut [T]) + Sync,
     {
-        self.cut(hands, &|part: Heads<'_, T, S, R, W>| {
+        self.cut(threads, &|part: Heads<'_, T, S, R, W>| {
             let Heads { heads, sequences, reads, mut writes, extra, rooms } = part;
             for h in 0..heads {
                 for b in 0..sequences {
@@ -54,19 +54,19 @@ impl<T: Send + Sync, S: Sync, const R: usize, const W: usize> Heads<'_, T, S, R,
     }
 
     /// Halves the heads, or the sequences of one head, until there is a part for each hand.
-    fn cut(self, hands: usize, work: &(impl Fn(Heads<'_, T, S, R, W>) + Sync)) {
+    fn cut(self, threads: usize, work: &(impl Fn(Heads<'_, T, S, R, W>) + Sync)) {
         let Heads { heads, sequences, reads, writes, extra, rooms } = self;
-        if hands == 1 || heads * sequences <= 1 {
+        if threads == 1 || heads * sequences <= 1 {
             let all = Heads { heads, sequences, reads, writes, extra, rooms };
             return time(Part::Attention, || work(all));
         }
         // Heads first: there are as many in every sequence. Then the sequences of one head.
-        let half = hands / 2;
+        let half = threads / 2;
         let (axis, n) = if heads > 1 { (Axis(1), heads) } else { (Axis(0), sequences) };
-        let at = (n * half / hands).max(1);
+        let at = (n * half / threads).max(1);
         let extra_at = at.min(extra.len_of(axis));
         let (extra_1, extra_2) = extra.split_at(axis, extra_at);
-        let (rooms_1, rooms_2) = rooms.split_at_mut(rooms.len() / hands * half);
+        let (rooms_1, rooms_2) = rooms.split_at_mut(rooms.len() / threads * half);
         let (reads_1, reads_2) = unzip(reads.map(|t| t.split_at(axis, t.len_of(axis) / n * at)));
         let (writes_1, writes_2) = unzip(writes.map(|t| {
             let at = t.len_of(axis) / n * at;
@@ -90,7 +90,7 @@ impl<T: Send + Sync, S: Sync, const R: usize, const W: usize> Heads<'_, T, S, R,
             extra: extra_2,
             rooms: rooms_2,
         };
-        join(|| first.cut(half, work), || second.cut(hands - half, work));
+        join(|| first.cut(half, work), || second.cut(threads - half, work));
     }
 }
 
@@ -132,13 +132,13 @@ mod tests {
     proptest! {
         #[test]
         fn every_piece_is_done_once_by_any_number_of_hands(
-            heads in 1usize..6, sequences in 1usize..6, length in 1usize..4, size in 1usize..4, hands in 1usize..20,
+            heads in 1usize..6, sequences in 1usize..6, length in 1usize..4, size in 1usize..4, threads in 1usize..20,
         ) {
             let shape = (sequences * length, heads * size);
             let input = Array2::from_shape_fn(shape, |(i, j)| (i * 1000 + j) as f64);
             let (mut output, mut count) = (Array2::zeros(shape), Array2::zeros((sequences, heads)));
             let numbers = Array2::from_shape_fn((sequences, heads), |(b, h)| b * heads + h);
-            let mut rooms = vec![0.0; hands * 3];
+            let mut rooms = vec![0.0; threads * 3];
             let task = Heads {
                 heads, sequences,
                 reads: [input.view()],
@@ -146,7 +146,7 @@ mod tests {
                 extra: numbers.view(),
                 rooms: &mut rooms,
             };
-            task.each(hands, &|[x], [mut y, mut count], number, room| {
+            task.each(threads, &|[x], [mut y, mut count], number, room| {
                 assert!(room.len() >= 3 && x.dim() == (length, size));
                 assert_eq!(x[[0, 0]], ((number.unwrap() / heads) * length * 1000 + (number.unwrap() % heads) * size) as f64);
                 y.assign(&x);

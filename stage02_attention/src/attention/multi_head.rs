@@ -22,8 +22,8 @@ use stage01_bigram::{Float, Result};
 use super::heads::Heads;
 use super::{Mask, fused, head_size, one_query, scaled_dot_product};
 use crate::dropout::Dropout;
-use crate::hands::{hands, hands_for, hands_to_fetch};
 use crate::linear::Linear;
+use crate::parallel::{threads, threads_for, threads_to_fetch};
 use crate::params::{Init, Params, Scope};
 
 /// Self-attention with several heads.
@@ -71,7 +71,7 @@ pub struct Scratch<T> {
 pub struct Space<T> {
     log_sums: Array2<T>,
     rooms: Vec<T>,
-    hands: usize,
+    threads: usize,
 }
 
 impl MultiHeadAttention {
@@ -105,7 +105,7 @@ impl MultiHeadAttention {
             log_sums: Array2::zeros((batch * length, self.n_head)),
             rngs: Array2::from_elem((forgetting, self.n_head), rng),
             y: Array2::zeros((batch * length, self.n_embd)),
-            rooms: vec![T::zero(); hands() * fused::room(length)],
+            rooms: vec![T::zero(); threads() * fused::room(length)],
             training: false,
         }
     }
@@ -115,7 +115,7 @@ impl MultiHeadAttention {
         Scratch {
             dqkv: Array2::zeros((batch * length, 3 * self.n_embd)),
             dy: Array2::zeros((batch * length, self.n_embd)),
-            rooms: vec![T::zero(); hands() * fused::room(length)],
+            rooms: vec![T::zero(); threads() * fused::room(length)],
         }
     }
 
@@ -150,8 +150,8 @@ impl MultiHeadAttention {
                 heads.map_inplace(|own| *own = Generator::from_rng(rng));
             }
         }
-        let hands =
-            hands_for(x.len() * acts.length).min(acts.rooms.len() / fused::room(acts.length));
+        let threads =
+            threads_for(x.len() * acts.length).min(acts.rooms.len() / fused::room(acts.length));
         // ANCHOR: heads
         let heads = Heads {
             heads: self.n_head,
@@ -162,7 +162,7 @@ impl MultiHeadAttention {
             rooms: &mut acts.rooms,
         };
         let (mask, dropout) = (self.mask, acts.training.then_some(self.dropout));
-        heads.each(hands, &|[q, k, v], [y, mut log_sums], rng, space| {
+        heads.each(threads, &|[q, k, v], [y, mut log_sums], rng, space| {
             let mut rng = rng.cloned();
             let forget = dropout.zip(rng.as_mut());
             fused::forward((q, k, v), mask, forget, space, log_sums.column_mut(0), y);
@@ -185,7 +185,8 @@ impl MultiHeadAttention {
         grads: &mut Params<T>,
     ) {
         let Scratch { dqkv, dy, rooms } = scratch;
-        let hands = hands_for(x.len() * acts.length).min(rooms.len() / fused::room(acts.length));
+        let threads =
+            threads_for(x.len() * acts.length).min(rooms.len() / fused::room(acts.length));
         self.c_proj.backward(params, acts.y.view(), dout, dy.view_mut(), grads);
         let (dq, rest) = dqkv.view_mut().split_at(Axis(1), self.n_embd);
         let (dk, dv) = rest.split_at(Axis(1), self.n_embd);
@@ -199,7 +200,7 @@ impl MultiHeadAttention {
             rooms,
         };
         let (mask, dropout) = (self.mask, acts.training.then_some(self.dropout));
-        heads.each(hands, &|[q, k, v, y, dy, log_sums], [dq, dk, dv], rng, space| {
+        heads.each(threads, &|[q, k, v, y, dy, log_sums], [dq, dk, dv], rng, space| {
             let mut rng = rng.cloned();
             let forget = dropout.zip(rng.as_mut());
             let (log_sums, gradients) = (log_sums.column(0), (dq, dk, dv));
@@ -223,7 +224,8 @@ impl MultiHeadAttention {
         if queries == 1 {
             return one_query::forward(self.n_head, [q, k, v], &mut space.rooms, y);
         }
-        let worth = hands_for(queries * keys * self.n_embd).max(hands_to_fetch(k.len() + v.len()));
+        let worth =
+            threads_for(queries * keys * self.n_embd).max(threads_to_fetch(k.len() + v.len()));
         let heads = Heads {
             heads: self.n_head,
             sequences: 1,
@@ -232,7 +234,7 @@ impl MultiHeadAttention {
             extra: ArrayView2::<()>::from_shape((0, self.n_head), &[]).expect("no rows"),
             rooms: &mut space.rooms,
         };
-        heads.each(worth.min(space.hands), &|[q, k, v], [y, mut log_sums], _, room| {
+        heads.each(worth.min(space.threads), &|[q, k, v], [y, mut log_sums], _, room| {
             fused::forward((q, k, v), self.mask, None, room, log_sums.column_mut(0), y);
         });
     }
@@ -240,8 +242,8 @@ impl MultiHeadAttention {
     /// Room for [`MultiHeadAttention::look`] with up to so many keys.
     pub fn space<T: Float>(&self, keys: usize) -> Space<T> {
         let room = fused::room(keys).max(one_query::room(self.n_head, keys, self.n_embd));
-        let rooms = vec![T::zero(); hands() * room];
-        Space { log_sums: Array2::zeros((keys, self.n_head)), rooms, hands: hands() }
+        let rooms = vec![T::zero(); threads() * room];
+        Space { log_sums: Array2::zeros((keys, self.n_head)), rooms, threads: threads() }
     }
 
     /// Who looks at whom in head `h` of sequence `b`, in the last forward pass, before dropout.

@@ -21,7 +21,7 @@ use stage01_bigram::loss::softmax_in_place;
 use stage01_bigram::vector::{add_scaled, dot, widest};
 
 use crate::clock::{Part, time};
-use crate::hands::{each, fewest, hands_to_fetch};
+use crate::parallel::{each, min_len, threads_to_fetch};
 
 /// So many tokens make a piece.
 const TOKENS: usize = 64;
@@ -49,9 +49,9 @@ pub fn forward<T: Float>(
     let (by_token, space) = space.split_at_mut(heads * keys);
     let (by_head, space) = space.split_at_mut(heads * keys);
     let sums = &mut space[..keys.div_ceil(TOKENS) * n_embd];
-    let fewest = fewest(keys.div_ceil(TOKENS), hands_to_fetch(k.len()));
+    let min_len = min_len(keys.div_ceil(TOKENS), threads_to_fetch(k.len()));
 
-    let pieces = by_token.par_chunks_mut(TOKENS * heads).enumerate().with_min_len(fewest);
+    let pieces = by_token.par_chunks_mut(TOKENS * heads).enumerate().with_min_len(min_len);
     each(pieces, |(i, scores)| {
         let k = k.axis_chunks_iter(Axis(0), TOKENS).nth(i).expect("a piece of keys");
         time(Part::Attention, || {
@@ -79,7 +79,7 @@ pub fn forward<T: Float>(
         }
     });
 
-    let pieces = sums.par_chunks_mut(n_embd).enumerate().with_min_len(fewest);
+    let pieces = sums.par_chunks_mut(n_embd).enumerate().with_min_len(min_len);
     each(pieces, |(i, sums)| {
         let v = v.axis_chunks_iter(Axis(0), TOKENS).nth(i).expect("a piece of values");
         sums.fill(T::zero());

@@ -14,7 +14,7 @@ use stage01_bigram::vector::{dot, widest};
 
 use super::gemm;
 use crate::clock::{Part, time};
-use crate::hands::{each, fewest, hands_to_fetch};
+use crate::parallel::{each, min_len, threads_to_fetch};
 
 /// c = alpha a b + beta c for a single row of c.
 ///
@@ -30,12 +30,12 @@ pub(super) fn one_row<T: Float>(
     const ROWS: usize = 128;
     const COLUMNS: usize = 512;
     let (k, n) = b.dim();
-    let hands = hands_to_fetch(b.len());
+    let threads = threads_to_fetch(b.len());
     let by_rows = b.strides()[1] == 1;
     let mut results = vec![T::zero(); if by_rows { k.div_ceil(ROWS) * n } else { n }];
     if by_rows {
         let pieces = results.par_chunks_mut(n).enumerate();
-        each(pieces.with_min_len(fewest(k.div_ceil(ROWS), hands)), |(i, sums)| {
+        each(pieces.with_min_len(min_len(k.div_ceil(ROWS), threads)), |(i, sums)| {
             let rows = i * ROWS..((i + 1) * ROWS).min(k);
             let (a, b) = (a.slice(s![.., rows.clone()]), b.slice(s![rows, ..]));
             let mut sums = ArrayViewMut2::from_shape((1, n), sums).expect("one row");
@@ -44,7 +44,7 @@ pub(super) fn one_row<T: Float>(
     } else {
         let a: Vec<T> = a.iter().map(|&a| alpha * a).collect();
         let pieces = results.par_chunks_mut(COLUMNS).enumerate();
-        each(pieces.with_min_len(fewest(n.div_ceil(COLUMNS), hands)), |(i, products)| {
+        each(pieces.with_min_len(min_len(n.div_ceil(COLUMNS), threads)), |(i, products)| {
             let columns = b.slice(s![.., i * COLUMNS..i * COLUMNS + products.len()]);
             time(Part::MatrixProducts, || dot_columns(&a, columns, products));
         });
@@ -85,13 +85,13 @@ mod tests {
                 pool.install(|| par_gemm(full, 0.5, a.view(), b, 2.0, &mut c.view_mut()));
                 c
             };
-            let alone = run(1);
+            let single_threaded = run(1);
             for threads in [2, 3, 7] {
-                assert_eq!(alone, run(threads));
+                assert_eq!(single_threaded, run(threads));
             }
             let mut slow = old.clone();
             plain(0.5, a.view(), b, 2.0, &mut slow.view_mut());
-            for (x, y) in alone.iter().zip(&slow) {
+            for (x, y) in single_threaded.iter().zip(&slow) {
                 assert!((x - y).abs() < 1e-12, "{x} {y}");
             }
         }

@@ -1,7 +1,7 @@
 //! The matrix product on many threads, as exactly as a layer wants it.
 //!
 //! [`par_gemm`] cuts the result among all hands that stand ready (see
-//! [`hands`](crate::hands)): each computes some of its columns, or some of its rows. A single row
+//! [`threads`](crate::parallel)): each computes some of its columns, or some of its rows. A single row
 //! is shared out in another way, which [`one_row`](super::one_row) explains.
 
 use std::any::TypeId;
@@ -12,7 +12,7 @@ use stage01_bigram::Float;
 use super::one_row::one_row;
 use super::{bf16, gemm};
 use crate::clock::{Part, time};
-use crate::hands::{FETCHED, hands_for, join};
+use crate::parallel::{FETCHED, join, threads_for};
 
 /// How exactly a layer multiplies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,14 +43,14 @@ pub fn par_gemm<T: Float>(
     if a.nrows() == 1 && b.len() >= 2 * FETCHED && straight {
         return one_row(alpha, a, b, beta, c.view_mut());
     }
-    let hands = hands_for(a.nrows() * a.ncols() * b.ncols());
-    cut(hands, products, alpha, a, b, beta, c.view_mut());
+    let threads = threads_for(a.nrows() * a.ncols() * b.ncols());
+    cut(threads, products, alpha, a, b, beta, c.view_mut());
 }
 
 /// Halves the result along its longer side until there is a piece for each hand. (For small
 /// pieces the kernels add in another order, so the last bits depend on the number of hands.)
 fn cut<T: Float>(
-    hands: usize,
+    threads: usize,
     products: Products,
     alpha: T,
     a: ArrayView2<T>,
@@ -62,14 +62,14 @@ fn cut<T: Float>(
     const TILE: usize = 64;
     let (m, n) = c.dim();
     let (axis, length) = if n >= m { (Axis(1), n) } else { (Axis(0), m) };
-    let at = (length * (hands / 2) / hands).next_multiple_of(TILE);
-    if hands < 2 || at >= length {
+    let at = (length * (threads / 2) / threads).next_multiple_of(TILE);
+    if threads < 2 || at >= length {
         return time(Part::MatrixProducts, || match products {
             Products::Full => gemm(alpha, a, b, beta, &mut c),
             Products::Bf16 => rounded(alpha, a, b, beta, c),
         });
     }
-    let (half, (c_1, c_2)) = (hands / 2, c.split_at(axis, at));
+    let (half, (c_1, c_2)) = (threads / 2, c.split_at(axis, at));
     let ((a_1, a_2), (b_1, b_2)) = if axis == Axis(1) {
         ((a, a), b.split_at(axis, at))
     } else {
@@ -77,7 +77,7 @@ fn cut<T: Float>(
     };
     join(
         || cut(half, products, alpha, a_1, b_1, beta, c_1),
-        || cut(hands - half, products, alpha, a_2, b_2, beta, c_2),
+        || cut(threads - half, products, alpha, a_2, b_2, beta, c_2),
     );
 }
 
@@ -112,14 +112,14 @@ mod tests {
     #[test]
     fn any_number_of_hands_gives_the_same_table() {
         for (m, k, n) in [(200, 300, 400), (700, 129, 131), (65, 300, 65), (64, 64, 64)] {
-            let (a, b, mut alone) = (random(m, k, 1), random(k, n, 2), random(m, n, 3));
-            let old = alone.clone();
-            gemm(0.5, a.view(), b.view(), 2.0, &mut alone.view_mut());
-            for hands in [1, 2, 3, 7] {
+            let (a, b, mut single_threaded) = (random(m, k, 1), random(k, n, 2), random(m, n, 3));
+            let old = single_threaded.clone();
+            gemm(0.5, a.view(), b.view(), 2.0, &mut single_threaded.view_mut());
+            for threads in [1, 2, 3, 7] {
                 let (mut together, full) = (old.clone(), Products::Full);
-                cut(hands, full, 0.5, a.view(), b.view(), 2.0, together.view_mut());
-                for (x, y) in together.iter().zip(&alone) {
-                    assert!((x - y).abs() < 1e-12, "{hands} hands: {x} {y}");
+                cut(threads, full, 0.5, a.view(), b.view(), 2.0, together.view_mut());
+                for (x, y) in together.iter().zip(&single_threaded) {
+                    assert!((x - y).abs() < 1e-12, "{threads} hands: {x} {y}");
                 }
             }
         }

@@ -10,7 +10,7 @@ use stage01_bigram::corpus::Corpus;
 use stage01_bigram::loss::{bits_per_byte, perplexity};
 use stage01_bigram::screen::thousands;
 use stage01_bigram::{Error, Result};
-use stage02_attention::hands::hands;
+use stage02_attention::parallel::threads;
 
 use super::run::cores;
 use super::screen::{Screen, remark};
@@ -66,7 +66,7 @@ pub fn eval(flags: &Flags) -> Result<ExitCode> {
     let block_size = gpt.config().block_size;
     if let Some(path) = &flags.logits {
         let first = &tokens[..tokens.len().min(block_size)];
-        let bytes = gpt.config().forward_bytes::<f32>(first.len(), hands());
+        let bytes = gpt.config().forward_bytes::<f32>(first.len(), threads());
         memory::require(bytes, "the scores of the first window", "give a shorter text")?;
         save_logits(path, first, &gpt.logits(&params, first)?)?;
     }

@@ -31,14 +31,14 @@ pub(super) fn loss(
     gradient: Option<(f64, &mut Tensor)>,
 ) -> Torch<(Tensor, Option<Tensor>)> {
     let vocab_size = w.size()[0];
-    let rows_each = (LOGITS as i64 / vocab_size).max(1);
-    in_parts(rows_each, h, w, targets, kind, gradient)
+    let rows_per_thread = (LOGITS as i64 / vocab_size).max(1);
+    in_parts(rows_per_thread, h, w, targets, kind, gradient)
 }
 
 // ANCHOR: parts
 /// [`loss`] with so many rows at a time.
 fn in_parts(
-    rows_each: i64,
+    rows_per_thread: i64,
     h: &Tensor,
     w: &Tensor,
     targets: &Tensor,
@@ -49,8 +49,8 @@ fn in_parts(
     let rows = h.size()[0];
     let mut loss = Tensor::f_zeros([], (kind, h.device()))?;
     let mut dh = Vec::new();
-    for start in (0..rows).step_by(rows_each as usize) {
-        let n = rows_each.min(rows - start);
+    for start in (0..rows).step_by(rows_per_thread as usize) {
+        let n = rows_per_thread.min(rows - start);
         let (h, targets) = (h.f_narrow(0, start, n)?, targets.f_narrow(0, start, n)?);
         let targets = targets.f_unsqueeze(1)?;
 
@@ -101,15 +101,20 @@ mod tests {
         (&sum * scale).backward();
 
         let apart = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
-        for rows_each in [1, 3, 10, 11, 100] {
+        for rows_per_thread in [1, 3, 10, 11, 100] {
             let mut dw = Tensor::ones_like(&w);
             let gradient = Some((scale, &mut dw));
-            let (loss, dh) = in_parts(rows_each, &h, &w, &targets, Kind::Double, gradient).unwrap();
-            assert!((loss.double_value(&[]) - sum.double_value(&[])).abs() < 1e-5, "{rows_each}");
-            assert!(apart(&dh.unwrap(), &h1.grad()) < 1e-6, "{rows_each}");
+            let (loss, dh) =
+                in_parts(rows_per_thread, &h, &w, &targets, Kind::Double, gradient).unwrap();
+            assert!(
+                (loss.double_value(&[]) - sum.double_value(&[])).abs() < 1e-5,
+                "{rows_per_thread}"
+            );
+            assert!(apart(&dh.unwrap(), &h1.grad()) < 1e-6, "{rows_per_thread}");
             // Added to what was there.
-            assert!(apart(&(dw - 1.0), &w1.grad()) < 1e-6, "{rows_each}");
-            let (again, none) = in_parts(rows_each, &h, &w, &targets, Kind::Double, None).unwrap();
+            assert!(apart(&(dw - 1.0), &w1.grad()) < 1e-6, "{rows_per_thread}");
+            let (again, none) =
+                in_parts(rows_per_thread, &h, &w, &targets, Kind::Double, None).unwrap();
             assert!(none.is_none() && again.double_value(&[]) == loss.double_value(&[]));
         }
     }

@@ -1,7 +1,7 @@
 //! Many hands: work that is cut into pieces, one for each thread.
 //!
 //! Nothing is cut unless several threads stand ready: those of the thread pool a layer happens to
-//! run in (`rayon`'s), unless it is told to work [`alone`]. The trainer lets every thread work
+//! run in (`rayon`'s), unless it is told to work [`single_threaded`]. The trainer lets every thread work
 //! alone on its part of the batch where a model is small, and all threads together where it is
 //! wide. Where the pieces are cut depends on how many hands there are, never on which is fast.
 
@@ -16,23 +16,23 @@ use rayon::prelude::*;
 
 thread_local! {
     /// Whether this thread is to share its work with nobody.
-    static ALONE: Cell<bool> = const { Cell::new(false) };
+    static SINGLE_THREADED: Cell<bool> = const { Cell::new(false) };
     /// Whether this thread is in the middle of work that is shared out. It must not wait for the
     /// end of such work, neither of its own nor of another's.
     static LEADS: Cell<bool> = const { Cell::new(false) };
     /// Whether this thread is to stay awake where it waits.
-    static AWAKE: Cell<bool> = const { Cell::new(false) };
+    static SPINNING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// How many threads stand ready for the work of one layer.
-pub fn hands() -> usize {
-    if ALONE.get() { 1 } else { rayon::current_num_threads() }
+pub fn threads() -> usize {
+    if SINGLE_THREADED.get() { 1 } else { rayon::current_num_threads() }
 }
 
 /// Does some work on this thread alone: nothing of it is shared out, and nothing else is taken
 /// on before it is done.
-pub fn alone<R>(work: impl FnOnce() -> R) -> R {
-    let _back = set(&ALONE);
+pub fn single_threaded<R>(work: impl FnOnce() -> R) -> R {
+    let _back = set(&SINGLE_THREADED);
     work()
 }
 
@@ -48,15 +48,15 @@ fn set(mark: &'static LocalKey<Cell<bool>>) -> impl Drop {
 }
 
 /// How many threads so many multiplications are worth.
-pub fn hands_for(multiplications: usize) -> usize {
+pub fn threads_for(multiplications: usize) -> usize {
     /// So many take about as long as waking another thread.
     const FEWEST: usize = 1 << 20;
-    hands().min(multiplications / FEWEST).max(1)
+    threads().min(multiplications / FEWEST).max(1)
 }
 
 /// How many threads it takes to fetch so many numbers from memory, where that is all the work.
-pub fn hands_to_fetch(numbers: usize) -> usize {
-    hands().min(numbers / FETCHED).max(1)
+pub fn threads_to_fetch(numbers: usize) -> usize {
+    threads().min(numbers / FETCHED).max(1)
 }
 
 /// So many numbers take longer to fetch than another thread takes to begin.
@@ -66,23 +66,23 @@ pub const FETCHED: usize = 1 << 18;
 ///
 /// A thread without work falls asleep, and waking it takes longer than many a layer. Here the
 /// idle ones look for work without rest until all is done, as those of other engines do.
-pub fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    if hands() < 2 {
+pub fn spinning<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    if threads() < 2 {
         return work();
     }
     let done = &AtomicBool::new(false);
     rayon::scope(|scope| {
         scope.spawn_broadcast(move |_, _| {
-            let _awake = set(&AWAKE);
-            look_for_work_until(|| LEADS.get() || done.load(Ordering::Relaxed));
+            let _spinning = set(&SPINNING);
+            spin_until(|| LEADS.get() || done.load(Ordering::Relaxed));
         });
-        let _rest = (SetAtTheEnd(done), set(&LEADS), set(&AWAKE));
+        let _rest = (SetAtTheEnd(done), set(&LEADS), set(&SPINNING));
         work()
     })
 }
 
 /// Does what others have left to do, again and again, without rest in between.
-fn look_for_work_until(enough: impl Fn() -> bool) {
+fn spin_until(enough: impl Fn() -> bool) {
     while !enough() {
         if rayon::yield_now() != Some(Yield::Executed) {
             spin_loop();
@@ -99,16 +99,16 @@ impl Drop for SetAtTheEnd<'_> {
     }
 }
 
-/// Does both, side by side where there is another hand. In work that is kept [`awake`], who is
+/// Does both, side by side where there is another hand. In work that is kept [`spinning`], who is
 /// done first waits awake: falling asleep and being woken would take longer than many a layer.
 pub fn join<A: Send, B: Send>(
     a: impl FnOnce() -> A + Send,
     b: impl FnOnce() -> B + Send,
 ) -> (A, B) {
-    if hands() < 2 {
+    if threads() < 2 {
         return (a(), b());
     }
-    if !AWAKE.get() {
+    if !SPINNING.get() {
         return rayon::join(a, b);
     }
     let (done, mut result) = (&AtomicBool::new(false), None);
@@ -119,24 +119,24 @@ pub fn join<A: Send, B: Send>(
             *result = Some(b());
         });
         let a = a();
-        look_for_work_until(|| done.load(Ordering::Acquire));
+        spin_until(|| done.load(Ordering::Acquire));
         a
     });
     (a, result.expect("a panic would have been passed on"))
 }
 
 /// How many rows one hand takes: an equal part, and no fewer than are worth the handing over.
-pub fn rows_each(rows: usize, cols: usize) -> usize {
+pub fn rows_per_thread(rows: usize, cols: usize) -> usize {
     /// So many numbers take about as long as waking another thread.
     const FEWEST: usize = 1 << 14;
-    rows.div_ceil(hands()).max(FEWEST.div_ceil(cols.max(1))).min(rows.max(1))
+    rows.div_ceil(threads()).max(FEWEST.div_ceil(cols.max(1))).min(rows.max(1))
 }
 
 /// How many pieces a hand gets at least, where so many are shared out among some hands: the
 /// `with_min_len` of [`each`]. Rounded down, because a last piece too few would leave a hand idle.
 // ANCHOR: fewest
-pub fn fewest(pieces: usize, hands: usize) -> usize {
-    (pieces / hands).max(1)
+pub fn min_len(pieces: usize, threads: usize) -> usize {
+    (pieces / threads).max(1)
 }
 // ANCHOR_END: fewest
 
@@ -149,19 +149,19 @@ pub fn each<I: IndexedParallelIterator>(pieces: I, work: impl Fn(I::Item) + Sync
         type Output = ();
         fn callback<P: Producer<Item = T>>(self, pieces: P) {
             let Cut(n, work) = self;
-            let hands = hands().min(n / pieces.min_len().max(1));
-            cut(pieces, n, hands, &work);
+            let threads = threads().min(n / pieces.min_len().max(1));
+            cut(pieces, n, threads, &work);
         }
     }
     /// Halves the pieces until there is a part for each hand.
-    fn cut<P: Producer>(pieces: P, n: usize, hands: usize, work: &(impl Fn(P::Item) + Sync)) {
-        if hands < 2 {
+    fn cut<P: Producer>(pieces: P, n: usize, threads: usize, work: &(impl Fn(P::Item) + Sync)) {
+        if threads < 2 {
             return pieces.into_iter().for_each(work);
         }
         // ANCHOR: cut
-        let (half, at) = (hands / 2, n * (hands / 2) / hands);
+        let (half, at) = (threads / 2, n * (threads / 2) / threads);
         let (first, second) = pieces.split_at(at);
-        join(|| cut(first, at, half, work), || cut(second, n - at, hands - half, work));
+        join(|| cut(first, at, half, work), || cut(second, n - at, threads - half, work));
         // ANCHOR_END: cut
     }
     let n = pieces.len();
@@ -178,7 +178,7 @@ pub fn zip<T: Send + Sync>(
     work: impl Fn(&mut [T], &[T]) + Send + Sync,
 ) {
     assert_eq!(changed.len(), given.len());
-    let length = rows_each(changed.len(), 1);
+    let length = rows_per_thread(changed.len(), 1);
     let pieces = changed.par_chunks_mut(length).zip(given.par_chunks(length));
     each(pieces, |(changed, given)| work(changed, given));
 }
@@ -189,7 +189,7 @@ pub fn zip<T: Send + Sync>(
 /// When the two are not equally long.
 pub fn zip_mut<T: Send>(a: &mut [T], b: &mut [T], work: impl Fn(&mut [T], &mut [T]) + Send + Sync) {
     assert_eq!(a.len(), b.len());
-    let length = rows_each(a.len(), 1);
+    let length = rows_per_thread(a.len(), 1);
     each(a.par_chunks_mut(length).zip(b.par_chunks_mut(length)), |(a, b)| work(a, b));
 }
 
@@ -212,9 +212,9 @@ mod tests {
 
     #[test]
     fn no_hand_is_left_idle_because_the_pieces_are_odd() {
-        for hands in 1..20 {
-            for pieces in hands..200 {
-                assert!(pieces / fewest(pieces, hands) >= hands, "{pieces} for {hands}");
+        for threads in 1..20 {
+            for pieces in threads..200 {
+                assert!(pieces / min_len(pieces, threads) >= threads, "{pieces} for {threads}");
             }
         }
         // Of five pieces, with at least two for each of three hands, two hands get a part. A part
@@ -236,17 +236,18 @@ mod tests {
     fn who_works_alone_shares_nothing_and_is_free_again_afterwards() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
         pool.install(|| {
-            assert_eq!(hands(), 3);
+            assert_eq!(threads(), 3);
             let here = std::thread::current().id();
-            alone(|| {
-                assert_eq!((hands(), hands_for(1 << 30), hands_to_fetch(1 << 30)), (1, 1, 1));
-                alone(|| ());
-                assert_eq!(hands(), 1);
+            single_threaded(|| {
+                assert_eq!((threads(), threads_for(1 << 30), threads_to_fetch(1 << 30)), (1, 1, 1));
+                single_threaded(|| ());
+                assert_eq!(threads(), 1);
                 each([0; 100].par_iter(), |_| assert_eq!(std::thread::current().id(), here));
             });
-            assert_eq!(hands(), 3);
-            let broken = std::panic::catch_unwind(|| alone(|| -> () { panic!("as it must") }));
-            assert!(broken.is_err() && hands() == 3);
+            assert_eq!(threads(), 3);
+            let broken =
+                std::panic::catch_unwind(|| single_threaded(|| -> () { panic!("as it must") }));
+            assert!(broken.is_err() && threads() == 3);
         });
     }
 
@@ -254,7 +255,7 @@ mod tests {
     fn work_that_is_shared_out_comes_back_whole_and_panics_do_not_hang() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
         let total = pool.install(|| {
-            awake(|| {
+            spinning(|| {
                 (0..200)
                     .map(|i| {
                         let (a, b) = join(|| i, || 2 * i);
@@ -273,15 +274,15 @@ mod tests {
         };
         let many = || {
             let pair = |_| join(|| busy(20), || busy(60));
-            awake(|| (0..300).map(pair).map(|(a, b)| a + b).sum::<i32>())
+            spinning(|| (0..300).map(pair).map(|(a, b)| a + b).sum::<i32>())
         };
         assert_eq!(pool.install(|| rayon::join(many, many)), (600, 600));
-        let broken = || pool.install(|| awake(|| -> () { panic!("as it must") }));
+        let broken = || pool.install(|| spinning(|| -> () { panic!("as it must") }));
         assert!(std::panic::catch_unwind(AssertUnwindSafe(broken)).is_err());
         // A half that panics is not waited for.
         for i in 0..2 {
             let half = |at| move || assert_ne!(i, at, "as it must");
-            let broken = || pool.install(|| awake(|| join(half(0), half(1))));
+            let broken = || pool.install(|| spinning(|| join(half(0), half(1))));
             assert!(std::panic::catch_unwind(AssertUnwindSafe(broken)).is_err());
         }
     }

@@ -15,8 +15,8 @@ use rayon::prelude::*;
 use stage01_bigram::random::Generator;
 use stage01_bigram::{Error, Float, Result};
 
-use crate::clock::{Part, time};
 use crate::parallel::{self, rows_per_thread};
+use crate::profiler::{Region, time};
 
 /// How many random numbers are drawn at a time: as many as the generator makes at once. They are
 /// the same ones as one by one, and sooner there.
@@ -56,7 +56,7 @@ impl Dropout {
         let min_len = rows_per_thread(rngs.len(), part);
         let sequences = x.par_chunks_mut(part).zip(keep.par_chunks_mut(part)).zip(rngs);
         parallel::each(sequences.with_min_len(min_len), |((x, keep), rng)| {
-            time(Part::Dropout, || {
+            time(Region::Dropout, || {
                 self.draw(keep, rng);
                 multiply(x, keep);
             });
@@ -93,7 +93,7 @@ impl Dropout {
 
     /// dx = dy * keep, in place. The same numbers are dropped on the way back.
     pub fn backward<T: Float>(&self, dy: &mut [T], keep: &[T]) {
-        time(Part::Dropout, || multiply(dy, keep));
+        time(Region::Dropout, || multiply(dy, keep));
     }
 }
 

@@ -10,7 +10,7 @@
 //! [`scaling`] why scores are divided by the square root of their length.
 //!
 //! Nearly all the work is in one function, the matrix product ([`matmul`]). [`parallel`] shares
-//! work out among threads, and [`clock`] says where the time goes.
+//! work out among threads, and [`profiler`] says where the time goes.
 //!
 //! Every layer is a pair: a forward pass, and beside it a backward pass derived by hand.
 //! [`layer_check`] proves each pair right by nudging every number.
@@ -19,7 +19,6 @@
 //! blocks) and a better optimiser; both come in `stage03_gpt`.
 
 pub mod attention;
-pub mod clock;
 pub mod dropout;
 pub mod embedding;
 pub mod heatmap;
@@ -29,5 +28,6 @@ pub mod matmul;
 pub mod model;
 pub mod parallel;
 pub mod params;
+pub mod profiler;
 pub mod scaling;
 pub mod training;

@@ -8,10 +8,10 @@ use rayon::prelude::*;
 use stage01_bigram::Float;
 use stage01_bigram::vector::widest;
 
-use crate::clock::{Part, time};
 use crate::matmul::{Products, par_gemm};
 use crate::parallel::{self, rows_per_thread};
 use crate::params::{Init, Matrix, Params, Scope, Vector};
+use crate::profiler::{Region, time};
 
 /// y = x W + b for every row x.
 ///
@@ -49,7 +49,7 @@ impl Linear {
         let each = rows_per_thread(y.nrows(), y.ncols()) * y.ncols();
         let rows = y.as_slice_mut().expect("whole rows are contiguous").par_chunks_mut(each);
         parallel::each(rows, |rows| {
-            time(Part::MatrixProducts, || {
+            time(Region::MatrixProducts, || {
                 rows.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
             });
         });
@@ -91,7 +91,7 @@ impl Linear {
         let Some(bias) = self.bias else { return };
         let each = rows_per_thread(dy.ncols(), dy.nrows());
         let db = grads.vector_mut(bias).par_chunks_mut(each).enumerate();
-        parallel::each(db, |(i, db)| time(Part::MatrixProducts, || add_rows(dy, i * each, db)));
+        parallel::each(db, |(i, db)| time(Region::MatrixProducts, || add_rows(dy, i * each, db)));
     }
     // ANCHOR_END: backward_weights
 }

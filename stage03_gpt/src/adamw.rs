@@ -21,8 +21,8 @@
 use rayon::prelude::*;
 use stage01_bigram::vector::widest;
 use stage01_bigram::{Error, Float, Result};
-use stage02_attention::clock::{Part, time};
 use stage02_attention::params::{Layout, Params};
+use stage02_attention::profiler::{Region, time};
 
 /// How many numbers a thread takes at a time. Fixed, because sums depend on where they are cut.
 pub const CHUNK: usize = 1 << 14;
@@ -140,7 +140,7 @@ impl AdamW {
             .zip(moments.v.values.par_chunks_mut(CHUNK))
             .enumerate()
             .for_each(|(i, (((w, g), m), v))| {
-                time(Part::Optimiser, || {
+                time(Region::Optimiser, || {
                     // A chunk may hold the end of one table and the beginning of the next.
                     let (start, end) = (i * CHUNK, i * CHUNK + w.len());
                     let first = tensors.partition_point(|tensor| tensor.range().end <= start);

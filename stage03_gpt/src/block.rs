@@ -15,10 +15,10 @@ use stage01_bigram::random::Generator;
 use stage01_bigram::{Float, Result};
 use stage02_attention::attention::Mask;
 use stage02_attention::attention::multi_head::{self, MultiHeadAttention};
-use stage02_attention::clock::{Part, time};
 use stage02_attention::dropout::Dropout;
 use stage02_attention::parallel;
 use stage02_attention::params::{Init, Params, Scope};
+use stage02_attention::profiler::{Region, time};
 
 use crate::config::GptConfig;
 use crate::layer_norm::{LayerNorm, Statistics};
@@ -224,7 +224,7 @@ impl Block {
 fn add<T: Float>(y: &mut Array2<T>, x: ArrayView2<T>) {
     let x = x.to_slice().expect("whole rows are contiguous");
     parallel::zip(flat_mut(y), x, |y, x| {
-        time(Part::LayerNorm, || y.iter_mut().zip(x).for_each(|(y, &x)| *y += x));
+        time(Region::LayerNorm, || y.iter_mut().zip(x).for_each(|(y, &x)| *y += x));
     });
 }
 // ANCHOR_END: add

@@ -17,12 +17,12 @@ use rayon::prelude::*;
 use stage01_bigram::loss;
 use stage01_bigram::random::Generator;
 use stage01_bigram::{Error, Float, Result};
-use stage02_attention::clock::{Part, time};
 use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;
 use stage02_attention::matmul::{Products, par_gemm};
 use stage02_attention::parallel::{join, rows_per_thread, threads_for};
 use stage02_attention::params::{Init, Layout, Params};
+use stage02_attention::profiler::{Region, time};
 
 use crate::block::{self, Block};
 use crate::config::GptConfig;
@@ -218,12 +218,12 @@ impl Gpt {
     pub fn loss<T: Float>(&self, targets: &[u32], acts: &Activations<T>) -> f64 {
         let each = rows_per_thread(targets.len(), acts.logits.ncols());
         if each >= targets.len() {
-            return time(Part::Loss, || loss::cross_entropy(acts.logits.view(), targets));
+            return time(Region::Loss, || loss::cross_entropy(acts.logits.view(), targets));
         }
         let parts = targets.par_chunks(each).enumerate().map(|(i, targets)| {
             let rows = i * each..i * each + targets.len();
             let logits = acts.logits.slice(s![rows, ..]);
-            time(Part::Loss, || loss::cross_entropy(logits, targets))
+            time(Region::Loss, || loss::cross_entropy(logits, targets))
         });
         parts.collect::<Vec<f64>>().iter().sum()
     }
@@ -311,7 +311,7 @@ fn cross_entropy_backward<T: Float>(
 ) -> f64 {
     let (half, at) = (threads / 2, targets.len() * (threads / 2) / threads);
     if at == 0 {
-        return time(Part::Loss, || loss::cross_entropy_backward(logits, targets, scale));
+        return time(Region::Loss, || loss::cross_entropy_backward(logits, targets, scale));
     }
     let (logits_1, logits_2) = logits.split_at(Axis(0), at);
     let (targets_1, targets_2) = targets.split_at(at);

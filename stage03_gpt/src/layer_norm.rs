@@ -8,10 +8,10 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 use stage01_bigram::Float;
 use stage01_bigram::vector::{sum, widest};
-use stage02_attention::clock::{Part, time};
 use stage02_attention::linear::add_rows;
 use stage02_attention::parallel::{self, rows_per_thread};
 use stage02_attention::params::{Init, Params, Scope, Vector};
+use stage02_attention::profiler::{Region, time};
 
 /// The constant under the square root that keeps a constant row from dividing by zero.
 pub(crate) const EPSILON: f64 = 1e-5;
@@ -153,7 +153,7 @@ impl LayerNorm {
         let Some(beta) = self.beta else { return };
         let dbeta = grads.vector_mut(beta).par_chunks_mut(each).enumerate();
         parallel::each(dbeta, |(i, dbeta)| {
-            time(Part::LayerNorm, || add_rows(dy_rows, i * each, dbeta));
+            time(Region::LayerNorm, || add_rows(dy_rows, i * each, dbeta));
         });
     }
 }
@@ -161,7 +161,7 @@ impl LayerNorm {
 /// Runs some work with the widest instructions, and on the clock.
 #[inline(always)]
 fn quickly<R>(work: impl FnOnce() -> R) -> R {
-    time(Part::LayerNorm, || widest(work))
+    time(Region::LayerNorm, || widest(work))
 }
 
 // ANCHOR: normalise

@@ -9,10 +9,10 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 use stage01_bigram::Float;
 use stage01_bigram::vector::widest;
-use stage02_attention::clock::{Part, time};
 use stage02_attention::linear::Linear;
 use stage02_attention::parallel;
 use stage02_attention::params::{Init, Params, Scope};
+use stage02_attention::profiler::{Region, time};
 
 /// y = c_proj(gelu(c_fc(x))).
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +77,7 @@ impl Mlp {
         let Activations { slope, g } = acts;
         self.c_fc.forward(params, x, g.view_mut());
         parallel::zip_mut(flat_mut(g), flat_mut(slope), |g, slope| {
-            time(Part::Gelu, || bend(g, slope))
+            time(Region::Gelu, || bend(g, slope))
         });
         self.c_proj.forward(params, g.view(), y);
     }
@@ -96,7 +96,7 @@ impl Mlp {
         let h = hidden.as_slice_mut().expect("whole rows are contiguous");
         let each = parallel::rows_per_thread(h.len(), 1);
         parallel::each(h.par_chunks_mut(each), |h| {
-            time(Part::Gelu, || {
+            time(Region::Gelu, || {
                 widest(
                     #[inline(always)]
                     || h.iter_mut().for_each(|h| *h = gelu(*h)),
@@ -122,7 +122,7 @@ impl Mlp {
     ) {
         self.c_proj.backward(params, acts.g.view(), dy, scratch.dh.view_mut(), grads);
         parallel::zip(flat_mut(&mut scratch.dh), flat(&acts.slope), |dh, slope| {
-            time(Part::Gelu, || dh.iter_mut().zip(slope).for_each(|(d, &slope)| *d *= slope));
+            time(Region::Gelu, || dh.iter_mut().zip(slope).for_each(|(d, &slope)| *d *= slope));
         });
         self.c_fc.backward(params, x, scratch.dh.view(), dx, grads);
     }

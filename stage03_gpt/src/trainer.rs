@@ -28,9 +28,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::vector::{sum, widest};
 use stage01_bigram::{Error, Float, Result};
-use stage02_attention::clock::{Part, time};
 use stage02_attention::parallel::{single_threaded, spinning};
 use stage02_attention::params::Params;
+use stage02_attention::profiler::{Region, time};
 
 use crate::adamw::{AdamW, CHUNK, Moments};
 use crate::gpt::{self, Gpt};
@@ -235,7 +235,7 @@ impl<T: Float> Trainer<T> {
                 let (sum, part) = (&mut first.grads.values, &mut other.grads.values);
                 (sum.par_chunks_mut(CHUNK)).zip(part.par_chunks_mut(CHUNK)).for_each(
                     |(sum, part)| {
-                        time(Part::Optimiser, || {
+                        time(Region::Optimiser, || {
                             for (sum, part) in sum.iter_mut().zip(part) {
                                 *sum += std::mem::take(part);
                             }
@@ -245,7 +245,7 @@ impl<T: Float> Trainer<T> {
             }
             // ANCHOR_END: add_shards
             let chunks = first.grads.values.par_chunks(CHUNK);
-            let squares_of = |chunk: &_| time(Part::Optimiser, || sum_of_squares(chunk));
+            let squares_of = |chunk: &_| time(Region::Optimiser, || sum_of_squares(chunk));
             chunks.map(squares_of).collect_into_vec(squares);
             let grad_norm = squares.iter().sum::<f64>().sqrt();
             let lr = settings.schedule.at(iter);

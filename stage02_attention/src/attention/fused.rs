@@ -27,9 +27,9 @@ use stage01_bigram::random::Generator;
 use stage01_bigram::vector::{self, largest, sum, widest};
 
 use super::Mask;
-use crate::clock::{Part, time};
 use crate::dropout::Dropout;
 use crate::matmul::gemm;
+use crate::profiler::{Region, time};
 
 /// How many queries are worked on at a time.
 const BLOCK: usize = 64;
@@ -73,7 +73,7 @@ pub fn forward<T: Float>(
         let (q, k) = (q.slice(s![start..end, ..]), k.slice(s![..seen, ..]));
         gemm(scale, q, k.t(), T::zero(), &mut shares);
         let rows = space[..(end - start) * seen].chunks_exact_mut(seen);
-        time(Part::Softmax, || {
+        time(Region::Softmax, || {
             widest(
                 #[inline(always)]
                 || {
@@ -91,7 +91,7 @@ pub fn forward<T: Float>(
         });
         if let Some((dropout, rng)) = &mut forget {
             let shares = &mut space[..(end - start) * seen];
-            time(Part::Dropout, || dropout.each(shares, rng, |share, keep| *share *= keep));
+            time(Region::Dropout, || dropout.each(shares, rng, |share, keep| *share *= keep));
         }
         let (shares, v) = (table(space, end - start, seen), v.slice(s![..seen, ..]));
         gemm(T::one(), shares.view(), v, T::zero(), &mut y.slice_mut(s![start..end, ..]));
@@ -133,7 +133,7 @@ pub fn backward<T: Float>(
         gemm(T::one(), dy, v.t(), T::zero(), &mut table(d_space, end - start, seen));
 
         let (p, dp) = (&mut p_space[..n], &mut d_space[..n]);
-        time(Part::Softmax, || {
+        time(Region::Softmax, || {
             let rows = p.chunks_exact_mut(seen).zip(dp.chunks_exact_mut(seen));
             let forgetful = forget.is_some();
             widest(
@@ -156,7 +156,7 @@ pub fn backward<T: Float>(
             );
         });
         if let Some((dropout, rng)) = &mut forget {
-            time(Part::Dropout, || {
+            time(Region::Dropout, || {
                 let rows = p.chunks_exact_mut(seen).zip(dp.chunks_exact_mut(seen));
                 for (i, (p, dp)) in (start..end).zip(rows) {
                     let (mean, mut dp) = (dot(y.row(i), dy.row(i - start)), dp.iter_mut());

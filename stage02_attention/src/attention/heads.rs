@@ -14,8 +14,8 @@
 
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
-use crate::clock::{Part, time};
 use crate::parallel::join;
+use crate::profiler::{Region, time};
 
 /// Some heads of some sequences: what they read and what they write.
 pub(super) struct Heads<'a, T, S, const R: usize, const W: usize> {
@@ -58,7 +58,7 @@ impl<T: Send + Sync, S: Sync, const R: usize, const W: usize> Heads<'_, T, S, R,
         let Heads { heads, sequences, reads, writes, extra, rooms } = self;
         if threads == 1 || heads * sequences <= 1 {
             let all = Heads { heads, sequences, reads, writes, extra, rooms };
-            return time(Part::Attention, || work(all));
+            return time(Region::Attention, || work(all));
         }
         // Heads first: there are as many in every sequence. Then the sequences of one head.
         let half = threads / 2;

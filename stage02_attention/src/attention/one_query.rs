@@ -20,8 +20,8 @@ use stage01_bigram::Float;
 use stage01_bigram::loss::softmax_in_place;
 use stage01_bigram::vector::{add_scaled, dot, widest};
 
-use crate::clock::{Part, time};
 use crate::parallel::{each, min_len, threads_to_fetch};
+use crate::profiler::{Region, time};
 
 /// So many tokens make a piece.
 const TOKENS: usize = 64;
@@ -54,7 +54,7 @@ pub fn forward<T: Float>(
     let pieces = by_token.par_chunks_mut(TOKENS * heads).enumerate().with_min_len(min_len);
     each(pieces, |(i, scores)| {
         let k = k.axis_chunks_iter(Axis(0), TOKENS).nth(i).expect("a piece of keys");
-        time(Part::Attention, || {
+        time(Region::Attention, || {
             widest(
                 #[inline(always)]
                 || {
@@ -71,7 +71,7 @@ pub fn forward<T: Float>(
         });
     });
 
-    time(Part::Softmax, || {
+    time(Region::Softmax, || {
         for (h, shares) in by_head.chunks_exact_mut(keys).enumerate() {
             let scores = by_token[h..].iter().step_by(heads);
             shares.iter_mut().zip(scores).for_each(|(share, &score)| *share = score);
@@ -83,7 +83,7 @@ pub fn forward<T: Float>(
     each(pieces, |(i, sums)| {
         let v = v.axis_chunks_iter(Axis(0), TOKENS).nth(i).expect("a piece of values");
         sums.fill(T::zero());
-        time(Part::Attention, || {
+        time(Region::Attention, || {
             widest(
                 #[inline(always)]
                 || {

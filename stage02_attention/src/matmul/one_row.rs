@@ -13,8 +13,8 @@ use stage01_bigram::Float;
 use stage01_bigram::vector::{dot, widest};
 
 use super::gemm;
-use crate::clock::{Part, time};
 use crate::parallel::{each, min_len, threads_to_fetch};
+use crate::profiler::{Region, time};
 
 /// c = alpha a b + beta c for a single row of c.
 ///
@@ -39,14 +39,14 @@ pub(super) fn one_row<T: Float>(
             let rows = i * ROWS..((i + 1) * ROWS).min(k);
             let (a, b) = (a.slice(s![.., rows.clone()]), b.slice(s![rows, ..]));
             let mut sums = ArrayViewMut2::from_shape((1, n), sums).expect("one row");
-            time(Part::MatrixProducts, || gemm(alpha, a, b, T::zero(), &mut sums));
+            time(Region::MatrixProducts, || gemm(alpha, a, b, T::zero(), &mut sums));
         });
     } else {
         let a: Vec<T> = a.iter().map(|&a| alpha * a).collect();
         let pieces = results.par_chunks_mut(COLUMNS).enumerate();
         each(pieces.with_min_len(min_len(n.div_ceil(COLUMNS), threads)), |(i, products)| {
             let columns = b.slice(s![.., i * COLUMNS..i * COLUMNS + products.len()]);
-            time(Part::MatrixProducts, || dot_columns(&a, columns, products));
+            time(Region::MatrixProducts, || dot_columns(&a, columns, products));
         });
     }
     match beta == T::zero() {

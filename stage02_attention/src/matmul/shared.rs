@@ -11,8 +11,8 @@ use stage01_bigram::Float;
 
 use super::one_row::one_row;
 use super::{bf16, gemm};
-use crate::clock::{Part, time};
 use crate::parallel::{FETCHED, join, threads_for};
+use crate::profiler::{Region, time};
 
 /// How exactly a layer multiplies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +64,7 @@ fn cut<T: Float>(
     let (axis, length) = if n >= m { (Axis(1), n) } else { (Axis(0), m) };
     let at = (length * (threads / 2) / threads).next_multiple_of(TILE);
     if threads < 2 || at >= length {
-        return time(Part::MatrixProducts, || match products {
+        return time(Region::MatrixProducts, || match products {
             Products::Full => gemm(alpha, a, b, beta, &mut c),
             Products::Bf16 => rounded(alpha, a, b, beta, c),
         });

@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 use stage01_bigram::Result;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::screen::thousands;
-use stage02_attention::clock;
+use stage02_attention::profiler;
 
 use super::super::screen::Screen;
 use super::machine::matrix_product_speed;
@@ -48,16 +48,19 @@ pub fn measure(
 
     // The same again with the clocks running.
     let (start, mut steps) = (Instant::now(), 0);
-    clock::start();
+    profiler::start();
     while steps < 3 || start.elapsed() < budget / 4 {
         step()?;
         steps += 1;
     }
-    let (times, all) = (clock::stop(), start.elapsed());
+    let (times, all) = (profiler::stop(), start.elapsed());
     // Times are added up over the threads, and so is what passed in all.
     let a_step = |time: Duration| 1e3 * time.as_secs_f64() / (steps * threads) as f64;
-    let mut parts: Vec<(&str, f64)> =
-        clock::PARTS.iter().zip(times).map(|((_, name), time)| (*name, a_step(time))).collect();
+    let mut parts: Vec<(&str, f64)> = profiler::REGIONS
+        .iter()
+        .zip(times)
+        .map(|((_, name), time)| (*name, a_step(time)))
+        .collect();
     let known: f64 = parts.iter().map(|(_, ms)| ms).sum();
     let all = a_step(all * threads as u32);
     parts.push(("the rest", (all - known).max(0.0)));

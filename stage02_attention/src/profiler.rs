@@ -1,6 +1,6 @@
 //! Where does the time go? A clock for each part of a model.
 //!
-//! A layer that wants to be timed runs its work inside [`time`] and says which [`Part`] it is.
+//! A layer that wants to be timed runs its work inside [`time`] and says which [`Region`] it is.
 //! Parts may lie inside one another (attention contains softmax): while the inner one runs the
 //! outer one's clock stands still, so the times add up to what was measured and nothing is
 //! counted twice. Work on several threads at once is added up over the threads.
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// What a model spends its time on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum Region {
     /// The products of linear layers and of the output layer, with their biases.
     MatrixProducts,
     /// Scores, mixtures and their gradients: the products inside attention.
@@ -34,28 +34,28 @@ pub enum Part {
 }
 
 /// All parts, in the order in which they are shown.
-pub const PARTS: [(Part, &str); 8] = [
-    (Part::MatrixProducts, "matrix products"),
-    (Part::Attention, "attention"),
-    (Part::Softmax, "softmax"),
-    (Part::LayerNorm, "layer norm"),
-    (Part::Gelu, "GELU"),
-    (Part::Dropout, "dropout"),
-    (Part::Loss, "loss"),
-    (Part::Optimiser, "optimiser"),
+pub const REGIONS: [(Region, &str); 8] = [
+    (Region::MatrixProducts, "matrix products"),
+    (Region::Attention, "attention"),
+    (Region::Softmax, "softmax"),
+    (Region::LayerNorm, "layer norm"),
+    (Region::Gelu, "GELU"),
+    (Region::Dropout, "dropout"),
+    (Region::Loss, "loss"),
+    (Region::Optimiser, "optimiser"),
 ];
 
 static RUNNING: AtomicBool = AtomicBool::new(false);
-static NANOSECONDS: [AtomicU64; PARTS.len()] = [const { AtomicU64::new(0) }; PARTS.len()];
+static NANOSECONDS: [AtomicU64; REGIONS.len()] = [const { AtomicU64::new(0) }; REGIONS.len()];
 
 thread_local! {
     /// The part this thread works on, and since when.
-    static CURRENT: Cell<Option<(Part, Instant)>> = const { Cell::new(None) };
+    static CURRENT: Cell<Option<(Region, Instant)>> = const { Cell::new(None) };
 }
 
 /// Does some work, as a part of the model.
 #[inline]
-pub fn time<R>(part: Part, work: impl FnOnce() -> R) -> R {
+pub fn time<R>(part: Region, work: impl FnOnce() -> R) -> R {
     if !RUNNING.load(Ordering::Relaxed) {
         return work();
     }
@@ -73,7 +73,7 @@ pub fn time<R>(part: Part, work: impl FnOnce() -> R) -> R {
     result
 }
 
-fn add(part: Part, time: Duration) {
+fn add(part: Region, time: Duration) {
     NANOSECONDS[part as usize].fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
 }
 
@@ -84,8 +84,8 @@ pub fn start() {
 }
 
 /// Stops all clocks. The time of each part since [`start`], summed over all threads, in the
-/// order of [`PARTS`].
-pub fn stop() -> [Duration; PARTS.len()] {
+/// order of [`REGIONS`].
+pub fn stop() -> [Duration; REGIONS.len()] {
     RUNNING.store(false, Ordering::Relaxed);
     std::array::from_fn(|i| Duration::from_nanos(NANOSECONDS[i].load(Ordering::Relaxed)))
 }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use stage01_bigram::Float;
 use stage01_bigram::vector::widest;
 
-use crate::matmul::{Products, par_gemm};
+use crate::matmul::{Dtype, par_gemm};
 use crate::parallel::{self, rows_per_thread};
 use crate::params::{Init, Matrix, Params, Scope, Vector};
 use crate::profiler::{Region, time};
@@ -23,7 +23,7 @@ pub struct Linear {
     /// b. Shape: (n_out).
     pub bias: Option<Vector>,
     /// How exactly it multiplies.
-    pub products: Products,
+    pub dtype: Dtype,
 }
 
 impl Linear {
@@ -32,7 +32,7 @@ impl Linear {
     pub fn declare(mut scope: Scope, n_in: usize, n_out: usize, bias: bool, init: Init) -> Self {
         let weight = scope.matrix("weight", n_in, n_out, init);
         let bias = bias.then(|| scope.vector("bias", n_out, Init::Zeros));
-        Linear { weight, bias, products: Products::Full }
+        Linear { weight, bias, dtype: Dtype::Float32 }
     }
     // ANCHOR_END: declare
 
@@ -43,7 +43,7 @@ impl Linear {
     pub fn forward<T: Float>(&self, params: &Params<T>, x: ArrayView2<T>, mut y: ArrayViewMut2<T>) {
         let weight = params.matrix(self.weight);
         let Some(bias) = self.bias else {
-            return par_gemm(self.products, T::one(), x, weight, T::zero(), &mut y);
+            return par_gemm(self.dtype, T::one(), x, weight, T::zero(), &mut y);
         };
         let bias = params.vector(bias);
         let each = rows_per_thread(y.nrows(), y.ncols()) * y.ncols();
@@ -53,7 +53,7 @@ impl Linear {
                 rows.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
             });
         });
-        par_gemm(self.products, T::one(), x, weight, T::one(), &mut y);
+        par_gemm(self.dtype, T::one(), x, weight, T::one(), &mut y);
     }
     // ANCHOR_END: forward
 
@@ -74,7 +74,7 @@ impl Linear {
         mut dx: ArrayViewMut2<T>,
         grads: &mut Params<T>,
     ) {
-        par_gemm(self.products, T::one(), dy, params.matrix(self.weight).t(), T::zero(), &mut dx);
+        par_gemm(self.dtype, T::one(), dy, params.matrix(self.weight).t(), T::zero(), &mut dx);
         self.backward_weights(x, dy, grads);
     }
     // ANCHOR_END: backward
@@ -87,7 +87,7 @@ impl Linear {
         dy: ArrayView2<T>,
         grads: &mut Params<T>,
     ) {
-        par_gemm(self.products, T::one(), x.t(), dy, T::one(), &mut grads.matrix_mut(self.weight));
+        par_gemm(self.dtype, T::one(), x.t(), dy, T::one(), &mut grads.matrix_mut(self.weight));
         let Some(bias) = self.bias else { return };
         let each = rows_per_thread(dy.ncols(), dy.nrows());
         let db = grads.vector_mut(bias).par_chunks_mut(each).enumerate();

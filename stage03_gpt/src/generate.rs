@@ -229,7 +229,7 @@ impl<'a, T: Float> Writer<'a, T> {
         // ANCHOR_END: last
         let wte = params.matrix(gpt.wte.weight);
         par_gemm(
-            gpt.products,
+            gpt.dtype,
             T::one(),
             normed.view(),
             wte.t(),

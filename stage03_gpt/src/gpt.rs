@@ -19,7 +19,7 @@ use stage01_bigram::random::Generator;
 use stage01_bigram::{Error, Float, Result};
 use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;
-use stage02_attention::matmul::{Products, par_gemm};
+use stage02_attention::matmul::{Dtype, par_gemm};
 use stage02_attention::parallel::{join, rows_per_thread, threads_for};
 use stage02_attention::params::{Init, Layout, Params};
 use stage02_attention::profiler::{Region, time};
@@ -38,7 +38,7 @@ pub struct Gpt {
     dropout: Dropout,
     pub(crate) blocks: Vec<Block>,
     pub(crate) ln_f: LayerNorm,
-    pub(crate) products: Products,
+    pub(crate) dtype: Dtype,
 }
 
 /// What a forward pass leaves for the backward pass, for one batch size and length.
@@ -94,23 +94,23 @@ impl Gpt {
             .collect::<Result<Vec<_>>>()?;
         let ln_f = LayerNorm::declare(layout.scope("ln_f"), n_embd, bias);
         let dropout = Dropout::new(config.dropout)?;
-        let products = Products::Full;
-        Ok(Gpt { config, layout, wte, wpe, dropout, blocks, ln_f, products })
+        let dtype = Dtype::Float32;
+        Ok(Gpt { config, layout, wte, wpe, dropout, blocks, ln_f, dtype })
     }
     // ANCHOR_END: new
 
     /// How exactly it multiplies.
-    pub fn products(&self) -> Products {
-        self.products
+    pub fn dtype(&self) -> Dtype {
+        self.dtype
     }
 
     /// Says how exactly the linear layers and the output layer multiply. Attention, norms,
     /// sums and the optimiser always use all digits.
-    pub fn multiply_in(&mut self, products: Products) {
-        self.products = products;
+    pub fn set_dtype(&mut self, dtype: Dtype) {
+        self.dtype = dtype;
         for Block { attn, mlp, .. } in &mut self.blocks {
             for layer in [&mut attn.c_attn, &mut attn.c_proj, &mut mlp.c_fc, &mut mlp.c_proj] {
-                layer.products = products;
+                layer.dtype = dtype;
             }
         }
     }
@@ -208,7 +208,7 @@ impl Gpt {
         self.ln_f.forward(params, x.view(), &mut acts.statistics, acts.normed.view_mut());
         let wte = params.matrix(self.wte.weight);
         let logits = &mut acts.logits.view_mut();
-        par_gemm(self.products, T::one(), acts.normed.view(), wte.t(), T::zero(), logits);
+        par_gemm(self.dtype, T::one(), acts.normed.view(), wte.t(), T::zero(), logits);
     }
     // ANCHOR_END: forward
 
@@ -252,9 +252,9 @@ impl Gpt {
         // logits = normed wte'
         let dlogits = acts.logits.view();
         let wte = params.matrix(self.wte.weight);
-        par_gemm(self.products, T::one(), dlogits, wte, T::zero(), &mut dnormed.view_mut());
+        par_gemm(self.dtype, T::one(), dlogits, wte, T::zero(), &mut dnormed.view_mut());
         let dwte = &mut grads.matrix_mut(self.wte.weight);
-        par_gemm(self.products, T::one(), dlogits.t(), acts.normed.view(), T::one(), dwte);
+        par_gemm(self.dtype, T::one(), dlogits.t(), acts.normed.view(), T::one(), dwte);
 
         d.fill(T::zero());
         let x = acts.blocks.last().map_or(&acts.x, |block| &block.x2);

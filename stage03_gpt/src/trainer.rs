@@ -375,7 +375,7 @@ mod tests {
     use super::*;
     use crate::config::GptConfig;
     use rand::RngExt;
-    use stage02_attention::matmul::Products;
+    use stage02_attention::matmul::Dtype;
 
     fn settings(batch_size: usize, accumulation: usize, threads: usize) -> Settings {
         Settings {
@@ -463,12 +463,12 @@ mod tests {
 
     /// The losses of ten steps, and the weights after them, of a model so wide that its layers
     /// are cut instead of its batch.
-    fn wide(threads: usize, products: Products) -> (Vec<f64>, Vec<f32>) {
+    fn wide(threads: usize, dtype: Dtype) -> (Vec<f64>, Vec<f32>) {
         let (n_layer, n_head, n_embd, dropout) = (1, 4, 256, 0.1);
         let (vocab_size, block_size, bias) = (13, 8, true);
         let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
         let mut gpt = Gpt::new(config).unwrap();
-        gpt.multiply_in(products);
+        gpt.set_dtype(dtype);
         let weights = gpt.initialise(&mut generator(3, Purpose::Initialisation, 0));
         let mut trainer = Trainer::<f32>::new(gpt, weights, settings(8, 1, threads)).unwrap();
         assert_eq!(trainer.shards.len(), 1);
@@ -483,12 +483,12 @@ mod tests {
 
     #[test]
     fn many_hands_on_one_shard_give_the_same_bytes_every_time() {
-        let (losses, weights) = wide(3, Products::Full);
+        let (losses, weights) = wide(3, Dtype::Float32);
         for _ in 0..3 {
-            let (again, same) = wide(3, Products::Full);
+            let (again, same) = wide(3, Dtype::Float32);
             assert!(losses == again && weights == same);
         }
-        for (a, b) in losses.iter().zip(wide(1, Products::Full).0) {
+        for (a, b) in losses.iter().zip(wide(1, Dtype::Float32).0) {
             assert!((a - b).abs() < 1e-4 * b, "{a} {b}");
         }
         assert!(losses[9] < 0.8 * losses[0], "{losses:?}");
@@ -496,7 +496,7 @@ mod tests {
 
     #[test]
     fn rounded_products_learn_nearly_the_same() {
-        let (full, rounded) = (wide(2, Products::Full), wide(2, Products::Bf16));
+        let (full, rounded) = (wide(2, Dtype::Float32), wide(2, Dtype::Bfloat16));
         assert_ne!(full.1, rounded.1);
         for (a, b) in full.0.iter().zip(rounded.0) {
             assert!((a - b).abs() < 0.02 * a, "{a} {b}");

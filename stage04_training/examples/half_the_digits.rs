@@ -14,7 +14,7 @@ use stage01_bigram::dataset::{Dataset, split};
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::tokenizer::CharTokenizer;
-use stage02_attention::matmul::Products;
+use stage02_attention::matmul::Dtype;
 use stage03_gpt::adamw::AdamW;
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
@@ -25,7 +25,7 @@ fn main() -> Result<()> {
     on_paper();
     around_one();
     swamping();
-    products();
+    dtype();
     let data = Data::new(&Corpus::built_in().text)?;
     let curves = runs(&data)?;
     if let Some(file) = std::env::args().skip_while(|argument| argument != "--plot").nth(1) {
@@ -188,7 +188,7 @@ fn dot_errors(length: usize) -> [f64; 2] {
     [spread(&factors) / spread(&truth), spread(&sums) / spread(&truth)]
 }
 
-fn products() {
+fn dtype() {
     println!("\nDOT PRODUCTS: off by, as a share of their usual size");
     println!("length   factors in bf16, sum in f32   sum in bf16 as well");
     for length in [16, 256, 4096, 65_536] {
@@ -224,12 +224,7 @@ impl Data {
 }
 
 /// A small GPT of a width, with a learning rate, and the way its products are computed.
-fn trainer(
-    data: &Data,
-    n_embd: usize,
-    learning_rate: f64,
-    products: Products,
-) -> Result<Trainer<f32>> {
+fn trainer(data: &Data, n_embd: usize, learning_rate: f64, dtype: Dtype) -> Result<Trainer<f32>> {
     let mut gpt = Gpt::new(GptConfig {
         vocab_size: data.vocab_size,
         block_size: LENGTH,
@@ -239,7 +234,7 @@ fn trainer(
         dropout: 0.0,
         bias: false,
     })?;
-    gpt.multiply_in(products);
+    gpt.set_dtype(dtype);
     let weights = gpt.initialise(&mut generator(1337, Purpose::Initialisation, 0));
     let schedule = Schedule {
         learning_rate,
@@ -283,8 +278,8 @@ struct Curve {
     moved: f64,
 }
 
-fn train(data: &Data, rate: f64, products: Products, kept: Kept) -> Result<Curve> {
-    let mut trainer = trainer(data, 64, rate, products)?;
+fn train(data: &Data, rate: f64, dtype: Dtype, kept: Kept) -> Result<Curve> {
+    let mut trainer = trainer(data, 64, rate, dtype)?;
     let mut chance = generator(1337, Purpose::Sampling, 0);
     let (mut x, mut y) = (Vec::new(), Vec::new());
     let (mut losses, mut moved) = (Vec::new(), 0.0);
@@ -325,13 +320,13 @@ fn runs(data: &Data) -> Result<Vec<(String, Curve)>> {
     let mut curves = Vec::new();
     for rate in [3e-3, 3e-4, 3e-5] {
         println!("rate {rate:.0e}");
-        for (name, products, kept) in [
-            ("all in f32", Products::Full, Kept::Full),
-            ("products in bf16", Products::Bf16, Kept::Full),
-            ("weights kept in bf16", Products::Full, Kept::Nearest),
-            ("weights by chance", Products::Full, Kept::ByChance),
+        for (name, dtype, kept) in [
+            ("all in f32", Dtype::Float32, Kept::Full),
+            ("products in bf16", Dtype::Bfloat16, Kept::Full),
+            ("weights kept in bf16", Dtype::Float32, Kept::Nearest),
+            ("weights by chance", Dtype::Float32, Kept::ByChance),
         ] {
-            let curve = train(data, rate, products, kept)?;
+            let curve = train(data, rate, dtype, kept)?;
             let around = |step: usize| curve.losses[step - 10..step].iter().sum::<f64>() / 10.0;
             println!(
                 "  {name:<26}{:>8.3}{:>7.3}{:>7.3}{:>7.3}{:>7.3}{:>16.0} %",
@@ -381,7 +376,7 @@ fn too_small(gradient: &[f32], form: Form, scale: f64) -> [f64; 2] {
 }
 
 fn small_gradients(data: &Data) -> Result<()> {
-    let mut trainer = trainer(data, 64, 3e-3, Products::Full)?;
+    let mut trainer = trainer(data, 64, 3e-3, Dtype::Float32)?;
     let (mut x, mut y) = (Vec::new(), Vec::new());
     for _ in 0..100 {
         data.train.sample_batch(12, LENGTH, &mut trainer.batch_rng(), &mut x, &mut y);
@@ -418,8 +413,8 @@ fn times(data: &Data) -> Result<()> {
     println!(
         "\nA CLOCK: one step, products in f32 and in bf16 in turn, {TIMES} times, milliseconds"
     );
-    let wide = |products| trainer(data, 256, 3e-4, products);
-    let mut trainers = [wide(Products::Full)?, wide(Products::Bf16)?];
+    let wide = |dtype| trainer(data, 256, 3e-4, dtype);
+    let mut trainers = [wide(Dtype::Float32)?, wide(Dtype::Bfloat16)?];
     let mut all = [Vec::new(), Vec::new()];
     let (mut x, mut y) = (Vec::new(), Vec::new());
     data.train.sample_batch(12, LENGTH, &mut trainers[0].batch_rng(), &mut x, &mut y);

@@ -22,7 +22,7 @@ pub mod bf16;
 mod one_row;
 mod shared;
 
-pub use shared::{Products, par_gemm};
+pub use shared::{Dtype, par_gemm};
 
 use std::any::TypeId;
 

@@ -44,9 +44,9 @@ pub(super) fn one_row<T: Float>(
     } else {
         let a: Vec<T> = a.iter().map(|&a| alpha * a).collect();
         let pieces = results.par_chunks_mut(COLUMNS).enumerate();
-        each(pieces.with_min_len(min_len(n.div_ceil(COLUMNS), threads)), |(i, products)| {
-            let columns = b.slice(s![.., i * COLUMNS..i * COLUMNS + products.len()]);
-            time(Region::MatrixProducts, || dot_columns(&a, columns, products));
+        each(pieces.with_min_len(min_len(n.div_ceil(COLUMNS), threads)), |(i, dtype)| {
+            let columns = b.slice(s![.., i * COLUMNS..i * COLUMNS + dtype.len()]);
+            time(Region::MatrixProducts, || dot_columns(&a, columns, dtype));
         });
     }
     match beta == T::zero() {
@@ -59,11 +59,11 @@ pub(super) fn one_row<T: Float>(
 }
 
 /// products\[j\] = the sum over i of a\[i\] b\[i, j\], for b with contiguous columns.
-fn dot_columns<T: Float>(a: &[T], b: ArrayView2<T>, products: &mut [T]) {
+fn dot_columns<T: Float>(a: &[T], b: ArrayView2<T>, dtype: &mut [T]) {
     widest(
         #[inline(always)]
         || {
-            for (product, b) in products.iter_mut().zip(b.columns()) {
+            for (product, b) in dtype.iter_mut().zip(b.columns()) {
                 *product = dot(a, b.to_slice().expect("columns are contiguous"));
             }
         },
@@ -73,7 +73,7 @@ fn dot_columns<T: Float>(a: &[T], b: ArrayView2<T>, products: &mut [T]) {
 #[cfg(test)]
 mod tests {
     use crate::matmul::tests::random;
-    use crate::matmul::{Products, par_gemm, plain};
+    use crate::matmul::{Dtype, par_gemm, plain};
 
     #[test]
     fn one_row_gives_the_same_bits_with_any_number_of_hands() {
@@ -81,7 +81,7 @@ mod tests {
         for b in [table.view(), random(2200, 1000, 2).t()] {
             let run = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                let (mut c, full) = (old.clone(), Products::Full);
+                let (mut c, full) = (old.clone(), Dtype::Float32);
                 pool.install(|| par_gemm(full, 0.5, a.view(), b, 2.0, &mut c.view_mut()));
                 c
             };

@@ -16,15 +16,15 @@ use crate::profiler::{Region, time};
 
 /// How exactly a layer multiplies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Products {
+pub enum Dtype {
     /// With all digits of the numbers it is given.
     #[default]
-    Full,
+    Float32,
     /// With the inputs of each product rounded to bf16, where they are `f32`: see [`bf16`].
-    Bf16,
+    Bfloat16,
 }
 
-/// [`gemm`] on all threads that stand ready for this layer, as exactly as `products` says.
+/// [`gemm`] on all threads that stand ready for this layer, as exactly as `dtype` says.
 ///
 /// A single row times a large `b` is always multiplied in full: there each number of `b` is used
 /// once, and rounding it would cost more than multiplying by it.
@@ -32,7 +32,7 @@ pub enum Products {
 /// # Panics
 /// As [`gemm`].
 pub fn par_gemm<T: Float>(
-    products: Products,
+    dtype: Dtype,
     alpha: T,
     a: ArrayView2<T>,
     b: ArrayView2<T>,
@@ -44,14 +44,14 @@ pub fn par_gemm<T: Float>(
         return one_row(alpha, a, b, beta, c.view_mut());
     }
     let threads = threads_for(a.nrows() * a.ncols() * b.ncols());
-    cut(threads, products, alpha, a, b, beta, c.view_mut());
+    cut(threads, dtype, alpha, a, b, beta, c.view_mut());
 }
 
 /// Halves the result along its longer side until there is a piece for each hand. (For small
 /// pieces the kernels add in another order, so the last bits depend on the number of hands.)
 fn cut<T: Float>(
     threads: usize,
-    products: Products,
+    dtype: Dtype,
     alpha: T,
     a: ArrayView2<T>,
     b: ArrayView2<T>,
@@ -64,9 +64,9 @@ fn cut<T: Float>(
     let (axis, length) = if n >= m { (Axis(1), n) } else { (Axis(0), m) };
     let at = (length * (threads / 2) / threads).next_multiple_of(TILE);
     if threads < 2 || at >= length {
-        return time(Region::MatrixProducts, || match products {
-            Products::Full => gemm(alpha, a, b, beta, &mut c),
-            Products::Bf16 => rounded(alpha, a, b, beta, c),
+        return time(Region::MatrixProducts, || match dtype {
+            Dtype::Float32 => gemm(alpha, a, b, beta, &mut c),
+            Dtype::Bfloat16 => rounded(alpha, a, b, beta, c),
         });
     }
     let (half, (c_1, c_2)) = (threads / 2, c.split_at(axis, at));
@@ -76,8 +76,8 @@ fn cut<T: Float>(
         (a.split_at(axis, at), (b, b))
     };
     join(
-        || cut(half, products, alpha, a_1, b_1, beta, c_1),
-        || cut(threads - half, products, alpha, a_2, b_2, beta, c_2),
+        || cut(half, dtype, alpha, a_1, b_1, beta, c_1),
+        || cut(threads - half, dtype, alpha, a_2, b_2, beta, c_2),
     );
 }
 
@@ -116,7 +116,7 @@ mod tests {
             let old = single_threaded.clone();
             gemm(0.5, a.view(), b.view(), 2.0, &mut single_threaded.view_mut());
             for threads in [1, 2, 3, 7] {
-                let (mut together, full) = (old.clone(), Products::Full);
+                let (mut together, full) = (old.clone(), Dtype::Float32);
                 cut(threads, full, 0.5, a.view(), b.view(), 2.0, together.view_mut());
                 for (x, y) in together.iter().zip(&single_threaded) {
                     assert!((x - y).abs() < 1e-12, "{threads} hands: {x} {y}");
@@ -132,11 +132,11 @@ mod tests {
         let mut full = Array2::zeros((70, 90));
         gemm(1.0, a.view(), b.view(), 0.0, &mut full.view_mut());
         let mut rounded = full.clone();
-        par_gemm(Products::Bf16, 1.0, a.view(), b.view(), 0.0, &mut rounded.view_mut());
+        par_gemm(Dtype::Bfloat16, 1.0, a.view(), b.view(), 0.0, &mut rounded.view_mut());
         assert_eq!(full, rounded);
         let (mut expected, mut rounded) = (Array2::zeros((70, 90)), Array2::zeros((70, 90)));
         bf16::gemm(1.0, a32.view(), b32.view(), 0.0, &mut expected.view_mut());
-        par_gemm(Products::Bf16, 1.0, a32.view(), b32.view(), 0.0, &mut rounded.view_mut());
+        par_gemm(Dtype::Bfloat16, 1.0, a32.view(), b32.view(), 0.0, &mut rounded.view_mut());
         assert_eq!(expected, rounded);
         assert!(full.iter().zip(&rounded).any(|(x, y)| (x - f64::from(*y)).abs() > 1e-4));
     }

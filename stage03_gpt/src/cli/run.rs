@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stage01_bigram::screen::wrap;
 use stage01_bigram::{Error, Result};
-use stage02_attention::matmul::Products;
+use stage02_attention::matmul::Dtype;
 
 use super::screen::{remark, width};
 use crate::adamw::AdamW;
@@ -289,7 +289,7 @@ impl Run {
     /// As [`Gpt::new`].
     pub fn gpt(&self, vocab_size: usize) -> Result<Gpt> {
         let mut gpt = Gpt::new(self.config(vocab_size))?;
-        gpt.multiply_in(if self.products == "bf16" { Products::Bf16 } else { Products::Full });
+        gpt.set_dtype(if self.products == "bf16" { Dtype::Bfloat16 } else { Dtype::Float32 });
         Ok(gpt)
     }
 

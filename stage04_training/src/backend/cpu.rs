@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stage01_bigram::Result;
-use stage02_attention::matmul::Products;
+use stage02_attention::matmul::Dtype;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
 use stage03_gpt::cli::bench::machine::matrix_product_speed;
@@ -82,7 +82,7 @@ impl Backend for Cpu {
     /// Measured anew at each call, which takes about a third of a second.
     fn peak_flops(&self) -> Option<f64> {
         // It is measured in f32, and is no measure for anything else.
-        if self.gpt().products() != Products::Full {
+        if self.gpt().dtype() != Dtype::Float32 {
             return None;
         }
         let budget = Duration::from_millis(300);

@@ -14,7 +14,7 @@ pub mod device;
 pub mod torch;
 
 use stage01_bigram::{Error, Result};
-use stage02_attention::matmul::Products;
+use stage02_attention::matmul::Dtype;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
 use stage03_gpt::gpt::Gpt;
@@ -150,9 +150,9 @@ fn on_cpu(
     weights: Params<f32>,
     settings: Settings,
 ) -> Result<Box<dyn Backend>> {
-    gpt.multiply_in(match precision {
-        Precision::Bf16 => Products::Bf16,
-        Precision::F32 | Precision::Tf32 => Products::Full,
+    gpt.set_dtype(match precision {
+        Precision::Bf16 => Dtype::Bfloat16,
+        Precision::F32 | Precision::Tf32 => Dtype::Float32,
     });
     Ok(Box::new(cpu::Cpu::new(gpt, weights, settings)?))
 }

@@ -39,8 +39,8 @@ fn exact(
     let (alpha, beta) = (alpha as f64, beta as f64);
     let entry = |i: usize, j: usize, absolute: bool| {
         let f = |x: f64| if absolute { x.abs() } else { x };
-        let products = (0..a.dim().1).map(|l| f(a[[i, l]] as f64 * b[[l, j]] as f64));
-        f(alpha) * products.sum::<f64>() + f(beta * c[[i, j]] as f64)
+        let dtype = (0..a.dim().1).map(|l| f(a[[i, l]] as f64 * b[[l, j]] as f64));
+        f(alpha) * dtype.sum::<f64>() + f(beta * c[[i, j]] as f64)
     };
     [false, true].map(|absolute| Array2::from_shape_fn(c.dim(), |(i, j)| entry(i, j, absolute)))
 }

@@ -19,7 +19,7 @@ pub trait Float: NdFloat + std::iter::Sum + Default + 'static {
     ///
     /// A model computes millions of these in every step, for the softmax and the bend of its
     /// feed-forward layers. See [`vector`](crate::vector) for how it becomes quick.
-    fn quick_exp(self) -> Self;
+    fn fast_exp(self) -> Self;
 }
 
 impl Float for f32 {
@@ -32,7 +32,7 @@ impl Float for f32 {
         f64::from(self)
     }
     #[inline(always)]
-    fn quick_exp(self) -> Self {
+    fn fast_exp(self) -> Self {
         crate::vector::exp_f32(self)
     }
 }
@@ -47,7 +47,7 @@ impl Float for f64 {
         self
     }
     #[inline(always)]
-    fn quick_exp(self) -> Self {
+    fn fast_exp(self) -> Self {
         self.exp()
     }
 }

@@ -43,7 +43,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::Float;
-use crate::vector::{largest, sum, sum_of, widest};
+use crate::vector::{largest, simd_dispatch, sum, sum_of};
 
 /// The logarithms of the probabilities of one row of logits.
 ///
@@ -61,7 +61,7 @@ use crate::vector::{largest, sum, sum_of, widest};
 // ANCHOR: log_softmax
 pub fn log_softmax<T: Float>(logits: &[T], log_probabilities: &mut [T]) {
     assert_eq!(logits.len(), log_probabilities.len(), "one log-probability for each logit");
-    let (max, sum) = widest(
+    let (max, sum) = simd_dispatch(
         #[inline(always)]
         || largest_and_sum(logits),
     );
@@ -96,7 +96,7 @@ pub fn softmax<T: Float>(logits: &[T], probabilities: &mut [T]) {
 // ANCHOR: softmax
 /// [`softmax`] that overwrites the logits by their probabilities.
 pub fn softmax_in_place<T: Float>(row: &mut [T]) {
-    widest(
+    simd_dispatch(
         #[inline(always)]
         || {
             let (_, sum) = exponentials_in_place(row);
@@ -125,7 +125,7 @@ pub fn cross_entropy<T: Float>(logits: ArrayView2<'_, T>, targets: &[u32]) -> f6
     let mut loss = 0.0;
     for (row, &target) in logits.rows().into_iter().zip(targets) {
         let row = row.to_slice().expect("contiguous rows");
-        let (max, sum) = widest(
+        let (max, sum) = simd_dispatch(
             #[inline(always)]
             || largest_and_sum(row),
         );
@@ -157,7 +157,7 @@ pub fn cross_entropy_backward<T: Float>(
         let row = row.into_slice().expect("contiguous rows");
         let target = target as usize;
         let logit = row[target];
-        widest(
+        simd_dispatch(
             #[inline(always)]
             || {
                 let (max, sum) = exponentials_in_place(row);
@@ -199,7 +199,7 @@ pub fn perplexity(mean_nats: f64) -> f64 {
 #[inline(always)]
 fn exponentials_in_place<T: Float>(row: &mut [T]) -> (T, f64) {
     let max = largest(row);
-    row.iter_mut().for_each(|x| *x = (*x - max).quick_exp());
+    row.iter_mut().for_each(|x| *x = (*x - max).fast_exp());
     (max, sum(row.iter().copied()).f64())
 }
 // ANCHOR_END: exponentials
@@ -214,7 +214,7 @@ fn largest_and_sum<T: Float>(row: &[T]) -> (T, f64) {
         sum_of(
             row,
             #[inline(always)]
-            |x| (x - max).quick_exp(),
+            |x| (x - max).fast_exp(),
         )
         .f64(),
     )

@@ -10,7 +10,7 @@
 //! - **exp** is a call into a library, one number a time: [`exp_f32`] is arithmetic alone,
 //!   without a call and without a branch, so that sixteen fit side by side.
 //!
-//! Which instructions there are is known only when the program runs. [`widest`] runs a piece
+//! Which instructions there are is known only when the program runs. [`simd_dispatch`] runs a piece
 //! of code with the best the processor has.
 //!
 //! The order of all additions is fixed by the code, so the same row gives the same bits every
@@ -27,7 +27,7 @@ const LANES: usize = 16;
 /// calls must be inlined for that.
 #[inline(always)]
 // ANCHOR: widest
-pub fn widest<R>(work: impl FnOnce() -> R) -> R {
+pub fn simd_dispatch<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 // ANCHOR_END: widest
@@ -229,7 +229,7 @@ mod tests {
         #[test]
         fn wide_instructions_change_no_bit(values in prop::collection::vec(-20f32..20.0, 0..100)) {
             let exps = || values.iter().map(|&x| exp_f32(x)).collect::<Vec<_>>();
-            prop_assert_eq!(exps(), widest(exps));
+            prop_assert_eq!(exps(), simd_dispatch(exps));
         }
     }
 }

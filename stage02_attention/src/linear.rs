@@ -6,7 +6,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 use stage01_bigram::Float;
-use stage01_bigram::vector::widest;
+use stage01_bigram::vector::simd_dispatch;
 
 use crate::matmul::{Dtype, par_gemm};
 use crate::parallel::{self, rows_per_thread};
@@ -101,7 +101,7 @@ impl Linear {
 /// table: (rows, columns), whole rows contiguous; sums: at most columns - first numbers. The
 /// rows are added from the first to the last.
 pub fn add_rows<T: Float>(table: ArrayView2<T>, first: usize, sums: &mut [T]) {
-    widest(
+    simd_dispatch(
         #[inline(always)]
         || {
             for row in table.rows() {

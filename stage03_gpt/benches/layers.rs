@@ -277,7 +277,7 @@ mod layer_norm {
 /// The bend of the 4 C columns of a feed-forward layer.
 mod gelu {
     use super::*;
-    use stage01_bigram::vector::widest;
+    use stage01_bigram::vector::simd_dispatch;
     use stage03_gpt::mlp;
 
     /// The value alone, as a model that writes wants it.
@@ -289,7 +289,7 @@ mod gelu {
             let h = table(shape.rows(), 4 * shape.n_embd, 1).into_raw_vec_and_offset().0;
             let mut g = h.clone();
             bencher.counter(ItemsCount::new(h.len())).bench_local(|| {
-                widest(
+                simd_dispatch(
                     #[inline(always)]
                     || g.iter_mut().zip(&h).for_each(|(g, &h)| *g = mlp::gelu(h)),
                 );
@@ -313,7 +313,7 @@ mod gelu {
             let h = table(shape.rows(), 4 * shape.n_embd, 1).into_raw_vec_and_offset().0;
             let (mut g, mut slope) = (h.clone(), h.clone());
             bencher.counter(ItemsCount::new(h.len())).bench_local(|| {
-                widest(
+                simd_dispatch(
                     #[inline(always)]
                     || {
                         for ((g, slope), &h) in g.iter_mut().zip(&mut slope).zip(&h) {

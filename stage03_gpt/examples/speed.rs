@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use ndarray::Array2;
 use stage01_bigram::Float;
-use stage01_bigram::vector::{sum, widest};
+use stage01_bigram::vector::{simd_dispatch, sum};
 use stage02_attention::matmul;
 use stage02_attention::parallel::min_len;
 use stage03_gpt::plain::Product;
@@ -67,7 +67,7 @@ fn one_total(x: &[f32]) -> f32 {
 
 /// Sixteen totals side by side.
 fn sixteen_totals(x: &[f32]) -> f32 {
-    widest(
+    simd_dispatch(
         #[inline(always)]
         || sum(x.iter().copied()),
     )
@@ -96,17 +96,17 @@ fn products() {
 }
 
 // ANCHOR: inlined
-/// exp of every number. What `widest` runs is compiled anew for each kind of processor...
+/// exp of every number. What `simd_dispatch` runs is compiled anew for each kind of processor...
 fn inside(x: &mut [f32]) {
-    widest(
+    simd_dispatch(
         #[inline(always)]
-        || x.iter_mut().for_each(|x| *x = x.quick_exp()),
+        || x.iter_mut().for_each(|x| *x = x.fast_exp()),
     );
 }
 
 /// ...but a function that it calls is compiled once, for the oldest.
 fn outside(x: &mut [f32]) {
-    widest(
+    simd_dispatch(
         #[inline(always)]
         || exponentials(x),
     );
@@ -114,7 +114,7 @@ fn outside(x: &mut [f32]) {
 
 #[inline(never)]
 fn exponentials(x: &mut [f32]) {
-    x.iter_mut().for_each(|x| *x = x.quick_exp());
+    x.iter_mut().for_each(|x| *x = x.fast_exp());
 }
 // ANCHOR_END: inlined
 

@@ -19,7 +19,7 @@
 //! shortened to it, so that one odd batch cannot throw the model far away.
 
 use rayon::prelude::*;
-use stage01_bigram::vector::widest;
+use stage01_bigram::vector::simd_dispatch;
 use stage01_bigram::{Error, Float, Result};
 use stage02_attention::params::{Layout, Params};
 use stage02_attention::profiler::{Region, time};
@@ -119,7 +119,7 @@ impl AdamW {
 
         // ANCHOR: update
         let update = |keep: T, w: &mut [T], g: &mut [T], m: &mut [T], v: &mut [T]| {
-            widest(
+            simd_dispatch(
                 #[inline(always)]
                 || {
                     for (((w, gradient), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {

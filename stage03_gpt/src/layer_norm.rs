@@ -7,7 +7,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 use stage01_bigram::Float;
-use stage01_bigram::vector::{sum, widest};
+use stage01_bigram::vector::{simd_dispatch, sum};
 use stage02_attention::linear::add_rows;
 use stage02_attention::parallel::{self, rows_per_thread};
 use stage02_attention::params::{Init, Params, Scope, Vector};
@@ -161,7 +161,7 @@ impl LayerNorm {
 /// Runs some work with the widest instructions, and on the clock.
 #[inline(always)]
 fn quickly<R>(work: impl FnOnce() -> R) -> R {
-    time(Region::LayerNorm, || widest(work))
+    time(Region::LayerNorm, || simd_dispatch(work))
 }
 
 // ANCHOR: normalise

@@ -8,7 +8,7 @@
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 use stage01_bigram::Float;
-use stage01_bigram::vector::widest;
+use stage01_bigram::vector::simd_dispatch;
 use stage02_attention::linear::Linear;
 use stage02_attention::parallel;
 use stage02_attention::params::{Init, Params, Scope};
@@ -97,7 +97,7 @@ impl Mlp {
         let each = parallel::rows_per_thread(h.len(), 1);
         parallel::each(h.par_chunks_mut(each), |h| {
             time(Region::Gelu, || {
-                widest(
+                simd_dispatch(
                     #[inline(always)]
                     || h.iter_mut().for_each(|h| *h = gelu(*h)),
                 );
@@ -132,7 +132,7 @@ impl Mlp {
 // ANCHOR: bend
 /// g = gelu(g), and slope = gelu'(g) of the old g.
 fn bend<T: Float>(g: &mut [T], slope: &mut [T]) {
-    widest(
+    simd_dispatch(
         #[inline(always)]
         || {
             for (g, slope) in g.iter_mut().zip(slope) {
@@ -194,7 +194,7 @@ pub fn gelu_and_slope<T: Float>(x: T) -> (T, T) {
 #[inline(always)]
 fn gate<T: Float>(x: T) -> T {
     let minus_2u = T::of(-2.0 * SQRT_2_OVER_PI) * x * (T::one() + T::of(0.044715) * x * x);
-    T::one() / (T::one() + minus_2u.quick_exp())
+    T::one() / (T::one() + minus_2u.fast_exp())
 }
 // ANCHOR_END: gate
 

@@ -26,7 +26,7 @@
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use stage01_bigram::random::{Generator, Purpose, generator};
-use stage01_bigram::vector::{sum, widest};
+use stage01_bigram::vector::{simd_dispatch, sum};
 use stage01_bigram::{Error, Float, Result};
 use stage02_attention::parallel::{single_threaded, spinning};
 use stage02_attention::params::Params;
@@ -364,7 +364,7 @@ fn part(n: usize, parts: usize, i: usize) -> std::ops::Range<usize> {
 
 /// The sum of the squares, in `f64`.
 fn sum_of_squares<T: Float>(values: &[T]) -> f64 {
-    widest(
+    simd_dispatch(
         #[inline(always)]
         || sum(values.iter().map(|v| v.f64() * v.f64())),
     )

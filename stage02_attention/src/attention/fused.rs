@@ -24,7 +24,7 @@
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, s};
 use stage01_bigram::Float;
 use stage01_bigram::random::Generator;
-use stage01_bigram::vector::{self, largest, sum, widest};
+use stage01_bigram::vector::{self, largest, simd_dispatch, sum};
 
 use super::Mask;
 use crate::dropout::Dropout;
@@ -74,13 +74,13 @@ pub fn forward<T: Float>(
         gemm(scale, q, k.t(), T::zero(), &mut shares);
         let rows = space[..(end - start) * seen].chunks_exact_mut(seen);
         time(Region::Softmax, || {
-            widest(
+            simd_dispatch(
                 #[inline(always)]
                 || {
                     for (i, row) in (start..end).zip(rows) {
                         let row = hide(row, mask.visible(i, queries, keys));
                         let max = largest(row);
-                        row.iter_mut().for_each(|x| *x = (*x - max).quick_exp());
+                        row.iter_mut().for_each(|x| *x = (*x - max).fast_exp());
                         let total = sum(row.iter().copied());
                         let share = T::one() / total;
                         row.iter_mut().for_each(|p| *p *= share);
@@ -136,13 +136,13 @@ pub fn backward<T: Float>(
         time(Region::Softmax, || {
             let rows = p.chunks_exact_mut(seen).zip(dp.chunks_exact_mut(seen));
             let forgetful = forget.is_some();
-            widest(
+            simd_dispatch(
                 #[inline(always)]
                 || {
                     for (i, (p, dp)) in (start..end).zip(rows) {
                         let p = hide(p, mask.visible(i, queries, keys));
                         let log_sum = log_sums[i];
-                        p.iter_mut().for_each(|x| *x = (*x - log_sum).quick_exp());
+                        p.iter_mut().for_each(|x| *x = (*x - log_sum).fast_exp());
                         if !forgetful {
                             let mean = dot(y.row(i), dy.row(i - start));
                             let (seen, hidden) = dp.split_at_mut(p.len());

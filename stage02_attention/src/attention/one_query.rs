@@ -18,7 +18,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 use stage01_bigram::Float;
 use stage01_bigram::loss::softmax_in_place;
-use stage01_bigram::vector::{add_scaled, dot, widest};
+use stage01_bigram::vector::{add_scaled, dot, simd_dispatch};
 
 use crate::parallel::{each, min_len, threads_to_fetch};
 use crate::profiler::{Region, time};
@@ -55,7 +55,7 @@ pub fn forward<T: Float>(
     each(pieces, |(i, scores)| {
         let k = k.axis_chunks_iter(Axis(0), TOKENS).nth(i).expect("a piece of keys");
         time(Region::Attention, || {
-            widest(
+            simd_dispatch(
                 #[inline(always)]
                 || {
                     // ANCHOR: scores
@@ -84,7 +84,7 @@ pub fn forward<T: Float>(
         let v = v.axis_chunks_iter(Axis(0), TOKENS).nth(i).expect("a piece of values");
         sums.fill(T::zero());
         time(Region::Attention, || {
-            widest(
+            simd_dispatch(
                 #[inline(always)]
                 || {
                     // ANCHOR: mixture

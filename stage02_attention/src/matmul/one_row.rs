@@ -10,7 +10,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 use rayon::prelude::*;
 use stage01_bigram::Float;
-use stage01_bigram::vector::{dot, widest};
+use stage01_bigram::vector::{dot, simd_dispatch};
 
 use super::gemm;
 use crate::parallel::{each, min_len, threads_to_fetch};
@@ -60,7 +60,7 @@ pub(super) fn one_row<T: Float>(
 
 /// products\[j\] = the sum over i of a\[i\] b\[i, j\], for b with contiguous columns.
 fn dot_columns<T: Float>(a: &[T], b: ArrayView2<T>, dtype: &mut [T]) {
-    widest(
+    simd_dispatch(
         #[inline(always)]
         || {
             for (product, b) in dtype.iter_mut().zip(b.columns()) {

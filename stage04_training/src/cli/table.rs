@@ -121,14 +121,14 @@ mod tests {
             elapsed: 47.0 * 3600.0 + 3599.0,
             left: Some(86399.0),
         };
-        let mut widest = 0;
+        let mut simd_dispatch = 0;
         for width in 40..=100 {
             let (head, text) = (head(width), row.text(width));
             assert_eq!(head.chars().count(), text.chars().count(), "{head}\n{text}");
             assert!(text.chars().count() <= width, "{width}: {text}");
-            widest = widest.max(text.chars().count());
+            simd_dispatch = simd_dispatch.max(text.chars().count());
         }
-        assert_eq!(widest, 86);
+        assert_eq!(simd_dispatch, 86);
         assert!(row.text(80).contains("GB") && row.text(60).contains("23 h 59 min"));
         assert!(row.text(100).contains("6.0e-4") && row.text(100).contains("80.0 GB"));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ndarray::Array2;
 use rayon::prelude::*;
 use stage01_bigram::Result;
-use stage01_bigram::vector::{sum, widest};
+use stage01_bigram::vector::{simd_dispatch, sum};
 use stage02_attention::matmul::gemm;
 
 use super::median;
@@ -52,7 +52,7 @@ pub fn memory_speed(threads: usize, budget: Duration) -> Result<f64> {
             let parts = numbers.par_chunks(N.div_ceil(threads));
             parts
                 .map(|part| {
-                    widest(
+                    simd_dispatch(
                         #[inline(always)]
                         || sum(part.iter().copied()),
                     )

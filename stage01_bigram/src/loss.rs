@@ -65,9 +65,9 @@ pub fn log_softmax<T: Float>(logits: &[T], log_probabilities: &mut [T]) {
         #[inline(always)]
         || largest_and_sum(logits),
     );
-    let log_sum = T::of(sum.ln());
+    let lse = T::of(sum.ln());
     for (log_p, &logit) in log_probabilities.iter_mut().zip(logits) {
-        *log_p = (logit - max) - log_sum;
+        *log_p = (logit - max) - lse;
     }
 }
 // ANCHOR_END: log_softmax

@@ -119,7 +119,7 @@ mod attention {
         results: [Array2<f32>; 4],
         /// The table of shares, and its gradient.
         tables: [Array2<f32>; 2],
-        log_sums: ndarray::Array1<f32>,
+        lse: ndarray::Array1<f32>,
         room: Vec<f32>,
         flops: usize,
     }
@@ -132,7 +132,7 @@ mod attention {
                 dy: table(length, size, 2),
                 results: [(); 4].map(|_| Array2::zeros((length, size))),
                 tables: [(); 2].map(|_| Array2::zeros((length, length))),
-                log_sums: ndarray::Array1::zeros(length),
+                lse: ndarray::Array1::zeros(length),
                 room: vec![0.0; fused::room(length)],
                 flops: 2 * length * length * size,
             }
@@ -153,8 +153,8 @@ mod attention {
             let (mut to, from) = (Head::new(shape), Head::new(shape));
             let [q, k, v] = from.qkv();
             bencher.counter(ItemsCount::new(2 * to.flops)).bench_local(|| {
-                let (log_sums, y) = (to.log_sums.view_mut(), to.results[0].view_mut());
-                fused::forward((q, k, v), Mask::Causal, None, &mut to.room, log_sums, y);
+                let (lse, y) = (to.lse.view_mut(), to.results[0].view_mut());
+                fused::forward((q, k, v), Mask::Causal, None, &mut to.room, lse, y);
             });
         }
 
@@ -183,14 +183,14 @@ mod attention {
         fn fused(bencher: Bencher, shape: Shape) {
             let (mut to, from) = (Head::new(shape), Head::new(shape));
             let [q, k, v] = from.qkv();
-            let (room, log_sums) = (&mut to.room, &mut to.log_sums);
+            let (room, lse) = (&mut to.room, &mut to.lse);
             let [y, dq, dk, dv] = &mut to.results;
             let y_mut = y.view_mut();
-            fused::forward((q, k, v), Mask::Causal, None, room, log_sums.view_mut(), y_mut);
+            fused::forward((q, k, v), Mask::Causal, None, room, lse.view_mut(), y_mut);
             bencher.counter(ItemsCount::new(4 * to.flops)).bench_local(|| {
                 let gradients = (dq.view_mut(), dk.view_mut(), dv.view_mut());
-                let (log_sums, y) = (log_sums.view(), (y.view(), from.dy.view()));
-                fused::backward((q, k, v), Mask::Causal, None, log_sums, y, room, gradients);
+                let (lse, y) = (lse.view(), (y.view(), from.dy.view()));
+                fused::backward((q, k, v), Mask::Causal, None, lse, y, room, gradients);
             });
         }
 

@@ -13,7 +13,7 @@
 //! 3. The way back can compute the shares again. All it needs is one number for each row,
 //!
 //!    ```text
-//!    log_sum[i] = ln(sum over j of exp(score[i, j])),    p[i, j] = exp(score[i, j] - log_sum[i])
+//!    lse[i] = ln(sum over j of exp(score[i, j])),    p[i, j] = exp(score[i, j] - lse[i])
 //!    ```
 //!
 //!    and computing is cheaper than remembering.
@@ -63,7 +63,7 @@ pub fn forward<T: Float>(
     mask: Mask,
     mut forget: Forget,
     space: &mut [T],
-    mut log_sums: ArrayViewMut1<T>,
+    mut lse: ArrayViewMut1<T>,
     mut y: ArrayViewMut2<T>,
 ) {
     let (queries, keys) = (q.nrows(), k.nrows());
@@ -84,7 +84,7 @@ pub fn forward<T: Float>(
                         let total = sum(row.iter().copied());
                         let share = T::one() / total;
                         row.iter_mut().for_each(|p| *p *= share);
-                        log_sums[i] = max + total.ln();
+                        lse[i] = max + total.ln();
                     }
                 },
             );
@@ -100,7 +100,7 @@ pub fn forward<T: Float>(
 
 /// The gradients of q, k and v from the gradient of y.
 ///
-/// With p the shares, found again from `log_sums`, and dp = (dy v') * keep their gradient, the
+/// With p the shares, found again from `lse`, and dp = (dy v') * keep their gradient, the
 /// softmax gives (see [`scaled_dot_product::backward`](super::scaled_dot_product::backward))
 ///
 /// ```text
@@ -116,7 +116,7 @@ pub fn backward<T: Float>(
     (q, k, v): (ArrayView2<T>, ArrayView2<T>, ArrayView2<T>),
     mask: Mask,
     mut forget: Forget,
-    log_sums: ArrayView1<T>,
+    lse: ArrayView1<T>,
     (y, dy): (ArrayView2<T>, ArrayView2<T>),
     space: &mut [T],
     (mut dq, mut dk, mut dv): (ArrayViewMut2<T>, ArrayViewMut2<T>, ArrayViewMut2<T>),
@@ -141,8 +141,8 @@ pub fn backward<T: Float>(
                 || {
                     for (i, (p, dp)) in (start..end).zip(rows) {
                         let p = hide(p, mask.visible(i, queries, keys));
-                        let log_sum = log_sums[i];
-                        p.iter_mut().for_each(|x| *x = (*x - log_sum).fast_exp());
+                        let lse = lse[i];
+                        p.iter_mut().for_each(|x| *x = (*x - lse).fast_exp());
                         if !forgetful {
                             let mean = dot(y.row(i), dy.row(i - start));
                             let (seen, hidden) = dp.split_at_mut(p.len());
@@ -215,12 +215,11 @@ mod tests {
     /// y and log_sums.
     fn run(tables: Tables, mask: Mask, forget: Forget) -> (Array2<f64>, Array1<f64>) {
         let (queries, keys) = (tables.0.nrows(), tables.1.nrows());
-        let (mut y, mut log_sums) =
-            (Array2::zeros((queries, tables.2.ncols())), Array1::zeros(queries));
+        let (mut y, mut lse) = (Array2::zeros((queries, tables.2.ncols())), Array1::zeros(queries));
         // What lies in the room must not matter.
         let mut space = vec![f64::NAN; room(keys)];
-        forward(tables, mask, forget, &mut space, log_sums.view_mut(), y.view_mut());
-        (y, log_sums)
+        forward(tables, mask, forget, &mut space, lse.view_mut(), y.view_mut());
+        (y, lse)
     }
 
     fn normal(rows: usize, cols: usize, seed: u64) -> Array2<f64> {
@@ -256,11 +255,11 @@ mod tests {
                 queries * d,
                 |_, _, x, y| y.copy_from_slice(run(x).0.as_slice().unwrap()),
                 |_, _, x, dy, dx, _| {
-                    let (y, log_sums) = run(x);
+                    let (y, lse) = run(x);
                     let [dq, dk, dv] = dx else { unreachable!() };
                     let (dropout, mut rng) = forgetful(dropout);
                     backward(
-                        tables(x, sizes), mask, dropout.map(|d| (d, &mut rng)), log_sums.view(),
+                        tables(x, sizes), mask, dropout.map(|d| (d, &mut rng)), lse.view(),
                         (y.view(), array(dy, queries, d)), &mut vec![f64::NAN; room(keys)],
                         (array_mut(dq, queries, d), array_mut(dk, keys, d), array_mut(dv, keys, d)),
                     );
@@ -279,12 +278,12 @@ mod tests {
             let (tables, dy) = ((q.view(), k.view(), v.view()), normal(queries, d, seed ^ 3));
             let none = || (normal(queries, d, 0), normal(keys, d, 0), normal(keys, d, 0));
 
-            let (y, log_sums) = run(tables, mask, None);
+            let (y, lse) = run(tables, mask, None);
             let (mut plain_y, mut att) = (Array2::zeros((queries, d)), Array2::zeros((queries, keys)));
             plain::forward(tables, mask, att.view_mut(), plain_y.view_mut());
             let ((mut dq, mut dk, mut dv), (mut pq, mut pk, mut pv)) = (none(), none());
             backward(
-                tables, mask, None, log_sums.view(), (y.view(), dy.view()), &mut vec![f64::NAN; room(keys)],
+                tables, mask, None, lse.view(), (y.view(), dy.view()), &mut vec![f64::NAN; room(keys)],
                 (dq.view_mut(), dk.view_mut(), dv.view_mut()),
             );
             let mut datt = Array2::zeros((queries, keys));

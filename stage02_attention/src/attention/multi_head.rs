@@ -46,7 +46,7 @@ pub struct Activations<T> {
     /// Queries, keys and values. Shape: (batch * length, 3 n_embd).
     pub qkv: Array2<T>,
     /// What [`fused`] keeps of the shares. Shape: (batch * length, n_head).
-    log_sums: Array2<T>,
+    lse: Array2<T>,
     /// By which each head of each sequence forgets; no rows where nothing is dropped. Shape:
     /// (batch, n_head).
     rngs: Array2<Generator>,
@@ -69,7 +69,7 @@ pub struct Scratch<T> {
 /// Room to look without learning: see [`MultiHeadAttention::look`].
 #[derive(Clone, Debug)]
 pub struct Space<T> {
-    log_sums: Array2<T>,
+    lse: Array2<T>,
     rooms: Vec<T>,
     threads: usize,
 }
@@ -102,7 +102,7 @@ impl MultiHeadAttention {
         Activations {
             length,
             qkv: Array2::zeros((batch * length, 3 * self.n_embd)),
-            log_sums: Array2::zeros((batch * length, self.n_head)),
+            lse: Array2::zeros((batch * length, self.n_head)),
             rngs: Array2::from_elem((forgetting, self.n_head), rng),
             y: Array2::zeros((batch * length, self.n_embd)),
             rooms: vec![T::zero(); threads() * fused::room(length)],
@@ -157,15 +157,15 @@ impl MultiHeadAttention {
             heads: self.n_head,
             sequences: x.nrows() / acts.length,
             reads: self.thirds(acts.qkv.view()),
-            writes: [acts.y.view_mut(), acts.log_sums.view_mut()],
+            writes: [acts.y.view_mut(), acts.lse.view_mut()],
             extra: acts.rngs.view(),
             rooms: &mut acts.rooms,
         };
         let (mask, dropout) = (self.mask, acts.training.then_some(self.dropout));
-        heads.each(threads, &|[q, k, v], [y, mut log_sums], rng, space| {
+        heads.each(threads, &|[q, k, v], [y, mut lse], rng, space| {
             let mut rng = rng.cloned();
             let forget = dropout.zip(rng.as_mut());
-            fused::forward((q, k, v), mask, forget, space, log_sums.column_mut(0), y);
+            fused::forward((q, k, v), mask, forget, space, lse.column_mut(0), y);
         });
         self.c_proj.forward(params, acts.y.view(), out);
         // ANCHOR_END: heads
@@ -194,17 +194,17 @@ impl MultiHeadAttention {
         let heads = Heads {
             heads: self.n_head,
             sequences: x.nrows() / acts.length,
-            reads: [q, k, v, acts.y.view(), dy.view(), acts.log_sums.view()],
+            reads: [q, k, v, acts.y.view(), dy.view(), acts.lse.view()],
             writes: [dq, dk, dv],
             extra: acts.rngs.view(),
             rooms,
         };
         let (mask, dropout) = (self.mask, acts.training.then_some(self.dropout));
-        heads.each(threads, &|[q, k, v, y, dy, log_sums], [dq, dk, dv], rng, space| {
+        heads.each(threads, &|[q, k, v, y, dy, lse], [dq, dk, dv], rng, space| {
             let mut rng = rng.cloned();
             let forget = dropout.zip(rng.as_mut());
-            let (log_sums, gradients) = (log_sums.column(0), (dq, dk, dv));
-            fused::backward((q, k, v), mask, forget, log_sums, (y, dy), space, gradients);
+            let (lse, gradients) = (lse.column(0), (dq, dk, dv));
+            fused::backward((q, k, v), mask, forget, lse, (y, dy), space, gradients);
         });
         self.c_attn.backward(params, x, scratch.dqkv.view(), dx, grads);
     }
@@ -230,12 +230,12 @@ impl MultiHeadAttention {
             heads: self.n_head,
             sequences: 1,
             reads: [q, k, v],
-            writes: [y, space.log_sums.slice_mut(s![..queries, ..])],
+            writes: [y, space.lse.slice_mut(s![..queries, ..])],
             extra: ArrayView2::<()>::from_shape((0, self.n_head), &[]).expect("no rows"),
             rooms: &mut space.rooms,
         };
-        heads.each(worth.min(space.threads), &|[q, k, v], [y, mut log_sums], _, room| {
-            fused::forward((q, k, v), self.mask, None, room, log_sums.column_mut(0), y);
+        heads.each(worth.min(space.threads), &|[q, k, v], [y, mut lse], _, room| {
+            fused::forward((q, k, v), self.mask, None, room, lse.column_mut(0), y);
         });
     }
 
@@ -243,7 +243,7 @@ impl MultiHeadAttention {
     pub fn space<T: Float>(&self, keys: usize) -> Space<T> {
         let room = fused::room(keys).max(one_query::room(self.n_head, keys, self.n_embd));
         let rooms = vec![T::zero(); threads() * room];
-        Space { log_sums: Array2::zeros((keys, self.n_head)), rooms, threads: threads() }
+        Space { lse: Array2::zeros((keys, self.n_head)), rooms, threads: threads() }
     }
 
     /// Who looks at whom in head `h` of sequence `b`, in the last forward pass, before dropout.

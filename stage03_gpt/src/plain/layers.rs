@@ -157,8 +157,8 @@ pub fn cross_entropy<T: Float>(logits: &Array2<T>, targets: &[u32], scale: T) ->
     let (mut loss, mut d) = (0.0, logits.clone());
     for (i, mut row) in d.rows_mut().into_iter().enumerate() {
         let target = targets[i] as usize;
-        let log_sum = softmax(row.as_slice_mut().expect("contiguous rows"));
-        loss += (log_sum - logits[[i, target]]).f64();
+        let lse = softmax(row.as_slice_mut().expect("contiguous rows"));
+        loss += (lse - logits[[i, target]]).f64();
         row[target] -= T::one();
         row.iter_mut().for_each(|d| *d *= scale);
     }

@@ -225,12 +225,12 @@ fn check_attention<T: Float>(case: &Case) {
         }
 
         let mut space = vec![T::zero(); fused::room(k.nrows())];
-        let (mut y, mut log_sums) = (Array2::zeros(q.dim()), Array1::zeros(q.nrows()));
-        fused::forward(qkv, mask, None, &mut space, log_sums.view_mut(), y.view_mut());
+        let (mut y, mut lse) = (Array2::zeros(q.dim()), Array1::zeros(q.nrows()));
+        fused::forward(qkv, mask, None, &mut space, lse.view_mut(), y.view_mut());
         let (mut dq, mut dk, mut dv) = (y.clone(), k.clone(), v.clone());
         let gradients = (dq.view_mut(), dk.view_mut(), dv.view_mut());
         let ys = (y.view(), dy.view());
-        fused::backward(qkv, mask, None, log_sums.view(), ys, &mut space, gradients);
+        fused::backward(qkv, mask, None, lse.view(), ys, &mut space, gradients);
         for (all, part) in fast.iter_mut().zip([y, dq, dk, dv]) {
             all.extend(part);
         }

@@ -9,7 +9,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use stage01_bigram::Result;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::tokenizer::BpeTokenizer;
-use stage02_attention::attention::one_query;
+use stage02_attention::attention::single_query;
 use stage02_attention::parallel::single_threaded;
 use stage02_attention::params::Params;
 use stage03_gpt::config::GptConfig;
@@ -29,11 +29,11 @@ fn main() -> Result<()> {
 
 /// What one head finds for a query of 1, where every token has one number as key and one as value.
 fn look(keys: &[f64], values: &[f64]) -> f64 {
-    let (mut space, mut y) = (vec![0.0; one_query::room(1, keys.len(), 1)], [0.0]);
+    let (mut space, mut y) = (vec![0.0; single_query::room(1, keys.len(), 1)], [0.0]);
     let column = |x| ArrayView2::from_shape((keys.len(), 1), x).expect("one number a token");
     let q = ArrayView2::from_shape((1, 1), &[1.0]).expect("one number");
     let found = ArrayViewMut2::from_shape((1, 1), &mut y).expect("one number");
-    one_query::forward(1, [q, column(keys), column(values)], &mut space, found);
+    single_query::forward(1, [q, column(keys), column(values)], &mut space, found);
     y[0]
 }
 

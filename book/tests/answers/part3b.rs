@@ -5,7 +5,7 @@
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 use stage01_bigram::random::{Purpose, generator};
-use stage02_attention::attention::one_query;
+use stage02_attention::attention::single_query;
 use stage02_attention::dropout::Dropout;
 use stage02_attention::parallel::min_len;
 use stage02_attention::params::{Init, Layout, Params};
@@ -119,11 +119,11 @@ pub fn mean_of_dropped_four_and_eight() -> f64 {
 /// What a query of 1 finds in keys 0, ln 2, ln 3 with the values 6, 3, 0.
 pub fn third_token_finds() -> f64 {
     let (keys, values) = ([0.0, 2f64.ln(), 3f64.ln()], [6.0, 3.0, 0.0]);
-    let (mut space, mut y) = (vec![0.0; one_query::room(1, 3, 1)], [0.0]);
+    let (mut space, mut y) = (vec![0.0; single_query::room(1, 3, 1)], [0.0]);
     let column = |x| ArrayView2::from_shape((3, 1), x).expect("three numbers");
     let q = ArrayView2::from_shape((1, 1), &[1.0]).expect("one number");
     let found = ArrayViewMut2::from_shape((1, 1), &mut y).expect("one number");
-    one_query::forward(1, [q, column(&keys), column(&values)], &mut space, found);
+    single_query::forward(1, [q, column(&keys), column(&values)], &mut space, found);
     digits(y[0], 9)
 }
 

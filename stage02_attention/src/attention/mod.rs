@@ -16,7 +16,7 @@
 //! - [`scaled_dot_product`]: the same equation as matrix products, forward and backward;
 //! - [`fused`]: the same numbers without the table of all shares, written to be fast;
 //! - [`multi_head`]: many heads side by side, as GPT-2 has them;
-//! - [`one_query`]: the same for one token at a time, for writing;
+//! - [`single_query`]: the same for one token at a time, for writing;
 //! - [`cross`]: queries from one sequence, keys and values from another.
 
 pub mod cross;
@@ -24,8 +24,8 @@ pub mod fused;
 pub mod head;
 mod heads;
 pub mod multi_head;
-pub mod one_query;
 pub mod scaled_dot_product;
+pub mod single_query;
 
 use stage01_bigram::{Error, Result};
 

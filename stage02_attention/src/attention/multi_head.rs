@@ -20,7 +20,7 @@ use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::{Float, Result};
 
 use super::heads::Heads;
-use super::{Mask, fused, head_size, one_query, scaled_dot_product};
+use super::{Mask, fused, head_size, scaled_dot_product, single_query};
 use crate::dropout::Dropout;
 use crate::linear::Linear;
 use crate::parallel::{threads, threads_for, threads_to_fetch};
@@ -222,7 +222,7 @@ impl MultiHeadAttention {
     ) {
         let (queries, keys) = (q.nrows(), k.nrows());
         if queries == 1 {
-            return one_query::forward(self.n_head, [q, k, v], &mut space.rooms, y);
+            return single_query::forward(self.n_head, [q, k, v], &mut space.rooms, y);
         }
         let worth =
             threads_for(queries * keys * self.n_embd).max(threads_to_fetch(k.len() + v.len()));
@@ -241,7 +241,7 @@ impl MultiHeadAttention {
 
     /// Room for [`MultiHeadAttention::look`] with up to so many keys.
     pub fn space<T: Float>(&self, keys: usize) -> Space<T> {
-        let room = fused::room(keys).max(one_query::room(self.n_head, keys, self.n_embd));
+        let room = fused::room(keys).max(single_query::room(self.n_head, keys, self.n_embd));
         let rooms = vec![T::zero(); threads() * room];
         Space { lse: Array2::zeros((keys, self.n_head)), rooms, threads: threads() }
     }

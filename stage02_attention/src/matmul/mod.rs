@@ -12,14 +12,14 @@
 //! the widest vector instructions the processor has. Products of transposed tables need no
 //! copy: `a.t()` only swaps two strides.
 //!
-//! [`gemm`] runs on one thread, [`par_gemm`] on all that stand ready (`shared.rs`; `one_row.rs` for
+//! [`gemm`] runs on one thread, [`par_gemm`] on all that stand ready (`shared.rs`; `gemv.rs` for
 //! a single row, where memory is the limit). [`bf16`] holds the same product with inputs rounded to 16 bits, for processors that multiply
 //! those at twice the speed.
 
 #![allow(unsafe_code)] // The kernels take raw pointers; see `call` below.
 
 pub mod bf16;
-mod one_row;
+mod gemv;
 mod shared;
 
 pub use shared::{Dtype, par_gemm};

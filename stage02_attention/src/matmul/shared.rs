@@ -2,14 +2,14 @@
 //!
 //! [`par_gemm`] cuts the result among all hands that stand ready (see
 //! [`threads`](crate::parallel)): each computes some of its columns, or some of its rows. A single row
-//! is shared out in another way, which [`one_row`](super::one_row) explains.
+//! is shared out in another way, which [`gemv`](super::gemv) explains.
 
 use std::any::TypeId;
 
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use stage01_bigram::Float;
 
-use super::one_row::one_row;
+use super::gemv::gemv;
 use super::{bf16, gemm};
 use crate::parallel::{FETCHED, join, threads_for};
 use crate::profiler::{Region, time};
@@ -41,7 +41,7 @@ pub fn par_gemm<T: Float>(
 ) {
     let straight = b.strides().contains(&1);
     if a.nrows() == 1 && b.len() >= 2 * FETCHED && straight {
-        return one_row(alpha, a, b, beta, c.view_mut());
+        return gemv(alpha, a, b, beta, c.view_mut());
     }
     let threads = threads_for(a.nrows() * a.ncols() * b.ncols());
     cut(threads, dtype, alpha, a, b, beta, c.view_mut());

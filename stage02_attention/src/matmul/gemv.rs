@@ -19,7 +19,7 @@ use crate::profiler::{Region, time};
 /// c = alpha a b + beta c for a single row of c.
 ///
 /// a: (1, k); b: (k, n), whose rows or columns are contiguous; c: (1, n).
-pub(super) fn one_row<T: Float>(
+pub(super) fn gemv<T: Float>(
     alpha: T,
     a: ArrayView2<T>,
     b: ArrayView2<T>,

@@ -317,7 +317,7 @@ mod gelu {
                     #[inline(always)]
                     || {
                         for ((g, slope), &h) in g.iter_mut().zip(&mut slope).zip(&h) {
-                            (*g, *slope) = mlp::gelu_and_slope(h);
+                            (*g, *slope) = mlp::gelu_and_derivative(h);
                         }
                     },
                 );
@@ -329,7 +329,7 @@ mod gelu {
         fn plain(bencher: Bencher, shape: Shape) {
             let h = table(shape.rows(), 4 * shape.n_embd, 1);
             let bencher = bencher.counter(ItemsCount::new(h.len()));
-            bencher.bench_local(|| (h.mapv(plain::gelu), h.mapv(plain::gelu_slope)));
+            bencher.bench_local(|| (h.mapv(plain::gelu), h.mapv(plain::gelu_derivative)));
         }
     }
 }

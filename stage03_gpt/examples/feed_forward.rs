@@ -12,7 +12,7 @@ use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::random::{Purpose, generator};
 use stage02_attention::linear::Linear;
 use stage02_attention::params::{Init, Layout, Params};
-use stage03_gpt::mlp::{gelu, gelu_and_slope};
+use stage03_gpt::mlp::{gelu, gelu_and_derivative};
 
 /// Was there a *not*? Was there an *un*? And how sad is it?
 const PHRASES: [(&str, [f64; 2], f64); 4] = [
@@ -59,10 +59,10 @@ impl Bend {
     fn at(self, h: f64) -> (f64, f64) {
         match self {
             Bend::Nothing => (h, 1.0),
-            Bend::Gelu => gelu_and_slope(h),
+            Bend::Gelu => gelu_and_derivative(h),
             Bend::GeluTooLate => {
                 let h = gelu(h);
-                (h, gelu_and_slope(h).1)
+                (h, gelu_and_derivative(h).1)
             }
         }
     }
@@ -151,7 +151,7 @@ fn main() -> Result<()> {
     println!("\nTHE BEND AND ITS SLOPE");
     println!("  {:>4}{:>10}{:>10}{:>12}{:>12}", "x", "gate", "gelu", "nudged", "by rule");
     for x in [-3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0f64] {
-        let (g, slope) = gelu_and_slope(x);
+        let (g, slope) = gelu_and_derivative(x);
         let gate = if x == 0.0 { 0.5 } else { g / x };
         println!("  {x:>4}{gate:>10.4}{g:>10.4}{:>12.4}{slope:>12.4}", nudged(gelu, x));
     }
@@ -224,7 +224,7 @@ mod tests {
     fn the_slope_of_gelu_is_what_nudging_says() {
         for i in -50..50 {
             let x = f64::from(i) / 10.0;
-            assert!((nudged(gelu, x) - gelu_and_slope(x).1).abs() < 1e-9);
+            assert!((nudged(gelu, x) - gelu_and_derivative(x).1).abs() < 1e-9);
         }
     }
 

@@ -28,7 +28,7 @@ pub struct Mlp {
 #[derive(Clone, Debug)]
 pub struct Activations<T> {
     /// How steep the bend was: all that the way back wants to know of its input.
-    slope: Array2<T>,
+    derivative: Array2<T>,
     /// After the bend.
     g: Array2<T>,
 }
@@ -55,7 +55,7 @@ impl Mlp {
     /// Room for the forward pass of so many rows.
     pub fn activations<T: Float>(&self, rows: usize) -> Activations<T> {
         let hidden = || Array2::zeros((rows, 4 * self.n_embd));
-        Activations { slope: hidden(), g: hidden() }
+        Activations { derivative: hidden(), g: hidden() }
     }
 
     /// Room for the backward pass of so many rows.
@@ -74,10 +74,10 @@ impl Mlp {
         acts: &mut Activations<T>,
         y: ArrayViewMut2<T>,
     ) {
-        let Activations { slope, g } = acts;
+        let Activations { derivative, g } = acts;
         self.c_fc.forward(params, x, g.view_mut());
-        parallel::zip_mut(flat_mut(g), flat_mut(slope), |g, slope| {
-            time(Region::Gelu, || bend(g, slope))
+        parallel::zip_mut(flat_mut(g), flat_mut(derivative), |g, derivative| {
+            time(Region::Gelu, || gelu_forward(g, derivative))
         });
         self.c_proj.forward(params, g.view(), y);
     }
@@ -121,27 +121,29 @@ impl Mlp {
         grads: &mut Params<T>,
     ) {
         self.c_proj.backward(params, acts.g.view(), dy, scratch.dh.view_mut(), grads);
-        parallel::zip(flat_mut(&mut scratch.dh), flat(&acts.slope), |dh, slope| {
-            time(Region::Gelu, || dh.iter_mut().zip(slope).for_each(|(d, &slope)| *d *= slope));
+        parallel::zip(flat_mut(&mut scratch.dh), flat(&acts.derivative), |dh, derivative| {
+            time(Region::Gelu, || {
+                dh.iter_mut().zip(derivative).for_each(|(d, &derivative)| *d *= derivative)
+            });
         });
         self.c_fc.backward(params, x, scratch.dh.view(), dx, grads);
     }
     // ANCHOR_END: backward
 }
 
-// ANCHOR: bend
+// ANCHOR: gelu_forward
 /// g = gelu(g), and slope = gelu'(g) of the old g.
-fn bend<T: Float>(g: &mut [T], slope: &mut [T]) {
+fn gelu_forward<T: Float>(g: &mut [T], derivative: &mut [T]) {
     simd_dispatch(
         #[inline(always)]
         || {
-            for (g, slope) in g.iter_mut().zip(slope) {
-                (*g, *slope) = gelu_and_slope(*g);
+            for (g, derivative) in g.iter_mut().zip(derivative) {
+                (*g, *derivative) = gelu_and_derivative(*g);
             }
         },
     );
 }
-// ANCHOR_END: bend
+// ANCHOR_END: gelu_forward
 
 /// All numbers of a table, row after row.
 fn flat<T>(table: &Array2<T>) -> &[T] {
@@ -182,7 +184,7 @@ pub fn gelu<T: Float>(x: T) -> T {
 ///
 /// Both want the same s, and s is where the exp is: together they cost little more than one.
 #[inline(always)]
-pub fn gelu_and_slope<T: Float>(x: T) -> (T, T) {
+pub fn gelu_and_derivative<T: Float>(x: T) -> (T, T) {
     let s = gate(x);
     let du = T::of(SQRT_2_OVER_PI) * (T::one() + T::of(3.0 * 0.044715) * x * x);
     (x * s, s + x * s * (T::one() - s) * T::of(2.0) * du)

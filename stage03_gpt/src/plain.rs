@@ -36,7 +36,7 @@ use crate::adamw::{AdamW, Moments};
 use crate::block::Block;
 use crate::gpt::Gpt;
 use layers::{
-    attention, attention_backward, cross_entropy, embed, embed_backward, gelu, gelu_slope,
+    attention, attention_backward, cross_entropy, embed, embed_backward, gelu, gelu_derivative,
     layer_norm, layer_norm_backward, linear, linear_backward, times,
 };
 
@@ -187,7 +187,7 @@ impl<T: Float> Plain<'_, T> {
     ) -> Array2<T> {
         let Block { ln_1, attn, ln_2, mlp, .. } = block;
         let dg = linear_backward(self.product, &mlp.c_proj, params, &acts.g, &dx2, grads);
-        let dh = dg * acts.h.mapv(gelu_slope);
+        let dh = dg * acts.h.mapv(gelu_derivative);
         let dnormed = linear_backward(self.product, &mlp.c_fc, params, &acts.normed_2, &dh, grads);
         let dx1 = dx2 + layer_norm_backward(ln_2, params, &acts.x1, &dnormed, grads);
 

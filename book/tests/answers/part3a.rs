@@ -10,7 +10,7 @@ use stage02_attention::params::{Init, Layout, Params, fill_normal};
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::layer_norm::{LayerNorm, Statistics};
-use stage03_gpt::mlp::{Mlp, gelu_and_slope};
+use stage03_gpt::mlp::{Mlp, gelu_and_derivative};
 
 use crate::Answer;
 
@@ -50,7 +50,7 @@ pub fn bias_of_two_layers() -> f64 {
 
 /// How steep GELU is at 0.
 pub fn slope_of_gelu_at_zero() -> f64 {
-    gelu_and_slope(0.0f64).1
+    gelu_and_derivative(0.0f64).1
 }
 
 /// How many numbers a feed-forward layer for 10 numbers a token has.

@@ -241,7 +241,7 @@ pub fn gelu<T: Float>(x: T) -> T {
 }
 
 /// gelu'(x) = (1 + tanh(u))/2 + x/2 (1 - tanh²(u)) u', u' = sqrt(2/pi) (1 + 3 * 0.044715 x²).
-pub fn gelu_slope<T: Float>(x: T) -> T {
+pub fn gelu_derivative<T: Float>(x: T) -> T {
     let (half, tanh) = (T::of(0.5), gelu_u(x).tanh());
     let du = T::of(SQRT_2_OVER_PI) * (T::one() + T::of(3.0 * 0.044715) * x * x);
     half * (T::one() + tanh) + half * x * (T::one() - tanh * tanh) * du

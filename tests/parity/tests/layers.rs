@@ -134,8 +134,8 @@ fn check_layer_norm<T: Float>(case: &Case) {
 fn check_gelu<T: Float>(case: &Case) {
     let (x, dy): (Array2<T>, Array2<T>) = (case.table("x"), case.table("dy"));
     case.check("y", &x.mapv(mlp::gelu));
-    case.check("y", &x.mapv(|x| mlp::gelu_and_slope(x).0));
-    case.check("dx", &(x.mapv(|x| mlp::gelu_and_slope(x).1) * dy));
+    case.check("y", &x.mapv(|x| mlp::gelu_and_derivative(x).0));
+    case.check("dx", &(x.mapv(|x| mlp::gelu_and_derivative(x).1) * dy));
 }
 
 fn check_softmax_cross_entropy<T: Float>(case: &Case) {

@@ -26,7 +26,7 @@ pub use terminal::Ink;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panel {
     title: String,
-    shares: Array2<f32>,
+    att: Array2<f32>,
     row_labels: Vec<String>,
     col_labels: Vec<String>,
 }
@@ -37,8 +37,8 @@ pub struct Panel {
 /// use ndarray::array;
 /// use stage02_attention::heatmap::{HeatMap, Ink, Panel};
 /// let labels = ["a".to_string(), "b".to_string()];
-/// let shares = array![[1.0, 0.0], [0.3, 0.7]];
-/// let panel = Panel::new("head 0", shares.view(), &labels, &labels);
+/// let att = array![[1.0, 0.0], [0.3, 0.7]];
+/// let panel = Panel::new("head 0", att.view(), &labels, &labels);
 /// let map = HeatMap { title: "Who looks at whom".into(), panels: vec![panel] };
 /// assert!(map.to_svg().starts_with("<svg"));
 /// assert_eq!(
@@ -55,7 +55,7 @@ pub struct HeatMap {
 }
 
 impl Panel {
-    /// A panel of `shares`, whose rows each add up to one.
+    /// A panel of `att`, whose rows each add up to one.
     ///
     /// shares: (rows, columns), from 0 to 1; one label for each row and each column, such as
     /// [`token_text`](stage01_bigram::tokenizer::Tokenizer::token_text) gives.
@@ -64,34 +64,34 @@ impl Panel {
     /// When there is not one label for each row and each column.
     pub fn new(
         title: impl Into<String>,
-        shares: ArrayView2<f32>,
+        att: ArrayView2<f32>,
         row_labels: &[String],
         col_labels: &[String],
     ) -> Self {
-        assert_eq!(shares.dim(), (row_labels.len(), col_labels.len()), "labels of a panel");
+        assert_eq!(att.dim(), (row_labels.len(), col_labels.len()), "labels of a panel");
         Panel {
             title: title.into(),
-            shares: shares.to_owned(),
+            att: att.to_owned(),
             row_labels: row_labels.to_vec(),
             col_labels: col_labels.to_vec(),
         }
     }
 
     /// The shares, as given: (rows, columns).
-    pub fn shares(&self) -> ArrayView2<'_, f32> {
-        self.shares.view()
+    pub fn attention_weights(&self) -> ArrayView2<'_, f32> {
+        self.att.view()
     }
 
     /// The column that gets most of a row, and its share. None for a row of nothing.
     fn strongest(&self, row: usize) -> Option<(usize, f32)> {
-        let shares = self.shares.row(row);
-        let best = (0..shares.len()).max_by(|&a, &b| shares[a].total_cmp(&shares[b]))?;
-        (shares[best] > 0.0).then_some((best, shares[best]))
+        let att = self.att.row(row);
+        let best = (0..att.len()).max_by(|&a, &b| att[a].total_cmp(&att[b]))?;
+        (att[best] > 0.0).then_some((best, att[best]))
     }
 
     /// What the panel shows, as sentences: row by row when there are few, else in general.
     fn in_words(&self) -> String {
-        let (rows, columns) = self.shares.dim();
+        let (rows, columns) = self.att.dim();
         let mut words = format!("{}: {rows} rows, {columns} columns.", self.title);
         let strongest: Vec<(usize, usize, f32)> =
             (0..rows).filter_map(|i| self.strongest(i).map(|(j, share)| (i, j, share))).collect();

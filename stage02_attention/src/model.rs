@@ -232,8 +232,8 @@ impl AttentionModel {
 
     /// Who looks at whom in head `h` of the first window of the last forward pass. Row i holds
     /// the shares of token i. Shape: (length, length).
-    pub fn shares<T: Float>(&self, acts: &Activations<T>, h: usize) -> Array2<T> {
-        self.attn.shares(&acts.attn, 0, h)
+    pub fn attention_weights<T: Float>(&self, acts: &Activations<T>, h: usize) -> Array2<T> {
+        self.attn.attention_weights(&acts.attn, 0, h)
     }
 
     /// Continues a text: `count` tokens, each drawn given those before, as far back as the

@@ -67,15 +67,15 @@ pub fn measure(lengths: &[usize], seed: u64) -> Vec<Row> {
                 let mut rng = generator(seed, Purpose::Other, round as u64);
                 let (q, k) = (normal(d, &mut rng), normal(d, &mut rng));
                 // What the loss would like the shares to do.
-                let dshares = normal(KEYS, &mut rng);
+                let datt = normal(KEYS, &mut rng);
                 for (scale, result) in [(1.0, &mut plain), (1.0 / (d as f64).sqrt(), &mut divided)]
                 {
                     let mut scores = Array2::zeros((KEYS, KEYS));
                     gemm(scale, q.view(), k.t(), 0.0, &mut scores.view_mut());
-                    for (scores, dshares) in scores.rows_mut().into_iter().zip(dshares.rows()) {
+                    for (scores, datt) in scores.rows_mut().into_iter().zip(datt.rows()) {
                         result.add(
                             scores.into_slice().expect("rows are contiguous"),
-                            dshares.to_slice().expect("rows are contiguous"),
+                            datt.to_slice().expect("rows are contiguous"),
                         );
                     }
                 }
@@ -95,7 +95,7 @@ fn normal(d: usize, rng: &mut Generator) -> Array2<f64> {
 
 impl Scores {
     /// Adds one query's part to the means.
-    fn add(&mut self, scores: &mut [f64], dshares: &[f64]) {
+    fn add(&mut self, scores: &mut [f64], datt: &[f64]) {
         let part = 1.0 / (ROUNDS * KEYS) as f64;
         // Their mean is known to be 0, so the variance is the mean square.
         self.variance += part * scores.iter().map(|s| s * s).sum::<f64>() / scores.len() as f64;
@@ -105,8 +105,8 @@ impl Scores {
         self.entropy += part * p.iter().map(surprise).sum::<f64>();
         self.largest_share += part * p.iter().copied().fold(0.0, f64::max);
         // The backward pass of the softmax, as in `attention::scaled_dot_product`.
-        let mean: f64 = p.iter().zip(dshares).map(|(p, dp)| p * dp).sum();
-        let dscores = p.iter().zip(dshares).map(|(p, dp)| p * (dp - mean));
+        let mean: f64 = p.iter().zip(datt).map(|(p, dp)| p * dp).sum();
+        let dscores = p.iter().zip(datt).map(|(p, dp)| p * (dp - mean));
         self.gradient += part * dscores.map(f64::abs).sum::<f64>();
     }
 }
@@ -131,15 +131,15 @@ mod tests {
         }
 
         #[test]
-        fn equal_scores_and_one_winner_are_the_two_ends(dshares in prop::collection::vec(-1.0..1.0f64, KEYS)) {
+        fn equal_scores_and_one_winner_are_the_two_ends(datt in prop::collection::vec(-1.0..1.0f64, KEYS)) {
             let scale = (ROUNDS * KEYS) as f64;
             let (mut even, mut winner) = (Scores::default(), Scores::default());
-            even.add(&mut [3.0; KEYS], &dshares);
+            even.add(&mut [3.0; KEYS], &datt);
             prop_assert!((scale * even.entropy - (KEYS as f64).ln()).abs() < 1e-9);
             prop_assert!((scale * even.largest_share - 1.0 / KEYS as f64).abs() < 1e-12);
             let mut scores = [0.0; KEYS];
             scores[5] = 1000.0;
-            winner.add(&mut scores, &dshares);
+            winner.add(&mut scores, &datt);
             prop_assert_eq!((winner.entropy, scale * winner.largest_share, winner.gradient), (0.0, 1.0, 0.0));
         }
     }

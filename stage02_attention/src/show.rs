@@ -156,7 +156,7 @@ impl Trained {
             .map(|h| {
                 Panel::new(
                     format!("head {h}"),
-                    self.model.shares(&acts, h).view(),
+                    self.model.attention_weights(&acts, h).view(),
                     &labels,
                     &labels,
                 )
@@ -176,10 +176,11 @@ impl Trained {
             "head", "to itself", "to the one before", "further back"
         )?;
         for (h, panel) in heads.iter().enumerate() {
-            let [itself, before, further] = distances(panel.shares()).map(|share| 100.0 * share);
+            let [itself, before, further] =
+                distances(panel.attention_weights()).map(|share| 100.0 * share);
             writeln!(out, "  {h:>8}{itself:>11.0}%{before:>19.0}%{further:>15.0}%")?;
         }
-        let clearest = |panel: &&Panel| far_sight(panel.shares());
+        let clearest = |panel: &&Panel| far_sight(panel.attention_weights());
         let head = heads.iter().max_by(|a, b| clearest(a).total_cmp(&clearest(b)));
         let head = head.expect("there is a head").clone();
         writeln!(
@@ -220,22 +221,22 @@ impl Trained {
 
 /// Which share goes to the token itself, to the one before, and further back: the mean over
 /// all rows that have such places.
-fn distances(shares: ArrayView2<f32>) -> [f32; 3] {
+fn distances(att: ArrayView2<f32>) -> [f32; 3] {
     let mut sums = [0.0; 3];
     // Where the text is too short for three places, all its rows count.
-    let first = 2.min(shares.nrows() - 1);
-    for i in first..shares.nrows() {
+    let first = 2.min(att.nrows() - 1);
+    for i in first..att.nrows() {
         for j in 0..=i {
-            sums[(i - j).min(2)] += shares[[i, j]];
+            sums[(i - j).min(2)] += att[[i, j]];
         }
     }
-    sums.map(|sum| sum / (shares.nrows() - first) as f32)
+    sums.map(|sum| sum / (att.nrows() - first) as f32)
 }
 
 /// The largest share that goes further back than the token before, summed over all rows.
-fn far_sight(shares: ArrayView2<f32>) -> f32 {
-    let largest = |i: usize| (0..i.saturating_sub(1)).map(|j| shares[[i, j]]).fold(0.0, f32::max);
-    (0..shares.nrows()).map(largest).sum()
+fn far_sight(att: ArrayView2<f32>) -> f32 {
+    let largest = |i: usize| (0..i.saturating_sub(1)).map(|j| att[[i, j]]).fold(0.0, f32::max);
+    (0..att.nrows()).map(largest).sum()
 }
 
 /// A heat map, moved in a little.
@@ -290,18 +291,18 @@ fn masks_map(seed: u64) -> HeatMap {
         .expect("one head fits any size");
     let params = Params::initialise(&layout, &mut generator(seed, Purpose::Initialisation, 0));
 
-    let shares = |layer: MultiHeadAttention, x: &Array2<f32>| {
+    let att = |layer: MultiHeadAttention, x: &Array2<f32>| {
         let mut acts = layer.activations(1, x.nrows());
         let mut out = Array2::zeros(x.raw_dim());
         layer.forward(&params, x.view(), &mut acts, out.view_mut(), None);
-        layer.shares(&acts, 0, 0)
+        layer.attention_weights(&acts, 0, 0)
     };
     let mut acts = cross.activations(1, english.len(), french.len());
     let mut mixed = Array2::zeros(written.raw_dim());
     cross.forward(&params, written.view(), read.view(), &mut acts, mixed.view_mut());
     let panels = vec![
-        Panel::new("encoder", shares(encoder, &read).view(), &french, &french),
-        Panel::new("decoder", shares(decoder, &written).view(), &english, &english),
+        Panel::new("encoder", att(encoder, &read).view(), &french, &french),
+        Panel::new("decoder", att(decoder, &written).view(), &english, &english),
         Panel::new("cross", acts.att.view(), &english, &french),
     ];
     HeatMap { title: "Three kinds of attention".into(), panels }
@@ -345,15 +346,15 @@ mod tests {
 
     #[test]
     fn where_a_head_looks() {
-        let shares = array![
+        let att = array![
             [1.0, 0.0, 0.0, 0.0],
             [0.5, 0.5, 0.0, 0.0],
             [0.5, 0.25, 0.25, 0.0],
             [0.125, 0.25, 0.5, 0.125]
         ];
         // Rows 2 and 3 have all three places.
-        assert_eq!(distances(shares.view()), [0.1875, 0.375, 0.4375]);
-        assert_eq!(far_sight(shares.view()), 0.5 + 0.25);
+        assert_eq!(distances(att.view()), [0.1875, 0.375, 0.4375]);
+        assert_eq!(far_sight(att.view()), 0.5 + 0.25);
         assert_eq!(distances(array![[1.0]].view()), [1.0, 0.0, 0.0]);
     }
 }

@@ -151,9 +151,14 @@ impl Block {
     }
     // ANCHOR_END: forward
 
-    /// Who looks at whom: see [`MultiHeadAttention::shares`].
-    pub fn shares<T: Float>(&self, acts: &Activations<T>, b: usize, h: usize) -> Array2<T> {
-        self.attn.shares(&acts.attn, b, h)
+    /// Who looks at whom: see [`MultiHeadAttention::attention_weights`].
+    pub fn attention_weights<T: Float>(
+        &self,
+        acts: &Activations<T>,
+        b: usize,
+        h: usize,
+    ) -> Array2<T> {
+        self.attn.attention_weights(&acts.attn, b, h)
     }
 
     // ANCHOR: backward

@@ -279,14 +279,14 @@ impl Gpt {
 
     /// Who looks at whom in head `h` of block `layer`, for sequence `b` of the last forward
     /// pass: row i holds the shares of token i. Shape: (length, length).
-    pub fn shares<T: Float>(
+    pub fn attention_weights<T: Float>(
         &self,
         acts: &Activations<T>,
         layer: usize,
         b: usize,
         h: usize,
     ) -> Array2<T> {
-        self.blocks[layer].shares(&acts.blocks[layer], b, h)
+        self.blocks[layer].attention_weights(&acts.blocks[layer], b, h)
     }
 
     /// The logits of one text, without keeping anything. Shape: (tokens, vocab_size).

@@ -170,7 +170,7 @@ pub fn divisor_of_sixteen() -> f64 {
     q[[0, 0]] = 1.0;
     let k = array![[1.0], [0.0]].dot(&q);
     let mut att = Array2::zeros((1, 2));
-    scaled_dot_product::shares(q.view(), k.view(), Mask::None, att.view_mut());
+    scaled_dot_product::attention_weights(q.view(), k.view(), Mask::None, att.view_mut());
     digits(1.0 / f64::ln(att[[0, 0]] / att[[0, 1]]), 6)
 }
 
@@ -242,7 +242,7 @@ fn back(q: &[f64], k: &[f64], v: &[f64], dy: &[f64]) -> [Vec<f64>; 3] {
     let [q, k, v, dy]: [ArrayView2<f64>; 4] = tables.each_ref().map(|table| table.view());
     let shape = (q.nrows(), k.nrows());
     let (mut att, mut datt) = (Array2::zeros(shape), Array2::zeros(shape));
-    scaled_dot_product::shares(q, k, Mask::None, att.view_mut());
+    scaled_dot_product::attention_weights(q, k, Mask::None, att.view_mut());
     let [mut dq, mut dk, mut dv] = [q, k, v].map(|x| Array2::zeros(x.dim()));
     let grads = (dq.view_mut(), dk.view_mut(), dv.view_mut());
     scaled_dot_product::backward((q, k, v), att.view(), dy, datt.view_mut(), grads);

@@ -69,9 +69,9 @@ pub fn forward<T: Float>(
     let (queries, keys) = (q.nrows(), k.nrows());
     let scale = T::of(1.0 / (q.ncols() as f64).sqrt());
     for (start, end, seen) in blocks(mask, queries, keys) {
-        let mut shares = table(space, end - start, seen);
+        let mut att = table(space, end - start, seen);
         let (q, k) = (q.slice(s![start..end, ..]), k.slice(s![..seen, ..]));
-        gemm(scale, q, k.t(), T::zero(), &mut shares);
+        gemm(scale, q, k.t(), T::zero(), &mut att);
         let rows = space[..(end - start) * seen].chunks_exact_mut(seen);
         time(Region::Softmax, || {
             simd_dispatch(
@@ -90,11 +90,11 @@ pub fn forward<T: Float>(
             );
         });
         if let Some((dropout, rng)) = &mut forget {
-            let shares = &mut space[..(end - start) * seen];
-            time(Region::Dropout, || dropout.each(shares, rng, |share, keep| *share *= keep));
+            let att = &mut space[..(end - start) * seen];
+            time(Region::Dropout, || dropout.each(att, rng, |share, keep| *share *= keep));
         }
-        let (shares, v) = (table(space, end - start, seen), v.slice(s![..seen, ..]));
-        gemm(T::one(), shares.view(), v, T::zero(), &mut y.slice_mut(s![start..end, ..]));
+        let (att, v) = (table(space, end - start, seen), v.slice(s![..seen, ..]));
+        gemm(T::one(), att.view(), v, T::zero(), &mut y.slice_mut(s![start..end, ..]));
     }
 }
 

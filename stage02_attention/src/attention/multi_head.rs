@@ -248,11 +248,16 @@ impl MultiHeadAttention {
 
     /// Who looks at whom in head `h` of sequence `b`, in the last forward pass, before dropout.
     /// Row i holds the shares of token i. Shape: (length, length).
-    pub fn shares<T: Float>(&self, acts: &Activations<T>, b: usize, h: usize) -> Array2<T> {
+    pub fn attention_weights<T: Float>(
+        &self,
+        acts: &Activations<T>,
+        b: usize,
+        h: usize,
+    ) -> Array2<T> {
         let rows = b * acts.length..(b + 1) * acts.length;
         let [q, k, _] = self.columns(h).map(|cols| acts.qkv.slice(s![rows.clone(), cols]));
         let mut att = Array2::zeros((acts.length, acts.length));
-        scaled_dot_product::shares(q, k, self.mask, att.view_mut());
+        scaled_dot_product::attention_weights(q, k, self.mask, att.view_mut());
         att
     }
 

@@ -22,7 +22,12 @@ use crate::matmul::gemm;
 ///
 /// q: (queries, d); k: (keys, d); att: (queries, keys), overwritten, zero where the mask
 /// forbids.
-pub fn shares<T: Float>(q: ArrayView2<T>, k: ArrayView2<T>, mask: Mask, mut att: ArrayViewMut2<T>) {
+pub fn attention_weights<T: Float>(
+    q: ArrayView2<T>,
+    k: ArrayView2<T>,
+    mask: Mask,
+    mut att: ArrayViewMut2<T>,
+) {
     let (queries, keys) = att.dim();
     let scale = T::of(1.0 / (q.ncols() as f64).sqrt());
     gemm(scale, q, k.t(), T::zero(), &mut att);
@@ -38,7 +43,7 @@ pub fn shares<T: Float>(q: ArrayView2<T>, k: ArrayView2<T>, mask: Mask, mut att:
 // ANCHOR: forward
 /// y = softmax(mask(q k' / sqrt(d))) v.
 ///
-/// q: (queries, d); k, v: (keys, d). att: (queries, keys), overwritten with the [`shares`];
+/// q: (queries, d); k, v: (keys, d). att: (queries, keys), overwritten with the [`att`];
 /// the backward pass wants them again. y: (queries, d), overwritten.
 pub fn forward<T: Float>(
     (q, k, v): (ArrayView2<T>, ArrayView2<T>, ArrayView2<T>),
@@ -46,7 +51,7 @@ pub fn forward<T: Float>(
     mut att: ArrayViewMut2<T>,
     mut y: ArrayViewMut2<T>,
 ) {
-    shares(q, k, mask, att.view_mut());
+    attention_weights(q, k, mask, att.view_mut());
     gemm(T::one(), att.view(), v, T::zero(), &mut y);
 }
 // ANCHOR_END: forward

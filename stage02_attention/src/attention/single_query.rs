@@ -72,10 +72,10 @@ pub fn forward<T: Float>(
     });
 
     time(Region::Softmax, || {
-        for (h, shares) in by_head.chunks_exact_mut(keys).enumerate() {
+        for (h, att) in by_head.chunks_exact_mut(keys).enumerate() {
             let scores = by_token[h..].iter().step_by(heads);
-            shares.iter_mut().zip(scores).for_each(|(share, &score)| *share = score);
-            softmax_in_place(shares);
+            att.iter_mut().zip(scores).for_each(|(share, &score)| *share = score);
+            softmax_in_place(att);
         }
     });
 

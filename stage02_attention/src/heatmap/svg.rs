@@ -39,11 +39,11 @@ struct Frame<'a> {
 impl Frame<'_> {
     fn width(&self) -> f32 {
         let title = self.panel.title.chars().count() as f32 * LETTER;
-        (self.left + self.panel.shares.ncols() as f32 * self.cell).max(title)
+        (self.left + self.panel.att.ncols() as f32 * self.cell).max(title)
     }
 
     fn height(&self) -> f32 {
-        self.above + self.panel.shares.nrows() as f32 * self.cell
+        self.above + self.panel.att.nrows() as f32 * self.cell
     }
 }
 
@@ -77,7 +77,7 @@ impl HeatMap {
     /// Gives every panel its place; returns the size of the whole picture as well.
     fn frames(&self) -> (Vec<Frame<'_>>, f32, f32) {
         // All panels have cells of one size, so that their colours can be compared.
-        let most = self.panels.iter().map(|p| p.shares.ncols().max(p.shares.nrows())).max();
+        let most = self.panels.iter().map(|p| p.att.ncols().max(p.att.nrows())).max();
         let beside = if self.panels.len() > 1 { 2.0 } else { 1.0 };
         let room = (WIDEST - MARGIN) / beside - MARGIN - 40.0;
         let cell = (room / most.unwrap_or(1).max(1) as f32).floor().clamp(7.0, 30.0);
@@ -138,7 +138,7 @@ impl HeatMap {
                 percent(share)
             );
         }
-        let hidden = self.panels.iter().any(|panel| panel.shares.iter().any(|&share| share == 0.0));
+        let hidden = self.panels.iter().any(|panel| panel.att.iter().any(|&share| share == 0.0));
         if hidden {
             let at = x + STEPS as f32 * wide + 28.0;
             let _ = write!(
@@ -157,7 +157,7 @@ impl Frame<'_> {
     fn draw(&self, svg: &mut String) {
         let Frame { panel, cell, .. } = *self;
         let (x, y) = (self.x + self.left, self.y + self.above);
-        let (rows, columns) = panel.shares.dim();
+        let (rows, columns) = panel.att.dim();
         let small = (cell * 0.8).min(12.5);
         let _ = write!(
             svg,
@@ -192,11 +192,7 @@ impl Frame<'_> {
         for i in 0..rows {
             let _ = write!(svg, "<g><title>{}</title>", escape(&self.row_in_words(i)));
             for j in 0..columns {
-                self.draw_cell(
-                    svg,
-                    (x + j as f32 * cell, y + i as f32 * cell),
-                    panel.shares[[i, j]],
-                );
+                self.draw_cell(svg, (x + j as f32 * cell, y + i as f32 * cell), panel.att[[i, j]]);
             }
             svg.push_str("</g>\n");
         }
@@ -235,13 +231,13 @@ impl Frame<'_> {
     /// Whom a row looks at, from the largest share down.
     fn row_in_words(&self, i: usize) -> String {
         let panel = self.panel;
-        let shares = panel.shares.row(i);
-        let mut order: Vec<usize> = (0..shares.len()).filter(|&j| shares[j] > 0.0).collect();
-        order.sort_by(|&a, &b| shares[b].total_cmp(&shares[a]));
+        let att = panel.att.row(i);
+        let mut order: Vec<usize> = (0..att.len()).filter(|&j| att[j] > 0.0).collect();
+        order.sort_by(|&a, &b| att[b].total_cmp(&att[a]));
         let parts: Vec<String> = order
             .iter()
             .take(4)
-            .map(|&j| format!("{} {} ({})", percent(shares[j]), panel.col_labels[j], j + 1))
+            .map(|&j| format!("{} {} ({})", percent(att[j]), panel.col_labels[j], j + 1))
             .collect();
         format!("{} ({}) looks at: {}", panel.row_labels[i], i + 1, parts.join(", "))
     }

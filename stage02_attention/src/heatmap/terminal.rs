@@ -103,7 +103,7 @@ impl HeatMap {
         let mut text = String::new();
         let mut line: Vec<Block> = Vec::new();
         for panel in &self.panels {
-            let cell = if panel.gutter() + 2 * panel.shares.ncols() <= width { 2 } else { 1 };
+            let cell = if panel.gutter() + 2 * panel.att.ncols() <= width { 2 } else { 1 };
             let block = panel.block(ink, cell, width);
             let used: usize = line.iter().map(|b| b.width + GAP).sum();
             if !line.is_empty() && used + block.width > width {
@@ -133,21 +133,21 @@ impl Panel {
 
     fn block(&self, ink: Ink, cell: usize, width: usize) -> Block {
         let gutter = self.gutter();
-        let columns = self.shares.ncols().min(width.saturating_sub(gutter) / cell);
+        let columns = self.att.ncols().min(width.saturating_sub(gutter) / cell);
         let mut lines = vec![(self.title.clone(), self.title.chars().count())];
         for line in self.header(columns, cell) {
             lines.push((format!("{:gutter$}{line}", ""), gutter + columns * cell));
         }
         let header = lines.len();
-        for (row, label) in self.shares.rows().into_iter().zip(&self.row_labels) {
+        for (row, label) in self.att.rows().into_iter().zip(&self.row_labels) {
             let mut line = format!("{:>1$} ", shortened(label), gutter - 1);
             for &share in row.iter().take(columns) {
                 line += &ink.cell(share, cell);
             }
             lines.push((line, gutter + columns * cell));
         }
-        if columns < self.shares.ncols() {
-            let note = format!("(the first {columns} of {} columns)", self.shares.ncols());
+        if columns < self.att.ncols() {
+            let note = format!("(the first {columns} of {} columns)", self.att.ncols());
             lines.push((note.clone(), note.len()));
         }
         let width = lines.iter().map(|line| line.1).max().unwrap_or(0);

@@ -13,16 +13,16 @@ fn panels() -> impl Strategy<Value = Vec<Panel>> {
             prop::collection::vec("[a-z]{1,12}|.", columns),
             "\\PC{0,20}",
         )
-            .prop_map(move |(shares, row_labels, col_labels, title)| {
-                let mut shares = Array2::from_shape_vec((rows, columns), shares).unwrap();
-                for (i, mut row) in shares.rows_mut().into_iter().enumerate() {
+            .prop_map(move |(att, row_labels, col_labels, title)| {
+                let mut att = Array2::from_shape_vec((rows, columns), att).unwrap();
+                for (i, mut row) in att.rows_mut().into_iter().enumerate() {
                     if masked {
                         row.iter_mut().skip(i + 1).for_each(|share| *share = 0.0);
                     }
                     let sum = row.sum();
                     row /= sum;
                 }
-                Panel::new(title, shares.view(), &row_labels, &col_labels)
+                Panel::new(title, att.view(), &row_labels, &col_labels)
             })
     });
     prop::collection::vec(panel, 1..4)
@@ -33,12 +33,9 @@ fn labels(text: &str) -> Vec<String> {
 }
 
 fn example() -> HeatMap {
-    let shares = array![[1.0, 0.0, 0.0], [0.3, 0.7, 0.0], [0.02, 0.5, 0.48]];
+    let att = array![[1.0, 0.0, 0.0], [0.3, 0.7, 0.0], [0.02, 0.5, 0.48]];
     let words = labels("I <am> here");
-    HeatMap {
-        title: "A & B".into(),
-        panels: vec![Panel::new("one", shares.view(), &words, &words)],
-    }
+    HeatMap { title: "A & B".into(), panels: vec![Panel::new("one", att.view(), &words, &words)] }
 }
 
 /// The number of characters on the screen: without the codes for colours.
@@ -132,7 +129,7 @@ here · ▓▓▓▓
 #[test]
 fn hidden_is_not_the_same_as_little() {
     let words = labels("a b");
-    let panel = |shares: Array2<f32>| Panel::new("p", shares.view(), &words, &words);
+    let panel = |att: Array2<f32>| Panel::new("p", att.view(), &words, &words);
     let masked =
         HeatMap { title: String::new(), panels: vec![panel(array![[1.0, 0.0], [0.99, 0.01]])] };
     let seen =

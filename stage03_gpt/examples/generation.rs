@@ -13,7 +13,7 @@ use stage02_attention::attention::single_query;
 use stage02_attention::parallel::single_threaded;
 use stage02_attention::params::Params;
 use stage03_gpt::config::GptConfig;
-use stage03_gpt::generate::Writer;
+use stage03_gpt::generate::Decoder;
 use stage03_gpt::gpt::Gpt;
 
 fn main() -> Result<()> {
@@ -63,18 +63,18 @@ fn text(n: u32) -> Vec<u32> {
 fn same_logits(gpt: &Gpt, params: &Params<f32>) -> Result<()> {
     println!("\nTHE SAME LOGITS: the cache beside the whole text read again");
     println!("tokens   logit of token 0, cache   again    largest difference of 512");
-    let (tokens, mut writer) = (text(100), Writer::new(gpt, params, None)?);
+    let (tokens, mut decoder) = (text(100), Decoder::new(gpt, params, None)?);
     for (i, token) in tokens.iter().enumerate() {
         // ANCHOR: both
-        writer.read(&[*token])?;
+        decoder.prefill(&[*token])?;
         let all = gpt.logits(params, &tokens[..=i])?;
         let again = all.row(i);
         // ANCHOR_END: both
         if [1, 2, 10, 100].contains(&(i + 1)) {
-            let pairs = writer.logits().iter().zip(again);
+            let pairs = decoder.logits().iter().zip(again);
             let off = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             let small = if off < 1e-5 { "below 0.00001" } else { "LARGE" };
-            println!("{:>6}{:>26.4}{:>8.4}    {small}", i + 1, writer.logits()[0], again[0]);
+            println!("{:>6}{:>26.4}{:>8.4}    {small}", i + 1, decoder.logits()[0], again[0]);
         }
     }
     Ok(())
@@ -89,14 +89,14 @@ fn timed<R>(work: impl FnOnce() -> Result<R>) -> Result<Duration> {
 /// The time to choose and read one token after so many: with the cache, and from the beginning.
 fn one_token(gpt: &Gpt, params: &Params<f32>, seen: usize) -> Result<[Duration; 2]> {
     let tokens = text(256);
-    let mut writer = Writer::new(gpt, params, None)?;
-    writer.read(&tokens[..seen])?;
+    let mut decoder = Decoder::new(gpt, params, None)?;
+    decoder.prefill(&tokens[..seen])?;
     let mut times = [Vec::new(), Vec::new()];
     for turn in 0..20 {
         let token = tokens[seen + turn];
-        times[0].push(timed(|| writer.read(&[token]))?);
-        let mut anew = Writer::new(gpt, params, None)?;
-        times[1].push(timed(|| anew.read(&tokens[..seen + turn + 1]))?);
+        times[0].push(timed(|| decoder.prefill(&[token]))?);
+        let mut anew = Decoder::new(gpt, params, None)?;
+        times[1].push(timed(|| anew.prefill(&tokens[..seen + turn + 1]))?);
     }
     Ok(times.map(|mut times| {
         times.sort();
@@ -117,10 +117,10 @@ fn cost(gpt: &Gpt, params: &Params<f32>) -> Result<()> {
 fn prompt(gpt: &Gpt, params: &Params<f32>) -> Result<()> {
     println!("\nA PROMPT OF 200 TOKENS");
     let prompt = text(200);
-    let mut at_once = Writer::new(gpt, params, None)?;
-    let once = timed(|| at_once.read(&prompt))?;
-    let mut one_by_one = Writer::new(gpt, params, None)?;
-    let singly = timed(|| prompt.iter().try_for_each(|&token| one_by_one.read(&[token])))?;
+    let mut at_once = Decoder::new(gpt, params, None)?;
+    let once = timed(|| at_once.prefill(&prompt))?;
+    let mut one_by_one = Decoder::new(gpt, params, None)?;
+    let singly = timed(|| prompt.iter().try_for_each(|&token| one_by_one.prefill(&[token])))?;
     let pairs = at_once.logits().iter().zip(one_by_one.logits());
     let off = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     println!("in one pass        {:>7.1} ms", once.as_secs_f64() * 1e3);
@@ -130,13 +130,13 @@ fn prompt(gpt: &Gpt, params: &Params<f32>) -> Result<()> {
 }
 
 /// How many tokens the model sees after each of 20 tokens, and how many rows went through it.
-fn contexts(slide: usize) -> Result<(Vec<usize>, usize)> {
+fn contexts(context_shift: usize) -> Result<(Vec<usize>, usize)> {
     let (gpt, params) = model(8)?;
-    let mut writer = Writer::new(&gpt, &params, Some(slide))?;
+    let mut decoder = Decoder::new(&gpt, &params, Some(context_shift))?;
     let (mut lengths, mut rows, mut before) = (Vec::new(), 0, 0);
     for token in text(20) {
-        writer.read(&[token])?;
-        let length = writer.context().len();
+        decoder.prefill(&[token])?;
+        let length = decoder.context().len();
         rows += if length == before + 1 { 1 } else { length };
         before = length;
         lengths.push(length);
@@ -146,9 +146,9 @@ fn contexts(slide: usize) -> Result<(Vec<usize>, usize)> {
 
 fn sliding() -> Result<()> {
     println!("\nA CONTEXT OF 8, AND 20 TOKENS: how many are seen after each");
-    for slide in [1, 4, 8] {
-        let (lengths, rows) = contexts(slide)?;
-        print!("slide {slide}:");
+    for context_shift in [1, 4, 8] {
+        let (lengths, rows) = contexts(context_shift)?;
+        print!("slide {context_shift}:");
         lengths.iter().for_each(|length| print!("{length:>3}"));
         println!("   {rows} rows");
     }

@@ -6,7 +6,7 @@
 //! cache*. A new token then costs one row through the model instead of the whole text again,
 //! and the logits are the same as those of the full forward pass; a test compares them.
 //!
-//! The positions of GPT-2 end at `block_size`. When the cache is full, the oldest `slide`
+//! The positions of GPT-2 end at `block_size`. When the cache is full, the oldest `context_shift`
 //! tokens are forgotten and the rest is read again at its new positions, in one pass. A slide
 //! of one token is what nanoGPT does: the longest context always, and a full pass for every
 //! token. A slide of half the block keeps at least half of the context, and costs almost
@@ -32,13 +32,13 @@ pub(crate) const BROKEN: &str = "the model is broken, its weights are far too la
                                  files again, or train it again with a lower --learning-rate";
 
 /// A text being written: what the model remembers of it, and what comes next.
-pub struct Writer<'a, T> {
+pub struct Decoder<'a, T> {
     gpt: &'a Gpt,
     params: &'a Params<T>,
     /// The tokens the model sees now: at most `block_size`.
     context: Vec<u32>,
     /// How many tokens are forgotten when the context is full.
-    slide: usize,
+    context_shift: usize,
     /// Keys and values of the context, for each block. Shape: (block_size, n_embd).
     cache: Vec<Cache<T>>,
     room: Room<T>,
@@ -63,22 +63,22 @@ struct Room<T> {
     statistics: Statistics<T>,
 }
 
-impl<'a, T: Float> Writer<'a, T> {
+impl<'a, T: Float> Decoder<'a, T> {
     /// A writer who has read nothing yet.
     ///
     /// slide: how many of the oldest tokens are forgotten when the context is full, or none
     /// for half of it.
     ///
     /// # Errors
-    /// [`Error::Setting`] unless `slide` is from 1 to `block_size`, and when the context has no
+    /// [`Error::Setting`] unless `context_shift` is from 1 to `block_size`, and when the context has no
     /// room in memory.
-    pub fn new(gpt: &'a Gpt, params: &'a Params<T>, slide: Option<usize>) -> Result<Self> {
+    pub fn new(gpt: &'a Gpt, params: &'a Params<T>, context_shift: Option<usize>) -> Result<Self> {
         let config = gpt.config();
         let (block_size, n_embd) = (config.block_size, config.n_embd);
-        let slide = slide.unwrap_or(block_size.div_ceil(2));
-        if slide == 0 || slide > block_size {
+        let context_shift = context_shift.unwrap_or(block_size.div_ceil(2));
+        if context_shift == 0 || context_shift > block_size {
             let expected = format!("choose from 1 to the block size, {block_size}");
-            return Err(Error::setting("--slide", slide, expected));
+            return Err(Error::setting("--context-shift", context_shift, expected));
         }
         memory::require(
             Self::bytes(config),
@@ -88,11 +88,11 @@ impl<'a, T: Float> Writer<'a, T> {
         )?;
         let table = |rows, cols| Array2::zeros((rows, cols));
         let cache = || Cache { keys: table(block_size, n_embd), values: table(block_size, n_embd) };
-        Ok(Writer {
+        Ok(Decoder {
             gpt,
             params,
             context: Vec::with_capacity(block_size),
-            slide,
+            context_shift,
             cache: (0..config.n_layer).map(|_| cache()).collect(),
             room: Room {
                 x: table(block_size, n_embd),
@@ -129,7 +129,7 @@ impl<'a, T: Float> Writer<'a, T> {
     ///
     /// # Errors
     /// [`Error::UnknownToken`] for a token that is not in the vocabulary.
-    pub fn read(&mut self, tokens: &[u32]) -> Result<()> {
+    pub fn prefill(&mut self, tokens: &[u32]) -> Result<()> {
         let block_size = self.gpt.config().block_size;
         self.gpt.check_tokens(tokens, 0)?;
         let seen = self.context.len();
@@ -143,7 +143,7 @@ impl<'a, T: Float> Writer<'a, T> {
         }
         // As many slides as it takes; then what is left is read in one pass.
         // ANCHOR: slide
-        let forget = (total - block_size).div_ceil(self.slide) * self.slide;
+        let forget = (total - block_size).div_ceil(self.context_shift) * self.context_shift;
         let mut kept: Vec<u32> = self.context.iter().chain(tokens).copied().collect();
         kept.drain(..forget.min(total - 1));
         self.context.clear();
@@ -171,9 +171,9 @@ impl<'a, T: Float> Writer<'a, T> {
 
     /// Chooses the next token, reads it, and returns it.
     // ANCHOR: write
-    pub fn write(&mut self, sampler: &mut Sampler, rng: &mut Generator) -> u32 {
+    pub fn decode_step(&mut self, sampler: &mut Sampler, rng: &mut Generator) -> u32 {
         let token = sampler.sample(self.logits(), rng);
-        self.read(&[token]).expect("a token that was chosen is in the vocabulary");
+        self.prefill(&[token]).expect("a token that was chosen is in the vocabulary");
         token
     }
     // ANCHOR_END: write
@@ -212,7 +212,7 @@ impl<'a, T: Float> Writer<'a, T> {
             keys.slice_mut(s![start..end, ..]).assign(&qkv.slice(s![.., n_embd..2 * n_embd]));
             values.slice_mut(s![start..end, ..]).assign(&qkv.slice(s![.., 2 * n_embd..]));
             let (old, q) = (s![..end, ..], qkv.slice(s![.., ..n_embd]));
-            block.attn.look([q, keys.slice(old), values.slice(old)], space, y.view_mut());
+            block.attn.attend_cached([q, keys.slice(old), values.slice(old)], space, y.view_mut());
             block.attn.c_proj.forward(params, y.view(), normed.view_mut());
             x += &normed;
             // ANCHOR_END: look
@@ -263,21 +263,21 @@ mod tests {
         #[test]
         fn equals_the_full_forward_pass_at_every_step(
             pieces in prop::collection::vec(prop::collection::vec(0u32..11, 1..9), 1..12),
-            slide in 1usize..7, bias: bool, seed: u64,
+            context_shift in 1usize..7, bias: bool, seed: u64,
         ) {
             let (gpt, params) = model(bias, seed);
-            let mut writer = Writer::new(&gpt, &params, Some(slide)).unwrap();
+            let mut decoder = Decoder::new(&gpt, &params, Some(context_shift)).unwrap();
             let mut text: Vec<u32> = Vec::new();
             for piece in pieces {
-                writer.read(&piece).unwrap();
+                decoder.prefill(&piece).unwrap();
                 text.extend(&piece);
-                let context = writer.context();
+                let context = decoder.context();
                 prop_assert!(text.ends_with(context));
                 // Never less than a slide leaves; always all of a short text.
-                prop_assert!(context.len() >= text.len().min(6 - slide + 1).max(1));
+                prop_assert!(context.len() >= text.len().min(6 - context_shift + 1).max(1));
                 let full = gpt.logits(&params, context).unwrap();
                 let last = full.row(full.nrows() - 1);
-                for (a, b) in writer.logits().iter().zip(last) {
+                for (a, b) in decoder.logits().iter().zip(last) {
                     prop_assert!((a - b).abs() < 1e-10, "{a} {b}");
                 }
             }
@@ -287,13 +287,13 @@ mod tests {
     #[test]
     fn a_slide_of_one_keeps_the_longest_context() {
         let (gpt, params) = model(true, 1);
-        let mut writer = Writer::new(&gpt, &params, Some(1)).unwrap();
+        let mut decoder = Decoder::new(&gpt, &params, Some(1)).unwrap();
         let (mut sampler, mut rng) = (Sampler::greedy(), generator(1, Purpose::Sampling, 0));
-        writer.read(&[1, 2, 3]).unwrap();
+        decoder.prefill(&[1, 2, 3]).unwrap();
         let mut text = vec![1, 2, 3];
         for _ in 0..20 {
-            text.push(writer.write(&mut sampler, &mut rng));
-            assert_eq!(writer.context(), &text[text.len().saturating_sub(6)..]);
+            text.push(decoder.decode_step(&mut sampler, &mut rng));
+            assert_eq!(decoder.context(), &text[text.len().saturating_sub(6)..]);
         }
     }
 
@@ -301,11 +301,11 @@ mod tests {
     fn the_same_seed_writes_the_same_text() {
         let (gpt, params) = model(true, 1);
         let write = |seed| -> Vec<u32> {
-            let mut writer = Writer::new(&gpt, &params, None).unwrap();
+            let mut decoder = Decoder::new(&gpt, &params, None).unwrap();
             let mut sampler = Sampler::new(1.0, None, None).unwrap();
             let mut rng = generator(seed, Purpose::Sampling, 0);
-            writer.read(&[1]).unwrap();
-            (0..30).map(|_| writer.write(&mut sampler, &mut rng)).collect()
+            decoder.prefill(&[1]).unwrap();
+            (0..30).map(|_| decoder.decode_step(&mut sampler, &mut rng)).collect()
         };
         assert_eq!(write(1), write(1));
         assert_ne!(write(1), write(2));
@@ -314,23 +314,23 @@ mod tests {
     #[test]
     fn slides_that_are_none_are_refused() {
         let (gpt, params) = model(true, 1);
-        for slide in [0, 7] {
-            assert!(Writer::new(&gpt, &params, Some(slide)).is_err());
+        for context_shift in [0, 7] {
+            assert!(Decoder::new(&gpt, &params, Some(context_shift)).is_err());
         }
-        let mut writer = Writer::new(&gpt, &params, None).unwrap();
-        assert!(writer.read(&[11]).is_err());
+        let mut decoder = Decoder::new(&gpt, &params, None).unwrap();
+        assert!(decoder.prefill(&[11]).is_err());
     }
 
     #[test]
     fn scores_that_are_no_numbers_are_refused() {
         let (gpt, mut params) = model(true, 1);
-        let mut writer = Writer::new(&gpt, &params, None).unwrap();
-        writer.read(&[1, 2]).unwrap();
-        writer.check().unwrap();
+        let mut decoder = Decoder::new(&gpt, &params, None).unwrap();
+        decoder.prefill(&[1, 2]).unwrap();
+        decoder.check().unwrap();
         params.values.fill(1e200);
-        let mut writer = Writer::new(&gpt, &params, None).unwrap();
-        writer.read(&[1, 2]).unwrap();
-        let message = writer.check().unwrap_err().to_string();
+        let mut decoder = Decoder::new(&gpt, &params, None).unwrap();
+        decoder.prefill(&[1, 2]).unwrap();
+        let message = decoder.check().unwrap_err().to_string();
         assert!(message.contains("the model is broken"), "{message}");
     }
 
@@ -341,7 +341,7 @@ mod tests {
         let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
         let gpt = Gpt::new(config).unwrap();
         let params = Params::<f32>::zeros(gpt.layout());
-        let message = Writer::new(&gpt, &params, None).err().unwrap().to_string();
+        let message = Decoder::new(&gpt, &params, None).err().unwrap().to_string();
         assert!(message.starts_with("the memory of the context (KV cache) = "), "{message}");
     }
 }

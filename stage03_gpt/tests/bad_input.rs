@@ -132,8 +132,8 @@ fn questions_a_model_cannot_answer() {
         "--top-p 0",
         "--top-p 1.1",
         "--top-p nan",
-        "--slide 0",
-        "--slide 9",
+        "--context-shift 0",
+        "--context-shift 9",
     ] {
         for command in ["sample", "chat"] {
             model(&format!("{command} {flag}")).refuses(&[flag.split(' ').next().unwrap()]);

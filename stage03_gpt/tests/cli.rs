@@ -77,7 +77,7 @@ fn a_model_writes() {
     let three = sample("--num-samples 3 --max-new-tokens 9");
     assert_eq!(three.matches("\n---\n").count(), 2, "{three}");
     // Longer than the context of 8 tokens, and every way to choose.
-    let long = "--prompt Thequickfoxseeslazydogs --slide 1 --top-k 3 --top-p 0.9";
+    let long = "--prompt Thequickfoxseeslazydogs --context-shift 1 --top-k 3 --top-p 0.9";
     assert!(sample(long).starts_with("Thequickfoxseeslazydogs"));
 }
 

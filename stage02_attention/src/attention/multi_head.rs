@@ -66,7 +66,7 @@ pub struct Scratch<T> {
     rooms: Vec<T>,
 }
 
-/// Room to look without learning: see [`MultiHeadAttention::look`].
+/// Room to look without learning: see [`MultiHeadAttention::attend_cached`].
 #[derive(Clone, Debug)]
 pub struct Space<T> {
     lse: Array2<T>,
@@ -156,7 +156,7 @@ impl MultiHeadAttention {
         let heads = Heads {
             heads: self.n_head,
             sequences: x.nrows() / acts.length,
-            reads: self.thirds(acts.qkv.view()),
+            reads: self.split_qkv(acts.qkv.view()),
             writes: [acts.y.view_mut(), acts.lse.view_mut()],
             extra: acts.rngs.view(),
             rooms: &mut acts.rooms,
@@ -190,7 +190,7 @@ impl MultiHeadAttention {
         self.c_proj.backward(params, acts.y.view(), dout, dy.view_mut(), grads);
         let (dq, rest) = dqkv.view_mut().split_at(Axis(1), self.n_embd);
         let (dk, dv) = rest.split_at(Axis(1), self.n_embd);
-        let [q, k, v] = self.thirds(acts.qkv.view());
+        let [q, k, v] = self.split_qkv(acts.qkv.view());
         let heads = Heads {
             heads: self.n_head,
             sequences: x.nrows() / acts.length,
@@ -214,7 +214,7 @@ impl MultiHeadAttention {
     /// q, y: (queries, n_embd), the columns of all heads; y is overwritten; k, v: (keys,
     /// n_embd), where the queries are the last tokens of the keys. `c_attn` comes before this
     /// and `c_proj` after it.
-    pub fn look<T: Float>(
+    pub fn attend_cached<T: Float>(
         &self,
         [q, k, v]: [ArrayView2<T>; 3],
         space: &mut Space<T>,
@@ -239,7 +239,7 @@ impl MultiHeadAttention {
         });
     }
 
-    /// Room for [`MultiHeadAttention::look`] with up to so many keys.
+    /// Room for [`MultiHeadAttention::attend_cached`] with up to so many keys.
     pub fn space<T: Float>(&self, keys: usize) -> Space<T> {
         let room = fused::room(keys).max(single_query::room(self.n_head, keys, self.n_embd));
         let rooms = vec![T::zero(); threads() * room];
@@ -263,7 +263,7 @@ impl MultiHeadAttention {
 
     // ANCHOR: thirds
     /// Queries, keys and values, each of all heads.
-    fn thirds<'a, T>(&self, qkv: ArrayView2<'a, T>) -> [ArrayView2<'a, T>; 3] {
+    fn split_qkv<'a, T>(&self, qkv: ArrayView2<'a, T>) -> [ArrayView2<'a, T>; 3] {
         let (q, rest) = qkv.split_at(Axis(1), self.n_embd);
         let (k, v) = rest.split_at(Axis(1), self.n_embd);
         [q, k, v]

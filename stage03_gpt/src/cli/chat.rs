@@ -13,7 +13,7 @@ use super::Choice;
 use super::sample::{encode_prompt, write_text};
 use super::screen::{Screen, width};
 use crate::checkpoint::Model;
-use crate::generate::Writer;
+use crate::generate::Decoder;
 
 /// The longest line that is read, in bytes.
 const LONGEST: u64 = 1_000_000;
@@ -46,10 +46,10 @@ pub struct Flags {
 pub fn chat(flags: &Flags) -> Result<ExitCode> {
     let Model { gpt, params, tokenizer, special } = Model::load(&flags.model)?;
     let mut sampler = flags.choice.sampler()?;
-    let mut writer = Writer::new(&gpt, &params, flags.choice.slide)?;
+    let mut decoder = Decoder::new(&gpt, &params, flags.choice.context_shift)?;
     let mut rng = generator(flags.choice.seed, Purpose::Sampling, 0);
     let ends: &[u32] = if flags.ignore_eos { &[] } else { &special.eos };
-    writer.read(special.bos.as_slice())?; // a conversation is a text, and begins like one
+    decoder.prefill(special.bos.as_slice())?; // a conversation is a text, and begins like one
     let screen = Screen::new();
     let asks = io::stdin().is_terminal();
     if asks {
@@ -66,7 +66,7 @@ pub fn chat(flags: &Flags) -> Result<ExitCode> {
             break;
         }
         match encode_prompt(&tokenizer, &format!("{line}\n")) {
-            Ok(tokens) => writer.read(&tokens)?,
+            Ok(tokens) => decoder.prefill(&tokens)?,
             Err(unknown) => {
                 screen.line(wrap(&format!("({unknown})"), width(), ""));
                 continue;
@@ -76,7 +76,7 @@ pub fn chat(flags: &Flags) -> Result<ExitCode> {
             screen.write(b"model: ");
         }
         let (limit, mut begun) = (flags.max_new_tokens, false);
-        write_text(&mut writer, &tokenizer, ends, &mut sampler, &mut rng, limit, |text| {
+        write_text(&mut decoder, &tokenizer, ends, &mut sampler, &mut rng, limit, |text| {
             // Line breaks before the answer are passed over, the first one after it ends it.
             let text = if begun { text } else { text.trim_start_matches(['\n', ' ']) };
             begun |= !text.is_empty();

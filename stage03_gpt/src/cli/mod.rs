@@ -136,7 +136,7 @@ pub struct Choice {
     /// How many of the oldest tokens are forgotten when the context is full; 1 keeps the
     /// longest context, and is slow. [default: half of the block size]
     #[arg(long, value_name = "N")]
-    slide: Option<usize>,
+    context_shift: Option<usize>,
 }
 
 impl Choice {

@@ -13,7 +13,7 @@ use stage01_bigram::{Error, Result};
 use super::Choice;
 use super::screen::{Screen, remark};
 use crate::checkpoint::Model;
-use crate::generate::Writer;
+use crate::generate::Decoder;
 
 /// Let a trained model write.
 ///
@@ -61,14 +61,14 @@ pub fn sample(flags: &Flags) -> Result<ExitCode> {
         if index > 0 {
             screen.line("\n---");
         }
-        let mut writer = Writer::new(&gpt, &params, flags.choice.slide)?;
-        writer.read(&prompt)?;
+        let mut decoder = Decoder::new(&gpt, &params, flags.choice.context_shift)?;
+        decoder.prefill(&prompt)?;
         let mut rng = generator(flags.choice.seed, Purpose::Sampling, index);
         screen.text(flags.prompt.as_deref().unwrap_or_default().trim_start_matches('\n'));
         let (start, mut written) = (Instant::now(), 0);
         let limit = flags.max_new_tokens;
         let ended =
-            write_text(&mut writer, &tokenizer, ends, &mut sampler, &mut rng, limit, |text| {
+            write_text(&mut decoder, &tokenizer, ends, &mut sampler, &mut rng, limit, |text| {
                 screen.text(text);
                 written += 1;
                 !screen.is_gone()
@@ -104,7 +104,7 @@ pub(super) fn encode_prompt(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u
 /// # Errors
 /// When the model computes no numbers.
 pub(super) fn write_text(
-    writer: &mut Writer<f32>,
+    decoder: &mut Decoder<f32>,
     tokenizer: &Tokenizer,
     ends: &[u32],
     sampler: &mut Sampler,
@@ -114,10 +114,10 @@ pub(super) fn write_text(
 ) -> Result<bool> {
     let mut held: Vec<u8> = Vec::new();
     for written in 1..=limit {
-        writer.check()?;
+        decoder.check()?;
         // ANCHOR: held
         // A model may have more places for tokens than its tokenizer has tokens.
-        let token = writer.write(sampler, rng);
+        let token = decoder.decode_step(sampler, rng);
         let ended = ends.contains(&token);
         if (token as usize) < tokenizer.vocab_size() && !ended {
             held.extend(tokenizer.decode_bytes(&[token])?);

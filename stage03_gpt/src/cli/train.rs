@@ -29,7 +29,7 @@ use super::screen::{Screen, duration, folder_flag, remark, width};
 use super::stop;
 use crate::checkpoint;
 use crate::evaluate::evaluate;
-use crate::generate::Writer;
+use crate::generate::Decoder;
 use crate::resume::{self, State, TRAINER_FILE, text_checksum};
 use crate::trainer::{Settings, Step, Trainer};
 
@@ -376,17 +376,17 @@ impl Training {
     /// A short text by the model as it is now.
     fn sample(&self, tokens: usize) -> String {
         let gpt = self.trainer.gpt();
-        let Ok(mut writer) = Writer::new(gpt, &self.trainer.weights, None) else {
+        let Ok(mut decoder) = Decoder::new(gpt, &self.trainer.weights, None) else {
             return String::new(); // no memory to write in, and training needs none of it
         };
         let start = match self.tokenizer.encode("\n") {
             Ok(line_break) if !line_break.is_empty() => line_break,
             _ => self.data.train.tokens()[..1].to_vec(),
         };
-        writer.read(&start).expect("tokens of this vocabulary");
+        decoder.prefill(&start).expect("tokens of this vocabulary");
         let mut sampler = Sampler::new(0.8, None, None).expect("valid settings");
         let mut rng = generator(self.run.seed, Purpose::Sampling, 0);
-        let text = (0..tokens).map(|_| writer.write(&mut sampler, &mut rng));
+        let text = (0..tokens).map(|_| decoder.decode_step(&mut sampler, &mut rng));
         // A model may have more places for tokens than its tokenizer has tokens.
         let known = |token: &u32| (*token as usize) < self.tokenizer.vocab_size();
         let text: Vec<u32> = text.filter(known).collect();

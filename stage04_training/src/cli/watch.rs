@@ -15,7 +15,7 @@ use stage01_bigram::tokenizer::Tokenizer;
 use stage03_gpt::cli::journal::{Entry, Journal};
 use stage03_gpt::cli::screen::{Screen, width};
 use stage03_gpt::cli::stop;
-use stage03_gpt::generate::Writer;
+use stage03_gpt::generate::Decoder;
 use stage03_gpt::trainer::Step;
 
 use super::table::Row;
@@ -98,13 +98,13 @@ impl Watch {
     pub fn sample(&self, run: &mut Trainer, tokens: usize) -> Result<String> {
         let (gpt, seed) = (run.backend.gpt().clone(), run.backend.settings().seed);
         let (weights, _) = run.backend.state()?;
-        let mut writer = Writer::new(&gpt, weights, None)?;
+        let mut decoder = Decoder::new(&gpt, weights, None)?;
         // A line break; or, where the vocabulary has none, whatever comes first in it.
         let start = self.tokenizer.encode("\n").ok().filter(|start| !start.is_empty());
-        writer.read(&start.unwrap_or(vec![0]))?;
+        decoder.prefill(&start.unwrap_or(vec![0]))?;
         let mut sampler = Sampler::new(0.8, None, None)?;
         let mut rng = generator(seed, Purpose::Sampling, 0);
-        let text = (0..tokens).map(|_| writer.write(&mut sampler, &mut rng));
+        let text = (0..tokens).map(|_| decoder.decode_step(&mut sampler, &mut rng));
         // A model may have more places for tokens than its tokenizer has tokens.
         let known = |token: &u32| (*token as usize) < self.tokenizer.vocab_size();
         let text: Vec<u32> = text.filter(known).collect();

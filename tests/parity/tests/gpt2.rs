@@ -10,7 +10,7 @@ use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
 use stage02_attention::params::Params;
 use stage03_gpt::checkpoint::{self, CONFIG_FILE, MODEL_FILE};
-use stage03_gpt::generate::Writer;
+use stage03_gpt::generate::Decoder;
 use stage03_gpt::gpt::Gpt;
 
 /// The folder as `transformers` saved it.
@@ -75,17 +75,17 @@ fn logits_loss_and_every_gradient_of_short_contexts() {
 fn write<T: Float>(golden: &Golden, parts: &[usize], length: usize) -> Vec<u32> {
     let (gpt, params) = load();
     let params = convert::<T>(&params);
-    let mut writer = Writer::new(&gpt, &params, Some(1)).unwrap();
+    let mut decoder = Decoder::new(&gpt, &params, Some(1)).unwrap();
     let mut text = golden.tensor("generate.prompt").tokens();
     let mut unread = &text[..];
     for &part in parts {
-        writer.read(&unread[..part]).unwrap();
+        decoder.prefill(&unread[..part]).unwrap();
         unread = &unread[part..];
     }
     assert!(unread.is_empty(), "the parts are the whole prompt");
     let rng = &mut generator(0, Purpose::Sampling, 0);
     while text.len() < length {
-        text.push(writer.write(&mut Sampler::greedy(), rng));
+        text.push(decoder.decode_step(&mut Sampler::greedy(), rng));
     }
     text
 }
@@ -110,11 +110,11 @@ fn a_context_that_is_full_is_predicted_from_the_last_tokens() {
     let text = golden.tensor("generate.greedy_sliding").tokens();
     let block_size = gpt.config().block_size;
     for n in block_size..text.len() {
-        let mut writer = Writer::new(&gpt, &params, Some(1)).unwrap();
-        writer.read(&text[..n]).unwrap();
-        assert_eq!(writer.context(), &text[n - block_size..n]);
+        let mut decoder = Decoder::new(&gpt, &params, Some(1)).unwrap();
+        decoder.prefill(&text[..n]).unwrap();
+        assert_eq!(decoder.context(), &text[n - block_size..n]);
         let rng = &mut generator(0, Purpose::Sampling, 0);
-        assert_eq!(writer.write(&mut Sampler::greedy(), rng), text[n]);
+        assert_eq!(decoder.decode_step(&mut Sampler::greedy(), rng), text[n]);
     }
 }
 

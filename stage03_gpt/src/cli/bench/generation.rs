@@ -15,7 +15,7 @@ use stage01_bigram::{Error, Result};
 use super::super::screen::Screen;
 use super::machine::memory_speed;
 use super::{median, middle};
-use crate::generate::Writer;
+use crate::generate::Decoder;
 use crate::gpt::Gpt;
 use crate::memory;
 use crate::trainer::{Settings, thread_pool};
@@ -44,16 +44,16 @@ pub fn measure(
     let mut draw = || rng.random_range(0..config.vocab_size as u32);
     let prompt: Vec<u32> = (0..prompt_tokens).map(|_| draw()).collect();
     let (reading, writing) = thread_pool(settings.threads)?.install(|| {
-        let reading = median(budget / 4, || Writer::new(&gpt, &params, None)?.read(&prompt))?;
+        let reading = median(budget / 4, || Decoder::new(&gpt, &params, None)?.prefill(&prompt))?;
         let mut times = Vec::new();
         let start = Instant::now();
         while times.len() < 5 || start.elapsed() < budget / 2 {
-            let mut writer = Writer::new(&gpt, &params, None)?;
-            writer.read(&prompt)?;
+            let mut decoder = Decoder::new(&gpt, &params, None)?;
+            decoder.prefill(&prompt)?;
             // The block is full after as many as the prompt had.
             for _ in 0..written {
                 let began = Instant::now();
-                writer.read(&[draw()])?;
+                decoder.prefill(&[draw()])?;
                 times.push(began.elapsed().as_secs_f64());
             }
         }

@@ -16,14 +16,14 @@ use crate::memory;
 
 /// The surprise of a model over a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Surprise {
+pub struct Evaluation {
     /// The sum of -ln p over all predicted tokens, in nats.
     pub nats: f64,
     /// How many tokens were predicted: all but the first.
     pub tokens: usize,
 }
 
-impl Surprise {
+impl Evaluation {
     /// The mean over the tokens, in nats.
     pub fn per_token(&self) -> f64 {
         self.nats / self.tokens as f64
@@ -44,7 +44,7 @@ pub fn evaluate<T: Float>(
     params: &Params<T>,
     tokens: &[u32],
     stride: usize,
-) -> Result<Surprise> {
+) -> Result<Evaluation> {
     let block_size = gpt.config().block_size;
     if !(1..=block_size).contains(&stride) {
         let expected = format!("choose from 1 to the block size, {block_size}");
@@ -91,7 +91,7 @@ pub fn evaluate<T: Float>(
     if !nats.is_finite() {
         return Err(Error::setting("the loss of the model", nats, BROKEN));
     }
-    Ok(Surprise { nats, tokens: predicted })
+    Ok(Evaluation { nats, tokens: predicted })
 }
 
 #[cfg(test)]
@@ -129,9 +129,9 @@ mod tests {
                 let last = logits.slice(ndarray::s![target - start - 1.., ..]);
                 expected += cross_entropy(last, &tokens[target..target + 1]);
             }
-            let surprise = evaluate(&gpt, &params, &tokens, stride).unwrap();
-            prop_assert_eq!(surprise.tokens, n - 1);
-            prop_assert!((surprise.nats - expected).abs() < 1e-9, "{} {expected}", surprise.nats);
+            let evaluation = evaluate(&gpt, &params, &tokens, stride).unwrap();
+            prop_assert_eq!(evaluation.tokens, n - 1);
+            prop_assert!((evaluation.nats - expected).abs() < 1e-9, "{} {expected}", evaluation.nats);
         }
     }
 
@@ -162,7 +162,7 @@ mod tests {
         let params = Params::<f32>::zeros(gpt.layout());
         let message = evaluate(&gpt, &params, &vec![1; 2_000_000], block_size).unwrap_err();
         assert!(message.to_string().contains("choose fewer --threads"), "{message}");
-        let surprise = evaluate(&gpt, &params, &[1, 2, 3], block_size).unwrap();
-        assert!((surprise.per_token() - 1e6f64.ln()).abs() < 1e-3);
+        let evaluation = evaluate(&gpt, &params, &[1, 2, 3], block_size).unwrap();
+        assert!((evaluation.per_token() - 1e6f64.ln()).abs() < 1e-3);
     }
 }

@@ -72,19 +72,19 @@ pub fn eval(flags: &Flags) -> Result<ExitCode> {
     }
     let start = Instant::now();
     let stride = flags.stride.unwrap_or(block_size);
-    let surprise = pool.install(|| evaluate(&gpt, &params, &tokens, stride))?;
+    let evaluation = pool.install(|| evaluate(&gpt, &params, &tokens, stride))?;
     let seconds = start.elapsed().as_secs_f64();
 
     // The first token was given, so its bytes were not predicted.
     let given = tokenizer.decode_bytes(&tokens[..1])?.len();
-    let (nats, bytes) = (surprise.per_token(), corpus.text.len() - given);
-    let bits = bits_per_byte(surprise.nats, bytes);
-    let rate = surprise.tokens as f64 / seconds;
+    let (nats, bytes) = (evaluation.per_token(), corpus.text.len() - given);
+    let bits = bits_per_byte(evaluation.nats, bytes);
+    let rate = evaluation.tokens as f64 / seconds;
     let screen = Screen::new();
     if flags.json {
         let result = json!({
             "text": corpus.origin,
-            "tokens": surprise.tokens,
+            "tokens": evaluation.tokens,
             "bytes": bytes,
             "stride": stride,
             "nats_per_token": nats,
@@ -97,7 +97,7 @@ pub fn eval(flags: &Flags) -> Result<ExitCode> {
         screen.line(format!("text             {}", corpus.origin));
         screen.line(format!(
             "tokens           {} ({} bytes)",
-            thousands(surprise.tokens),
+            thousands(evaluation.tokens),
             thousands(bytes)
         ));
         screen.line(format!("windows of       {block_size}, moving on by {stride}"));

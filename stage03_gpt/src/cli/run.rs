@@ -139,7 +139,7 @@ pub struct Preset {
     /// The settings in which it differs from the defaults.
     settings: fn() -> Value,
     /// Where it ends, as measured: the length of the text in bytes, and the validation loss.
-    usual_end: Option<(usize, f64)>,
+    reference_loss: Option<(usize, f64)>,
 }
 
 /// All presets. The first is the default.
@@ -148,13 +148,13 @@ pub const PRESETS: [Preset; 4] = [
         name: "three-minutes",
         about: "real English in about three minutes on two cores",
         settings: || json!({}),
-        usual_end: Some((4_158_678, 3.97)),
+        reference_loss: Some((4_158_678, 3.97)),
     },
     Preset {
         name: "shakespeare-cpu",
         about: "nanoGPT's setting for a CPU; with --text tinyshakespeare.txt",
         settings: || json!({ "tokenizer": "char", "max_iters": 2000, "learning_rate": 1e-3 }),
-        usual_end: Some((1_115_394, 1.91)),
+        reference_loss: Some((1_115_394, 1.91)),
     },
     Preset {
         name: "shakespeare-char",
@@ -167,7 +167,7 @@ pub const PRESETS: [Preset; 4] = [
             })
         },
         // The figure of nanoGPT's README; not measured here.
-        usual_end: Some((1_115_394, 1.47)),
+        reference_loss: Some((1_115_394, 1.47)),
     },
     Preset {
         name: "gpt2-124m",
@@ -181,7 +181,7 @@ pub const PRESETS: [Preset; 4] = [
                 "eval_interval": 1000, "eval_iters": 200,
             })
         },
-        usual_end: None,
+        reference_loss: None,
     },
 ];
 
@@ -319,9 +319,9 @@ impl Run {
 
     /// The validation loss at which a run with these settings on a text of so many bytes
     /// usually ends, if it is a preset on the text it was measured on.
-    pub fn usual_end(&self, bytes: usize) -> Option<f64> {
+    pub fn reference_loss(&self, bytes: usize) -> Option<f64> {
         PRESETS.iter().find_map(|preset| {
-            let (measured_on, loss) = preset.usual_end?;
+            let (measured_on, loss) = preset.reference_loss?;
             // What may differ without changing where it ends.
             let mut usual = Run {
                 text: self.text.clone(),
@@ -452,7 +452,7 @@ mod tests {
     fn the_usual_end_is_said_of_the_usual_run_alone() {
         let end = |flags: &str, preset: &str, bytes| {
             let (given, matches) = parse(flags);
-            Run::from_preset(preset, &given, &matches).unwrap().usual_end(bytes)
+            Run::from_preset(preset, &given, &matches).unwrap().reference_loss(bytes)
         };
         assert_eq!(end("--seed 3 --threads 1", "three-minutes", 4_158_678), Some(3.97));
         assert_eq!(end("--text t --eval-interval 9", "shakespeare-cpu", 1_115_394), Some(1.91));

@@ -250,7 +250,7 @@ impl Training {
                 "what counting pairs of tokens reaches (the bigram)".into(),
             ));
         }
-        if let Some(loss) = run.usual_end(data.bytes) {
+        if let Some(loss) = run.reference_loss(data.bytes) {
             lines.push(("usual end", loss, "where this preset usually ends".into()));
         }
         screen.line("\nWhat to expect of the validation loss, in nats a token:");

@@ -276,7 +276,7 @@ fn expect(
         let meaning = "what counting pairs of tokens reaches (the bigram)";
         lines.push(("bigram", loss, meaning.into()));
     }
-    if let Some(loss) = recipe.run.usual_end(data.bytes() as usize) {
+    if let Some(loss) = recipe.run.reference_loss(data.bytes() as usize) {
         let meaning = "where stage 3 ends, which draws its windows with repetition";
         lines.push(("with repetition", loss, meaning.into()));
     }

@@ -21,8 +21,9 @@ const FILE: &str = "src/bible_translations/kjv.txt";
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let out =
-        PathBuf::from(env::var_os("OUT_DIR").expect("cargo names the folder")).join("kjv.txt");
-    let whole = folders().iter().find_map(|folder| fs::read_to_string(folder.join(FILE)).ok());
+        PathBuf::from(env::var_os("OUT_DIR").expect("cargo names the directory")).join("kjv.txt");
+    let whole =
+        directories().iter().find_map(|directory| fs::read_to_string(directory.join(FILE)).ok());
     let text = whole.unwrap_or_else(|| {
         println!(
             "cargo::warning=the source of {CRATE} was not found; the built-in text will be the \
@@ -30,7 +31,7 @@ fn main() {
         );
         shorter_text()
     });
-    fs::write(out, text).expect("cargo's own folder can be written");
+    fs::write(out, text).expect("cargo's own directory can be written");
 }
 
 /// All verses in order, each up to its first colon: what the library's functions return.
@@ -55,20 +56,20 @@ fn shorter_text() -> String {
     text
 }
 
-/// Where the crate may lie: in cargo's home, under one folder for each registry, or in a
-/// folder `vendor` above this one.
-fn folders() -> Vec<PathBuf> {
+/// Where the crate may lie: in cargo's home, under one directory for each registry, or in a
+/// directory `vendor` above this one.
+fn directories() -> Vec<PathBuf> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| {
         let user = env::var_os("HOME").or_else(|| env::var_os("USERPROFILE"))?;
         Some(PathBuf::from(user).join(".cargo"))
     });
     let registries = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
-    let mut folders: Vec<PathBuf> = registries
+    let mut directories: Vec<PathBuf> = registries
         .into_iter()
         .flatten()
         .filter_map(|registry| Some(registry.ok()?.path().join(CRATE)))
         .collect();
-    let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the folder"));
-    folders.extend(here.ancestors().map(|folder| folder.join("vendor/bible-lib")));
-    folders
+    let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the directory"));
+    directories.extend(here.ancestors().map(|directory| directory.join("vendor/bible-lib")));
+    directories
 }

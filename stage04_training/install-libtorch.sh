@@ -10,7 +10,7 @@
 # 1. makes a Python virtual environment, .venv, beside the project;
 # 2. installs the package torch into it, which carries libtorch: with CUDA 5 GB of disk and two
 #    to ten minutes, without (--cpu) 0.8 GB;
-# 3. writes the place into .cargo/config.toml, which cargo reads in this folder and below. So no
+# 3. writes the place into .cargo/config.toml, which cargo reads in this directory and below. So no
 #    environment variable has to be set, and changing the shell compiles nothing anew.
 #
 # It can be run again: what is there already is left as it is. To undo everything, delete .venv
@@ -28,8 +28,8 @@ while [ $# -gt 0 ]; do
     case $1 in
     --cpu) cpu=yes ;;
     --env)
-        [ $# -ge 2 ] || fail "--env needs a folder: a Python virtual environment with torch $version"
-        [ -d "$2" ] || fail "--env $2: there is no such folder"
+        [ $# -ge 2 ] || fail "--env needs a directory: a Python virtual environment with torch $version"
+        [ -d "$2" ] || fail "--env $2: there is no such directory"
         env=$(cd "$2" && pwd)
         shift ;;
     -h | --help) sed -n '2,/^set -eu/{/^set -eu/!s/^# \{0,1\}//p;}' "$0"; exit ;;

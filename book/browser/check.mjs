@@ -13,7 +13,7 @@
 // that leave the machine, pages wider than a phone, formulas without their fonts, quizzes and
 // flashcards that do not answer a click, the search, and what axe-core calls serious, in a
 // light and in a dark theme. The book of the tests has one of everything; any other that was
-// built can be given, too. Words after the folder choose the pages whose names have one of them.
+// built can be given, too. Words after the directory choose the pages whose names have one of them.
 import { createServer } from "node:http";
 import { readFile, readdir } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -21,19 +21,19 @@ import { extname, join, resolve } from "node:path";
 import { chromium } from "playwright-core";
 
 const [given = "../../target/book", ...chosen] = process.argv.slice(2);
-const folder = resolve(given);
+const directory = resolve(given);
 const kinds = {
     ".html": "text/html", ".css": "text/css", ".js": "text/javascript",
     ".svg": "image/svg+xml", ".woff2": "font/woff2", ".txt": "text/plain",
 };
 // The files of the directory are listed first: a request can only choose from the list.
-const files = new Set((await readdir(folder, { recursive: true })).map((name) => name.replaceAll("\\", "/")));
+const files = new Set((await readdir(directory, { recursive: true })).map((name) => name.replaceAll("\\", "/")));
 const server = createServer(async (request, response) => {
     try {
         const path = decodeURIComponent(new URL(request.url, "http://x").pathname).slice(1);
         const name = path === "" || path.endsWith("/") ? path + "index.html" : path;
         if (!files.has(name)) throw new Error("no such file");
-        const body = await readFile(join(folder, name));
+        const body = await readFile(join(directory, name));
         response.setHeader("Content-Type", kinds[extname(name)] ?? "text/html");
         response.end(body);
     } catch {

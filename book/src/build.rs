@@ -25,27 +25,28 @@ use crate::weave::{Woven, weave};
 pub struct Built {
     /// What is wrong with the text. The pages are there all the same.
     pub problems: Vec<Problem>,
-    /// The files outside the folder of the book that went into it.
+    /// The files outside the directory of the book that went into it.
     pub sources: Vec<PathBuf>,
     /// What lies beside the chapters.
     pub shelf: Shelf,
 }
 
-/// Builds the book into a folder, which is emptied first.
+/// Builds the book into a directory, which is emptied first.
 ///
 /// # Errors
 /// When files cannot be read or written, or SUMMARY.md cannot be understood.
-pub fn build(places: &Places, folder: &Path) -> Result<Built> {
+pub fn build(places: &Places, directory: &Path) -> Result<Built> {
     let shelf = Rc::new(Shelf::load(places));
     let woven = Rc::new(RefCell::new(Woven::default()));
-    let folder = std::path::absolute(folder)?;
-    let mut book = MDBook::load_with_config(env!("CARGO_MANIFEST_DIR"), config(places, &folder)?)?;
+    let directory = std::path::absolute(directory)?;
+    let mut book =
+        MDBook::load_with_config(env!("CARGO_MANIFEST_DIR"), config(places, &directory)?)?;
     book.with_preprocessor(Press { shelf: shelf.clone(), woven: woven.clone() });
     book.build()?;
     drop(book);
     let woven = woven.take();
-    finish(&shelf, &woven, &folder)?;
-    let links = links::problems(places, &woven, &folder);
+    finish(&shelf, &woven, &directory)?;
+    let links = links::problems(places, &woven, &directory);
     let sources = woven.sources.keys().map(|path| places.repository.join(path)).collect();
     let shelf = Rc::into_inner(shelf).ok_or_else(|| Error::msg("the shelf is still in use"))?;
     let mut problems = [shelf.problems.clone(), woven.problems, links].concat();
@@ -55,7 +56,7 @@ pub fn build(places: &Places, folder: &Path) -> Result<Built> {
 }
 
 /// How mdBook prints the book. In code, because half of it depends on where we are.
-fn config(places: &Places, folder: &Path) -> Result<Config> {
+fn config(places: &Places, directory: &Path) -> Result<Config> {
     let mut config = Config::default();
     config.book = BookConfig::default();
     config.book.title = Some("A language model from scratch, in Rust".into());
@@ -63,7 +64,7 @@ fn config(places: &Places, folder: &Path) -> Result<Config> {
     config.book.language = Some("en-GB".into());
     config.book.src = places.of("text");
     config.build = BuildConfig::default();
-    config.build.build_dir = folder.to_path_buf();
+    config.build.build_dir = directory.to_path_buf();
     config.build.create_missing = false;
     // Only what is in this crate: mdBook's own would include files without complaint.
     config.build.use_default_preprocessors = false;
@@ -119,8 +120,8 @@ impl Preprocessor for Press {
 
 /// What is done when mdBook has printed: formulas and pictures take their places, fonts, code
 /// and cards are laid beside the pages.
-fn finish(shelf: &Shelf, woven: &Woven, folder: &Path) -> Result<()> {
-    for page in pages(folder)? {
+fn finish(shelf: &Shelf, woven: &Woven, directory: &Path) -> Result<()> {
+    for page in pages(directory)? {
         let html = fs::read_to_string(&page)?;
         let filled = woven.inserts.fill(&html);
         if filled != html {
@@ -128,18 +129,18 @@ fn finish(shelf: &Shelf, woven: &Woven, folder: &Path) -> Result<()> {
         }
     }
     for (path, text) in &woven.sources {
-        let page = folder.join("source").join(format!("{path}.html"));
-        fs::create_dir_all(page.parent().unwrap_or(folder))?;
+        let page = directory.join("source").join(format!("{path}.html"));
+        fs::create_dir_all(page.parent().unwrap_or(directory))?;
         fs::write(page, source_page(path, text))?;
     }
     fs::write(
-        folder.join("flashcards.txt"),
+        directory.join("flashcards.txt"),
         anki(shelf.cards.iter().map(|(k, d)| (k.as_str(), d))),
     )?;
     // mdBook copies the style sheet, but not the fonts that it names.
     let katex = Path::new("theme").join("katex");
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(&katex);
-    let there = folder.join(&katex);
+    let there = directory.join(&katex);
     fs::create_dir_all(there.join("fonts"))?;
     fs::copy(here.join("LICENSE"), there.join("LICENSE"))?;
     for font in fs::read_dir(here.join("fonts"))? {
@@ -150,13 +151,13 @@ fn finish(shelf: &Shelf, woven: &Woven, folder: &Path) -> Result<()> {
 }
 
 /// All pages of a built book.
-fn pages(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let (mut pages, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)? {
+fn pages(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let (mut pages, mut directories) = (Vec::new(), vec![directory.to_path_buf()]);
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory)? {
             let path = entry?.path();
             if path.is_dir() {
-                folders.push(path);
+                directories.push(path);
             } else if path.extension().is_some_and(|extension| extension == "html") {
                 pages.push(path);
             }

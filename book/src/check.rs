@@ -13,8 +13,8 @@ use crate::problem::Problem;
 /// # Errors
 /// When the book cannot be built at all.
 pub fn check(places: &Places) -> Result<Vec<Problem>> {
-    let folder = tempfile::tempdir()?;
-    let built = build(places, folder.path())?;
+    let directory = tempfile::tempdir()?;
+    let built = build(places, directory.path())?;
     let mut problems = built.problems;
     let jobs = outputs::jobs(&built.shelf);
     problems.extend(

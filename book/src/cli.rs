@@ -29,7 +29,7 @@ struct Cli {
     #[command(subcommand)]
     command: What,
 
-    /// Another book, by its folder from the root of the repository. The tests have some.
+    /// Another book, by its directory from the root of the repository. The tests have some.
     #[arg(long, value_name = "DIR", global = true, hide = true, default_value = "book")]
     book: String,
 }
@@ -59,14 +59,14 @@ struct Serve {
     open: bool,
 }
 
-/// Writes the book as a folder of pages that any browser can read.
+/// Writes the book as a directory of pages that any browser can read.
 ///
-/// The folder needs no server: open its `index.html`. (Browsers allow the search only on pages
+/// The directory needs no server: open its `index.html`. (Browsers allow the search only on pages
 /// that are served.) It can be put on a stick or a web server as it is. What stood in it before
 /// is removed.
 #[derive(Args)]
 struct Build {
-    /// The folder to write.
+    /// The directory to write.
     #[arg(long, value_name = "DIR", default_value = "target/book")]
     out: PathBuf,
 }
@@ -115,7 +115,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(refusal) => refusal.exit(),
     };
-    let places = Places { folder: cli.book, ..Places::default() };
+    let places = Places { directory: cli.book, ..Places::default() };
     let result = match cli.command {
         What::Serve(flags) => run_serve(&places, &flags),
         What::Build(flags) => run_build(&places, &flags),
@@ -139,16 +139,16 @@ fn list(problems: &[Problem]) {
 }
 
 fn run_serve(places: &Places, flags: &Serve) -> Result<bool> {
-    let folder = places.repository.join("target").join("book");
+    let directory = places.repository.join("target").join("book");
     let (server, port) = listen(flags.port)?;
-    let built = build(places, &folder)?;
+    let built = build(places, &directory)?;
     list(&built.problems);
     let address = format!("http://127.0.0.1:{port}/");
     println!("The book is at {address} ({}). Ctrl-C ends.", summary(&built.problems));
     if flags.open && !open(&address) {
         eprintln!("no browser could be opened; type the address into one");
     }
-    serve(places, &folder, server, built)?;
+    serve(places, &directory, server, built)?;
     Ok(true)
 }
 
@@ -170,7 +170,7 @@ fn run_build(places: &Places, flags: &Build) -> Result<bool> {
         && !flags.out.join("toc.html").is_file()
     {
         return Err(Error::msg(format!(
-            "{} is a folder with other things in it, which would be lost; give --out a new one",
+            "{} is a directory with other things in it, which would be lost; give --out a new one",
             flags.out.display()
         )));
     }

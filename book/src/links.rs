@@ -15,9 +15,9 @@ use crate::places::Places;
 use crate::problem::Problem;
 use crate::weave::Woven;
 
-/// What is wrong with the links and pictures of a book that was built into `folder`.
-pub fn problems(places: &Places, woven: &Woven, folder: &Path) -> Vec<Problem> {
-    let mut checker = Checker { folder, ids: BTreeMap::new(), woven };
+/// What is wrong with the links and pictures of a book that was built into `directory`.
+pub fn problems(places: &Places, woven: &Woven, directory: &Path) -> Vec<Problem> {
+    let mut checker = Checker { directory, ids: BTreeMap::new(), woven };
     let mut problems = Vec::new();
     for (path, sheet) in &woven.sheets {
         for (byte, found) in found(sheet) {
@@ -97,7 +97,7 @@ fn attributes<'a>(html: &'a str, name: &str) -> Vec<(usize, &'a str)> {
 }
 
 struct Checker<'a> {
-    folder: &'a Path,
+    directory: &'a Path,
     woven: &'a Woven,
     /// The names in each page that links can lead to.
     ids: BTreeMap<String, BTreeSet<String>>,
@@ -126,16 +126,16 @@ impl Checker<'_> {
             Some(stem) => format!("{stem}.html"),
             None => path,
         };
-        if !self.folder.join(&built).is_file() {
+        if !self.directory.join(&built).is_file() {
             return Some((
                 format!("the link `{target}` leads to nothing"),
                 "name a file of book/text or a chapter, with the way from this one",
             ));
         }
         let fragment = fragment.filter(|_| built.ends_with(".html"))?;
-        let folder = self.folder;
+        let directory = self.directory;
         let ids = self.ids.entry(built).or_insert_with_key(|built| {
-            let html = fs::read_to_string(folder.join(built)).unwrap_or_default();
+            let html = fs::read_to_string(directory.join(built)).unwrap_or_default();
             attributes(&html, "id").into_iter().map(|(_, id)| id.to_string()).collect()
         });
         (!fragment.is_empty() && !ids.contains(fragment)).then(|| {

@@ -46,7 +46,7 @@ pub struct Job {
     pub name: String,
     /// What it is.
     pub kind: Kind,
-    /// Its file, from the folder of the book.
+    /// Its file, from the directory of the book.
     pub file: String,
     /// About how many seconds it takes.
     pub seconds: f64,
@@ -162,8 +162,8 @@ pub fn record(shelf: &Shelf, job: &Job, fresh: &str) -> Result<()> {
         _ => format!("{}\n", fresh.trim_end()),
     };
     let path = shelf.places.of(&job.file);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(folder)?;
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut file = NamedTempFile::new_in(directory)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     file.persist(&path)?;

@@ -1,44 +1,44 @@
-//! Where everything is: the repository, and the folders of the book in it.
+//! Where everything is: the repository, and the directories of the book in it.
 
 use std::path::{Path, PathBuf};
 
-/// The folders of one book. The tests have small books of their own.
+/// The directories of one book. The tests have small books of their own.
 #[derive(Clone, Debug)]
 pub struct Places {
     /// The root of the repository; paths of code are named from here.
     pub repository: PathBuf,
-    /// The folder of the book, from that root.
-    pub folder: String,
+    /// The directory of the book, from that root.
+    pub directory: String,
 }
 
 impl Default for Places {
     fn default() -> Self {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        Self { repository: here.parent().unwrap_or(here).to_path_buf(), folder: "book".into() }
+        Self { repository: here.parent().unwrap_or(here).to_path_buf(), directory: "book".into() }
     }
 }
 
 impl Places {
-    /// The folder of the book.
+    /// The directory of the book.
     pub fn book(&self) -> PathBuf {
-        self.repository.join(&self.folder)
+        self.repository.join(&self.directory)
     }
 
-    /// A file or folder of the book, such as `quizzes`.
+    /// A file or directory of the book, such as `quizzes`.
     pub fn of(&self, name: &str) -> PathBuf {
         self.book().join(name)
     }
 
     /// The name of a file of the book as messages give it, such as `book/cards/loss.toml`.
     pub fn name(&self, file: &str) -> String {
-        if self.folder.is_empty() { file.into() } else { format!("{}/{file}", self.folder) }
+        if self.directory.is_empty() { file.into() } else { format!("{}/{file}", self.directory) }
     }
 }
 
-/// The files of a folder with this extension: name without extension, and path; sorted. A
-/// folder that does not exist has none.
-pub fn files(folder: &Path, extension: &str) -> Vec<(String, PathBuf)> {
-    let mut found: Vec<_> = std::fs::read_dir(folder)
+/// The files of a directory with this extension: name without extension, and path; sorted. A
+/// directory that does not exist has none.
+pub fn files(directory: &Path, extension: &str) -> Vec<(String, PathBuf)> {
+    let mut found: Vec<_> = std::fs::read_dir(directory)
         .into_iter()
         .flatten()
         .flatten()

@@ -1,7 +1,7 @@
 //! Running commands, each of them once.
 //!
 //! Two recorded outputs may show parts of what one command prints, and two figures may come out of
-//! the folder that one command fills.
+//! the directory that one command fills.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -20,8 +20,8 @@ use crate::directive::arguments;
 pub struct Ran {
     /// What it printed, or why that is none.
     printed: Result<String, String>,
-    /// The folder for the files that it writes.
-    folder: TempDir,
+    /// The directory for the files that it writes.
+    directory: TempDir,
 }
 
 /// The file that `{}` stands for in a command.
@@ -36,9 +36,9 @@ impl Ran {
         self.printed.clone().map_err(Error::msg)
     }
 
-    /// A file that it wrote into the folder, or that for which `{}` stands.
+    /// A file that it wrote into the directory, or that for which `{}` stands.
     pub fn file(&self, name: Option<&str>) -> PathBuf {
-        self.folder.path().join(name.unwrap_or(FILE))
+        self.directory.path().join(name.unwrap_or(FILE))
     }
 }
 
@@ -54,7 +54,7 @@ impl Runs {
 
     /// Runs a command in the repository, or remembers how it was run before.
     ///
-    /// before: commands that are run first, with the same folder; each must succeed.
+    /// before: commands that are run first, with the same directory; each must succeed.
     ///
     /// # Errors
     /// When there is no place for the files that it writes.
@@ -69,18 +69,18 @@ impl Runs {
         if let Some(ran) = self.0.borrow().get(&key) {
             return Ok(ran.clone());
         }
-        let folder = tempfile::tempdir()?;
-        let file = folder.path().join(FILE);
+        let directory = tempfile::tempdir()?;
+        let file = directory.path().join(FILE);
         let placed = |command: &str| {
             let command = command.replace("{}", &file.to_string_lossy());
-            command.replace("{dir}", &folder.path().to_string_lossy())
+            command.replace("{dir}", &directory.path().to_string_lossy())
         };
         let printed = before
             .iter()
             .try_for_each(|command| run(repository, &placed(command), false).map(|_| ()))
             .and_then(|()| run(repository, &placed(command), fails))
             .map_err(|error| format!("{error:#}"));
-        let ran = Rc::new(Ran { printed, folder });
+        let ran = Rc::new(Ran { printed, directory });
         self.0.borrow_mut().insert(key, ran.clone());
         Ok(ran)
     }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_come_before_is_run_in_the_same_folder() {
+    fn what_must_come_before_is_run_in_the_same_directory() {
         let runs = Runs::default();
         let here = Path::new(".");
         let new = ["cargo new --quiet --vcs none {dir}/made".to_string()];

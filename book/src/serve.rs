@@ -228,13 +228,13 @@ pub fn serve(
 fn times(places: &Places, sources: &[PathBuf]) -> BTreeMap<PathBuf, Option<SystemTime>> {
     let mut times = BTreeMap::new();
     let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
-    let mut folders: Vec<_> =
+    let mut directories: Vec<_> =
         ["text", "outputs", "quizzes", "cards", "theme"].map(|name| places.of(name)).into();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             let path = entry.path();
             if path.is_dir() {
-                folders.push(path);
+                directories.push(path);
             } else {
                 times.insert(path.clone(), changed(&path));
             }

@@ -25,9 +25,9 @@ use crate::runs::{Ran, Runs};
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FigureSource {
-    /// The command that writes it; `{}` stands for the file, or `{dir}` for a folder.
+    /// The command that writes it; `{}` stands for the file, or `{dir}` for a directory.
     pub command: Option<String>,
-    /// The file to take out of that folder.
+    /// The file to take out of that directory.
     pub file: Option<String>,
     /// Whether a function of [`crate::figures`] draws it.
     #[serde(default)]

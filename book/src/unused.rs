@@ -30,14 +30,14 @@ impl Weaver<'_> {
         let mut problems = Vec::new();
         let quizzes = self.shelf.quizzes.keys().map(|name| ("quizzes", name));
         let cards = self.shelf.cards.keys().map(|name| ("cards", name));
-        for (folder, name) in quizzes.chain(cards) {
-            let file = format!("{folder}/{name}.toml");
+        for (directory, name) in quizzes.chain(cards) {
+            let file = format!("{directory}/{name}.toml");
             let (problem, remedy) = if !self.chapters.iter().any(|c| c.stem() == name) {
                 (
                     format!("there is no chapter `{name}.md` in SUMMARY.md"),
                     "name the file as its chapter is named, or write the chapter".to_string(),
                 )
-            } else if folder == "quizzes" && !self.shown.contains(&file) {
+            } else if directory == "quizzes" && !self.shown.contains(&file) {
                 (
                     format!("no chapter shows the quiz `{name}`"),
                     format!("put {{{{#quiz {name}}}}} into {name}.md, or delete the file"),

@@ -8,7 +8,7 @@ use book::check::check;
 use book::places::Places;
 
 fn places(name: &str) -> Places {
-    Places { folder: format!("book/tests/{name}"), ..Places::default() }
+    Places { directory: format!("book/tests/{name}"), ..Places::default() }
 }
 
 #[test]
@@ -73,18 +73,18 @@ fn every_fault_is_reported_with_its_place() {
     assert!(problems.iter().all(|problem| !problem.remedy.is_empty()));
 }
 
-fn read(folder: &Path, name: &str) -> String {
-    fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+fn read(directory: &Path, name: &str) -> String {
+    fs::read_to_string(directory.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 #[test]
 fn a_sound_book_has_everything_on_its_pages() {
-    let folder = tempfile::tempdir().unwrap();
-    let built = build(&places("sound"), folder.path()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let built = build(&places("sound"), directory.path()).unwrap();
     let said: Vec<String> = built.problems.iter().map(ToString::to_string).collect();
     assert!(said.is_empty(), "{}", said.join("\n"));
 
-    let page = read(folder.path(), "part/everything.html");
+    let page = read(directory.path(), "part/everything.html");
     for part in [
         "<math xmlns", // for those who listen
         "costs $0",
@@ -104,22 +104,26 @@ fn a_sound_book_has_everything_on_its_pages() {
     }
     assert!(!page.contains("data-insert"), "every place is filled");
     assert!(!page.contains("class=\"playground\""), "no code leaves the machine to be run");
-    assert!(read(folder.path(), "part/next.html").contains("href=\"everything.html#eq-softmax\""));
-    assert!(read(folder.path(), "source/book/tests/sound/softmax.rs.html").contains("id=\"L4\""));
-    assert!(read(folder.path(), "notation.html").contains("id=\"symbol-p_i\""));
-    assert!(read(folder.path(), "glossary.html").contains("id=\"term-softmax\""));
-    assert!(read(folder.path(), "equations.html").contains("part/everything.html#eq-softmax"));
-    assert!(read(folder.path(), "flashcards.txt").contains("\t\\(4.17\\)\teverything\n"));
-    let print = read(folder.path(), "print.html");
+    assert!(
+        read(directory.path(), "part/next.html").contains("href=\"everything.html#eq-softmax\"")
+    );
+    assert!(
+        read(directory.path(), "source/book/tests/sound/softmax.rs.html").contains("id=\"L4\"")
+    );
+    assert!(read(directory.path(), "notation.html").contains("id=\"symbol-p_i\""));
+    assert!(read(directory.path(), "glossary.html").contains("id=\"term-softmax\""));
+    assert!(read(directory.path(), "equations.html").contains("part/everything.html#eq-softmax"));
+    assert!(read(directory.path(), "flashcards.txt").contains("\t\\(4.17\\)\teverything\n"));
+    let print = read(directory.path(), "print.html");
     assert!(print.contains("<math xmlns") && !print.contains("data-insert"));
-    assert!(folder.path().join("theme/katex/fonts/KaTeX_Main-Regular.woff2").is_file());
+    assert!(directory.path().join("theme/katex/fonts/KaTeX_Main-Regular.woff2").is_file());
 }
 
 #[test]
 fn the_search_finds_symbols_and_terms_and_no_tags() {
-    let folder = tempfile::tempdir().unwrap();
-    build(&places("sound"), folder.path()).unwrap();
-    let index = fs::read_dir(folder.path())
+    let directory = tempfile::tempdir().unwrap();
+    build(&places("sound"), directory.path()).unwrap();
+    let index = fs::read_dir(directory.path())
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .find(|path| path.to_string_lossy().contains("searchindex"))
@@ -136,10 +140,10 @@ fn the_search_finds_symbols_and_terms_and_no_tags() {
 
 #[test]
 fn no_page_asks_for_anything_from_elsewhere() {
-    let folder = tempfile::tempdir().unwrap();
-    build(&places("sound"), folder.path()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    build(&places("sound"), directory.path()).unwrap();
     for name in ["index.html", "part/everything.html", "flashcards.html", "print.html"] {
-        let page = read(folder.path(), name);
+        let page = read(directory.path(), name);
         for attribute in ["src=\"http", "src=\"//", "href=\"http", "href=\"//"] {
             assert!(!page.contains(attribute), "{name}: {attribute}");
         }

@@ -205,9 +205,9 @@ mod tests {
 
     #[test]
     fn files_are_joined_in_order() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let path = |name: &str, content: &str| {
-            let path = folder.path().join(name);
+            let path = directory.path().join(name);
             fs::write(&path, content).unwrap();
             path
         };
@@ -218,13 +218,13 @@ mod tests {
         assert_eq!(Corpus::open(std::slice::from_ref(&a)).unwrap().text, "first");
 
         let error = |paths: &[PathBuf]| Corpus::from_files(paths).unwrap_err().to_string();
-        let missing = folder.path().join("missing");
+        let missing = directory.path().join("missing");
         assert!(error(&[a.clone(), missing.clone()]).contains(&missing.display().to_string()));
         let empty = path("empty", "");
         assert!(
             error(&[a, empty.clone()]).contains(&format!("{}: the file is empty", empty.display()))
         );
-        let latin = folder.path().join("latin");
+        let latin = directory.path().join("latin");
         fs::write(&latin, b"caf\xe9").unwrap();
         assert!(error(std::slice::from_ref(&latin)).contains("not UTF-8"));
         assert!(error(&[]).contains("--text"));

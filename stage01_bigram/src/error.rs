@@ -24,9 +24,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// The operating system refused to read or write a file.
     File {
-        /// What was being done: `read`, `write`, `create the folder` …
+        /// What was being done: `read`, `write`, `create the directory` …
         action: &'static str,
-        /// The file or folder.
+        /// The file or directory.
         path: PathBuf,
         /// What the operating system said.
         source: io::Error,

@@ -114,7 +114,7 @@ pub fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
 ///
 /// # Errors
 /// [`Error::File`] when the operating system refuses.
-pub fn create_folder(path: &Path) -> Result<()> {
+pub fn create_directory(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(Error::file("create the directory", path))
 }
 

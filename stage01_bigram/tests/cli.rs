@@ -18,12 +18,12 @@ fn run(arguments: &[&str]) -> Output {
     program(arguments).output().expect("the program starts")
 }
 
-/// A folder with a small text in it, and the text's path.
+/// A directory with a small text in it, and the text's path.
 fn small_text() -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("text.txt");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("text.txt");
     fs::write(&path, "To be, or not to be: that is the question.\n".repeat(40)).unwrap();
-    (folder, path)
+    (directory, path)
 }
 
 fn word(path: &Path) -> &str {
@@ -41,8 +41,8 @@ fn error(arguments: &[&str]) -> String {
 
 #[test]
 fn it_shows_all_there_is_to_see() {
-    let (folder, text) = small_text();
-    let picture = folder.path().join("loss.svg");
+    let (directory, text) = small_text();
+    let picture = directory.path().join("loss.svg");
     let arguments = ["--text", word(&text), "--steps", "30", "--plot", word(&picture)];
     let output = run(&arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -61,7 +61,7 @@ fn it_shows_all_there_is_to_see() {
         assert!(shown.contains(part), "{part:?} is missing in:\n{shown}");
     }
     assert!(!shown.contains('\u{1b}'), "no colours in a pipe");
-    for line in shown.lines().filter(|line| !line.contains(word(folder.path()))) {
+    for line in shown.lines().filter(|line| !line.contains(word(directory.path()))) {
         assert!(line.chars().count() <= 76, "too wide: {line}");
         assert_eq!(line, line.trim_end());
     }
@@ -75,7 +75,7 @@ fn it_shows_all_there_is_to_see() {
 
 #[test]
 fn the_learned_loss_comes_near_the_counted_one() {
-    let (_folder, text) = small_text();
+    let (_directory, text) = small_text();
     let shown = run(&["--text", word(&text), "--steps", "1000"]);
     let shown = String::from_utf8(shown.stdout).unwrap();
     let row = shown.lines().find(|line| line.trim_start().starts_with("1000 ")).unwrap();
@@ -85,7 +85,7 @@ fn the_learned_loss_comes_near_the_counted_one() {
 
 #[test]
 fn other_tokenizers_and_no_steps_at_all() {
-    let (_folder, text) = small_text();
+    let (_directory, text) = small_text();
     let plain = ["--text", word(&text), "--tokenizer", "bpe:260", "--block-size", "8"];
     for more in [&["--steps", "0"], &["--steps", "1"], &["--max-new-tokens", "0"]] {
         let output = run(&[&plain[..], more].concat());
@@ -96,7 +96,7 @@ fn other_tokenizers_and_no_steps_at_all() {
 
 #[test]
 fn a_reader_who_has_seen_enough_is_no_error() {
-    let (_folder, text) = small_text();
+    let (_directory, text) = small_text();
     let mut child = program(&["--text", word(&text), "--steps", "0", "--max-new-tokens", "300000"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -113,14 +113,14 @@ fn a_reader_who_has_seen_enough_is_no_error() {
 
 #[test]
 fn texts_that_cannot_be_used() {
-    let (folder, text) = small_text();
+    let (directory, text) = small_text();
     let file = |name: &str, content: &[u8]| {
-        let path = folder.path().join(name);
+        let path = directory.path().join(name);
         fs::write(&path, content).unwrap();
         path
     };
     assert!(error(&["--text", "no-such-file"]).contains("cannot read no-such-file"));
-    assert!(error(&["--text", word(folder.path())]).contains("cannot read"));
+    assert!(error(&["--text", word(directory.path())]).contains("cannot read"));
     assert!(error(&["--text", word(&file("empty", b""))]).contains("the file is empty"));
     let latin = file("latin", b"fine\ncaf\xe9");
     assert!(
@@ -136,7 +136,7 @@ fn texts_that_cannot_be_used() {
 
 #[test]
 fn settings_that_cannot_be_used() {
-    let (folder, text) = small_text();
+    let (directory, text) = small_text();
     for (option, value, says) in [
         ("--tokenizer", "words", "expected char, bpe"),
         ("--tokenizer", "bpe:3", "256"),
@@ -147,7 +147,7 @@ fn settings_that_cannot_be_used() {
         ("--batch-size", "0", "at least 1"),
         ("--block-size", "0", "at least 1"),
         ("--block-size", "99999999999", "at most 1547"),
-        ("--plot", word(&folder.path().join("missing/loss.svg")), "cannot write"),
+        ("--plot", word(&directory.path().join("missing/loss.svg")), "cannot write"),
     ] {
         let said = error(&["--text", word(&text), "--steps", "1", &format!("{option}={value}")]);
         assert!(said.contains(says), "{said}");
@@ -170,9 +170,9 @@ proptest! {
 
     #[test]
     fn no_text_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..120), utf8: String) {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for content in [bytes, utf8.into_bytes()] {
-            let path = folder.path().join("any");
+            let path = directory.path().join("any");
             fs::write(&path, content).unwrap();
             let output = run(&["--text", word(&path), "--steps", "2", "--block-size", "3"]);
             let said = String::from_utf8(output.stderr).unwrap();

@@ -95,7 +95,7 @@ enum Command {
         #[command(flatten)]
         prompt: PromptOption,
 
-        /// The folder for the pictures; it is made where it does not exist.
+        /// The directory for the pictures; it is made where it does not exist.
         #[arg(long, visible_alias = "out", value_name = "DIR", default_value = "heatmaps")]
         out_dir: PathBuf,
     },
@@ -172,19 +172,19 @@ fn run(cli: Cli, out: &mut impl Write) -> std::result::Result<(), Stop> {
             show::scaling(cli.train.seed, out)
         }
         Some(Command::Train { train, sample, out_dir }) => {
-            if let Some(folder) = &out_dir {
-                stage01_bigram::files::create_folder(folder)?;
+            if let Some(directory) = &out_dir {
+                stage01_bigram::files::create_directory(directory)?;
             }
             let trained = show::training(&train, None, out)?;
-            if let Some(folder) = &out_dir {
-                trained.draw_curve(&folder.join("loss.svg"), out)?;
+            if let Some(directory) = &out_dir {
+                trained.draw_curve(&directory.join("loss.svg"), out)?;
             }
             trained.sample(sample.max_new_tokens, train.seed, out)
         }
         Some(Command::Masks { seed }) => show::masks(seed, out),
         Some(Command::Scaling { seed }) => show::scaling(seed, out),
         Some(Command::Heatmap { train, prompt, out_dir }) => {
-            stage01_bigram::files::create_folder(&out_dir)?;
+            stage01_bigram::files::create_directory(&out_dir)?;
             let trained = show::training(&train, prompt.prompt.as_deref(), out)?;
             trained.draw_heads(&out_dir.join("heads.svg"), out)?;
             show::draw_masks(train.seed, &out_dir.join("masks.svg"), out)

@@ -34,12 +34,12 @@ fn error(arguments: &[&str]) -> String {
     said
 }
 
-/// A folder with a small text in it, and the text's path.
+/// A directory with a small text in it, and the text's path.
 fn small_text() -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("text.txt");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("text.txt");
     fs::write(&path, "To be, or not to be: that is the question.\n".repeat(40)).unwrap();
-    (folder, path)
+    (directory, path)
 }
 
 fn word(path: &Path) -> &str {
@@ -70,7 +70,7 @@ fn check_lines(shown: &str) {
 
 #[test]
 fn the_whole_tour() {
-    let (_folder, text) = small_text();
+    let (_directory, text) = small_text();
     let arguments = [&["--text", word(&text)], &QUICK[..]].concat();
     // Names of temporary files may be long; all else fits.
     let tour = shown(&arguments).replace(word(&text), "FILE");
@@ -139,8 +139,8 @@ fn the_table_of_the_experiment() {
 
 #[test]
 fn pictures_are_written() {
-    let (folder, text) = small_text();
-    let out = folder.path().join("new").join("pictures");
+    let (directory, text) = small_text();
+    let out = directory.path().join("new").join("pictures");
     let heatmap = ["heatmap", "--text", word(&text), "--out", word(&out), "--prompt", "to be"];
     shown(&[&heatmap[..], &QUICK].concat());
     let read = |name: &str| fs::read_to_string(out.join(name)).unwrap();
@@ -155,7 +155,7 @@ fn pictures_are_written() {
 
 #[test]
 fn a_reader_who_has_seen_enough_is_no_error() {
-    let (_folder, text) = small_text();
+    let (_directory, text) = small_text();
     let arguments = ["train", "--text", word(&text), "--max-new-tokens", "20000"];
     let mut child = program(&[&arguments[..], &QUICK].concat())
         .stdout(Stdio::piped())
@@ -173,7 +173,7 @@ fn a_reader_who_has_seen_enough_is_no_error() {
 
 #[test]
 fn settings_that_cannot_be_used() {
-    let (_folder, text) = small_text();
+    let (_directory, text) = small_text();
     let said = |more: &[&str]| error(&[&["train", "--text", word(&text)], more].concat());
     for (given, answer) in [
         (
@@ -207,8 +207,8 @@ fn settings_that_cannot_be_used() {
 
 #[test]
 fn prompts_that_cannot_be_drawn() {
-    let (folder, text) = small_text();
-    let out = folder.path().join("out");
+    let (directory, text) = small_text();
+    let out = directory.path().join("out");
     let said = |prompt: &str| {
         let arguments = ["heatmap", "--text", word(&text), "--out", word(&out), "--prompt", prompt];
         error(&[&arguments[..], &QUICK].concat())
@@ -220,19 +220,19 @@ fn prompts_that_cannot_be_drawn() {
 
 #[test]
 fn texts_and_places_that_cannot_be_used() {
-    let (folder, text) = small_text();
+    let (directory, text) = small_text();
     let file = |name: &str, content: &[u8]| {
-        let path = folder.path().join(name);
+        let path = directory.path().join(name);
         fs::write(&path, content).unwrap();
         path
     };
-    let missing = folder.path().join("missing");
+    let missing = directory.path().join("missing");
     assert!(error(&["--text", word(&missing)]).contains("cannot read"));
     assert!(error(&["--text", word(&file("empty", b""))]).contains("the file is empty"));
     assert!(error(&["--text", word(&file("latin", b"caf\xe9"))]).contains("not UTF-8"));
     assert!(error(&["--text", word(&file("one", b"a"))]).contains("longer text"));
     assert!(error(&["--text", word(&file("short", b"to be or not"))]).contains("longer text"));
-    // A file stands where a folder should be. Known before anything is learned.
+    // A file stands where a directory should be. Known before anything is learned.
     let out = text.join("out");
     for command in ["train", "heatmap"] {
         let arguments = [command, "--text", word(&text), "--out-dir", word(&out)];
@@ -243,8 +243,8 @@ fn texts_and_places_that_cannot_be_used() {
 
 #[test]
 fn the_smallest_that_works() {
-    let (folder, _) = small_text();
-    let path = folder.path().join("tiny");
+    let (directory, _) = small_text();
+    let path = directory.path().join("tiny");
     fs::write(&path, "ab".repeat(10)).unwrap();
     let sizes = ["--n-embd", "1", "--n-head", "1", "--block-size", "1", "--batch-size", "1"];
     let tour = ["--text", word(&path), "--max-iters", "1", "--eval-interval", "1"];

@@ -1,6 +1,6 @@
-//! A model is a folder: what is in it, a run that is stopped and goes on, and a file that was cut off.
+//! A model is a directory: what is in it, a run that is stopped and goes on, and a file that was cut off.
 //!
-//! Everything is written to a temporary folder that is removed at the end.
+//! Everything is written to a temporary directory that is removed at the end.
 
 use std::fs;
 use std::path::Path;
@@ -27,16 +27,16 @@ const STOP: usize = 300;
 
 fn main() -> Result<()> {
     let place = tempfile::tempdir().expect("room for temporary files");
-    let (text, folder) = (Text::new()?, place.path());
+    let (text, directory) = (Text::new()?, place.path());
     on_paper();
     let mut trainer = text.trainer()?;
     text.train(&mut trainer, STOP)?;
-    save(folder, &trainer, &text.tokenizer)?;
-    files(folder);
-    head(folder);
-    round_trip(folder, &trainer)?;
-    stop_and_go_on(folder, &text)?;
-    cut_off(folder);
+    save(directory, &trainer, &text.tokenizer)?;
+    files(directory);
+    head(directory);
+    round_trip(directory, &trainer)?;
+    stop_and_go_on(directory, &text)?;
+    cut_off(directory);
     Ok(())
 }
 
@@ -102,17 +102,17 @@ impl Text {
 
 // ANCHOR: save
 /// Everything: first what stays the same, then the state of the run, then the model.
-fn save(folder: &Path, trainer: &Trainer<f32>, tokenizer: &Tokenizer) -> Result<()> {
-    checkpoint::save_description(folder, trainer.gpt().config(), tokenizer)?;
-    resume::save(folder, trainer, &json!({ "note": "whatever the run wants to find again" }))?;
-    checkpoint::save_model(folder, trainer.gpt(), &trainer.weights)
+fn save(directory: &Path, trainer: &Trainer<f32>, tokenizer: &Tokenizer) -> Result<()> {
+    checkpoint::save_description(directory, trainer.gpt().config(), tokenizer)?;
+    resume::save(directory, trainer, &json!({ "note": "whatever the run wants to find again" }))?;
+    checkpoint::save_model(directory, trainer.gpt(), &trainer.weights)
 }
 // ANCHOR_END: save
 
-fn files(folder: &Path) {
+fn files(directory: &Path) {
     println!("\nTHE FOLDER");
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .expect("the folder")
+    let mut files: Vec<_> = fs::read_dir(directory)
+        .expect("the directory")
         .map(|entry| entry.expect("an entry"))
         .map(|entry| (entry.file_name().into_string().expect("a name"), entry.path()))
         .collect();
@@ -132,8 +132,8 @@ fn read_head(path: &Path) -> (usize, Value) {
     (length, head)
 }
 
-fn head(folder: &Path) {
-    let (length, head) = read_head(&folder.join("model.safetensors"));
+fn head(directory: &Path) {
+    let (length, head) = read_head(&directory.join("model.safetensors"));
     println!("\nTHE HEAD OF model.safetensors: {length} bytes");
     let mut tensors: Vec<_> = head
         .as_object()
@@ -151,13 +151,13 @@ fn head(folder: &Path) {
     println!("8 + {length} + 4 x {numbers} = {} bytes", 8 + length as u64 + 4 * numbers);
 }
 
-fn round_trip(folder: &Path, trainer: &Trainer<f32>) -> Result<()> {
-    let model = Model::load(folder)?;
+fn round_trip(directory: &Path, trainer: &Trainer<f32>) -> Result<()> {
+    let model = Model::load(directory)?;
     println!("\nREAD AGAIN: the same weights to the bit: {}", model.params == trainer.weights);
     Ok(())
 }
 
-fn stop_and_go_on(folder: &Path, text: &Text) -> Result<()> {
+fn stop_and_go_on(directory: &Path, text: &Text) -> Result<()> {
     println!("\nSTOP AFTER {STOP} STEPS AND GO ON: the loss of the next five steps");
     let mut whole = text.trainer()?;
     text.train(&mut whole, STOP)?;
@@ -166,20 +166,20 @@ fn stop_and_go_on(folder: &Path, text: &Text) -> Result<()> {
 
     // ANCHOR: resume
     let mut resumed = text.trainer()?;
-    State::load(folder)?.restore(&mut resumed)?;
+    State::load(directory)?.restore(&mut resumed)?;
     let losses = text.train(&mut resumed, 5)?;
     // ANCHOR_END: resume
     show("stopped and resumed", &losses);
 
     let mut weights_only = text.trainer()?;
-    weights_only.weights = Model::load(folder)?.params;
+    weights_only.weights = Model::load(directory)?.params;
     weights_only.iter = STOP; // the same batches
     weights_only.moments = Moments::new(weights_only.gpt().layout());
     show("without both averages", &text.train(&mut weights_only, 5)?);
 
     let bytes = |trainer: &Trainer<f32>| -> Result<Vec<u8>> {
-        resume::save(folder, trainer, &json!(null))?;
-        Ok(fs::read(folder.join(TRAINER_FILE)).expect("the file"))
+        resume::save(directory, trainer, &json!(null))?;
+        Ok(fs::read(directory.join(TRAINER_FILE)).expect("the file"))
     };
     let same = bytes(&whole)? == bytes(&resumed)?;
     println!("the two first end with the same bytes: {same}");
@@ -192,15 +192,15 @@ fn show(name: &str, losses: &[f64]) {
     println!();
 }
 
-fn cut_off(folder: &Path) {
+fn cut_off(directory: &Path) {
     println!("\nA BUG: written in place, and stopped half way");
-    let path = folder.join("model.safetensors");
+    let path = directory.join("model.safetensors");
     let bytes = fs::read(&path).expect("the file");
     // ANCHOR: in_place
     fs::write(&path, &bytes[..bytes.len() / 2]).expect("room"); // and here the power went off
     // ANCHOR_END: in_place
-    let error = Model::load(folder).expect_err("half a model").to_string();
-    println!("{}", error.replace(&folder.display().to_string(), "DIR"));
+    let error = Model::load(directory).expect_err("half a model").to_string();
+    println!("{}", error.replace(&directory.display().to_string(), "DIR"));
 }
 
 #[cfg(test)]

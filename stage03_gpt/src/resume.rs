@@ -29,7 +29,7 @@ use crate::checkpoint::{Entry, TensorFile, write_tensors};
 use crate::memory;
 use crate::trainer::Trainer;
 
-/// The file in the model's folder.
+/// The file in the model's directory.
 pub const TRAINER_FILE: &str = "trainer.safetensors";
 
 /// The name of the settings in the head of the file.
@@ -68,7 +68,7 @@ impl<'a> From<&'a Trainer<f32>> for Snapshot<'a> {
 ///
 /// # Errors
 /// [`Error::File`] when it cannot be written; the state saved before is then untouched.
-pub fn save<'a>(folder: &Path, run: impl Into<Snapshot<'a>>, note: &Value) -> Result<()> {
+pub fn save<'a>(directory: &Path, run: impl Into<Snapshot<'a>>, note: &Value) -> Result<()> {
     // ANCHOR: save
     let Snapshot { iter, layout, weights, moments } = run.into();
     let parts = [("weights", weights), ("m", &moments.m), ("v", &moments.v)];
@@ -82,7 +82,7 @@ pub fn save<'a>(folder: &Path, run: impl Into<Snapshot<'a>>, note: &Value) -> Re
     let mut note = json!({ "iter": iter, "run": note });
     let names = tensors.iter().map(|(name, _)| name.as_str());
     note[CHECKSUM] = json!(checksum(&note, names, tensors.iter().map(|(_, entry)| entry.data())));
-    write_tensors(&folder.join(TRAINER_FILE), tensors.into_iter(), (NOTE, &note.to_string()))
+    write_tensors(&directory.join(TRAINER_FILE), tensors.into_iter(), (NOTE, &note.to_string()))
     // ANCHOR_END: save
 }
 
@@ -125,8 +125,8 @@ impl State {
     /// # Errors
     /// [`Error::File`] when there is none; [`Error::Format`] when it is damaged, or was altered;
     /// [`Error::Setting`] when it is too large for the memory.
-    pub fn load(folder: &Path) -> Result<State> {
-        let path = folder.join(TRAINER_FILE);
+    pub fn load(directory: &Path) -> Result<State> {
+        let path = directory.join(TRAINER_FILE);
         let data = fs::metadata(&path).map_err(Error::file("read", &path))?;
         if !data.is_file() {
             return Err(Error::format(path, "this is not a plain file", "remove it"));
@@ -269,13 +269,13 @@ mod tests {
         let mut whole = trainer();
         train(&mut whole, 100);
 
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let mut first = trainer();
         train(&mut first, 50);
-        save(folder.path(), &first, &json!({"any": "thing"})).unwrap();
+        save(directory.path(), &first, &json!({"any": "thing"})).unwrap();
         drop(first);
         let mut second = trainer();
-        let state = State::load(folder.path()).unwrap();
+        let state = State::load(directory.path()).unwrap();
         assert_eq!((state.iter, &state.run), (50, &json!({"any": "thing"})));
         state.restore(&mut second).unwrap();
         train(&mut second, 50);
@@ -284,19 +284,19 @@ mod tests {
         assert_eq!(whole.moments, second.moments);
         assert_eq!(whole.iter, second.iter);
         let bytes = |trainer| {
-            save(folder.path(), trainer, &json!(null)).unwrap();
-            fs::read(folder.path().join(TRAINER_FILE)).unwrap()
+            save(directory.path(), trainer, &json!(null)).unwrap();
+            fs::read(directory.path().join(TRAINER_FILE)).unwrap()
         };
         assert_eq!(bytes(&whole), bytes(&second));
     }
 
     #[test]
     fn a_damaged_state_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let load = || State::load(folder.path()).err().unwrap().to_string();
+        let directory = tempfile::tempdir().unwrap();
+        let load = || State::load(directory.path()).err().unwrap().to_string();
         assert!(load().starts_with("cannot read"));
-        save(folder.path(), &trainer(), &json!(null)).unwrap();
-        let path = folder.path().join(TRAINER_FILE);
+        save(directory.path(), &trainer(), &json!(null)).unwrap();
+        let path = directory.path().join(TRAINER_FILE);
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
         assert!(load().contains("trainer.safetensors: damaged"));
@@ -304,11 +304,11 @@ mod tests {
 
     /// The bytes of a small state, and its path.
     fn saved() -> (PathBuf, Vec<u8>) {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let mut run = trainer();
         train(&mut run, 1);
-        save(folder.path(), &run, &json!({ "settings": { "seed": 7, "lr": 0.1 } })).unwrap();
-        let path = folder.path().join(TRAINER_FILE);
+        save(directory.path(), &run, &json!({ "settings": { "seed": 7, "lr": 0.1 } })).unwrap();
+        let path = directory.path().join(TRAINER_FILE);
         let bytes = fs::read(&path).unwrap();
         (path, bytes)
     }

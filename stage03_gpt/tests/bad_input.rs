@@ -184,15 +184,15 @@ fn damaged_files_are_named() {
     use stage03_gpt::checkpoint::Model;
     use stage03_gpt::resume::State;
     let place = Place::with_model();
-    let folder = place.path("model");
+    let directory = place.path("model");
     for file in ["config.json", "model.safetensors", "tokenizer.json", "trainer.safetensors"] {
-        let path = folder.join(file);
+        let path = directory.join(file);
         let good = fs::read(&path).unwrap();
         for (damage, bytes) in damaged(&good) {
             fs::write(&path, &bytes).unwrap();
             let error = match file {
-                "trainer.safetensors" => State::load(&folder).err(),
-                _ => Model::load(&folder).err(),
+                "trainer.safetensors" => State::load(&directory).err(),
+                _ => Model::load(&directory).err(),
             };
             // A letter of a comment may change and harm nothing; a file that was cut may not.
             if bytes.len() < good.len().saturating_sub(1) {
@@ -268,13 +268,13 @@ fn runs_that_cannot_go_on() {
 }
 
 #[test]
-fn folders_that_cannot_be_used() {
+fn directories_that_cannot_be_used() {
     let place = Place::with_model();
     let before = place.contents();
     place.train("--max-iters 1 --out-dir text.txt").refuses(&["--out-dir = text.txt", "file"]);
     place.train("--max-iters 1 --out-dir text.txt/model").refuses(&["text.txt"]);
     assert!(place.contents() == before, "something was written");
-    // A model's own folder has no name to move it to when it is called `.`.
+    // A model's own directory has no name to move it to when it is called `.`.
     let mut command = place.command(&format!("train --text ../text.txt {TINY} --out-dir ."));
     let output = command.current_dir(place.path("model")).output().unwrap();
     common::Finished::new("--out-dir .", output).refuses(&["--out-dir = .", "moved aside"]);
@@ -335,7 +335,7 @@ fn directories_behind_links() {
 
 #[test]
 #[cfg(unix)]
-fn a_folder_that_may_not_be_written() {
+fn a_directory_that_may_not_be_written() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
     fs::create_dir(place.path("locked")).unwrap();
@@ -351,23 +351,23 @@ fn an_earlier_model_is_kept_and_so_is_what_lies_beside_it() {
     let place = Place::with_model();
     let first = place.read("model/model.safetensors");
     // Names that look like those of a program at work may be a user's own.
-    for folder in ["model.new", "model.1", "model.tmp"] {
-        fs::create_dir(place.path(folder)).unwrap();
-        place.write(&format!("{folder}/notes.txt"), folder);
+    for directory in ["model.new", "model.1", "model.tmp"] {
+        fs::create_dir(place.path(directory)).unwrap();
+        place.write(&format!("{directory}/notes.txt"), directory);
     }
     let second = place.train("--max-iters 2 --out-dir model").succeeds();
     assert!(second.out.contains("is now in model.2"), "{}", second.out);
     assert!(place.read("model.2/model.safetensors") == first);
-    for folder in ["model.new", "model.1", "model.tmp"] {
-        assert_eq!(place.text(&format!("{folder}/notes.txt")), folder);
+    for directory in ["model.new", "model.1", "model.tmp"] {
+        assert_eq!(place.text(&format!("{directory}/notes.txt")), directory);
     }
-    // A folder with other things in it, and one with nothing.
+    // A directory with other things in it, and one with nothing.
     fs::create_dir(place.path("mine")).unwrap();
     place.write("mine/notes.txt", "mine");
     fs::create_dir(place.path("empty")).unwrap();
-    for folder in ["mine", "empty"] {
-        place.train(&format!("--max-iters 2 --out-dir {folder}")).succeeds();
-        place.run(&format!("sample --model {folder} --max-new-tokens 3")).succeeds();
+    for directory in ["mine", "empty"] {
+        place.train(&format!("--max-iters 2 --out-dir {directory}")).succeeds();
+        place.run(&format!("sample --model {directory} --max-new-tokens 3")).succeeds();
     }
     assert_eq!(place.text("mine/notes.txt"), "mine");
 }
@@ -375,19 +375,19 @@ fn an_earlier_model_is_kept_and_so_is_what_lies_beside_it() {
 #[test]
 fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_model() {
     let place = Place::new();
-    for (folder, flags) in [
+    for (directory, flags) in [
         ("rare", "--eval-interval 100 --learning-rate 1e30"),
         ("often", "--eval-interval 1 --learning-rate 1e38"), // it is measured, and must not be saved
     ] {
         let wild = "--max-iters 20 --warmup-iters 0 --grad-clip 0";
-        place.train(&format!("{wild} {flags} --out-dir {folder}")).refuses(&[
+        place.train(&format!("{wild} {flags} --out-dir {directory}")).refuses(&[
             "the loss became",
             "at iteration 1",
             "--learning-rate",
         ]);
-        place.run(&format!("sample --model {folder} --max-new-tokens 3")).succeeds();
+        place.run(&format!("sample --model {directory} --max-new-tokens 3")).succeeds();
         let tame = "--max-iters 20 --learning-rate 1e-3 --grad-clip 1";
-        place.run(&format!("train --resume --out-dir {folder} {tame}")).succeeds();
+        place.run(&format!("train --resume --out-dir {directory} {tame}")).succeeds();
     }
 }
 

@@ -52,8 +52,8 @@ fn no_command_is_the_command_train() {
 #[test]
 fn the_same_seed_trains_the_same_bytes() {
     let place = Place::new();
-    for folder in ["a", "b"] {
-        place.train(&format!("--max-iters 20 --dropout 0.1 --out-dir {folder}")).succeeds();
+    for directory in ["a", "b"] {
+        place.train(&format!("--max-iters 20 --dropout 0.1 --out-dir {directory}")).succeeds();
     }
     place.train("--max-iters 20 --dropout 0.1 --out-dir c --seed 2").succeeds();
     for file in ["model.safetensors", "trainer.safetensors"] {

@@ -28,10 +28,10 @@ fn kill(place: &Place, arguments: &str, within: u64, rng: &mut Generator) {
     child.wait().unwrap();
 }
 
-/// The folder holds a model and a state that load. Returns how many steps it has.
-fn is_whole(folder: &Path) -> usize {
-    let state = State::load(folder).unwrap_or_else(|e| panic!("{e}"));
-    Model::load(folder).unwrap_or_else(|e| panic!("{e}"));
+/// The directory holds a model and a state that load. Returns how many steps it has.
+fn is_whole(directory: &Path) -> usize {
+    let state = State::load(directory).unwrap_or_else(|e| panic!("{e}"));
+    Model::load(directory).unwrap_or_else(|e| panic!("{e}"));
     state.iter
 }
 
@@ -74,10 +74,10 @@ fn a_run_that_is_killed_while_it_starts_leaves_nothing_or_everything() {
     let mut started = 0;
     for _ in 0..25 {
         kill(&place, &flags, 25, &mut rng);
-        let folder = place.path("model");
-        if folder.exists() {
-            is_whole(&folder);
-            fs::remove_dir_all(&folder).unwrap();
+        let directory = place.path("model");
+        if directory.exists() {
+            is_whole(&directory);
+            fs::remove_dir_all(&directory).unwrap();
             started += 1;
         }
     }
@@ -100,15 +100,15 @@ fn an_earlier_model_survives_a_start_that_is_killed() {
         kill(&place, &format!("{flags} --out-dir model"), 25, &mut rng);
         // The name belongs to a whole model or, for an instant, to none; and the earlier one
         // is here or has been moved aside, to the byte.
-        let folders: Vec<_> = fs::read_dir(place.path("."))
+        let directories: Vec<_> = fs::read_dir(place.path("."))
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .filter(|name| name.starts_with("model"))
             .collect();
-        folders.iter().for_each(|name| {
+        directories.iter().for_each(|name| {
             is_whole(&place.path(name));
         });
         let kept = |name: &String| place.read(&format!("{name}/trainer.safetensors")) == treasure;
-        assert!(folders.iter().any(kept), "{folders:?}");
+        assert!(directories.iter().any(kept), "{directories:?}");
     }
 }

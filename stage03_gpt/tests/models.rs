@@ -14,7 +14,7 @@ use stage03_gpt::gpt::Gpt;
 
 /// Saves a model with an end-of-text token and with weights as `fill` leaves them, and returns
 /// the token.
-fn save(folder: &Path, fill: impl Fn(&Gpt, u32, &mut Params<f32>)) -> u32 {
+fn save(directory: &Path, fill: impl Fn(&Gpt, u32, &mut Params<f32>)) -> u32 {
     let tokenizer = TokenizerKind::Bpe { vocab_size: 260 }.train("one or two words or more");
     let Tokenizer::Bpe(bpe) = tokenizer.unwrap() else { panic!("another kind") };
     let tokenizer = Tokenizer::Bpe(bpe.with_end_of_text());
@@ -25,9 +25,9 @@ fn save(folder: &Path, fill: impl Fn(&Gpt, u32, &mut Params<f32>)) -> u32 {
     let gpt = Gpt::new(config).unwrap();
     let mut params = Params::zeros(gpt.layout());
     fill(&gpt, end, &mut params);
-    std::fs::create_dir_all(folder).unwrap();
-    save_description(folder, gpt.config(), &tokenizer).unwrap();
-    save_model(folder, &gpt, &params).unwrap();
+    std::fs::create_dir_all(directory).unwrap();
+    save_description(directory, gpt.config(), &tokenizer).unwrap();
+    save_model(directory, &gpt, &params).unwrap();
     end
 }
 

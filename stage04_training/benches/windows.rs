@@ -21,25 +21,25 @@ fn main() {
 
 /// The built-in text, several times: enough that the caches of the processor do not hold it.
 fn data() -> (tempfile::TempDir, Shards) {
-    let folder = tempfile::tempdir().expect("room for temporary files");
+    let directory = tempfile::tempdir().expect("room for temporary files");
     let text = stage01_bigram::corpus::Corpus::built_in().text;
-    let input = folder.path().join("text.txt");
+    let input = directory.path().join("text.txt");
     std::fs::write(&input, text.repeat(24)).expect("room for the text");
     let settings = Settings {
         input: vec![input],
-        out: folder.path().join("data"),
+        out: directory.path().join("data"),
         tokenizer: TokenizerKind::Char,
         ..Settings::default()
     };
     prepare(&settings, &Screen::new()).expect("a text");
     let shards = Shards::open(&settings.out).expect("it was just made");
     shards.verify().expect("which also brings the files into memory");
-    (folder, shards)
+    (directory, shards)
 }
 
 #[divan::bench]
 fn by_position(bencher: Bencher) {
-    let (_folder, shards) = data();
+    let (_directory, shards) = data();
     let pass = shards.part(Split::Train).pass(BLOCK, 1337).expect("it is long enough");
     let (mut x, mut y) = (vec![0; BLOCK], vec![0; BLOCK]);
     let mut position = 0;
@@ -54,9 +54,9 @@ fn by_position(bencher: Bencher) {
 
 #[divan::bench]
 fn from_memory(bencher: Bencher) {
-    let (folder, shards) = data();
+    let (directory, shards) = data();
     let pass = shards.part(Split::Train).pass(BLOCK, 1337).expect("it is long enough");
-    let bytes = std::fs::read(folder.path().join("data/train-00000.bin")).expect("a shard");
+    let bytes = std::fs::read(directory.path().join("data/train-00000.bin")).expect("a shard");
     let (mut x, mut y) = (vec![0u32; BLOCK], vec![0u32; BLOCK]);
     let mut position = 0;
     bencher.bench_local(|| {

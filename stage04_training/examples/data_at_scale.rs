@@ -2,7 +2,7 @@
 //!
 //! `prepare` speaks to whoever runs it. Here it shall be quiet, and be killed: so it runs in a
 //! process of its own, which is this program once more. Everything is written to a temporary
-//! folder that is removed at the end.
+//! directory that is removed at the end.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -221,17 +221,18 @@ fn chapters() -> Vec<String> {
     parts.chunks(2).map(|pair| pair.join("\n\n")).collect()
 }
 
-/// Every file of a folder.
-fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let files = fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
+/// Every file of a directory.
+fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files =
+        fs::read_dir(directory).expect("a directory").map(|file| file.expect("a file").path());
     let read =
         |path: PathBuf| (path.file_name().expect("a name").into(), fs::read(&path).expect("it"));
     files.map(read).collect()
 }
 
 /// How many jobs the journal of an interrupted run says are safe.
-fn jobs(folder: &Path) -> Option<u64> {
-    let journal = fs::read(folder.join("journal.json")).ok()?;
+fn jobs(directory: &Path) -> Option<u64> {
+    let journal = fs::read(directory.join("journal.json")).ok()?;
     serde_json::from_slice::<Value>(&journal).ok()?["position"]["job"].as_u64()
 }
 

@@ -320,7 +320,7 @@ fn same_numbers() {
 fn well() -> Facts {
     Facts {
         libtorch: Some(Libtorch {
-            folder: ".venv/…/torch/lib".into(),
+            directory: ".venv/…/torch/lib".into(),
             version: "2.11.0+cu130".into(),
             built: "2.11.0+cu130".into(),
             cuda_file: true,

@@ -2,7 +2,7 @@
 //! ways to resume that are wrong.
 //!
 //! The run that is killed is this program once more, in a process of its own. Everything is
-//! written to a temporary folder that is removed at the end.
+//! written to a temporary directory that is removed at the end.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -19,7 +19,7 @@ use stage01_bigram::tokenizer::TokenizerKind;
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
-use stage03_gpt::cli::folder;
+use stage03_gpt::cli::directory;
 use stage03_gpt::cli::run::Run;
 use stage03_gpt::cli::screen::Screen;
 use stage03_gpt::trainer::Step;
@@ -41,9 +41,13 @@ const LIVES: usize = 8;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [place, folder] = &arguments[..] {
+    if let [place, directory] = &arguments[..] {
         let place = Path::new(place);
-        return if folder == "data" { make_data(place) } else { live(place, &place.join(folder)) };
+        return if directory == "data" {
+            make_data(place)
+        } else {
+            live(place, &place.join(directory))
+        };
     }
     on_paper();
     simulated();
@@ -161,8 +165,8 @@ fn trainer(shards: &Shards, n_embd: usize) -> Result<Trainer<'_>> {
 }
 
 /// What saves a run.
-fn keeper(shards: &Shards, folder: &Path) -> Result<Keeper> {
-    Ok(Keeper::new(folder, shards.tokenizer()?, json!({}), json!("the text")))
+fn keeper(shards: &Shards, directory: &Path) -> Result<Keeper> {
+    Ok(Keeper::new(directory, shards.tokenizer()?, json!({}), json!("the text")))
 }
 
 /// Says each step.
@@ -176,17 +180,17 @@ impl Watcher for Counter {
 }
 
 /// A life of the run that is killed: from where the last one was saved to the end.
-fn live(place: &Path, folder: &Path) -> Result<()> {
+fn live(place: &Path, directory: &Path) -> Result<()> {
     let shards = Shards::open(&place.join("shards"))?;
-    let (mut run, keeper) = (trainer(&shards, 16)?, keeper(&shards, folder)?);
+    let (mut run, keeper) = (trainer(&shards, 16)?, keeper(&shards, directory)?);
     // ANCHOR: live
     // The directory's lock, to the end of the run.
-    let _out = if folder.exists() {
-        let out = folder::resume(folder)?;
-        Saved::load(folder)?.restore(&mut run, &keeper.data)?;
+    let _out = if directory.exists() {
+        let out = directory::resume(directory)?;
+        Saved::load(directory)?.restore(&mut run, &keeper.data)?;
         out
     } else {
-        keeper.create(&mut run, folder::reserve(folder)?)?
+        keeper.create(&mut run, directory::reserve(directory)?)?
     };
     let plan = Plan {
         max_iters: STEPS,
@@ -201,9 +205,9 @@ fn live(place: &Path, folder: &Path) -> Result<()> {
 }
 
 /// This program once more, in a process that can be killed.
-fn child(place: &Path, folder: &str) -> Child {
+fn child(place: &Path, directory: &str) -> Child {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.arg(place).arg(folder).stdout(Stdio::piped()).spawn().expect("another process")
+    command.arg(place).arg(directory).stdout(Stdio::piped()).spawn().expect("another process")
 }
 
 /// The last step that a life told of. kill: after how many steps it is killed.
@@ -239,7 +243,7 @@ fn killed(place: &Path) -> Result<()> {
     watch(child(place, "killed"), None);
     watch(child(place, "whole"), None);
     for file in ["trainer.safetensors", "model.safetensors", "best/model.safetensors"] {
-        let read = |folder: &str| fs::read(place.join(folder).join(file)).expect("a file");
+        let read = |directory: &str| fs::read(place.join(directory).join(file)).expect("a file");
         println!(
             "{file}: the same bytes as of a run that was never killed: {}",
             read("killed") == read("whole")
@@ -248,17 +252,17 @@ fn killed(place: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A message in which the temporary folder has a short name.
+/// A message in which the temporary directory has a short name.
 fn said(place: &Path, error: &Error) -> String {
     error.to_string().replace(&place.display().to_string(), "DIR")
 }
 
 fn refused(place: &Path, shards: &Shards) -> Result<()> {
     println!("\nREFUSED");
-    let folder = place.join("whole");
-    let (mut run, keeper) = (trainer(shards, 16)?, keeper(shards, &folder)?);
-    Saved::load(&folder)?.restore(&mut run, &keeper.data)?;
-    let before = fs::read(folder.join("trainer.safetensors")).expect("a file");
+    let directory = place.join("whole");
+    let (mut run, keeper) = (trainer(shards, 16)?, keeper(shards, &directory)?);
+    Saved::load(&directory)?.restore(&mut run, &keeper.data)?;
+    let before = fs::read(directory.join("trainer.safetensors")).expect("a file");
     // ANCHOR: nan
     let (mut weights, moments) = state(&mut run)?;
     weights.values[1000] = f32::NAN;
@@ -266,7 +270,7 @@ fn refused(place: &Path, shards: &Shards) -> Result<()> {
     let error = keeper.save(&mut run).expect_err("a weight that is no number");
     // ANCHOR_END: nan
     println!("{}", said(place, &error));
-    let after = fs::read(folder.join("trainer.safetensors")).expect("a file");
+    let after = fs::read(directory.join("trainer.safetensors")).expect("a file");
     println!("the state on the disk is untouched: {}", before == after);
     Ok(())
 }
@@ -299,8 +303,8 @@ fn two_runs(place: &Path) -> Result<()> {
     let there = place.join("whole");
     let aside = place.join("whole.1");
     // ANCHOR: locked
-    let first = folder::resume(&there)?;
-    let second = folder::resume(&there).expect_err("the lock is taken");
+    let first = directory::resume(&there)?;
+    let second = directory::resume(&there).expect_err("the lock is taken");
     // ANCHOR_END: locked
     println!("{}", said(place, &second));
     // ANCHOR: inode
@@ -469,11 +473,11 @@ mod tests {
         let keeper = keeper(&shards, &place.path().join("run")).unwrap();
         let mut whole = trainer(&shards, 16).unwrap();
         walk(&mut whole, 3).unwrap();
-        let place = folder::reserve(&keeper.folder).unwrap();
+        let place = directory::reserve(&keeper.directory).unwrap();
         let _out = keeper.create(&mut whole, place).unwrap();
         walk(&mut whole, 6).unwrap();
         let mut resumed = trainer(&shards, 16).unwrap();
-        Saved::load(&keeper.folder).unwrap().restore(&mut resumed, &keeper.data).unwrap();
+        Saved::load(&keeper.directory).unwrap().restore(&mut resumed, &keeper.data).unwrap();
         walk(&mut resumed, 6).unwrap();
         assert_eq!(whole.position, resumed.position);
         assert!(state(&mut whole).unwrap().0 == state(&mut resumed).unwrap().0);

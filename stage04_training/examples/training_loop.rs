@@ -14,7 +14,7 @@ use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::tokenizer::{CharTokenizer, Tokenizer};
 use stage01_bigram::{Error, Result};
 use stage03_gpt::adamw::AdamW;
-use stage03_gpt::cli::folder::reserve;
+use stage03_gpt::cli::directory::reserve;
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::schedule::Schedule;
@@ -34,15 +34,15 @@ const LENGTH: usize = 32;
 fn main() -> Result<()> {
     on_paper();
     costs()?;
-    let folder = std::env::temp_dir().join(format!("training_loop-{}", std::process::id()));
-    let done = with_data(&folder);
-    std::fs::remove_dir_all(&folder).ok();
+    let directory = std::env::temp_dir().join(format!("training_loop-{}", std::process::id()));
+    let done = with_data(&directory);
+    std::fs::remove_dir_all(&directory).ok();
     done
 }
 
-fn with_data(folder: &Path) -> Result<()> {
+fn with_data(directory: &Path) -> Result<()> {
     let text = Corpus::built_in().text;
-    let (tokens, run) = (folder.join("tokens"), folder.join("run"));
+    let (tokens, run) = (directory.join("tokens"), directory.join("run"));
     let tokenizer = CharTokenizer::train(&text)?;
     prepare(&tokenizer, &text, &tokens)?;
     let data = Shards::open(&tokens)?;
@@ -130,15 +130,15 @@ fn costs() -> Result<()> {
     Ok(())
 }
 
-/// Writes a text as a folder of tokens: what `prepare` does, for a text that fits into memory.
-fn prepare(tokenizer: &CharTokenizer, text: &str, folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(Error::file("make", folder))?;
+/// Writes a text as a directory of tokens: what `prepare` does, for a text that fits into memory.
+fn prepare(tokenizer: &CharTokenizer, text: &str, directory: &Path) -> Result<()> {
+    std::fs::create_dir_all(directory).map_err(Error::file("make", directory))?;
     let tokens = tokenizer.encode(text)?;
     let (train, validation) = tokens.split_at(tokens.len() * 9 / 10);
     let part = |which: Split, tokens: &[u32]| -> Result<PartEntry> {
         let bytes: Vec<u8> = tokens.iter().flat_map(|&t| (t as u16).to_le_bytes()).collect();
         let file = which.shard_file(0);
-        let path = folder.join(&file);
+        let path = directory.join(&file);
         std::fs::write(&path, &bytes).map_err(Error::file("write", &path))?;
         let (tokens, xxh3) = (tokens.len() as u64, format!("{:016x}", xxh3_64(&bytes)));
         let shards = vec![ShardEntry { file, tokens, xxh3 }];
@@ -158,7 +158,7 @@ fn prepare(tokenizer: &CharTokenizer, text: &str, folder: &Path) -> Result<()> {
         inputs: InputsEntry::default(),
         left_out: LeftOutEntry::default(),
     };
-    manifest.save(folder)
+    manifest.save(directory)
 }
 
 /// A trainer of a small GPT.
@@ -233,18 +233,18 @@ impl Watcher for Rows {
 
 const HEAD: &str = "step    train      val      longest g  position     of a pass";
 
-fn the_loop(data: &Shards, tokenizer: CharTokenizer, folder: &Path) -> Result<()> {
+fn the_loop(data: &Shards, tokenizer: CharTokenizer, directory: &Path) -> Result<()> {
     let tokenizer = Tokenizer::Char(tokenizer);
-    let keeper = Keeper::new(folder, tokenizer, json!({}), json!("King James"));
+    let keeper = Keeper::new(directory, tokenizer, json!({}), json!("King James"));
     println!("\nTHE LOOP: 150 steps of 2 passes of 6 windows\n{HEAD}");
     let mut first = trainer(data, 6, 2)?;
-    let _out = keeper.create(&mut first, reserve(folder)?)?;
+    let _out = keeper.create(&mut first, reserve(directory)?)?;
     first.run(&plan(150, 20), &keeper, &mut Rows::default())?;
 
     println!("\nGOING ON: another 150 steps, of 1 pass of 8 windows\n{HEAD}");
     // ANCHOR: resume
     let mut second = trainer(data, 8, 1)?;
-    Saved::load(folder)?.restore(&mut second, &keeper.data)?;
+    Saved::load(directory)?.restore(&mut second, &keeper.data)?;
     second.run(&plan(300, 15), &keeper, &mut Rows::default())?; // 15 x 8 windows are 20 x 6
     // ANCHOR_END: resume
     Ok(())

@@ -3,7 +3,7 @@
 //! ```text
 //! out/training/
 //!   trainer.safetensors    weights, both moments, the step, the position in the data
-//!   model.safetensors      the weights alone, with config.json and tokenizer.json: a folder in
+//!   model.safetensors      the weights alone, with config.json and tokenizer.json: a directory in
 //!                          the Hugging Face layout, as in stage 3
 //!   best/                  the same layout: the weights with the lowest validation loss
 //!   log.jsonl, report.html what happened
@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 use stage03_gpt::checkpoint::{save_description, save_model};
-use stage03_gpt::cli::folder::{self, OutDir, Place};
+use stage03_gpt::cli::directory::{self, OutDir, Place};
 use stage03_gpt::cli::resumed::TOKENIZER_NOTE;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::resume::{self, Snapshot, State, TRAINER_FILE, text_checksum};
@@ -34,13 +34,13 @@ use stage03_gpt::resume::{self, Snapshot, State, TRAINER_FILE, text_checksum};
 use crate::backend::Backend;
 use crate::trainer::{Trainer, diverged};
 
-/// The folder of the best weights, inside the run's.
+/// The directory of the best weights, inside the run's.
 pub const BEST: &str = "best";
 
-/// Saves a run into its folder.
+/// Saves a run into its directory.
 pub struct Keeper {
-    /// The folder.
-    pub folder: PathBuf,
+    /// The directory.
+    pub directory: PathBuf,
     /// The directory and its lock, once the run has them.
     pub out: Option<OutDir>,
     /// The directory of the best weights and its lock, once something was written there.
@@ -57,15 +57,15 @@ pub struct Keeper {
 
 impl Keeper {
     /// What saves a new run into a directory.
-    pub fn new(folder: &Path, tokenizer: Tokenizer, settings: Value, data: Value) -> Keeper {
+    pub fn new(directory: &Path, tokenizer: Tokenizer, settings: Value, data: Value) -> Keeper {
         let tokenizer_sum = text_checksum(&tokenizer.to_json());
-        let (folder, out, best) = (folder.to_path_buf(), None, RefCell::new(None));
-        Keeper { folder, out, best, tokenizer, tokenizer_sum, settings, data }
+        let (directory, out, best) = (directory.to_path_buf(), None, RefCell::new(None));
+        Keeper { directory, out, best, tokenizer, tokenizer_sum, settings, data }
     }
 
     /// Holds the directory of the run from now on, and saves there.
     pub fn hold(&mut self, out: OutDir) {
-        self.folder.clone_from(&out.path);
+        self.directory.clone_from(&out.path);
         self.out = Some(out);
     }
 
@@ -82,9 +82,9 @@ impl Keeper {
     /// # Errors
     /// As [`Place::fill`].
     pub fn create(&self, run: &mut Trainer, place: Place) -> Result<OutDir> {
-        place.fill(|folder| {
-            save_description(folder, run.backend.gpt().config(), &self.tokenizer)?;
-            self.save_to(folder, run)
+        place.fill(|directory| {
+            save_description(directory, run.backend.gpt().config(), &self.tokenizer)?;
+            self.save_to(directory, run)
         })
     }
 
@@ -95,10 +95,10 @@ impl Keeper {
     /// number. What was saved before is then untouched. As [`Keeper::require`].
     pub fn save(&self, run: &mut Trainer) -> Result<()> {
         self.require()?;
-        self.save_to(&self.folder, run)
+        self.save_to(&self.directory, run)
     }
 
-    fn save_to(&self, folder: &Path, run: &mut Trainer) -> Result<()> {
+    fn save_to(&self, directory: &Path, run: &mut Trainer) -> Result<()> {
         // ANCHOR: save
         let best = run.best.is_finite().then_some(run.best);
         let note = json!({
@@ -106,8 +106,8 @@ impl Keeper {
             TOKENIZER_NOTE: self.tokenizer_sum,
         });
         with_weights(&mut *run.backend, |snapshot, gpt| {
-            resume::save(folder, snapshot, &note)?;
-            save_model(folder, gpt, snapshot.weights)
+            resume::save(directory, snapshot, &note)?;
+            save_model(directory, gpt, snapshot.weights)
         })
         // ANCHOR_END: save
     }
@@ -125,9 +125,9 @@ impl Keeper {
                 return save_model(&best.path, gpt, snapshot.weights);
             }
             // An earlier start of this run may have left it, and somebody may have altered it.
-            *best = Some(folder::fill_inside(&self.folder.join(BEST), |folder| {
-                save_description(folder, gpt.config(), &self.tokenizer)?;
-                save_model(folder, gpt, snapshot.weights)
+            *best = Some(directory::fill_inside(&self.directory.join(BEST), |directory| {
+                save_description(directory, gpt.config(), &self.tokenizer)?;
+                save_model(directory, gpt, snapshot.weights)
             })?);
             Ok(())
         })
@@ -166,12 +166,12 @@ impl Saved {
     ///
     /// # Errors
     /// As [`State::load`], and [`Error::Format`] for settings that are none.
-    pub fn load(folder: &Path) -> Result<Saved> {
-        let state = State::load(folder)?;
+    pub fn load(directory: &Path) -> Result<Saved> {
+        let state = State::load(directory)?;
         let note = &state.run;
         let settings = note.get("settings").filter(|settings| settings.is_object());
         let Some(settings) = settings.cloned() else {
-            let path = folder.join(TRAINER_FILE);
+            let path = directory.join(TRAINER_FILE);
             return Err(Error::format(path, "its settings are damaged", "start a new run"));
         };
         let data = note.get("data").cloned();

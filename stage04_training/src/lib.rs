@@ -3,7 +3,7 @@
 //! Stage 3 trains a model that fits into the caches of one processor, on a text that fits into
 //! its memory. Here the model, the files and the commands stay as they are, and everything
 //! around them grows up. [`prepare`] turns text of any size into files of tokens, once;
-//! [`manifest`] is what such a folder says about itself, and [`shards`] reads it in a shuffled
+//! [`manifest`] is what such a directory says about itself, and [`shards`] reads it in a shuffled
 //! order without having it in memory. A [`recipe`] says everything about a run. [`backend`] is
 //! who does the arithmetic: the engine of stage 3, or libtorch; [`doctor`] says whether a GPU can
 //! be used, and what fits into its memory. [`trainer`] is the loop, [`checkpoint`] what is left of

@@ -1,7 +1,7 @@
-//! What a folder of tokens says about itself: `manifest.json`.
+//! What a directory of tokens says about itself: `manifest.json`.
 //!
 //! The shards are bare numbers. How wide they are, how many there are, what text they stand for
-//! and how they were made is said here, once, and written last: a folder with a manifest is
+//! and how they were made is said here, once, and written last: a directory with a manifest is
 //! whole. Nothing in it depends on when, where, or on how many threads it was made, so the same
 //! inputs and flags give the same bytes. It has a checksum of each other file and of itself.
 //!
@@ -28,7 +28,7 @@ pub const TOKENIZER_FILE: &str = "tokenizer.json";
 /// The name of the list of faults that were skipped, an object a line.
 pub const FAULTS_FILE: &str = "skipped.jsonl";
 
-/// The form of the folder that this program writes and reads.
+/// The form of the directory that this program writes and reads.
 pub const VERSION: u32 = 2;
 
 /// One of the two parts of a data set.
@@ -73,10 +73,10 @@ impl fmt::Display for Split {
 }
 
 // ANCHOR: manifest
-/// Everything there is to know about a folder of tokens.
+/// Everything there is to know about a directory of tokens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The form of the folder: [`VERSION`].
+    /// The form of the directory: [`VERSION`].
     pub version: u32,
     /// How many bytes a token has in the shards: 2 or 4.
     pub token_bytes: usize,
@@ -92,7 +92,7 @@ pub struct Manifest {
     pub train: PartEntry,
     /// What is only measured.
     pub validation: PartEntry,
-    /// How the folder was made: the flags of `prepare` that make a difference.
+    /// How the directory was made: the flags of `prepare` that make a difference.
     pub flags: BTreeMap<String, Value>,
     /// What it was made from.
     pub inputs: InputsEntry,
@@ -143,7 +143,7 @@ pub struct PartEntry {
 /// One file of tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardEntry {
-    /// Its name inside the folder.
+    /// Its name inside the directory.
     pub file: String,
     /// How many tokens it holds.
     pub tokens: u64,
@@ -199,8 +199,8 @@ impl Manifest {
     /// # Errors
     /// [`Error::File`] when there is none; [`Error::Format`] when it is not one, or one of
     /// another version, was altered, or contradicts itself.
-    pub fn load(folder: &Path) -> Result<Manifest> {
-        let path = folder.join(MANIFEST_FILE);
+    pub fn load(directory: &Path) -> Result<Manifest> {
+        let path = directory.join(MANIFEST_FILE);
         match sealed::read(&path)? {
             Some(text) => Manifest::parse(&path, &text),
             None => Err(Error::file("read", &path)(io::ErrorKind::NotFound.into())),
@@ -223,8 +223,8 @@ impl Manifest {
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
-    pub fn save(&self, folder: &Path) -> Result<()> {
-        sealed::save(self, &folder.join(MANIFEST_FILE))
+    pub fn save(&self, directory: &Path) -> Result<()> {
+        sealed::save(self, &directory.join(MANIFEST_FILE))
     }
 
     /// Says what contradicts itself.
@@ -349,24 +349,24 @@ mod tests {
     }
 
     fn error_after(change: impl FnOnce(&mut Value)) -> String {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let mut value = serde_json::to_value(example(7)).unwrap();
         change(&mut value);
-        std::fs::write(folder.path().join(MANIFEST_FILE), sealed::seal(&value)).unwrap();
-        Manifest::load(folder.path()).unwrap_err().to_string()
+        std::fs::write(directory.path().join(MANIFEST_FILE), sealed::seal(&value)).unwrap();
+        Manifest::load(directory.path()).unwrap_err().to_string()
     }
 
     #[test]
     fn a_manifest_comes_back_as_it_was() {
-        let folder = tempfile::tempdir().unwrap();
-        example(7).save(folder.path()).unwrap();
-        assert_eq!(Manifest::load(folder.path()).unwrap(), example(7));
+        let directory = tempfile::tempdir().unwrap();
+        example(7).save(directory.path()).unwrap();
+        assert_eq!(Manifest::load(directory.path()).unwrap(), example(7));
         assert_eq!(Split::Validation.shard_file(12), "validation-00012.bin");
     }
 
     #[test]
     fn what_is_no_manifest_is_refused_with_its_reason() {
-        let nowhere = Manifest::load(Path::new("no such folder")).unwrap_err().to_string();
+        let nowhere = Manifest::load(Path::new("no such directory")).unwrap_err().to_string();
         assert!(nowhere.contains("cannot read") && nowhere.contains("manifest.json"), "{nowhere}");
         type Change = fn(&mut Value);
         let cases: [(Change, &str); 17] = [

@@ -46,12 +46,12 @@ pub struct Recipe {
     #[serde(flatten)]
     pub run: Run,
 
-    /// A folder of tokens made by `prepare`. Without it: --text and --tokenizer are prepared
-    /// first, which takes seconds where the text is small, into a folder beside the model.
+    /// A directory of tokens made by `prepare`. Without it: --text and --tokenizer are prepared
+    /// first, which takes seconds where the text is small, into a directory beside the model.
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     pub data: Option<PathBuf>,
 
-    /// Begin with the weights of this model folder instead of random ones. The model keeps its
+    /// Begin with the weights of this model directory instead of random ones. The model keeps its
     /// size and its tokenizer; what it learned before is the start.
     #[arg(long, value_name = "DIR", help_heading = "Model")]
     pub init_from: Option<PathBuf>,
@@ -78,7 +78,7 @@ pub struct Recipe {
     #[arg(long, value_name = "X", help_heading = "Device")]
     pub peak_tflops: Option<f64>,
 
-    /// The folder of the model.
+    /// The directory of the model.
     #[arg(long, value_name = "DIR", default_value = OUT_DIR, help_heading = "Saving")]
     #[serde(serialize_with = "shown")]
     pub out_dir: PathBuf,
@@ -143,7 +143,7 @@ impl Recipe {
         } else if typed(matches, "text") {
             recipe.data = None;
         }
-        // The folder may have moved since it was saved.
+        // The directory may have moved since it was saved.
         recipe.out_dir = given.out_dir.clone();
         Ok(recipe)
     }
@@ -339,8 +339,8 @@ mod tests {
         let recipe = load("shakespeare-char", "--n-head 3 --precision bf16").unwrap();
         assert_eq!((recipe.run.n_head, recipe.run.n_embd), (3, 384));
         assert_eq!(recipe.run.products, "bf16");
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("mine.toml");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mine.toml");
         std::fs::write(&path, "n_layer = 2\nlearning_rate = 1\ntext = [\"a\", \"b\"]\n").unwrap();
         let recipe = load(path.to_str().unwrap(), "--seed 5 --n-layer 3").unwrap();
         assert_eq!((recipe.run.n_layer, recipe.run.seed, recipe.run.n_embd), (3, 5, 128));

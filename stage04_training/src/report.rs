@@ -1,4 +1,4 @@
-//! A page to watch a run on: `report.html` in its folder.
+//! A page to watch a run on: `report.html` in its directory.
 //!
 //! It shows how the run stands, the curves, what the model wrote over time, and the settings. It
 //! is one file without scripts that asks for nothing else, so it can be opened in any browser,
@@ -22,7 +22,7 @@ use stage03_gpt::cli::journal;
 use crate::cli::table::{memory, time};
 use crate::recipe::Recipe;
 
-/// The page's file in the run's folder.
+/// The page's file in the run's directory.
 pub const REPORT_FILE: &str = "report.html";
 
 /// After how many seconds a browser reads the page again.
@@ -113,9 +113,9 @@ impl Report {
     ///
     /// # Errors
     /// [`stage01_bigram::Error::File`] when it cannot be written.
-    pub fn write(&self, folder: &Path, lines: &[Line], iter: usize, state: State) -> Result<()> {
+    pub fn write(&self, directory: &Path, lines: &[Line], iter: usize, state: State) -> Result<()> {
         let page = self.page(lines, iter, &state);
-        files::write_bytes(&folder.join(REPORT_FILE), page.as_bytes())
+        files::write_bytes(&directory.join(REPORT_FILE), page.as_bytes())
     }
 
     /// The page as HTML: what [`Report::write`] writes.
@@ -266,10 +266,10 @@ impl Report {
 }
 
 /// The lines of a run's log; none where there is no log yet.
-pub fn read_log(folder: &Path) -> Vec<Line> {
+pub fn read_log(directory: &Path) -> Vec<Line> {
     let mut lines = Vec::new();
     // A page without curves is better than none.
-    let _ = journal::read_log(folder, |line| lines.extend(serde_json::from_slice::<Line>(line)));
+    let _ = journal::read_log(directory, |line| lines.extend(serde_json::from_slice::<Line>(line)));
     lines
 }
 

@@ -41,10 +41,10 @@ const REMEDY: &str = "the file was damaged or altered: copy it again if it was c
 /// is more is opened for each reading.
 const OPEN: usize = 200;
 
-/// A folder of tokens that `prepare` made.
+/// A directory of tokens that `prepare` made.
 #[derive(Debug)]
 pub struct Shards {
-    folder: PathBuf,
+    directory: PathBuf,
     manifest: Manifest,
     train: Part,
     validation: Part,
@@ -71,35 +71,35 @@ struct Shard {
 }
 
 impl Shards {
-    /// Opens a folder. Reads the manifest and looks at the lengths of the files, not at their
+    /// Opens a directory. Reads the manifest and looks at the lengths of the files, not at their
     /// content: [`Shards::verify`] does.
     ///
     /// # Errors
-    /// [`Error::File`] when something is not there; [`Error::Format`] when it is not a folder
+    /// [`Error::File`] when something is not there; [`Error::Format`] when it is not a directory
     /// of tokens, or a file is shorter or longer than its manifest says.
-    pub fn open(folder: &Path) -> Result<Shards> {
-        let manifest = Manifest::load(folder).map_err(|error| match error {
-            Error::File { .. } if !folder.join(MANIFEST_FILE).exists() => Error::format(
-                folder,
-                "no folder of tokens: it has no manifest.json",
-                "name a folder that `prepare` has finished; if it was interrupted, run the same \
+    pub fn open(directory: &Path) -> Result<Shards> {
+        let manifest = Manifest::load(directory).map_err(|error| match error {
+            Error::File { .. } if !directory.join(MANIFEST_FILE).exists() => Error::format(
+                directory,
+                "no directory of tokens: it has no manifest.json",
+                "name a directory that `prepare` has finished; if it was interrupted, run the same \
                  command again",
             ),
             other => other,
         })?;
-        let train = Part::open(folder, &manifest, Split::Train)?;
-        let validation = Part::open(folder, &manifest, Split::Validation)?;
-        Ok(Shards { folder: folder.to_path_buf(), manifest, train, validation })
+        let train = Part::open(directory, &manifest, Split::Train)?;
+        let validation = Part::open(directory, &manifest, Split::Validation)?;
+        Ok(Shards { directory: directory.to_path_buf(), manifest, train, validation })
     }
 
-    /// What the folder says about itself.
+    /// What the directory says about itself.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
     /// Where it is.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// The tokenizer that made the tokens.
@@ -108,7 +108,7 @@ impl Shards {
     /// Those of [`Tokenizer::load`]; [`Error::Format`] when it is another one than the manifest
     /// says.
     pub fn tokenizer(&self) -> Result<Tokenizer> {
-        let path = self.folder.join(TOKENIZER_FILE);
+        let path = self.directory.join(TOKENIZER_FILE);
         let wrong = |problem: String| {
             let remedy = "put the tokenizer back that made the shards, or make the directory \
                           anew with `prepare --restart`";
@@ -147,7 +147,7 @@ impl Shards {
     pub fn verify(&self) -> Result<()> {
         let entries = |which| self.manifest.part(which).shards.iter();
         let files = entries(Split::Train).chain(entries(Split::Validation)).map(|entry| Expected {
-            path: self.folder.join(&entry.file),
+            path: self.directory.join(&entry.file),
             bytes: entry.tokens.saturating_mul(self.manifest.token_bytes as u64),
             xxh3: entry.xxh3.clone(),
         });
@@ -156,11 +156,11 @@ impl Shards {
 }
 
 impl Part {
-    fn open(folder: &Path, manifest: &Manifest, which: Split) -> Result<Part> {
+    fn open(directory: &Path, manifest: &Manifest, which: Split) -> Result<Part> {
         let mut part =
             Part { which, token_bytes: manifest.token_bytes, shards: Vec::new(), len: 0 };
         for entry in &manifest.part(which).shards {
-            let path = folder.join(&entry.file);
+            let path = directory.join(&entry.file);
             let file = plain::read(&path)?;
             let is = file.metadata().map_err(Error::file("read", &path))?.len();
             let expected = entry.tokens.saturating_mul(manifest.token_bytes as u64);
@@ -278,20 +278,20 @@ pub(crate) mod tests {
     use std::collections::BTreeMap;
     use std::fs;
 
-    /// A folder with these tokens as its training part.
-    pub(crate) fn folder_of(
+    /// A directory with these tokens as its training part.
+    pub(crate) fn directory_of(
         tokens: &[u32],
         shard_tokens: usize,
         token_bytes: usize,
         vocab_size: usize,
     ) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let mut train = PartEntry { tokens: tokens.len() as u64, ..PartEntry::default() };
         for (number, shard) in tokens.chunks(shard_tokens).enumerate() {
             let bytes: Vec<u8> =
                 shard.iter().flat_map(|t| t.to_le_bytes()[..token_bytes].to_vec()).collect();
             let file = Split::Train.shard_file(number);
-            fs::write(folder.path().join(&file), &bytes).unwrap();
+            fs::write(directory.path().join(&file), &bytes).unwrap();
             let xxh3 = sealed::hex(xxh3_64(&bytes));
             train.shards.push(ShardEntry { file, tokens: shard.len() as u64, xxh3 });
         }
@@ -308,8 +308,8 @@ pub(crate) mod tests {
             inputs: InputsEntry::default(),
             left_out: LeftOutEntry::default(),
         };
-        manifest.save(folder.path()).unwrap();
-        folder
+        manifest.save(directory.path()).unwrap();
+        directory
     }
 
     proptest! {
@@ -320,8 +320,8 @@ pub(crate) mod tests {
             tokens in prop::collection::vec(0u32..60_000, 1..200),
             shard in 1usize..50, wide: bool, from in 0usize..200, to in 0usize..200,
         ) {
-            let folder = folder_of(&tokens, shard, if wide { 4 } else { 2 }, 60_000);
-            let shards = Shards::open(folder.path()).unwrap();
+            let directory = directory_of(&tokens, shard, if wide { 4 } else { 2 }, 60_000);
+            let shards = Shards::open(directory.path()).unwrap();
             shards.verify().unwrap();
             let part = shards.part(Split::Train);
             prop_assert_eq!(part.len(), tokens.len() as u64);
@@ -335,30 +335,30 @@ pub(crate) mod tests {
     #[test]
     #[should_panic(expected = "3 tokens from 8 on, of 10")]
     fn reading_past_the_end_is_a_bug() {
-        let folder = folder_of(&[1; 10], 4, 2, 2);
-        let shards = Shards::open(folder.path()).unwrap();
+        let directory = directory_of(&[1; 10], 4, 2, 2);
+        let shards = Shards::open(directory.path()).unwrap();
         let _ = shards.part(Split::Train).read(8, &mut [0; 3]);
     }
 
     #[test]
-    fn damaged_folders_are_refused() {
-        let error = |folder: &Path| Shards::open(folder).unwrap_err().to_string();
+    fn damaged_directories_are_refused() {
+        let error = |directory: &Path| Shards::open(directory).unwrap_err().to_string();
         let empty = tempfile::tempdir().unwrap();
-        assert!(error(empty.path()).contains("no folder of tokens"), "{}", error(empty.path()));
+        assert!(error(empty.path()).contains("no directory of tokens"), "{}", error(empty.path()));
 
-        let folder = folder_of(&[1, 2, 3, 4, 5], 2, 2, 10);
-        let shard = folder.path().join("train-00001.bin");
+        let directory = directory_of(&[1, 2, 3, 4, 5], 2, 2, 10);
+        let shard = directory.path().join("train-00001.bin");
         fs::write(&shard, [3, 0, 4]).unwrap();
-        let text = error(folder.path());
+        let text = error(directory.path());
         assert!(
             text.contains("train-00001.bin: it has 3 bytes, but its manifest says 4"),
             "{text}"
         );
         fs::remove_file(&shard).unwrap();
-        assert!(error(folder.path()).starts_with("cannot read"));
+        assert!(error(directory.path()).starts_with("cannot read"));
 
         fs::write(&shard, [9, 9, 9, 9]).unwrap();
-        let shards = Shards::open(folder.path()).unwrap();
+        let shards = Shards::open(directory.path()).unwrap();
         let text = shards.verify().unwrap_err().to_string();
         assert!(text.contains("train-00001.bin: its checksum is"), "{text}");
     }
@@ -368,8 +368,8 @@ pub(crate) mod tests {
     fn many_tokens_and_many_files_are_read() {
         let tokens: Vec<u32> = (0..50_000).collect();
         for (shard, bytes) in [(50_000, 2), (40_001, 4), (199, 2)] {
-            let folder = folder_of(&tokens, shard, bytes, 50_000);
-            let shards = Shards::open(folder.path()).unwrap();
+            let directory = directory_of(&tokens, shard, bytes, 50_000);
+            let shards = Shards::open(directory.path()).unwrap();
             let mut out = vec![0; 50_000];
             shards.part(Split::Train).read(0, &mut out).unwrap();
             assert!(out == tokens);
@@ -380,12 +380,12 @@ pub(crate) mod tests {
 
     #[test]
     fn a_file_that_is_cut_while_it_is_open_is_an_error() {
-        let folder = folder_of(&[1; 1000], 600, 2, 2);
-        let shards = Shards::open(folder.path()).unwrap();
+        let directory = directory_of(&[1; 1000], 600, 2, 2);
+        let shards = Shards::open(directory.path()).unwrap();
         let part = shards.part(Split::Train);
         let mut out = [0; 100];
         part.read(550, &mut out).unwrap();
-        let path = folder.path().join("train-00001.bin");
+        let path = directory.path().join("train-00001.bin");
         fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(99).unwrap();
         let error = part.read(550, &mut out).unwrap_err().to_string();
         assert!(error.contains("train-00001.bin: it has become shorter"), "{error}");
@@ -397,27 +397,27 @@ pub(crate) mod tests {
     #[test]
     fn the_tokenizer_must_be_the_one_that_made_the_tokens() {
         use stage01_bigram::tokenizer::TokenizerKind;
-        let folder = folder_of(&[1, 2, 3], 9, 2, 3);
-        assert!(Shards::open(folder.path()).unwrap().tokenizer().is_err());
+        let directory = directory_of(&[1, 2, 3], 9, 2, 3);
+        assert!(Shards::open(directory.path()).unwrap().tokenizer().is_err());
         let save = |text| {
             let tokenizer = TokenizerKind::Char.train(text).unwrap();
-            tokenizer.save(&folder.path().join(TOKENIZER_FILE)).unwrap();
+            tokenizer.save(&directory.path().join(TOKENIZER_FILE)).unwrap();
         };
-        let shards = || Shards::open(folder.path()).unwrap();
+        let shards = || Shards::open(directory.path()).unwrap();
         let mut manifest = shards().manifest().clone();
         save("abc");
         let text = shards().tokenizer().unwrap_err().to_string();
         assert!(text.contains("tokenizer.json: its checksum is"), "{text}");
         let sum = |text: &[u8]| sealed::hex(xxh3_64(text));
-        manifest.tokenizer_xxh3 = sum(&fs::read(folder.path().join(TOKENIZER_FILE)).unwrap());
-        manifest.save(folder.path()).unwrap();
+        manifest.tokenizer_xxh3 = sum(&fs::read(directory.path().join(TOKENIZER_FILE)).unwrap());
+        manifest.save(directory.path()).unwrap();
         assert_eq!(shards().tokenizer().unwrap().vocab_size(), 3);
         // One of the same size.
         save("abd");
         assert!(shards().tokenizer().is_err());
         save("abcd");
-        manifest.tokenizer_xxh3 = sum(&fs::read(folder.path().join(TOKENIZER_FILE)).unwrap());
-        manifest.save(folder.path()).unwrap();
+        manifest.tokenizer_xxh3 = sum(&fs::read(directory.path().join(TOKENIZER_FILE)).unwrap());
+        manifest.save(directory.path()).unwrap();
         let text = shards().tokenizer().unwrap_err().to_string();
         assert!(text.contains("4 tokens, but the shards were made with 3"), "{text}");
     }

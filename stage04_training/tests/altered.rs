@@ -179,8 +179,8 @@ fn only_shards(files: &[(String, Vec<u8>)]) -> Vec<&(String, Vec<u8>)> {
 ///
 /// sealed: whether the checksum is made to fit, so that what comes after it is tried.
 fn try_mutations(split: SplitBy, sealed: bool, cases: u32) {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     let settings = inputs(at, split);
     let Interrupted { files: left, whole } = interrupted(&settings, at);
     let before = outside(at);
@@ -297,8 +297,8 @@ fn edit(directory: &Path, change: impl FnOnce(&mut Value)) {
 
 #[test]
 fn an_interrupted_run_goes_on_only_with_what_it_wrote() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     let settings = inputs(at, SplitBy::Document);
     let Interrupted { files: left, whole } = interrupted(&settings, at);
     let out = &settings.out;
@@ -387,8 +387,8 @@ fn refused(child: std::process::Child) -> String {
 
 #[test]
 fn finished_data_that_were_altered_are_noticed_before_they_are_learned() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     put(at, "a.jsonl", jsonl(&documents(60).iter().map(String::as_str).collect::<Vec<_>>()));
     let flags = "--input a.jsonl --tokenizer char --validation 0.2 --out data";
     good(at, flags);
@@ -439,8 +439,8 @@ fn finished_data_that_were_altered_are_noticed_before_they_are_learned() {
 
 #[test]
 fn a_shard_that_is_cut_while_it_is_learned_ends_the_run_with_a_message() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     put(at, "a.jsonl", jsonl(&documents(400).iter().map(String::as_str).collect::<Vec<_>>()));
     good(at, "--input a.jsonl --tokenizer char --validation 0.2 --out data");
     let flags = "--data data --max-iters 10000000 --save-interval 5 --out-dir m";
@@ -460,8 +460,8 @@ fn a_shard_that_is_cut_while_it_is_learned_ends_the_run_with_a_message() {
 
 #[test]
 fn directories_that_hold_something_else_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     put(at, "a.txt", documents(60).join("\n"));
     let flags = "--input a.txt --tokenizer char";
     good(at, &format!("{flags} --out data"));
@@ -493,8 +493,8 @@ fn directories_that_hold_something_else_are_refused() {
 
 #[test]
 fn data_without_a_validation_part_are_refused_with_the_reason() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     put(at, "a.jsonl", jsonl(&documents(30).iter().map(String::as_str).collect::<Vec<_>>()));
     for (validation, expected) in [
         ("0", "it was prepared with --validation 0"),

@@ -217,7 +217,7 @@ fn nothing_is_written_through_a_link() {
 }
 
 #[test]
-fn folders_that_cannot_be_used() {
+fn directories_that_cannot_be_used() {
     let place = Place::with_model();
     let before = place.contents();
     place.train("--max-iters 1 --out-dir text.txt").refuses(&["--out-dir = text.txt", "file"]);
@@ -248,19 +248,19 @@ fn an_earlier_model_is_kept() {
 #[test]
 fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_model() {
     let place = Place::new();
-    for (folder, flags) in [
+    for (directory, flags) in [
         ("rare", "--eval-interval 100 --learning-rate 1e30"),
         ("often", "--eval-interval 1 --learning-rate 1e38"), // measured, and must not be saved
         ("saved", "--eval-interval 100 --save-interval 1 --learning-rate 1e38"),
     ] {
         let wild = "--max-iters 20 --warmup-iters 0 --grad-clip 0";
-        let run = place.train(&format!("{wild} {flags} --out-dir {folder}"));
+        let run = place.train(&format!("{wild} {flags} --out-dir {directory}"));
         run.refuses(&["the loss became", "at iteration 1", "--learning-rate"]);
-        let report = place.text(&format!("{folder}/report.html"));
+        let report = place.text(&format!("{directory}/report.html"));
         assert!(report.contains("Ended with an error") && report.contains("the loss became"));
         assert!(!report.contains("http-equiv"));
-        place.run(&format!("sample --model {folder} --max-new-tokens 3")).succeeds();
+        place.run(&format!("sample --model {directory} --max-new-tokens 3")).succeeds();
         let tame = "--max-iters 20 --learning-rate 1e-3 --grad-clip 1";
-        place.run(&format!("train --resume --out-dir {folder} {tame}")).succeeds();
+        place.run(&format!("train --resume --out-dir {directory} {tame}")).succeeds();
     }
 }

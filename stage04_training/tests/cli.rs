@@ -53,7 +53,7 @@ fn a_run_does_the_whole_way_and_leaves_everything() {
     assert!(again.out.contains("prepared before"), "{}", again.out);
     let data = place.data();
     let named = place.run(&format!("{TINY} --tokenizer char --data {data} --max-iters 2"));
-    assert_eq!(named.code, Some(1), "a folder and a tokenizer: {}", named.out);
+    assert_eq!(named.code, Some(1), "a directory and a tokenizer: {}", named.out);
     let flags = TINY.replace("--tokenizer char", "");
     place.run(&format!("{flags} --data {data} --max-iters 2 --out-dir third")).succeeds();
     assert!(place.read("third/model.safetensors") == place.read("other/model.safetensors"));
@@ -105,8 +105,9 @@ fn recipes_are_listed_and_printed() {
 #[test]
 fn a_model_writes_answers_and_is_measured() {
     let place = Place::with_model();
-    for folder in ["model", "model/best"] {
-        let text = place.run(&format!("sample --model {folder} --prompt The --max-new-tokens 9"));
+    for directory in ["model", "model/best"] {
+        let text =
+            place.run(&format!("sample --model {directory} --prompt The --max-new-tokens 9"));
         assert!(text.succeeds().out.starts_with("The"));
     }
     let table = place.run("eval --model model --text text.txt").succeeds().out;

@@ -29,12 +29,12 @@ fn kill(place: &Place, arguments: &str, within: u64, rng: &mut Generator) {
     child.wait().unwrap();
 }
 
-/// The folder holds a model and a state that load, and so does the best in it. Returns how many
+/// The directory holds a model and a state that load, and so does the best in it. Returns how many
 /// steps it has.
-fn is_whole(folder: &Path) -> usize {
-    let saved = Saved::load(folder).unwrap_or_else(|e| panic!("{e}"));
-    Model::load(folder).unwrap_or_else(|e| panic!("{e}"));
-    let best = folder.join("best");
+fn is_whole(directory: &Path) -> usize {
+    let saved = Saved::load(directory).unwrap_or_else(|e| panic!("{e}"));
+    Model::load(directory).unwrap_or_else(|e| panic!("{e}"));
+    let best = directory.join("best");
     if best.exists() {
         Model::load(&best).unwrap_or_else(|e| panic!("{e}"));
     } else {
@@ -62,15 +62,15 @@ fn a_run_that_is_killed_again_and_again_ends_like_one_that_never_was() {
     place.run(&format!("train --resume --out-dir killed --max-iters {last}")).succeeds();
     place.train(&format!("{flags} --max-iters {last} --out-dir whole")).succeeds();
     place.same("whole", "killed");
-    let best = |folder| place.read(&format!("{folder}/best/model.safetensors"));
+    let best = |directory| place.read(&format!("{directory}/best/model.safetensors"));
     assert!(best("whole") == best("killed"));
     // The log as well has every step once, and the same losses.
-    let log = |folder| {
+    let log = |directory| {
         let losses = |line: &serde_json::Value| {
             let loss = |name: &str| line[name].as_f64();
             (line["iter"].as_u64(), loss("train_loss"), loss("val_loss"))
         };
-        place.log(folder).iter().map(losses).collect::<Vec<_>>()
+        place.log(directory).iter().map(losses).collect::<Vec<_>>()
     };
     assert_eq!(log("whole"), log("killed"));
 }
@@ -104,10 +104,10 @@ fn a_run_that_is_killed_while_it_starts_leaves_nothing_or_everything() {
     let mut rng = generator(2, Purpose::Other, 0);
     for _ in 0..25 {
         kill(&place, &flags, 30, &mut rng);
-        let folder = place.path("model");
-        if folder.exists() {
-            is_whole(&folder);
-            fs::remove_dir_all(&folder).unwrap();
+        let directory = place.path("model");
+        if directory.exists() {
+            is_whole(&directory);
+            fs::remove_dir_all(&directory).unwrap();
         }
     }
     // What they left beside it does not hinder the next, and is gone after it.
@@ -138,7 +138,7 @@ fn stops_and_says_how_to_go_on(signal: &str) {
     }
     let report = place.text("stopped/report.html");
     assert!(report.contains("Running") && report.contains("http-equiv=\"refresh\""));
-    // Meanwhile the folder is taken.
+    // Meanwhile the directory is taken.
     for second in ["train --resume --out-dir stopped", "--out-dir stopped --n-layer 1"] {
         place.run(second).refuses(&["another program is using this directory"]);
     }

@@ -109,8 +109,8 @@ fn tokenizer(at: &Path) {
 #[test]
 fn every_fault_is_placed_and_can_be_skipped() {
     for Case { name, bytes, expected, left } in cases() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = folder.path();
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path();
         tokenizer(at);
         put(at, "in/a.txt", "a good text");
         put(at, "in/c.txt", "another good text");
@@ -138,8 +138,8 @@ fn every_fault_is_placed_and_can_be_skipped() {
 
 #[test]
 fn a_character_outside_the_vocabulary_is_placed_even_in_a_long_document() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     use stage01_bigram::tokenizer::TokenizerKind;
     TokenizerKind::Char.train("a good text\n").unwrap().save(&at.join("char.json")).unwrap();
     let long = "a good text\n".repeat(40_000);
@@ -165,8 +165,8 @@ fn a_character_outside_the_vocabulary_is_placed_even_in_a_long_document() {
 
 #[test]
 fn of_a_long_document_only_the_part_with_the_fault_is_lost() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     tokenizer(at);
     let line = "a good text of many lines\n";
     let mut long = line.repeat(40_000).into_bytes();
@@ -188,8 +188,8 @@ fn of_a_long_document_only_the_part_with_the_fault_is_lost() {
 
 #[test]
 fn a_vocabulary_that_cannot_keep_documents_apart_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     use stage01_bigram::tokenizer::TokenizerKind;
     TokenizerKind::Char.train("abc").unwrap().save(&at.join("char.json")).unwrap();
     put(at, "a.txt", "ab");
@@ -204,9 +204,10 @@ fn a_vocabulary_that_cannot_keep_documents_apart_is_refused() {
 #[cfg(not(feature = "parquet"))]
 #[test]
 fn parquet_asks_for_its_feature() {
-    let folder = tempfile::tempdir().unwrap();
-    put(folder.path(), "rows.parquet", b"PAR1 and so on");
-    let error = bad(folder.path(), "--input rows.parquet --tokenizer char --out out --split tail");
+    let directory = tempfile::tempdir().unwrap();
+    put(directory.path(), "rows.parquet", b"PAR1 and so on");
+    let error =
+        bad(directory.path(), "--input rows.parquet --tokenizer char --out out --split tail");
     assert!(
         error.contains("rows.parquet: a Parquet file, and this program was built without"),
         "{error}"

@@ -17,8 +17,8 @@ fn lines() -> Vec<u8> {
 
 #[test]
 fn json_is_read_as_json_whatever_its_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     let rows: Vec<_> = six().iter().map(|t| serde_json::json!({ "text": t, "n": 1 })).collect();
     let pretty = serde_json::to_vec_pretty(&rows).unwrap();
     put(at, "plain.jsonl", lines());
@@ -51,8 +51,8 @@ fn json_is_read_as_json_whatever_its_name() {
 
 #[test]
 fn a_format_that_is_given_is_obeyed_and_text_with_braces_is_text() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     put(at, "a.jsonl", lines());
     let flags = "--tokenizer bpe:300 --validation 0 --out out --restart";
     let said = good(at, &format!("--input a.jsonl --format text {flags}"));
@@ -62,7 +62,7 @@ fn a_format_that_is_given_is_obeyed_and_text_with_braces_is_text() {
     assert!(said.contains("1 documents, 30 B"), "{said}");
     let error = bad(at, &format!("--input b.txt --format jsonl {flags}"));
     assert!(error.contains("b.txt:1: not a JSON object") && error.contains("--format"), "{error}");
-    // The tokens are others, so the folder is another one.
+    // The tokens are others, so the directory is another one.
     good(at, &format!("--input a.jsonl {flags}"));
     let error =
         bad(at, &format!("--input a.jsonl --format text {}", flags.replace("--restart", "")));
@@ -78,8 +78,8 @@ fn a_format_that_is_given_is_obeyed_and_text_with_braces_is_text() {
 
 #[test]
 fn fields_in_fields_are_named_with_dots() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     put(at, "a.jsonl", "{\"id\": 1, \"meta\": {\"text\": \"one\"}}\n{\"meta.text\": \"two\"}\n");
     let flags = "--tokenizer char --validation 0 --out out --restart";
     let said = good(at, &format!("--input a.jsonl --field meta.text {flags}"));
@@ -90,8 +90,8 @@ fn fields_in_fields_are_named_with_dots() {
 
 #[test]
 fn a_fault_has_one_name_whatever_the_tokenizer() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer};
     let bpe = BpeTokenizer::train("good text", 260).unwrap().with_end_of_text();
     Tokenizer::Bpe(bpe).save(&at.join("bytes.json")).unwrap();
@@ -133,8 +133,8 @@ fn a_fault_has_one_name_whatever_the_tokenizer() {
 #[cfg(unix)]
 #[test]
 fn pipes_and_devices_are_not_waited_for() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     for name in ["in/pipe", "in/pipe.txt"] {
         std::fs::create_dir_all(at.join("in")).unwrap();
         let made = std::process::Command::new("mkfifo").arg(at.join(name)).status().unwrap();
@@ -157,8 +157,8 @@ fn pipes_and_devices_are_not_waited_for() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_of_faults_takes_little_memory() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     put(at, "faults.jsonl.gz", gzip(&b"x\n".repeat(700_000)));
     put(at, "good.txt", "some text");
     let program = env!("CARGO_BIN_EXE_stage04_training");

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::*;
 
-/// How far the journal in a folder says the run came.
+/// How far the journal in a directory says the run came.
 fn job(out: &Path) -> Option<u64> {
     let text = fs::read_to_string(out.join("journal.json")).ok()?;
     let journal: serde_json::Value = serde_json::from_str(&text).ok()?;
@@ -75,8 +75,8 @@ fn kill_until_done(at: &Path, flags: &str, mut moment: impl FnMut() -> u64) -> u
 
 #[test]
 fn a_killed_run_goes_on_to_the_same_bytes() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     inputs(at);
     let mut state = 1u64;
     let mut moment = || {
@@ -112,8 +112,8 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
 
 #[test]
 fn an_interrupted_run_is_not_mixed_with_another() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     inputs(at);
     let flags = "--input in --tokenizer char --validation 0.1 --out killed --on-error skip --commit-bytes 50000 \
          --pause-ms 300";

@@ -41,8 +41,8 @@ fn table(path: &Path, compression: Compression, rows: &[Option<&[u8]>], group: u
 
 #[test]
 fn the_rows_of_a_table_are_documents() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     let documents = documents(500);
     let texts: Vec<&str> = documents.iter().map(String::as_str).collect();
     put(at, "lines.jsonl", jsonl(&texts));
@@ -66,8 +66,8 @@ fn the_rows_of_a_table_are_documents() {
 
 #[test]
 fn faults_in_tables_are_placed() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     let rows: [Option<&[u8]>; 5] = [Some(b"a"), None, Some(b"b\xFF"), Some(b""), Some(b"the last")];
     table(&at.join("rows.parquet"), Compression::SNAPPY, &rows, 2);
     let flags = "--tokenizer char --validation 0 --split document --out out";
@@ -112,8 +112,8 @@ fn nested(path: &Path, schema: &str, levels: [&[i16]; 2]) {
 
 #[test]
 fn lists_are_not_read_and_structures_have_columns() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     let list = "message row { optional group text (LIST) { repeated group list { \
                 optional binary element (UTF8); } } }";
     nested(&at.join("list.parquet"), list, [&[3, 3], &[0, 1]]);
@@ -134,8 +134,8 @@ fn lists_are_not_read_and_structures_have_columns() {
 #[test]
 fn a_damaged_table_is_a_fault_and_never_a_panic() {
     use stage04_training::prepare::fuzz;
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     let documents = documents(60);
     let rows: Vec<_> = documents.iter().map(|text| Some(text.as_bytes())).collect();
     let mut state = 7u64;

@@ -26,18 +26,18 @@ fn text(shards: &Shards, which: Split) -> String {
 }
 
 /// A tokenizer for many documents, in a file.
-fn tokenizer(folder: &Path) {
+fn tokenizer(directory: &Path) {
     let text = documents(50).concat();
     let Tokenizer::Bpe(bpe) = TokenizerKind::Bpe { vocab_size: 400 }.train(&text).unwrap() else {
         panic!("bpe is bpe")
     };
-    Tokenizer::Bpe(bpe.with_end_of_text()).save(&folder.join("tokenizer.json")).unwrap();
+    Tokenizer::Bpe(bpe.with_end_of_text()).save(&directory.join("tokenizer.json")).unwrap();
 }
 
 #[test]
 fn every_form_of_the_same_documents_gives_the_same_tokens() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     tokenizer(at);
     let long = "a long one ".repeat(60_000);
     let texts = ["First.\n", "The second, été 語.", long.as_str(), "\r\nlast\n\n"];
@@ -98,10 +98,10 @@ fn every_form_of_the_same_documents_gives_the_same_tokens() {
 
 #[test]
 fn the_built_in_text_becomes_the_tokens_of_stage_3() {
-    let folder = tempfile::tempdir().unwrap();
-    let said = good(folder.path(), "--tokenizer bpe:512 --out out --shard-tokens 1000000");
+    let directory = tempfile::tempdir().unwrap();
+    let said = good(directory.path(), "--tokenizer bpe:512 --out out --shard-tokens 1000000");
     assert!(said.contains("a single document: its last 10 % are for validation"), "{said}");
-    let shards = Shards::open(&folder.path().join("out")).unwrap();
+    let shards = Shards::open(&directory.path().join("out")).unwrap();
     let Corpus { text, .. } = Corpus::built_in();
     let (train, validation) = dataset::split(&text, 0.9).unwrap();
     let tokenizer = TokenizerKind::Bpe { vocab_size: 512 }.train(train).unwrap();
@@ -116,8 +116,8 @@ fn the_built_in_text_becomes_the_tokens_of_stage_3() {
 
 #[test]
 fn characters_are_collected_from_the_whole_text_and_documents_end_in_line_breaks() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     put(at, "a.txt", "añb");
     put(at, "b.txt", "語\n");
     good(at, "--input a.txt b.txt --tokenizer char --validation 0 --out many");
@@ -135,8 +135,8 @@ fn characters_are_collected_from_the_whole_text_and_documents_end_in_line_breaks
 
 #[test]
 fn the_result_depends_on_the_inputs_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     let documents = documents(9000);
     let texts: Vec<&str> = documents.iter().map(String::as_str).collect();
     put(at, "in/a.jsonl", jsonl(&texts[..6000]));
@@ -174,8 +174,8 @@ fn titles(out: &Path, which: Split) -> BTreeSet<String> {
 
 #[test]
 fn neither_order_nor_names_decide_who_is_measured_and_samples_grow() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     tokenizer(at);
     let documents = documents(600);
     let mut texts: Vec<&str> = documents.iter().map(String::as_str).collect();
@@ -203,9 +203,9 @@ fn neither_order_nor_names_decide_who_is_measured_and_samples_grow() {
 }
 
 #[test]
-fn a_finished_folder_is_left_alone_and_another_command_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+fn a_finished_directory_is_left_alone_and_another_command_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     let texts = documents(40);
     put(at, "in/a.jsonl", jsonl(&texts.iter().map(String::as_str).collect::<Vec<_>>()));
     let flags = "--input in --out out --tokenizer bpe:300 --validation 0.2";
@@ -225,10 +225,10 @@ fn a_finished_folder_is_left_alone_and_another_command_is_refused() {
     let after = content(&at.join("out"));
     assert_ne!(after["train-00000.bin"], before["train-00000.bin"]);
     assert_eq!(after["notes.txt"], b"mine");
-    // Not even the vocabulary of the folder itself is lost.
+    // Not even the vocabulary of the directory itself is lost.
     good(at, "--input in --out out --tokenizer out/tokenizer.json --restart");
     assert_eq!(content(&at.join("out"))["tokenizer.json"], after["tokenizer.json"]);
-    // A model's folder must not lose its tokenizer, whatever was asked.
+    // A model's directory must not lose its tokenizer, whatever was asked.
     put(at, "model/tokenizer.json", "{}");
     for restart in ["", "--restart"] {
         let error = bad(at, &format!("--input in --out model {restart}"));
@@ -238,8 +238,8 @@ fn a_finished_folder_is_left_alone_and_another_command_is_refused() {
 
 #[test]
 fn settings_that_cannot_be_are_refused_before_any_work() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     put(at, "a.txt", "some text");
     put(at, "b.txt", "more text");
     put(at, "pictures/a.png", "\u{89}PNG");

@@ -13,7 +13,7 @@ use stage04_training::shards::{Shards, Split};
 const MARKER: &str = "<|endoftext|>";
 
 /// A tokenizer of 300 tokens with these added ones, in a file: spelling, attribute that is true.
-fn tokenizer(folder: &Path, name: &str, added: &[(&str, &str)]) -> Tokenizer {
+fn tokenizer(directory: &Path, name: &str, added: &[(&str, &str)]) -> Tokenizer {
     let learned = BpeTokenizer::train(&documents(50).concat(), 300).unwrap();
     let first = learned.vocab_size();
     let mut file: Value = serde_json::from_str(&Tokenizer::Bpe(learned).to_json()).unwrap();
@@ -28,13 +28,13 @@ fn tokenizer(folder: &Path, name: &str, added: &[(&str, &str)]) -> Tokenizer {
         entry
     };
     file["added_tokens"] = (first..).zip(added).map(entry).collect();
-    put(folder, name, file.to_string());
-    Tokenizer::load(&folder.join(name)).unwrap()
+    put(directory, name, file.to_string());
+    Tokenizer::load(&directory.join(name)).unwrap()
 }
 
 /// All tokens of a part.
-fn tokens(folder: &Path, which: Split) -> Vec<u32> {
-    let shards = Shards::open(folder).unwrap();
+fn tokens(directory: &Path, which: Split) -> Vec<u32> {
+    let shards = Shards::open(directory).unwrap();
     let part = shards.part(which);
     let mut tokens = vec![0; part.len() as usize];
     part.read(0, &mut tokens).unwrap();
@@ -61,8 +61,8 @@ fn awkward_documents() -> Vec<String> {
 
 #[test]
 fn a_text_with_markers_is_the_documents_between_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     tokenizer(at, "tokenizer.json", &[(MARKER, "")]);
     let all = awkward_documents();
     let texts: Vec<&str> = all.iter().map(String::as_str).collect();
@@ -91,7 +91,7 @@ fn a_text_with_markers_is_the_documents_between_them() {
             assert_eq!(now.train.documents, manifest.train.documents);
             assert_eq!(now.left_out.not_sampled, manifest.left_out.not_sampled);
             let tokenizer =
-                |folder: &str| fs::read(at.join(folder).join("tokenizer.json")).unwrap();
+                |directory: &str| fs::read(at.join(directory).join("tokenizer.json")).unwrap();
             assert_eq!(tokenizer("out"), tokenizer("lines"), "{kind} {input}");
             fs::remove_dir_all(at.join("out")).unwrap();
         }
@@ -101,8 +101,8 @@ fn a_text_with_markers_is_the_documents_between_them() {
 
 #[test]
 fn the_tokens_are_those_of_the_whole_text() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     let added = [(MARKER, ""), ("<user>", "special"), ("<mask>", "lstrip")];
     let tokenizer = tokenizer(at, "tokenizer.json", &added);
     let text: String = (0..40).map(|n| format!("<user>story {n} <mask>\n{MARKER}\n")).collect();
@@ -131,8 +131,8 @@ fn the_tokens_are_those_of_the_whole_text() {
 
 #[test]
 fn a_marker_that_the_vocabulary_does_not_know_is_never_silent() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     tokenizer(at, "other.json", &[("</s>", "")]);
     put(at, "a.txt", format!("one{MARKER}two</s>three"));
     let said = good(at, "--input a.txt --tokenizer ./other.json --validation 0 --out other");
@@ -150,8 +150,8 @@ fn a_marker_that_the_vocabulary_does_not_know_is_never_silent() {
 
 #[test]
 fn empty_documents_and_single_ones_are_counted_as_what_they_are() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     let tokenizer = tokenizer(at, "tokenizer.json", &[(MARKER, "")]);
     let end = tokenizer.end_of_text().unwrap();
     put(at, "a.txt", format!("{MARKER}one{MARKER}{MARKER}two"));
@@ -169,8 +169,8 @@ fn empty_documents_and_single_ones_are_counted_as_what_they_are() {
 
 #[test]
 fn the_token_at_the_end_of_a_document_can_be_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     let texts = documents(9);
     put(at, "a.jsonl", jsonl(&texts.iter().map(String::as_str).collect::<Vec<_>>()));
     tokenizer(at, "m/tokenizer.json", &[("<pad>", ""), ("<stop>", "")]);
@@ -205,8 +205,8 @@ fn the_token_at_the_end_of_a_document_can_be_named() {
 
 #[test]
 fn a_token_that_cannot_be_found_piece_by_piece_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
     put(at, "a.txt", "some text");
     put(at, "empty/readme.txt", "");
     tokenizer(at, "rstrip.json", &[("<gap>", "rstrip")]);

@@ -55,13 +55,13 @@ fn both(at: &Path, first: &str, second: &str, within_ms: u64, round: u64) -> [En
 
 /// Documents that make several shards, and a command that makes each of them safe as it goes.
 fn place() -> (tempfile::TempDir, &'static str) {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let documents = documents(4000);
     let texts: Vec<&str> = documents.iter().map(String::as_str).collect();
-    put(folder.path(), "in.jsonl", jsonl(&texts));
+    put(directory.path(), "in.jsonl", jsonl(&texts));
     let prepare = "prepare --input in.jsonl --out data --tokenizer char --validation 0.1 \
                    --commit-bytes 50000 --shard-tokens 100000 --pause-ms 2 --threads 2";
-    (folder, prepare)
+    (directory, prepare)
 }
 
 const TINY: &str = "--n-layer 1 --n-head 1 --n-embd 8 --block-size 8 --batch-size 2 --eval-iters 1 \
@@ -69,8 +69,8 @@ const TINY: &str = "--n-layer 1 --n-head 1 --n-embd 8 --block-size 8 --batch-siz
 
 #[test]
 fn of_two_that_prepare_one_is_refused_and_the_data_are_whole() {
-    let (folder, prepare) = place();
-    let at = folder.path();
+    let (directory, prepare) = place();
+    let at = directory.path();
     let mut ends = Vec::new();
     good(at, prepare.trim_start_matches("prepare "));
     let expected = shards(&at.join("data"));
@@ -99,8 +99,8 @@ fn of_two_that_prepare_one_is_refused_and_the_data_are_whole() {
 
 #[test]
 fn trainings_that_share_their_text_wait_for_one_another() {
-    let (folder, _) = place();
-    let at = folder.path();
+    let (directory, _) = place();
+    let at = directory.path();
     put(at, "text.txt", documents(2000).join("\n"));
     let train = |seed: u64| {
         format!("train --text text.txt --tokenizer bpe:400 {TINY} --seed {seed} --out-dir r{seed}")
@@ -120,8 +120,8 @@ fn trainings_that_share_their_text_wait_for_one_another() {
 
 #[test]
 fn data_that_are_read_are_not_begun_anew() {
-    let (folder, prepare) = place();
-    let at = folder.path();
+    let (directory, prepare) = place();
+    let at = directory.path();
     good(at, prepare.trim_start_matches("prepare "));
     let expected = shards(&at.join("data"));
     let restart = format!("{prepare} --restart");
@@ -156,8 +156,8 @@ fn data_that_are_read_are_not_begun_anew() {
 #[test]
 fn waiting_ends_with_ctrl_c() {
     use std::io::{BufRead, BufReader};
-    let (folder, _) = place();
-    let at = folder.path();
+    let (directory, _) = place();
+    let at = directory.path();
     put(at, "text.txt", documents(50).join("\n"));
     let train = format!("train --text text.txt --tokenizer char {TINY} --out-dir r");
     assert_eq!(end(start(at, &train)), End::Well);

@@ -67,8 +67,8 @@ def ours(*arguments, stage=3):
     return done.stdout.decode()
 
 
-def check_tokenizers(folder, ids, text):
-    file = str(folder / "tokenizer.json")
+def check_tokenizers(directory, ids, text):
+    file = str(directory / "tokenizer.json")
 
     def plain():
         loaded = tokenizers.Tokenizer.from_file(file)
@@ -87,7 +87,7 @@ def check_tokenizers(folder, ids, text):
             transformers.PreTrainedTokenizerFast(tokenizer_file=file),
             clean_up_tokenization_spaces=False,
         ),
-        "AutoTokenizer": lambda: wrapped(transformers.AutoTokenizer.from_pretrained(folder)),
+        "AutoTokenizer": lambda: wrapped(transformers.AutoTokenizer.from_pretrained(directory)),
     }
     for name, load in ways.items():
         loaded = attempt(name, load)
@@ -119,9 +119,9 @@ def check_tokenizers(folder, ids, text):
 SAMPLES = ["Hello there , you .", "I do n't know", "  two spaces, at both ends  ", " one ", "a\n\n b"]
 
 
-def check_settings(folder, config):
+def check_settings(directory, config):
     """What `tokenizer_config.json` says: truncation and padding."""
-    loaded = attempt("AutoTokenizer", lambda: transformers.AutoTokenizer.from_pretrained(folder))
+    loaded = attempt("AutoTokenizer", lambda: transformers.AutoTokenizer.from_pretrained(directory))
     if not loaded:
         return
     long = loaded("no " * 500, truncation=True)["input_ids"]
@@ -140,8 +140,8 @@ def check_settings(folder, config):
 
 
 @torch.no_grad()
-def check_logits(model, folder, ids, text, ours):
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+def check_logits(model, directory, ids, text, ours):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
     if text is None:
         inputs = {"input_ids": torch.tensor([ids])}
     else:
@@ -164,9 +164,9 @@ def check_logits(model, folder, ids, text, ours):
 
 
 @torch.no_grad()
-def check_writing(model, folder, prompts):
+def check_writing(model, directory, prompts):
     """Greedy text of both, up to the end-of-text token or the last position of the model."""
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
     model, end = model.to(torch.float32), model.config.eos_token_id
     stopped = 0
     for prompt in prompts:
@@ -183,7 +183,7 @@ def check_writing(model, folder, prompts):
         elif len(theirs) < room:
             report(False, f"{prompt!r}: generate stops after {len(theirs)} of {room} tokens")
         theirs = prompt + tokenizer.decode(theirs)
-        text = ours("sample", "--model", folder, "--prompt", prompt, "--temperature", 0,
+        text = ours("sample", "--model", directory, "--prompt", prompt, "--temperature", 0,
                     "--max-new-tokens", room)
         # `sample` ends its output with a line break of its own.
         same = text == theirs + "\n"
@@ -191,14 +191,14 @@ def check_writing(model, folder, prompts):
     return stopped
 
 
-def check(folder, text, logits, prompts):
+def check(directory, text, logits, prompts):
     """Everything for one directory. Returns how many of the texts ended by themselves."""
     expected = load_file(logits)
     ids = expected["input_ids"].flatten().tolist()
     loaded = attempt(
         "AutoModelForCausalLM",
         lambda: transformers.AutoModelForCausalLM.from_pretrained(
-            folder, output_loading_info=True, **{DTYPE: torch.float32}
+            directory, output_loading_info=True, **{DTYPE: torch.float32}
         ),
     )
     if loaded:
@@ -208,12 +208,12 @@ def check(folder, text, logits, prompts):
         count = sum(p.numel() for p in model.parameters())
         name = type(model).__name__
         report(not wrong, f"{name} with {count} parameters; not as expected: {wrong or 'nothing'}")
-    check_tokenizers(folder, ids, text)
+    check_tokenizers(directory, ids, text)
     if not loaded:
         return 0
-    check_settings(folder, model.config)
-    check_logits(model, folder, ids, text, expected["logits"].flatten(0, -2))
-    return check_writing(model, folder, prompts) if prompts else 0
+    check_settings(directory, model.config)
+    check_logits(model, directory, ids, text, expected["logits"].flatten(0, -2))
+    return check_writing(model, directory, prompts) if prompts else 0
 
 
 TEXT = "".join(
@@ -237,16 +237,16 @@ def check_trained(place):
     text_file.write_text(TEXT, encoding="utf-8")
     models = {}
     for name, flags in MODELS.items():
-        folder = place / name.replace(" ", "-")
-        ours("train", "--text", text_file, *TINY, *flags, "--max-iters", 60, "--out-dir", folder)
-        models[name] = folder
+        directory = place / name.replace(" ", "-")
+        ours("train", "--text", text_file, *TINY, *flags, "--max-iters", 60, "--out-dir", directory)
+        models[name] = directory
     models["byte pairs, an end-of-text token and biases"] = with_end_of_text(place)
-    for name, folder in models.items():
+    for name, directory in models.items():
         print(f"-- {name}")
         logits = place / "logits.safetensors"
-        ours("eval", "--model", folder, "--text", text_file, "--logits", logits)
+        ours("eval", "--model", directory, "--text", text_file, "--logits", logits)
         prompts = ["Hello", " do n't", "a"]
-        stopped = check(folder, TEXT, logits, prompts)
+        stopped = check(directory, TEXT, logits, prompts)
         if "end-of-text" in name:
             report(stopped == len(prompts), f"{stopped} of {len(prompts)} texts end by themselves")
 
@@ -254,19 +254,19 @@ def check_trained(place):
 def with_end_of_text(place):
     """A model that has learned from short documents where a text ends: stage 4 puts the token
     between them."""
-    documents, data, folder = place / "documents.jsonl", place / "data", place / "end-of-text"
+    documents, data, directory = place / "documents.jsonl", place / "data", place / "end-of-text"
     lines = [json.dumps({"text": text}) for text in TEXT.split("\n\n b") * 5 if text]
     documents.write_text("\n".join(lines), encoding="utf-8")
     ours("prepare", "--input", documents, "--tokenizer", "bpe:300", "--validation", 0.1,
          "--out", data, stage=4)
     ours("train", "--data", data, *TINY, "--bias", "true", "--max-iters", 400, "--device", "cpu",
-         "--out-dir", folder, stage=4)
-    return folder
+         "--out-dir", directory, stage=4)
+    return directory
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("folder", type=Path, nargs="?")
+    p.add_argument("directory", type=Path, nargs="?")
     p.add_argument("--train", action="store_true", help="train the four models, and check them")
     p.add_argument("--text", type=Path, metavar="FILE", help="the text that `eval` was given")
     p.add_argument("--logits", type=Path, metavar="FILE", help="if elsewhere")
@@ -279,14 +279,14 @@ def main():
     if s.train:
         with tempfile.TemporaryDirectory() as place:
             check_trained(Path(place))
-    elif s.folder:
-        logits = s.logits or s.folder / "expected_logits.safetensors"
-        for needed in [s.folder / "config.json", s.folder / "model.safetensors", logits]:
+    elif s.directory:
+        logits = s.logits or s.directory / "expected_logits.safetensors"
+        for needed in [s.directory / "config.json", s.directory / "model.safetensors", logits]:
             if not needed.is_file():
-                sys.exit(f"{needed} is missing: cargo run -p stage03_gpt -- eval --model {s.folder} "
+                sys.exit(f"{needed} is missing: cargo run -p stage03_gpt -- eval --model {s.directory} "
                          f"--text FILE --logits {logits}")
         text = s.text.read_bytes().decode("utf-8") if s.text else None
-        check(s.folder, text, logits, s.prompt)
+        check(s.directory, text, logits, s.prompt)
     else:
         p.error("give a directory, or --train")
     print(f"transformers {transformers.__version__}, tokenizers {tokenizers.__version__}")

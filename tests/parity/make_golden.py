@@ -1,4 +1,4 @@
-"""Makes the numbers in golden/ that the Rust tests of this folder compare with.
+"""Makes the numbers in golden/ that the Rust tests of this directory compare with.
 
     python3 -m venv .venv && .venv/bin/pip install -r tests/parity/requirements.txt
     .venv/bin/python tests/parity/make_golden.py            # writes golden/
@@ -11,7 +11,7 @@ never by this project; two lists of the trajectory are of float32, and say so. A
 compared at 1e-9 and an f32 engine, given the same inputs, at 1e-5. Whatever is random comes
 from Python's own generator, whose stream is the same on every platform.
 
-    gpt2_tiny/                          a folder as transformers saves it, weights in float32
+    gpt2_tiny/                          a directory as transformers saves it, weights in float32
     gpt2_tiny_expected.safetensors      its logits, loss, every gradient, greedy continuations
     adamw_steps.safetensors             ten training steps from it: losses, norms, the end
     adamw_steps_no_bias.safetensors     the same where no layer has a bias
@@ -424,8 +424,8 @@ def layers(g):
 # ----------------------------------------------------------------------------------- files
 
 
-def make(folder):
-    folder.mkdir(parents=True, exist_ok=True)
+def make(directory):
+    directory.mkdir(parents=True, exist_ok=True)
     about = f"make_golden.py, torch {torch.__version__}, transformers {transformers.__version__}"
 
     def save(name, tensors):
@@ -434,13 +434,13 @@ def make(folder):
                 assert torch.isfinite(tensor).all(), key
                 assert tensor.dtype == F64 or key.startswith("start."), key
         tensors = {k: v.contiguous() for k, v in tensors.items()}
-        save_file(tensors, folder / name, metadata={"made_by": about})
+        save_file(tensors, directory / name, metadata={"made_by": about})
 
     model = gpt2_tiny()
-    model.save_pretrained(folder / "gpt2_tiny")
-    (folder / "gpt2_tiny" / "generation_config.json").unlink(missing_ok=True)
+    model.save_pretrained(directory / "gpt2_tiny")
+    (directory / "gpt2_tiny" / "generation_config.json").unlink(missing_ok=True)
     again = transformers.GPT2LMHeadModel.from_pretrained(
-        folder / "gpt2_tiny", attn_implementation="eager"
+        directory / "gpt2_tiny", attn_implementation="eager"
     ).to(F64)
     save("gpt2_tiny_expected.safetensors", expected(again, random.Random(1)))
     for name, bias in {"adamw_steps": True, "adamw_steps_no_bias": False}.items():
@@ -483,9 +483,9 @@ def main():
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     if p.parse_args().check:
-        with tempfile.TemporaryDirectory() as folder:
-            make(Path(folder))
-            compare(Path(folder), golden)
+        with tempfile.TemporaryDirectory() as directory:
+            make(Path(directory))
+            compare(Path(directory), golden)
     else:
         make(golden)
         for path in sorted(golden.rglob("*.*")):

@@ -5,7 +5,7 @@
     python stage01_bigram/benches/compare/tokenizer_speed.py TEXT_FILE R50K_BASE
 
 TEXT_FILE is any UTF-8 text of a few megabytes. R50K_BASE is GPT-2's list of tokens as
-tiktoken publishes it; cargo has it in the folder `assets` of the crate tiktoken-rs, below
+tiktoken publishes it; cargo has it in the directory `assets` of the crate tiktoken-rs, below
 `~/.cargo/registry/src`. Run it from the root of the repository.
 
 Three comparisons: training 4,096 tokens; encoding with GPT-2's vocabulary; encoding a
@@ -105,8 +105,8 @@ def main():
         "gpt2", pat_str=possessive, mergeable_ranks=ranks, special_tokens={"<|endoftext|>": 50256}
     )
 
-    with tempfile.TemporaryDirectory() as folder:
-        out = os.path.join(folder, "out")
+    with tempfile.TemporaryDirectory() as directory:
+        out = os.path.join(directory, "out")
 
         times = {"ours": [], "rustbpe": [], "tokenizers": []}
         for _ in range(ROUNDS):
@@ -117,7 +117,7 @@ def main():
         same = merges(json.load(open(out))) == merges(json.loads(theirs.to_str()))
         table(f"train {VOCAB_SIZE} tokens", times, f"merges equal to tokenizers': {same}")
 
-        letter_file = os.path.join(folder, "letter.txt")
+        letter_file = os.path.join(directory, "letter.txt")
         open(letter_file, "w").write("a" * (1 << 20))
         ours(binary, "train", "gpt2", letter_file, out)
         library = Tokenizer.from_file(out)

@@ -4,7 +4,7 @@
     python golden.py r50k_base.tiktoken
 
 The argument is GPT-2's list of tokens as tiktoken publishes it; the crate tiktoken-rs has
-it in its folder `assets`.
+it in its directory `assets`.
 """
 
 import base64

@@ -92,7 +92,7 @@ fn gpt2() -> Result<BpeTokenizer> {
         "--tokenizer",
         "gpt2",
         "this program was built without GPT-2's vocabulary; build it with `--features gpt2`, \
-         or name the tokenizer.json of a GPT-2 folder",
+         or name the tokenizer.json of a GPT-2 directory",
     ))
 }
 

@@ -297,7 +297,7 @@ def main():
         return side_by_side.run(name, command)
 
     limits = (settings.threads, settings.seconds)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as directory:
         sides = {
             "ours": lambda: our_side(settings),
             "transformers": lambda: other(
@@ -305,7 +305,7 @@ def main():
             ),
         }
         if isinstance(llama, dict):
-            file = Path(folder) / "random.gguf"
+            file = Path(directory) / "random.gguf"
             other("the writer of llama.cpp's file", llama_python, "gguf", file)
             sides["llama.cpp"] = lambda: other("llama.cpp", llama_python, "llama", file, *limits)
         results = measure(sides, settings)

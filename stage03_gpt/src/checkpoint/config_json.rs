@@ -73,8 +73,8 @@ pub struct SpecialTokens {
 /// # Errors
 /// [`Error::File`] when it is missing; [`Error::Format`] when it describes a model that this
 /// crate does not compute, or that fits into no memory, naming the entry.
-pub fn read_config(folder: &Path) -> Result<GptConfig> {
-    let path = folder.join(CONFIG_FILE);
+pub fn read_config(directory: &Path) -> Result<GptConfig> {
+    let path = directory.join(CONFIG_FILE);
     let config = Config::read(&path)?.sizes()?;
     config.validate().map_err(|e| Error::format(&path, e.to_string(), REMEDY))?;
     Ok(config)

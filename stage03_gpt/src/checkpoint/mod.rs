@@ -1,4 +1,4 @@
-//! A model as a folder that the rest of the world can open.
+//! A model as a directory that the rest of the world can open.
 //!
 //! The layout is Hugging Face's for GPT-2, so `transformers` loads it as it is, and what
 //! `transformers` saved loads here:
@@ -46,19 +46,19 @@ pub use self::config_json::{SpecialTokens, read_config};
 pub(crate) use self::safetensors::{Entry, TensorFile, write_tensors};
 pub use self::weights::{INDEX_FILE, read_model, save_logits, save_model};
 
-/// The weights of a model folder.
+/// The weights of a model directory.
 pub const MODEL_FILE: &str = "model.safetensors";
-/// The sizes of a model folder.
+/// The sizes of a model directory.
 pub const CONFIG_FILE: &str = "config.json";
-/// The tokenizer of a model folder.
+/// The tokenizer of a model directory.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 /// How `transformers` has to use the tokenizer.
 pub const TOKENIZER_CONFIG_FILE: &str = "tokenizer_config.json";
-/// Defaults of generation in `transformers`, in the folders of others. Ours do without: every
+/// Defaults of generation in `transformers`, in the directories of others. Ours do without: every
 /// version finds the tokens that begin and end a text in [`CONFIG_FILE`].
 pub const GENERATION_CONFIG_FILE: &str = "generation_config.json";
 
-/// A model that was read from a folder, ready for use.
+/// A model that was read from a directory, ready for use.
 #[derive(Debug)]
 pub struct Model {
     /// Its plan.
@@ -72,29 +72,33 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a folder.
+    /// Reads a directory.
     ///
     /// # Errors
     /// [`Error::File`] when a file is missing or unreadable; [`Error::Format`] when it is not
     /// what it should be, naming the tensor or the entry.
-    pub fn load(folder: &Path) -> Result<Self> {
-        let there = match fs::metadata(folder) {
+    pub fn load(directory: &Path) -> Result<Self> {
+        let there = match fs::metadata(directory) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let remedy = "train a model first, or name the directory of one";
-                return Err(Error::format(folder, "there is no such directory", remedy));
+                return Err(Error::format(directory, "there is no such directory", remedy));
             }
-            there => there.map_err(Error::file("read", folder))?,
+            there => there.map_err(Error::file("read", directory))?,
         };
         if !there.is_dir() {
             let problem = "it is a file, and a model is a directory";
-            return Err(Error::format(folder, problem, "name the directory that the file is in"));
+            return Err(Error::format(
+                directory,
+                problem,
+                "name the directory that the file is in",
+            ));
         }
         // First, because it knows what else a directory may hold, and how to convert it.
-        let weights = Weights::open(folder)?;
-        let path = folder.join(CONFIG_FILE);
+        let weights = Weights::open(directory)?;
+        let path = directory.join(CONFIG_FILE);
         let config = Config::read(&path)?;
         let (gpt, params) = build(&weights, &config, &path)?;
-        let path = folder.join(TOKENIZER_FILE);
+        let path = directory.join(TOKENIZER_FILE);
         let tokenizer = Tokenizer::load(&path)?;
         let (given, expected) = (tokenizer.vocab_size(), gpt.config().vocab_size);
         if given > expected {
@@ -104,7 +108,7 @@ impl Model {
                 "use the tokenizer the model was trained with",
             ));
         }
-        let path = folder.join(GENERATION_CONFIG_FILE);
+        let path = directory.join(GENERATION_CONFIG_FILE);
         let generation = if path.exists() { Some(Config::read(&path)?) } else { None };
         let special = special_tokens(&config, generation.as_ref(), &tokenizer)?;
         Ok(Model { gpt, params, tokenizer, special })
@@ -149,15 +153,15 @@ pub fn shards_from_bytes(index: &[u8]) -> Result<Vec<(String, String)>> {
 ///
 /// # Errors
 /// [`Error::File`] when they cannot be written.
-pub fn save_description(folder: &Path, config: &GptConfig, tokenizer: &Tokenizer) -> Result<()> {
+pub fn save_description(directory: &Path, config: &GptConfig, tokenizer: &Tokenizer) -> Result<()> {
     for (file, json) in [
         (CONFIG_FILE, config_json(config, tokenizer)),
         (TOKENIZER_CONFIG_FILE, tokenizer_config(config, tokenizer)),
     ] {
         let text = serde_json::to_string_pretty(&json).expect("plain JSON") + "\n";
-        files::write_bytes(&folder.join(file), text.as_bytes())?;
+        files::write_bytes(&directory.join(file), text.as_bytes())?;
     }
-    tokenizer.save(&folder.join(TOKENIZER_FILE))
+    tokenizer.save(&directory.join(TOKENIZER_FILE))
 }
 
 /// Reads a file of JSON that has at most `limit` bytes.

@@ -29,14 +29,14 @@ fn model(bias: bool) -> (Gpt, Params<f32>, Tokenizer) {
 
 fn saved(bias: bool) -> (tempfile::TempDir, Gpt, Params<f32>) {
     let (gpt, params, tokenizer) = model(bias);
-    let folder = tempfile::tempdir().unwrap();
-    save_description(folder.path(), gpt.config(), &tokenizer).unwrap();
-    save_model(folder.path(), &gpt, &params).unwrap();
-    (folder, gpt, params)
+    let directory = tempfile::tempdir().unwrap();
+    save_description(directory.path(), gpt.config(), &tokenizer).unwrap();
+    save_model(directory.path(), &gpt, &params).unwrap();
+    (directory, gpt, params)
 }
 
-fn refusal(folder: &Path) -> String {
-    Model::load(folder).unwrap_err().to_string()
+fn refusal(directory: &Path) -> String {
+    Model::load(directory).unwrap_err().to_string()
 }
 
 /// A model as others would write it: tensors that a test may alter, then bytes.
@@ -99,24 +99,24 @@ fn file(head: &str, data: &[u8]) -> Vec<u8> {
 #[test]
 fn what_was_saved_is_loaded_to_the_bit() {
     for bias in [true, false] {
-        let (folder, gpt, params) = saved(bias);
-        let model = Model::load(folder.path()).unwrap();
+        let (directory, gpt, params) = saved(bias);
+        let model = Model::load(directory.path()).unwrap();
         assert_eq!(model.gpt.config(), gpt.config());
         assert_eq!(model.params, params);
         assert_eq!(model.tokenizer.encode("fox").unwrap().len(), 3);
         assert_eq!(model.special, SpecialTokens::default());
-        assert_eq!(read_model(folder.path(), &gpt).unwrap(), params);
+        assert_eq!(read_model(directory.path(), &gpt).unwrap(), params);
     }
 }
 
 #[test]
 fn a_damaged_file_is_named_at_every_length() {
-    let (folder, ..) = saved(true);
-    let path = folder.path().join(MODEL_FILE);
+    let (directory, ..) = saved(true);
+    let path = directory.path().join(MODEL_FILE);
     let bytes = fs::read(&path).unwrap();
     for n in (0..bytes.len()).step_by(97) {
         fs::write(&path, &bytes[..n]).unwrap();
-        let message = refusal(folder.path());
+        let message = refusal(directory.path());
         assert!(message.contains("model.safetensors: damaged"), "{n}: {message}");
     }
 }
@@ -124,12 +124,12 @@ fn a_damaged_file_is_named_at_every_length() {
 #[test]
 fn what_does_not_fit_is_named() {
     let broken = |from: &str, to: &str| {
-        let (folder, ..) = saved(true);
-        let path = folder.path().join(CONFIG_FILE);
+        let (directory, ..) = saved(true);
+        let path = directory.path().join(CONFIG_FILE);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{text}");
         fs::write(&path, text.replace(from, to)).unwrap();
-        refusal(folder.path())
+        refusal(directory.path())
     };
     let cases = [
         (
@@ -155,8 +155,8 @@ fn what_does_not_fit_is_named() {
 fn directories_that_are_none_are_named() {
     let message = refusal(Path::new("no/such/model"));
     assert!(message.starts_with("no/such/model: there is no such directory"), "{message}");
-    let (folder, ..) = saved(true);
-    let message = refusal(&folder.path().join(MODEL_FILE));
+    let (directory, ..) = saved(true);
+    let message = refusal(&directory.path().join(MODEL_FILE));
     assert!(message.contains("it is a file"), "{message}");
     let empty = tempfile::tempdir().unwrap();
     let message = refusal(empty.path());
@@ -188,11 +188,11 @@ fn the_weights_decide_whether_there_are_biases() {
 
 #[test]
 fn a_plan_without_biases_does_not_read_weights_that_have_them() {
-    let (folder, gpt, mut params) = saved(true);
+    let (directory, gpt, mut params) = saved(true);
     params.values.fill(0.5);
-    save_model(folder.path(), &gpt, &params).unwrap();
+    save_model(directory.path(), &gpt, &params).unwrap();
     let without = Gpt::new(GptConfig { bias: false, ..gpt.config().clone() }).unwrap();
-    let message = read_model(folder.path(), &without).unwrap_err().to_string();
+    let message = read_model(directory.path(), &without).unwrap_err().to_string();
     assert!(message.contains("it has biases that are not zero"), "{message}");
 }
 
@@ -305,27 +305,27 @@ fn to_f16(x: f32) -> u16 {
 
 /// A directory with the model in shards of so many tensors, and its index.
 fn sharded(parts: &Parts, each: usize) -> (tempfile::TempDir, Value) {
-    let (folder, ..) = saved(true);
-    fs::remove_file(folder.path().join(MODEL_FILE)).unwrap();
-    fs::write(folder.path().join(CONFIG_FILE), parts.config.to_string()).unwrap();
+    let (directory, ..) = saved(true);
+    fs::remove_file(directory.path().join(MODEL_FILE)).unwrap();
+    fs::write(directory.path().join(CONFIG_FILE), parts.config.to_string()).unwrap();
     let mut map = serde_json::Map::new();
     for (i, tensors) in parts.tensors.chunks(each).enumerate() {
         let name = format!("model-{i:05}.safetensors");
         let shard = Parts { config: Value::Null, tensors: tensors.to_vec() };
-        fs::write(folder.path().join(&name), shard.bytes()).unwrap();
+        fs::write(directory.path().join(&name), shard.bytes()).unwrap();
         map.extend(tensors.iter().map(|(tensor, ..)| (tensor.clone(), json!(name))));
     }
     let index = json!({ "metadata": { "total_size": 1e300 }, "weight_map": map });
-    fs::write(folder.path().join(INDEX_FILE), index.to_string()).unwrap();
-    (folder, index)
+    fs::write(directory.path().join(INDEX_FILE), index.to_string()).unwrap();
+    (directory, index)
 }
 
 #[test]
 fn shards_are_read_as_one_file() {
     let (parts, gpt, params) = Parts::new(true);
     for each in [1, 5, 100] {
-        let (folder, _) = sharded(&parts, each);
-        let model = Model::load(folder.path()).unwrap();
+        let (directory, _) = sharded(&parts, each);
+        let model = Model::load(directory.path()).unwrap();
         assert_eq!((model.gpt.config(), &model.params), (gpt.config(), &params));
     }
 }
@@ -333,12 +333,12 @@ fn shards_are_read_as_one_file() {
 #[test]
 fn shards_that_disagree_with_their_list() {
     let (parts, ..) = Parts::new(true);
-    let (folder, index) = sharded(&parts, 10);
+    let (directory, index) = sharded(&parts, 10);
     let with = |alter: &dyn Fn(&mut Value)| {
         let mut altered = index.clone();
         alter(&mut altered);
-        fs::write(folder.path().join(INDEX_FILE), altered.to_string()).unwrap();
-        refusal(folder.path())
+        fs::write(directory.path().join(INDEX_FILE), altered.to_string()).unwrap();
+        refusal(directory.path())
     };
     let wte = "transformer.wte.weight";
     let outside = ["", ".", "..", "/etc/passwd", "../model.safetensors", "a/b", "a/", "./a"];
@@ -361,10 +361,10 @@ fn shards_that_disagree_with_their_list() {
     assert!(message.contains("lists the tensor a twice"), "{message}");
     // The same tensor in two files.
     let both = Parts { config: Value::Null, tensors: parts.tensors[..11].to_vec() };
-    fs::write(folder.path().join("model-00000.safetensors"), both.bytes()).unwrap();
+    fs::write(directory.path().join("model-00000.safetensors"), both.bytes()).unwrap();
     assert!(with(&|_| {}).contains("is there twice"), "{}", with(&|_| {}));
     // One of them cut short.
-    fs::write(folder.path().join("model-00000.safetensors"), &both.bytes()[..99]).unwrap();
+    fs::write(directory.path().join("model-00000.safetensors"), &both.bytes()[..99]).unwrap();
     assert!(with(&|_| {}).contains("model-00000.safetensors: damaged"), "{}", with(&|_| {}));
 }
 
@@ -379,31 +379,31 @@ fn weights_in_another_form_are_named_with_what_converts_them() {
         ("some-Q4_K_M.gguf", "llama.cpp"),
         ("model.fp16.safetensors", "rename it to model.safetensors"),
     ] {
-        let (folder, ..) = saved(true);
-        fs::remove_file(folder.path().join(MODEL_FILE)).unwrap();
-        let message = refusal(folder.path());
+        let (directory, ..) = saved(true);
+        fs::remove_file(directory.path().join(MODEL_FILE)).unwrap();
+        let message = refusal(directory.path());
         assert!(message.contains("there is no model.safetensors in it"), "{message}");
         // An adapter has no config.json of its own.
-        fs::remove_file(folder.path().join(CONFIG_FILE)).unwrap();
-        fs::write(folder.path().join(file), "").unwrap();
-        let message = refusal(folder.path());
+        fs::remove_file(directory.path().join(CONFIG_FILE)).unwrap();
+        fs::write(directory.path().join(file), "").unwrap();
+        let message = refusal(directory.path());
         assert!(message.contains(file) && message.contains(expected), "{message}");
     }
-    let (folder, ..) = saved(true);
+    let (directory, ..) = saved(true);
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
-    fs::write(folder.path().join(MODEL_FILE), pointer).unwrap();
-    assert!(refusal(folder.path()).contains("git lfs pull"), "{}", refusal(folder.path()));
+    fs::write(directory.path().join(MODEL_FILE), pointer).unwrap();
+    assert!(refusal(directory.path()).contains("git lfs pull"), "{}", refusal(directory.path()));
 }
 
 #[cfg(unix)]
 #[test]
 fn a_pipe_in_a_directory_is_refused_and_not_waited_for() {
     for file in [CONFIG_FILE, TOKENIZER_FILE, GENERATION_CONFIG_FILE, MODEL_FILE] {
-        let (folder, ..) = saved(true);
-        let path = folder.path().join(file);
+        let (directory, ..) = saved(true);
+        let path = directory.path().join(file);
         let _ = fs::remove_file(&path);
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        let message = refusal(folder.path());
+        let message = refusal(directory.path());
         assert!(message.contains(file) && message.contains("no regular file"), "{message}");
     }
 }
@@ -585,7 +585,7 @@ fn every_entry_of_the_sizes_is_followed_or_refused() {
 
 #[test]
 fn special_tokens_are_those_of_the_files() {
-    let (folder, gpt, _) = saved(true);
+    let (directory, gpt, _) = saved(true);
     let tokenizer = TokenizerKind::Bpe { vocab_size: 260 }
         .train("a text of some words, of some words")
         .unwrap();
@@ -595,15 +595,15 @@ fn special_tokens_are_those_of_the_files() {
     let config = GptConfig { vocab_size: tokenizer.vocab_size(), ..gpt.config().clone() };
     let gpt = Gpt::new(config).unwrap();
     let params = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
-    save_description(folder.path(), gpt.config(), &tokenizer).unwrap();
-    save_model(folder.path(), &gpt, &params).unwrap();
-    let special = || Model::load(folder.path()).unwrap().special;
+    save_description(directory.path(), gpt.config(), &tokenizer).unwrap();
+    save_model(directory.path(), &gpt, &params).unwrap();
+    let special = || Model::load(directory.path()).unwrap().special;
     assert_eq!(special(), SpecialTokens { bos: Some(end), eos: vec![end] });
     let read = |file: &str| -> Value {
-        serde_json::from_slice(&fs::read(folder.path().join(file)).unwrap()).unwrap()
+        serde_json::from_slice(&fs::read(directory.path().join(file)).unwrap()).unwrap()
     };
     let write = |file: &str, json: &Value| {
-        fs::write(folder.path().join(file), json.to_string()).unwrap();
+        fs::write(directory.path().join(file), json.to_string()).unwrap();
     };
     let described = read(TOKENIZER_CONFIG_FILE);
     assert_eq!(described["eos_token"], "<|endoftext|>");
@@ -612,7 +612,7 @@ fn special_tokens_are_those_of_the_files() {
     // Generation's own file goes first; several tokens may end a text.
     write(GENERATION_CONFIG_FILE, &json!({"eos_token_id": [3, 5, 99999, -1]}));
     assert_eq!(special(), SpecialTokens { bos: Some(end), eos: vec![3, 5] });
-    fs::remove_file(folder.path().join(GENERATION_CONFIG_FILE)).unwrap();
+    fs::remove_file(directory.path().join(GENERATION_CONFIG_FILE)).unwrap();
     let mut config = read(CONFIG_FILE);
     config["eos_token_id"] = json!(7);
     config["bos_token_id"] = json!(null);
@@ -625,7 +625,7 @@ fn special_tokens_are_those_of_the_files() {
     assert_eq!(special(), SpecialTokens { bos: Some(end), eos: vec![end] });
     config["eos_token_id"] = json!("<|endoftext|>");
     write(CONFIG_FILE, &config);
-    assert!(refusal(folder.path()).contains("eos_token_id is"), "{}", refusal(folder.path()));
+    assert!(refusal(directory.path()).contains("eos_token_id is"), "{}", refusal(directory.path()));
 }
 
 // Anything.

@@ -50,7 +50,7 @@ const WTE: &str = "wte.weight";
 ///
 /// # Errors
 /// [`Error::File`] when the file cannot be written.
-pub fn save_model(folder: &Path, gpt: &Gpt, params: &Params<f32>) -> Result<()> {
+pub fn save_model(directory: &Path, gpt: &Gpt, params: &Params<f32>) -> Result<()> {
     let own: HashMap<&str, &[f32]> = gpt
         .layout()
         .tensors()
@@ -65,7 +65,7 @@ pub fn save_model(folder: &Path, gpt: &Gpt, params: &Params<f32>) -> Result<()> 
             own.get(tensor.name.as_str()).copied().unwrap_or_else(|| &zeros[..tensor.len()]);
         (format!("{PREFIX}{}", tensor.name), Entry { shape: tensor.shape.clone(), values })
     });
-    write_tensors(&folder.join(MODEL_FILE), tensors, ("format", "pt"))
+    write_tensors(&directory.join(MODEL_FILE), tensors, ("format", "pt"))
 }
 
 /// Reads the weights of a plan.
@@ -73,9 +73,9 @@ pub fn save_model(folder: &Path, gpt: &Gpt, params: &Params<f32>) -> Result<()> 
 /// # Errors
 /// [`Error::File`] when the file is missing; [`Error::Format`] when it is damaged or holds
 /// other tensors than the plan, naming the first.
-pub fn read_model(folder: &Path, gpt: &Gpt) -> Result<Params<f32>> {
-    let weights = Weights::open(folder)?;
-    let judged = weights.judge(gpt.config(), &folder.join(CONFIG_FILE))?;
+pub fn read_model(directory: &Path, gpt: &Gpt) -> Result<Params<f32>> {
+    let weights = Weights::open(directory)?;
+    let judged = weights.judge(gpt.config(), &directory.join(CONFIG_FILE))?;
     if judged.bias && !gpt.config().bias {
         return Err(Error::format(
             &weights.path,
@@ -97,16 +97,16 @@ pub(super) struct Weights<'a> {
 
 impl<'a> Weights<'a> {
     /// Finds the weights in a directory and reads their heads.
-    pub(super) fn open(folder: &Path) -> Result<Weights<'static>> {
-        let path = folder.join(MODEL_FILE);
+    pub(super) fn open(directory: &Path) -> Result<Weights<'static>> {
+        let path = directory.join(MODEL_FILE);
         if path.exists() {
             return Weights::gather(&path, vec![TensorFile::open_file(&path)?]);
         }
-        let path = folder.join(INDEX_FILE);
+        let path = directory.join(INDEX_FILE);
         if path.exists() {
-            return Weights::open_shards(folder, &path);
+            return Weights::open_shards(directory, &path);
         }
-        Err(other_forms(folder))
+        Err(other_forms(directory))
     }
 
     /// Weights in memory, as they would stand in one file.
@@ -114,7 +114,7 @@ impl<'a> Weights<'a> {
         Weights::gather(path, vec![TensorFile::open(path, bytes)?])
     }
 
-    fn open_shards(folder: &Path, path: &Path) -> Result<Weights<'static>> {
+    fn open_shards(directory: &Path, path: &Path) -> Result<Weights<'static>> {
         let listed = parse_index(path, &read_json(path, HEAD_LIMIT)?)?;
         let mut names: Vec<&str> = Vec::new();
         let mut seen = HashSet::new();
@@ -123,7 +123,7 @@ impl<'a> Weights<'a> {
                 names.push(file);
             }
         }
-        let files = names.iter().map(|name| TensorFile::open_file(&folder.join(name)));
+        let files = names.iter().map(|name| TensorFile::open_file(&directory.join(name)));
         let weights = Weights::gather(path, files.collect::<Result<_>>()?)?;
         // The list and the files must agree.
         let held: usize = weights.files.iter().map(|file| file.tensors().len()).sum();
@@ -429,10 +429,10 @@ impl<'de> Deserialize<'de> for Pairs {
 
 /// What to say of a directory without `model.safetensors`: which other form the weights have
 /// there, and how to convert them.
-fn other_forms(folder: &Path) -> Error {
-    let directory = folder.display();
+fn other_forms(directory: &Path) -> Error {
+    let path = directory.display();
     // In Python as in Rust, a text in quotes with escapes.
-    let quoted = format!("{:?}", folder.display().to_string());
+    let quoted = format!("{:?}", directory.display().to_string());
     let resave = |class: &str, how: &str| {
         format!(
             "convert them in Python: from transformers import AutoModelForCausalLM; \
@@ -468,7 +468,7 @@ fn other_forms(folder: &Path) -> Error {
                 "merge them in Python: from peft import AutoPeftModelForCausalLM; \
                  AutoPeftModelForCausalLM.from_pretrained({quoted}).merge_and_unload()\
                  .save_pretrained({:?})",
-                format!("{directory}-merged")
+                format!("{path}-merged")
             ),
         ),
         (
@@ -478,13 +478,13 @@ fn other_forms(folder: &Path) -> Error {
         ),
     ];
     for (file, what, remedy) in forms {
-        if folder.join(file).exists() {
+        if directory.join(file).exists() {
             let problem = format!("the weights are in {file}, {what}");
-            return Error::format(folder, problem, remedy);
+            return Error::format(directory, problem, remedy);
         }
     }
     let ending = |end: &str| {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
         let ends = |path: &PathBuf| path.extension().is_some_and(|it| it.eq_ignore_ascii_case(end));
         entries.map(|entry| entry.path()).filter(ends).collect::<Vec<_>>()
     };
@@ -494,7 +494,7 @@ fn other_forms(folder: &Path) -> Error {
     if let [other] = &others[..] {
         let name = other.file_name().unwrap_or_default().to_string_lossy().into_owned();
         return Error::format(
-            folder,
+            directory,
             format!("there is no {MODEL_FILE}, but {}", shown(&name)),
             format!("if the weights of the model are in it, rename it to {MODEL_FILE}"),
         );
@@ -502,15 +502,15 @@ fn other_forms(folder: &Path) -> Error {
     if let Some(file) = ending("gguf").into_iter().min() {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         return Error::format(
-            folder,
+            directory,
             format!("the weights are in {}, in llama.cpp's format", shown(&name)),
             format!("get the model in Hugging Face's layout, with {CONFIG_FILE} and {MODEL_FILE}"),
         );
     }
-    let path = folder.join(MODEL_FILE);
+    let path = directory.join(MODEL_FILE);
     match fs::metadata(&path) {
         Err(missing) if missing.kind() == ErrorKind::NotFound => Error::format(
-            folder,
+            directory,
             format!("there is no {MODEL_FILE} in it"),
             "train a model first, or name the directory of one",
         ),

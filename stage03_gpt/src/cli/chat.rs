@@ -26,7 +26,7 @@ const LONGEST: u64 = 1_000_000;
 /// empty line or Ctrl-D ends the conversation.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
-    /// The folder of the model.
+    /// The directory of the model.
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
     model: PathBuf,
 

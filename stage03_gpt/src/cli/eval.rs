@@ -26,7 +26,7 @@ use crate::trainer::thread_pool;
 /// how many equally likely tokens the model was choosing, on average.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
-    /// The folder of the model.
+    /// The directory of the model.
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
     model: PathBuf,
 

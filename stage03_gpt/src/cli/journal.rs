@@ -27,8 +27,8 @@ const LONGEST_LINE: u64 = 1 << 20;
 /// # Errors
 /// [`Error::File`] when it cannot be read; [`Error::Format`] when it is not a plain file: a pipe
 /// would be waited for without end, and a link could lead anywhere.
-pub fn read_log(folder: &Path, line: impl FnMut(&[u8])) -> Result<()> {
-    let path = folder.join(LOG_FILE);
+pub fn read_log(directory: &Path, line: impl FnMut(&[u8])) -> Result<()> {
+    let path = directory.join(LOG_FILE);
     match path.symlink_metadata() {
         Ok(data) if data.is_file() => {}
         Ok(_) => {
@@ -122,7 +122,7 @@ impl Entry {
 
 /// The diary, open for writing.
 pub struct Journal {
-    folder: PathBuf,
+    directory: PathBuf,
     file: BufWriter<File>,
     entries: Vec<Entry>,
     /// The time of the runs before this one, in seconds.
@@ -139,11 +139,11 @@ impl Journal {
     /// # Errors
     /// [`Error::File`] when it cannot be read or written; [`Error::Format`] when it is not a
     /// plain file.
-    pub fn open(folder: &Path, iter: usize) -> Result<Self> {
-        let path = folder.join(LOG_FILE);
+    pub fn open(directory: &Path, iter: usize) -> Result<Self> {
+        let path = directory.join(LOG_FILE);
         let (mut text, mut entries) = (Vec::new(), Vec::new());
         if iter > 0 {
-            read_log(folder, |line| {
+            read_log(directory, |line| {
                 // A line that was cut off by a crash is one of those that are written again.
                 if let Ok(entry) = serde_json::from_slice::<Entry>(line)
                     && entry.iter < iter
@@ -163,7 +163,7 @@ impl Journal {
             Ok(())
         })?;
         Ok(Journal {
-            folder: folder.to_path_buf(),
+            directory: directory.to_path_buf(),
             file: BufWriter::new(file.expect("it was written")),
             before: entries.last().map_or(0.0, |entry| entry.elapsed_s),
             entries,
@@ -192,7 +192,7 @@ impl Journal {
     pub fn write_with(&mut self, entry: &Entry, more: Map<String, Value>) -> Result<()> {
         let mut entry = entry.clone();
         entry.elapsed_s = (self.elapsed() * 1000.0).round() / 1000.0;
-        let path = self.folder.join(LOG_FILE);
+        let path = self.directory.join(LOG_FILE);
         let mut line = json!(entry);
         line.as_object_mut().expect("an entry is an object").extend(more);
         let line = format!("{line}\n");
@@ -207,18 +207,18 @@ impl Journal {
     /// # Errors
     /// [`Error::File`] when the disk is full.
     pub fn flush(&mut self) -> Result<()> {
-        let path = self.folder.join(LOG_FILE);
+        let path = self.directory.join(LOG_FILE);
         let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
         synced.map_err(Error::file("write", path))?;
         self.draw().map(|_| ())
     }
 
-    /// Draws the curve: `loss.svg` in the folder.
+    /// Draws the curve: `loss.svg` in the directory.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
     pub fn draw(&self) -> Result<PathBuf> {
-        let path = self.folder.join("loss.svg");
+        let path = self.directory.join("loss.svg");
         let points = |value: fn(&Entry) -> Option<f64>| -> Vec<(f64, f64)> {
             self.entries.iter().filter_map(|e| Some((e.iter as f64, value(e)?))).collect()
         };
@@ -259,16 +259,16 @@ mod tests {
 
     #[test]
     fn a_resumed_diary_forgets_what_will_be_written_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(folder.path(), 0).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(directory.path(), 0).unwrap();
         (0..10).for_each(|iter| journal.write(&step(iter)).unwrap());
         drop(journal);
         // As after a crash in the middle of a line.
-        let path = folder.path().join("log.jsonl");
+        let path = directory.path().join("log.jsonl");
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, &text[..text.len() - 9]).unwrap();
 
-        let mut journal = Journal::open(folder.path(), 6).unwrap();
+        let mut journal = Journal::open(directory.path(), 6).unwrap();
         (6..8).for_each(|iter| journal.write(&step(iter)).unwrap());
         let text = fs::read_to_string(&path).unwrap();
         let iters: Vec<usize> =
@@ -282,8 +282,8 @@ mod tests {
         fn any_bytes_are_a_log(
             bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), iter in 1..20usize,
         ) {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join(LOG_FILE);
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join(LOG_FILE);
             let line = json!(step(3)).to_string();
             let log = [&bytes[..], b"\n", line.as_bytes(), b"\n"].concat();
             fs::write(&path, &log).unwrap();
@@ -291,7 +291,7 @@ mod tests {
             each_line(&log[..], |line| lines.push(line.to_vec())).unwrap();
             let expected: Vec<&[u8]> = log[..log.len() - 1].split(|b| *b == b'\n').collect();
             proptest::prop_assert_eq!(lines, expected);
-            drop(Journal::open(folder.path(), iter).unwrap());
+            drop(Journal::open(directory.path(), iter).unwrap());
             let kept = fs::read_to_string(&path).unwrap();
             proptest::prop_assert_eq!(kept.contains(&line), iter > 3);
         }
@@ -314,24 +314,24 @@ mod tests {
 
     #[test]
     fn what_else_was_written_of_a_step_is_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(folder.path(), 0).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(directory.path(), 0).unwrap();
         for iter in 0..3 {
             let more = json!({ "sample": "And it came to pass" });
             journal.write_with(&step(iter), more.as_object().unwrap().clone()).unwrap();
         }
         drop(journal);
-        let read = || fs::read_to_string(folder.path().join("log.jsonl")).unwrap();
+        let read = || fs::read_to_string(directory.path().join("log.jsonl")).unwrap();
         let before = read();
-        Journal::open(folder.path(), 2).unwrap();
+        Journal::open(directory.path(), 2).unwrap();
         assert_eq!(read(), before.lines().take(2).map(|l| format!("{l}\n")).collect::<String>());
         assert_eq!(read().matches("came to pass").count(), 2);
     }
 
     #[test]
     fn the_curve_has_both_losses_and_the_lines_to_expect() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(folder.path(), 0).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(directory.path(), 0).unwrap();
         journal.references = vec![("bigram 2.48".into(), 2.48)];
         for iter in 0..20 {
             let mut entry = step(iter);

@@ -7,8 +7,8 @@
 pub mod bench;
 pub mod chat;
 mod data;
+pub mod directory;
 pub mod eval;
-pub mod folder;
 pub mod journal;
 pub mod resumed;
 pub mod run;
@@ -30,7 +30,7 @@ use stage01_bigram::screen::{printable, refuse};
 ///
 /// Without a command it trains one on the King James Bible, which is built in: about three
 /// minutes on two cores. It shows what to expect, how the loss falls, and what the model
-/// writes while it learns. The model is saved as a folder that `sample`, `chat` and `eval`
+/// writes while it learns. The model is saved as a directory that `sample`, `chat` and `eval`
 /// open, and that the Hugging Face libraries open too.
 #[derive(Parser)]
 #[command(name = "stage03_gpt", version, args_conflicts_with_subcommands = true)]

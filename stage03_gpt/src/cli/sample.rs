@@ -21,7 +21,7 @@ use crate::generate::Decoder;
 /// as many as asked for, or the token that ends a text, where the model has one.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
-    /// The folder of the model.
+    /// The directory of the model.
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
     model: PathBuf,
 

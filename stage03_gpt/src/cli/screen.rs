@@ -153,12 +153,12 @@ pub fn width() -> usize {
     asked.or_else(terminal).unwrap_or(80).clamp(40, 100)
 }
 
-/// A flag that names a folder, to be typed in a shell; nothing where it is the usual one.
-pub fn folder_flag(flag: &str, folder: &Path, usual: &str) -> String {
-    if folder == Path::new(usual) {
+/// A flag that names a directory, to be typed in a shell; nothing where it is the usual one.
+pub fn directory_flag(flag: &str, directory: &Path, usual: &str) -> String {
+    if directory == Path::new(usual) {
         return String::new();
     }
-    let name = folder.display().to_string();
+    let name = directory.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+,:\\".contains(c);
     let quote = if name.chars().all(plain) { "" } else { "\"" };
     format!(" {flag} {quote}{name}{quote}")

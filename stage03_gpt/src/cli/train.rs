@@ -21,11 +21,11 @@ use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 
 use super::data::{self, Data};
-use super::folder::{self, OutDir};
+use super::directory::{self, OutDir};
 use super::journal::{Entry, Journal};
 use super::resumed::{Described, TOKENIZER_NOTE, going_on, require_savable};
 use super::run::{PRESETS, Run, remark_threads};
-use super::screen::{Screen, duration, folder_flag, remark, width};
+use super::screen::{Screen, directory_flag, duration, remark, width};
 use super::stop;
 use crate::checkpoint;
 use crate::evaluate::evaluate;
@@ -40,18 +40,18 @@ pub const OUT_DIR: &str = "out/gpt";
 ///
 /// The run shows what to expect before it begins: the loss of a model that knows nothing, and
 /// what merely counting pairs of tokens would reach. Ctrl-C finishes the step, saves, and says
-/// how to go on. A model that is in the folder already is kept beside it.
+/// how to go on. A model that is in the directory already is kept beside it.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
     /// A set of settings with a name, see below. Flags you type replace those of the preset.
     #[arg(long, value_name = "NAME", default_value = PRESETS[0].name)]
     preset: String,
 
-    /// The folder of the model.
+    /// The directory of the model.
     #[arg(long, value_name = "DIR", default_value = OUT_DIR)]
     out_dir: PathBuf,
 
-    /// Go on with the run that was saved in the folder, to the byte as if it had never stopped.
+    /// Go on with the run that was saved in the directory, to the byte as if it had never stopped.
     /// It keeps its number of threads, unless --threads says another. Its weights are read from
     /// trainer.safetensors; model.safetensors is not read, and is replaced.
     #[arg(long, conflicts_with = "preset")]
@@ -107,7 +107,7 @@ impl Training {
         run.config(1).validate()?;
         run.threads = Some(settings.threads); // saved: the last digits depend on it
         let kind: TokenizerKind = run.tokenizer.parse()?;
-        let place = folder::reserve(&flags.out_dir)?;
+        let place = directory::reserve(&flags.out_dir)?;
         let corpus = Corpus::open(&run.text)?;
         let tokenizer = match kind {
             // A character that only the validation part has must still have a number.
@@ -122,17 +122,17 @@ impl Training {
         let weights = gpt.initialise(&mut generator(run.seed, Purpose::Initialisation, 0));
         let trainer = Trainer::new(gpt, weights, settings)?;
         let note = note(&run, &data, &tokenizer_sum);
-        let out = place.fill(|folder| {
-            checkpoint::save_description(folder, trainer.gpt().config(), &tokenizer)?;
-            resume::save(folder, &trainer, &note)?;
-            checkpoint::save_model(folder, trainer.gpt(), &trainer.weights)
+        let out = place.fill(|directory| {
+            checkpoint::save_description(directory, trainer.gpt().config(), &tokenizer)?;
+            resume::save(directory, &trainer, &note)?;
+            checkpoint::save_model(directory, trainer.gpt(), &trainer.weights)
         })?;
         Training::new(run, out, (tokenizer, tokenizer_sum), data, trainer)
     }
 
     /// A run that was saved before.
     fn resume(flags: &Flags, matches: &ArgMatches) -> Result<Training> {
-        let out = folder::resume(&flags.out_dir)?;
+        let out = directory::resume(&flags.out_dir)?;
         let state = State::load(&out.path)?;
         let path = out.path.join(TRAINER_FILE);
         let saved: Run = serde_json::from_value(state.run["settings"].clone()).map_err(|e| {
@@ -230,7 +230,7 @@ impl Training {
                 if threads == 1 { "" } else { "s" },
             ),
         );
-        fact("folder", self.out.path.display().to_string());
+        fact("directory", self.out.path.display().to_string());
         if let Some(moved) = &self.out.moved {
             fact("", format!("(the model that was there is now in {})", moved.display()));
         }
@@ -415,7 +415,7 @@ impl Training {
         self.screen.line(format!(
             "\nStopped after step {} and saved. To go on:\n  cargo run -p stage03_gpt -- train --resume{}",
             thousands(self.trainer.iter),
-            folder_flag("--out-dir", &self.out.path, OUT_DIR),
+            directory_flag("--out-dir", &self.out.path, OUT_DIR),
         ));
         stop::status(&self.screen)
     }
@@ -439,7 +439,7 @@ impl Training {
         self.screen.line(format!("\n{}", wrap(&all, width(), "")));
         self.screen.line("\nWhat it writes now:\n");
         self.screen.line(wrap(self.sample(300).trim(), width(), "  "));
-        let flag = folder_flag("--model", &self.out.path, OUT_DIR);
+        let flag = directory_flag("--model", &self.out.path, OUT_DIR);
         self.screen.line(format!(
             "\nThe model is in {},\nthe curve in {}. Try:\n  cargo run -p stage03_gpt -- sample{flag}\n  \
              cargo run -p stage03_gpt -- chat{flag}",

@@ -12,20 +12,20 @@ use tempfile::TempDir;
 pub const TINY: &str = "--tokenizer char --n-layer 1 --n-head 2 --n-embd 16 --block-size 8 \
                         --batch-size 4 --eval-iters 1 --threads 2";
 
-/// A folder with a text in it, where commands run.
+/// A directory with a text in it, where commands run.
 pub struct Place {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Place {
     pub fn new() -> Place {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let lines = (1..=60).map(|i| format!("The quick fox {i} sees {} lazy dogs.\n", i * i));
-        fs::write(folder.path().join("text.txt"), lines.collect::<String>()).unwrap();
-        Place { folder }
+        fs::write(directory.path().join("text.txt"), lines.collect::<String>()).unwrap();
+        Place { directory }
     }
 
-    /// A place where a model has been trained: in the folder `model`.
+    /// A place where a model has been trained: in the directory `model`.
     pub fn with_model() -> Place {
         let place = Place::new();
         place.train("--out-dir model --max-iters 4").succeeds();
@@ -33,7 +33,7 @@ impl Place {
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     pub fn read(&self, name: &str) -> Vec<u8> {
@@ -51,7 +51,7 @@ impl Place {
     /// The program, with arguments that are separated by spaces, on a page of 60 columns.
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stage03_gpt"));
-        command.current_dir(self.folder.path()).args(arguments.split_whitespace());
+        command.current_dir(self.directory.path()).args(arguments.split_whitespace());
         command.env("COLUMNS", "60").stdin(Stdio::null());
         command
     }
@@ -67,8 +67,8 @@ impl Place {
 
     /// Every file under the place with its content, to see that nothing was touched.
     pub fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        fn walk(folder: &Path, all: &mut Vec<(PathBuf, Vec<u8>)>) {
-            for entry in fs::read_dir(folder).unwrap() {
+        fn walk(directory: &Path, all: &mut Vec<(PathBuf, Vec<u8>)>) {
+            for entry in fs::read_dir(directory).unwrap() {
                 let path = entry.unwrap().path();
                 match path.is_dir() {
                     true => walk(&path, all),
@@ -77,7 +77,7 @@ impl Place {
             }
         }
         let mut all = Vec::new();
-        walk(self.folder.path(), &mut all);
+        walk(self.directory.path(), &mut all);
         all.sort();
         all
     }

@@ -85,11 +85,11 @@ def main():
     settings = parser.parse_args()
     texts = (path.read_text().splitlines() for path in settings.texts)
     lines = [line for text in texts for line in text if line.strip()]
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "openwebtext.tar"
+    with tempfile.TemporaryDirectory() as directory:
+        source = Path(directory) / "openwebtext.tar"
         count, size = collection(source, lines, 1e9 * settings.gigabytes)
         command = [settings.ours, "prepare", "--tokenizer", "gpt2", "--input", str(source)]
-        command += ["--out", f"{folder}/tokens", "--threads", str(settings.threads)]
+        command += ["--out", f"{directory}/tokens", "--threads", str(settings.threads)]
         runs = [run(command, kill) for kill in ([settings.kill] if settings.kill else []) + [None]]
     seconds, peak = sum(s for s, _ in runs), max(p for _, p in runs)
     print(f"\n{size:,} bytes of text in {count:,} archives, {count * DOCUMENTS:,} documents")

@@ -139,14 +139,14 @@ def main():
     documents, size = documents_of(arguments.text_files, arguments.megabytes)
     print(f"{len(documents)} documents, {size / 1e6:.0f} MB")
 
-    with tempfile.TemporaryDirectory() as folder:
-        lines = os.path.join(folder, "corpus.jsonl")
+    with tempfile.TemporaryDirectory() as directory:
+        lines = os.path.join(directory, "corpus.jsonl")
         with open(lines, "w", encoding="utf-8") as file:
             for text in documents:
                 file.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
-        text_file = os.path.join(folder, "corpus.txt")
+        text_file = os.path.join(directory, "corpus.txt")
         open(text_file, "w", encoding="utf-8", newline="").write("".join(documents))
-        ours, theirs = os.path.join(folder, "tokens"), os.path.join(folder, "theirs.bin")
+        ours, theirs = os.path.join(directory, "tokens"), os.path.join(directory, "theirs.bin")
         ours_whole(arguments.binary, lines, ours, 1)
         encoding = gpt2_from(os.path.join(ours, "tokenizer.json"))
 

@@ -11,13 +11,13 @@ set -eu
 cd "$(dirname "$0")/../../.."
 seconds=${1:-20}
 python=${PYTHON:-.venv/bin/python}
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
 
 [ -x "$python" ] || { echo "error: $python is missing; run stage04_training/install-libtorch.sh" >&2; exit 1; }
 cargo build -q -p stage04_training --features torch --example gpu_ladder
 echo "Rust …" >&2
-target/debug/examples/gpu_ladder --json --seconds "$seconds" >"$folder/ours.json"
+target/debug/examples/gpu_ladder --json --seconds "$seconds" >"$directory/ours.json"
 echo "Python …" >&2
-"$python" stage04_training/benches/compare/gpu_ladder.py --seconds "$seconds" >"$folder/theirs.json"
-"$python" stage04_training/benches/compare/gpu_ladder.py --table "$folder/ours.json" "$folder/theirs.json"
+"$python" stage04_training/benches/compare/gpu_ladder.py --seconds "$seconds" >"$directory/theirs.json"
+"$python" stage04_training/benches/compare/gpu_ladder.py --table "$directory/ours.json" "$directory/theirs.json"

@@ -224,7 +224,7 @@ mod tests {
         let version = "2.11.0+cu130".to_string();
         Facts {
             libtorch: Some(Libtorch {
-                folder: "/venv/torch/lib".into(),
+                directory: "/venv/torch/lib".into(),
                 built: version.clone(),
                 version,
                 cuda_file: true,

@@ -26,7 +26,7 @@ use crate::shards::{Shards, Split};
 /// The data of a run, open.
 pub struct Data {
     /// Its directory.
-    pub folder: PathBuf,
+    pub directory: PathBuf,
     /// Whether it was prepared just now.
     pub new: bool,
     /// The tokens.
@@ -48,16 +48,16 @@ impl Data {
     pub fn open(recipe: &Recipe, matches: &ArgMatches, tokenizer: Option<&Path>) -> Result<Data> {
         let verify = !matches.try_get_one("no_verify").is_ok_and(|flag| flag == Some(&true));
         let data = match &recipe.data {
-            Some(folder) => {
+            Some(directory) => {
                 let both = [("--text", !recipe.run.text.is_empty())];
                 let typed = [("--tokenizer", typed(matches, "tokenizer"))];
                 if let Some((flag, _)) = both.into_iter().chain(typed).find(|(_, given)| *given) {
                     let expected = format!(
                         "this data was prepared from a text of its own; leave out {flag} or --data"
                     );
-                    return Err(Error::setting("--data", folder.display(), expected));
+                    return Err(Error::setting("--data", directory.display(), expected));
                 }
-                Data::prepared(folder, &recipe.out_dir, verify)?
+                Data::prepared(directory, &recipe.out_dir, verify)?
             }
             None => {
                 let kind = match tokenizer {
@@ -81,9 +81,9 @@ impl Data {
     }
 
     /// What `prepare` has made in a directory that the user named.
-    fn prepared(folder: &Path, out_dir: &Path, verify: bool) -> Result<Data> {
-        let refused = |expected: &str| Err(Error::setting("--data", folder.display(), expected));
-        if !folder.is_dir() {
+    fn prepared(directory: &Path, out_dir: &Path, verify: bool) -> Result<Data> {
+        let refused = |expected: &str| Err(Error::setting("--data", directory.display(), expected));
+        if !directory.is_dir() {
             return refused(
                 "there is no such directory; `prepare --input TEXT --out DIR` makes one",
             );
@@ -93,37 +93,37 @@ impl Data {
             (Ok(one), Ok(other)) => one == other,
             _ => false,
         };
-        if same(folder, out_dir) {
+        if same(directory, out_dir) {
             return refused(
                 "the model would be saved among the data, each with a tokenizer.json of its own; \
                  name another --out-dir",
             );
         }
         // A directory of something else gets no lock file from us.
-        if ![MANIFEST_FILE, LOCK_FILE].iter().any(|name| folder.join(name).exists()) {
-            Shards::open(folder)?;
+        if ![MANIFEST_FILE, LOCK_FILE].iter().any(|name| directory.join(name).exists()) {
+            Shards::open(directory)?;
         }
-        let lock = DirLock::try_shared(folder)?.ok_or_else(|| Error::Busy {
-            path: folder.to_path_buf(),
+        let lock = DirLock::try_shared(directory)?.ok_or_else(|| Error::Busy {
+            path: directory.to_path_buf(),
             remedy: "it is being prepared: wait until that has ended".into(),
         })?;
-        let shards = Shards::open(folder)?;
+        let shards = Shards::open(directory)?;
         Data::new(shards, lock, verify, false)
     }
 
     /// A text that is prepared now, unless that was done before. Where another program is at it,
     /// it is waited for: runs that differ in a seed begin together, and share one directory.
     fn of_text(settings: &Settings, verify: bool) -> Result<Data> {
-        let folder = &settings.out;
+        let directory = &settings.out;
         let (mut new, mut told) = (false, false);
         let mut shards = None;
         let attempt = || {
             loop {
-                if folder.join(MANIFEST_FILE).exists() {
-                    let lock = DirLock::try_shared(folder)?;
+                if directory.join(MANIFEST_FILE).exists() {
+                    let lock = DirLock::try_shared(directory)?;
                     // Somebody may have begun it anew, before we had the lock.
-                    if lock.is_none() || folder.join(MANIFEST_FILE).exists() {
-                        shards = lock.as_ref().map(|_| Shards::open(folder)).transpose()?;
+                    if lock.is_none() || directory.join(MANIFEST_FILE).exists() {
+                        shards = lock.as_ref().map(|_| Shards::open(directory)).transpose()?;
                         return Ok(lock);
                     }
                 }
@@ -139,19 +139,22 @@ impl Data {
         let waiting = || {
             if stop::asked() {
                 let remedy = "the waiting was ended; give the command again".to_string();
-                return Err(Error::Busy { path: folder.to_path_buf(), remedy });
+                return Err(Error::Busy { path: directory.to_path_buf(), remedy });
             }
             if !std::mem::replace(&mut told, true) {
-                remark(format!("waiting for another program that prepares {}", folder.display()));
+                remark(format!(
+                    "waiting for another program that prepares {}",
+                    directory.display()
+                ));
             }
             Ok(())
         };
         let anew = |error| match error {
             // This directory is nobody's but the program's.
-            Error::Format { path, problem, .. } if path.starts_with(folder) => {
+            Error::Format { path, problem, .. } if path.starts_with(directory) => {
                 let remedy = format!(
                     "remove the directory {}: it is made anew from the text",
-                    folder.display()
+                    directory.display()
                 );
                 Error::Format { path, problem, remedy }
             }
@@ -167,7 +170,13 @@ impl Data {
         if verify {
             shards.verify()?;
         }
-        Ok(Data { folder: shards.folder().to_path_buf(), new, shards, tokenizer, _lock: lock })
+        Ok(Data {
+            directory: shards.directory().to_path_buf(),
+            new,
+            shards,
+            tokenizer,
+            _lock: lock,
+        })
     }
 
     /// Refuses data without a validation part, with the reason.
@@ -186,12 +195,12 @@ impl Data {
                   a larger --validation, or with --split tail"
             }
         };
-        Err(Error::setting("--data", self.folder.display(), reason))
+        Err(Error::setting("--data", self.directory.display(), reason))
     }
 
     /// Refuses data whose tokens mean something else than those of a model.
     ///
-    /// model: the model's folder.
+    /// model: the model's directory.
     ///
     /// # Errors
     /// [`Error::Setting`], saying how to prepare the data for the model.
@@ -205,7 +214,7 @@ impl Data {
              something else; prepare it with --tokenizer {}",
             path.display()
         );
-        Err(Error::setting("--data", self.folder.display(), expected))
+        Err(Error::setting("--data", self.directory.display(), expected))
     }
 
     /// What tells this data from any other: a number made of the checksums of its files.

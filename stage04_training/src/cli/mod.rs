@@ -2,7 +2,7 @@
 //! `doctor`.
 //!
 //! Each has a file of its own; those that use a model are stage 3's, with another default
-//! folder. This file knows how a command begins and how it ends.
+//! directory. This file knows how a command begins and how it ends.
 
 mod data;
 mod doctor;

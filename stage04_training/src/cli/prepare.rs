@@ -23,13 +23,13 @@ use crate::prepare::{self, COMMIT_BYTES, OnError, SHARD_TOKENS, Settings, Specia
 #[derive(Clone, Debug, Args)]
 #[command(args_override_self = true)]
 pub struct Flags {
-    /// Files, folders (with all the text that is in them) or patterns such as
+    /// Files, directories (with all the text that is in them) or patterns such as
     /// 'wiki/*.jsonl.zst'. Pipes are not read: a text may be needed twice.
     /// [default: the built-in text]
     #[arg(long, value_name = "PATH", num_args = 1..)]
     input: Vec<PathBuf>,
 
-    /// The folder to make: the shards, tokenizer.json and manifest.json.
+    /// The directory to make: the shards, tokenizer.json and manifest.json.
     #[arg(long, value_name = "DIR", default_value = "out/tokens")]
     out: PathBuf,
 
@@ -95,7 +95,7 @@ pub struct Flags {
     #[arg(long)]
     force: bool,
 
-    /// Throw away what is in the folder, finished or not, and begin anew.
+    /// Throw away what is in the directory, finished or not, and begin anew.
     #[arg(long)]
     restart: bool,
 

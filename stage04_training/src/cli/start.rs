@@ -5,7 +5,7 @@ use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 use stage03_gpt::checkpoint::{Model, TOKENIZER_FILE};
-use stage03_gpt::cli::folder::{self, OutDir, Place};
+use stage03_gpt::cli::directory::{self, OutDir, Place};
 use stage03_gpt::cli::resumed::{Described, require_savable};
 use stage03_gpt::cli::run::typed;
 use stage03_gpt::gpt::Gpt;
@@ -39,17 +39,17 @@ pub enum Start {
 /// A new run. given: the settings as the flags say them; `matches` knows which were typed.
 ///
 /// # Errors
-/// When the recipe, the data or the model to begin with cannot be used, or the folder is taken.
+/// When the recipe, the data or the model to begin with cannot be used, or the directory is taken.
 pub fn begin(recipe: &str, given: &Recipe, matches: &ArgMatches) -> Result<Ready> {
     let name = recipe.to_string();
     let mut recipe = Recipe::load(recipe, given, matches)?;
     recipe.run.threads = Some(recipe.run.settings().threads); // the last digits depend on it
-    let place = folder::reserve(&recipe.out_dir)?;
-    if let Some(folder) = recipe.init_from.clone() {
-        let Model { gpt, params, tokenizer, .. } = Model::load(&folder)?;
+    let place = directory::reserve(&recipe.out_dir)?;
+    if let Some(directory) = recipe.init_from.clone() {
+        let Model { gpt, params, tokenizer, .. } = Model::load(&directory)?;
         take_shape(&mut recipe, &gpt, matches)?;
-        let data = Data::open(&recipe, matches, Some(&folder.join(TOKENIZER_FILE)))?;
-        data.require(&tokenizer, &folder)?;
+        let data = Data::open(&recipe, matches, Some(&directory.join(TOKENIZER_FILE)))?;
+        data.require(&tokenizer, &directory)?;
         require_savable(&tokenizer, &recipe.run.tokenizer)?;
         let gpt = recipe.run.gpt(gpt.config().vocab_size)?;
         return Ok(Ready { name, recipe, data, gpt, start: Start::New(params, place) });
@@ -83,13 +83,13 @@ fn take_shape(recipe: &mut Recipe, gpt: &Gpt, matches: &ArgMatches) -> Result<()
     Ok(())
 }
 
-/// A run that was saved before, in the folder that `given` names.
+/// A run that was saved before, in the directory that `given` names.
 ///
 /// # Errors
 /// When no run was saved there or it is damaged, and when the settings or the data do not fit it.
 pub fn resume(given: &Recipe, matches: &ArgMatches) -> Result<Ready> {
-    let out = folder::resume(&given.out_dir)?;
-    folder::refuse_link(&out.path.join(BEST))?;
+    let out = directory::resume(&given.out_dir)?;
+    directory::refuse_link(&out.path.join(BEST))?;
     let saved = Saved::load(&out.path)?;
     let recipe = Recipe::resumed(&saved.settings, given, matches)?;
     let described = Described::read(&out.path, &saved.state, &recipe.run)?;

@@ -17,7 +17,7 @@ use stage02_attention::params::Params;
 use stage03_gpt::cli::journal::Journal;
 use stage03_gpt::cli::resumed::going_on;
 use stage03_gpt::cli::run::remark_threads;
-use stage03_gpt::cli::screen::{Screen, folder_flag, width};
+use stage03_gpt::cli::screen::{Screen, directory_flag, width};
 use stage03_gpt::cli::stop;
 
 use super::data::Data;
@@ -35,8 +35,8 @@ use crate::trainer::{Ending, Plan, Trainer};
 ///
 /// A recipe says everything about the run; flags you type replace what it says. The run shows
 /// what to expect before it begins, and writes a page to watch it on, report.html, into the
-/// model's folder. Ctrl-C finishes the step, saves, and says how to go on; after a crash at most
-/// what was learned since the last save is lost. A model that is in the folder already is kept
+/// model's directory. Ctrl-C finishes the step, saves, and says how to go on; after a crash at most
+/// what was learned since the last save is lost. A model that is in the directory already is kept
 /// beside it.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
@@ -44,7 +44,7 @@ pub struct Flags {
     #[arg(long, value_name = "NAME|FILE", default_value = BUILT_IN[0].0)]
     recipe: String,
 
-    /// Go on with the run that was saved in the folder, on the CPU to the byte as if it had never
+    /// Go on with the run that was saved in the directory, on the CPU to the byte as if it had never
     /// stopped. It keeps its number of threads, unless --threads says another. Its weights are
     /// read from trainer.safetensors; model.safetensors is not read, and is replaced. A run of
     /// stage 3 goes on as well.
@@ -111,16 +111,16 @@ fn run(ready: Ready) -> Result<ExitCode> {
     };
     let moved = out.moved.clone();
     keeper.hold(out);
-    let folder = &keeper.folder;
+    let directory = &keeper.directory;
     let first = trainer.backend.iter();
-    let journal = Journal::open(folder, first)?;
+    let journal = Journal::open(directory, first)?;
     let peak = match recipe.peak_tflops {
         Some(tflops) => Some(1e12 * tflops),
         None => trainer.backend.peak_flops(),
     };
     let screen = Screen::new();
 
-    let facts = facts(&name, &recipe, &data, &trainer, peak, folder);
+    let facts = facts(&name, &recipe, &data, &trainer, peak, directory);
     for (name, text) in &facts {
         screen.fact(name, text);
     }
@@ -142,7 +142,7 @@ fn run(ready: Ready) -> Result<ExitCode> {
         &trainer,
         (screen, journal, report),
         data.tokenizer.clone(),
-        folder,
+        directory,
         recipe.run.max_iters,
         data.bytes_per_token(),
         (peak, recipe.peak_tflops.is_none()),
@@ -160,8 +160,8 @@ fn run(ready: Ready) -> Result<ExitCode> {
     let ending = trainer.run(&plan, &keeper, &mut watch);
     watch.screen.end_bar();
     match ending {
-        Ok(Ending::Finished) => finished(watch, trainer, folder),
-        Ok(Ending::Stopped) => stopped(watch, trainer, folder),
+        Ok(Ending::Finished) => finished(watch, trainer, directory),
+        Ok(Ending::Stopped) => stopped(watch, trainer, directory),
         Err(error) => {
             // The page shall not wait for ever. What went wrong first is what counts. A directory
             // that others may have by now is left alone.
@@ -182,7 +182,7 @@ fn facts(
     data: &Data,
     trainer: &Trainer,
     peak: Option<f64>,
-    folder: &Path,
+    directory: &Path,
 ) -> Vec<(String, String)> {
     let config = trainer.backend.gpt().config();
     let [learn, measure] = [Split::Train, Split::Validation].map(|p| data.shards.part(p).len());
@@ -207,7 +207,7 @@ fn facts(
     let facts = [
         ("recipe", name.to_string()),
         ("text", format!("{text}, {} bytes", thousands(data.bytes() as usize))),
-        ("data", format!("{}{made}", data.folder.display())),
+        ("data", format!("{}{made}", data.directory.display())),
         (
             "tokens",
             format!(
@@ -243,7 +243,7 @@ fn facts(
             ),
         ),
         ("device", format!("{}{precision}{speed}", trainer.backend.name())),
-        ("folder", folder.display().to_string()),
+        ("directory", directory.display().to_string()),
     ];
     facts.map(|(name, text)| (name.to_string(), text)).to_vec()
 }
@@ -288,19 +288,19 @@ fn expect(
 }
 
 /// Somebody asked to stop, and it was saved: say how to go on.
-fn stopped(mut watch: Watch, trainer: Trainer, folder: &Path) -> Result<ExitCode> {
+fn stopped(mut watch: Watch, trainer: Trainer, directory: &Path) -> Result<ExitCode> {
     let iter = trainer.backend.iter();
     watch.end_report(iter, State::Stopped)?;
     watch.screen.line(format!(
         "\nStopped after step {} and saved. To go on:\n  cargo run -p stage04_training -- train --resume{}",
         thousands(iter),
-        folder_flag("--out-dir", folder, OUT_DIR),
+        directory_flag("--out-dir", directory, OUT_DIR),
     ));
     stop::status(&watch.screen)
 }
 
 /// The end: the loss over all of the validation part, a longer sample, and where everything is.
-fn finished(mut watch: Watch, mut trainer: Trainer, folder: &Path) -> Result<ExitCode> {
+fn finished(mut watch: Watch, mut trainer: Trainer, directory: &Path) -> Result<ExitCode> {
     /// More windows than these make would change the loss by less than is printed.
     const MOST: usize = 4_000_000;
     let iter = trainer.backend.iter();
@@ -316,14 +316,14 @@ fn finished(mut watch: Watch, mut trainer: Trainer, folder: &Path) -> Result<Exi
     watch.screen.line("\nWhat it writes now:\n");
     watch.screen.line(wrap(text.trim(), width(), "  "));
     watch.end_report(iter, State::Finished { loss })?;
-    let model = folder_flag("--model", folder, OUT_DIR);
+    let model = directory_flag("--model", directory, OUT_DIR);
     watch.screen.line(format!(
         "\nThe model is in {}, its best in {},\nthe report in {}. Try:\n  \
          cargo run -p stage04_training -- sample{model}\n  \
          cargo run -p stage04_training -- chat{model}",
-        folder.display(),
-        folder.join(BEST).display(),
-        folder.join(REPORT_FILE).display(),
+        directory.display(),
+        directory.join(BEST).display(),
+        directory.join(REPORT_FILE).display(),
     ));
     watch.screen.end()
 }

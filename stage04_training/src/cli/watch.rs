@@ -32,8 +32,8 @@ pub struct Watch {
     pub report: Report,
     /// What the samples are read with.
     pub tokenizer: Tokenizer,
-    /// The run's folder.
-    pub folder: PathBuf,
+    /// The run's directory.
+    pub directory: PathBuf,
     /// How many steps the run has.
     pub max_iters: usize,
     /// How many bytes of text a token stands for.
@@ -56,19 +56,19 @@ impl Watch {
         run: &Trainer,
         (screen, journal, report): (Screen, Journal, Report),
         tokenizer: Tokenizer,
-        folder: &Path,
+        directory: &Path,
         max_iters: usize,
         bytes_per_token: f64,
         (peak_flops, measures_peak): (Option<f64>, bool),
     ) -> Watch {
         let now = (Instant::now(), run.backend.iter());
-        let folder = folder.to_path_buf();
+        let directory = directory.to_path_buf();
         Watch {
             screen,
             journal,
             report,
             tokenizer,
-            folder,
+            directory,
             max_iters,
             bytes_per_token,
             peak_flops,
@@ -125,7 +125,7 @@ impl Watch {
 
     /// Writes the page anew, with a measurement that is not in the log yet.
     fn write_report(&self, iter: usize, state: State) -> Result<()> {
-        let mut lines = report::read_log(&self.folder);
+        let mut lines = report::read_log(&self.directory);
         if let Some((measured, more)) = &self.pending {
             let mut line = more.clone();
             line.insert("iter".into(), json!(iter));
@@ -134,7 +134,7 @@ impl Watch {
             line.insert("elapsed_s".into(), json!(self.journal.elapsed()));
             lines.extend(serde_json::from_value(Value::Object(line)));
         }
-        self.report.write(&self.folder, &lines, iter, state)
+        self.report.write(&self.directory, &lines, iter, state)
     }
 
     /// Writes the page for the last time.

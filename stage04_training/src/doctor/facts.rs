@@ -34,13 +34,13 @@ pub struct Facts {
 /// What was seen of libtorch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Libtorch {
-    /// The folder of its libraries.
-    pub folder: String,
-    /// The version that stands in that folder, such as `2.11.0+cu130`.
+    /// The directory of its libraries.
+    pub directory: String,
+    /// The version that stands in that directory, such as `2.11.0+cu130`.
     pub version: String,
     /// The version that the program was built with.
     pub built: String,
-    /// Whether the library for CUDA is in the folder.
+    /// Whether the library for CUDA is in the directory.
     pub cuda_file: bool,
     /// Whether the library for CUDA is part of this process.
     pub cuda_loaded: bool,
@@ -83,7 +83,7 @@ fn driver_version(text: &str) -> Option<String> {
     text.lines().next()?.split_whitespace().find(is_version).map(str::to_string)
 }
 
-/// Whether programs find `libcuda.so.1`: in the folders where systems keep it, or in those of
+/// Whether programs find `libcuda.so.1`: in the directories where systems keep it, or in those of
 /// `LD_LIBRARY_PATH`.
 fn libcuda() -> bool {
     let usual = [
@@ -97,8 +97,9 @@ fn libcuda() -> bool {
         "/run/opengl-driver/lib",
     ];
     let named = env::var("LD_LIBRARY_PATH").unwrap_or_default();
-    let mut folders = usual.into_iter().chain(named.split(':').filter(|folder| !folder.is_empty()));
-    folders.any(|folder| Path::new(folder).join("libcuda.so.1").exists())
+    let mut directories =
+        usual.into_iter().chain(named.split(':').filter(|directory| !directory.is_empty()));
+    directories.any(|directory| Path::new(directory).join("libcuda.so.1").exists())
 }
 
 #[cfg(feature = "torch")]
@@ -108,7 +109,7 @@ mod libtorch {
     use std::path::Path;
 
     /// Where the program looks for libtorch, and which it was built with: see `build.rs`.
-    const FOLDER: &str = env!("LIBTORCH_LIB");
+    const DIRECTORY: &str = env!("LIBTORCH_LIB");
     const BUILT: &str = env!("LIBTORCH_VERSION");
 
     pub fn look() -> Option<Libtorch> {
@@ -116,15 +117,15 @@ mod libtorch {
         // Where the system really loaded it from: LD_LIBRARY_PATH goes before what was built in.
         let loaded = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
         let loaded = loaded.map(Path::new).find(|path| path.ends_with("libtorch_cpu.so"));
-        let folder = loaded.and_then(Path::parent).unwrap_or(Path::new(FOLDER));
-        let home = folder.parent().unwrap_or(folder);
+        let directory = loaded.and_then(Path::parent).unwrap_or(Path::new(DIRECTORY));
+        let home = directory.parent().unwrap_or(directory);
         let file = |name: &str| std::fs::read_to_string(home.join(name)).unwrap_or_default();
         let version = version(&file("version.py"), &file("build-version"));
         Some(Libtorch {
-            folder: folder.display().to_string(),
+            directory: directory.display().to_string(),
             version: version.unwrap_or_else(|| BUILT.to_string()),
             built: BUILT.to_string(),
-            cuda_file: folder.join("libtorch_cuda.so").exists(),
+            cuda_file: directory.join("libtorch_cuda.so").exists(),
             cuda_loaded: maps.contains("libtorch_cuda.so"),
         })
     }
@@ -214,7 +215,7 @@ mod tests {
         if let Some(libtorch) = facts.libtorch {
             assert_eq!(libtorch.version, libtorch.built);
             // The linker must not have dropped it.
-            assert_eq!(libtorch.cuda_file, libtorch.cuda_loaded, "{}", libtorch.folder);
+            assert_eq!(libtorch.cuda_file, libtorch.cuda_loaded, "{}", libtorch.directory);
         }
     }
 }

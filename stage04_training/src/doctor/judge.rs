@@ -21,12 +21,12 @@ pub enum Reason {
         /// The version that was found.
         found: String,
         /// Where.
-        folder: String,
+        directory: String,
     },
     /// A libtorch that was made for the processor alone.
     CpuOnly {
         /// Where it is.
-        folder: String,
+        directory: String,
     },
     /// The part for CUDA is there, but the linker left it out of the program.
     Dropped,
@@ -64,11 +64,11 @@ impl Reason {
     pub fn problem(&self) -> String {
         match self {
             Reason::NotBuilt => "this program was built without libtorch".into(),
-            Reason::OtherVersion { found, folder } => {
-                format!("libtorch in {folder} is {found}, and this program needs {EXPECTED}")
+            Reason::OtherVersion { found, directory } => {
+                format!("libtorch in {directory} is {found}, and this program needs {EXPECTED}")
             }
-            Reason::CpuOnly { folder } => {
-                format!("libtorch in {folder} was made for the processor alone")
+            Reason::CpuOnly { directory } => {
+                format!("libtorch in {directory} was made for the processor alone")
             }
             Reason::Dropped => "the linker left libtorch_cuda out of this program".into(),
             Reason::Hidden { value } => {
@@ -126,17 +126,17 @@ impl Reason {
 /// Judges what was seen. The first reason counts: the later ones often follow from it.
 pub fn judge(facts: &Facts) -> Verdict {
     let Some(libtorch) = &facts.libtorch else { return Verdict::No(Reason::NotBuilt) };
-    let folder = || libtorch.folder.clone();
+    let directory = || libtorch.directory.clone();
     if !libtorch.fits() {
         let found = libtorch.version.clone();
-        return Verdict::No(Reason::OtherVersion { found, folder: folder() });
+        return Verdict::No(Reason::OtherVersion { found, directory: directory() });
     }
     if facts.gpus > 0 {
         return Verdict::Ready;
     }
     // ANCHOR: judge
     Verdict::No(if !libtorch.cuda_file {
-        Reason::CpuOnly { folder: folder() }
+        Reason::CpuOnly { directory: directory() }
     } else if !libtorch.cuda_loaded {
         Reason::Dropped
     } else if let Some(value) = facts.visible.clone().filter(|value| hides_all(value)) {
@@ -196,7 +196,7 @@ mod tests {
     fn well() -> Facts {
         Facts {
             libtorch: Some(Libtorch {
-                folder: "/venv/torch/lib".into(),
+                directory: "/venv/torch/lib".into(),
                 version: "2.11.0+cu130".into(),
                 built: "2.11.0+cu130".into(),
                 cuda_file: true,
@@ -237,10 +237,10 @@ mod tests {
     #[test]
     fn each_reason_is_found() {
         assert_eq!(without_gpu(|f| f.libtorch = None), Reason::NotBuilt);
-        let folder = || "/venv/torch/lib".to_string();
-        let other = Reason::OtherVersion { found: "2.10.0+cu130".into(), folder: folder() };
+        let directory = || "/venv/torch/lib".to_string();
+        let other = Reason::OtherVersion { found: "2.10.0+cu130".into(), directory: directory() };
         assert_eq!(without_gpu(|f| libtorch(f).version = "2.10.0+cu130".into()), other);
-        let cpu_only = Reason::CpuOnly { folder: folder() };
+        let cpu_only = Reason::CpuOnly { directory: directory() };
         assert_eq!(without_gpu(|f| libtorch(f).cuda_file = false), cpu_only);
         assert_eq!(without_gpu(|f| libtorch(f).cuda_loaded = false), Reason::Dropped);
         for value in ["", "-1", " ", "-1,0", "NoDevFiles"] {

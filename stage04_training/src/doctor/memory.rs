@@ -35,7 +35,7 @@ pub const LOGITS: usize = 1 << 26;
 /// A run whose memory is in question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// What it is called: a recipe, or a folder.
+    /// What it is called: a recipe, or a directory.
     pub name: String,
     /// The model.
     pub config: GptConfig,

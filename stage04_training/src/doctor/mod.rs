@@ -78,7 +78,7 @@ fn checks(facts: &Facts) -> Vec<(bool, &'static str, String)> {
     let Some(libtorch) = &facts.libtorch else {
         return vec![(false, "libtorch", "not in this program (feature `torch`)".into())];
     };
-    let Libtorch { version, folder, cuda_file, cuda_loaded, .. } = libtorch;
+    let Libtorch { version, directory, cuda_file, cuda_loaded, .. } = libtorch;
     let found = match libtorch.fits() {
         true => version.clone(),
         false => format!("{version}; expected {EXPECTED}"),
@@ -105,7 +105,7 @@ fn checks(facts: &Facts) -> Vec<(bool, &'static str, String)> {
     }
     let mut checks = vec![
         (libtorch.fits(), "libtorch", found),
-        (libtorch.fits(), "in", folder.clone()),
+        (libtorch.fits(), "in", directory.clone()),
         (*cuda_loaded, "CUDA part", cuda.to_string()),
         (facts.libcuda, "driver", driver),
     ];
@@ -201,7 +201,7 @@ mod tests {
 
     fn libtorch() -> Libtorch {
         Libtorch {
-            folder: "/home/somebody/a/long/way/to/.venv/lib/python3.13/site-packages/torch/lib"
+            directory: "/home/somebody/a/long/way/to/.venv/lib/python3.13/site-packages/torch/lib"
                 .into(),
             version: "2.11.0+cu130".into(),
             built: "2.11.0+cu130".into(),

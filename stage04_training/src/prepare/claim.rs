@@ -116,7 +116,7 @@ fn make(directory: &Path) -> Result<Vec<PathBuf>> {
         !path.as_os_str().is_empty() && matches!(path.try_exists(), Ok(false)) && !path.is_symlink()
     });
     let missing = missing.map(Path::to_path_buf).collect();
-    files::create_folder(directory)?;
+    files::create_directory(directory)?;
     Ok(missing)
 }
 

@@ -1,4 +1,4 @@
-//! From what a user names (files, folders, patterns) to a sorted list of files.
+//! From what a user names (files, directories, patterns) to a sorted list of files.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
@@ -36,7 +36,7 @@ pub enum Source {
     File {
         /// Its path.
         path: PathBuf,
-        /// Whether the user named it, rather than a folder it lies in.
+        /// Whether the user named it, rather than a directory it lies in.
         named: bool,
     },
     /// The text that comes with the program.
@@ -102,7 +102,7 @@ fn modified(about: &fs::Metadata) -> u64 {
 pub struct Inputs {
     /// The files, in order.
     pub files: Vec<Input>,
-    /// What was passed over in folders, by the end of its name.
+    /// What was passed over in directories, by the end of its name.
     pub ignored: BTreeMap<String, u64>,
     /// How many files were named more than once; they are read once.
     pub repeated: u64,
@@ -141,7 +141,7 @@ impl Inputs {
                                         is not read; name another --out, inside of it or beside it";
                         return Err(Error::setting("--input", path.display(), expected));
                     }
-                    inputs.folder(&path, out.as_deref(), format, &mut seen)?;
+                    inputs.directory(&path, out.as_deref(), format, &mut seen)?;
                 } else {
                     inputs.file(path, true, &mut seen)?;
                 }
@@ -162,15 +162,15 @@ impl Inputs {
         Ok(inputs)
     }
 
-    fn folder(
+    fn directory(
         &mut self,
-        folder: &Path,
+        directory: &Path,
         out: Option<&Path>,
         format: Format,
         seen: &mut HashSet<[u64; 2]>,
     ) -> Result<()> {
         let mut hidden = 0;
-        let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
+        let walk = WalkDir::new(directory).follow_links(true).sort_by_file_name().into_iter();
         let walk = walk.filter_entry(|entry| {
             let hide = entry.depth() > 0 && is_hidden(&entry.file_name().to_string_lossy());
             hidden += u64::from(hide);
@@ -180,7 +180,7 @@ impl Inputs {
         });
         for entry in walk {
             let entry = entry.map_err(|error| {
-                let path = error.path().unwrap_or(folder).to_path_buf();
+                let path = error.path().unwrap_or(directory).to_path_buf();
                 let source = error.into_io_error();
                 let source = source.unwrap_or_else(|| {
                     std::io::Error::other("a link leads back to its own directory; take it away")
@@ -278,7 +278,7 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>> {
         Error::File { action: "read", path, source: e.into() }
     })?;
     if found.is_empty() {
-        return Err(wrong("no file fits the pattern; see whether the folder is right".into()));
+        return Err(wrong("no file fits the pattern; see whether the directory is right".into()));
     }
     found.sort();
     Ok(found)
@@ -308,30 +308,30 @@ mod tests {
         Inputs::find(named, out, Format::Auto)
     }
 
-    /// A folder with these files, each with one byte in it.
-    fn folder(names: &[&str]) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
+    /// A directory with these files, each with one byte in it.
+    fn directory(names: &[&str]) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
         for name in names {
-            let path = folder.path().join(name);
+            let path = directory.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "x").unwrap();
         }
-        folder
+        directory
     }
 
-    fn names(folder: &Path, named: &[&str]) -> Vec<String> {
-        let named: Vec<PathBuf> = named.iter().map(|name| folder.join(name)).collect();
-        let inputs = Inputs::find(&named, &folder.join("out"), Format::Auto).unwrap();
+    fn names(directory: &Path, named: &[&str]) -> Vec<String> {
+        let named: Vec<PathBuf> = named.iter().map(|name| directory.join(name)).collect();
+        let inputs = Inputs::find(&named, &directory.join("out"), Format::Auto).unwrap();
         let short = |input: &Input| {
-            let path = Path::new(&input.name).strip_prefix(folder).unwrap();
+            let path = Path::new(&input.name).strip_prefix(directory).unwrap();
             path.to_string_lossy().replace('\\', "/")
         };
         inputs.files.iter().map(short).collect()
     }
 
     #[test]
-    fn folders_are_walked_in_order_and_what_is_not_text_is_counted() {
-        let folder = folder(&[
+    fn directories_are_walked_in_order_and_what_is_not_text_is_counted() {
+        let directory = directory(&[
             "b/2.txt",
             "b/1.jsonl.gz",
             "a.txt",
@@ -340,8 +340,8 @@ mod tests {
             ".git/x.txt",
             "out/skipped.jsonl",
         ]);
-        assert_eq!(names(folder.path(), &[""]), ["a.txt", "b/1.jsonl.gz", "b/2.txt"]);
-        let inputs = find(&[folder.path().into()], &folder.path().join("out")).unwrap();
+        assert_eq!(names(directory.path(), &[""]), ["a.txt", "b/1.jsonl.gz", "b/2.txt"]);
+        let inputs = find(&[directory.path().into()], &directory.path().join("out")).unwrap();
         let ignored: Vec<_> = inputs.ignored.iter().map(|(k, n)| (k.as_str(), *n)).collect();
         assert_eq!(ignored, [("(hidden)", 1), (".png", 2)]);
         assert_eq!(inputs.entry().files, 3);
@@ -349,28 +349,28 @@ mod tests {
 
     #[test]
     fn the_order_of_the_arguments_stays_and_nothing_is_read_twice() {
-        let folder = folder(&["b.txt", "a.txt", "c.md", "d.md"]);
+        let directory = directory(&["b.txt", "a.txt", "c.md", "d.md"]);
         assert_eq!(
-            names(folder.path(), &["b.txt", "", "*.md"]),
+            names(directory.path(), &["b.txt", "", "*.md"]),
             ["b.txt", "a.txt", "c.md", "d.md"]
         );
-        let twice = [folder.path().join("b.txt"), folder.path().join("./b.txt")];
+        let twice = [directory.path().join("b.txt"), directory.path().join("./b.txt")];
         let inputs = find(&twice, Path::new("out")).unwrap();
         assert_eq!((inputs.files.len(), inputs.repeated), (1, 1));
     }
 
     #[test]
     fn a_file_without_a_suffix_is_known_by_its_bytes() {
-        let folder = folder(&["a.txt", "b"]);
-        fs::write(folder.path().join("data"), super::super::decode::tests::gzip(b"x")).unwrap();
-        assert_eq!(names(folder.path(), &[""]), ["a.txt", "data"]);
+        let directory = directory(&["a.txt", "b"]);
+        fs::write(directory.path().join("data"), super::super::decode::tests::gzip(b"x")).unwrap();
+        assert_eq!(names(directory.path(), &[""]), ["a.txt", "data"]);
     }
 
     #[test]
     fn what_is_not_there_is_said() {
-        let folder = folder(&["a.png"]);
+        let directory = directory(&["a.png"]);
         let error = |name: &str| {
-            find(&[folder.path().join(name)], Path::new("out")).unwrap_err().to_string()
+            find(&[directory.path().join(name)], Path::new("out")).unwrap_err().to_string()
         };
         assert!(error("none.txt").starts_with("cannot read "));
         assert!(error("*.txt").contains("no file fits the pattern"));
@@ -379,8 +379,8 @@ mod tests {
 
     #[test]
     fn a_file_that_changes_is_a_fault() {
-        let folder = folder(&["a.txt"]);
-        let path = folder.path().join("a.txt");
+        let directory = directory(&["a.txt"]);
+        let path = directory.path().join("a.txt");
         let input = find(std::slice::from_ref(&path), Path::new("out")).unwrap().files.remove(0);
         let file = input.open(&path).unwrap();
         assert_eq!(input.check(&file), Ok(()));
@@ -406,13 +406,13 @@ mod tests {
 
     #[test]
     fn the_directory_that_is_written_is_not_read() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("a.txt"), "text").unwrap();
-        let error = find(&[folder.path().join(".")], folder.path()).unwrap_err().to_string();
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("a.txt"), "text").unwrap();
+        let error = find(&[directory.path().join(".")], directory.path()).unwrap_err().to_string();
         assert!(error.contains("the directory of --out as well"), "{error}");
-        let inside = folder.path().join("out");
+        let inside = directory.path().join("out");
         fs::create_dir(&inside).unwrap();
-        assert_eq!(find(&[folder.path().into()], &inside).unwrap().files.len(), 1);
+        assert_eq!(find(&[directory.path().into()], &inside).unwrap().files.len(), 1);
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub struct FaultsEntry {
     pub xxh3: String,
 }
 
-/// What is in a folder.
+/// What is in a directory.
 #[derive(Debug)]
 pub enum Found {
     /// Nothing of ours.
@@ -107,8 +107,8 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
-    pub fn save(&self, folder: &Path) -> Result<()> {
-        sealed::save(self, &folder.join(PLAN_FILE))
+    pub fn save(&self, directory: &Path) -> Result<()> {
+        sealed::save(self, &directory.join(PLAN_FILE))
     }
 
     /// Says what another plan has differently; `None` where a run can go on.
@@ -187,8 +187,8 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
-    pub fn save(&self, folder: &Path) -> Result<()> {
-        sealed::save(self, &folder.join(JOURNAL_FILE))
+    pub fn save(&self, directory: &Path) -> Result<()> {
+        sealed::save(self, &directory.join(JOURNAL_FILE))
     }
 
     /// Refuses what no run of these settings has written.
@@ -197,9 +197,9 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Format`], with what is wrong.
-    pub fn check(&self, folder: &Path, inputs: usize, shard_tokens: u64) -> Result<()> {
+    pub fn check(&self, directory: &Path, inputs: usize, shard_tokens: u64) -> Result<()> {
         self.wrong(inputs, shard_tokens).map_err(|problem| {
-            Error::format(folder.join(JOURNAL_FILE), problem, "begin anew with --restart")
+            Error::format(directory.join(JOURNAL_FILE), problem, "begin anew with --restart")
         })
     }
 
@@ -249,15 +249,15 @@ impl Journal {
 ///
 /// # Errors
 /// [`Error::Format`] for a plan, a journal or a manifest that is damaged or of another version.
-pub fn look(folder: &Path) -> Result<Found> {
-    if folder.join(MANIFEST_FILE).exists() {
-        return Ok(Found::Finished(Box::new(Manifest::load(folder)?)));
+pub fn look(directory: &Path) -> Result<Found> {
+    if directory.join(MANIFEST_FILE).exists() {
+        return Ok(Found::Finished(Box::new(Manifest::load(directory)?)));
     }
-    let Some(plan) = load(&folder.join(PLAN_FILE), "plan")? else {
-        let foreign = ours(folder)?.into_iter().next();
+    let Some(plan) = load(&directory.join(PLAN_FILE), "plan")? else {
+        let foreign = ours(directory)?.into_iter().next();
         return Ok(foreign.map_or(Found::New, Found::Foreign));
     };
-    let journal = load(&folder.join(JOURNAL_FILE), "journal")?;
+    let journal = load(&directory.join(JOURNAL_FILE), "journal")?;
     Ok(Found::Begun(plan, journal.map(Box::new)))
 }
 
@@ -278,16 +278,16 @@ pub fn check_texts(plan: &str, journal: &str) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::File`] when a file cannot be removed.
-pub fn clear(folder: &Path) -> Result<()> {
+pub fn clear(directory: &Path) -> Result<()> {
     for name in [JOURNAL_FILE, MANIFEST_FILE] {
-        plain::remove(&folder.join(name))?;
+        plain::remove(&directory.join(name))?;
     }
-    for name in ours(folder)? {
+    for name in ours(directory)? {
         if name != PLAN_FILE {
-            plain::remove(&folder.join(name))?;
+            plain::remove(&directory.join(name))?;
         }
     }
-    files::remove_temporaries(folder);
+    files::remove_temporaries(directory);
     Ok(())
 }
 
@@ -295,11 +295,11 @@ pub fn clear(folder: &Path) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::File`] when a file cannot be removed.
-pub fn tidy(folder: &Path) -> Result<()> {
+pub fn tidy(directory: &Path) -> Result<()> {
     for name in [JOURNAL_FILE, PLAN_FILE] {
-        plain::remove(&folder.join(name))?;
+        plain::remove(&directory.join(name))?;
     }
-    files::remove_temporaries(folder);
+    files::remove_temporaries(directory);
     Ok(())
 }
 
@@ -310,10 +310,10 @@ pub fn is_ours(name: &str) -> bool {
 }
 
 /// The files in a directory that have names of ours.
-fn ours(folder: &Path) -> Result<Vec<String>> {
+fn ours(directory: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(Error::file("read", folder))? {
-        let name = entry.map_err(Error::file("read", folder))?.file_name();
+    for entry in fs::read_dir(directory).map_err(Error::file("read", directory))? {
+        let name = entry.map_err(Error::file("read", directory))?.file_name();
         found.extend(name.into_string().ok().filter(|name| is_ours(name)));
     }
     found.sort();
@@ -377,9 +377,9 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_told_apart() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = folder.path();
+    fn directories_are_told_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path();
         fs::write(at.join("notes.txt"), "mine").unwrap();
         fs::write(at.join(".plan.json.1-2.tmp"), "half").unwrap();
         assert!(matches!(look(at).unwrap(), Found::New));

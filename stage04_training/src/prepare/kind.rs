@@ -120,7 +120,7 @@ pub fn kind(name: &str, head: &[u8], named: bool, format: Format) -> Kind {
         _ => {}
     }
     let layout = layout(head);
-    // Such files in a folder can be anything; several objects are documents.
+    // Such files in a directory can be anything; several objects are documents.
     let vague = matches!(suffix.as_str(), ".json" | "(no suffix)")
         && (matches!(layout, Some(Layout::Lines | Layout::Values))
             || format != Format::Auto && form.is_none() && suffix == ".json");
@@ -166,7 +166,7 @@ pub fn inner_name(name: &str) -> String {
     }
 }
 
-/// Whether a folder's or an archive's entry is one that people do not see: `.git`,
+/// Whether a directory's or an archive's entry is one that people do not see: `.git`,
 /// `__MACOSX/._a.txt`.
 pub fn is_hidden(name: &str) -> bool {
     name.split(['/', '\\']).any(|part| part.starts_with('.') && part != "." && part != "..")

@@ -45,7 +45,7 @@ impl Run<'_> {
             ),
         });
         line(format!(
-            "threads     {}; folder {}",
+            "threads     {}; directory {}",
             self.settings.threads(),
             self.settings.out.display()
         ));

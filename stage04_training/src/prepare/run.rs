@@ -341,7 +341,7 @@ impl Run<'_> {
         }
     }
 
-    /// Writes the manifest: the folder is whole.
+    /// Writes the manifest: the directory is whole.
     fn finish(&self, journal: Journal, encoding: &Encoding<'_>) -> Result<Manifest> {
         if journal.tail.is_some_and(|tail| tail.job > journal.position.job) {
             let problem = "its interrupted run was to find the validation part beyond the text";

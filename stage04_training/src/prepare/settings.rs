@@ -33,7 +33,7 @@ pub enum OnError {
 /// What to make from what. [`Settings::default`] makes the built-in text tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Files, folders and patterns; nothing means the built-in text.
+    /// Files, directories and patterns; nothing means the built-in text.
     pub input: Vec<PathBuf>,
     /// How files are read that are neither archives nor compressed.
     pub format: Format,
@@ -46,7 +46,7 @@ pub struct Settings {
     /// The spelling of the token that ends a document. `None`: the tokenizer's, or
     /// `<|endoftext|>` for one that is trained.
     pub end_token: Option<String>,
-    /// The folder to make.
+    /// The directory to make.
     pub out: PathBuf,
     /// How the text is divided. `None`: by document, or by place where there is only one.
     pub split: Option<SplitBy>,
@@ -62,7 +62,7 @@ pub struct Settings {
     pub threads: Option<usize>,
     /// Whether to begin although the disk seems too small.
     pub force: bool,
-    /// Whether to begin anew where something is in the folder already.
+    /// Whether to begin anew where something is in the directory already.
     pub restart: bool,
     /// Whether the checksums of a directory that is finished already are compared.
     pub verify: bool,

@@ -31,15 +31,16 @@ pub fn estimate(inputs: &Inputs, sample: f64, bytes_per_token: f64, token_bytes:
 ///
 /// # Errors
 /// [`Error::Setting`], with what is needed and what there is.
-pub fn require(needed: u64, folder: &Path) -> Result<()> {
-    // The folder need not exist yet.
-    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+pub fn require(needed: u64, directory: &Path) -> Result<()> {
+    // The directory need not exist yet.
+    let there =
+        directory.ancestors().find(|directory| directory.exists()).unwrap_or(Path::new("."));
     let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
     // A system that does not say how much there is does not forbid it either.
     match fs4::available_space(there) {
         Ok(free) if free < needed => Err(Error::setting(
             "--out",
-            folder.display(),
+            directory.display(),
             format!(
                 "the tokens will need about {}, and the disk has {} left; choose another disk, \
                  take a part of the text with --sample, or go on all the same with --force",
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_disk_is_never_that_large() {
-        require(1, Path::new("no/such/folder/yet")).unwrap();
+        require(1, Path::new("no/such/directory/yet")).unwrap();
         let error = require(1 << 60, Path::new("out")).unwrap_err().to_string();
         assert!(error.contains("need about 1152921.5 TB") && error.contains("--force"), "{error}");
     }

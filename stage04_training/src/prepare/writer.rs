@@ -32,7 +32,7 @@ const FIRST_FAULTS: usize = 20;
 
 /// Appends tokens to the shards of one part.
 pub struct PartWriter {
-    folder: PathBuf,
+    directory: PathBuf,
     which: Split,
     token_bytes: usize,
     shard_tokens: u64,
@@ -55,7 +55,7 @@ impl PartWriter {
     /// # Errors
     /// [`Error::Format`] when less is there, or something else.
     pub fn resume(
-        folder: &Path,
+        directory: &Path,
         which: Split,
         token_bytes: usize,
         shard_tokens: u64,
@@ -63,7 +63,7 @@ impl PartWriter {
     ) -> Result<PartWriter> {
         let mut open = None;
         for shard in &entry.shards {
-            let path = folder.join(&shard.file);
+            let path = directory.join(&shard.file);
             let length = shard.tokens.saturating_mul(token_bytes as u64);
             if shard.tokens < shard_tokens {
                 let (file, sum) = go_on(&path, length, &shard.xxh3)?;
@@ -72,15 +72,15 @@ impl PartWriter {
                 plain::append(&path)?.set_len(length).map_err(Error::file("write", &path))?;
             }
         }
-        for found in fs::read_dir(folder).map_err(Error::file("read", folder))? {
-            let path = found.map_err(Error::file("read", folder))?.path();
+        for found in fs::read_dir(directory).map_err(Error::file("read", directory))? {
+            let path = found.map_err(Error::file("read", directory))?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if which.shard_number(name).is_some_and(|number| number >= entry.shards.len()) {
                 plain::remove(&path)?;
             }
         }
-        let folder = folder.to_path_buf();
-        Ok(PartWriter { folder, which, token_bytes, shard_tokens, entry, open })
+        let directory = directory.to_path_buf();
+        Ok(PartWriter { directory, which, token_bytes, shard_tokens, entry, open })
     }
 
     /// Appends what belongs to this part.
@@ -99,7 +99,7 @@ impl PartWriter {
             let shard = match &mut self.open {
                 Some(shard) => shard,
                 None => self.open.insert(OpenShard::create(
-                    self.folder.join(self.which.shard_file(self.entry.shards.len())),
+                    self.directory.join(self.which.shard_file(self.entry.shards.len())),
                     &mut self.entry.shards,
                 )?),
             };
@@ -168,8 +168,8 @@ impl FaultWriter {
     ///
     /// # Errors
     /// [`Error::Format`] when less is there, or something else.
-    pub fn resume(folder: &Path, entry: &FaultsEntry) -> Result<FaultWriter> {
-        let path = folder.join(FAULTS_FILE);
+    pub fn resume(directory: &Path, entry: &FaultsEntry) -> Result<FaultWriter> {
+        let path = directory.join(FAULTS_FILE);
         if entry.bytes == 0 {
             plain::remove(&path)?;
             return Ok(FaultWriter { path, file: None, bytes: 0, sum: Xxh3::new() });
@@ -218,16 +218,16 @@ impl FaultWriter {
 /// # Errors
 /// [`Error::Format`] for the first file that is something else, [`Error::File`] for one that
 /// cannot be read.
-pub fn verify(folder: &Path, journal: &Journal, token_bytes: usize) -> Result<()> {
+pub fn verify(directory: &Path, journal: &Journal, token_bytes: usize) -> Result<()> {
     let mut files: Vec<Expected> = Vec::new();
     for shard in journal.train.shards.iter().chain(&journal.validation.shards) {
         let bytes = shard.tokens.saturating_mul(token_bytes as u64);
-        let (path, xxh3) = (folder.join(&shard.file), shard.xxh3.clone());
+        let (path, xxh3) = (directory.join(&shard.file), shard.xxh3.clone());
         files.push(Expected { path, bytes, xxh3 });
     }
     if journal.faults.bytes > 0 {
         let FaultsEntry { bytes, xxh3 } = journal.faults.clone();
-        files.push(Expected { path: folder.join(FAULTS_FILE), bytes, xxh3 });
+        files.push(Expected { path: directory.join(FAULTS_FILE), bytes, xxh3 });
     }
     verify::verify(&files, CHANGED)
 }
@@ -236,8 +236,8 @@ pub fn verify(folder: &Path, journal: &Journal, token_bytes: usize) -> Result<()
 ///
 /// # Errors
 /// As [`verify()`].
-pub fn verify_tokenizer(folder: &Path, journal: &Journal) -> Result<()> {
-    let path = folder.join(TOKENIZER_FILE);
+pub fn verify_tokenizer(directory: &Path, journal: &Journal) -> Result<()> {
+    let path = directory.join(TOKENIZER_FILE);
     let bytes = fs::metadata(&path).map_or(0, |about| about.len());
     let xxh3 = journal.tokenizer_xxh3.clone();
     verify::verify(&[Expected { path, bytes, xxh3 }], CHANGED)
@@ -268,26 +268,26 @@ mod tests {
         EncodedPart { documents: 1, bytes: 3, characters: 2, tokens, ..EncodedPart::default() }
     }
 
-    fn writer(folder: &Path, entry: PartEntry) -> Result<PartWriter> {
-        PartWriter::resume(folder, Split::Train, 2, 4, entry)
+    fn writer(directory: &Path, entry: PartEntry) -> Result<PartWriter> {
+        PartWriter::resume(directory, Split::Train, 2, 4, entry)
     }
 
-    fn shards(folder: &Path) -> Vec<usize> {
-        let length = |n| fs::metadata(folder.join(Split::Train.shard_file(n))).map(|m| m.len());
+    fn shards(directory: &Path) -> Vec<usize> {
+        let length = |n| fs::metadata(directory.join(Split::Train.shard_file(n))).map(|m| m.len());
         (0..9).map_while(|n| length(n).ok()).map(|bytes| bytes as usize / 2).collect()
     }
 
     #[test]
     fn shards_are_filled_one_after_another() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut writer = writer(folder.path(), PartEntry::default()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = writer(directory.path(), PartEntry::default()).unwrap();
         for _ in 0..3 {
             writer.append(&part(&[1, 2, 3])).unwrap();
         }
         let entry = writer.commit().unwrap().clone();
-        assert_eq!(shards(folder.path()), [4, 4, 1]);
+        assert_eq!(shards(directory.path()), [4, 4, 1]);
         assert_eq!((entry.tokens, entry.documents, entry.bytes), (9, 3, 9));
-        let bytes = fs::read(folder.path().join("train-00001.bin")).unwrap();
+        let bytes = fs::read(directory.path().join("train-00001.bin")).unwrap();
         assert_eq!(bytes, [2, 0, 3, 0, 1, 0, 2, 0]);
         let sum = xxhash_rust::xxh3::xxh3_64(&bytes);
         assert_eq!(entry.shards[1].xxh3, format!("{sum:016x}"));
@@ -315,15 +315,15 @@ mod tests {
 
     #[test]
     fn files_that_somebody_touched_are_not_gone_on_with() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut first = writer(folder.path(), PartEntry::default()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let mut first = writer(directory.path(), PartEntry::default()).unwrap();
         first.append(&part(&[1, 2, 3, 4, 5, 6])).unwrap();
         let entry = first.commit().unwrap().clone();
-        let error = |entry: &PartEntry| match writer(folder.path(), entry.clone()) {
+        let error = |entry: &PartEntry| match writer(directory.path(), entry.clone()) {
             Ok(_) => panic!("it went on"),
             Err(error) => error.to_string(),
         };
-        let last = folder.path().join("train-00001.bin");
+        let last = directory.path().join("train-00001.bin");
         fs::write(&last, [5, 0, 7, 0]).unwrap();
         assert!(error(&entry).contains("content is not what was written"));
         fs::write(&last, [5, 0]).unwrap();
@@ -336,9 +336,9 @@ mod tests {
     #[test]
     fn a_link_in_the_place_of_a_shard_is_not_written_through() {
         use std::os::unix::fs::symlink;
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let mut first = writer(folder.path(), PartEntry::default()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let mut first = writer(directory.path(), PartEntry::default()).unwrap();
         first.append(&part(&[1, 2, 3, 4, 5, 6])).unwrap();
         let entry = first.commit().unwrap().clone();
         drop(first);
@@ -348,11 +348,11 @@ mod tests {
         for link in [symlink, fs::hard_link] {
             fs::remove_file(at("train-00001.bin")).unwrap();
             link(at("victim"), at("train-00001.bin")).unwrap();
-            let error = writer(folder.path(), entry.clone()).err().unwrap().to_string();
+            let error = writer(directory.path(), entry.clone()).err().unwrap().to_string();
             assert!(error.contains("train-00001.bin") && error.contains("link"), "{error}");
         }
         // What has the name of a shard to come is replaced.
-        let mut anew = writer(folder.path(), PartEntry::default()).unwrap();
+        let mut anew = writer(directory.path(), PartEntry::default()).unwrap();
         symlink(at("victim"), at("train-00000.bin")).unwrap();
         anew.append(&part(&[1, 2, 3, 4, 5, 6])).unwrap();
         anew.commit().unwrap();
@@ -361,19 +361,19 @@ mod tests {
 
     #[test]
     fn faults_are_listed_and_the_first_are_shown() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let fault =
             |n| Fault::new(format!("f:{n}"), "odd", "look", super::super::fault::Lost::Document);
         let mut entry = LeftOutEntry::default();
-        let mut writer = FaultWriter::resume(folder.path(), &FaultsEntry::default()).unwrap();
+        let mut writer = FaultWriter::resume(directory.path(), &FaultsEntry::default()).unwrap();
         (0..3).for_each(|n| writer.append(&fault(n), &mut entry).unwrap());
         let safe = writer.commit().unwrap();
         writer.append(&fault(99), &mut entry.clone()).unwrap();
         writer.commit().unwrap();
-        let mut writer = FaultWriter::resume(folder.path(), &safe).unwrap();
+        let mut writer = FaultWriter::resume(directory.path(), &safe).unwrap();
         (3..25).for_each(|n| writer.append(&fault(n), &mut entry).unwrap());
         writer.commit().unwrap();
-        let text = fs::read_to_string(folder.path().join(FAULTS_FILE)).unwrap();
+        let text = fs::read_to_string(directory.path().join(FAULTS_FILE)).unwrap();
         let listed: Vec<Fault> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         assert_eq!(listed, (0..25).map(fault).collect::<Vec<_>>());
         assert_eq!((entry.faults, entry.first_faults.len()), (25, 20));

@@ -70,9 +70,9 @@ fn of_many_samples_some_are_shown_the_newest_first() {
 
 #[test]
 fn a_log_that_ends_in_the_middle_is_read_as_far_as_it_goes() {
-    let folder = tempfile::tempdir().unwrap();
-    assert!(read_log(folder.path()).is_empty());
+    let directory = tempfile::tempdir().unwrap();
+    assert!(read_log(directory.path()).is_empty());
     let text = "{\"iter\":0,\"elapsed_s\":1.0,\"new\":2}\n{\"iter\":1,\"sample\":\"\u{e9}";
-    fs::write(folder.path().join("log.jsonl"), &text.as_bytes()[..text.len() - 1]).unwrap();
-    assert_eq!(read_log(folder.path()).len(), 1);
+    fs::write(directory.path().join("log.jsonl"), &text.as_bytes()[..text.len() - 1]).unwrap();
+    assert_eq!(read_log(directory.path()).len(), 1);
 }

@@ -96,16 +96,16 @@ impl<'a> Pass<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::folder_of;
+    use super::super::tests::directory_of;
     use super::super::{Shards, Split};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
     /// Tokens 0, 1, 2, …: each says its own place.
     fn counting(tokens: u32, shard_tokens: usize) -> (tempfile::TempDir, Shards) {
-        let folder = folder_of(&(0..tokens).collect::<Vec<_>>(), shard_tokens, 4, 1 << 20);
-        let shards = Shards::open(folder.path()).unwrap();
-        (folder, shards)
+        let directory = directory_of(&(0..tokens).collect::<Vec<_>>(), shard_tokens, 4, 1 << 20);
+        let shards = Shards::open(directory.path()).unwrap();
+        (directory, shards)
     }
 
     proptest! {
@@ -116,7 +116,7 @@ mod tests {
             tokens in 2u32..400, block in 1usize..40, shard in 1usize..90, seed: u64, pass in 0u64..1000,
         ) {
             prop_assume!(tokens as usize > block);
-            let (_folder, shards) = counting(tokens, shard);
+            let (_directory, shards) = counting(tokens, shard);
             let walk = shards.part(Split::Train).pass(block, seed).unwrap();
             let (mut inputs, mut targets) = (vec![0; block], vec![0; block]);
             let mut starts = BTreeSet::new();
@@ -137,7 +137,7 @@ mod tests {
 
         #[test]
         fn workers_share_a_pass_without_gaps(workers in 1u64..7, positions in 1u64..200, seed: u64) {
-            let (_folder, shards) = counting(300, 70);
+            let (_directory, shards) = counting(300, 70);
             let walk = shards.part(Split::Train).pass(8, seed).unwrap();
             let alone: Vec<u64> = (0..positions).map(|p| walk.start(p)).collect();
             let mut shared = vec![u64::MAX; positions as usize];
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn borders_and_order_move_from_pass_to_pass() {
-        let (_folder, shards) = counting(1000, 1000);
+        let (_directory, shards) = counting(1000, 1000);
         let walk = shards.part(Split::Train).pass(16, 1).unwrap();
         let offset = |pass: u64| walk.start(pass * walk.windows()) % 16;
         assert!((0..50).map(offset).collect::<BTreeSet<_>>().len() > 10);
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_walk_never_changes() {
-        let (_folder, shards) = counting(1000, 300);
+        let (_directory, shards) = counting(1000, 300);
         let walk = shards.part(Split::Train).pass(16, 1337).unwrap();
         assert_eq!(walk.windows(), 61);
         let starts: Vec<u64> = [0, 1, 2, 60, 61, 62, 1_000_000].map(|p| walk.start(p)).to_vec();
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_window_that_does_not_fit_is_refused() {
-        let (_folder, shards) = counting(8, 8);
+        let (_directory, shards) = counting(8, 8);
         let part = shards.part(Split::Train);
         assert_eq!(part.pass(7, 1).unwrap().windows(), 1);
         let error = part.pass(8, 1).unwrap_err().to_string();

@@ -9,7 +9,7 @@ use stage01_bigram::tokenizer::TokenizerKind;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
 use stage03_gpt::checkpoint::Model;
-use stage03_gpt::cli::folder::{self, OutDir};
+use stage03_gpt::cli::directory::{self, OutDir};
 use stage03_gpt::cli::run::Run;
 use stage03_gpt::cli::screen::Screen;
 use stage03_gpt::gpt::Gpt;
@@ -23,11 +23,11 @@ use crate::prepare;
 
 /// Data in which every token occurs once, so the first token of a window says where it begins.
 fn data() -> (TempDir, Shards) {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let text: String = ('\u{4e00}'..).take(400).collect();
-    let path = folder.path().join("text.txt");
+    let path = directory.path().join("text.txt");
     std::fs::write(&path, text).unwrap();
-    let shards = folder.path().join("shards");
+    let shards = directory.path().join("shards");
     let settings = prepare::Settings {
         input: vec![path],
         tokenizer: TokenizerKind::Char,
@@ -35,7 +35,7 @@ fn data() -> (TempDir, Shards) {
         ..prepare::Settings::default()
     };
     prepare::prepare(&settings, &Screen::new()).unwrap();
-    (folder, Shards::open(&shards).unwrap())
+    (directory, Shards::open(&shards).unwrap())
 }
 
 /// The engine of stage 3, and a list of the windows that it was given to learn. Its loss can be
@@ -111,12 +111,12 @@ fn trainer<'a>(
     (Trainer::new(Box::new(spy), data).unwrap(), seen)
 }
 
-fn keeper(folder: &Path, data: &Shards) -> Keeper {
-    Keeper::new(folder, data.tokenizer().unwrap(), json!({}), json!("this"))
+fn keeper(directory: &Path, data: &Shards) -> Keeper {
+    Keeper::new(directory, data.tokenizer().unwrap(), json!({}), json!("this"))
 }
 
 fn create(keeper: &Keeper, run: &mut Trainer) -> OutDir {
-    keeper.create(run, folder::reserve(&keeper.folder).unwrap()).unwrap()
+    keeper.create(run, directory::reserve(&keeper.directory).unwrap()).unwrap()
 }
 
 fn plan(max_iters: usize) -> Plan {
@@ -129,7 +129,7 @@ impl Watcher for Nobody {}
 
 #[test]
 fn every_window_comes_once_before_any_comes_again() {
-    let (_folder, data) = data();
+    let (_directory, data) = data();
     let (mut run, seen) = trainer(&data, 3, 2, &[]);
     let windows = run.windows() as usize;
     assert!(windows > 60, "{windows}");
@@ -151,14 +151,14 @@ fn every_window_comes_once_before_any_comes_again() {
 /// With the same position another batch size goes on with the same windows.
 #[test]
 fn a_resumed_run_reads_on_where_it_stopped_whatever_its_batch_size() {
-    let (folder, data) = data();
+    let (directory, data) = data();
     let (mut first, seen) = trainer(&data, 4, 1, &[]);
-    let keeper = keeper(&folder.path().join("run"), &data);
+    let keeper = keeper(&directory.path().join("run"), &data);
     let _out = create(&keeper, &mut first);
     first.run(&plan(5), &keeper, &mut Nobody).unwrap();
 
     let (mut second, more) = trainer(&data, 3, 2, &[]);
-    let saved = Saved::load(&keeper.folder).unwrap();
+    let saved = Saved::load(&keeper.directory).unwrap();
     saved.restore(&mut second, &json!("this")).unwrap();
     assert_eq!((second.backend.iter(), second.position), (5, 20));
     for _ in 0..4 {
@@ -180,7 +180,7 @@ fn a_resumed_run_reads_on_where_it_stopped_whatever_its_batch_size() {
 
 #[test]
 fn measuring_changes_nothing_and_is_always_on_the_same_windows() {
-    let (_folder, data) = data();
+    let (_directory, data) = data();
     let (mut run, seen) = trainer(&data, 2, 1, &[]);
     let first = run.measure(3).unwrap();
     assert!((first.validation - 400f64.ln()).abs() < 0.1 && first.best, "{first:?}");
@@ -209,14 +209,14 @@ impl Watcher for Diary {
 
 #[test]
 fn a_run_is_saved_as_the_plan_says() {
-    let (folder, data) = data();
+    let (directory, data) = data();
     let saved = |plan: &Plan, name: &str| {
         let (mut run, _) = trainer(&data, 2, 1, &[]);
-        let keeper = keeper(&folder.path().join(name), &data);
+        let keeper = keeper(&directory.path().join(name), &data);
         let _out = create(&keeper, &mut run);
-        let mut diary = Diary(keeper.folder.clone(), Vec::new());
+        let mut diary = Diary(keeper.directory.clone(), Vec::new());
         assert_eq!(run.run(plan, &keeper, &mut diary).unwrap(), Ending::Finished);
-        assert_eq!(State::load(&keeper.folder).unwrap().iter, plan.max_iters);
+        assert_eq!(State::load(&keeper.directory).unwrap().iter, plan.max_iters);
         diary.1
     };
     assert_eq!(saved(&plan(5), "rare"), [0, 0, 0, 0, 0]);
@@ -242,23 +242,23 @@ impl Watcher for Impatient {
 
 #[test]
 fn who_asks_to_stop_is_obeyed_after_the_step_and_all_is_saved() {
-    let (folder, data) = data();
+    let (directory, data) = data();
     let (mut run, _) = trainer(&data, 2, 3, &[]);
-    let keeper = keeper(&folder.path().join("run"), &data);
+    let keeper = keeper(&directory.path().join("run"), &data);
     let _out = create(&keeper, &mut run);
     let ending = run.run(&plan(1000), &keeper, &mut Impatient(7)).unwrap();
     assert_eq!(ending, Ending::Stopped);
-    let saved = Saved::load(&keeper.folder).unwrap();
+    let saved = Saved::load(&keeper.directory).unwrap();
     assert_eq!((saved.state.iter, saved.position), (7, 42));
-    assert_eq!(Model::load(&keeper.folder).unwrap().params, *run.backend.state().unwrap().0);
+    assert_eq!(Model::load(&keeper.directory).unwrap().params, *run.backend.state().unwrap().0);
 }
 
 #[test]
 fn the_best_weights_are_kept_and_worse_ones_are_not() {
-    let (folder, data) = data();
+    let (directory, data) = data();
     // Measured before the steps 0, 2, 4, 6 and after the last.
     let (mut run, _) = trainer(&data, 2, 1, &[5.0, 4.0, 4.5, 4.0, 4.2]);
-    let keeper = keeper(&folder.path().join("run"), &data);
+    let keeper = keeper(&directory.path().join("run"), &data);
     let _out = create(&keeper, &mut run);
     struct Memory(Vec<Params<f32>>);
     impl Watcher for Memory {
@@ -269,18 +269,18 @@ fn the_best_weights_are_kept_and_worse_ones_are_not() {
     }
     let mut memory = Memory(Vec::new());
     run.run(&Plan { eval_interval: 2, ..plan(8) }, &keeper, &mut memory).unwrap();
-    let best = Model::load(&keeper.folder.join(BEST)).unwrap().params;
+    let best = Model::load(&keeper.directory.join(BEST)).unwrap().params;
     assert_eq!(memory.0.iter().position(|weights| *weights == best), Some(1));
-    assert_eq!(Saved::load(&keeper.folder).unwrap().best, 4.0);
-    assert!(!keeper.folder.join("best.1").exists(), "nothing is moved aside");
+    assert_eq!(Saved::load(&keeper.directory).unwrap().best, 4.0);
+    assert!(!keeper.directory.join("best.1").exists(), "nothing is moved aside");
 }
 
 /// The lowest loss is read back to the last bit. A reader of decimal numbers that is only nearly
 /// right takes the last digit of this one for an 8, and a resumed run ends with other bytes.
 #[test]
 fn the_lowest_loss_is_saved_to_the_last_bit() {
-    let (folder, data) = data();
-    let keeper = keeper(&folder.path().join("run"), &data);
+    let (directory, data) = data();
+    let keeper = keeper(&directory.path().join("run"), &data);
     let mut rng = generator(1, Purpose::Other, 0);
     let losses = (0..100).map(|_| rng.random_range(0.5..5.0));
     let (mut run, _) = trainer(&data, 2, 1, &[]);
@@ -288,25 +288,25 @@ fn the_lowest_loss_is_saved_to_the_last_bit() {
     for loss in [0.942_362_965_706_400_9].into_iter().chain(losses) {
         run.best = loss;
         keeper.save(&mut run).unwrap();
-        assert_eq!(Saved::load(&keeper.folder).unwrap().best, loss);
+        assert_eq!(Saved::load(&keeper.directory).unwrap().best, loss);
     }
 }
 
 #[test]
 fn a_loss_that_is_no_number_is_never_saved() {
-    let (folder, data) = data();
+    let (directory, data) = data();
     let (mut run, _) = trainer(&data, 2, 1, &[5.0, f64::NAN]);
-    let keeper = keeper(&folder.path().join("run"), &data);
+    let keeper = keeper(&directory.path().join("run"), &data);
     let _out = create(&keeper, &mut run);
     let error = run.run(&Plan { eval_interval: 2, ..plan(8) }, &keeper, &mut Nobody).unwrap_err();
     assert!(matches!(error, Error::Diverged { iter: 2, .. }), "{error}");
-    assert_eq!(State::load(&keeper.folder).unwrap().iter, 0);
+    assert_eq!(State::load(&keeper.directory).unwrap().iter, 0);
     // Nor is one that would be saved between two measurements.
     let (mut run, _) = trainer(&data, 2, 1, &[5.0, f64::NAN]);
     let plan = Plan { save_interval: Some(3), ..plan(8) };
     let error = run.run(&plan, &keeper, &mut Nobody).unwrap_err();
     assert!(matches!(error, Error::Diverged { iter: 3, .. }), "{error}");
-    assert_eq!(State::load(&keeper.folder).unwrap().iter, 0);
+    assert_eq!(State::load(&keeper.directory).unwrap().iter, 0);
     // Nor is a weight.
     let (gpt, (weights, moments)) = (run.backend.gpt().clone(), run.backend.state().unwrap());
     let (mut weights, moments) = (weights.clone(), moments.clone());
@@ -314,19 +314,19 @@ fn a_loss_that_is_no_number_is_never_saved() {
     run.backend.restore(3, weights, moments).unwrap();
     assert!(matches!(keeper.save(&mut run), Err(Error::Diverged { iter: 3, .. })));
     assert!(matches!(keeper.save_best(&mut run), Err(Error::Diverged { .. })));
-    assert_eq!(State::load(&keeper.folder).unwrap().iter, 0);
+    assert_eq!(State::load(&keeper.directory).unwrap().iter, 0);
 }
 
 #[test]
 fn a_token_that_the_model_does_not_have_is_named() {
-    let (folder, _) = data();
-    let path = folder.path().join("shards/train-00000.bin");
+    let (directory, _) = data();
+    let path = directory.path().join("shards/train-00000.bin");
     let mut bytes = std::fs::read(&path).unwrap();
     for token in bytes.chunks_mut(2) {
         token.copy_from_slice(&60_000u16.to_le_bytes());
     }
     std::fs::write(&path, bytes).unwrap();
-    let data = Shards::open(&folder.path().join("shards")).unwrap();
+    let data = Shards::open(&directory.path().join("shards")).unwrap();
     let (mut run, _) = trainer(&data, 2, 1, &[]);
     let error = run.step().unwrap_err().to_string();
     assert!(error.contains("the token 60000, but the model knows only 400"), "{error}");

@@ -8,29 +8,29 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The program, about to run `prepare` in a folder of its own.
-pub fn program(folder: &Path, flags: &str) -> Command {
+/// The program, about to run `prepare` in a directory of its own.
+pub fn program(directory: &Path, flags: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stage04_training"));
-    command.arg("prepare").args(flags.split_whitespace()).current_dir(folder);
+    command.arg("prepare").args(flags.split_whitespace()).current_dir(directory);
     command
 }
 
 /// Runs it; what it printed on both outputs.
-pub fn run(folder: &Path, flags: &str) -> Output {
-    program(folder, flags).output().unwrap()
+pub fn run(directory: &Path, flags: &str) -> Output {
+    program(directory, flags).output().unwrap()
 }
 
 /// Runs it, and it must end well.
-pub fn good(folder: &Path, flags: &str) -> String {
-    let output = run(folder, flags);
+pub fn good(directory: &Path, flags: &str) -> String {
+    let output = run(directory, flags);
     let (out, err) = texts(&output);
     assert!(output.status.success(), "{flags}\n{out}\n{err}");
     out + &err
 }
 
 /// Runs it, and it must end with one line that says why.
-pub fn bad(folder: &Path, flags: &str) -> String {
-    let output = run(folder, flags);
+pub fn bad(directory: &Path, flags: &str) -> String {
+    let output = run(directory, flags);
     let (out, err) = texts(&output);
     assert_eq!(output.status.code(), Some(1), "{flags}\n{out}\n{err}");
     let error = err.trim_end().to_string();
@@ -43,17 +43,17 @@ fn texts(output: &Output) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
-/// Writes a file, and the folders above it.
-pub fn put(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-    let path = folder.join(name);
+/// Writes a file, and the directories above it.
+pub fn put(directory: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    let path = directory.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, bytes).unwrap();
     path
 }
 
-/// All files of a folder, by name.
-pub fn content(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+/// All files of a directory, by name.
+pub fn content(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
     let named = |entry: fs::DirEntry| {
         (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())
     };
@@ -61,8 +61,8 @@ pub fn content(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// The shards of both parts alone.
-pub fn shards(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    content(folder).into_iter().filter(|(name, _)| name.ends_with(".bin")).collect()
+pub fn shards(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    content(directory).into_iter().filter(|(name, _)| name.ends_with(".bin")).collect()
 }
 
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {

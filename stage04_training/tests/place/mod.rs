@@ -17,20 +17,20 @@ pub const TINY: &str = "--tokenizer char --n-layer 1 --n-head 2 --n-embd 16 --bl
 pub const STATE: &str = "trainer.safetensors";
 pub const MODEL: &str = "model.safetensors";
 
-/// A folder with a text in it, where commands run.
+/// A directory with a text in it, where commands run.
 pub struct Place {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Place {
     pub fn new() -> Place {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let lines = (1..=60).map(|i| format!("The quick fox {i} sees {} lazy dogs.\n", i * i));
-        fs::write(folder.path().join("text.txt"), lines.collect::<String>()).unwrap();
-        Place { folder }
+        fs::write(directory.path().join("text.txt"), lines.collect::<String>()).unwrap();
+        Place { directory }
     }
 
-    /// A place where a model has been trained: in the folder `model`.
+    /// A place where a model has been trained: in the directory `model`.
     pub fn with_model() -> Place {
         let place = Place::new();
         place.train("--out-dir model --max-iters 4").succeeds();
@@ -38,7 +38,7 @@ impl Place {
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     pub fn read(&self, name: &str) -> Vec<u8> {
@@ -54,30 +54,30 @@ impl Place {
     }
 
     /// The lines of a run's log.
-    pub fn log(&self, folder: &str) -> Vec<Value> {
-        let text = self.text(&format!("{folder}/log.jsonl"));
+    pub fn log(&self, directory: &str) -> Vec<Value> {
+        let text = self.text(&format!("{directory}/log.jsonl"));
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// Whether two folders hold the same checkpoint, to the byte.
+    /// Whether two directories hold the same checkpoint, to the byte.
     pub fn same(&self, one: &str, other: &str) {
         for file in [MODEL, STATE, "config.json", "tokenizer.json"] {
-            let read = |folder| self.read(&format!("{folder}/{file}"));
+            let read = |directory| self.read(&format!("{directory}/{file}"));
             assert!(read(one) == read(other), "{file} of {one} and {other} differ");
         }
     }
 
-    /// The folder in which the text of the place was prepared.
+    /// The directory in which the text of the place was prepared.
     pub fn data(&self) -> String {
-        let mut folders = fs::read_dir(self.path("data")).unwrap();
-        let name = folders.next().unwrap().unwrap().file_name().into_string().unwrap();
+        let mut directories = fs::read_dir(self.path("data")).unwrap();
+        let name = directories.next().unwrap().unwrap().file_name().into_string().unwrap();
         format!("data/{name}")
     }
 
     /// The program, with arguments that are separated by spaces, on a page of 60 columns.
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stage04_training"));
-        command.current_dir(self.folder.path()).args(arguments.split_whitespace());
+        command.current_dir(self.directory.path()).args(arguments.split_whitespace());
         command.env("COLUMNS", "60").stdin(Stdio::null());
         command
     }
@@ -93,8 +93,8 @@ impl Place {
 
     /// Every file under the place with its content, to see that nothing was touched.
     pub fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        fn walk(folder: &Path, all: &mut Vec<(PathBuf, Vec<u8>)>) {
-            for entry in fs::read_dir(folder).unwrap() {
+        fn walk(directory: &Path, all: &mut Vec<(PathBuf, Vec<u8>)>) {
+            for entry in fs::read_dir(directory).unwrap() {
                 let path = entry.unwrap().path();
                 match path.is_dir() {
                     true => walk(&path, all),
@@ -103,7 +103,7 @@ impl Place {
             }
         }
         let mut all = Vec::new();
-        walk(self.folder.path(), &mut all);
+        walk(self.directory.path(), &mut all);
         all.sort();
         all
     }

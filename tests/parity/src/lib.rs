@@ -20,7 +20,7 @@ use stage03_gpt::schedule::Schedule;
 use stage03_gpt::trainer::{Settings, Step};
 
 /// Where PyTorch's numbers lie: `tests/parity/golden`.
-pub fn golden_folder() -> PathBuf {
+pub fn golden_directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden")
 }
 
@@ -72,7 +72,7 @@ impl Golden {
     /// # Panics
     /// As [`Golden::read`].
     pub fn open(name: &str) -> Self {
-        Self::read(&golden_folder().join(name))
+        Self::read(&golden_directory().join(name))
     }
 
     /// Reads any safetensors file.

@@ -1,7 +1,7 @@
 //! Ten steps of training, through warm-up, clipping, decay and the level end of the schedule.
 
 use parity::{
-    Golden, assert_close, assert_close_in_length, assert_same_steps, golden_folder, settings,
+    Golden, assert_close, assert_close_in_length, assert_same_steps, golden_directory, settings,
     type_name,
 };
 use stage01_bigram::Float;
@@ -20,10 +20,10 @@ fn check<T: Float>(file: &str, bias: bool, threads: usize) {
     let single = size_of::<T>() == 4;
     let tolerance = if single { 1e-4 } else { 1e-9 };
     let golden = Golden::open(file);
-    let folder = golden_folder().join("gpt2_tiny");
-    let config = checkpoint::read_config(&folder).unwrap();
+    let directory = golden_directory().join("gpt2_tiny");
+    let config = checkpoint::read_config(&directory).unwrap();
     let gpt = Gpt::new(GptConfig { bias, ..config }).unwrap();
-    let start = Golden::read(&folder.join(checkpoint::MODEL_FILE));
+    let start = Golden::read(&directory.join(checkpoint::MODEL_FILE));
     let weights = start.params(gpt.layout(), |name| format!("transformer.{name}"));
 
     let (inputs, targets) = (golden.tensor("inputs"), golden.tensor("targets"));

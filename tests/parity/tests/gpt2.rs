@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use parity::{Golden, assert_close, golden_folder, type_name};
+use parity::{Golden, assert_close, golden_directory, type_name};
 use safetensors::{Dtype, View};
 use stage01_bigram::Float;
 use stage01_bigram::random::{Purpose, generator};
@@ -13,11 +13,11 @@ use stage03_gpt::checkpoint::{self, CONFIG_FILE, MODEL_FILE};
 use stage03_gpt::generate::Decoder;
 use stage03_gpt::gpt::Gpt;
 
-/// The folder as `transformers` saved it.
+/// The directory as `transformers` saved it.
 fn load() -> (Gpt, Params<f32>) {
-    let folder = golden_folder().join("gpt2_tiny");
-    let gpt = Gpt::new(checkpoint::read_config(&folder).unwrap()).unwrap();
-    let params = checkpoint::read_model(&folder, &gpt).unwrap();
+    let directory = golden_directory().join("gpt2_tiny");
+    let gpt = Gpt::new(checkpoint::read_config(&directory).unwrap()).unwrap();
+    let params = checkpoint::read_model(&directory, &gpt).unwrap();
     (gpt, params)
 }
 
@@ -140,8 +140,8 @@ impl View for Raw {
 }
 
 /// The tensors of a model file: name, shape and bytes, sorted.
-fn tensors(folder: &Path) -> Vec<(String, Vec<usize>, Vec<u8>)> {
-    let bytes = std::fs::read(folder.join(MODEL_FILE)).unwrap();
+fn tensors(directory: &Path) -> Vec<(String, Vec<usize>, Vec<u8>)> {
+    let bytes = std::fs::read(directory.join(MODEL_FILE)).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let mut tensors: Vec<_> = file
         .tensors()
@@ -155,27 +155,27 @@ fn tensors(folder: &Path) -> Vec<(String, Vec<usize>, Vec<u8>)> {
 #[test]
 fn what_transformers_saved_we_save_the_same() {
     let (gpt, params) = load();
-    let folder = tempfile::tempdir().unwrap();
-    checkpoint::save_model(folder.path(), &gpt, &params).unwrap();
-    let ours = tensors(folder.path());
-    assert_eq!(ours, tensors(&golden_folder().join("gpt2_tiny")), "names, shapes and bytes");
+    let directory = tempfile::tempdir().unwrap();
+    checkpoint::save_model(directory.path(), &gpt, &params).unwrap();
+    let ours = tensors(directory.path());
+    assert_eq!(ours, tensors(&golden_directory().join("gpt2_tiny")), "names, shapes and bytes");
     assert_eq!(ours.len(), 28);
-    let again = checkpoint::read_model(folder.path(), &gpt).unwrap();
+    let again = checkpoint::read_model(directory.path(), &gpt).unwrap();
     let bits = |params: &Params<f32>| params.values.iter().map(|w| w.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&again), bits(&params));
 }
 
 #[test]
 fn names_without_their_prefix_load_as_well() {
-    let source = golden_folder().join("gpt2_tiny");
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(source.join(CONFIG_FILE), folder.path().join(CONFIG_FILE)).unwrap();
+    let source = golden_directory().join("gpt2_tiny");
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::copy(source.join(CONFIG_FILE), directory.path().join(CONFIG_FILE)).unwrap();
     let plain = tensors(&source).into_iter().map(|(name, shape, bytes)| {
         let name = name.strip_prefix("transformer.").expect("transformers writes it").to_string();
         (name, Raw { shape, bytes })
     });
-    safetensors::serialize_to_file(plain, None, &folder.path().join(MODEL_FILE)).unwrap();
+    safetensors::serialize_to_file(plain, None, &directory.path().join(MODEL_FILE)).unwrap();
     let (gpt, params) = load();
-    assert_eq!(checkpoint::read_config(folder.path()).unwrap(), *gpt.config());
-    assert_eq!(checkpoint::read_model(folder.path(), &gpt).unwrap(), params);
+    assert_eq!(checkpoint::read_config(directory.path()).unwrap(), *gpt.config());
+    assert_eq!(checkpoint::read_model(directory.path(), &gpt).unwrap(), params);
 }

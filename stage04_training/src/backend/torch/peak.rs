@@ -62,8 +62,8 @@ pub(super) fn gpu_name() -> Option<String> {
 
 /// The names of all GPUs of this machine.
 pub(crate) fn names() -> Vec<String> {
-    let Ok(folder) = fs::read_dir("/proc/driver/nvidia/gpus") else { return Vec::new() };
-    let mut gpus: Vec<_> = folder.flatten().map(|entry| entry.path()).collect();
+    let Ok(directory) = fs::read_dir("/proc/driver/nvidia/gpus") else { return Vec::new() };
+    let mut gpus: Vec<_> = directory.flatten().map(|entry| entry.path()).collect();
     gpus.sort();
     let name =
         |path: &std::path::PathBuf| model(&fs::read_to_string(path.join("information")).ok()?);

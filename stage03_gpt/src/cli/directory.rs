@@ -325,7 +325,7 @@ impl Unfinished {
         let missing = parent.into_iter().flat_map(Path::ancestors).take_while(|p| !p.exists());
         let above: Vec<PathBuf> = missing.map(Path::to_path_buf).collect();
         loop {
-            parent.map_or(Ok(()), files::create_folder)?;
+            parent.map_or(Ok(()), files::create_directory)?;
             let new = Unfinished::name(path);
             match fs::create_dir(&new) {
                 // Neither a directory of a dead process that had our number is used, nor a link.

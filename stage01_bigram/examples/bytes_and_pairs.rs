@@ -131,7 +131,7 @@ fn bytes_per_token() -> Result<Vec<(f64, f64)>> {
     println!("\nWHAT A LARGER VOCABULARY GAINS, on text it was not trained on");
     let text = Corpus::built_in().text;
     let (train, validation) = split(&text, 0.9)?;
-    println!("{:>10}{:>10}{:>14}", "vocabulary", "tokens", "bytes a token");
+    println!("{:>10}{:>10}{:>14}", "vocabulary", "tokens", "bytes per token");
     let mut gain = Vec::new();
     for vocab_size in [256, 512, 1024, 2048, 4096, 8192, 16384] {
         let tokens = BpeTokenizer::train(train, vocab_size)?.encode(validation)?.len();
@@ -186,7 +186,7 @@ fn another_rule() -> Result<()> {
     for (name, tokens) in [("merges in order", &right), ("longest first", &wrong)] {
         assert_eq!(tokenizer.decode_bytes(tokens)?, validation.as_bytes());
         let bits = bits_per_byte(model.sum_loss(tokens)?, validation.len());
-        println!("{name:16}{:>8} tokens, {bits:.4} bits a byte", tokens.len());
+        println!("{name:16}{:>8} tokens, {bits:.4} bits per byte", tokens.len());
     }
     let differs = |piece: &&str| {
         tokenizer.encode(piece).is_ok_and(|tokens| tokens != encode_longest(&longest, piece))

@@ -53,7 +53,7 @@ fn on_paper() -> Result<()> {
 type Curves = [Vec<(f64, f64)>; 2];
 
 fn smoothing(train: &str, validation: &str) -> Result<Curves> {
-    println!("\nSMOOTHING: a vocabulary of 1,024, nats a token");
+    println!("\nSMOOTHING: a vocabulary of 1,024, nats per token");
     println!("{:>8}{:>10}{:>12}", "k", "train", "validation");
     let tokenizer = BpeTokenizer::train(train, 1024)?;
     let texts = [tokenizer.encode(train)?, tokenizer.encode(validation)?];
@@ -84,7 +84,7 @@ fn chart([train, validation]: Curves) -> LineChart {
 
 fn vocabularies(train: &str, validation: &str) -> Result<()> {
     println!("\nLARGER VOCABULARIES: k = 0.001");
-    println!("{:>26}{:>26}", "nats a token", "bits a byte");
+    println!("{:>26}{:>26}", "nats per token", "bits per byte");
     println!("{:>8}{:>10}{:>12}{:>12}{:>12}", "V", "train", "validation", "train", "validation");
     for vocab_size in [256, 512, 1024, 2048, 4096, 8192, 16384] {
         let tokenizer = BpeTokenizer::train(train, vocab_size)?;

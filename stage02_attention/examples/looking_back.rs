@@ -63,7 +63,7 @@ fn main() -> Result<()> {
     let settings = Settings { eval_interval: 3000, ..Settings::default() };
     let (params, _) = train(&model, (&learn, &kept), settings, |_| Ok::<_, Error>(()))?;
 
-    println!("LOSS BY PLACE, nats a character; the counted bigram has {floor:.4}");
+    println!("LOSS BY PLACE, nats per character; the counted bigram has {floor:.4}");
     println!("{:>18}{:>10}", "characters seen", "loss");
     let losses = loss_by_place(&model, &params, &kept);
     for seen in [1, 2, 3, 4, 6, 8, 16, 32, 64] {

@@ -234,7 +234,7 @@ fn main() -> Result<()> {
         curves.push(Series { name: name.into(), points });
     }
 
-    println!("VALIDATION LOSS, nats a character; the counted bigram has {floor:.4}");
+    println!("VALIDATION LOSS, nats per character; the counted bigram has {floor:.4}");
     println!("{:>8}{:>12}{:>20}", "step", ends[0].0, ends[1].0);
     for (full, less) in curves[0].points.iter().zip(&curves[1].points) {
         println!("{:>8}{:>12.4}{:>20.4}", full.0, full.1, less.1);

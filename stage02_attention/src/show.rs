@@ -100,7 +100,7 @@ pub(crate) fn training(
     })?;
 
     let loss = mean_loss(&model, &params, &kept, usize::MAX);
-    writeln!(out, "\n  On the whole text that was kept aside, in nats a character:\n")?;
+    writeln!(out, "\n  On the whole text that was kept aside, in nats per character:\n")?;
     writeln!(out, "  knows nothing{:>27.4}", (vocab_size as f64).ln())?;
     writeln!(out, "  counted bigram, sees one{:>16.4}", floor)?;
     writeln!(out, "  attention, sees up to {block_size:<4}{loss:>14.4}")?;

@@ -73,7 +73,7 @@ fn validation_from_the_training_text(text: &str) -> Result<()> {
     let [train, validation] = deal(&windows(&tokens, 8));
     let never_seen = windows(&tokenizer.encode(&text[8_000..16_000])?, LENGTH);
 
-    println!("A BUG: VALIDATION FROM THE TRAINING TEXT. 8,000 characters, nats a character");
+    println!("A BUG: VALIDATION FROM THE TRAINING TEXT. 8,000 characters, nats per character");
     println!("   step      train   validation   the next 8,000 characters");
     let mut trainer = trainer(tokenizer.vocab_size())?;
     for step in 0..=STEPS {
@@ -109,7 +109,7 @@ fn a_batch_from_one_window(text: &str) -> Result<()> {
     let (train, validation) = tokens.split_at(900_000);
     let validation = windows(&validation[..12_000], LENGTH);
 
-    println!("\nA BUG: A BATCH FROM ONE WINDOW. A million characters, nats a character");
+    println!("\nA BUG: A BATCH FROM ONE WINDOW. A million characters, nats per character");
     println!("           each its own place            one for the batch");
     println!("   step   validation   jitter        validation   jitter");
     let mut rows = vec![format!("{:>7}", 0)];

@@ -134,7 +134,7 @@ fn run(flags: Flags, out: &mut StdoutLock) -> Result<(), Stop> {
 
     writeln!(
         out,
-        "{} weights: {} layers of {}; {} x {} tokens a step\n",
+        "{} weights: {} layers of {}; {} x {} tokens per step\n",
         thousands(gpt.layout().len()),
         flags.n_layer,
         flags.n_embd,
@@ -224,7 +224,7 @@ fn settings(flags: &Flags, threads: usize) -> Settings {
     }
 }
 
-/// The table: tokens a second, and how much faster than the rung before and than the first.
+/// The table: tokens per second, and how much faster than the rung before and than the first.
 fn show(out: &mut StdoutLock, rungs: &mut [Rung], tokens: f64, flops: f64) -> Result<(), Stop> {
     let width = rungs.iter().map(|rung| rung.name.len()).max().unwrap_or(0);
     writeln!(

@@ -35,7 +35,7 @@ const INTERVAL: usize = 100;
 fn main() -> Result<()> {
     on_paper()?;
     let text = Corpus::built_in().text;
-    println!("\nLEARNING BY HEART: nats a character, {STEPS} steps");
+    println!("\nLEARNING BY HEART: nats per character, {STEPS} steps");
     println!("              8,000 characters        the same, dropout     1,000,000 characters");
     println!("   step     train    val    gap      train    val    gap      train    val    gap");
     let runs = [

@@ -86,7 +86,7 @@ fn a_model_is_measured() {
     let place = Place::with_model();
     let eval = |flags: &str| place.run(&format!("eval --model model {flags}")).succeeds().out;
     let table = eval("--text text.txt");
-    for name in ["nats per token", "bits per byte", "perplexity", "tokens a second"] {
+    for name in ["nats per token", "bits per byte", "perplexity", "tokens per second"] {
         assert_eq!(table.matches(name).count(), 1, "{table}");
     }
     let json: Value = serde_json::from_str(&eval("--text text.txt --json --stride 3")).unwrap();
@@ -135,7 +135,7 @@ fn a_machine_is_measured() {
     let place = Place::new();
     let flags = "--n-layer 1 --n-embd 16 --batch-size 2 --block-size 8 --threads 1";
     let bench = place.run(&format!("bench --seconds 0.01 {flags}")).succeeds();
-    for name in ["a training step", "tokens a second", "share", "layer norm", "optimiser"] {
+    for name in ["a training step", "tokens per second", "share", "layer norm", "optimiser"] {
         assert!(bench.out.contains(name), "{}", bench.out);
     }
     let bench = place.run(&format!("bench --generation --seconds 0.01 {flags}")).succeeds();

@@ -202,7 +202,7 @@ fn shard_bytes(text_bytes: f64, bytes_per_token: f64, token_bytes: f64) -> f64 {
 // ANCHOR_END: disk
 
 fn disk() {
-    println!("\nON DISK: 45 GB of text, two bytes a token");
+    println!("\nON DISK: 45 GB of text, two bytes per token");
     for bytes_per_token in [1.0, 2.2, 4.4] {
         let tokens = 45e9 / bytes_per_token;
         let disk = shard_bytes(45e9, bytes_per_token, 2.0);
@@ -246,7 +246,7 @@ fn killed(place: &Path, chapters: &[String]) -> Result<()> {
     for which in Split::ALL {
         let entry = shards.manifest().part(which);
         println!(
-            "{:<12}{:>5} documents {:>9} bytes {:>9} tokens {:>2} shards {:>6.3} bytes a token",
+            "{:<12}{:>5} documents {:>9} bytes {:>9} tokens {:>2} shards {:>6.3} bytes per token",
             which.name(),
             entry.documents,
             entry.bytes,

@@ -50,7 +50,7 @@ const THREADS: usize = 2048;
 
 impl Card {
     // ANCHOR: limit
-    /// At most so many operations a second, when so many are done with each byte that is fetched.
+    /// At most so many operations per second, when so many are done with each byte that is fetched.
     fn limit(&self, per_byte: f64) -> f64 {
         self.peak.min(self.bandwidth * per_byte)
     }
@@ -74,7 +74,7 @@ fn many_threads() {
 
 fn walls() {
     println!("\nTWO WALLS");
-    println!("products in   TFLOP/s   TB/s   operations a byte, to be busy");
+    println!("products in   TFLOP/s   TB/s   operations per byte, to be busy");
     for (name, card) in [("f32", H100_F32), ("TF32", H100_TF32), ("bf16", H100)] {
         let Card { peak, bandwidth } = card;
         let (peak, bandwidth, ridge) = (peak / 1e12, bandwidth / 1e12, card.ridge());
@@ -108,7 +108,7 @@ fn rows_needed(card: &Card, n: u64) -> Option<u64> {
 
 fn on_paper() {
     println!("\nON PAPER: what an H100 can make of it in bf16, at most");
-    println!("work                     operations a byte   TFLOP/s   of its peak");
+    println!("work                     operations per byte   TFLOP/s   of its peak");
     let works = [
         ("4 rows x (4, 4)", product(4, 4)),
         ("1 row x (768, 768)", product(1, 768)),
@@ -381,7 +381,7 @@ mod tests {
         assert!(H100.limit(operations as f64 / bytes as f64) == H100.peak);
         let [operations, bytes] = product(rows - 1, 768);
         assert!(H100.limit(operations as f64 / bytes as f64) < H100.peak);
-        // However many rows, 512 columns give at most 256 operations a byte.
+        // However many rows, 512 columns give at most 256 operations per byte.
         assert_eq!(rows_needed(&H100, 512), None);
     }
 

@@ -111,7 +111,7 @@ fn gpt2() -> GptConfig {
     }
 }
 
-/// What NVIDIA's data sheet says of an A100 in bf16, operations a second.
+/// What NVIDIA's data sheet says of an A100 in bf16, operations per second.
 const A100: f64 = 312e12;
 
 fn costs() -> Result<()> {
@@ -120,7 +120,7 @@ fn costs() -> Result<()> {
     let (tokens, operations) = (step * 600_000.0, config.flops_per_token());
     let days = |share| seconds(tokens, operations, 8.0, A100, share) / 86_400.0;
     println!("\nWHAT A RUN COSTS: the recipe gpt2-124m on eight A100");
-    println!("tokens a step              {step:>12.0}");
+    println!("tokens per step              {step:>12.0}");
     println!("tokens of the run          {tokens:>12.3e}");
     println!("operations for a token     {operations:>12.3e}");
     println!("operations of the run      {:>12.3e}", tokens * operations);

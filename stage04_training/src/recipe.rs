@@ -73,7 +73,7 @@ pub struct Recipe {
           value_parser = ["auto", "f32", "tf32", "bf16"])]
     pub precision: String,
 
-    /// How many million million operations a second the device does in matrix products: what
+    /// How many million million operations per second the device does in matrix products: what
     /// utilisation is a share of. [default: measured, or known of the device]
     #[arg(long, value_name = "X", help_heading = "Device")]
     pub peak_tflops: Option<f64>,

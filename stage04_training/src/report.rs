@@ -40,7 +40,7 @@ pub enum State {
     Stopped,
     /// It is over.
     Finished {
-        /// The loss over all of the validation part, in nats a token.
+        /// The loss over all of the validation part, in nats per token.
         loss: f64,
     },
     /// Something went wrong.
@@ -137,7 +137,7 @@ impl Report {
             State::Finished { loss } => (
                 "Finished",
                 "finished",
-                format!("Over all of the validation part: {loss:.4} nats a token."),
+                format!("Over all of the validation part: {loss:.4} nats per token."),
             ),
             State::Failed { why } => ("Ended with an error", "failed", escape(why) + "."),
         };
@@ -229,7 +229,7 @@ impl Report {
         };
         let mut loss = chart(
             "Loss",
-            "nats a token",
+            "nats per token",
             vec![
                 ("training", smooth(&points(|line| line.train_loss))),
                 ("validation", points(|line| line.val_loss)),
@@ -255,7 +255,7 @@ impl Report {
             ),
             chart(
                 "Speed",
-                "tokens a second",
+                "tokens per second",
                 vec![("mean of some steps", smooth(&points(|line| line.tokens_per_second)))],
             ),
         ] {

@@ -7,7 +7,7 @@
 //!
 //! The other way is a memory map: the file looks as if it lay in memory, and no call is made.
 //! Twelve windows of 1,024 tokens then take 7 µs instead of 23 µs, where a training step of them
-//! takes 61,000 µs on a GPU that does 200,000 tokens a second. For that, a file that another
+//! takes 61,000 µs on a GPU that does 200,000 tokens per second. For that, a file that another
 //! process cuts shorter ends this one (SIGBUS), and no program can say why. Here it is an error
 //! like any other.
 //!

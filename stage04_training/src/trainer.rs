@@ -48,7 +48,7 @@ impl Plan {
     }
 }
 
-/// The mean losses over some batches of both parts of the data, in nats a token.
+/// The mean losses over some batches of both parts of the data, in nats per token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measurement {
     /// On what is learned.
@@ -98,7 +98,7 @@ pub struct Trainer<'a> {
     pub backend: Box<dyn Backend>,
     /// How many windows of the data have been learned: the next batch begins with this one.
     pub position: u64,
-    /// The lowest validation loss so far, in nats a token.
+    /// The lowest validation loss so far, in nats per token.
     pub best: f64,
     train: Pass<'a>,
     /// The windows that measurements are made on, of both parts. Always the same ones.
@@ -213,7 +213,7 @@ impl<'a> Trainer<'a> {
         Ok(Measurement { train, validation, best })
     }
 
-    /// The mean loss over all windows of the validation part, in nats a token, and how many
+    /// The mean loss over all windows of the validation part, in nats per token, and how many
     /// tokens that were. Of a large part only the first `most` tokens in their shuffled order;
     /// and what does not fill a batch is left out.
     ///

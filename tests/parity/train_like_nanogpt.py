@@ -353,8 +353,8 @@ def main():
         print(f"whole validation text: {summary['val_loss_full']:.4f} nats per token")
     write(summary)
     print(
-        f"median {summary['ms_per_step']:.2f} ms a step, {summary['tokens_per_second']:.0f} "
-        f"tokens a second, {summary['elapsed_s']:.1f} s in all"
+        f"median {summary['ms_per_step']:.2f} ms per step, {summary['tokens_per_second']:.0f} "
+        f"tokens per second, {summary['elapsed_s']:.1f} s in all"
     )
     if s.save_batches:
         inputs, targets = (torch.stack(part) for part in zip(*drawn))

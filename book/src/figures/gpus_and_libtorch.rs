@@ -25,7 +25,7 @@ pub fn two_walls() -> String {
     for y in [10.0, 100.0, 1000.0] {
         drawing.faint(&[axes.point(axes.x.0, power(y)), axes.point(axes.x.1, power(y))]);
     }
-    axes.draw(&mut drawing, "", "millions of millions of operations a second");
+    axes.draw(&mut drawing, "", "millions of millions of operations per second");
     let mark = |x: f64, words: &str| (power(x), words.to_string());
     axes.x_marks(
         &mut drawing,

@@ -108,7 +108,7 @@ pub fn perplexity_of_nothing() -> f64 {
     perplexity(64f64.ln())
 }
 
-/// Bits per byte of 100 tokens of 4 bytes each, at a loss of 8 bits a token.
+/// Bits per byte of 100 tokens of 4 bytes each, at a loss of 8 bits per token.
 pub fn bits_per_byte_of_large_tokens() -> f64 {
     bits_per_byte(100.0 * 8.0 * 2f64.ln(), 400)
 }

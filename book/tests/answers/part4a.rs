@@ -14,7 +14,7 @@ pub const ANSWERS: &[Answer] = answers![
     hours_of_ten_machines,
 ];
 
-/// Gigabytes of shards of 9 GB of text with 4.5 bytes a token, two bytes for each token.
+/// Gigabytes of shards of 9 GB of text with 4.5 bytes per token, two bytes for each token.
 pub fn shards_of_nine_gigabytes() -> f64 {
     9.0 / 4.5 * 2.0
 }

@@ -38,7 +38,7 @@ pub fn position_after_a_hundred() -> f64 {
     position
 }
 
-/// A thousand million tokens at half of a hundred million million operations a second.
+/// A thousand million tokens at half of a hundred million million operations per second.
 pub fn seconds_of_a_run() -> f64 {
     1e9 * 600e6 / (100e12 * 0.5)
 }

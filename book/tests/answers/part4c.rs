@@ -8,7 +8,7 @@ use crate::Answer;
 pub const ANSWERS: &[Answer] =
     answers![operations_a_byte_of_a_small_card, additions_of_an_h100, thousand_tokens_of_an_h100];
 
-/// What the memory of an H100 delivers, in bytes a second.
+/// What the memory of an H100 delivers, in bytes per second.
 const BANDWIDTH: f64 = 3.35e12;
 
 /// From so many operations a byte on, arithmetic is the limit.

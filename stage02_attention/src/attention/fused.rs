@@ -1,7 +1,7 @@
 //! Attention of one head that never holds the whole table of shares.
 //!
 //! [`scaled_dot_product`](super::scaled_dot_product) fills a table of T times T shares for
-//! every head and keeps it for the way back. At T = 1,024 that is 4 MB a head, 600 MB for a
+//! every head and keeps it for the way back. At T = 1,024 that is 4 MB per head, 600 MB for a
 //! batch of one through GPT-2, all of which travels to the memory and back. Three observations
 //! make the table unnecessary:
 //!

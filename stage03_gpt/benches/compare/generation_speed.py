@@ -223,7 +223,7 @@ def measure(sides, settings):
             tell(
                 f"round {turn} of {settings.rounds}: {side} reads "
                 f"{result['prompt_tokens_per_second']:.0f} and writes "
-                f"{result['decode_tokens_per_second']:.1f} tokens a second, "
+                f"{result['decode_tokens_per_second']:.1f} tokens per second, "
                 f"{result['peak_mb']:.0f} MB"
             )
             sizes = {s: int(r[0]["n_params"]) for s, r in results.items() if "n_params" in r[0]}

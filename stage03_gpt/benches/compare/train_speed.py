@@ -118,7 +118,7 @@ def measure(number, products, ways, settings):
             results.setdefault(side, []).append(result)
             tell(
                 f"row {number} {products}, round {turn} of {settings.rounds}: {side} "
-                f"{result['ms_per_step']:.1f} ms a step, {result['peak_mb']:.0f} MB"
+                f"{result['ms_per_step']:.1f} ms per step, {result['peak_mb']:.0f} MB"
             )
             mine = results["ours"][0]["n_params"]
             if result["n_params"] != mine:
@@ -214,7 +214,7 @@ def main():
         n_params = next(r[3]["n_params"] for r in rows if r[0] == number)
         print(
             f"row {number}: {row['n_layer']} layers, {row['n_head']} heads, {row['n_embd']} wide, "
-            f"{row['batch_size']} x {row['block_size']} tokens a step, "
+            f"{row['batch_size']} x {row['block_size']} tokens per step, "
             f"{row['vocab_size']:,} in the vocabulary; {n_params:,} parameters"
         )
     print()

@@ -104,7 +104,7 @@ pub fn eval(flags: &Flags) -> Result<ExitCode> {
         screen.line(format!("nats per token   {nats:.4}"));
         screen.line(format!("bits per byte    {bits:.4}"));
         screen.line(format!("perplexity       {:.2}", perplexity(nats)));
-        screen.line(format!("tokens a second  {}", thousands(rate as usize)));
+        screen.line(format!("tokens per second  {}", thousands(rate as usize)));
     }
     screen.end()
 }

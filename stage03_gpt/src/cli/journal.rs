@@ -86,7 +86,7 @@ pub struct Entry {
 // ANCHOR_END: entry
 
 impl Entry {
-    /// The line of a step. speed: its tokens a second.
+    /// The line of a step. speed: its tokens per second.
     pub fn step(step: &Step, speed: f64) -> Self {
         Entry {
             iter: step.iter,
@@ -236,7 +236,7 @@ impl Journal {
         let chart = LineChart {
             title: "Loss".into(),
             x_label: "step".into(),
-            y_label: "nats a token".into(),
+            y_label: "nats per token".into(),
             series: vec![
                 Series { name: "training".into(), points: batches },
                 Series { name: "validation".into(), points: points(|entry| entry.val_loss) },

@@ -211,7 +211,7 @@ impl Training {
         fact(
             "model",
             format!(
-                "{} weights; layers: {}, heads: {}, numbers a token: {}, tokens of context: {}",
+                "{} weights; layers: {}, heads: {}, embedding width: {}, tokens of context: {}",
                 thousands(config.n_params()),
                 config.n_layer,
                 config.n_head,
@@ -253,7 +253,7 @@ impl Training {
         if let Some(loss) = run.reference_loss(data.bytes) {
             lines.push(("usual end", loss, "where this preset usually ends".into()));
         }
-        screen.line("\nWhat to expect of the validation loss, in nats a token:");
+        screen.line("\nWhat to expect of the validation loss, in nats per token:");
         for (_, loss, meaning) in &lines {
             screen.line(format!("  {loss:5.2}  {meaning}"));
         }
@@ -432,7 +432,7 @@ impl Training {
             evaluate(gpt, weights, tokens, self.run.block_size)
         })?;
         let all = format!(
-            "Over the whole validation text: {:.4} nats a token, {:.4} bits a byte.",
+            "Over the whole validation text: {:.4} nats per token, {:.4} bits per byte.",
             all.per_token(),
             bits(all.per_token()) / self.data.bytes_per_token,
         );

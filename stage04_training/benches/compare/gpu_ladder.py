@@ -159,7 +159,7 @@ def table(ours, theirs):
     def gigabytes(rung):
         return f"{rung['memory'] / 1e9:.1f}" if rung.get("memory") else "-"
 
-    print(f"{theirs['device']}; tokens a second, GB of memory\n")
+    print(f"{theirs['device']}; tokens per second, GB of memory\n")
     head = f"{'rung':24}{'ours':>10}{'x first':>9}{'used':>7}{'GB':>7}{'PyTorch':>11}{'GB':>7}"
     print(f"{head}{'ratio':>8}")
     for name in names:
@@ -173,7 +173,7 @@ def table(ours, theirs):
         line = f"{name:24}{rate(a):>10}{factor:>9}{used:>7}{gigabytes(a):>7}"
         print(f"{line}{rate(b):>11}{gigabytes(b):>7}{ratio:>8}")
     print("\nused: of the device's own speed in matrix products of these digits")
-    print("ratio: our tokens a second / PyTorch's; above 1 we are faster")
+    print("ratio: our tokens per second / PyTorch's; above 1 we are faster")
 
 
 def main():

@@ -65,7 +65,7 @@ def measure(name, settings):
             results.setdefault(side, []).append(result)
             if result["n_params"] != results["ours"][0]["n_params"]:
                 sys.exit(f"{name}: {side} has another number of parameters than ours")
-            tell(f"{name}, round {turn}: {side} {result['ms_per_step']:.1f} ms a step")
+            tell(f"{name}, round {turn}: {side} {result['ms_per_step']:.1f} ms per step")
     return results
 
 

@@ -84,7 +84,7 @@ pub trait Backend {
         None
     }
 
-    /// How many operations a second this device does in matrix products and nothing else, as
+    /// How many operations per second this device does in matrix products and nothing else, as
     /// its maker says or as measured: what utilisation is a share of.
     fn peak_flops(&self) -> Option<f64> {
         None

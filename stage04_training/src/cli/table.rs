@@ -9,7 +9,7 @@ use stage03_gpt::cli::screen::duration;
 pub struct Row {
     /// How many steps have been taken.
     pub iter: usize,
-    /// The mean loss on what is learned, in nats a token.
+    /// The mean loss on what is learned, in nats per token.
     pub train: f64,
     /// The mean loss on what is only measured.
     pub validation: f64,

@@ -221,7 +221,7 @@ fn facts(
         (
             "model",
             format!(
-                "{} weights; layers: {}, heads: {}, numbers a token: {}, tokens of context: {}",
+                "{} weights; layers: {}, heads: {}, embedding width: {}, tokens of context: {}",
                 thousands(config.n_params()),
                 config.n_layer,
                 config.n_head,
@@ -280,7 +280,7 @@ fn expect(
         let meaning = "where stage 3 ends, which draws its windows with repetition";
         lines.push(("with repetition", loss, meaning.into()));
     }
-    screen.line("\nWhat to expect of the validation loss, in nats a token:");
+    screen.line("\nWhat to expect of the validation loss, in nats per token:");
     for (_, loss, meaning) in &lines {
         screen.line(format!("  {loss:5.2}  {meaning}"));
     }
@@ -307,7 +307,7 @@ fn finished(mut watch: Watch, mut trainer: Trainer, directory: &Path) -> Result<
     watch.write_pending(iter)?;
     let (loss, tokens) = trainer.measure_all(MOST)?;
     let all = format!(
-        "Over {} tokens of the validation part: {loss:.4} nats a token, {:.4} bits a byte.",
+        "Over {} tokens of the validation part: {loss:.4} nats per token, {:.4} bits per byte.",
         thousands(tokens),
         bits(loss) / watch.bytes_per_token,
     );

@@ -38,7 +38,7 @@ pub struct Watch {
     pub max_iters: usize,
     /// How many bytes of text a token stands for.
     pub bytes_per_token: f64,
-    /// How many operations a second the device does in matrix products, where that is known.
+    /// How many operations per second the device does in matrix products, where that is known.
     pub peak_flops: Option<f64>,
     /// Whether that was found by asking the device, which can be asked again.
     pub measures_peak: bool,
@@ -80,7 +80,7 @@ impl Watch {
     }
 
     // ANCHOR: utilisation
-    /// The share of the device's speed that so many tokens a second are.
+    /// The share of the device's speed that so many tokens per second are.
     fn utilisation(&self, run: &Trainer, tokens_per_second: f64) -> Option<f64> {
         let flops = run.backend.gpt().config().flops_per_token();
         self.peak_flops.map(|peak| flops * tokens_per_second / peak)

@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn worked_example() {
-        // 12 blocks of 36 x 768 + 4 x 12 bytes a token, 1,024 tokens: 0.34 GB a sequence.
+        // 12 blocks of 36 x 768 + 4 x 12 bytes per token, 1,024 tokens: 0.34 GB per sequence.
         let need = gpt2(Precision::Bf16).need();
         assert_eq!(gpt2(Precision::Bf16).bytes_per_token_and_block(), 27_696.0);
         assert!((need.sequence - (12.0 * 27_696.0 + 16.0 * 768.0) * 1024.0).abs() < 1.0);

@@ -235,7 +235,7 @@ impl BpeTokenizer {
     /// # Errors
     /// [`Error::UnknownToken`] for a number outside the vocabulary.
     pub fn decode_bytes(&self, ids: &[u32]) -> Result<Vec<u8>> {
-        // English has about four bytes a token.
+        // English has about four bytes per token.
         let mut bytes = Vec::with_capacity(ids.len() * 5);
         for &id in ids {
             let token = self.token_bytes(id).ok_or_else(|| unknown_token(id, self.vocab_size()))?;

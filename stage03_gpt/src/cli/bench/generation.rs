@@ -82,10 +82,10 @@ pub fn measure(
     let rate = |rate: f64| thousands(rate.round() as usize);
     screen.line(format!("memory            {:7.1} GB/s, the machine alone", bandwidth / 1e9));
     screen.line(format!(
-        "reading           {:>7} tokens a second, a prompt of {prompt_tokens}",
+        "reading           {:>7} tokens per second, a prompt of {prompt_tokens}",
         rate(read_rate)
     ));
-    screen.line(format!("writing           {:>7} tokens a second", rate(write_rate)));
+    screen.line(format!("writing           {:>7} tokens per second", rate(write_rate)));
     screen.line(format!("                  {:7.1} GB/s", fetched * write_rate / 1e9));
     let note = if share > 1.0 { ": much of it stays in the cache" } else { "" };
     screen.line(format!("share             {:7.1} %{note}", 100.0 * share));

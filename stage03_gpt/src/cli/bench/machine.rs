@@ -35,7 +35,7 @@ pub fn matrix_product_speed(threads: usize, budget: Duration) -> Result<f64> {
     Ok(2.0 * (N * N * N * threads) as f64 / seconds / 1e9)
 }
 
-/// How fast all threads together read numbers that are in no cache, in bytes a second: the
+/// How fast all threads together read numbers that are in no cache, in bytes per second: the
 /// median.
 ///
 /// # Errors

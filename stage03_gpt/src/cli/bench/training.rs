@@ -84,7 +84,7 @@ pub fn measure(
         return Ok(());
     }
     screen.line(format!("a training step   {:7.1} ms, the median", seconds * 1e3));
-    screen.line(format!("tokens a second   {:>7}", thousands((tokens / seconds) as usize)));
+    screen.line(format!("tokens per second   {:>7}", thousands((tokens / seconds) as usize)));
     screen.line(format!("training          {achieved:7.1} GFLOP/s"));
     screen.line(format!("share             {:7.1} %", 100.0 * achieved / machine));
     screen.line("\nwhere the time of a step goes");

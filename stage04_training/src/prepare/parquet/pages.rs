@@ -101,7 +101,7 @@ impl Reader<'_> {
         Some(byte)
     }
 
-    /// Seven bits a byte, the lowest ones first.
+    /// Seven bits per byte, the lowest ones first.
     fn unsigned(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {

@@ -148,7 +148,7 @@ impl Two {
         (&y - &target).mapv(|e| e * e).sum() / 2.0
     }
 
-    /// The gradient; with the bug, the second table is not turned on the way back.
+    /// The gradient; with the bug, the second table is not turned in the backward pass.
     fn gradient(
         &self,
         params: &Params<f64>,
@@ -190,7 +190,7 @@ fn check(bug: bool) -> std::result::Result<Agreement, Mismatch> {
 }
 
 fn forgotten_transpose() {
-    println!("\nA BUG: the table is not turned on the way back; two layers of 3 to 3");
+    println!("\nA BUG: the table is not turned in the backward pass; two layers of 3 to 3");
     for (bug, name) in [(false, "turned"), (true, "not turned")] {
         let (two, mut params, x, target) = problem();
         print!("{name:<10}  loss");

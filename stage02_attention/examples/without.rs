@@ -91,7 +91,7 @@ impl Model {
         self.pass(params, tokens, length).logits
     }
 
-    /// Forward, with all that the way back will want.
+    /// Forward, with all that the backward pass will want.
     fn pass(&self, params: &Params<f32>, tokens: &[u32], length: usize) -> Pass {
         let mut x = Array2::zeros((tokens.len(), N_EMBD));
         self.wte.forward(params, tokens.iter().map(|&t| t as usize), x.view_mut());

@@ -91,7 +91,7 @@ impl Dropout {
         // ANCHOR_END: each
     }
 
-    /// dx = dy * keep, in place. The same numbers are dropped on the way back.
+    /// dx = dy * keep, in place. The same numbers are dropped in the backward pass.
     pub fn backward<T: Float>(&self, dy: &mut [T], keep: &[T]) {
         time(Region::Dropout, || multiply(dy, keep));
     }

@@ -77,7 +77,7 @@ enum Command {
     /// Measures why scores are divided by the square root of their length.
     ///
     /// Draws random queries and keys of growing length d and shows how their scores spread,
-    /// how evenly the shares fall, and how much of the gradient survives the way back through
+    /// how evenly the shares fall, and how much of the gradient survives the backward pass through
     /// the softmax; once with scores as they are, once divided by sqrt(d).
     Scaling {
         /// Names the random numbers: the same seed, the same table.

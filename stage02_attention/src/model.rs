@@ -6,7 +6,7 @@
 //! logits  =  x W                            how well every token would fit next
 //! ```
 //!
-//! Attention is *added* to x: it need not repeat what is known already, and on the way back
+//! Attention is *added* to x: it need not repeat what is known already, and in the backward pass
 //! the gradient reaches the tables through the sum untouched, whatever attention makes of its
 //! own part. Such a sum is called a residual connection (He and others 2015).
 //!

@@ -19,7 +19,7 @@ pub enum Region {
     MatrixProducts,
     /// Scores, mixtures and their gradients: the products inside attention.
     Attention,
-    /// Turning scores into shares, inside attention, and the way back.
+    /// Turning scores into shares, inside attention, and the backward pass.
     Softmax,
     /// Layer norms, and the residual connections beside them.
     LayerNorm,

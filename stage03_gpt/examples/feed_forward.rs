@@ -55,7 +55,7 @@ enum Bend {
 
 // ANCHOR: bend
 impl Bend {
-    /// The bent number, and the slope that the way back multiplies by.
+    /// The bent number, and the slope that the backward pass multiplies by.
     fn at(self, h: f64) -> (f64, f64) {
         match self {
             Bend::Nothing => (h, 1.0),
@@ -90,7 +90,7 @@ impl Machine {
     }
 
     // ANCHOR: machine
-    /// The results for some rows of x, and what the way back needs: the bent numbers, the slopes.
+    /// The results for some rows of x, and what the backward pass needs: the bent numbers, the slopes.
     fn forward(&self, params: &Params<f64>, x: ArrayView2<f64>) -> [Array2<f64>; 3] {
         let mut h = Array2::zeros((x.nrows(), 8));
         self.c_fc.forward(params, x, h.view_mut());

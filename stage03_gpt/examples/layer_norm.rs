@@ -1,4 +1,4 @@
-//! Layer norm: three numbers on paper, what a nudge does to them, the way back in steps, where the
+//! Layer norm: three numbers on paper, what a nudge does to them, the backward pass in steps, where the
 //! norm stands, and what happens when scale and shift are swapped.
 
 use ndarray::Array2;
@@ -90,7 +90,7 @@ impl Stack {
         (y, statistics)
     }
 
-    /// The sizes of the stream after each layer, those of its gradient on the way back, and what
+    /// The sizes of the stream after each layer, those of its gradient in the backward pass, and what
     /// is left of a nudge that goes around all layers.
     fn sizes(&self) -> (Vec<f64>, Vec<f64>, f64) {
         let mut around = 1.0;

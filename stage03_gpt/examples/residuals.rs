@@ -30,7 +30,7 @@ enum Plus {
     Nowhere,
     /// y = x + f(x).
     BothWays,
-    /// y = x + f(x), but on the way back the plus is forgotten.
+    /// y = x + f(x), but in the backward pass the plus is forgotten.
     ForwardOnly,
 }
 
@@ -96,7 +96,7 @@ impl Stack {
     }
     // ANCHOR_END: backward
 
-    /// The lengths of the gradients after 0, 1, 2, … layers on the way back.
+    /// The lengths of the gradients after 0, 1, 2, … layers in the backward pass.
     fn lengths(&self) -> Vec<f64> {
         let (x, mut d) = (random_row(1), random_row(2));
         d /= length(&d);
@@ -177,7 +177,7 @@ fn chart(runs: &[(&str, Vec<f64>)]) -> LineChart {
     };
     LineChart {
         title: "How strong is the gradient after so many layers?".into(),
-        x_label: "layers passed on the way back".into(),
+        x_label: "layers passed in the backward pass".into(),
         y_label: "length of the gradient, in powers of ten".into(),
         series: runs
             .iter()

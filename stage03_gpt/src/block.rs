@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The two plus signs are the residual connections (He and others 2015): a layer does not
-//! replace a token's vector, it adds a correction to it. On the way back the gradient passes
+//! replace a token's vector, it adds a correction to it. In the backward pass the gradient passes
 //! a plus sign unchanged, so it reaches the first block of a deep model as strong as the last.
 //! The norms stand before the layers, not after them as in 2017: GPT-2's order, easier to train.
 

@@ -132,7 +132,7 @@ impl GptConfig {
 
     /// How many multiplications and additions training needs for one token.
     ///
-    /// 6 N + 12 L T C: two for each weight on the way forward and four on the way back, and
+    /// 6 N + 12 L T C: two for each weight in the forward pass and four in the backward pass, and
     /// the same for the products of attention (Chowdhery and others 2022, appendix B; nanoGPT's
     /// `estimate_mfu`). N leaves out the positions, whose table is only added.
     // ANCHOR: flops

@@ -27,7 +27,7 @@ pub struct Mlp {
 /// What a forward pass leaves for the backward pass. Each: (rows, 4 n_embd).
 #[derive(Clone, Debug)]
 pub struct Activations<T> {
-    /// How steep the bend was: all that the way back wants to know of its input.
+    /// How steep the bend was: all that the backward pass wants to know of its input.
     derivative: Array2<T>,
     /// After the bend.
     g: Array2<T>,

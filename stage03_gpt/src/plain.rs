@@ -9,7 +9,7 @@
 //! loss = the mean of -ln softmax(ln_f(x) wte')[target]
 //! ```
 //!
-//! and on the way back the same lines from the last to the first, each with its derivative. The
+//! and in the backward pass the same lines from the last to the first, each with its derivative. The
 //! layers are in [`layers`].
 //!
 //! A table is made where it is needed and forgotten afterwards. Attention fills the whole table of

@@ -1,7 +1,7 @@
 //! Attention of one head that never holds the whole table of shares.
 //!
 //! [`scaled_dot_product`](super::scaled_dot_product) fills a table of T times T shares for
-//! every head and keeps it for the way back. At T = 1,024 that is 4 MB per head, 600 MB for a
+//! every head and keeps it for the backward pass. At T = 1,024 that is 4 MB per head, 600 MB for a
 //! batch of one through GPT-2, all of which travels to the memory and back. Three observations
 //! make the table unnecessary:
 //!
@@ -10,7 +10,7 @@
 //!    block's scores stay in the cache.
 //! 2. A block sees keys up to its own last row. What the mask hides altogether is not computed:
 //!    for long texts that is half of everything.
-//! 3. The way back can compute the shares again. All it needs is one number for each row,
+//! 3. The backward pass can compute the shares again. All it needs is one number for each row,
 //!
 //!    ```text
 //!    lse[i] = ln(sum over j of exp(score[i, j])),    p[i, j] = exp(score[i, j] - lse[i])
@@ -40,7 +40,7 @@ pub fn room(keys: usize) -> usize {
 }
 
 /// What a head forgets in training: how much, and the generator that says which shares. The
-/// way back must bring the generator in the state in which the way forward found it.
+/// backward pass must bring the generator in the state in which the forward pass found it.
 pub type Forget<'a> = Option<(Dropout, &'a mut Generator)>;
 
 /// The blocks of rows, each with the number of keys its last row sees. From the last to the
@@ -57,7 +57,7 @@ fn blocks(mask: Mask, queries: usize, keys: usize) -> impl Iterator<Item = (usiz
 /// y = (softmax(mask(q k' / sqrt(d))) * keep) v.
 ///
 /// q: (queries, d); k, v: (keys, d); y: (queries, d), overwritten. log_sums: (queries), kept
-/// for the way back. space: at least [`room`] of the number of keys.
+/// for the backward pass. space: at least [`room`] of the number of keys.
 pub fn forward<T: Float>(
     (q, k, v): (ArrayView2<T>, ArrayView2<T>, ArrayView2<T>),
     mask: Mask,

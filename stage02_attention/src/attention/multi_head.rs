@@ -145,7 +145,7 @@ impl MultiHeadAttention {
         acts.training = rngs.is_some() && self.dropout.is_active();
         if let Some(rngs) = rngs.filter(|_| acts.training) {
             // Each head of a sequence forgets by its own generator, so that heads need not wait
-            // for one another, and the way back can draw the same numbers again.
+            // for one another, and the backward pass can draw the same numbers again.
             for (mut heads, rng) in acts.rngs.rows_mut().into_iter().zip(rngs) {
                 heads.map_inplace(|own| *own = Generator::from_rng(rng));
             }

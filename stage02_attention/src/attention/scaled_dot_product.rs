@@ -4,7 +4,7 @@
 //! att = softmax(mask(q k' / sqrt(d)))        y = att v
 //! ```
 //!
-//! The equation as it stands: one table of shares for the whole head, kept for the way back.
+//! The equation as it stands: one table of shares for the whole head, kept for the backward pass.
 //! [`fused`](super::fused) gives the same numbers without the table, and can drop out shares;
 //! [`multi_head`](super::multi_head) uses that one. Where the queries come from, and where `y`
 //! goes, is the business of the layers.

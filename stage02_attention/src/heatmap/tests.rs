@@ -183,7 +183,7 @@ fn a_missing_label_is_a_bug() {
     Panel::new("p", array![[1.0, 0.0]].view(), &labels("a"), &labels("a"));
 }
 
-/// The lightness of a colour in OKLab, by the way back.
+/// The lightness of a colour in OKLab, by the backward pass.
 fn lightness((red, green, blue): (u8, u8, u8)) -> f64 {
     let linear = |value: u8| {
         let x = f64::from(value) / 255.0;

@@ -71,7 +71,7 @@ fn sizes<T>(a: ArrayView2<T>, b: ArrayView2<T>, c: &ArrayViewMut2<T>) -> (usize,
 /// [`call`], after `a` has been turned where that is quicker.
 ///
 /// The kernels fetch `a` column by column. Where it is stored row by row (the weights, on the
-/// way back), every number of a column lies on another cache line. That is bearable, unless the
+/// backward pass), every number of a column lies on another cache line. That is bearable, unless the
 /// rows are as long as a half or a whole memory page or several: then all these lines compete
 /// for the same few places in the cache, and drive each other out before they are used up. So
 /// such a table is turned beforehand, a whole line at a time.

@@ -5,7 +5,7 @@
 //! moments              8
 //! rounded copy         2, in bf16
 //! one pass's gradient  what libtorch threads over before it is added: 4, or 2 where it is bf16
-//! activations          what the forward pass keeps for the way back, for every token
+//! activations          what the forward pass keeps for the backward pass, for every token
 //! logits               a part of the rows at a time, see `backend/torch/head.rs`
 //! ```
 //!

@@ -242,7 +242,7 @@ impl TorchBackend {
         let (loss, dh) = head::loss(&h.f_detach()?, &self.wte, &y, kind, Some((scale, dw)))?;
         let dh = dh.expect("a gradient was asked for");
 
-        // A number whose gradient for h is dh; libtorch begins its way back at a number.
+        // A number whose gradient for h is dh; libtorch begins its backward pass at a number.
         let root = h.f_mul(&dh)?.f_sum(Kind::Float)?;
         let gradients = Tensor::f_run_backward(&[root], &self.weights.leaves, false, false)?;
         let _guard = tch::no_grad_guard();

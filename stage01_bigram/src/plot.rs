@@ -277,7 +277,7 @@ fn range(values: impl Iterator<Item = f64>, margin: f64) -> Range<f64> {
     low - margin * width..high + margin * width
 }
 
-/// The curve in pieces: it is torn where a value is no number or outside the picture.
+/// The curve in pieces: it is torn where a value is NaN or outside the picture.
 fn pieces(points: &[(f64, f64)], shown: &Range<f64>) -> Vec<Vec<(f64, f64)>> {
     let visible = |&(x, y): &(f64, f64)| drawable(x) && y >= shown.start && y <= shown.end;
     points

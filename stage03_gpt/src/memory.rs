@@ -49,7 +49,7 @@ pub fn available() -> Option<f64> {
 
 /// Whether so many bytes are free, where that is known, and have addresses.
 fn fits(bytes: f64, free: Option<f64>) -> bool {
-    // Written so that what is no number does not fit.
+    // Written so that what is NaN does not fit.
     free.is_none_or(|free| bytes <= free) && can_reserve(bytes)
 }
 

@@ -519,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_that_is_no_number_stops_before_the_weights_are_touched() {
+    fn a_loss_that_is_nan_stops_before_the_weights_are_touched() {
         let mut trainer = trainer(0.0, settings(4, 1, 2));
         trainer.weights.values[0] = f64::NAN;
         let before = trainer.weights.values.clone();

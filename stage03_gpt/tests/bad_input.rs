@@ -232,7 +232,7 @@ fn sizes_altered_in_the_files_take_no_memory() {
         }
     }
     place.write("model/config.json", &config);
-    // A weight that is no number.
+    // A weight that is NaN.
     let mut bytes = place.read("model/model.safetensors");
     let first = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     bytes[first..first + 4].copy_from_slice(&f32::NAN.to_le_bytes());
@@ -373,7 +373,7 @@ fn an_earlier_model_is_kept_and_so_is_what_lies_beside_it() {
 }
 
 #[test]
-fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_model() {
+fn a_loss_that_is_nan_stops_the_run_and_keeps_the_last_model() {
     let place = Place::new();
     for (directory, flags) in [
         ("rare", "--eval-interval 100 --learning-rate 1e30"),

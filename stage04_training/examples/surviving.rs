@@ -267,7 +267,7 @@ fn refused(place: &Path, shards: &Shards) -> Result<()> {
     let (mut weights, moments) = state(&mut run)?;
     weights.values[1000] = f32::NAN;
     run.backend.restore(STEPS, weights, moments)?;
-    let error = keeper.save(&mut run).expect_err("a weight that is no number");
+    let error = keeper.save(&mut run).expect_err("a weight that is NaN");
     // ANCHOR_END: nan
     println!("{}", said(place, &error));
     let after = fs::read(directory.join("trainer.safetensors")).expect("a file");

@@ -134,7 +134,7 @@ impl Keeper {
     }
 }
 
-/// Does something with the state of a backend, unless a weight in it is no number.
+/// Does something with the state of a backend, unless a weight in it is NaN.
 fn with_weights(
     backend: &mut dyn Backend,
     save: impl FnOnce(Snapshot, &Gpt) -> Result<()>,

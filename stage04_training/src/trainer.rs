@@ -266,7 +266,7 @@ fn fill(
     Ok(position)
 }
 
-/// A loss or a weight that is no number, found before it was saved.
+/// A loss or a weight that is NaN, found before it was saved.
 pub(crate) fn diverged(iter: usize, loss: f64) -> Error {
     let remedy = "the last checkpoint was kept; resume from it with a smaller --learning-rate or \
                   a --grad-clip";

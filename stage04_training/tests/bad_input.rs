@@ -246,7 +246,7 @@ fn an_earlier_model_is_kept() {
 }
 
 #[test]
-fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_model() {
+fn a_loss_that_is_nan_stops_the_run_and_keeps_the_last_model() {
     let place = Place::new();
     for (directory, flags) in [
         ("rare", "--eval-interval 100 --learning-rate 1e30"),

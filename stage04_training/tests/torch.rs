@@ -296,7 +296,7 @@ fn bf16_is_near_f32_and_not_the_same() {
 }
 
 #[test]
-fn a_loss_that_is_no_number_stops_before_the_weights_are_touched() {
+fn a_loss_that_is_nan_stops_before_the_weights_are_touched() {
     let gpt = gpt(true, 0.0);
     for (device, options) in ways() {
         let mut broken = weights(&gpt);

@@ -455,7 +455,7 @@ fn note(run: &Run, data: &Data, tokenizer_sum: &str) -> Value {
     json!({ "settings": run, "text": data.fingerprint, TOKENIZER_NOTE: tokenizer_sum })
 }
 
-/// A loss or a weight that is no number, found before it was saved.
+/// A loss or a weight that is NaN, found before it was saved.
 fn diverged(iter: usize, loss: f64) -> Error {
     let remedy = "the last checkpoint was kept; resume from it with a smaller --learning-rate or \
                   a --grad-clip";

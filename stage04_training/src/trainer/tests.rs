@@ -293,7 +293,7 @@ fn the_lowest_loss_is_saved_to_the_last_bit() {
 }
 
 #[test]
-fn a_loss_that_is_no_number_is_never_saved() {
+fn a_loss_that_is_nan_is_never_saved() {
     let (directory, data) = data();
     let (mut run, _) = trainer(&data, 2, 1, &[5.0, f64::NAN]);
     let keeper = keeper(&directory.path().join("run"), &data);

@@ -11,7 +11,7 @@
 # 2. installs the package torch into it, which carries libtorch: with CUDA 5 GB of disk and two
 #    to ten minutes, without (--cpu) 0.8 GB;
 # 3. writes the place into .cargo/config.toml, which cargo reads in this directory and below. So no
-#    environment variable has to be set, and changing the shell compiles nothing anew.
+#    environment variable has to be set, and changing the shell compiles nothing again.
 #
 # It can be run again: what is there already is left as it is. To undo everything, delete .venv
 # and .cargo/config.toml.

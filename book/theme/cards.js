@@ -67,7 +67,7 @@
             const next = Math.min(...cards.map((each) => state(each).due));
             const days = Math.max(1, Math.ceil((next - Date.now()) / DAY));
             element("p", `All done. The next card comes in ${days} day${days === 1 ? "" : "s"}.`);
-            const again = button("Forget what I know and begin anew", () => {
+            const again = button("Forget what I know and begin again", () => {
                 memory = {};
                 save();
                 show();

@@ -101,7 +101,7 @@ fn seeds(model: &CountedBigram, tokenizer: &Tokenizer) -> Result<()> {
 }
 
 fn the_same_number_again(model: &CountedBigram, tokenizer: &Tokenizer) -> Result<()> {
-    println!("\nA BUG: the generator is made anew for every token");
+    println!("\nA BUG: the generator is made again for every token");
     let mut row = vec![0.0; tokenizer.vocab_size()];
     let mut sampler = Sampler::default();
     for seed in [1, 2, 3] {

@@ -96,7 +96,7 @@ impl LineChart {
         let sheet = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         self.draw(&sheet, width).expect("drawing into a string cannot fail");
         drop(sheet);
-        // The head is written anew: shown in this size, never wider than the page, and in words.
+        // The head is written again: shown in this size, never wider than the page, and in words.
         let body = svg.split_once('>').expect("an svg element").1;
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"{width}\" \

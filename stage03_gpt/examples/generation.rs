@@ -95,8 +95,8 @@ fn one_token(gpt: &Gpt, params: &Params<f32>, seen: usize) -> Result<[Duration; 
     for turn in 0..20 {
         let token = tokens[seen + turn];
         times[0].push(timed(|| decoder.prefill(&[token]))?);
-        let mut anew = Decoder::new(gpt, params, None)?;
-        times[1].push(timed(|| anew.prefill(&tokens[..seen + turn + 1]))?);
+        let mut again = Decoder::new(gpt, params, None)?;
+        times[1].push(timed(|| again.prefill(&tokens[..seen + turn + 1]))?);
     }
     Ok(times.map(|mut times| {
         times.sort();

@@ -215,7 +215,7 @@ impl Swap {
         }
     }
 
-    /// The length of the gradient of all tables that `which` picks.
+    /// The gradient norm of all tables that `which` picks.
     fn length(&self, grads: &Params<f64>, which: impl Fn(&Tensor) -> bool) -> f64 {
         let tensors = self.gpt.layout().tensors().iter().filter(|tensor| which(tensor));
         let squares = tensors.flat_map(|t| &grads.values[t.range()]).map(|g| g * g);

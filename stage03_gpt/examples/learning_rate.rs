@@ -231,7 +231,7 @@ fn knobs(data: &Data) -> Result<()> {
     Ok(())
 }
 
-/// The loss and the length of the gradient of 12 windows, read in so many passes.
+/// The loss and the gradient norm of 12 windows, read in so many passes.
 fn in_passes(data: &Data, passes: usize) -> Result<[f64; 2]> {
     let settings =
         Settings { batch_size: 12 / passes, gradient_accumulation_steps: passes, ..usual() };

@@ -178,7 +178,7 @@ fn chart(runs: &[(&str, Vec<f64>)]) -> LineChart {
     LineChart {
         title: "How strong is the gradient after so many layers?".into(),
         x_label: "layers passed in the backward pass".into(),
-        y_label: "length of the gradient, in powers of ten".into(),
+        y_label: "gradient norm, in powers of ten".into(),
         series: runs
             .iter()
             .map(|(name, lengths)| Series { name: (*name).into(), points: points(lengths) })

@@ -96,7 +96,7 @@ fn products() {
 }
 
 // ANCHOR: inlined
-/// exp of every number. What `simd_dispatch` runs is compiled anew for each kind of processor...
+/// exp of every number. What `simd_dispatch` runs is compiled again for each kind of processor...
 fn inside(x: &mut [f32]) {
     simd_dispatch(
         #[inline(always)]

@@ -12,7 +12,7 @@
 //! everything that was noted with them, and [`State::load`] looks at it.
 //!
 //! Only this file is believed. `model.safetensors` holds the weights once more for others, and
-//! the next save writes it anew, whatever stands in it.
+//! the next save writes it again, whatever stands in it.
 
 use std::borrow::Cow;
 use std::fs;
@@ -42,7 +42,7 @@ const CHECKSUM: &str = "xxh3";
 const MOST_STEPS: u64 = 1 << 53;
 
 /// Everything that decides how a run goes on, whoever keeps it: a [`Trainer`], or the memory of
-/// a graphics processor.
+/// a GPU.
 #[derive(Clone, Copy)]
 pub struct Snapshot<'a> {
     /// How many steps have been taken.
@@ -153,14 +153,14 @@ impl State {
         });
         let Some((iter, run, note, saved)) = found else {
             let problem = "it does not say which run it belongs to";
-            return Err(Error::format(path, problem, "start the training anew"));
+            return Err(Error::format(path, problem, "start the training again"));
         };
         if let Some(saved) = &saved {
             let names = file.tensors().iter().map(|tensor| tensor.name.as_str());
             let numbers = Cow::Borrowed(file.numbers(&bytes));
             if *saved != checksum(&note, names, std::iter::once(numbers)) {
                 let problem = "it was altered since it was saved: its checksum is another";
-                let remedy = "restore it from a copy, or start the training anew";
+                let remedy = "restore it from a copy, or start the training again";
                 return Err(Error::format(path, problem, remedy));
             }
         }
@@ -176,7 +176,7 @@ impl State {
         let table = file.tensors().iter().find(|tensor| tensor.name == "weights.wte.weight");
         table.and_then(|table| table.shape.first().copied()).ok_or_else(|| {
             let problem = "the tensor weights.wte.weight is missing";
-            Error::format(&self.path, problem, "start the training anew")
+            Error::format(&self.path, problem, "start the training again")
         })
     }
 
@@ -200,7 +200,7 @@ impl State {
         match v.values.iter().find(|v| **v < 0.0) {
             Some(v) => {
                 let problem = format!("an average of squared gradients is {v}, below zero");
-                Err(Error::format(&self.path, problem, "start the training anew"))
+                Err(Error::format(&self.path, problem, "start the training again"))
             }
             None => Ok(()),
         }

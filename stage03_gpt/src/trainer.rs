@@ -87,7 +87,7 @@ pub struct Step {
     pub loss: f64,
     /// The learning rate of the step.
     pub lr: f64,
-    /// The length of the gradient before clipping.
+    /// The gradient norm before clipping.
     pub grad_norm: f64,
 }
 

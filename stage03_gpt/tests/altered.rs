@@ -29,7 +29,7 @@ fn a_config_that_is_not_that_of_the_run_is_named() {
         place.write("model/config.json", altered);
         resume(&place, "").refuses(&["model/config.json", entry, "put", "back, or delete"]);
     }
-    // What the message says is true: it is written anew, and the model loads.
+    // What the message says is true: it is written again, and the model loads.
     fs::remove_file(place.path("model/config.json")).unwrap();
     let finished = resume(&place, "").succeeds();
     assert!(finished.err.contains("config.json was not there"), "{}", finished.err);
@@ -62,7 +62,7 @@ fn an_altered_state_is_noticed() {
         resume(&place, "").refuses(&["trainer.safetensors", "its checksum is another", "restore"]);
     }
     place.write("model/trainer.safetensors", good);
-    // The model is for others: a run does not believe it, and writes it anew.
+    // The model is for others: a run does not believe it, and writes it again.
     place.write("model/model.safetensors", "not a model");
     resume(&place, "").succeeds();
     place.run("sample --model model --max-new-tokens 3").succeeds();

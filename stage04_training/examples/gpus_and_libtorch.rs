@@ -1,4 +1,4 @@
-//! What a graphics processor is good at, reckoned from its data sheet, and how one speaks to it,
+//! What a GPU is good at, reckoned from its data sheet, and how one speaks to it,
 //! shown on a device of our own: a thread with a memory and a queue of its own.
 //!
 //! Neither libtorch nor a GPU is needed, so nothing here measures one. That is the work of

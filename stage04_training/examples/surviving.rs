@@ -373,7 +373,7 @@ fn lives(shards: &Shards, every: usize, forget: bool) -> Result<(usize, f64, f64
     for step in 0..STEPS {
         if forget && step % every == 0 {
             // ANCHOR: forget
-            run.position = 0; // what is not in the file begins anew
+            run.position = 0; // what is not in the file begins again
             // ANCHOR_END: forget
         }
         for position in run.position..run.position + 8 {

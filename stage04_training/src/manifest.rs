@@ -215,7 +215,7 @@ impl Manifest {
         let manifest = sealed::open(text, "manifest of tokens", VERSION)
             .and_then(|manifest: Manifest| manifest.check().map(|()| manifest));
         manifest.map_err(|problem| {
-            Error::format(path, problem, "make the directory anew with `prepare --restart`")
+            Error::format(path, problem, "make the directory again with `prepare --restart`")
         })
     }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use stage01_bigram::{Error, Result};
 
 /// What to do about a file that is none.
-const REMEDY: &str = "remove it and begin anew with --restart";
+const REMEDY: &str = "remove it and begin again with --restart";
 
 /// Opens a file to be read. A link is followed: reading alters nothing.
 ///

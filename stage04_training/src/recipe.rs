@@ -56,7 +56,7 @@ pub struct Recipe {
     #[arg(long, value_name = "DIR", help_heading = "Model")]
     pub init_from: Option<PathBuf>,
 
-    /// Make the vocabulary a multiple of this. Graphics processors multiply tables faster whose
+    /// Make the vocabulary a multiple of this. GPUs multiply tables faster whose
     /// sides are multiples of 64; the tokens that are added never occur.
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Model")]
     pub vocab_multiple: usize,
@@ -276,7 +276,7 @@ fn object(recipe: &Recipe) -> Map<String, Value> {
 
 fn from_object(settings: Map<String, Value>) -> Result<Recipe> {
     serde_json::from_value(Value::Object(settings)).map_err(|e| {
-        Error::setting("the settings", e, "they are damaged, or of a newer version; start anew")
+        Error::setting("the settings", e, "they are damaged, or of a newer version; start again")
     })
 }
 

@@ -95,7 +95,7 @@ pub fn read(path: &Path) -> Result<Option<String>> {
         }
         Err(error) => Err(Error::file("read", path)(error)),
         Ok(about) if !about.is_file() => {
-            Err(Error::format(path, "it is not a plain file", "begin anew with --restart"))
+            Err(Error::format(path, "it is not a plain file", "begin again with --restart"))
         }
         Ok(_) => files::read_text(path).map(Some),
     }

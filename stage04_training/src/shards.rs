@@ -35,7 +35,7 @@ use crate::{plain, sealed};
 
 /// What to do about a file that is not what `prepare` wrote.
 const REMEDY: &str = "the file was damaged or altered: copy it again if it was copied, or make \
-                      the directory anew with `prepare --restart`";
+                      the directory again with `prepare --restart`";
 
 /// How many files of a part stay open. An operating system allows a process some hundreds; what
 /// is more is opened for each reading.
@@ -111,7 +111,7 @@ impl Shards {
         let path = self.directory.join(TOKENIZER_FILE);
         let wrong = |problem: String| {
             let remedy = "put the tokenizer back that made the shards, or make the directory \
-                          anew with `prepare --restart`";
+                          again with `prepare --restart`";
             Err(Error::format(&path, problem, remedy))
         };
         let Some(text) = sealed::read(&path)? else {
@@ -251,7 +251,7 @@ impl Shard {
             return Error::file("read", &self.path)(error);
         }
         let problem = "it has become shorter since it was opened: another program has altered it";
-        Error::format(&self.path, problem, "make the directory anew with `prepare --restart`")
+        Error::format(&self.path, problem, "make the directory again with `prepare --restart`")
     }
 }
 

@@ -1,4 +1,4 @@
-//! The numeric answers of the quiz about graphics processors.
+//! The numeric answers of the quiz about GPUs.
 //!
 //! A question names one of these functions in `computed`; the right choice must be its number.
 

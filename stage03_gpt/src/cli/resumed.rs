@@ -32,7 +32,7 @@ pub struct Described {
 
 impl Described {
     /// Compares the files of a directory with the state of its run. A `config.json` that is not
-    /// there is written anew.
+    /// there is written again.
     ///
     /// run: the settings that were saved.
     ///
@@ -58,7 +58,7 @@ impl Described {
         if directory.join(CONFIG_FILE).symlink_metadata().is_err() {
             save_description(directory, gpt.config(), &tokenizer)?;
             tokenizer_sum = text_checksum(&tokenizer.to_json());
-            remark(format!("note: {CONFIG_FILE} was not there; it was written anew"));
+            remark(format!("note: {CONFIG_FILE} was not there; it was written again"));
         }
         compare(directory, gpt.config())?;
         Ok(Described { gpt, tokenizer, tokenizer_sum })
@@ -100,7 +100,7 @@ fn compare(directory: &Path, saved: &GptConfig) -> Result<()> {
         Some((entry, found, saved)) => Err(Error::format(
             directory.join(CONFIG_FILE),
             format!("{entry} is {found}, but the run was saved with {saved}"),
-            format!("put {saved} back, or delete the file: --resume writes it anew"),
+            format!("put {saved} back, or delete the file: --resume writes it again"),
         )),
         None => Ok(()),
     }

@@ -79,7 +79,7 @@ impl Backend for Cpu {
         Some(1024 * line.trim().trim_end_matches(" kB").parse::<u64>().ok()?)
     }
 
-    /// Measured anew at each call, which takes about a third of a second.
+    /// Measured again at each call, which takes about a third of a second.
     fn peak_flops(&self) -> Option<f64> {
         // It is measured in f32, and is no measure for anything else.
         if self.gpt().dtype() != Dtype::Float32 {

@@ -1,7 +1,7 @@
 //! Which data a run learns: a directory that was prepared, or a text that is prepared now.
 //!
 //! While a run lives it holds the directory's lock for reading, so that nobody begins the data
-//! anew under it.
+//! again under it.
 
 use std::fs;
 use std::hash::{Hash, Hasher};
@@ -121,7 +121,7 @@ impl Data {
             loop {
                 if directory.join(MANIFEST_FILE).exists() {
                     let lock = DirLock::try_shared(directory)?;
-                    // Somebody may have begun it anew, before we had the lock.
+                    // Somebody may have begun it again, before we had the lock.
                     if lock.is_none() || directory.join(MANIFEST_FILE).exists() {
                         shards = lock.as_ref().map(|_| Shards::open(directory)).transpose()?;
                         return Ok(lock);
@@ -149,20 +149,20 @@ impl Data {
             }
             Ok(())
         };
-        let anew = |error| match error {
+        let again = |error| match error {
             // This directory is nobody's but the program's.
             Error::Format { path, problem, .. } if path.starts_with(directory) => {
                 let remedy = format!(
-                    "remove the directory {}: it is made anew from the text",
+                    "remove the directory {}: it is made again from the text",
                     directory.display()
                 );
                 Error::Format { path, problem, remedy }
             }
             other => other,
         };
-        let lock = DirLock::wait(attempt, waiting).map_err(anew)?;
+        let lock = DirLock::wait(attempt, waiting).map_err(again)?;
         let shards = shards.expect("who has the lock has opened them");
-        Data::new(shards, lock, verify && !new, new).map_err(anew)
+        Data::new(shards, lock, verify && !new, new).map_err(again)
     }
 
     fn new(shards: Shards, lock: DirLock, verify: bool, new: bool) -> Result<Data> {
@@ -187,11 +187,11 @@ impl Data {
         let reason = match self.shards.manifest().split.validation {
             0.0 => {
                 "it was prepared with --validation 0, and a training measures itself on a \
-                    validation part; prepare it anew with --restart and a fraction, such as \
+                    validation part; prepare it again with --restart and a fraction, such as \
                     --validation 0.1"
             }
             _ => {
-                "no document fell into its validation part; prepare it anew with --restart and \
+                "no document fell into its validation part; prepare it again with --restart and \
                   a larger --validation, or with --split tail"
             }
         };

@@ -95,7 +95,7 @@ pub struct Flags {
     #[arg(long)]
     force: bool,
 
-    /// Throw away what is in the directory, finished or not, and begin anew.
+    /// Throw away what is in the directory, finished or not, and begin again.
     #[arg(long)]
     restart: bool,
 

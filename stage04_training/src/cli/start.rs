@@ -1,4 +1,4 @@
-//! How a run begins: anew, with the weights of another model, or where it was stopped.
+//! How a run begins: from nothing, with the weights of another model, or where it was stopped.
 
 use clap::ArgMatches;
 use stage01_bigram::random::{Purpose, generator};

@@ -123,7 +123,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Writes the page anew, with a measurement that is not in the log yet.
+    /// Writes the page again, with a measurement that is not in the log yet.
     fn write_report(&self, iter: usize, state: State) -> Result<()> {
         let mut lines = report::read_log(&self.directory);
         if let Some((measured, more)) = &self.pending {

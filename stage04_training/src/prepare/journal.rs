@@ -199,7 +199,7 @@ impl Journal {
     /// [`Error::Format`], with what is wrong.
     pub fn check(&self, directory: &Path, inputs: usize, shard_tokens: u64) -> Result<()> {
         self.wrong(inputs, shard_tokens).map_err(|problem| {
-            Error::format(directory.join(JOURNAL_FILE), problem, "begin anew with --restart")
+            Error::format(directory.join(JOURNAL_FILE), problem, "begin again with --restart")
         })
     }
 
@@ -326,7 +326,7 @@ fn load<T: DeserializeOwned>(path: &Path, what: &str) -> Result<Option<T>> {
 
 fn parse<T: DeserializeOwned>(path: &Path, text: &str, what: &str) -> Result<T> {
     sealed::open(text, what, VERSION)
-        .map_err(|problem| Error::format(path, problem, "begin anew with --restart"))
+        .map_err(|problem| Error::format(path, problem, "begin again with --restart"))
 }
 
 #[cfg(test)]
@@ -390,7 +390,7 @@ mod tests {
         plan.save(at).unwrap();
         assert!(matches!(look(at).unwrap(), Found::Begun(found, None) if found == plan));
         fs::write(at.join("journal.json"), "{").unwrap();
-        assert!(look(at).unwrap_err().to_string().contains("begin anew with --restart"));
+        assert!(look(at).unwrap_err().to_string().contains("begin again with --restart"));
         fs::write(at.join("train-00000.bin"), "").unwrap();
         clear(at).unwrap();
         let left: Vec<_> = ours(at).unwrap();

@@ -174,7 +174,7 @@ impl Pipeline<'_> {
             Some(input) => Err(Error::text(
                 &*input.name,
                 "it has fewer documents than an interrupted run has read of it",
-                "begin anew with --restart",
+                "begin again with --restart",
             )),
         }
     }

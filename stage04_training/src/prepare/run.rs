@@ -88,7 +88,7 @@ impl Run<'_> {
                 if let Some(changed) = plan.difference(self.plan) {
                     return refuse(
                         format!("an interrupted run is in it, and not this one: {changed}"),
-                        "give the same flags and files to go on, or begin anew with --restart",
+                        "give the same flags and files to go on, or begin again with --restart",
                     );
                 }
                 journal.check(out, self.inputs.files.len(), self.settings.shard_tokens)?;
@@ -112,7 +112,7 @@ impl Run<'_> {
         });
         if let Some(changed) = changed {
             let problem = format!("it holds other tokens: {changed}");
-            let remedy = "name another directory with --out, or make it anew with --restart";
+            let remedy = "name another directory with --out, or make it again with --restart";
             return Err(Error::format(out, problem, remedy));
         }
         let shards = Shards::open(out)?;
@@ -124,7 +124,7 @@ impl Run<'_> {
             journal::tidy(out)?;
         }
         self.screen.line(format!(
-            "{} is finished already ({} tokens to learn, {} to measure); --restart makes it anew.",
+            "{} is finished already ({} tokens to learn, {} to measure); --restart makes it again.",
             out.display(),
             thousands(manifest.train.tokens as usize),
             thousands(manifest.validation.tokens as usize),
@@ -152,7 +152,7 @@ impl Run<'_> {
         let many = !vocabulary::is_single(self)?;
         if (many, self.split(many)?) != (journal.many, journal.split) {
             let problem = "its interrupted run divided the text in another way";
-            return Err(Error::format(out, problem, "begin anew with --restart"));
+            return Err(Error::format(out, problem, "begin again with --restart"));
         }
         writer::verify_tokenizer(out, &journal)?;
         let tokenizer = Tokenizer::load(&out.join(TOKENIZER_FILE))?;
@@ -345,7 +345,7 @@ impl Run<'_> {
     fn finish(&self, journal: Journal, encoding: &Encoding<'_>) -> Result<Manifest> {
         if journal.tail.is_some_and(|tail| tail.job > journal.position.job) {
             let problem = "its interrupted run was to find the validation part beyond the text";
-            return Err(Error::format(&self.settings.out, problem, "begin anew with --restart"));
+            return Err(Error::format(&self.settings.out, problem, "begin again with --restart"));
         }
         let Journal { tokenizer_xxh3, train, validation, left_out, split, .. } = journal;
         if train.tokens == 0 {
@@ -353,7 +353,7 @@ impl Run<'_> {
             return Err(Error::text(
                 given,
                 "no document of it is left to learn from",
-                "give more text, a smaller --validation or a larger --sample, and begin anew \
+                "give more text, a smaller --validation or a larger --sample, and begin again \
                  with --restart",
             ));
         }

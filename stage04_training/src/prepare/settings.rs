@@ -62,7 +62,7 @@ pub struct Settings {
     pub threads: Option<usize>,
     /// Whether to begin although the disk seems too small.
     pub force: bool,
-    /// Whether to begin anew where something is in the directory already.
+    /// Whether to begin again where something is in the directory already.
     pub restart: bool,
     /// Whether the checksums of a directory that is finished already are compared.
     pub verify: bool,

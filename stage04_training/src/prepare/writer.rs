@@ -25,7 +25,7 @@ use crate::sealed::hex;
 use crate::shards::verify::{self, Expected, checksum};
 
 /// What to do about a file of an interrupted run that somebody else has touched.
-const CHANGED: &str = "it was changed since the run was interrupted: begin anew with --restart";
+const CHANGED: &str = "it was changed since the run was interrupted: begin again with --restart";
 
 /// How many faults the manifest shows.
 const FIRST_FAULTS: usize = 20;
@@ -50,7 +50,7 @@ struct OpenShard {
 
 impl PartWriter {
     /// Goes on after `entry`, the state at the last [`PartWriter::commit`]; an empty one begins
-    /// anew. Whatever was written later is cut off. The entry must have been checked.
+    /// again. Whatever was written later is cut off. The entry must have been checked.
     ///
     /// # Errors
     /// [`Error::Format`] when less is there, or something else.
@@ -164,7 +164,7 @@ pub struct FaultWriter {
 }
 
 impl FaultWriter {
-    /// Goes on after what was safe; an empty entry begins anew.
+    /// Goes on after what was safe; an empty entry begins again.
     ///
     /// # Errors
     /// [`Error::Format`] when less is there, or something else.
@@ -352,10 +352,10 @@ mod tests {
             assert!(error.contains("train-00001.bin") && error.contains("link"), "{error}");
         }
         // What has the name of a shard to come is replaced.
-        let mut anew = writer(directory.path(), PartEntry::default()).unwrap();
+        let mut again = writer(directory.path(), PartEntry::default()).unwrap();
         symlink(at("victim"), at("train-00000.bin")).unwrap();
-        anew.append(&part(&[1, 2, 3, 4, 5, 6])).unwrap();
-        anew.commit().unwrap();
+        again.append(&part(&[1, 2, 3, 4, 5, 6])).unwrap();
+        again.commit().unwrap();
         assert_eq!(fs::read(at("victim")).unwrap(), victim);
     }
 

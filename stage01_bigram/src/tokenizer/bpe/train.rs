@@ -10,7 +10,7 @@
 //! 1. The text is cut into pieces ([`split`]) and equal pieces are kept once,
 //!    with their count: the King James text has a million pieces, some 14,000 different ones.
 //! 2. Joining a pair changes only the counts of pairs beside it, in the pieces that have it.
-//!    So each pair remembers its pieces, and counts are corrected, not made anew.
+//!    So each pair remembers its pieces, and counts are corrected, not made again.
 //! 3. The next pair comes from a heap. Counts there may be out of date; one that is found
 //!    to be too high is put back with its present count (lazy deletion).
 //!

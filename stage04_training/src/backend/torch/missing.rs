@@ -127,7 +127,7 @@ pub(super) fn peak_memory(device: usize) -> Torch<u64> {
     Ok(bytes)
 }
 
-/// Begins to count the memory of a GPU anew.
+/// Begins to count the memory of a GPU again.
 ///
 /// # Errors
 /// What libtorch says; it does so where the GPU was never used.

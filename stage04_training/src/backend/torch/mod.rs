@@ -14,7 +14,7 @@
 //!
 //! A GPU works through a queue. To ask for an operation takes microseconds, whatever its size;
 //! to look at a result waits until everything before it is done. So a pass looks at nothing, and
-//! a step looks once: at the loss and the length of the gradient.
+//! a step looks once: at the loss and the gradient norm.
 
 pub(crate) mod missing;
 pub(crate) mod peak;
@@ -264,7 +264,7 @@ impl TorchBackend {
     }
 
     // ANCHOR: look
-    /// The summed loss and the length of the gradient, and everything ready for new passes.
+    /// The summed loss and the gradient norm, and everything ready for new passes.
     fn look(&mut self) -> Torch<(f64, f64)> {
         let _guard = tch::no_grad_guard();
         let norm = length(&self.weights.gradient, real(self.place))?;

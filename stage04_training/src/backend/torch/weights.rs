@@ -62,7 +62,7 @@ impl Weights {
         table(self.rounded.as_ref().unwrap_or(&self.flat), tensor)
     }
 
-    /// Rounds the weights anew. To be called whenever they have changed.
+    /// Rounds the weights again. To be called whenever they have changed.
     pub fn round(&mut self) -> Torch<()> {
         let _guard = tch::no_grad_guard();
         if let Some(rounded) = &mut self.rounded {

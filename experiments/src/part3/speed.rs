@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use ndarray::Array2;
 use stage01_bigram::Float;
-use stage01_bigram::vector::{simd_dispatch, sum};
-use stage02_attention::matmul;
+use stage01_bigram::vector::{sum, simd_dispatch};
 use stage02_attention::parallel::min_len;
+use stage02_attention::matmul;
 use stage03_gpt::plain::Product;
 
 fn main() {

@@ -224,7 +224,12 @@ impl Data {
 }
 
 /// A small GPT of a width, with a learning rate, and the way its products are computed.
-fn trainer(data: &Data, n_embd: usize, learning_rate: f64, dtype: Dtype) -> Result<Trainer<f32>> {
+fn trainer(
+    data: &Data,
+    n_embd: usize,
+    learning_rate: f64,
+    dtype: Dtype,
+) -> Result<Trainer<f32>> {
     let mut gpt = Gpt::new(GptConfig {
         vocab_size: data.vocab_size,
         block_size: LENGTH,

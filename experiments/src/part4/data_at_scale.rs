@@ -223,8 +223,7 @@ fn chapters() -> Vec<String> {
 
 /// Every file of a directory.
 fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let files =
-        fs::read_dir(directory).expect("a directory").map(|file| file.expect("a file").path());
+    let files = fs::read_dir(directory).expect("a directory").map(|file| file.expect("a file").path());
     let read =
         |path: PathBuf| (path.file_name().expect("a name").into(), fs::read(&path).expect("it"));
     files.map(read).collect()

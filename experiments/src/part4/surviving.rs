@@ -43,11 +43,7 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [place, directory] = &arguments[..] {
         let place = Path::new(place);
-        return if directory == "data" {
-            make_data(place)
-        } else {
-            live(place, &place.join(directory))
-        };
+        return if directory == "data" { make_data(place) } else { live(place, &place.join(directory)) };
     }
     on_paper();
     simulated();

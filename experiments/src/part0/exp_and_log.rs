@@ -28,7 +28,7 @@ fn product_and_log(factor: f32, count: usize) -> (f32, f32) {
 
 // ANCHOR: shares
 /// exp of each score, divided by the sum of all.
-fn shares(scores: [f32; 2]) -> [f32; 2] {
+fn attention_weights(scores: [f32; 2]) -> [f32; 2] {
     let grown = scores.map(f32::exp);
     let sum = grown[0] + grown[1];
     grown.map(|g| g / sum)

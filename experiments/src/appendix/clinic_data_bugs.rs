@@ -11,11 +11,9 @@ use stage01_bigram::Result;
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::tokenizer::CharTokenizer;
-use stage03_gpt::adamw::AdamW;
-use stage03_gpt::config::GptConfig;
-use stage03_gpt::gpt::Gpt;
-use stage03_gpt::schedule::Schedule;
-use stage03_gpt::trainer::{Settings, Trainer};
+use stage03_gpt::trainer::Trainer;
+
+use crate::setup::{self, constant_rate, small_gpt};
 
 /// How many tokens a window has.
 const LENGTH: usize = 32;
@@ -29,7 +27,8 @@ const STEPS: usize = 1000;
 /// After how many steps it is measured.
 const INTERVAL: usize = 200;
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run() -> Result<()> {
     let text = Corpus::built_in().text;
     validation_from_the_training_text(&text)?;
     a_batch_from_one_window(&text)
@@ -175,31 +174,9 @@ fn mean_loss(trainer: &mut Trainer<f32>, windows: &[Window]) -> f64 {
     sum / tokens
 }
 
+/// The model and the settings of `part3/overfitting.rs`.
 fn trainer(vocab_size: usize) -> Result<Trainer<f32>> {
-    let gpt = Gpt::new(GptConfig {
-        vocab_size,
-        block_size: LENGTH,
-        n_layer: 2,
-        n_head: 4,
-        n_embd: 64,
-        dropout: 0.0,
-        bias: false,
-    })?;
-    let settings = Settings {
-        batch_size: BATCH,
-        gradient_accumulation_steps: 1,
-        schedule: Schedule {
-            learning_rate: 5e-3,
-            min_lr: 5e-3,
-            warmup_iters: 20,
-            lr_decay_iters: STEPS,
-        },
-        adamw: AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 },
-        seed: 1337,
-        threads: 1,
-    };
-    let weights = gpt.initialise(&mut generator(settings.seed, Purpose::Initialisation, 0));
-    Trainer::new(gpt, weights, settings)
+    setup::trainer(small_gpt(vocab_size, LENGTH), setup::settings(BATCH, constant_rate(5e-3, 20)))
 }
 
 #[cfg(test)]

@@ -1,9 +1,5 @@
 //! Counting, conditional probability, drawing lots: the numbers of the book's chapter on chance.
 //!
-//! ```text
-//! cargo run -p stage01_bigram --example math_chance
-//! ```
-//!
 //! What is left out: a real text and a real vocabulary. `stage01_bigram::bigram` has both.
 
 use rand::RngExt;
@@ -105,7 +101,8 @@ fn print_table(table: &Table, show: impl Fn(f64) -> String) {
     }
 }
 
-fn main() {
+/// Runs the experiment.
+pub fn run() {
     let counts = count_pairs(TEXT);
     let table = shares_of_rows(&counts);
 

@@ -1,9 +1,5 @@
 //! Doubling, exp and logarithms: the numbers of the book's chapter on exp and log.
 //!
-//! ```text
-//! cargo run -p stage01_bigram --example math_exp_and_log
-//! ```
-//!
 //! What is left out: how a computer works out exp. `stage01_bigram::vector` does it by hand.
 
 // ANCHOR: slope
@@ -41,7 +37,8 @@ fn safe_shares(scores: [f32; 2]) -> [f32; 2] {
 }
 // ANCHOR_END: shares
 
-fn main() {
+/// Runs the experiment.
+pub fn run() {
     println!("DOUBLINGS");
     println!("  {:>12}{:>12}{:>16}", "doublings", "result", "and back: log2");
     for n in [-2, -1, 0, 1, 2, 3, 5, 10] {

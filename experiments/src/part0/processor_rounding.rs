@@ -3,11 +3,7 @@
 //! A sum of rounded numbers depends on the order in which they are added, and the order on how a
 //! product is cut for the caches and registers of the processor. So two kinds of processor differ
 //! in last digits, and after some hundred steps of training in all of them. Where this program
-//! prints the same as elsewhere, so does training:
-//!
-//! ```text
-//! cargo run -p stage02_attention --example rounding
-//! ```
+//! prints the same as elsewhere, so does training.
 
 use ndarray::Array2;
 use rand::RngExt;
@@ -18,7 +14,8 @@ use stage02_attention::matmul::gemm;
 const SHAPES: [(usize, usize, usize); 5] =
     [(64, 32, 64), (384, 128, 512), (384, 512, 128), (512, 384, 1536), (256, 768, 65)];
 
-fn main() {
+/// Runs the experiment.
+pub fn run() {
     for (m, k, n) in SHAPES {
         println!("({m}, {k}) x ({k}, {n})    {:08x}", fingerprint(m, k, n));
     }

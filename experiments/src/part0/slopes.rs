@@ -1,9 +1,5 @@
 //! Slopes by nudging, and a walk downhill: the numbers of the book's chapter on slopes.
 //!
-//! ```text
-//! cargo run -p stage01_bigram --example math_slopes
-//! ```
-//!
 //! What is left out: nudging each of a million numbers. That is what the rules are for, and
 //! `stage01_bigram::gradcheck` is for checking the rules.
 
@@ -81,7 +77,8 @@ fn walk(learning_rate: f64, steps: usize) -> Vec<f64> {
     losses
 }
 
-fn main() {
+/// Runs the experiment.
+pub fn run() {
     println!("A NUDGE, SMALLER AND SMALLER: x * x AT 3");
     println!("  {:>8}{:>14}", "h", "slope");
     for h in [1.0, 0.1, 0.01, 0.001] {

@@ -1,9 +1,5 @@
 //! Lists of numbers, and tables that mix them: the numbers of the book's chapter on vectors.
 //!
-//! ```text
-//! cargo run -p stage01_bigram --example math_vectors
-//! ```
-//!
 //! Plain loops, so that every multiplication can be seen. What is left out: speed. The stages
 //! multiply matrices with `stage02_attention::matmul`.
 
@@ -104,7 +100,8 @@ fn print_table(name: &str, table: &[Row]) {
     }
 }
 
-fn main() {
+/// Runs the experiment.
+pub fn run() {
     println!("ADD AND SCALE");
     println!("  dog                     {}", shown(&DOG));
     println!("  plural                  {}", shown(&PLURAL));

@@ -20,13 +20,14 @@ use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer};
 
 const WORDS: &str = "low low low lower lowest";
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run(plot: Option<&Path>) -> Result<()> {
     on_paper();
     other_texts()?;
     special_token()?;
     let gain = bytes_per_token()?;
-    if let Some(file) = std::env::args().skip_while(|argument| argument != "--plot").nth(1) {
-        chart(gain).save(Path::new(&file))?;
+    if let Some(file) = plot {
+        chart(gain).save(file)?;
     }
     another_rule()
 }

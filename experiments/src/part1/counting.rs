@@ -8,7 +8,8 @@ use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
 use stage01_bigram::tokenizer::{CharTokenizer, Tokenizer, TokenizerKind};
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run() -> Result<()> {
     on_paper()?;
     other_rows();
     let text = Corpus::built_in().text;

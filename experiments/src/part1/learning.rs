@@ -7,24 +7,25 @@ use std::path::Path;
 use ndarray::{Array2, ArrayView2, Axis};
 use stage01_bigram::Result;
 use stage01_bigram::bigram::{CountedBigram, LearnedBigram};
-use stage01_bigram::corpus::Corpus;
-use stage01_bigram::dataset::{Dataset, split};
+use stage01_bigram::dataset::Dataset;
 use stage01_bigram::gradcheck::{Agreement, Mismatch, check_gradient};
 use stage01_bigram::loss::{cross_entropy, cross_entropy_backward, log_softmax, softmax};
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::random::{Purpose, generator};
-use stage01_bigram::tokenizer::CharTokenizer;
+
+use crate::setup::CharData;
 
 /// The word of the paper examples, in tokens: a b c d r are 0 1 2 3 4.
 const ABRACADABRA: [u32; 11] = [0, 1, 4, 0, 2, 0, 3, 0, 1, 4, 0];
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run(plot: Option<&Path>) -> Result<()> {
     nudges();
     one_step()?;
     the_walk()?;
     let curves = step_sizes()?;
-    if let Some(file) = std::env::args().skip_while(|argument| argument != "--plot").nth(1) {
-        chart(curves).save(Path::new(&file))?;
+    if let Some(file) = plot {
+        chart(curves).save(file)?;
     }
     too_large_for_exp();
     overwritten_rows()
@@ -102,11 +103,9 @@ fn the_walk() -> Result<()> {
 
 /// The King James text in characters: how many there are, the training text, and some of the rest.
 fn king_james() -> Result<(usize, Dataset, Vec<u32>)> {
-    let text = Corpus::built_in().text;
-    let tokenizer = CharTokenizer::train(&text)?;
-    let (train, validation) = split(&text, 0.9)?;
-    let data = Dataset::new(tokenizer.encode(train)?, 32)?;
-    Ok((tokenizer.vocab_size(), data, tokenizer.encode(&validation[..50_000])?))
+    let data = CharData::king_james(32)?;
+    let validation = data.validation.tokens()[..50_000].to_vec();
+    Ok((data.vocab_size(), data.train, validation))
 }
 
 const RATES: [f32; 4] = [1.0, 30.0, 100.0, 300.0];

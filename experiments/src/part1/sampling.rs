@@ -9,7 +9,8 @@ use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run() -> Result<()> {
     on_paper();
     drawn()?;
     let text = Corpus::built_in().text;

@@ -12,13 +12,14 @@ use stage01_bigram::loss::{bits, bits_per_byte, perplexity};
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::tokenizer::{BpeTokenizer, CharTokenizer};
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run(plot: Option<&Path>) -> Result<()> {
     on_paper()?;
     let text = Corpus::built_in().text;
     let (train, validation) = split(&text, 0.9)?;
     let curves = smoothing(train, validation)?;
-    if let Some(file) = std::env::args().skip_while(|argument| argument != "--plot").nth(1) {
-        chart(curves).save(Path::new(&file))?;
+    if let Some(file) = plot {
+        chart(curves).save(file)?;
     }
     vocabularies(train, validation)
 }

@@ -5,13 +5,15 @@
 
 use stage01_bigram::Result;
 use stage01_bigram::bigram::LearnedBigram;
-use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::{Dataset, split};
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
 use stage01_bigram::tokenizer::{CharTokenizer, Tokenizer};
 
-fn main() -> Result<()> {
+use crate::setup::CharData;
+
+/// Runs the experiment.
+pub fn run() -> Result<()> {
     on_paper()?;
     bytes_and_characters();
     a_batch()?;
@@ -49,11 +51,8 @@ fn bytes_and_characters() {
 
 /// The King James text in characters: the tokenizer, and the part to learn from.
 fn king_james() -> Result<(Tokenizer, Dataset)> {
-    let text = Corpus::built_in().text;
-    let tokenizer = Tokenizer::Char(CharTokenizer::train(&text)?);
-    let (train, _) = split(&text, 0.9)?;
-    let data = Dataset::new(tokenizer.encode(train)?, 32)?;
-    Ok((tokenizer, data))
+    let data = CharData::king_james(32)?;
+    Ok((data.tokenizer, data.train))
 }
 
 fn a_batch() -> Result<()> {

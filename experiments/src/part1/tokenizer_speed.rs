@@ -1,7 +1,7 @@
 //! How fast the tokenizers are on a text of yours.
 //!
 //! ```text
-//! cargo run --release -p stage01_bigram --example tokenizer_speed -- \
+//! cargo run --release -p experiments -- tokenizer_speed \
 //!     train|encode|decode TOKENIZER TEXT_FILE [OUT_FILE]
 //! ```
 //!
@@ -11,7 +11,7 @@
 //! result: the `tokenizer.json` of `train`, the tokens of `encode` (32-bit numbers, little
 //! end first), the text of `decode`. `RAYON_NUM_THREADS=1` measures one thread.
 //!
-//! `benches/compare/tokenizer_speed.py` runs it beside other tokenizers.
+//! `stage01_bigram/benches/compare/tokenizer_speed.py` runs it beside other tokenizers.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -20,26 +20,18 @@ use std::time::Instant;
 use stage01_bigram::tokenizer::TokenizerKind;
 use stage01_bigram::{Error, Result, files};
 
+use crate::arguments::Outcome;
+
 const TIMES: usize = 5;
 
-fn main() -> std::process::ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match run(&arguments) {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            std::process::ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(arguments: &[String]) -> Result<()> {
+/// Runs the experiment.
+pub fn run(arguments: &[String]) -> Outcome {
     let (task, kind, file, out) = match arguments {
         [task, kind, file] => (task, kind, file, None),
         [task, kind, file, out] => (task, kind, file, Some(out)),
         _ => {
             let expected = "expected train|encode|decode TOKENIZER TEXT_FILE [OUT_FILE]";
-            return Err(Error::setting("arguments", arguments.len(), expected));
+            return Err(Error::setting("arguments", arguments.len(), expected).into());
         }
     };
     let text = files::read_text(Path::new(file))?;
@@ -56,7 +48,7 @@ fn run(arguments: &[String]) -> Result<()> {
             (seconds, ids.iter().flat_map(|id| id.to_le_bytes()).collect())
         }
         "decode" => repeat(|| tokenizer.decode_bytes(&ids))?,
-        _ => return Err(Error::setting("task", task, "expected train, encode or decode")),
+        _ => return Err(Error::setting("task", task, "expected train, encode or decode").into()),
     };
     if let Some(out) = out {
         files::write_bytes(Path::new(out), &result)?;

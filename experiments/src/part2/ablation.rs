@@ -1,10 +1,7 @@
 //! What is each part good for? The model of this stage, trained with a part and without it.
 //!
-//! ```text
-//! cargo run -p stage02_attention --example without -- places
-//! ```
-//!
-//! The parts are `places`, `division` and `mask`. `--plot FILE` draws both loss curves.
+//! The parts are the position embedding, the division of the scores and the mask, each an experiment
+//! of its own. `--plot FILE` draws both loss curves.
 //!
 //! The model is that of `stage02_attention::model`, put together again from the same layers so
 //! that a part can be left out. What is left out here: speed, and good messages.
@@ -14,20 +11,20 @@ use std::path::Path;
 use ndarray::{Array2, s};
 use stage01_bigram::Result;
 use stage01_bigram::bigram::CountedBigram;
-use stage01_bigram::corpus::Corpus;
-use stage01_bigram::dataset::{Dataset, split};
+use stage01_bigram::dataset::Dataset;
 use stage01_bigram::loss::{cross_entropy, cross_entropy_backward};
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
 use stage01_bigram::screen::wrap;
-use stage01_bigram::tokenizer::CharTokenizer;
 use stage02_attention::attention::Mask;
 use stage02_attention::attention::multi_head::{self, MultiHeadAttention};
 use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;
 use stage02_attention::linear::Linear;
 use stage02_attention::params::{Init, Layout, Params};
+
+use crate::setup::CharData;
 
 const BLOCK_SIZE: usize = 64;
 const N_EMBD: usize = 64;
@@ -204,23 +201,25 @@ impl Model {
     }
 }
 
-fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (without, name, n_head) = match arguments.first().map(String::as_str) {
-        Some("places") => (Without::Places, "without places", 4),
-        // One head of 64 numbers, where the division matters most.
-        Some("division") => (Without::Division, "without division", 1),
-        Some("mask") => (Without::Mask, "without a mask", 4),
-        _ => {
-            println!("Say which part to leave out: places, division or mask.");
-            return Ok(());
-        }
-    };
-    let text = Corpus::built_in().text;
-    let tokenizer = CharTokenizer::train(&text)?;
-    let (learn, kept) = split(&text, 0.9)?;
-    let learn = Dataset::new(tokenizer.encode(learn)?, BLOCK_SIZE)?;
-    let kept = Dataset::new(tokenizer.encode(kept)?, BLOCK_SIZE)?;
+/// The model with its position embedding, and without.
+pub fn positions(plot: Option<&Path>) -> Result<()> {
+    compare(Without::Places, "without places", 4, plot)
+}
+
+/// The model with the division of the scores by the root of the head's size, and without: with one
+/// head of 64 numbers, where it matters most.
+pub fn division(plot: Option<&Path>) -> Result<()> {
+    compare(Without::Division, "without division", 1, plot)
+}
+
+/// The model with its causal mask, and without.
+pub fn mask(plot: Option<&Path>) -> Result<()> {
+    compare(Without::Mask, "without a mask", 4, plot)
+}
+
+/// Trains the model as it is and without a part, and prints what becomes of both.
+fn compare(without: Without, name: &str, n_head: usize, plot: Option<&Path>) -> Result<()> {
+    let CharData { tokenizer, train: learn, validation: kept } = CharData::king_james(BLOCK_SIZE)?;
     let bigram = CountedBigram::count(learn.tokens(), tokenizer.vocab_size(), 0.01)?;
     let floor = bigram.mean_loss(kept.tokens())?;
 
@@ -245,7 +244,7 @@ fn main() -> Result<()> {
         println!("\nIT GOES ON FROM `And God said`, {name}:");
         println!("{}", wrap(text.trim(), 74, "  "));
     }
-    if let Some(file) = arguments.iter().skip_while(|argument| *argument != "--plot").nth(1) {
+    if let Some(file) = plot {
         let chart = LineChart {
             title: format!("The model as it is, and {name}"),
             x_label: "step".into(),
@@ -253,7 +252,7 @@ fn main() -> Result<()> {
             series: curves,
             references: vec![(format!("counted bigram: {floor:.2}"), floor)],
         };
-        chart.save(Path::new(file))?;
+        chart.save(file)?;
     }
     Ok(())
 }

@@ -1,23 +1,20 @@
 //! Looking back: what the trained model gains with every character that it may see.
 //!
-//! ```text
-//! cargo run -p stage02_attention --example looking_back
-//! ```
-//!
 //! `--plot FILE` draws the loss at every place of a window.
 
 use std::path::Path;
 
 use stage01_bigram::bigram::CountedBigram;
-use stage01_bigram::corpus::Corpus;
-use stage01_bigram::dataset::{Dataset, split};
+use stage01_bigram::dataset::Dataset;
 use stage01_bigram::loss::{log_softmax, softmax};
 use stage01_bigram::plot::{LineChart, Series};
-use stage01_bigram::tokenizer::{CharTokenizer, Tokenizer};
+use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 use stage02_attention::model::{AttentionModel, Config};
 use stage02_attention::params::Params;
 use stage02_attention::training::{Settings, train};
+
+use crate::setup::CharData;
 
 const BLOCK_SIZE: usize = 64;
 
@@ -49,12 +46,9 @@ fn likeliest(tokenizer: &Tokenizer, p: &[f64]) -> Result<String> {
         .collect()
 }
 
-fn main() -> Result<()> {
-    let text = Corpus::built_in().text;
-    let tokenizer = Tokenizer::Char(CharTokenizer::train(&text)?);
-    let (learn, kept) = split(&text, 0.9)?;
-    let learn = Dataset::new(tokenizer.encode(learn)?, BLOCK_SIZE)?;
-    let kept = Dataset::new(tokenizer.encode(kept)?, BLOCK_SIZE)?;
+/// Runs the experiment.
+pub fn run(plot: Option<&Path>) -> Result<()> {
+    let CharData { tokenizer, train: learn, validation: kept } = CharData::king_james(BLOCK_SIZE)?;
     let vocab_size = tokenizer.vocab_size();
     let bigram = CountedBigram::count(learn.tokens(), vocab_size, 0.01)?;
     let floor = bigram.mean_loss(kept.tokens())?;
@@ -87,7 +81,7 @@ fn main() -> Result<()> {
         println!("  {prompt:<20}{:<28}{}", counted?, learned?.trim_end());
     }
 
-    if let Some(file) = std::env::args().skip_while(|argument| argument != "--plot").nth(1) {
+    if let Some(file) = plot {
         let points = losses.iter().enumerate().map(|(i, &loss)| (i as f64 + 1.0, loss)).collect();
         let chart = LineChart {
             title: "Most is gained from the first four characters".into(),
@@ -96,7 +90,7 @@ fn main() -> Result<()> {
             series: vec![Series { name: "one layer of attention".into(), points }],
             references: vec![(format!("counted bigram: {floor:.2}"), floor)],
         };
-        chart.save(Path::new(&file))?;
+        chart.save(file)?;
     }
     Ok(())
 }

@@ -1,8 +1,5 @@
 //! The gradient of attention: two shares on paper, by nudging and by formula, and a forgotten mean.
 //!
-//! ```text
-//! cargo run -p stage02_attention --example gradient_of_attention
-//! ```
 
 use ndarray::{Array2, ArrayView2, array};
 use stage01_bigram::gradcheck::{Agreement, Mismatch, check_gradient};
@@ -74,7 +71,8 @@ fn check(bug: bool) -> Result<Agreement, Mismatch> {
     })
 }
 
-fn main() {
+/// Runs the experiment.
+pub fn run() {
     let x = numbers();
     let (y, att) = forward(&x);
     println!("FORWARD: query 1; keys 0 and ln 3; values 4 and 8");

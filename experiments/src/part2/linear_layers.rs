@@ -1,8 +1,5 @@
 //! Linear layers: one on paper, its gradient by nudging, the size of first weights, and a bug.
 //!
-//! ```text
-//! cargo run -p stage02_attention --example linear_layers
-//! ```
 
 use ndarray::{Array2, ArrayView2, array};
 use stage01_bigram::Result;
@@ -208,7 +205,8 @@ fn forgotten_transpose() {
     }
 }
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run() -> Result<()> {
     nudges();
     layout()?;
     sizes();

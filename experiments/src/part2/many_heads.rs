@@ -1,13 +1,7 @@
 //! Many heads: one mixture or two on paper, who owns which columns, and how many heads are good.
 //!
-//! ```text
-//! cargo run -p stage02_attention --example many_heads
-//! ```
 
 use ndarray::{Array2, array, s};
-use stage01_bigram::corpus::Corpus;
-use stage01_bigram::dataset::{Dataset, split};
-use stage01_bigram::tokenizer::CharTokenizer;
 use stage01_bigram::{Error, Result};
 use stage02_attention::attention::multi_head::MultiHeadAttention;
 use stage02_attention::attention::{Mask, scaled_dot_product};
@@ -15,6 +9,8 @@ use stage02_attention::dropout::Dropout;
 use stage02_attention::model::{AttentionModel, Config};
 use stage02_attention::params::{Init, Layout};
 use stage02_attention::training::{Settings, train};
+
+use crate::setup::CharData;
 
 // ANCHOR: mixtures
 /// What one head finds that gives the first of two tokens the share p: p v1 + (1 - p) v2.
@@ -88,11 +84,7 @@ fn columns() -> Result<()> {
 fn how_many() -> Result<()> {
     println!("\nHOW MANY HEADS? 64 numbers a token, 1,000 steps, the King James text");
     println!("{:>8}{:>18}{:>12}{:>20}", "heads", "numbers a head", "weights", "validation loss");
-    let text = Corpus::built_in().text;
-    let tokenizer = CharTokenizer::train(&text)?;
-    let (learn, kept) = split(&text, 0.9)?;
-    let learn = Dataset::new(tokenizer.encode(learn)?, 64)?;
-    let kept = Dataset::new(tokenizer.encode(kept)?, 64)?;
+    let CharData { tokenizer, train: learn, validation: kept } = CharData::king_james(64)?;
     let vocab_size = tokenizer.vocab_size();
     for n_head in [1, 2, 4, 8, 16] {
         let model = AttentionModel::new(Config { vocab_size, block_size: 64, n_embd: 64, n_head })?;
@@ -104,7 +96,8 @@ fn how_many() -> Result<()> {
     Ok(())
 }
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run() -> Result<()> {
     println!("ONE HEAD, TWO HEADS: values (8, 0) and (0, 8); wanted: (8, 8)");
     for p in [0.0, 0.25, 0.5, 0.75, 1.0] {
         let [a, b] = one_head(p);

@@ -1,9 +1,5 @@
 //! Scaling: the coins behind a dot product, and what softmax does with larger and larger scores.
 //!
-//! ```text
-//! cargo run -p stage02_attention --example scaling
-//! ```
-//!
 //! `--plot FILE` draws how much gradient gets through the softmax, with the division and without.
 
 use std::path::Path;
@@ -57,7 +53,8 @@ fn chart(rows: &[Row]) -> LineChart {
     }
 }
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run(plot: Option<&Path>) -> Result<()> {
     println!("FOUR COINS of +1 and -1: 16 throws");
     let sums = sums_of_coins(4);
     for (sum, ways) in &sums {
@@ -77,9 +74,9 @@ fn main() -> Result<()> {
         println!("{gap:>8}{share:>16.6}{:>12.6}{slope:>12.6}", 1.0 - share);
     }
 
-    if let Some(file) = std::env::args().skip_while(|argument| argument != "--plot").nth(1) {
+    if let Some(file) = plot {
         let lengths: Vec<usize> = (1..=10).map(|power| 1 << power).collect();
-        chart(&measure(&lengths, 1337)).save(Path::new(&file))?;
+        chart(&measure(&lengths, 1337)).save(file)?;
     }
     Ok(())
 }

@@ -1,8 +1,5 @@
 //! Self-attention: a soft dictionary on paper, one head on paper, and a softmax along the wrong side.
 //!
-//! ```text
-//! cargo run -p stage02_attention --example self_attention
-//! ```
 
 use ndarray::{Array2, ArrayView2, array};
 use stage01_bigram::loss::softmax;
@@ -67,7 +64,8 @@ fn shares_along_the_wrong_side(x: ArrayView2<f64>) -> Array2<f64> {
 }
 // ANCHOR_END: wrong_side
 
-fn main() {
+/// Runs the experiment.
+pub fn run() {
     on_paper();
 
     println!("\nONE HEAD: x = 1, 2, 0, and q = k = v = x");

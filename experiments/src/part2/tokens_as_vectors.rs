@@ -1,19 +1,15 @@
 //! Tokens as vectors: three words on paper, where their gradient goes, and a trained table.
 //!
-//! ```text
-//! cargo run -p stage02_attention --example tokens_as_vectors
-//! ```
 
 use ndarray::{Array2, ArrayView2, array};
 use stage01_bigram::Result;
-use stage01_bigram::corpus::Corpus;
-use stage01_bigram::dataset::{Dataset, split};
 use stage01_bigram::random::{Purpose, generator};
-use stage01_bigram::tokenizer::{CharTokenizer, Tokenizer};
 use stage02_attention::embedding::Embedding;
 use stage02_attention::model::{AttentionModel, Config};
 use stage02_attention::params::{Init, Layout, Params};
 use stage02_attention::training::{Settings, train};
+
+use crate::setup::CharData;
 
 /// The vocabulary of the paper example. The tokens are 0, 1, 2.
 const WORDS: [&str; 3] = ["bites", "dog", "man"];
@@ -103,11 +99,7 @@ fn on_paper() {
 
 /// Trains the model of this stage for a while and looks at its table of tokens.
 fn a_trained_table() -> Result<()> {
-    let text = Corpus::built_in().text;
-    let tokenizer = Tokenizer::Char(CharTokenizer::train(&text)?);
-    let (learn, kept) = split(&text, 0.9)?;
-    let learn = Dataset::new(tokenizer.encode(learn)?, 64)?;
-    let kept = Dataset::new(tokenizer.encode(kept)?, 64)?;
+    let CharData { tokenizer, train: learn, validation: kept } = CharData::king_james(64)?;
 
     println!("\nA BATCH OF THE KING JAMES TEXT");
     let (mut tokens, mut targets) = (vec![], vec![]);
@@ -165,7 +157,8 @@ fn neighbours(table: &Array2<f32>, token: usize, count: usize) -> Vec<usize> {
 }
 // ANCHOR_END: neighbours
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run() -> Result<()> {
     on_paper();
     a_trained_table()
 }

@@ -6,10 +6,13 @@
 use stage02_attention::params::{Init, Layout, Params};
 use stage03_gpt::adamw::{AdamW, Moments};
 
-/// The settings of the default run, without decay.
-const ADAM: AdamW = AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, grad_clip: 1.0 };
+use crate::setup::ADAMW;
 
-fn main() {
+/// The settings of the default run, without decay.
+const ADAM: AdamW = AdamW { weight_decay: 0.0, ..ADAMW };
+
+/// Runs the experiment.
+pub fn run() {
     ravine();
     steady_and_shaking();
     first_steps();

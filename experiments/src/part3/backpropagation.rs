@@ -126,7 +126,8 @@ fn commas(n: usize) -> String {
     if n < 1000 { n.to_string() } else { format!("{},{:03}", commas(n / 1000), n % 1000) }
 }
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run() -> Result<()> {
     println!("A GPT OF SINGLE NUMBERS");
     println!("  {:>6}{:>10}{:>10}", "", "value", "slope");
     let (values, slopes) = relay(2.0, 0.5);

@@ -9,15 +9,14 @@ use serde_json::{Value, json};
 use stage01_bigram::Result;
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::Dataset;
-use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
-use stage03_gpt::adamw::{AdamW, Moments};
+use stage03_gpt::adamw::Moments;
 use stage03_gpt::checkpoint::{self, Model};
 use stage03_gpt::config::GptConfig;
-use stage03_gpt::gpt::Gpt;
 use stage03_gpt::resume::{self, State, TRAINER_FILE};
-use stage03_gpt::schedule::Schedule;
-use stage03_gpt::trainer::{Settings, Trainer};
+use stage03_gpt::trainer::Trainer;
+
+use crate::setup::{self, constant_rate};
 
 /// How many tokens a window has.
 const LENGTH: usize = 16;
@@ -25,7 +24,8 @@ const LENGTH: usize = 16;
 /// After how many steps the run is stopped.
 const STOP: usize = 300;
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run() -> Result<()> {
     let place = tempfile::tempdir().expect("room for temporary files");
     let (text, directory) = (Text::new()?, place.path());
     on_paper();
@@ -64,7 +64,7 @@ impl Text {
 
     /// A new trainer of a very small GPT.
     fn trainer(&self) -> Result<Trainer<f32>> {
-        let gpt = Gpt::new(GptConfig {
+        let config = GptConfig {
             vocab_size: self.tokenizer.vocab_size(),
             block_size: LENGTH,
             n_layer: 1,
@@ -72,20 +72,8 @@ impl Text {
             n_embd: 32,
             dropout: 0.1,
             bias: true,
-        })?;
-        let schedule =
-            Schedule { learning_rate: 1e-2, min_lr: 1e-2, warmup_iters: 0, lr_decay_iters: 1 };
-        let adamw = AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 };
-        let settings = Settings {
-            batch_size: 32,
-            gradient_accumulation_steps: 1,
-            schedule,
-            adamw,
-            seed: 1337,
-            threads: 1,
         };
-        let weights = gpt.initialise(&mut generator(settings.seed, Purpose::Initialisation, 0));
-        Trainer::new(gpt, weights, settings)
+        setup::trainer(config, setup::settings(32, constant_rate(1e-2, 0)))
     }
 
     /// Some steps. Returns the loss of each.

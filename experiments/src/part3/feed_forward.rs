@@ -140,7 +140,8 @@ impl Machine {
 
 const STEPS: usize = 301;
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run(plot: Option<&Path>) -> Result<()> {
     println!("HOW SAD IS IT? THE PAPER EXAMPLE");
     println!("  {:12}{:>8}{:>10}{:>8}{:>8}", "", "wanted", "straight", "cut", "gelu");
     for (phrase, x, wanted) in PHRASES {
@@ -184,9 +185,9 @@ fn main() -> Result<()> {
         }
     }
 
-    if let Some(file) = std::env::args().skip_while(|argument| argument != "--plot").nth(1) {
+    if let Some(file) = plot {
         let names = ["no bend", "gelu", "gelu, its slope taken too late"];
-        chart(names, &runs.map(|(_, losses)| losses)).save(Path::new(&file))?;
+        chart(names, &runs.map(|(_, losses)| losses)).save(file)?;
     }
     Ok(())
 }

@@ -16,7 +16,8 @@ use stage03_gpt::config::GptConfig;
 use stage03_gpt::generate::Decoder;
 use stage03_gpt::gpt::Gpt;
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run() -> Result<()> {
     on_paper();
     let (gpt, params) = model(256)?;
     same_logits(&gpt, &params)?;

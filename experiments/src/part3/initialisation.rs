@@ -144,7 +144,8 @@ const STARTS: [(&str, Start); 5] = [
     ("all zero", Start::Spread(0.0)),
 ];
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run(plot: Option<&Path>) -> Result<()> {
     println!("SUMS OF n NUMBERS THAT ARE +1 OR -1, ALL CASES");
     println!("  {:>4}{:>8}{:>20}{:>28}", "n", "cases", "spread of the sum", "if each is 1/sqrt(n)");
     for n in [1, 2, 4, 9, 16] {
@@ -189,8 +190,8 @@ fn main() -> Result<()> {
         println!("  {name:18}{}", row.concat());
     }
 
-    if let Some(file) = std::env::args().skip_while(|argument| argument != "--plot").nth(1) {
-        chart()?.save(Path::new(&file))?;
+    if let Some(file) = plot {
+        chart()?.save(file)?;
     }
     Ok(())
 }

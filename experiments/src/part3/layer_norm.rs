@@ -223,7 +223,8 @@ impl Swap {
     }
 }
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run() -> Result<()> {
     let x = [1.0, 2.0, 3.0];
     let (n, rstd) = normalised(x);
     println!("THREE NUMBERS ON PAPER");

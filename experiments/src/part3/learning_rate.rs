@@ -7,16 +7,13 @@
 use std::path::Path;
 
 use stage01_bigram::Result;
-use stage01_bigram::corpus::Corpus;
-use stage01_bigram::dataset::{Dataset, split};
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::random::{Purpose, generator};
-use stage01_bigram::tokenizer::CharTokenizer;
 use stage03_gpt::adamw::AdamW;
-use stage03_gpt::config::GptConfig;
-use stage03_gpt::gpt::Gpt;
 use stage03_gpt::schedule::Schedule;
 use stage03_gpt::trainer::{Settings, Trainer};
+
+use crate::setup::{self, ADAMW, CharData, mean_before, small_gpt, smooth, validation_loss};
 
 /// How many tokens a window has.
 const LENGTH: usize = 32;
@@ -24,13 +21,13 @@ const LENGTH: usize = 32;
 /// How many steps a run has.
 const STEPS: usize = 200;
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run(plot: Option<&Path>) -> Result<()> {
     on_paper();
-    let text = Corpus::built_in().text;
-    let data = Data::new(&text)?;
+    let data = CharData::king_james(LENGTH)?;
     let curves = rates(&data)?;
-    if let Some(file) = std::env::args().skip_while(|argument| argument != "--plot").nth(1) {
-        chart(curves, data.frequencies()).save(Path::new(&file))?;
+    if let Some(file) = plot {
+        chart(curves, frequencies(&data)).save(file)?;
     }
     knobs(&data)?;
     accumulation(&data)?;
@@ -51,33 +48,13 @@ fn on_paper() {
     println!();
 }
 
-/// The two parts of the text.
-struct Data {
-    vocab_size: usize,
-    train: Dataset,
-    validation: Dataset,
-}
-
-impl Data {
-    fn new(text: &str) -> Result<Data> {
-        let tokenizer = CharTokenizer::train(text)?;
-        let (train, validation) = split(text, 0.9)?;
-        let part = |text| Dataset::new(tokenizer.encode(text)?, LENGTH);
-        Ok(Data {
-            vocab_size: tokenizer.vocab_size(),
-            train: part(train)?,
-            validation: part(validation)?,
-        })
-    }
-
-    /// The loss of a model that knows how frequent each character is, and nothing else.
-    fn frequencies(&self) -> f64 {
-        let tokens = self.train.tokens();
-        let mut counts = vec![0.0; self.vocab_size];
-        tokens.iter().for_each(|&token| counts[token as usize] += 1.0);
-        let shares = counts.iter().map(|count| count / tokens.len() as f64);
-        shares.filter(|&p| p > 0.0).map(|p: f64| -p * p.ln()).sum()
-    }
+/// The loss of a model that knows how frequent each character is, and nothing else.
+fn frequencies(data: &CharData) -> f64 {
+    let tokens = data.train.tokens();
+    let mut counts = vec![0.0; data.vocab_size()];
+    tokens.iter().for_each(|&token| counts[token as usize] += 1.0);
+    let shares = counts.iter().map(|count| count / tokens.len() as f64);
+    shares.filter(|&p| p > 0.0).map(|p: f64| -p * p.ln()).sum()
 }
 
 // ANCHOR: usual
@@ -92,7 +69,7 @@ fn usual() -> Settings {
             warmup_iters: 20,
             lr_decay_iters: STEPS,
         },
-        adamw: AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 },
+        adamw: ADAMW,
         seed: 1337,
         threads: 1,
     }
@@ -105,18 +82,8 @@ fn with_rate(learning_rate: f64) -> Settings {
 
 // ANCHOR_END: usual
 
-fn trainer(data: &Data, settings: Settings) -> Result<Trainer<f32>> {
-    let gpt = Gpt::new(GptConfig {
-        vocab_size: data.vocab_size,
-        block_size: LENGTH,
-        n_layer: 2,
-        n_head: 4,
-        n_embd: 64,
-        dropout: 0.0,
-        bias: false,
-    })?;
-    let weights = gpt.initialise(&mut generator(settings.seed, Purpose::Initialisation, 0));
-    Trainer::new(gpt, weights, settings)
+fn trainer(data: &CharData, settings: Settings) -> Result<Trainer<f32>> {
+    setup::trainer(small_gpt(data.vocab_size(), LENGTH), settings)
 }
 
 /// What a run leaves behind.
@@ -129,7 +96,7 @@ struct Curve {
     validation: f64,
 }
 
-fn train(data: &Data, settings: Settings) -> Result<Curve> {
+fn train(data: &CharData, settings: Settings) -> Result<Curve> {
     let mut trainer = trainer(data, settings)?;
     let batch_size = trainer.settings().batch_size;
     let (mut x, mut y) = (Vec::new(), Vec::new());
@@ -141,21 +108,14 @@ fn train(data: &Data, settings: Settings) -> Result<Curve> {
         losses.push(step.loss);
         longest = longest.max(step.grad_norm);
     }
-    // The same windows for every run.
-    let (mut rng, mut sum, mut tokens) = (generator(1, Purpose::Evaluation, 0), 0.0, 0);
-    while tokens < 96 * LENGTH {
-        data.validation.sample_batch(batch_size, LENGTH, &mut rng, &mut x, &mut y);
-        sum += trainer.evaluate(&x, &y);
-        tokens += x.len();
-    }
-    Ok(Curve { losses, longest, validation: sum / tokens as f64 })
+    let validation = validation_loss(&mut trainer, &data.validation);
+    Ok(Curve { losses, longest, validation })
 }
 
 const HEAD: &str = "                             step 10     50    100    200   val    longest g";
 
 fn show(name: &str, curve: &Curve) {
-    // A batch wriggles, so each number is the mean of ten.
-    let around = |step: usize| curve.losses[step - 10..step].iter().sum::<f64>() / 10.0;
+    let around = |step| mean_before(&curve.losses, step);
     println!(
         "{name:<28}{:>8.3}{:>7.3}{:>7.3}{:>7.3}{:>6.3}{:>13.2}",
         around(10),
@@ -167,7 +127,7 @@ fn show(name: &str, curve: &Curve) {
     );
 }
 
-fn rates(data: &Data) -> Result<Vec<(String, Curve)>> {
+fn rates(data: &CharData) -> Result<Vec<(String, Curve)>> {
     println!("\nLEARNING RATES\n{HEAD}");
     let mut curves = Vec::new();
     for (name, rate) in
@@ -177,15 +137,11 @@ fn rates(data: &Data) -> Result<Vec<(String, Curve)>> {
         show(name, &curve);
         curves.push((name.to_string(), curve));
     }
-    println!("what knowing the frequencies of characters reaches: {:.3}", data.frequencies());
+    println!("what knowing the frequencies of characters reaches: {:.3}", frequencies(data));
     Ok(curves)
 }
 
 fn chart(curves: Vec<(String, Curve)>, frequencies: f64) -> LineChart {
-    let smooth = |losses: &[f64]| {
-        let means = losses.chunks(5).map(|part| part.iter().sum::<f64>() / part.len() as f64);
-        means.enumerate().map(|(i, mean)| (5.0 * i as f64 + 2.0, mean)).collect()
-    };
     LineChart {
         title: "Two hundred steps with five learning rates".into(),
         x_label: "step".into(),
@@ -201,7 +157,7 @@ fn chart(curves: Vec<(String, Curve)>, frequencies: f64) -> LineChart {
     }
 }
 
-fn knobs(data: &Data) -> Result<()> {
+fn knobs(data: &CharData) -> Result<()> {
     println!("\nONE KNOB AT A TIME\n{HEAD}");
     let schedule = |rate: f64, warmup_iters, min_lr| Settings {
         schedule: Schedule { learning_rate: rate, min_lr, warmup_iters, lr_decay_iters: STEPS },
@@ -232,7 +188,7 @@ fn knobs(data: &Data) -> Result<()> {
 }
 
 /// The loss and the gradient norm of 12 windows, read in so many passes.
-fn in_passes(data: &Data, passes: usize) -> Result<[f64; 2]> {
+fn in_passes(data: &CharData, passes: usize) -> Result<[f64; 2]> {
     let settings =
         Settings { batch_size: 12 / passes, gradient_accumulation_steps: passes, ..usual() };
     let mut trainer = trainer(data, settings)?;
@@ -248,7 +204,7 @@ fn in_passes(data: &Data, passes: usize) -> Result<[f64; 2]> {
     Ok([step.loss, step.grad_norm])
 }
 
-fn accumulation(data: &Data) -> Result<()> {
+fn accumulation(data: &CharData) -> Result<()> {
     println!("\nACCUMULATION: the same 12 windows");
     for (passes, words) in [(1, "1 pass of 12"), (4, "4 passes of 3"), (12, "12 passes of 1")] {
         let [loss, length] = in_passes(data, passes)?;
@@ -259,7 +215,7 @@ fn accumulation(data: &Data) -> Result<()> {
 
 /// How far the gradient of a batch is from that of many, as a share of its length: the root of
 /// the mean square over some batches.
-fn noise(data: &Data) -> Result<()> {
+fn noise(data: &CharData) -> Result<()> {
     println!("\nNOISE: a batch's gradient beside that of 1,024 windows, at the start");
     println!("windows    off by");
     let truth = mean_gradient(data, 64, 0)?;
@@ -277,7 +233,7 @@ fn noise(data: &Data) -> Result<()> {
 }
 
 /// The gradient of some passes of 16 windows, at the weights of the beginning.
-fn mean_gradient(data: &Data, passes: usize, first: u64) -> Result<Vec<f64>> {
+fn mean_gradient(data: &CharData, passes: usize, first: u64) -> Result<Vec<f64>> {
     let settings = Settings { batch_size: 16, gradient_accumulation_steps: passes, ..usual() };
     let mut trainer = trainer(data, settings)?;
     let (mut x, mut y) = (Vec::new(), Vec::new());
@@ -306,7 +262,9 @@ mod tests {
 
     #[test]
     fn passes_add_up_to_the_batch() {
-        let data = Data::new(&"the quick brown fox jumps over the lazy dog. ".repeat(40)).unwrap();
+        let data =
+            CharData::new(&"the quick brown fox jumps over the lazy dog. ".repeat(40), LENGTH)
+                .unwrap();
         let [whole, parts] = [1, 4].map(|passes| in_passes(&data, passes).unwrap());
         for (a, b) in whole.into_iter().zip(parts) {
             assert!((a - b).abs() < 1e-4, "{a} {b}");

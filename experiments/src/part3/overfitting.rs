@@ -8,17 +8,14 @@ use std::path::Path;
 
 use stage01_bigram::Result;
 use stage01_bigram::corpus::Corpus;
-use stage01_bigram::dataset::{Dataset, split};
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::random::{Purpose, generator};
-use stage01_bigram::tokenizer::CharTokenizer;
 use stage02_attention::dropout::Dropout;
-use stage03_gpt::adamw::AdamW;
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::evaluate::evaluate;
-use stage03_gpt::gpt::Gpt;
-use stage03_gpt::schedule::Schedule;
-use stage03_gpt::trainer::{Settings, Trainer};
+use stage03_gpt::trainer::Trainer;
+
+use crate::setup::{self, CharData, constant_rate, small_gpt};
 
 /// How many tokens a window has.
 const LENGTH: usize = 32;
@@ -32,7 +29,8 @@ const STEPS: usize = 1000;
 /// After how many steps it is measured.
 const INTERVAL: usize = 100;
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run(plot: Option<&Path>) -> Result<()> {
     on_paper()?;
     let text = Corpus::built_in().text;
     println!("\nLEARNING BY HEART: nats per character, {STEPS} steps");
@@ -54,8 +52,8 @@ fn main() -> Result<()> {
     println!("\nWITH DROPOUT: the last step's batches, learned by the second model");
     println!("as they are learned, with dropout   {:.3}", runs[1].batches);
     println!("the training text, nothing dropped  {:.3}", runs[1].rows.last().expect("rows")[0]);
-    if let Some(file) = std::env::args().skip_while(|argument| argument != "--plot").nth(1) {
-        chart(&runs).save(Path::new(&file))?;
+    if let Some(file) = plot {
+        chart(&runs).save(file)?;
     }
     Ok(())
 }
@@ -105,15 +103,12 @@ struct Run {
 
 impl Run {
     fn train(text: &str, dropout: f64) -> Result<Run> {
-        let tokenizer = CharTokenizer::train(text)?;
-        let (train, validation) = split(text, 0.9)?;
-        let train = Dataset::new(tokenizer.encode(train)?, LENGTH)?;
-        let validation = tokenizer.encode(validation)?;
+        let data = CharData::new(text, LENGTH)?;
         // Of a long text a part is enough to measure by.
         let ends = |tokens: &[u32]| tokens[..tokens.len().min(8000)].to_vec();
-        let measured = [ends(train.tokens()), ends(&validation)];
+        let measured = [ends(data.train.tokens()), ends(data.validation.tokens())];
 
-        let mut trainer = trainer(tokenizer.vocab_size(), dropout)?;
+        let mut trainer = trainer(data.vocab_size(), dropout)?;
         let (mut x, mut y) = (Vec::new(), Vec::new());
         let (mut rows, mut last) = (Vec::new(), Vec::new());
         for step in 0..=STEPS {
@@ -124,7 +119,7 @@ impl Run {
                 rows.push([loss(&measured[0])?, loss(&measured[1])?]);
             }
             if step < STEPS {
-                train.sample_batch(BATCH, LENGTH, &mut trainer.batch_rng(), &mut x, &mut y);
+                data.train.sample_batch(BATCH, LENGTH, &mut trainer.batch_rng(), &mut x, &mut y);
                 trainer.accumulate(&x, &y);
                 last.push(trainer.step()?.loss);
             }
@@ -135,30 +130,8 @@ impl Run {
 }
 
 fn trainer(vocab_size: usize, dropout: f64) -> Result<Trainer<f32>> {
-    let gpt = Gpt::new(GptConfig {
-        vocab_size,
-        block_size: LENGTH,
-        n_layer: 2,
-        n_head: 4,
-        n_embd: 64,
-        dropout,
-        bias: false,
-    })?;
-    let settings = Settings {
-        batch_size: BATCH,
-        gradient_accumulation_steps: 1,
-        schedule: Schedule {
-            learning_rate: 5e-3,
-            min_lr: 5e-3,
-            warmup_iters: 20,
-            lr_decay_iters: STEPS,
-        },
-        adamw: AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 },
-        seed: 1337,
-        threads: 1,
-    };
-    let weights = gpt.initialise(&mut generator(settings.seed, Purpose::Initialisation, 0));
-    Trainer::new(gpt, weights, settings)
+    let config = GptConfig { dropout, ..small_gpt(vocab_size, LENGTH) };
+    setup::trainer(config, setup::settings(BATCH, constant_rate(5e-3, 20)))
 }
 
 fn chart(runs: &[Run; 3]) -> LineChart {

@@ -142,7 +142,8 @@ const STACKS: [(&str, f64, Plus); 3] = [
     ("with the plus", 0.1, Plus::BothWays),
 ];
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run(plot: Option<&Path>) -> Result<()> {
     println!("ONE NUMBER, 24 LAYERS, EACH WITH THE SAME SLOPE");
     println!("  {:>14}{:>16}{:>16}", "slope of layer", "without plus", "with plus");
     for slope in [0.5, 0.1, 0.02, -0.02] {
@@ -165,8 +166,8 @@ fn main() -> Result<()> {
     println!("  check, as it should be: {}", check(Plus::BothWays));
     println!("  check, with the bug:    {}", check(Plus::ForwardOnly));
 
-    if let Some(file) = std::env::args().skip_while(|argument| argument != "--plot").nth(1) {
-        chart(&runs).save(Path::new(&file))?;
+    if let Some(file) = plot {
+        chart(&runs).save(file)?;
     }
     Ok(())
 }

@@ -1,19 +1,20 @@
 //! What makes a processor fast, measured by the smallest loops that show it, and two bugs that
 //! made it slow.
 //!
-//! The ladder from plain loops to the fast engine is another program: `--example ladder`.
+//! The ladder from plain loops to the fast engine is another experiment, `speed_ladder`.
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use ndarray::Array2;
 use stage01_bigram::Float;
-use stage01_bigram::vector::{sum, simd_dispatch};
-use stage02_attention::parallel::min_len;
+use stage01_bigram::vector::{simd_dispatch, sum};
 use stage02_attention::matmul;
+use stage02_attention::parallel::min_len;
 use stage03_gpt::plain::Product;
 
-fn main() {
+/// Runs the experiment.
+pub fn run() {
     on_paper();
     totals();
     products();

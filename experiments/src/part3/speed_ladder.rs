@@ -1,7 +1,7 @@
 //! From the plain GPT to the fast one: what does each rung bring?
 //!
-//! `cargo run -p stage03_gpt --example ladder` measures whole training steps, forward, backward
-//! and AdamW, on the same weights and the same batch:
+//! Whole training steps are measured, forward, backward and AdamW, on the same weights and the same
+//! batch:
 //!
 //! 1. [`plain`](stage03_gpt::plain) as it is: loops;
 //! 2. the same with [`matmul::gemm`] for its products, whose tiles fit the caches and the
@@ -14,22 +14,23 @@
 //! medians. It also shows the loss after the same few steps on each rung: they all learn the same.
 
 use std::io::{StdoutLock, Write};
-use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
 use rand::RngExt;
 use stage01_bigram::Error;
 use stage01_bigram::random::{Purpose, generator};
-use stage01_bigram::screen::{self, Stop, thousands};
+use stage01_bigram::screen::thousands;
 use stage02_attention::matmul;
 use stage02_attention::params::Params;
-use stage03_gpt::adamw::{AdamW, Moments};
+use stage03_gpt::adamw::Moments;
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::plain::{Plain, Product};
-use stage03_gpt::schedule::Schedule;
 use stage03_gpt::trainer::{Settings, Trainer};
+
+use crate::arguments::{self, Outcome};
+use crate::setup::{self, constant_rate};
 
 /// Measure training from plain loops to all threads, rung by rung.
 ///
@@ -88,11 +89,10 @@ struct Rung<'a> {
     times: Vec<f64>,
 }
 
-fn main() -> ExitCode {
-    screen::main(run)
-}
-
-fn run(flags: Flags, out: &mut StdoutLock) -> Result<(), Stop> {
+/// Runs the experiment.
+pub fn run(arguments: &[String]) -> Outcome {
+    let flags: Flags = arguments::parse("speed_ladder", arguments)?;
+    let out = &mut std::io::stdout().lock();
     if flags.turns == 0 {
         return Err(Error::setting("--turns", 0, "it must be at least 1").into());
     }
@@ -208,24 +208,11 @@ impl<'a> Rung<'a> {
 
 /// How to train. The learning rate stays as it is, and so does the batch.
 fn settings(flags: &Flags, threads: usize) -> Settings {
-    let learning_rate = 1e-3;
-    Settings {
-        batch_size: flags.batch_size,
-        gradient_accumulation_steps: 1,
-        schedule: Schedule {
-            learning_rate,
-            min_lr: learning_rate,
-            warmup_iters: 0,
-            lr_decay_iters: 1,
-        },
-        adamw: AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 },
-        seed: 1337,
-        threads,
-    }
+    Settings { threads, ..setup::settings(flags.batch_size, constant_rate(1e-3, 0)) }
 }
 
 /// The table: tokens per second, and how much faster than the rung before and than the first.
-fn show(out: &mut StdoutLock, rungs: &mut [Rung], tokens: f64, flops: f64) -> Result<(), Stop> {
+fn show(out: &mut StdoutLock, rungs: &mut [Rung], tokens: f64, flops: f64) -> Outcome {
     let width = rungs.iter().map(|rung| rung.name.len()).max().unwrap_or(0);
     writeln!(
         out,

@@ -69,7 +69,8 @@ fn commas(n: usize) -> String {
     if n < 1000 { n.to_string() } else { format!("{},{:03}", commas(n / 1000), n % 1000) }
 }
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run() -> Result<()> {
     println!(
         "EVERY TABLE OF A GPT FOR PAPER: 5 tokens, context 4, 1 layer, 1 head, 2 numbers a token"
     );

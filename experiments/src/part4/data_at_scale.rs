@@ -22,11 +22,17 @@ use stage04_training::prepare;
 use stage04_training::shards::{Permutation, Shards, Split};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [input, out, vocab_size] = &arguments[..] {
-        let vocab_size = vocab_size.parse().expect("a number");
-        return prepare(Path::new(input), Path::new(out), vocab_size);
+use crate::arguments::{self, Outcome};
+
+/// Runs the experiment, or with INPUT OUT VOCAB_SIZE the process that it starts and kills.
+pub fn run(arguments: &[String]) -> Outcome {
+    match arguments {
+        [] => {}
+        [input, out, vocab_size] => {
+            let vocab_size = vocab_size.parse()?;
+            return Ok(prepare(Path::new(input), Path::new(out), vocab_size)?);
+        }
+        [unknown, ..] => return Err(arguments::takes_no(unknown)),
     }
     on_paper();
     orders();
@@ -139,7 +145,7 @@ fn prepare(input: &Path, out: &Path, vocab_size: usize) -> Result<()> {
 fn child(input: &Path, out: &Path, vocab_size: usize) -> Child {
     let program = std::env::current_exe().expect("this program");
     let mut command = Command::new(program);
-    command.arg(input).arg(out).arg(vocab_size.to_string());
+    command.arg("data_at_scale").arg(input).arg(out).arg(vocab_size.to_string());
     command.stdout(Stdio::null()).spawn().expect("another process")
 }
 
@@ -223,7 +229,8 @@ fn chapters() -> Vec<String> {
 
 /// Every file of a directory.
 fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let files = fs::read_dir(directory).expect("a directory").map(|file| file.expect("a file").path());
+    let files =
+        fs::read_dir(directory).expect("a directory").map(|file| file.expect("a file").path());
     let read =
         |path: PathBuf| (path.file_name().expect("a name").into(), fs::read(&path).expect("it"));
     files.map(read).collect()

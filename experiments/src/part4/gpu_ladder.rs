@@ -1,7 +1,6 @@
 //! From libtorch in f32 to a GPU at work: what does each rung bring?
 //!
-//! `cargo run -p stage04_training --features torch --example gpu_ladder` measures whole training
-//! steps of GPT-2's smallest model on random tokens, each rung with one change more:
+//! Whole training steps are measured, of GPT-2's smallest model on random tokens, each rung with one change more:
 //!
 //! 1. f32, attention as its equation says, AdamW line by line;
 //! 2. products in TF32;
@@ -33,6 +32,9 @@ use stage04_training::backend::Backend;
 use stage04_training::backend::device::{Device, Precision};
 use stage04_training::backend::torch::{Options, TorchBackend};
 use stage04_training::doctor::{Facts, Plan, Verdict, judge};
+
+use crate::arguments::{self, Outcome};
+use crate::setup::{self, ADAMW, constant_rate};
 
 /// Measure training on a GPU, rung by rung.
 #[derive(Debug, Parser)]
@@ -98,11 +100,10 @@ struct Measured {
     planned: f64,
 }
 
-fn main() -> ExitCode {
-    screen::main(run)
-}
-
-fn run(flags: Flags, out: &mut StdoutLock) -> std::result::Result<(), Stop> {
+/// Runs the experiment.
+pub fn run(arguments: &[String]) -> Outcome {
+    let flags: Flags = arguments::parse("gpu_ladder", arguments)?;
+    let out = &mut std::io::stdout().lock();
     if !(flags.seconds.is_finite() && flags.seconds >= 0.0) {
         return Err(Error::setting("--seconds", flags.seconds, "choose 0 or more, like 5").into());
     }
@@ -215,16 +216,10 @@ fn rungs(flags: &Flags, device: Device) -> Vec<Rung> {
 fn measure(rung: &Rung, device: Device, threads: usize, seconds: f64) -> Result<Measured> {
     let gpt = Gpt::new(rung.config.clone())?;
     let weights = gpt.initialise(&mut generator(1337, Purpose::Initialisation, 0));
-    let schedule =
-        Schedule { learning_rate: 6e-4, min_lr: 6e-4, warmup_iters: 0, lr_decay_iters: 1 };
-    let adamw = AdamW { beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 };
     let settings = Settings {
-        batch_size: rung.batch_size,
-        gradient_accumulation_steps: 1,
-        schedule,
-        adamw,
-        seed: 1337,
+        adamw: AdamW { beta2: 0.95, ..ADAMW },
         threads,
+        ..setup::settings(rung.batch_size, constant_rate(6e-4, 0))
     };
     let flops_per_token = rung.config.flops_per_token();
     let n_params = gpt.layout().len();

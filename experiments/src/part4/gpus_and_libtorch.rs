@@ -2,7 +2,7 @@
 //! shown on a device of our own: a thread with a memory and a queue of its own.
 //!
 //! Neither libtorch nor a GPU is needed, so nothing here measures one. That is the work of
-//! `--example gpu_ladder`.
+//! `gpu_ladder`.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -17,7 +17,8 @@ use stage03_gpt::gpt::Gpt;
 use stage04_training::doctor::facts::Libtorch;
 use stage04_training::doctor::{Facts, Verdict, judge};
 
-fn main() {
+/// Runs the experiment.
+pub fn run() {
     many_threads();
     walls();
     on_paper();

@@ -9,27 +9,26 @@ use std::time::Instant;
 
 use rand::RngExt;
 use stage01_bigram::Result;
-use stage01_bigram::corpus::Corpus;
-use stage01_bigram::dataset::{Dataset, split};
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::random::{Generator, Purpose, generator};
-use stage01_bigram::tokenizer::CharTokenizer;
 use stage02_attention::matmul::Dtype;
-use stage03_gpt::adamw::AdamW;
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::schedule::Schedule;
-use stage03_gpt::trainer::{Settings, Trainer};
+use stage03_gpt::trainer::Trainer;
 
-fn main() -> Result<()> {
+use crate::setup::{self, CharData, mean_before, small_gpt, smooth, validation_loss};
+
+/// Runs the experiment.
+pub fn run(plot: Option<&Path>) -> Result<()> {
     on_paper();
     around_one();
     swamping();
     dtype();
-    let data = Data::new(&Corpus::built_in().text)?;
+    let data = CharData::king_james(LENGTH)?;
     let curves = runs(&data)?;
-    if let Some(file) = std::env::args().skip_while(|argument| argument != "--plot").nth(1) {
-        chart(curves).save(Path::new(&file))?;
+    if let Some(file) = plot {
+        chart(curves).save(file)?;
     }
     small_gradients(&data)?;
     times(&data)
@@ -203,60 +202,22 @@ const LENGTH: usize = 32;
 /// How many steps a run has.
 const STEPS: usize = 200;
 
-/// The two parts of the text.
-struct Data {
-    vocab_size: usize,
-    train: Dataset,
-    validation: Dataset,
-}
-
-impl Data {
-    fn new(text: &str) -> Result<Data> {
-        let tokenizer = CharTokenizer::train(text)?;
-        let (train, validation) = split(text, 0.9)?;
-        let part = |text| Dataset::new(tokenizer.encode(text)?, LENGTH);
-        Ok(Data {
-            vocab_size: tokenizer.vocab_size(),
-            train: part(train)?,
-            validation: part(validation)?,
-        })
-    }
-}
-
 /// A small GPT of a width, with a learning rate, and the way its products are computed.
 fn trainer(
-    data: &Data,
+    data: &CharData,
     n_embd: usize,
     learning_rate: f64,
     dtype: Dtype,
 ) -> Result<Trainer<f32>> {
-    let mut gpt = Gpt::new(GptConfig {
-        vocab_size: data.vocab_size,
-        block_size: LENGTH,
-        n_layer: 2,
-        n_head: 4,
-        n_embd,
-        dropout: 0.0,
-        bias: false,
-    })?;
+    let mut gpt = Gpt::new(GptConfig { n_embd, ..small_gpt(data.vocab_size(), LENGTH) })?;
     gpt.set_dtype(dtype);
-    let weights = gpt.initialise(&mut generator(1337, Purpose::Initialisation, 0));
     let schedule = Schedule {
         learning_rate,
         min_lr: learning_rate / 10.0,
         warmup_iters: 20,
         lr_decay_iters: STEPS,
     };
-    let adamw = AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 };
-    let settings = Settings {
-        batch_size: 12,
-        gradient_accumulation_steps: 1,
-        schedule,
-        adamw,
-        seed: 1337,
-        threads: 1,
-    };
-    Trainer::new(gpt, weights, settings)
+    setup::trainer_of(gpt, setup::settings(12, schedule))
 }
 
 /// In what form weights are kept between two steps.
@@ -283,7 +244,7 @@ struct Curve {
     moved: f64,
 }
 
-fn train(data: &Data, rate: f64, dtype: Dtype, kept: Kept) -> Result<Curve> {
+fn train(data: &CharData, rate: f64, dtype: Dtype, kept: Kept) -> Result<Curve> {
     let mut trainer = trainer(data, 64, rate, dtype)?;
     let mut chance = generator(1337, Purpose::Sampling, 0);
     let (mut x, mut y) = (Vec::new(), Vec::new());
@@ -308,17 +269,11 @@ fn train(data: &Data, rate: f64, dtype: Dtype, kept: Kept) -> Result<Curve> {
             moved += count as f64 / before.len() as f64 / (STEPS / 10) as f64;
         }
     }
-    // The same windows for every run.
-    let (mut rng, mut sum, mut tokens) = (generator(1, Purpose::Evaluation, 0), 0.0, 0);
-    while tokens < 96 * LENGTH {
-        data.validation.sample_batch(12, LENGTH, &mut rng, &mut x, &mut y);
-        sum += trainer.evaluate(&x, &y);
-        tokens += x.len();
-    }
-    Ok(Curve { losses, validation: sum / tokens as f64, moved })
+    let validation = validation_loss(&mut trainer, &data.validation);
+    Ok(Curve { losses, validation, moved })
 }
 
-fn runs(data: &Data) -> Result<Vec<(String, Curve)>> {
+fn runs(data: &CharData) -> Result<Vec<(String, Curve)>> {
     println!(
         "\nA SMALL GPT, {STEPS} steps      step 10     50    100    200    val  moved at the end"
     );
@@ -332,7 +287,7 @@ fn runs(data: &Data) -> Result<Vec<(String, Curve)>> {
             ("weights by chance", Dtype::Float32, Kept::ByChance),
         ] {
             let curve = train(data, rate, dtype, kept)?;
-            let around = |step: usize| curve.losses[step - 10..step].iter().sum::<f64>() / 10.0;
+            let around = |step| mean_before(&curve.losses, step);
             println!(
                 "  {name:<26}{:>8.3}{:>7.3}{:>7.3}{:>7.3}{:>7.3}{:>16.0} %",
                 around(10),
@@ -351,10 +306,6 @@ fn runs(data: &Data) -> Result<Vec<(String, Curve)>> {
 }
 
 fn chart(curves: Vec<(String, Curve)>) -> LineChart {
-    let smooth = |losses: &[f64]| {
-        let means = losses.chunks(5).map(|part| part.iter().sum::<f64>() / part.len() as f64);
-        means.enumerate().map(|(i, mean)| (5.0 * i as f64 + 2.0, mean)).collect()
-    };
     let series = |(name, curve): (String, Curve)| Series { name, points: smooth(&curve.losses) };
     LineChart {
         title: "Two hundred steps at the rate 3e-5".into(),
@@ -380,7 +331,7 @@ fn too_small(gradient: &[f32], form: Form, scale: f64) -> [f64; 2] {
     [zero / all, poor / all]
 }
 
-fn small_gradients(data: &Data) -> Result<()> {
+fn small_gradients(data: &CharData) -> Result<()> {
     let mut trainer = trainer(data, 64, 3e-3, Dtype::Float32)?;
     let (mut x, mut y) = (Vec::new(), Vec::new());
     for _ in 0..100 {
@@ -414,7 +365,7 @@ fn median(mut times: Vec<f64>) -> f64 {
 /// How often each is measured.
 const TIMES: usize = 21;
 
-fn times(data: &Data) -> Result<()> {
+fn times(data: &CharData) -> Result<()> {
     println!(
         "\nA CLOCK: one step, products in f32 and in bf16 in turn, {TIMES} times, milliseconds"
     );

@@ -29,6 +29,8 @@ use stage04_training::prepare;
 use stage04_training::shards::{Shards, Split};
 use stage04_training::trainer::{Plan, Trainer, Watcher};
 
+use crate::arguments::{self, Outcome};
+
 /// How many characters of the built-in text are used.
 const TEXT: usize = 60_000;
 
@@ -39,11 +41,21 @@ const INTERVAL: usize = 10;
 /// How often it is killed.
 const LIVES: usize = 8;
 
-fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [place, directory] = &arguments[..] {
-        let place = Path::new(place);
-        return if directory == "data" { make_data(place) } else { live(place, &place.join(directory)) };
+/// Runs the experiment, or with PLACE FOLDER the process that it starts and kills.
+pub fn run(arguments: &[String]) -> Outcome {
+    match arguments {
+        [] => {}
+        [place, directory] => {
+            let place = Path::new(place);
+            return {
+                let _: () = match directory.as_str() {
+                    "data" => make_data(place)?,
+                    directory => live(place, &place.join(directory))?,
+                };
+                Ok(())
+            };
+        }
+        [unknown, ..] => return Err(arguments::takes_no(unknown)),
     }
     on_paper();
     simulated();
@@ -203,7 +215,13 @@ fn live(place: &Path, directory: &Path) -> Result<()> {
 /// This program once more, in a process that can be killed.
 fn child(place: &Path, directory: &str) -> Child {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.arg(place).arg(directory).stdout(Stdio::piped()).spawn().expect("another process")
+    command
+        .arg("surviving")
+        .arg(place)
+        .arg(directory)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("another process")
 }
 
 /// The last step that a life told of. kill: after how many steps it is killed.

@@ -11,7 +11,11 @@ use book::serve::directory::decoded;
 use book::serve::server::Limits;
 use book::serve::{Shown, listen, show};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+use crate::arguments::{self, Outcome};
+
+/// Runs the experiment.
+pub fn run(arguments: &[String]) -> Outcome {
+    arguments::none(arguments)?;
     let place = tempfile::tempdir()?;
     let directory = place.path().join("pages");
     fs::create_dir(&directory)?;

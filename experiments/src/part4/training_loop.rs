@@ -13,7 +13,6 @@ use stage01_bigram::corpus::Corpus;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::tokenizer::{CharTokenizer, Tokenizer};
 use stage01_bigram::{Error, Result};
-use stage03_gpt::adamw::AdamW;
 use stage03_gpt::cli::directory::reserve;
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
@@ -28,10 +27,13 @@ use stage04_training::shards::{Pass, Shards, Split};
 use stage04_training::trainer::{Measurement, Plan, Trainer, Watcher};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::setup::{self, small_gpt};
+
 /// How many tokens a window has.
 const LENGTH: usize = 32;
 
-fn main() -> Result<()> {
+/// Runs the experiment.
+pub fn run() -> Result<()> {
     on_paper();
     costs()?;
     let directory = std::env::temp_dir().join(format!("training_loop-{}", std::process::id()));
@@ -163,29 +165,12 @@ fn prepare(tokenizer: &CharTokenizer, text: &str, directory: &Path) -> Result<()
 
 /// A trainer of a small GPT.
 fn cpu(data: &Shards, batch_size: usize, passes: usize) -> Result<Cpu> {
-    let gpt = Gpt::new(GptConfig {
-        vocab_size: data.manifest().vocab_size,
-        block_size: LENGTH,
-        n_layer: 2,
-        n_head: 4,
-        n_embd: 64,
-        dropout: 0.0,
-        bias: false,
-    })?;
-    let settings = Settings {
-        batch_size,
-        gradient_accumulation_steps: passes,
-        schedule: Schedule {
-            learning_rate: 3e-3,
-            min_lr: 3e-4,
-            warmup_iters: 20,
-            lr_decay_iters: 300,
-        },
-        adamw: AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 },
-        seed: 1337,
-        threads: 1,
-    };
-    let weights = gpt.initialise(&mut generator(1337, Purpose::Initialisation, 0));
+    let gpt = Gpt::new(small_gpt(data.manifest().vocab_size, LENGTH))?;
+    let schedule =
+        Schedule { learning_rate: 3e-3, min_lr: 3e-4, warmup_iters: 20, lr_decay_iters: 300 };
+    let settings =
+        Settings { gradient_accumulation_steps: passes, ..setup::settings(batch_size, schedule) };
+    let weights = gpt.initialise(&mut generator(settings.seed, Purpose::Initialisation, 0));
     Cpu::new(gpt, weights, settings)
 }
 

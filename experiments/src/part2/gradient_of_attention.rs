@@ -1,5 +1,4 @@
 //! The gradient of attention: two shares on paper, by nudging and by formula, and a forgotten mean.
-//!
 
 use ndarray::{Array2, ArrayView2, array};
 use stage01_bigram::gradcheck::{Agreement, Mismatch, check_gradient};

@@ -1,5 +1,4 @@
 //! Linear layers: one on paper, its gradient by nudging, the size of first weights, and a bug.
-//!
 
 use ndarray::{Array2, ArrayView2, array};
 use stage01_bigram::Result;

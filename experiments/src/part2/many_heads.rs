@@ -1,5 +1,4 @@
 //! Many heads: one mixture or two on paper, who owns which columns, and how many heads are good.
-//!
 
 use ndarray::{Array2, array, s};
 use stage01_bigram::{Error, Result};

@@ -1,5 +1,4 @@
 //! Self-attention: a soft dictionary on paper, one head on paper, and a softmax along the wrong side.
-//!
 
 use ndarray::{Array2, ArrayView2, array};
 use stage01_bigram::loss::softmax;

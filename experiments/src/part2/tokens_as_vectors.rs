@@ -1,5 +1,4 @@
 //! Tokens as vectors: three words on paper, where their gradient goes, and a trained table.
-//!
 
 use ndarray::{Array2, ArrayView2, array};
 use stage01_bigram::Result;

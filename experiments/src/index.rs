@@ -4,7 +4,6 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use console::Term;
 use stage01_bigram::Result;
 use stage01_bigram::screen::{printable, wrap};
 
@@ -210,11 +209,6 @@ fn nearest(name: &str) -> &'static str {
     names.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default()
 }
 
-/// Columns of the terminal, at most 80; and 80 where there is no terminal.
-pub fn terminal_width() -> usize {
-    Term::stdout().size_checked().map_or(80, |(_, columns)| usize::from(columns).clamp(40, 80))
-}
-
 /// All experiments by part and chapter, in lines of at most `width` columns.
 fn index(width: usize) -> String {
     let about = "The experiments of the book. NAME runs one; --plot FILE draws its figure, where \
@@ -354,7 +348,8 @@ mod tests {
 
     #[test]
     fn the_nearest_name_is_suggested() {
-        for (given, meant) in [("slope", "slopes"), ("adamW", "adamw"), ("ladder", "speed_ladder")]
+        for (given, meant) in
+            [("slope", "slopes"), ("adamW", "adamw"), ("speed_lader", "speed_ladder")]
         {
             let error = run(&[given.to_string()], 60).unwrap_err().to_string();
             assert_eq!(error, format!("no experiment `{given}`; did you mean `{meant}`?"));

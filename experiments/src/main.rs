@@ -13,6 +13,8 @@
 
 use std::process::ExitCode;
 
+use stage03_gpt::cli::screen;
+
 mod arguments;
 mod index;
 mod setup;
@@ -80,6 +82,6 @@ mod appendix {
 
 fn main() -> ExitCode {
     let outcome = arguments::text(std::env::args_os().skip(1))
-        .and_then(|arguments| index::run(&arguments, index::terminal_width()));
+        .and_then(|arguments| index::run(&arguments, screen::width().min(80)));
     arguments::end(outcome)
 }

@@ -30,8 +30,9 @@ pub fn run(arguments: &[String]) -> Outcome {
         [task, kind, file] => (task, kind, file, None),
         [task, kind, file, out] => (task, kind, file, Some(out)),
         _ => {
-            let expected = "expected train|encode|decode TOKENIZER TEXT_FILE [OUT_FILE]";
-            return Err(Error::setting("arguments", arguments.len(), expected).into());
+            return Err(
+                "tokenizer_speed takes train|encode|decode TOKENIZER TEXT_FILE [OUT_FILE]".into()
+            );
         }
     };
     let text = files::read_text(Path::new(file))?;

@@ -14,19 +14,17 @@
 //! not to learn about GPUs. A GPU works behind the program's back, so every time is taken after
 //! it has said that it is done.
 
-use std::io::{StdoutLock, Write};
-use std::process::ExitCode;
+use std::io::Write;
 use std::time::Instant;
 
 use clap::Parser;
 use rand::RngExt;
 use stage01_bigram::random::{Generator, Purpose, generator};
-use stage01_bigram::screen::{self, Stop, thousands};
+use stage01_bigram::screen::thousands;
 use stage01_bigram::{Error, Result};
 use stage03_gpt::adamw::AdamW;
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
-use stage03_gpt::schedule::Schedule;
 use stage03_gpt::trainer::Settings;
 use stage04_training::backend::Backend;
 use stage04_training::backend::device::{Device, Precision};

@@ -41,7 +41,7 @@ fn main() -> Result<()> {
         seed: 1337,
         threads: 1,
     };
-    let mut trainer = Trainer::new(gpt, weights, settings)?;
+    let mut trainer = Trainer::<f32>::new(gpt, weights, settings)?;
     let (mut inputs, mut targets) = (Vec::new(), Vec::new());
     for step in 1..=steps {
         let rng = &mut trainer.batch_rng();

@@ -18,7 +18,7 @@
 //! matrix product (a [`Product`]). The weights are those of the fast model, found by its handles,
 //! so tests can hold one model to the other: its loss, every gradient, and the optimiser's step.
 //!
-//! `cargo run -p stage03_gpt --example ladder` climbs from here to the fast model and measures what
+//! `cargo run -p experiments -- speed_ladder` climbs from here to the fast model and measures what
 //! each rung brings; `cargo bench -p stage03_gpt` compares layer by layer.
 //!
 //! What this file leaves out: dropout, the sum over several passes, and the

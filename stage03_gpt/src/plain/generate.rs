@@ -39,7 +39,6 @@ impl<T: Float> Plain<'_, T> {
     /// # Errors
     /// [`Error::Setting`] for an empty prompt, [`Error::UnknownToken`] for a token that is not in
     /// the vocabulary. Of a long prompt only the end is read.
-    // ANCHOR: generate
     pub fn generate(
         &self,
         params: &Params<T>,
@@ -48,6 +47,7 @@ impl<T: Float> Plain<'_, T> {
         sampler: &mut Sampler,
         rng: &mut Generator,
     ) -> Result<Vec<u32>> {
+        // ANCHOR: generate
         let mut text = prompt.to_vec();
         let context = &text[self.shifted(0, text.len())..];
         self.check(context)?;
@@ -64,8 +64,8 @@ impl<T: Float> Plain<'_, T> {
             }
         }
         Ok(text.split_off(prompt.len()))
+        // ANCHOR_END: generate
     }
-    // ANCHOR_END: generate
 
     /// Where the context of a text of `end` tokens begins, if it has begun at `start`: there, or
     /// half a block later as often as it takes to fit into a block.

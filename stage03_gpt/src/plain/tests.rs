@@ -246,6 +246,18 @@ fn runs_of_both_lead_to_the_same_weights() {
 }
 
 #[test]
+fn the_default_run_is_that_of_the_command_line() {
+    let run = crate::cli::run::Run::default();
+    let plain = Hyperparameters::default();
+    let fast = run.settings();
+    assert_eq!((plain.schedule, plain.adamw), (fast.schedule, fast.adamw));
+    assert_eq!((plain.batch_size, plain.seed), (fast.batch_size, fast.seed));
+    assert_eq!(plain.gradient_accumulation_steps, fast.gradient_accumulation_steps);
+    assert_eq!((plain.max_iters, plain.eval_iters), (run.max_iters, run.eval_iters));
+    assert_eq!(plain.eval_interval, run.eval_interval().unwrap());
+}
+
+#[test]
 fn prompts_that_cannot_be_read_are_refused() {
     let gpt = Gpt::new(SIZES).unwrap();
     let (params, plain) = (normal(&gpt, 0.5, 1), Plain::new(&gpt));

@@ -34,6 +34,27 @@ pub struct Hyperparameters {
     pub seed: u64,
 }
 
+impl Default for Hyperparameters {
+    /// Those of the default run, which takes three minutes with the fast model.
+    fn default() -> Self {
+        Hyperparameters {
+            batch_size: 12,
+            gradient_accumulation_steps: 1,
+            max_iters: 4500,
+            schedule: Schedule {
+                learning_rate: 3e-3,
+                min_lr: 3e-4,
+                warmup_iters: 100,
+                lr_decay_iters: 4500,
+            },
+            adamw: AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 },
+            eval_interval: 450,
+            eval_iters: 20,
+            seed: 1337,
+        }
+    }
+}
+
 /// What a run reports.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Report {

@@ -24,16 +24,16 @@ fn product_and_log(factor: f32, count: usize) -> (f32, f32) {
 
 // ANCHOR: shares
 /// exp of each score, divided by the sum of all.
-fn attention_weights(scores: [f32; 2]) -> [f32; 2] {
+fn softmax(scores: [f32; 2]) -> [f32; 2] {
     let grown = scores.map(f32::exp);
     let sum = grown[0] + grown[1];
     grown.map(|g| g / sum)
 }
 
 /// The same on paper, but the largest exp is exp(0) = 1.
-fn safe_shares(scores: [f32; 2]) -> [f32; 2] {
+fn safe_softmax(scores: [f32; 2]) -> [f32; 2] {
     let largest = scores[0].max(scores[1]);
-    shares(scores.map(|score| score - largest))
+    softmax(scores.map(|score| score - largest))
 }
 // ANCHOR_END: shares
 
@@ -80,7 +80,7 @@ pub fn run() {
     }
     println!("  {:>12}{:>22}{:>26}", "scores", "shares", "largest subtracted first");
     for scores in [[2.0, 1.0], [1000.0, 999.0]] {
-        let [[a, b], [c, d]] = [shares(scores), safe_shares(scores)];
+        let [[a, b], [c, d]] = [softmax(scores), safe_softmax(scores)];
         println!("  {:>5} {:>6}{a:>12.4}{b:>10.4}{c:>16.4}{d:>10.4}", scores[0], scores[1]);
     }
 }
@@ -114,9 +114,9 @@ mod tests {
 
     #[test]
     fn subtracting_the_largest_changes_nothing_but_safety() {
-        let (plain, safe) = (shares([2.0, 1.0]), safe_shares([2.0, 1.0]));
+        let (plain, safe) = (softmax([2.0, 1.0]), safe_softmax([2.0, 1.0]));
         assert_relative_eq!(plain[..], safe[..], epsilon = 1e-6);
-        assert!(shares([1000.0, 999.0])[0].is_nan());
-        assert_eq!(safe_shares([1000.0, 999.0]), safe);
+        assert!(softmax([1000.0, 999.0])[0].is_nan());
+        assert_eq!(safe_softmax([1000.0, 999.0]), safe);
     }
 }

@@ -23,10 +23,9 @@ use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::screen::thousands;
 use stage02_attention::matmul;
 use stage02_attention::params::Params;
-use stage03_gpt::adamw::Moments;
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
-use stage03_gpt::plain::{Plain, Product};
+use stage03_gpt::plain::{Batch, Optimiser, Plain, Product};
 use stage03_gpt::trainer::{Settings, Trainer};
 
 use crate::arguments::{self, Outcome};
@@ -165,11 +164,11 @@ impl<'a> Rung<'a> {
         product: Product<f32>,
     ) -> Self {
         let plain = Plain { gpt, length: gpt.config().block_size, product };
-        let (mut weights, mut moments) = (weights.clone(), Moments::new(gpt.layout()));
-        let (adamw, lr, mut t) = (settings.adamw, settings.schedule.learning_rate, 0);
+        let (mut weights, lr) = (weights.clone(), settings.schedule.learning_rate);
+        let mut optimiser = Optimiser::new(settings.adamw, gpt.layout());
+        let batch = Batch { tokens: inputs.clone(), targets: targets.clone(), rngs: Vec::new() };
         Rung::new(name.into(), move || {
-            t += 1;
-            Ok(plain.step(inputs, targets, (t, lr), &adamw, &mut weights, &mut moments))
+            Ok(plain.step(vec![batch.clone()], lr, &mut optimiser, &mut weights))
         })
     }
 

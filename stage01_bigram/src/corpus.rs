@@ -15,7 +15,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::screen::printable;
+use crate::text::printable;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result, files};
 

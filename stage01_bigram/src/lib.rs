@@ -22,10 +22,13 @@ pub mod float;
 pub mod form;
 pub mod gradcheck;
 pub mod loss;
+#[cfg(feature = "cli")]
 pub mod plot;
 pub mod random;
 pub mod sampling;
+#[cfg(feature = "cli")]
 pub mod screen;
+pub mod text;
 pub mod tokenizer;
 pub mod vector;
 

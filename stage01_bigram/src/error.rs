@@ -217,6 +217,11 @@ impl Error {
         }
     }
 
+    /// What every trainer says of a text with nothing in it.
+    pub(crate) fn empty_text() -> Error {
+        Error::text("the text", "it is empty", "give a text with at least one character")
+    }
+
     /// A text that cannot be used.
     pub fn text(
         origin: impl Into<String>,

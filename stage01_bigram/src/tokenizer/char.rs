@@ -11,9 +11,8 @@ use std::path::Path;
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value, json};
 
+use super::json::reader::{Reader, short};
 use super::json::rules::Allowed::{self, Anything, False, Word};
-use super::json::{Reader, short};
-use super::{empty_text, unknown_token};
 use crate::{Error, Result};
 
 /// The characters of a text, in the order of their code points.
@@ -38,7 +37,7 @@ impl CharTokenizer {
     // ANCHOR: train
     pub fn train(text: &str) -> Result<CharTokenizer> {
         if text.is_empty() {
-            return Err(empty_text());
+            return Err(Error::empty_text());
         }
         let mut ascii = [false; 128];
         let mut rest = rustc_hash::FxHashSet::default();
@@ -112,7 +111,7 @@ impl CharTokenizer {
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
         let character = |&id: &u32| match self.characters.get(id as usize) {
             Some(&c) => Ok(c),
-            None => Err(unknown_token(id, self.vocab_size())),
+            None => Err(Error::UnknownToken { token: id, vocab_size: self.vocab_size() }),
         };
         ids.iter().map(character).collect()
     }

@@ -10,34 +10,22 @@
 //! exactly.
 
 mod bytes;
+mod cache;
 mod encode;
 #[cfg(feature = "gpt2")]
 mod gpt2;
 mod json;
+mod merge;
 mod split;
 mod train;
 
 use self::bytes::BYTE_OF_TOKEN;
 use self::encode::Encoder;
+pub use self::merge::Merge;
 pub use self::split::pieces;
 use super::added::{AddedToken, AddedTokens};
 pub use super::end_of_text::END_OF_TEXT;
-use super::{empty_text, unknown_token};
 use crate::{Error, Result};
-
-// ANCHOR: merge
-/// One step of what was learned: `left` followed by `right` becomes `id`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Merge {
-    /// The first token of the pair.
-    pub left: u32,
-    /// The second.
-    pub right: u32,
-    /// The token that stands for both. In a vocabulary that was trained here, the first
-    /// merge makes token 256, the next one 257, and so on.
-    pub id: u32,
-}
-// ANCHOR_END: merge
 
 /// A byte-level BPE vocabulary: tokens, and the merges that make them.
 ///
@@ -97,7 +85,7 @@ impl BpeTokenizer {
             ));
         }
         if texts.iter().all(|text| text.is_empty()) {
-            return Err(empty_text());
+            return Err(Error::empty_text());
         }
         let merges = train::learn(texts, vocab_size);
         let mut tokens: Vec<Vec<u8>> = BYTE_OF_TOKEN.iter().map(|&byte| vec![byte]).collect();
@@ -116,16 +104,6 @@ impl BpeTokenizer {
         });
         let encoder = Encoder::new(tokens, &merges, &added);
         BpeTokenizer { bytes: tokens.concat(), ends: ends.collect(), merges, added, encoder }
-    }
-
-    /// GPT-2's vocabulary, 50,257 tokens with [`END_OF_TEXT`] the last; from the crate
-    /// `tiktoken-rs`, without a network.
-    ///
-    /// # Errors
-    /// [`Error::Text`] if that crate's data is not what it was.
-    #[cfg(feature = "gpt2")]
-    pub fn gpt2() -> Result<BpeTokenizer> {
-        gpt2::load()
     }
 
     /// Adds [`END_OF_TEXT`] as the last token, for texts of many documents; nothing happens
@@ -235,10 +213,11 @@ impl BpeTokenizer {
     /// # Errors
     /// [`Error::UnknownToken`] for a number outside the vocabulary.
     pub fn decode_bytes(&self, ids: &[u32]) -> Result<Vec<u8>> {
+        let unknown = |token| Error::UnknownToken { token, vocab_size: self.vocab_size() };
         // English has about four bytes per token.
         let mut bytes = Vec::with_capacity(ids.len() * 5);
         for &id in ids {
-            let token = self.token_bytes(id).ok_or_else(|| unknown_token(id, self.vocab_size()))?;
+            let token = self.token_bytes(id).ok_or_else(|| unknown(id))?;
             bytes.extend_from_slice(token);
         }
         Ok(bytes)

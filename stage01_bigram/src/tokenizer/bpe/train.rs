@@ -25,7 +25,8 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::bytes::BYTE_OF_TOKEN;
-use super::{Merge, split};
+use super::merge::Merge;
+use super::split;
 
 /// A pair seen once is no pattern: joining it would learn the text by heart.
 const MIN_COUNT: i64 = 2;

@@ -114,19 +114,4 @@ proptest! {
         tokenizer.encoder.join_long(piece.as_bytes(), &mut long);
         prop_assert_eq!(short, long);
     }
-
-    /// Equal keys are equal pieces, wherever they stand in a text.
-    #[test]
-    fn keys_tell_pieces_apart(
-        a in "[\0a]{1,3}|[\0a]{14,16}", b in "[\0a]{1,3}|[\0a]{14,16}", around in "[ab]{0,20}",
-    ) {
-        let text = format!("{around}{b}{around}");
-        let key_of_a = Key::of(a.as_bytes(), 0, a.len());
-        let key_of_b = Key::of(text.as_bytes(), around.len(), around.len() + b.len());
-        prop_assert!(key_of_b == Key::of(b.as_bytes(), 0, b.len()));
-        prop_assert_eq!(key_of_a.is_none(), a.len() > 15);
-        if let (Some(key_of_a), Some(key_of_b)) = (key_of_a, key_of_b) {
-            prop_assert_eq!(key_of_a == key_of_b, a == b);
-        }
-    }
 }

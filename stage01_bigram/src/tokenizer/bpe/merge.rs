@@ -1,4 +1,8 @@
-//! What training learns, one step at a time.
+//! What training learns, one merge after another.
+
+/// A pair that occurs less often is not merged: a pair seen once is no pattern, and merging it
+/// would memorise the text.
+pub(super) const MIN_COUNT: usize = 2;
 
 // ANCHOR: merge
 /// One step of what was learned: `left` followed by `right` becomes `id`.

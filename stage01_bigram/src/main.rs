@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use stage01_bigram::bigram::{CountedBigram, LearnedBigram};
+use stage01_bigram::bigram::{Bigram, CountedBigram, LearnedBigram};
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::{Dataset, split};
 use stage01_bigram::loss::{bits, bits_per_byte, perplexity};

@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use stage01_bigram::bigram::CountedBigram;
+use stage01_bigram::bigram::{Bigram, CountedBigram};
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::{Dataset, split};
 use stage01_bigram::loss::{log_softmax, softmax};

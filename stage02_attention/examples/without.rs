@@ -13,7 +13,7 @@ use std::path::Path;
 
 use ndarray::{Array2, s};
 use stage01_bigram::Result;
-use stage01_bigram::bigram::CountedBigram;
+use stage01_bigram::bigram::{Bigram, CountedBigram};
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::{Dataset, split};
 use stage01_bigram::loss::{cross_entropy, cross_entropy_backward};

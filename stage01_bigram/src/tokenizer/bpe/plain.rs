@@ -36,13 +36,11 @@ use crate::{Error, Result};
 /// Two neighbouring tokens.
 pub type Pair = (u32, u32);
 
-// ANCHOR: to_bytes
 /// The pre-tokens of a text, each as the tokens of its bytes.
 pub fn to_bytes(text: &str) -> Vec<Vec<u32>> {
     let token = |byte: u8| TOKEN_OF_BYTE[byte as usize];
     pieces(text).map(|pre_token| pre_token.bytes().map(token).collect()).collect()
 }
-// ANCHOR_END: to_bytes
 
 // ANCHOR: count_pairs
 /// How often each pair of neighbouring tokens occurs in all pre-tokens together.
@@ -98,8 +96,6 @@ pub fn train(text: &str, vocab_size: u32) -> Vec<Merge> {
 
 // ANCHOR: encode
 /// The tokens of a text: in each pre-token the merge of the lowest rank, until none is left.
-///
-/// merges: those of [`train`], in their order.
 pub fn encode(text: &str, merges: &[Merge]) -> Vec<u32> {
     let ranks: HashMap<Pair, usize> =
         merges.iter().enumerate().map(|(rank, m)| ((m.left, m.right), rank)).collect();
@@ -115,11 +111,7 @@ pub fn encode(text: &str, merges: &[Merge]) -> Vec<u32> {
 }
 // ANCHOR_END: encode
 
-// ANCHOR: vocabulary
-/// The bytes of each token: the 256 single bytes, then what each merge puts together.
-///
-/// # Panics
-/// If a merge names a token that is made after it; those of [`train`] never do.
+/// The bytes of each token: the 256 single bytes, then what each merge of [`train`] makes.
 pub fn vocabulary(merges: &[Merge]) -> Vec<Vec<u8>> {
     let mut vocabulary: Vec<Vec<u8>> = BYTE_OF_TOKEN.iter().map(|&byte| vec![byte]).collect();
     for &Merge { left, right, .. } in merges {
@@ -127,7 +119,6 @@ pub fn vocabulary(merges: &[Merge]) -> Vec<Vec<u8>> {
     }
     vocabulary
 }
-// ANCHOR_END: vocabulary
 
 // ANCHOR: decode
 /// The bytes that these tokens stand for.

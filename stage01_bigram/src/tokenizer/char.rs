@@ -5,6 +5,16 @@
 //! the vocabulary is so small that a table of all pairs of tokens fits on a page. The price
 //! is length: five or six tokens for an English word. nanoGPT's Shakespeare data is made
 //! the same way.
+//!
+//! ```
+//! use stage01_bigram::tokenizer::CharTokenizer;
+//! let tokenizer = CharTokenizer::train("abracadabra")?;
+//! assert_eq!(tokenizer.characters(), ['a', 'b', 'c', 'd', 'r']);
+//! assert_eq!(tokenizer.encode("crab")?, [2, 4, 0, 1]);
+//! assert_eq!(tokenizer.decode(&[2, 4, 0, 1])?, "crab");
+//! assert!(tokenizer.encode("crabs").is_err());
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 use std::path::Path;
 

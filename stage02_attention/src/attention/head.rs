@@ -89,12 +89,12 @@ impl Head {
             // ANCHOR_END: scores
 
             // ANCHOR: shares
-            // Scores become shares: all above zero, together one.
+            // Scores become attention weights: all above zero, together one.
             softmax_in_place(&mut scores);
             // ANCHOR_END: shares
 
             // ANCHOR: mixture
-            // Take that share of every value.
+            // Multiply every value by its weight, and add up.
             for j in 0..visible {
                 att[[i, j]] = scores[j];
                 for c in 0..self.head_size {
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn worked_example_of_the_book() {
         // Two tokens, one number each; q = k = v = x. Token 1 scores 1*2 = 2 against token 0
-        // and 2*2 = 4 against itself, so its shares are e^2 and e^4 over their sum.
+        // and 2*2 = 4 against itself, so its weights are e^2 and e^4 over their sum.
         let mut layout = crate::params::Layout::new();
         let head = Head::declare(layout.scope("head"), 1, 1, Mask::Causal, Init::Ones);
         let params = Params { values: vec![1.0f64; 3] };

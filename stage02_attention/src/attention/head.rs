@@ -137,7 +137,7 @@ impl Head {
             // ANCHOR_END: back_through_mixture
 
             // ANCHOR: back_through_softmax
-            // The softmax: a share can only grow by what the others lose.
+            // The softmax: a weight can only grow by what the others lose.
             let mean: T = (0..visible).map(|j| datt[j] * att[[i, j]]).sum();
             let dscores: Vec<T> = (0..visible).map(|j| att[[i, j]] * (datt[j] - mean)).collect();
             // ANCHOR_END: back_through_softmax
@@ -172,7 +172,6 @@ mod tests {
     use crate::layer_check::{Problem, array};
     use proptest::prelude::*;
 
-    // ANCHOR: check
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
@@ -199,7 +198,6 @@ mod tests {
             );
         }
     }
-    // ANCHOR_END: check
 
     // ANCHOR: worked_example
     #[test]

@@ -24,13 +24,15 @@ use stage01_bigram::{Error, Result};
 use stage02_attention::params::{Layout, Params};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+use super::safetensors::{F32Tensor, TensorFile, write_tensors};
 use crate::adamw::Moments;
-use crate::checkpoint::{Entry, TensorFile, write_tensors};
 use crate::memory;
 use crate::trainer::Trainer;
 
-/// The file in the model's directory.
-pub const TRAINER_FILE: &str = "trainer.safetensors";
+pub use super::TRAINER_FILE;
+
+/// The name of the tokenizer's checksum in what is noted with a state.
+pub const TOKENIZER_NOTE: &str = "tokenizer";
 
 /// The name of the settings in the head of the file.
 const NOTE: &str = "run";
@@ -75,10 +77,10 @@ pub fn save<'a>(directory: &Path, run: impl Into<Snapshot<'a>>, note: &Value) ->
     let tensors = parts.into_iter().flat_map(|(part, params)| {
         layout.tensors().iter().map(move |tensor| {
             let values = &params.values[tensor.range()];
-            (format!("{part}.{}", tensor.name), Entry { shape: tensor.shape.clone(), values })
+            (format!("{part}.{}", tensor.name), F32Tensor { shape: tensor.shape.clone(), values })
         })
     });
-    let tensors: Vec<(String, Entry)> = tensors.collect();
+    let tensors: Vec<(String, F32Tensor)> = tensors.collect();
     let mut note = json!({ "iter": iter, "run": note });
     let names = tensors.iter().map(|(name, _)| name.as_str());
     note[CHECKSUM] = json!(checksum(&note, names, tensors.iter().map(|(_, entry)| entry.data())));

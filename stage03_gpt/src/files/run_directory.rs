@@ -12,8 +12,22 @@
 //! one that somebody else could write to. The lock moves with the directory, because it is that
 //! of a file, not of a name ([`DirLock`]).
 //!
-//! What this file leaves out: what stands in the directory ([`checkpoint`](crate::checkpoint),
-//! [`resume`](crate::resume)).
+//! ```
+//! use stage03_gpt::files::run_directory;
+//!
+//! let parent = tempfile::tempdir().unwrap();
+//! let place = run_directory::reserve(&parent.path().join("model"))?;
+//! let directory = place.fill(|path| {
+//!     // A process that is killed in here leaves no directory `model`.
+//!     std::fs::write(path.join("config.json"), "{}").map_err(stage01_bigram::Error::file("write", path))
+//! })?;
+//! // Another run is refused as long as this one holds the directory.
+//! assert!(run_directory::reserve(&directory.path).is_err());
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
+//!
+//! What this file leaves out: what stands in the directory ([`hugging_face`](super::hugging_face),
+//! [`resume`](super::resume)).
 
 use std::ffi::OsString;
 use std::fs;
@@ -24,8 +38,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stage01_bigram::files::{self, DirLock, LOCK_FILE};
 use stage01_bigram::{Error, Result};
 
-use crate::checkpoint::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE};
-use crate::resume::TRAINER_FILE;
+use super::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE, TRAINER_FILE};
 
 /// What says that stage 4 has prepared data in a directory, or is about to.
 const PREPARED: [&str; 2] = ["manifest.json", "plan.json"];

@@ -18,7 +18,7 @@ use stage02_attention::params::Params;
 
 use super::resumed::{Described, going_on, require_savable};
 use super::run::{PRESETS, Run, remark_threads};
-use super::screen::{Screen, directory_flag, remark, width};
+use super::screen::{directory_flag, remark, width};
 use super::watch::Watch;
 use super::{introduction, stop};
 use crate::evaluate::evaluate;

@@ -59,8 +59,8 @@ impl Default for GptConfig {
 }
 
 impl GptConfig {
-    /// GPT-2, 124 million parameters (Radford and others 2019, table 2; the counts there are
-    /// those of a first version).
+    /// GPT-2, 124 million parameters: the published files (Radford and others 2019, whose table 2
+    /// counts 117 million).
     pub fn gpt2() -> Self {
         let (n_layer, n_head, n_embd) = (12, 12, 768);
         let (vocab_size, block_size, dropout, bias) = (50_257, 1024, 0.0, true);

@@ -12,6 +12,13 @@
 //! - the address space that the operating system gives (`ulimit -v`): tried. Where the first two
 //!   are not known, as on macOS and Windows, this is all there is.
 //!
+//! ```
+//! use stage03_gpt::memory;
+//! assert!(memory::require(1e6, "the model", "choose a smaller one").is_ok());
+//! let error = memory::require(1e18, "the model", "choose a smaller one").unwrap_err();
+//! assert!(error.to_string().starts_with("the model = 1000000000 GB: "));
+//! ```
+//!
 //! What this file leaves out: other programs. Memory that is free now may be taken by one of
 //! them a second later.
 
@@ -49,7 +56,7 @@ pub fn available() -> Option<f64> {
 
 /// Whether so many bytes are free, where that is known, and have addresses.
 fn fits(bytes: f64, free: Option<f64>) -> bool {
-    // Written so that what is NaN does not fit.
+    // Written so that NaN does not fit.
     free.is_none_or(|free| bytes <= free) && can_reserve(bytes)
 }
 
@@ -57,10 +64,10 @@ fn fits(bytes: f64, free: Option<f64>) -> bool {
 fn can_reserve(bytes: f64) -> bool {
     // No machine can address more than half of all numbers; `as` takes the nearest.
     bytes < isize::MAX as f64 && {
-        let mut room: Vec<u8> = Vec::new();
-        let fits = room.try_reserve_exact(bytes as usize).is_ok();
-        // Room that nobody looks at would never be asked for.
-        std::hint::black_box(&room);
+        let mut buffer: Vec<u8> = Vec::new();
+        let fits = buffer.try_reserve_exact(bytes as usize).is_ok();
+        // The compiler would leave out an allocation that is never used.
+        std::hint::black_box(&buffer);
         fits
     }
 }
@@ -134,7 +141,7 @@ fn left_in(group: &Path, [limit, used, inactive, active]: [&str; 4]) -> Option<f
         let value = statistics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         value.and_then(|value| value.trim().parse().ok()).unwrap_or(0.0)
     };
-    // The word `max` is no number, and no limit.
+    // The word `max` is not a number, and not a limit.
     let (limit, used) = (number(limit)?, number(used)?);
     Some((limit - used + kept(inactive) + kept(active)).clamp(0.0, limit))
 }

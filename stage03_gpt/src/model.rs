@@ -1,12 +1,23 @@
 //! A trained model and its tokenizer: text in, text out.
 //!
-//! ```no_run
-//! use std::path::Path;
+//! ```
 //! use stage03_gpt::model::{GenerateSettings, Model};
+//! # use stage01_bigram::{corpus::Corpus, tokenizer::TokenizerKind};
+//! # use stage03_gpt::{config::GptConfig, text_data::TextData, text_training::TextTraining};
+//! # let text = "In the beginning God created the heaven and the earth. ".repeat(30);
+//! # let corpus = Corpus { text, origin: "a verse".into() };
+//! # let tokenizer = TokenizerKind::Char.train(&corpus.text)?;
+//! # let config = GptConfig { vocab_size: tokenizer.vocab_size(), ..GptConfig::default() };
+//! # let data = TextData::new(&corpus, &tokenizer, config.block_size)?;
+//! # let model = TextTraining::new(config, data, Default::default())?.into_model(tokenizer);
+//! # let directory = tempfile::tempdir().unwrap();
+//! # let out = directory.path();
+//! # model.save(out)?;
 //!
-//! let model = Model::load(Path::new("out/gpt"))?;
+//! let model = Model::load(out)?; // such as "out/gpt", where `stage03_gpt train` saves
 //! let settings = GenerateSettings { max_new_tokens: 50, ..GenerateSettings::default() };
-//! println!("{}", model.generate("In the beginning", &settings)?);
+//! let text = model.generate("In the beginning", &settings)?;
+//! assert_eq!(text.chars().count(), 50);
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!

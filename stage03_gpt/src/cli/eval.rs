@@ -94,16 +94,16 @@ pub fn eval(flags: &Flags) -> Result<ExitCode> {
         });
         screen.line(result.to_string());
     } else {
-        screen.line(format!("text             {}", corpus.origin));
+        screen.line(format!("text              {}", corpus.origin));
         screen.line(format!(
-            "tokens           {} ({} bytes)",
+            "tokens            {} ({} bytes)",
             thousands(loss.tokens),
             thousands(bytes)
         ));
-        screen.line(format!("windows of       {block_size}, moving on by {stride}"));
-        screen.line(format!("nats per token   {nats:.4}"));
-        screen.line(format!("bits per byte    {bits:.4}"));
-        screen.line(format!("perplexity       {:.2}", perplexity(nats)));
+        screen.line(format!("windows of        {block_size}, moving on by {stride}"));
+        screen.line(format!("nats per token    {nats:.4}"));
+        screen.line(format!("bits per byte     {bits:.4}"));
+        screen.line(format!("perplexity        {:.2}", perplexity(nats)));
         screen.line(format!("tokens per second {}", thousands(rate as usize)));
     }
     screen.end()

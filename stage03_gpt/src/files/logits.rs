@@ -1,4 +1,14 @@
 //! The logits of a text in a file, for other programs to compare with theirs.
+//!
+//! ```
+//! use stage03_gpt::files::logits::save_logits;
+//!
+//! let directory = tempfile::tempdir().unwrap();
+//! let path = directory.path().join("logits.safetensors");
+//! save_logits(&path, &[3, 1], &ndarray::array![[0.5, 1.0], [2.0, -1.0]])?;
+//! assert!(std::fs::metadata(&path).unwrap().len() > 24); // 2 tokens and 4 logits, 4 bytes each
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 use std::path::Path;
 

@@ -119,8 +119,8 @@ impl GptConfig {
         }
         if self.n_layer > MAX_LAYERS {
             let expected = format!(
-                "choose at most {MAX_LAYERS}; the names of more tensors have no room in the file \
-                 of a run"
+                "choose at most {MAX_LAYERS}; the names of more tensors do not fit into the \
+                 file of a run"
             );
             return Err(Error::setting("--n-layer", self.n_layer, expected));
         }
@@ -150,7 +150,7 @@ impl GptConfig {
 
     // ANCHOR: kept
     /// About how many numbers a forward pass keeps for each token: 16 C and one for each head
-    /// in each block, and the scores of the vocabulary.
+    /// in each block, and the logits.
     pub fn activations_per_token(&self) -> f64 {
         let Self { vocab_size, n_layer, n_head, n_embd, .. } = *self;
         let [v, l, h, c] = [vocab_size, n_layer, n_head, n_embd].map(|n| n as f64);
@@ -158,11 +158,11 @@ impl GptConfig {
     }
     // ANCHOR_END: kept
 
-    /// About how many bytes a forward pass over so many tokens takes, for a model of numbers of
-    /// the type `T`: what it keeps, and room for the scores of attention for each thread.
+    /// About how many bytes a forward pass over this many tokens takes, for a model of numbers of
+    /// the type `T`: what it keeps, and scratch for the scores of attention for each thread.
     pub fn forward_bytes<T>(&self, tokens: usize, threads: usize) -> f64 {
-        let rooms = self.n_layer as f64 * threads as f64 * fused::room(1) as f64;
-        tokens as f64 * (self.activations_per_token() + rooms) * size_of::<T>() as f64
+        let scratch = self.n_layer as f64 * threads as f64 * fused::room(1) as f64;
+        tokens as f64 * (self.activations_per_token() + scratch) * size_of::<T>() as f64
     }
 
     // ANCHOR: n_params

@@ -72,7 +72,7 @@ pub fn evaluate<T: Float>(
     let predicted = tokens.len() - 1;
     let last_start = predicted.saturating_sub(block_size).div_ceil(stride) * stride;
     let starts: Vec<usize> = (0..=last_start).step_by(stride).collect();
-    // A text shorter than a window needs no more room than it has tokens.
+    // A text shorter than a window needs no larger buffers than it has tokens.
     let longest = predicted.min(block_size);
     let threads = rayon::current_num_threads();
     memory::require(

@@ -26,13 +26,13 @@ pub fn matrix_product_speed(threads: usize, budget: Duration) -> Result<f64> {
     const N: usize = 1024;
     let pool = thread_pool(threads)?;
     let bytes = (3 * 4 * N * N * threads) as f64;
-    memory::require(bytes, "the room for matrix products", "choose fewer --threads")?;
-    let mut tables: Vec<[Array2<f32>; 3]> = (0..threads)
+    memory::require(bytes, "the memory for matrix products", "choose fewer --threads")?;
+    let mut matrices: Vec<[Array2<f32>; 3]> = (0..threads)
         .map(|_| std::array::from_fn(|i| Array2::from_elem((N, N), 0.5 + i as f32)))
         .collect();
     let seconds = median(budget, || {
         pool.install(|| {
-            tables.par_iter_mut().for_each(|[a, b, c]| {
+            matrices.par_iter_mut().for_each(|[a, b, c]| {
                 gemm(1.0, a.view(), b.view(), 0.0, &mut c.view_mut());
             });
         });
@@ -51,7 +51,7 @@ pub fn memory_speed(threads: usize, budget: Duration) -> Result<f64> {
     const N: usize = 1 << 27;
     let pool = thread_pool(threads)?;
     let bytes = (4 * N) as f64;
-    memory::require(bytes, "the room for measuring the memory", "close other programs")?;
+    memory::require(bytes, "the memory for measuring its speed", "close other programs")?;
     let numbers = vec![1.0f32; N];
     let seconds = median(budget, || {
         let total: f32 = pool.install(|| {

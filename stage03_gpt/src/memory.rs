@@ -54,7 +54,7 @@ pub fn available() -> Option<f64> {
     limits.into_iter().flatten().reduce(f64::min)
 }
 
-/// Whether so many bytes are free, where that is known, and have addresses.
+/// Whether this many bytes are free, where that is known, and have addresses.
 fn fits(bytes: f64, free: Option<f64>) -> bool {
     // Written so that NaN does not fit.
     free.is_none_or(|free| bytes <= free) && can_reserve(bytes)
@@ -113,7 +113,7 @@ fn group_1(root: &Path) -> Option<f64> {
 ///
 /// line: what stands before the name of the own group in `/proc/self/cgroup`. place: where the
 /// groups are. files: the limit, what is used, and the two entries of `memory.stat` for files
-/// that are kept in memory only as long as nobody needs it.
+/// that are kept in memory only as long as no program needs it.
 fn groups(root: &Path, line: &str, place: &str, files: [&str; 4]) -> Option<f64> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     let own = groups.lines().find_map(|group| Some(group.split_once(line)?.1))?;
@@ -152,12 +152,12 @@ mod tests {
 
     #[test]
     fn a_little_fits_and_everything_does_not() {
-        assert!(require(1e6, "a table", "").is_ok());
+        assert!(require(1e6, "a matrix", "").is_ok());
         for bytes in [1e17, 1e19, 1e300, f64::INFINITY, f64::NAN] {
-            assert!(require(bytes, "a table", "take less").is_err(), "{bytes}");
+            assert!(require(bytes, "a matrix", "take less").is_err(), "{bytes}");
         }
-        let error = require(1e17, "a table", "take less").unwrap_err().to_string();
-        assert!(error.starts_with("a table = 100000000 GB: "), "{error}");
+        let error = require(1e17, "a matrix", "take less").unwrap_err().to_string();
+        assert!(error.starts_with("a matrix = 100000000 GB: "), "{error}");
         assert!(error.ends_with("; take less"), "{error}");
     }
 
@@ -171,7 +171,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn what_is_more_than_free_does_not_fit_though_there_are_addresses() {
         let free = available().expect("Linux tells");
-        let error = require(free * 2.0, "a table", "take less").unwrap_err().to_string();
+        let error = require(free * 2.0, "a matrix", "take less").unwrap_err().to_string();
         assert!(error.contains(" of memory are free; take less"), "{error}");
     }
 

@@ -188,7 +188,7 @@ pub fn write_text(
 /// first: the token to begin with where the vocabulary has no line break.
 ///
 /// # Errors
-/// [`Error::Setting`] when the context has no room in memory.
+/// [`Error::Setting`] when the context does not fit into memory.
 pub fn sample(
     gpt: &Gpt,
     params: &Params<f32>,

@@ -333,7 +333,7 @@ impl Run {
         }
     }
 
-    /// The validation loss at which a run with these settings on a text of so many bytes ends,
+    /// The validation loss at which a run with these settings on a text of this many bytes ends,
     /// as measured, if it is a preset on the text it was measured on.
     pub fn reference_loss(&self, bytes: usize) -> Option<f64> {
         PRESETS.iter().find_map(|preset| {

@@ -64,7 +64,7 @@ pub struct LoopConfig {
 }
 
 impl LoopConfig {
-    /// A run of so many steps that is evaluated, and saved, ten times, each time on 20 batches.
+    /// A run of `max_iters` steps that is evaluated, on 20 batches, and saved ten times.
     pub fn steps(max_iters: usize) -> Self {
         LoopConfig {
             max_iters,
@@ -312,7 +312,7 @@ mod tests {
         }
     }
 
-    /// Asks to stop after so many steps.
+    /// Asks to stop after this many steps.
     struct Until(usize);
     impl Callback<Script> for Until {
         fn wants_to_stop(&self) -> bool {

@@ -10,7 +10,6 @@ use stage01_bigram::corpus::Corpus;
 use stage01_bigram::loss::{bits_per_byte, perplexity};
 use stage01_bigram::screen::thousands;
 use stage01_bigram::{Error, Result};
-use stage02_attention::parallel::threads;
 
 use super::screen::{Screen, remark};
 use crate::evaluate::evaluate;
@@ -66,9 +65,10 @@ pub fn eval(flags: &Flags) -> Result<ExitCode> {
     let block_size = gpt.config().block_size;
     if let Some(path) = &flags.logits {
         let first = &tokens[..tokens.len().min(block_size)];
-        let bytes = gpt.config().forward_bytes::<f32>(first.len(), threads());
+        let threads = pool.current_num_threads();
+        let bytes = gpt.config().forward_bytes::<f32>(first.len(), threads);
         memory::require(bytes, "the logits of the first window", "give a shorter text")?;
-        save_logits(path, first, &gpt.logits(&params, first)?)?;
+        save_logits(path, first, &pool.install(|| gpt.logits(&params, first))?)?;
     }
     let start = Instant::now();
     let stride = flags.stride.unwrap_or(block_size);

@@ -93,7 +93,7 @@ impl Screen {
         }
     }
 
-    /// Whether nobody reads any more.
+    /// Whether the output is no longer read.
     pub fn is_gone(&self) -> bool {
         self.gone.get()
     }
@@ -101,8 +101,8 @@ impl Screen {
     /// The end of a command that went well, if all it printed could be printed.
     ///
     /// # Errors
-    /// [`Error::File`] when the output went into a file and its disk is full, say. Somebody who
-    /// stopped reading is no error.
+    /// [`Error::File`] when the output went into a file and its disk is full, say. A reader that
+    /// stopped is no error.
     pub fn end(&self) -> Result<ExitCode> {
         match self.failure.take() {
             Some(failure) => Err(Error::file("write", "the standard output")(failure)),
@@ -140,7 +140,7 @@ fn without_controls(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A remark beside the result: to the standard error, where nobody need read it.
+/// A remark beside the result: to the standard error, which need not be read.
 pub fn remark(text: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -224,7 +224,7 @@ fn introduce(run: &Run, training: &TextTraining, out: &OutDir, watch: &mut Watch
     watch.references = references;
 }
 
-/// Somebody asked to stop, and it was saved: say how to go on.
+/// The run was asked to stop, and was saved: say how to go on.
 fn stopped(watch: &Watch, training: &TextTraining) -> Result<ExitCode> {
     watch.screen.line(format!(
         "\nStopped after step {} and saved. To go on:\n  cargo run -p stage03_gpt -- train --resume{}",

@@ -13,7 +13,7 @@ pub(super) fn read_json(path: &Path, limit: u64) -> Result<String> {
         return Err(Error::format(path, "it is no regular file", "copy the directory again"));
     }
     if described.is_file() && described.len() > limit {
-        let problem = format!("it has {} bytes, and no such file has so many", described.len());
+        let problem = format!("it has {} bytes, and no such file is that long", described.len());
         return Err(Error::format(path, problem, "copy it again"));
     }
     files::read_text(path)

@@ -135,8 +135,8 @@ pub struct State {
     pub iter: usize,
     /// What the caller of [`save`] wanted to find again.
     pub run: Value,
-    /// Whether the file carries a checksum. Those of the first version do not, and nobody can
-    /// say whether they were altered.
+    /// Whether the file carries a checksum. Those of the first version do not: whether they were
+    /// altered cannot be seen.
     pub checked: bool,
 }
 
@@ -174,14 +174,14 @@ impl State {
         });
         let Some((iter, run, note, saved)) = found else {
             let problem = "it does not say which run it belongs to";
-            return Err(Error::format(path, problem, "start the training again"));
+            return Err(Error::format(path, problem, "start a new run"));
         };
         if let Some(saved) = &saved {
             let names = file.tensors().iter().map(|tensor| tensor.name.as_str());
             let numbers = Cow::Borrowed(file.numbers(&bytes));
             if *saved != checksum(&note, names, std::iter::once(numbers)) {
                 let problem = "it was altered since it was saved: its checksum is another";
-                let remedy = "restore it from a copy, or start the training again";
+                let remedy = "restore it from a copy, or start a new run";
                 return Err(Error::format(path, problem, remedy));
             }
         }
@@ -197,7 +197,7 @@ impl State {
         let wte = file.tensors().iter().find(|tensor| tensor.name == "weights.wte.weight");
         wte.and_then(|wte| wte.shape.first().copied()).ok_or_else(|| {
             let problem = "the tensor weights.wte.weight is missing";
-            Error::format(&self.path, problem, "start the training again")
+            Error::format(&self.path, problem, "start a new run")
         })
     }
 
@@ -221,7 +221,7 @@ impl State {
         match v.values.iter().find(|v| **v < 0.0) {
             Some(v) => {
                 let problem = format!("an average of squared gradients is {v}, below zero");
-                Err(Error::format(&self.path, problem, "start the training again"))
+                Err(Error::format(&self.path, problem, "start a new run"))
             }
             None => Ok(()),
         }

@@ -9,7 +9,7 @@
 //! A new run fills a directory of another name, `.NAME.PROCESS-NUMBER.unfinished`, in which it
 //! holds the lock already. An earlier model is moved aside with its lock held as well, and then
 //! the new directory gets the name. So at no instant does the name belong to half a model, or to
-//! one that somebody else could write to. The lock moves with the directory, because it is that
+//! one that another program could write to. The lock moves with the directory, because it is that
 //! of a file, not of a name ([`DirLock`]).
 //!
 //! ```
@@ -49,7 +49,7 @@ const REMEDY: &str = "wait until it has finished, or name another --out-dir";
 /// The end of the name of a directory that is being filled.
 const UNFINISHED: &str = ".unfinished";
 
-/// The directory of a run. Nobody else writes to it while this value lives.
+/// The directory of a run. No other program writes to it while this value lives.
 #[derive(Debug)]
 pub struct OutDir {
     /// Where it is: links are followed.
@@ -347,7 +347,7 @@ impl Unfinished {
                 Err(e) if e.kind() == ErrorKind::NotFound && !above.is_empty() => continue,
                 created => created.map_err(Error::file("create the directory", path))?,
             }
-            // Somebody who clears up may take it for that of a dead process, until it is locked.
+            // A program that clears up may take it for that of a dead process, until it is locked.
             match DirLock::try_exclusive(&new) {
                 Ok(Some(lock)) => return Ok(Unfinished { path: new, lock: Some(lock), above }),
                 Err(error) if new.exists() => return Err(error),
@@ -388,13 +388,13 @@ fn unfinished(path: &Path) -> impl Iterator<Item = PathBuf> {
     fs::read_dir(parent).into_iter().flatten().flatten().filter(ours).map(|entry| entry.path())
 }
 
-/// Removes what starts that were killed have left. Whoever still works holds a lock there.
+/// Removes what starts that were killed have left. A start that is still at work holds a lock there.
 ///
-/// What cannot be removed stays; it is in nobody's way.
+/// What cannot be removed stays; it is in the way of no run.
 fn clear_unfinished(path: &Path) {
     for left in unfinished(path) {
         let Ok(Some(lock)) = DirLock::try_exclusive(&left) else { continue };
-        // Where the file system has no locks, nobody can say who still works.
+        // Where the file system has no locks, what is still at work cannot be told.
         if !matches!(DirLock::try_exclusive(&left), Ok(None)) {
             continue;
         }
@@ -474,7 +474,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("model");
         let [first, second] = [(), ()].map(|()| reserve(&path).unwrap());
-        // No name yet, but somebody is at work: no reason to say that there is no such run.
+        // No name yet, but a start is at work: no reason to say that there is no such run.
         assert!(is_busy(resume(&path)));
         let fill = |place: Place, text: &'static str| {
             place.fill(|new| files::write_bytes(&new.join(MODEL_FILE), text.as_bytes()))

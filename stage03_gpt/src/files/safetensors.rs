@@ -407,11 +407,11 @@ impl<'a> TensorFile<'a> {
         })
     }
 
-    /// All tensors of a plan as one parameter vector. Each must be there under its name behind
+    /// All tensors of a layout as one parameter vector. Each must be there under its name behind
     /// `prefix`, in the right shape, and hold numbers only.
     pub(crate) fn read_params(&self, layout: &Layout, prefix: &str) -> Result<Params<f32>> {
         let found = |name: &str| self.tensor(&format!("{prefix}{name}"));
-        // All shapes first: a plan that is not that of the file may be too large for memory.
+        // All shapes first: a layout that is not that of the file may be too large for memory.
         for tensor in layout.tensors() {
             self.check(found(&tensor.name)?, &tensor.shape)?;
         }

@@ -252,7 +252,7 @@ fn expect(
     Ok(introduction::references(screen, vocab_size, [&train, &validation], measured))
 }
 
-/// Somebody asked to stop, and it was saved: say how to go on.
+/// The run was asked to stop, and was saved: say how to go on.
 fn stopped(mut watch: Watch, trainer: &Trainer) -> Result<ExitCode> {
     let iter = trainer.backend.iter();
     watch.end_report(iter, State::Stopped)?;

@@ -225,7 +225,7 @@ fn a_run_is_saved_at_its_intervals() {
     assert_eq!(saved(&always, "always"), [0, 1, 2, 3, 4]);
 }
 
-/// Stops after so many steps.
+/// Stops after this many steps.
 struct Impatient(usize);
 impl Callback<Trainer<'_>> for Impatient {
     fn wants_to_stop(&self) -> bool {

@@ -60,7 +60,7 @@ pub fn measure(
     })?;
 
     // Every weight once, but of the positions only one; and the keys and values of all tokens
-    // before, of which there are so many in the middle of the writing.
+    // before, of which there are this many in the middle of the writing.
     let weights = config.n_params() - config.block_size * config.n_embd;
     let cache = 2 * config.n_layer * config.n_embd * (prompt_tokens + written / 2);
     let fetched = 4.0 * (weights + cache) as f64;

@@ -66,11 +66,11 @@ pub fn save_model(directory: &Path, gpt: &Gpt, params: &Params<f32>) -> Result<(
     write_tensors(&directory.join(MODEL_FILE), tensors, ("format", "pt"))
 }
 
-/// Reads the weights of a plan.
+/// Reads the weights of a model.
 ///
 /// # Errors
 /// [`Error::File`] when the file is missing; [`Error::Format`] when it is damaged or holds
-/// other tensors than the plan, naming the first.
+/// other tensors than the model, naming the first.
 pub fn read_model(directory: &Path, gpt: &Gpt) -> Result<Params<f32>> {
     let weights = Weights::open(directory)?;
     let judged = weights.judge(gpt.config(), &directory.join(CONFIG_FILE))?;
@@ -267,7 +267,7 @@ impl<'a> Weights<'a> {
         Ok(GptConfig { bias, ..config.clone() })
     }
 
-    /// Reads the weights of a plan, which [`Weights::judge`] has found to be theirs.
+    /// Reads the weights of an architecture, which [`Weights::judge`] has found to be theirs.
     pub(super) fn read(&self, gpt: &Gpt) -> Result<Params<f32>> {
         for tensor in gpt.layout().tensors() {
             let (file, found) = self.tensor(&tensor.name)?;
@@ -485,7 +485,7 @@ fn other_forms(directory: &Path) -> Error {
         let ends = |path: &PathBuf| path.extension().is_some_and(|it| it.eq_ignore_ascii_case(end));
         entries.map(|entry| entry.path()).filter(ends).collect::<Vec<_>>()
     };
-    // Of `trainer.safetensors` and of several shards nobody can say that it is the model.
+    // Of `trainer.safetensors` and of several shards it cannot be said that it is the model.
     let mut others = ending("safetensors");
     others.retain(|path| !path.ends_with(TRAINER_FILE));
     if let [other] = &others[..] {

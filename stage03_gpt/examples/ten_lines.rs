@@ -1,3 +1,5 @@
+//! From a text to a text in ten lines: a tokenizer, a tiny GPT, training, a sample.
+
 use stage01_bigram::{corpus::Corpus, tokenizer::TokenizerKind};
 use stage03_gpt::{config::GptConfig, text_data::TextData, text_training::TextTraining};
 use stage03_gpt::{trainer::Settings, training};

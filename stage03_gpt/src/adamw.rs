@@ -8,15 +8,28 @@
 //! ```text
 //! m = beta1 m + (1 - beta1) g            the average gradient
 //! v = beta2 v + (1 - beta2) g²           its average square
-//! w = w - lr decay w                     weight decay: forget a little
+//! w = w - lr decay w                     weight decay
 //! w = w - lr (m / c1) / (sqrt(v / c2) + eps),    c1 = 1 - beta1^t,  c2 = 1 - beta2^t
 //! ```
 //!
 //! m and v begin at zero and so are too small at first; c1 and c2 mend that. Kingma and Ba
 //! 2014, algorithm 1; decay apart from the gradient: Loshchilov and Hutter 2019.
 //!
-//! Before all that the gradient is clipped: where its length is above `grad_clip`, it is
-//! shortened to it, so that one odd batch cannot throw the model far away.
+//! Before all that the gradient is clipped: where its norm is above `grad_clip`, it is scaled
+//! down to it, so that one odd batch cannot throw the model far away.
+//!
+//! ```
+//! use stage02_attention::params::{Init, Layout, Params};
+//! use stage03_gpt::adamw::{AdamW, Moments};
+//!
+//! let mut layout = Layout::new();
+//! layout.scope("a").vector("bias", 1, Init::Ones);
+//! let (mut weights, mut gradient) = (Params { values: vec![1.0] }, Params { values: vec![4.0] });
+//! let (adamw, mut moments) = (AdamW::default(), Moments::new(&layout));
+//! adamw.step(1, 0.01, 1.0, &layout, &mut weights, &mut gradient, &mut moments);
+//! // The first step of every weight is lr, whatever its gradient: m / c1 = 4, sqrt(v / c2) = 4.
+//! assert!((weights.values[0] - 0.99f64).abs() < 1e-9);
+//! ```
 
 use rayon::prelude::*;
 use stage01_bigram::vector::simd_dispatch;
@@ -24,22 +37,29 @@ use stage01_bigram::{Error, Float, Result};
 use stage02_attention::params::{Layout, Params};
 use stage02_attention::profiler::{Region, time};
 
-/// How many numbers a thread takes at a time. Fixed, because sums depend on where they are cut.
+/// How many weights a thread takes at a time. Fixed, because sums depend on where they are cut.
 pub const CHUNK: usize = 1 << 14;
 
 /// The settings of the optimiser, under nanoGPT's names.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamW {
-    /// How slowly the average gradient forgets: 0.9 looks back about ten steps.
+    /// The decay rate of the average gradient: 0.9 looks back about ten steps.
     pub beta1: f64,
-    /// How slowly the average square forgets.
+    /// The decay rate of the average squared gradient.
     pub beta2: f64,
     /// Keeps the ratio finite where the gradient has always been zero.
     pub eps: f64,
     /// How strongly matrices are pulled towards zero. Biases and norms are left alone.
     pub weight_decay: f64,
-    /// The longest gradient; 0 for no limit.
+    /// The maximum norm of the gradient; 0 for no limit.
     pub grad_clip: f64,
+}
+
+impl Default for AdamW {
+    /// What nanoGPT trains small models with.
+    fn default() -> Self {
+        AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 }
+    }
 }
 
 /// Both running averages.
@@ -80,10 +100,10 @@ impl AdamW {
         Ok(())
     }
 
-    /// What the gradient must be multiplied by so that it is no longer than `grad_clip`.
+    /// What the gradient must be multiplied by so that its norm is at most `grad_clip`.
     ///
-    /// norm: its length, the root of the sum of its squares. The small number beside it is
-    /// PyTorch's; with it ten steps agree to nine digits.
+    /// norm: the root of the sum of its squares. The small number beside it is PyTorch's; with it
+    /// ten steps agree to nine digits.
     // ANCHOR: clip_factor
     pub fn clip_factor(&self, norm: f64) -> f64 {
         if self.grad_clip > 0.0 { (self.grad_clip / (norm + 1e-6)).min(1.0) } else { 1.0 }
@@ -94,7 +114,7 @@ impl AdamW {
     ///
     /// t: the number of this step, counted from 1. lr: its learning rate. factor: what the
     /// gradient is multiplied by first, see [`AdamW::clip_factor`]. The gradient is zero
-    /// afterwards, ready for the next batch: it is at hand now, and would have to be fetched
+    /// afterwards, ready for the next batch: it is in the cache now, and would have to be fetched
     /// again later. Every weight is computed from its own four numbers alone, so threads cannot
     /// change the result.
     pub fn step<T: Float>(
@@ -118,7 +138,7 @@ impl AdamW {
         // ANCHOR_END: corrections
 
         // ANCHOR: update
-        let update = |keep: T, w: &mut [T], g: &mut [T], m: &mut [T], v: &mut [T]| {
+        let update = |decay_factor: T, w: &mut [T], g: &mut [T], m: &mut [T], v: &mut [T]| {
             simd_dispatch(
                 #[inline(always)]
                 || {
@@ -126,7 +146,7 @@ impl AdamW {
                         let g = std::mem::take(gradient) * factor;
                         *m = beta1 * *m + (one - beta1) * g;
                         *v = beta2 * *v + (one - beta2) * g * g;
-                        *w = keep * *w - rate * *m / (v.sqrt() + eps);
+                        *w = decay_factor * *w - rate * *m / (v.sqrt() + eps);
                     }
                 },
             );
@@ -141,7 +161,7 @@ impl AdamW {
             .enumerate()
             .for_each(|(i, (((w, g), m), v))| {
                 time(Region::Optimiser, || {
-                    // A chunk may hold the end of one table and the beginning of the next.
+                    // A chunk may hold the end of one tensor and the beginning of the next.
                     let (start, end) = (i * CHUNK, i * CHUNK + w.len());
                     let first = tensors.partition_point(|tensor| tensor.range().end <= start);
                     for tensor in tensors[first..].iter().take_while(|t| t.offset < end) {
@@ -163,9 +183,6 @@ mod tests {
     use super::*;
     use stage02_attention::params::Init;
 
-    const ADAMW: AdamW =
-        AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 };
-
     #[test]
     fn worked_example_of_the_book() {
         // One matrix of one number, one vector of one number, both 1, both with gradient 4.
@@ -177,7 +194,7 @@ mod tests {
         let mut weights = Params { values: vec![1.0f64, 1.0] };
         let mut gradient = Params { values: vec![4.0, 4.0] };
         let mut moments = Moments::new(&layout);
-        ADAMW.step(1, 0.01, 1.0, &layout, &mut weights, &mut gradient, &mut moments);
+        AdamW::default().step(1, 0.01, 1.0, &layout, &mut weights, &mut gradient, &mut moments);
         assert_eq!(gradient.values, [0.0, 0.0]);
         assert!((weights.values[0] - (1.0 - 0.001 - 0.01)).abs() < 1e-9);
         assert!((weights.values[1] - (1.0 - 0.01)).abs() < 1e-9);
@@ -188,7 +205,7 @@ mod tests {
 
     #[test]
     fn decay_groups_are_told_apart_across_chunks() {
-        // Tables that begin and end inside chunks. With a gradient of zero only decay moves.
+        // Tensors that begin and end inside chunks. With a gradient of zero only decay moves.
         let mut layout = Layout::new();
         layout.scope("a").vector("bias", CHUNK - 3, Init::Ones);
         layout.scope("b").matrix("weight", 7, CHUNK, Init::Ones);
@@ -196,7 +213,15 @@ mod tests {
         let n = layout.len();
         let mut weights = Params { values: vec![1.0f32; n] };
         let mut zeros = Params::zeros(&layout);
-        ADAMW.step(1, 0.5, 1.0, &layout, &mut weights, &mut zeros, &mut Moments::new(&layout));
+        AdamW::default().step(
+            1,
+            0.5,
+            1.0,
+            &layout,
+            &mut weights,
+            &mut zeros,
+            &mut Moments::new(&layout),
+        );
         for tensor in layout.tensors() {
             let expected = if tensor.decay { 0.95 } else { 1.0 };
             assert!(
@@ -208,18 +233,18 @@ mod tests {
     }
 
     #[test]
-    fn a_long_gradient_is_shortened_and_a_short_one_is_not() {
-        assert!((ADAMW.clip_factor(4.0) - 0.25).abs() < 1e-6);
-        assert_eq!(ADAMW.clip_factor(0.5), 1.0);
-        assert_eq!(AdamW { grad_clip: 0.0, ..ADAMW }.clip_factor(4.0), 1.0);
+    fn a_large_gradient_is_clipped_and_a_small_one_is_not() {
+        assert!((AdamW::default().clip_factor(4.0) - 0.25).abs() < 1e-6);
+        assert_eq!(AdamW::default().clip_factor(0.5), 1.0);
+        assert_eq!(AdamW { grad_clip: 0.0, ..AdamW::default() }.clip_factor(4.0), 1.0);
     }
 
     #[test]
-    fn settings_that_are_none_are_refused() {
-        assert!(AdamW { beta1: 1.0, ..ADAMW }.validate().is_err());
-        assert!(AdamW { beta2: -0.1, ..ADAMW }.validate().is_err());
-        assert!(AdamW { weight_decay: f64::NAN, ..ADAMW }.validate().is_err());
-        assert!(AdamW { grad_clip: -1.0, ..ADAMW }.validate().is_err());
-        assert!(ADAMW.validate().is_ok());
+    fn settings_out_of_range_are_refused() {
+        assert!(AdamW { beta1: 1.0, ..AdamW::default() }.validate().is_err());
+        assert!(AdamW { beta2: -0.1, ..AdamW::default() }.validate().is_err());
+        assert!(AdamW { weight_decay: f64::NAN, ..AdamW::default() }.validate().is_err());
+        assert!(AdamW { grad_clip: -1.0, ..AdamW::default() }.validate().is_err());
+        assert!(AdamW::default().validate().is_ok());
     }
 }

@@ -1,9 +1,22 @@
-//! How surprised is a model by a whole text?
+//! The loss of a model over a whole text.
 //!
 //! A model sees `block_size` tokens at once, so a long text is read in windows. Where they do
 //! not overlap, the first tokens of each have little to go on, and the model looks worse than
 //! it is. Windows that overlap give every token more context and cost more: each moves on by
 //! `stride` tokens, and only tokens that no window before it has predicted are counted.
+//!
+//! ```
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage03_gpt::{config::GptConfig, evaluate::evaluate, gpt::Gpt};
+//!
+//! let config = GptConfig { vocab_size: 65, block_size: 8, ..GptConfig::default() };
+//! let gpt = Gpt::new(config)?;
+//! let params = gpt.initialise::<f32>(&mut generator(1, Purpose::Initialisation, 0));
+//! let text: Vec<u32> = (0..100).map(|i| i % 65).collect();
+//! let loss = evaluate(&gpt, &params, &text, 8)?.per_token();
+//! assert!((loss - 65f64.ln()).abs() < 0.5); // before training: every token equally likely
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 use rayon::prelude::*;
 use stage01_bigram::loss::cross_entropy;
@@ -14,7 +27,7 @@ use crate::generate::BROKEN;
 use crate::gpt::Gpt;
 use crate::memory;
 
-/// The surprise of a model over a text.
+/// The negative log-likelihood of a text under a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evaluation {
     /// The sum of -ln p over all predicted tokens, in nats.
@@ -37,8 +50,8 @@ impl Evaluation {
 ///
 /// # Errors
 /// [`Error::Text`] for a text of less than two tokens, [`Error::Setting`] for a stride that is
-/// 0 or larger than a window, when the windows have no room in memory, and for a model whose
-/// scores are no numbers; [`Error::UnknownToken`] for a token the model does not have.
+/// 0 or larger than a window, when the windows do not fit into memory, and for a model whose
+/// logits are NaN or infinite; [`Error::UnknownToken`] for a token the model does not have.
 pub fn evaluate<T: Float>(
     gpt: &Gpt,
     params: &Params<T>,
@@ -59,7 +72,7 @@ pub fn evaluate<T: Float>(
     let predicted = tokens.len() - 1;
     let last_start = predicted.saturating_sub(block_size).div_ceil(stride) * stride;
     let starts: Vec<usize> = (0..=last_start).step_by(stride).collect();
-    // A text shorter than a window needs no more room than it has tokens.
+    // A text shorter than a window needs no larger buffers than it has tokens.
     let longest = predicted.min(block_size);
     let threads = rayon::current_num_threads();
     memory::require(
@@ -129,9 +142,9 @@ mod tests {
                 let last = logits.slice(ndarray::s![target - start - 1.., ..]);
                 expected += cross_entropy(last, &tokens[target..target + 1]);
             }
-            let evaluation = evaluate(&gpt, &params, &tokens, stride).unwrap();
-            prop_assert_eq!(evaluation.tokens, n - 1);
-            prop_assert!((evaluation.nats - expected).abs() < 1e-9, "{} {expected}", evaluation.nats);
+            let result = evaluate(&gpt, &params, &tokens, stride).unwrap();
+            prop_assert_eq!(result.tokens, n - 1);
+            prop_assert!((result.nats - expected).abs() < 1e-9, "{} {expected}", result.nats);
         }
     }
 
@@ -145,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn a_model_whose_scores_are_no_numbers_is_refused() {
+    fn a_model_whose_logits_are_nan_is_refused() {
         let (gpt, mut params) = model();
         params.values.fill(1e200);
         let message = evaluate(&gpt, &params, &[1, 2, 3], 6).unwrap_err().to_string();
         assert!(message.contains("the model is broken"), "{message}");
     }
 
-    /// A window of a million tokens with a million scores each.
+    /// A window of a million tokens with a million logits each.
     #[test]
     fn windows_that_fit_into_no_memory_are_refused_and_short_texts_are_not() {
         let (vocab_size, block_size, n_layer) = (1_000_000, 1_000_000, 1);
@@ -162,7 +175,7 @@ mod tests {
         let params = Params::<f32>::zeros(gpt.layout());
         let message = evaluate(&gpt, &params, &vec![1; 2_000_000], block_size).unwrap_err();
         assert!(message.to_string().contains("choose fewer --threads"), "{message}");
-        let evaluation = evaluate(&gpt, &params, &[1, 2, 3], block_size).unwrap();
-        assert!((evaluation.per_token() - 1e6f64.ln()).abs() < 1e-3);
+        let result = evaluate(&gpt, &params, &[1, 2, 3], block_size).unwrap();
+        assert!((result.per_token() - 1e6f64.ln()).abs() < 1e-3);
     }
 }

@@ -12,6 +12,13 @@
 //! - the address space that the operating system gives (`ulimit -v`): tried. Where the first two
 //!   are not known, as on macOS and Windows, this is all there is.
 //!
+//! ```
+//! use stage03_gpt::memory;
+//! assert!(memory::require(1e6, "the model", "choose a smaller one").is_ok());
+//! let error = memory::require(1e18, "the model", "choose a smaller one").unwrap_err();
+//! assert!(error.to_string().starts_with("the model = 1000000000 GB: "));
+//! ```
+//!
 //! What this file leaves out: other programs. Memory that is free now may be taken by one of
 //! them a second later.
 
@@ -47,9 +54,9 @@ pub fn available() -> Option<f64> {
     limits.into_iter().flatten().reduce(f64::min)
 }
 
-/// Whether so many bytes are free, where that is known, and have addresses.
+/// Whether this many bytes are free, where that is known, and have addresses.
 fn fits(bytes: f64, free: Option<f64>) -> bool {
-    // Written so that what is NaN does not fit.
+    // Written so that NaN does not fit.
     free.is_none_or(|free| bytes <= free) && can_reserve(bytes)
 }
 
@@ -57,10 +64,10 @@ fn fits(bytes: f64, free: Option<f64>) -> bool {
 fn can_reserve(bytes: f64) -> bool {
     // No machine can address more than half of all numbers; `as` takes the nearest.
     bytes < isize::MAX as f64 && {
-        let mut room: Vec<u8> = Vec::new();
-        let fits = room.try_reserve_exact(bytes as usize).is_ok();
-        // Room that nobody looks at would never be asked for.
-        std::hint::black_box(&room);
+        let mut buffer: Vec<u8> = Vec::new();
+        let fits = buffer.try_reserve_exact(bytes as usize).is_ok();
+        // The compiler would leave out an allocation that is never used.
+        std::hint::black_box(&buffer);
         fits
     }
 }
@@ -106,7 +113,7 @@ fn group_1(root: &Path) -> Option<f64> {
 ///
 /// line: what stands before the name of the own group in `/proc/self/cgroup`. place: where the
 /// groups are. files: the limit, what is used, and the two entries of `memory.stat` for files
-/// that are kept in memory only as long as nobody needs it.
+/// that are kept in memory only as long as no program needs it.
 fn groups(root: &Path, line: &str, place: &str, files: [&str; 4]) -> Option<f64> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     let own = groups.lines().find_map(|group| Some(group.split_once(line)?.1))?;
@@ -134,7 +141,7 @@ fn left_in(group: &Path, [limit, used, inactive, active]: [&str; 4]) -> Option<f
         let value = statistics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         value.and_then(|value| value.trim().parse().ok()).unwrap_or(0.0)
     };
-    // The word `max` is no number, and no limit.
+    // The word `max` is not a number, and not a limit.
     let (limit, used) = (number(limit)?, number(used)?);
     Some((limit - used + kept(inactive) + kept(active)).clamp(0.0, limit))
 }
@@ -145,12 +152,12 @@ mod tests {
 
     #[test]
     fn a_little_fits_and_everything_does_not() {
-        assert!(require(1e6, "a table", "").is_ok());
+        assert!(require(1e6, "a matrix", "").is_ok());
         for bytes in [1e17, 1e19, 1e300, f64::INFINITY, f64::NAN] {
-            assert!(require(bytes, "a table", "take less").is_err(), "{bytes}");
+            assert!(require(bytes, "a matrix", "take less").is_err(), "{bytes}");
         }
-        let error = require(1e17, "a table", "take less").unwrap_err().to_string();
-        assert!(error.starts_with("a table = 100000000 GB: "), "{error}");
+        let error = require(1e17, "a matrix", "take less").unwrap_err().to_string();
+        assert!(error.starts_with("a matrix = 100000000 GB: "), "{error}");
         assert!(error.ends_with("; take less"), "{error}");
     }
 
@@ -164,7 +171,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn what_is_more_than_free_does_not_fit_though_there_are_addresses() {
         let free = available().expect("Linux tells");
-        let error = require(free * 2.0, "a table", "take less").unwrap_err().to_string();
+        let error = require(free * 2.0, "a matrix", "take less").unwrap_err().to_string();
         assert!(error.contains(" of memory are free; take less"), "{error}");
     }
 

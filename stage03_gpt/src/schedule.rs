@@ -3,6 +3,15 @@
 //! At first the optimiser knows nothing about the size of the gradients, so the steps begin
 //! small and grow for a while (warm-up). Then they shrink along half a wave of a cosine: large
 //! steps find the valley, small ones its floor.
+//!
+//! ```
+//! use stage03_gpt::schedule::Schedule;
+//!
+//! let schedule = Schedule::default();
+//! assert!(schedule.at(0) < schedule.at(50));
+//! assert_eq!(schedule.at(schedule.warmup_iters), schedule.learning_rate);
+//! assert_eq!(schedule.at(schedule.lr_decay_iters), schedule.min_lr);
+//! ```
 
 use stage01_bigram::{Error, Result};
 
@@ -19,7 +28,20 @@ pub struct Schedule {
     pub lr_decay_iters: usize,
 }
 
+impl Default for Schedule {
+    /// That of the run of three minutes: 4,500 steps.
+    fn default() -> Self {
+        let (learning_rate, min_lr) = (3e-3, 3e-3 / 10.0);
+        Schedule { learning_rate, min_lr, warmup_iters: 100, lr_decay_iters: 4500 }
+    }
+}
+
 impl Schedule {
+    /// A constant learning rate.
+    pub fn constant(learning_rate: f64) -> Self {
+        Schedule { learning_rate, min_lr: learning_rate, warmup_iters: 0, lr_decay_iters: 0 }
+    }
+
     /// Checks that the settings fit together.
     ///
     /// # Errors
@@ -56,8 +78,8 @@ impl Schedule {
             return min_lr;
         }
         let progress = (iter - warmup_iters) as f64 / (lr_decay_iters - warmup_iters) as f64;
-        let share = (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0;
-        min_lr + share * (learning_rate - min_lr)
+        let coeff = (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0;
+        min_lr + coeff * (learning_rate - min_lr)
     }
     // ANCHOR_END: at
 }
@@ -82,6 +104,12 @@ mod tests {
     }
 
     #[test]
+    fn a_constant_rate_stays() {
+        let schedule = Schedule::constant(1e-3);
+        assert!((0..100).all(|iter| schedule.at(iter) == 1e-3) && schedule.validate().is_ok());
+    }
+
+    #[test]
     fn a_warm_up_longer_than_the_run_only_rises() {
         let schedule = Schedule { warmup_iters: 50, lr_decay_iters: 20, ..SCHEDULE };
         assert!(schedule.at(30) < schedule.at(49));
@@ -89,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_that_are_none_are_refused() {
+    fn rates_out_of_range_are_refused() {
         for learning_rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(Schedule { learning_rate, ..SCHEDULE }.validate().is_err());
         }

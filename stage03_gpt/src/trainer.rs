@@ -8,8 +8,7 @@
 //!
 //! The sequences of a batch never meet inside the model, so the batch is cut into *shards*,
 //! one for each thread. A thread works alone on its shard, with activations and a gradient of
-//! their own, and need not wait for anybody. The gradients are then added in the order of the
-//! shards.
+//! its own, and waits for no other. The gradients are then added in the order of the shards.
 //!
 //! A wide model has a large gradient, and adding one for each thread would take long. There all
 //! threads work on a single shard, and the layers share out their work among them (see
@@ -17,11 +16,29 @@
 //! faster: two runs with the same seed and the same number of threads give the same bytes on
 //! the same kind of processor.
 //!
-//! All room is taken when a [`Trainer`] is made; a step allocates nothing but what matrix
-//! products rearrange their tables in.
+//! All buffers are allocated in [`Trainer::new`], by the threads that will use them; a step
+//! allocates nothing but what matrix products pack their factors into.
+//!
+//! ```
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage03_gpt::{config::GptConfig, gpt::Gpt};
+//! use stage03_gpt::trainer::{Settings, Trainer};
+//!
+//! let gpt = Gpt::new(GptConfig { vocab_size: 4, block_size: 3, ..GptConfig::default() })?;
+//! let weights = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
+//! let settings = Settings { batch_size: 2, ..Settings::default() };
+//! let mut trainer = Trainer::<f32>::new(gpt, weights, settings)?;
+//! for _ in 0..50 {
+//!     trainer.accumulate(&[0, 1, 2, 1, 2, 3], &[1, 2, 3, 2, 3, 0]); // 0 1 2 3 0 1 2 3 …
+//!     trainer.step()?;
+//! }
+//! let loss = trainer.evaluate(&[0, 1, 2, 1, 2, 3], &[1, 2, 3, 2, 3, 0]) / 6.0;
+//! assert!(loss < 0.1, "{loss} nats per token");
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 //!
 //! What this file leaves out: where batches come from and when to save
-//! (`cli::train`), and the optimiser's equations ([`adamw`](crate::adamw)).
+//! ([`training`](crate::training)), and the optimiser's equations ([`adamw`](crate::adamw)).
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -43,18 +60,32 @@ pub const MOST_THREADS: usize = 1024;
 /// How to train: everything but the model and the data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// How many sequences one pass reads.
+    /// How many sequences a micro-batch has.
     pub batch_size: usize,
-    /// How many passes make one step; their gradients are averaged.
+    /// How many micro-batches make one step; their gradients are averaged.
     pub gradient_accumulation_steps: usize,
     /// The learning rate over time.
     pub schedule: Schedule,
     /// The optimiser.
     pub adamw: AdamW,
-    /// Names all random numbers of the run.
+    /// The random seed of the run.
     pub seed: u64,
     /// Into how many shards a batch is cut, and on how many threads they run.
     pub threads: usize,
+}
+
+impl Default for Settings {
+    /// Those of the run of three minutes, on all cores.
+    fn default() -> Self {
+        Settings {
+            batch_size: 12,
+            gradient_accumulation_steps: 1,
+            schedule: Schedule::default(),
+            adamw: AdamW::default(),
+            seed: 1337,
+            threads: cores(),
+        }
+    }
 }
 
 impl Settings {
@@ -76,9 +107,21 @@ impl Settings {
         self.schedule.validate()?;
         self.adamw.validate()
     }
+
+    /// How many tokens one step reads, in sequences of this length.
+    pub fn tokens_per_step(&self, block_size: usize) -> usize {
+        (self.batch_size * block_size).saturating_mul(self.gradient_accumulation_steps)
+    }
+
+    /// How many micro-batches came before the next one since the run began, when `iter` steps
+    /// and `accumulated` micro-batches of the next one are done: it seeds their batches and their
+    /// dropout.
+    pub fn micro_batch_number(&self, iter: usize, accumulated: usize) -> u64 {
+        iter as u64 * self.gradient_accumulation_steps as u64 + accumulated as u64
+    }
 }
 
-/// What one step has to say.
+/// The metrics of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
     /// The number of the step, counted from 0.
@@ -87,7 +130,7 @@ pub struct Step {
     pub loss: f64,
     /// The learning rate of the step.
     pub lr: f64,
-    /// The gradient norm before clipping.
+    /// The norm of the gradient before clipping.
     pub grad_norm: f64,
 }
 
@@ -98,7 +141,7 @@ struct Shard<T> {
     grads: Params<T>,
     /// A generator for each of its sequences.
     rngs: Vec<Generator>,
-    /// The summed loss of its last pass.
+    /// The summed loss of its last micro-batch.
     loss: f64,
 }
 
@@ -113,14 +156,13 @@ pub struct Trainer<T> {
     /// How many steps have been taken.
     pub iter: usize,
     shards: Vec<Shard<T>>,
-    /// All threads. There is one pool for everything, or else the threads of one would be in the
-    /// way of another's.
+    /// All threads. There is one pool for everything: two pools would compete for the cores.
     pool: ThreadPool,
     /// The summed squares of each chunk of the gradient.
     squares: Vec<f64>,
-    /// The summed loss of the passes since the last step, and how many there were.
+    /// The summed loss of the micro-batches since the last step, and how many there were.
     loss: f64,
-    passes: usize,
+    micro_batches: usize,
 }
 
 impl<T: Float> Trainer<T> {
@@ -137,7 +179,7 @@ impl<T: Float> Trainer<T> {
             + tokens * gpt.config().activations_per_token();
         let remedy = "choose a smaller --batch-size (and more --gradient-accumulation-steps), \
                       --block-size, --n-layer or --n-embd";
-        memory::require(numbers * size_of::<T>() as f64, "the room to train in", remedy)?;
+        memory::require(numbers * size_of::<T>() as f64, "the memory to train in", remedy)?;
         let pool = thread_pool(settings.threads)?;
         let shard = |n| Shard {
             acts: gpt.activations(n, length),
@@ -146,7 +188,7 @@ impl<T: Float> Trainer<T> {
             rngs: vec![generator(settings.seed, Purpose::Dropout, 0); n],
             loss: 0.0,
         };
-        // Among the threads that will work on it, because room is taken for each of them.
+        // In the pool that will work on them, because each of its threads has buffers of its own.
         let shards = pool.install(|| match n_shards {
             1 => vec![shard(settings.batch_size)],
             _ => (0..n_shards)
@@ -155,11 +197,21 @@ impl<T: Float> Trainer<T> {
         });
         let moments = Moments::new(gpt.layout());
         let squares = Vec::with_capacity(weights.values.len().div_ceil(CHUNK));
-        let (iter, loss, passes) = (0, 0.0, 0);
-        Ok(Trainer { gpt, settings, weights, moments, iter, shards, pool, squares, loss, passes })
+        Ok(Trainer {
+            gpt,
+            settings,
+            weights,
+            moments,
+            iter: 0,
+            shards,
+            pool,
+            squares,
+            loss: 0.0,
+            micro_batches: 0,
+        })
     }
 
-    /// The model's plan.
+    /// The model's architecture.
     pub fn gpt(&self) -> &Gpt {
         &self.gpt
     }
@@ -169,19 +221,15 @@ impl<T: Float> Trainer<T> {
         &self.settings
     }
 
-    /// The generator which draws the batch of the next pass.
+    /// The generator which draws the next micro-batch.
     // ANCHOR: batch_rng
     pub fn batch_rng(&self) -> Generator {
-        generator(self.settings.seed, Purpose::Batch, self.pass_number())
-    }
-
-    /// How many passes came before the next one, since the run began.
-    fn pass_number(&self) -> u64 {
-        self.iter as u64 * self.settings.gradient_accumulation_steps as u64 + self.passes as u64
+        let number = self.settings.micro_batch_number(self.iter, self.micro_batches);
+        generator(self.settings.seed, Purpose::Batch, number)
     }
     // ANCHOR_END: batch_rng
 
-    /// One pass: adds the gradient of a batch.
+    /// Forward and backward pass of one micro-batch: adds its gradient.
     ///
     /// inputs, targets: (batch_size, block_size), sequence after sequence.
     ///
@@ -194,7 +242,8 @@ impl<T: Float> Trainer<T> {
         // ANCHOR: scale
         let scale = T::of(1.0 / (inputs.len() as f64 * gradient_accumulation_steps as f64));
         // ANCHOR_END: scale
-        let first_sequence = self.pass_number() * batch_size as u64;
+        let number = self.settings.micro_batch_number(self.iter, self.micro_batches);
+        let first_sequence = number * batch_size as u64;
         let dropout = self.gpt.config().dropout > 0.0;
         let (gpt, weights, n_shards) = (&self.gpt, &self.weights, self.shards.len());
         each(&self.pool, &mut self.shards, |i, shard| {
@@ -213,19 +262,19 @@ impl<T: Float> Trainer<T> {
             // ANCHOR_END: learn
         });
         self.loss += self.shards.iter().map(|shard| shard.loss).sum::<f64>();
-        self.passes += 1;
+        self.micro_batches += 1;
     }
 
-    /// Takes a step along the gradient of the passes since the last one.
+    /// Takes a step along the mean gradient of the micro-batches since the last one.
     ///
     /// # Errors
-    /// [`Error::Diverged`] when the loss or the gradient is no longer a number. The weights
-    /// are then as they were before.
+    /// [`Error::Diverged`] when the loss or the gradient is NaN or infinite. The weights are then
+    /// as they were before.
     pub fn step(&mut self) -> Result<Step> {
         let iter = self.iter;
-        let tokens = self.passes * self.settings.batch_size * self.gpt.config().block_size;
+        let tokens = self.micro_batches * self.settings.batch_size * self.gpt.config().block_size;
         let loss = self.loss / tokens as f64;
-        (self.loss, self.passes) = (0.0, 0);
+        (self.loss, self.micro_batches) = (0.0, 0);
 
         let (first, others) = self.shards.split_first_mut().expect("there is a first shard");
         let Trainer { pool, squares, gpt, weights, moments, settings, .. } = self;
@@ -250,12 +299,7 @@ impl<T: Float> Trainer<T> {
             let grad_norm = squares.iter().sum::<f64>().sqrt();
             let lr = settings.schedule.at(iter);
             if !loss.is_finite() || !grad_norm.is_finite() {
-                let remedy = format!(
-                    "the length of its gradient is {grad_norm}; the weights are as they were \
-                     before this step; resume from the last checkpoint with a smaller \
-                     --learning-rate or a --grad-clip"
-                );
-                return Err(Error::Diverged { iter, loss, remedy });
+                return Err(Error::diverged_gradient(iter, loss, grad_norm));
             }
             // ANCHOR: clip_and_step
             let factor = settings.adamw.clip_factor(grad_norm);
@@ -272,7 +316,19 @@ impl<T: Float> Trainer<T> {
         Ok(step)
     }
 
-    /// The gradient that the passes since the last step have given so far, over all shards.
+    /// Runs something in the threads of the trainer. Buffers that are made outside of it are sized
+    /// for the threads of the current pool, which may be others.
+    pub fn install<R: Send>(&self, work: impl FnOnce(&Gpt, &Params<T>) -> R + Send) -> R {
+        let (gpt, weights) = (&self.gpt, &self.weights);
+        self.pool.install(|| work(gpt, weights))
+    }
+
+    /// The model and its weights, when training is over.
+    pub fn into_parts(self) -> (Gpt, Params<T>) {
+        (self.gpt, self.weights)
+    }
+
+    /// The gradient that the micro-batches since the last step have given so far, over all shards.
     pub fn gradient(&self) -> Params<T> {
         let mut sum = self.shards[0].grads.clone();
         for shard in &self.shards[1..] {
@@ -283,7 +339,7 @@ impl<T: Float> Trainer<T> {
         sum
     }
 
-    /// The summed loss of a batch, in nats, with nothing dropped and nothing learned.
+    /// The summed loss of a batch, in nats: the forward pass alone, with dropout off.
     ///
     /// inputs, targets: as in [`Trainer::accumulate`].
     ///
@@ -347,6 +403,11 @@ pub fn thread_pool(threads: usize) -> Result<ThreadPool> {
     ThreadPoolBuilder::new().num_threads(threads).build().map_err(refused)
 }
 
+/// How many threads this machine runs at once.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
+}
+
 /// Refuses a number of threads that no machine has.
 fn check_threads(threads: usize) -> Result<()> {
     if (1..=MOST_THREADS).contains(&threads) {
@@ -381,13 +442,8 @@ mod tests {
         Settings {
             batch_size,
             gradient_accumulation_steps: accumulation,
-            schedule: Schedule {
-                learning_rate: 3e-3,
-                min_lr: 3e-3,
-                warmup_iters: 0,
-                lr_decay_iters: 1,
-            },
-            adamw: AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 },
+            schedule: Schedule::constant(3e-3),
+            adamw: AdamW::default(),
             seed: 7,
             threads,
         }
@@ -415,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn one_batch_is_learned_by_heart() {
+    fn one_batch_is_memorised() {
         let mut trainer = trainer(0.0, settings(4, 1, 2));
         let (mut x, y) = batch(4);
         // Sequences that begin alike and go on differently could not be told apart.
@@ -482,7 +538,7 @@ mod tests {
     }
 
     #[test]
-    fn many_hands_on_one_shard_give_the_same_bytes_every_time() {
+    fn many_threads_on_one_shard_give_the_same_bytes_every_time() {
         let (losses, weights) = wide(3, Dtype::Float32);
         for _ in 0..3 {
             let (again, same) = wide(3, Dtype::Float32);

@@ -135,7 +135,7 @@ fn a_machine_is_measured() {
     let place = Place::new();
     let flags = "--n-layer 1 --n-embd 16 --batch-size 2 --block-size 8 --threads 1";
     let bench = place.run(&format!("bench --seconds 0.01 {flags}")).succeeds();
-    for name in ["a training step", "tokens per second", "share", "layer norm", "optimiser"] {
+    for name in ["a training step", "tokens per second", "utilisation", "layer norm", "optimiser"] {
         assert!(bench.out.contains(name), "{}", bench.out);
     }
     let bench = place.run(&format!("bench --generation --seconds 0.01 {flags}")).succeeds();
@@ -143,14 +143,14 @@ fn a_machine_is_measured() {
         assert!(bench.out.contains(name), "{}", bench.out);
     }
 
-    let bench = place.run(&format!("bench --json --products bf16 --seconds 0.01 {flags}"));
+    let bench = place.run(&format!("bench --json --dtype bfloat16 --seconds 0.01 {flags}"));
     let found: serde_json::Value = serde_json::from_str(&bench.succeeds().out).unwrap();
     let number = |name: &str| found[name].as_f64().unwrap_or_else(|| panic!("{name}: {found}"));
     assert_eq!((number("n_params"), number("tokens_per_step")), (36_016.0, 16.0));
     let parts = found["parts"].as_object().unwrap().values().filter_map(|ms| ms.as_f64());
     assert!(parts.sum::<f64>() > 0.0 && number("ms_per_step") > 0.0, "{found}");
-    let share = number("gflops") / number("machine_gflops");
-    assert!((share - number("share")).abs() < 1e-9, "{found}");
+    let utilisation = number("gflops") / number("machine_gflops");
+    assert!((utilisation - number("utilisation")).abs() < 1e-9, "{found}");
     place
         .run(&format!("bench --generation {flags} --block-size 1"))
         .refuses(&["--block-size", "at least 2"]);

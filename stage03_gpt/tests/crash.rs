@@ -9,15 +9,12 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::{Place, TINY};
+use common::{Place, TINY, is_whole};
 use rand::RngExt;
 use stage01_bigram::random::{Generator, Purpose, generator};
-use stage03_gpt::checkpoint::Model;
-use stage03_gpt::resume::State;
 
 /// Starts the program and kills it within so many thousandths of a second.
 fn kill(place: &Place, arguments: &str, within: u64, rng: &mut Generator) {
@@ -26,13 +23,6 @@ fn kill(place: &Place, arguments: &str, within: u64, rng: &mut Generator) {
     std::thread::sleep(Duration::from_micros(rng.random_range(0..within * 1000)));
     child.kill().unwrap();
     child.wait().unwrap();
-}
-
-/// The directory holds a model and a state that load. Returns how many steps it has.
-fn is_whole(directory: &Path) -> usize {
-    let state = State::load(directory).unwrap_or_else(|e| panic!("{e}"));
-    Model::load(directory).unwrap_or_else(|e| panic!("{e}"));
-    state.iter
 }
 
 /// Half a checkpoint would fail here: the model of one run, the rest of another.
@@ -58,7 +48,7 @@ fn a_run_that_is_killed_again_and_again_ends_like_one_that_never_was() {
         let same = place.read(&format!("whole/{file}")) == place.read(&format!("killed/{file}"));
         assert!(same, "{file} differs");
     }
-    // The diary as well has every step once.
+    // The metrics log as well has every step once.
     let log = place.text("killed/log.jsonl");
     let iters = log.lines().map(|line| {
         serde_json::from_str::<serde_json::Value>(line).unwrap()["iter"].as_u64().unwrap()
@@ -84,8 +74,7 @@ fn a_run_that_is_killed_while_it_starts_leaves_nothing_or_everything() {
     println!("{started} of 25 had begun");
     // What they left beside it does not hinder the next, and is gone after it.
     place.train("--max-iters 1 --out-dir model").succeeds();
-    let names: Vec<_> =
-        fs::read_dir(place.path(".")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let names = place.names();
     assert_eq!(names.len(), 2, "{names:?}"); // the text and the model
 }
 
@@ -100,11 +89,8 @@ fn an_earlier_model_survives_a_start_that_is_killed() {
         kill(&place, &format!("{flags} --out-dir model"), 25, &mut rng);
         // The name belongs to a whole model or, for an instant, to none; and the earlier one
         // is here or has been moved aside, to the byte.
-        let directories: Vec<_> = fs::read_dir(place.path("."))
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name.starts_with("model"))
-            .collect();
+        let mut directories = place.names();
+        directories.retain(|name| name.starts_with("model"));
         directories.iter().for_each(|name| {
             is_whole(&place.path(name));
         });

@@ -9,22 +9,15 @@
 mod common;
 
 use std::fs;
-use std::process::{Child, Stdio};
 
 use common::{Finished, Place, TINY};
-use stage03_gpt::checkpoint::Model;
-use stage03_gpt::resume::State;
 
 const BUSY: &str = "another program is using this directory; wait until it has finished, or name \
                     another --out-dir";
 
 /// Two commands started together. At most one is refused, with the reason; returns how many.
 fn pair(place: &Place, commands: [&str; 2]) -> usize {
-    let start = |command: &str| -> Child {
-        let mut command = place.command(command);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    };
-    let children = commands.map(start);
+    let children = commands.map(|command| place.start(command));
     let ends = children.map(|child| child.wait_with_output().unwrap());
     let mut refused = 0;
     for (command, output) in commands.iter().zip(ends) {
@@ -43,15 +36,11 @@ fn pair(place: &Place, commands: [&str; 2]) -> usize {
 /// Every directory with this beginning holds a model and a state that belong together, and
 /// nothing is left beside them.
 fn is_whole(place: &Place, name: &str) {
-    for entry in fs::read_dir(place.path(".")).unwrap() {
-        let entry = entry.unwrap();
-        let found = entry.file_name().into_string().unwrap();
+    for found in place.names() {
         assert!(!found.starts_with('.'), "{found} is left");
         if found.starts_with(name) {
-            let path = entry.path();
-            let state = State::load(&path).unwrap_or_else(|e| panic!("{found}: {e}"));
-            let model = Model::load(&path).unwrap_or_else(|e| panic!("{found}: {e}"));
-            assert_eq!(state.vocab_size().unwrap(), model.gpt.config().vocab_size);
+            let path = place.path(&found);
+            common::is_whole(&path);
             let left = |name: &str| name.ends_with(".tmp") || name.ends_with(".unfinished");
             let mut names = fs::read_dir(&path).unwrap();
             assert!(!names.any(|n| left(&n.unwrap().file_name().into_string().unwrap())));
@@ -111,17 +100,10 @@ fn two_runs_that_go_on() {
     assert_eq!(weights("model"), weights("whole"));
 }
 
-/// The first words of a run that is on its way.
 #[test]
 fn a_run_is_told_of_at_once_and_before_anything_is_read() {
     let place = Place::with_model();
-    let mut first = place
-        .command("train --resume --out-dir model --max-iters 100000000")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut byte = [0];
-    std::io::Read::read_exact(first.stdout.as_mut().unwrap(), &mut byte).unwrap();
+    let mut first = place.start_and_wait("train --resume --out-dir model --max-iters 100000000");
     // It is refused whatever else is wrong.
     for command in ["train --resume --out-dir model", "--text missing.txt --out-dir model/"] {
         place.run(command).refuses(&["model: ", BUSY]);

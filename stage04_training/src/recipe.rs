@@ -19,7 +19,8 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use stage01_bigram::{Error, Result, files};
-use stage03_gpt::cli::run::{Run, require_text, typed};
+use stage03_gpt::cli::run::typed;
+use stage03_gpt::settings::{Run, require_text};
 
 use crate::backend;
 use file::Written;
@@ -121,9 +122,9 @@ impl Recipe {
     /// As [`Run::resumed`]; and [`Error::Setting`] for settings that no program has saved.
     pub fn resumed(saved: &Value, given: &Recipe, matches: &ArgMatches) -> Result<Recipe> {
         let mut settings = saved.as_object().cloned().unwrap_or_default();
-        if let (None, Some(products)) = (settings.get("precision"), settings.get("products")) {
-            let products = products.clone();
-            settings.insert("precision".into(), products);
+        if let (None, Some(dtype)) = (settings.get("precision"), settings.get("dtype")) {
+            let precision = if *dtype == "bfloat16" { "bf16" } else { "f32" };
+            settings.insert("precision".into(), precision.into());
         }
         let mut all = object(&Recipe::default());
         all.extend(settings.clone());
@@ -151,9 +152,9 @@ impl Recipe {
     /// The defaults, over them some settings, over them what was typed.
     fn over(settings: Map<String, Value>, given: &Recipe, matches: &ArgMatches) -> Result<Recipe> {
         given.check_savable()?;
-        if typed(matches, "products") {
+        if typed(matches, "dtype") {
             let expected = "here the setting is called --precision";
-            return Err(Error::setting("--products", &given.run.products, expected));
+            return Err(Error::setting("--dtype", &given.run.dtype, expected));
         }
         let own = object(given).into_iter().filter(|(setting, _)| typed(matches, setting));
         let mut all = object(&Recipe::default());
@@ -164,7 +165,8 @@ impl Recipe {
             recipe.out_dir.clone_from(&given.out_dir); // its name may be no text
         }
         // Stage 3 has its own name for it.
-        recipe.run.products = if recipe.precision == "bf16" { "bf16" } else { "f32" }.into();
+        let bf16 = recipe.precision == "bf16";
+        recipe.run.dtype = if bf16 { "bfloat16" } else { "float32" }.into();
         recipe.validate()?;
         Ok(recipe)
     }
@@ -300,7 +302,7 @@ mod tests {
     fn the_default_recipe_says_every_setting_and_is_the_default() {
         assert_eq!(load("cpu-tiny", "").unwrap(), Recipe::default());
         let text = text("cpu-tiny").unwrap();
-        for setting in object(&Recipe::default()).keys().filter(|name| *name != "products") {
+        for setting in object(&Recipe::default()).keys().filter(|name| *name != "dtype") {
             let said = text.lines().any(|line| {
                 line.trim_start_matches("# ").split(" = ").next() == Some(setting.as_str())
             });
@@ -338,7 +340,7 @@ mod tests {
     fn typed_flags_win_over_the_recipe_and_the_recipe_over_the_defaults() {
         let recipe = load("shakespeare-char", "--n-head 3 --precision bf16").unwrap();
         assert_eq!((recipe.run.n_head, recipe.run.n_embd), (3, 384));
-        assert_eq!(recipe.run.products, "bf16");
+        assert_eq!(recipe.run.dtype, "bfloat16");
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("mine.toml");
         std::fs::write(&path, "n_layer = 2\nlearning_rate = 1\ntext = [\"a\", \"b\"]\n").unwrap();
@@ -360,7 +362,7 @@ mod tests {
         assert_eq!((recipe.save_interval, recipe.out_dir.to_str()), (Some(7), Some("here")));
         assert_eq!(recipe.data.as_deref(), Some(Path::new("shards")));
         assert_eq!(resume("--text mine.txt").unwrap().data, None);
-        for flag in ["--n-layer 7", "--vocab-multiple 2", "--products bf16", "--save-minutes 0"] {
+        for flag in ["--n-layer 7", "--vocab-multiple 2", "--dtype bfloat16", "--save-minutes 0"] {
             let error = resume(flag).unwrap_err().to_string();
             assert!(error.starts_with(flag.split(' ').next().unwrap()), "{error}");
         }
@@ -407,7 +409,7 @@ mod tests {
     #[test]
     fn a_run_of_stage_3_is_a_recipe() {
         let (given, matches) = parse("");
-        let saved = json!(Run { products: "bf16".into(), n_layer: 2, ..Run::default() });
+        let saved = json!(Run { dtype: "bfloat16".into(), n_layer: 2, ..Run::default() });
         let recipe = Recipe::resumed(&saved, &given, &matches).unwrap();
         assert_eq!((recipe.run.n_layer, recipe.precision.as_str()), (2, "bf16"));
     }

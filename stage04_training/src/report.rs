@@ -99,7 +99,7 @@ impl Report {
             facts,
             settings: settings
                 .into_iter()
-                .filter(|(name, _)| name != "products")
+                .filter(|(name, _)| name != "dtype")
                 .map(|(name, value)| (name, shown(value)))
                 .collect(),
             references,

@@ -1,4 +1,4 @@
-//! The training loop: bring batches, take steps, measure, save, until the end.
+//! A model in training on prepared data: what the loop of stage 3 drives here.
 //!
 //! ```text
 //!   data ──window──> batch ──accumulate──> gradient ──step──> weights
@@ -6,110 +6,40 @@
 //!          └───────────────── again ─────────────────────────────┘
 //! ```
 //!
-//! It is the loop of stage 3 with three things changed. A [`Backend`] does the arithmetic. The
-//! windows come from prepared data, shuffled, each once before any comes again; all there is to
-//! remember of that is one number, the *position*, so a resumed run reads on where it stopped,
-//! even with another batch size. And saving has a clock of its own, because where measurements
-//! are hours apart, a crash must not cost hours.
+//! The loop is [`train`](stage03_gpt::training::train) of stage 3. Two things differ from a text in
+//! memory. A [`Backend`] does the arithmetic. And the windows come from prepared data, shuffled,
+//! each once before any comes again; all there is to remember of that is one number, the
+//! *position*, so a resumed run reads on where it stopped, even with another batch size.
 //!
 //! What this file leaves out: the files of a checkpoint ([`crate::checkpoint`]), and what a
-//! user sees meanwhile, who is a [`Watcher`].
-
-use std::time::{Duration, Instant};
+//! user sees meanwhile (`cli::watch`).
 
 use stage01_bigram::{Error, Result};
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::trainer::{Settings, Step};
+pub use stage03_gpt::training::{Callback, Ending, Evaluation, LoopConfig, Training, train};
 
 use crate::backend::Backend;
-use crate::checkpoint::Keeper;
 use crate::shards::{Pass, Shards, Split};
-
-/// When to do what.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
-    /// How many steps the run has.
-    pub max_iters: usize,
-    /// After how many steps the model is measured and saved.
-    pub eval_interval: usize,
-    /// How many batches of each part of the data make a measurement.
-    pub eval_iters: usize,
-    /// After how many steps the run is saved as well, if any.
-    pub save_interval: Option<usize>,
-    /// After how much time since the last save the run is saved as well.
-    pub save_after: Duration,
-}
-
-impl Plan {
-    /// Whether a run is saved before step `iter`, so much time after it was saved last.
-    fn wants_to_save(&self, iter: usize, since: Duration) -> bool {
-        let interval = self.save_interval.is_some_and(|steps| iter.is_multiple_of(steps));
-        interval || since >= self.save_after
-    }
-}
-
-/// The mean losses over some batches of both parts of the data, in nats per token.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Measurement {
-    /// On what is learned.
-    pub train: f64,
-    /// On what is only measured.
-    pub validation: f64,
-    /// Whether no validation loss before was lower.
-    pub best: bool,
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// After its last step.
-    Finished,
-    /// Because somebody asked for it.
-    Stopped,
-}
-
-/// Somebody who looks on, and may ask the run to stop.
-pub trait Watcher {
-    /// Whether the run shall end before its next step.
-    fn wants_to_stop(&self) -> bool {
-        false
-    }
-
-    /// The model was measured.
-    ///
-    /// # Errors
-    /// Whatever shall end the run.
-    fn measured(&mut self, _run: &mut Trainer, _measurement: &Measurement) -> Result<()> {
-        Ok(())
-    }
-
-    /// A step was taken, in this time.
-    ///
-    /// # Errors
-    /// Whatever shall end the run.
-    fn stepped(&mut self, _run: &Trainer, _step: &Step, _time: Duration) -> Result<()> {
-        Ok(())
-    }
-}
 
 /// A model in training, and its place in the data.
 pub struct Trainer<'a> {
-    /// Who does the arithmetic.
+    /// What does the arithmetic.
     pub backend: Box<dyn Backend>,
-    /// How many windows of the data have been learned: the next batch begins with this one.
+    /// How many windows of the data have been read: the next batch begins with this one.
     pub position: u64,
     /// The lowest validation loss so far, in nats per token.
     pub best: f64,
     train: Pass<'a>,
-    /// The windows that measurements are made on, of both parts. Always the same ones.
+    /// The windows of evaluations, of both parts. Always the same ones.
     fixed: [Pass<'a>; 2],
     inputs: Vec<u32>,
     targets: Vec<u32>,
 }
 
-/// Names the windows of measurements. The seed of the run does not: runs with different seeds
-/// are measured on the same windows, and can be compared.
-const MEASURED: u64 = 0;
+/// The seed of the windows of evaluations. That of the run is not used: runs with different seeds
+/// are evaluated on the same windows, and can be compared.
+const EVALUATION_SEED: u64 = 0;
 
 impl<'a> Trainer<'a> {
     /// A run before its first step.
@@ -120,106 +50,38 @@ impl<'a> Trainer<'a> {
         let block_size = backend.gpt().config().block_size;
         let Settings { batch_size, seed, .. } = *backend.settings();
         let (train, validation) = (data.part(Split::Train), data.part(Split::Validation));
-        let room = vec![0; batch_size * block_size];
+        let batch = vec![0; batch_size * block_size];
         Ok(Trainer {
             train: train.pass(block_size, seed)?,
-            fixed: [train.pass(block_size, MEASURED)?, validation.pass(block_size, MEASURED)?],
+            fixed: [
+                train.pass(block_size, EVALUATION_SEED)?,
+                validation.pass(block_size, EVALUATION_SEED)?,
+            ],
             backend,
             position: 0,
             best: f64::INFINITY,
-            inputs: room.clone(),
-            targets: room,
+            inputs: batch.clone(),
+            targets: batch,
         })
     }
 
     /// How many tokens one step reads.
     pub fn tokens_per_step(&self) -> usize {
-        self.inputs.len().saturating_mul(self.backend.settings().gradient_accumulation_steps)
+        self.backend.settings().tokens_per_step(self.backend.gpt().config().block_size)
     }
 
-    /// How many windows make one pass through the data.
+    /// How many windows make an epoch.
     pub fn windows(&self) -> u64 {
         self.train.windows()
     }
 
-    /// The loop, until the last step of the plan or until the watcher asks to stop. Either way
-    /// the last state is saved.
-    ///
-    /// # Errors
-    /// [`Error::Diverged`] when a loss is no longer a number, [`Error::File`] when the disk is
-    /// full, and what the backend refuses. The last good checkpoint is then as it was.
-    // ANCHOR: run
-    pub fn run(
-        &mut self,
-        plan: &Plan,
-        keeper: &Keeper,
-        watcher: &mut dyn Watcher,
-    ) -> Result<Ending> {
-        let mut saved = Instant::now();
-        loop {
-            let iter = self.backend.iter();
-            let (stop, over) = (watcher.wants_to_stop(), iter >= plan.max_iters);
-            if !stop && (over || iter.is_multiple_of(plan.eval_interval)) {
-                let measurement = self.measure(plan.eval_iters)?;
-                if measurement.best {
-                    keeper.save_best(self)?;
-                }
-                keeper.save(self)?;
-                saved = Instant::now();
-                watcher.measured(self, &measurement)?;
-            } else if stop || plan.wants_to_save(iter, saved.elapsed()) {
-                self.mean_loss(Split::Train, 1)?; // weights that give no loss are not saved
-                keeper.save(self)?;
-                saved = Instant::now();
-            }
-            if stop {
-                return Ok(Ending::Stopped);
-            }
-            if over {
-                return Ok(Ending::Finished);
-            }
-            let began = Instant::now();
-            let step = self.step()?;
-            watcher.stepped(self, &step, began.elapsed())?;
-        }
-    }
-    // ANCHOR_END: run
-
-    /// One step: as many passes as the settings say, each over the next windows of the data.
-    ///
-    /// # Errors
-    /// As [`Backend::step`], and [`Error::Text`] for a token that the model does not have.
-    // ANCHOR: step
-    pub fn step(&mut self) -> Result<Step> {
-        let passes = self.backend.settings().gradient_accumulation_steps;
-        for _ in 0..passes {
-            let (config, x, y) = (self.backend.gpt().config(), &mut self.inputs, &mut self.targets);
-            self.position = fill(&self.train, self.position, config, x, y)?;
-            self.backend.accumulate(&self.inputs, &self.targets)?;
-        }
-        self.backend.step()
-    }
-    // ANCHOR_END: step
-
-    /// The mean loss over the same windows every time, of both parts of the data.
-    ///
-    /// # Errors
-    /// [`Error::Diverged`] when one is not a number, so that such a model is never saved.
-    pub fn measure(&mut self, batches: usize) -> Result<Measurement> {
-        let train = self.mean_loss(Split::Train, batches)?;
-        let validation = self.mean_loss(Split::Validation, batches)?;
-        let best = validation < self.best;
-        self.best = self.best.min(validation);
-        Ok(Measurement { train, validation, best })
-    }
-
-    /// The mean loss over all windows of the validation part, in nats per token, and how many
-    /// tokens that were. Of a large part only the first `most` tokens in their shuffled order;
+    /// The mean loss over all windows of the validation set, in nats per token, and how many
+    /// tokens that were. Of a large one only the first `most` tokens in their shuffled order;
     /// and what does not fill a batch is left out.
     ///
     /// # Errors
-    /// As [`Trainer::measure`].
-    pub fn measure_all(&mut self, most: usize) -> Result<(f64, usize)> {
+    /// As [`Training::evaluate`].
+    pub fn evaluate_all(&mut self, most: usize) -> Result<(f64, usize)> {
         let all = self.fixed[Split::Validation as usize].windows();
         let windows = usize::try_from(all).unwrap_or(usize::MAX);
         let batch_size = self.backend.settings().batch_size;
@@ -235,7 +97,44 @@ impl<'a> Trainer<'a> {
             sum += self.backend.evaluate(&self.inputs, &self.targets)?;
         }
         let loss = sum / (batches * self.inputs.len()) as f64;
-        if loss.is_finite() { Ok(loss) } else { Err(diverged(self.backend.iter(), loss)) }
+        if loss.is_finite() { Ok(loss) } else { Err(Error::diverged(self.backend.iter(), loss)) }
+    }
+}
+
+impl Training for Trainer<'_> {
+    fn iter(&self) -> usize {
+        self.backend.iter()
+    }
+
+    fn micro_batches(&self) -> usize {
+        self.backend.settings().gradient_accumulation_steps
+    }
+
+    fn next_batch(&mut self) -> Result<()> {
+        let (config, x, y) = (self.backend.gpt().config(), &mut self.inputs, &mut self.targets);
+        self.position = fill(&self.train, self.position, config, x, y)?;
+        Ok(())
+    }
+
+    fn forward_backward(&mut self) -> Result<()> {
+        self.backend.accumulate(&self.inputs, &self.targets)
+    }
+
+    fn update(&mut self) -> Result<Step> {
+        self.backend.step()
+    }
+
+    fn evaluate(&mut self, batches: usize) -> Result<Evaluation> {
+        let train = self.mean_loss(Split::Train, batches)?;
+        let validation = self.mean_loss(Split::Validation, batches)?;
+        let best = validation < self.best;
+        self.best = self.best.min(validation);
+        Ok(Evaluation { train, validation, best })
+    }
+
+    /// Weights that give no loss are not saved.
+    fn check(&mut self) -> Result<()> {
+        self.mean_loss(Split::Train, 1).map(drop)
     }
 }
 
@@ -264,13 +163,6 @@ fn fill(
         position += 1;
     }
     Ok(position)
-}
-
-/// A loss or a weight that is NaN, found before it was saved.
-pub(crate) fn diverged(iter: usize, loss: f64) -> Error {
-    let remedy = "the last checkpoint was kept; resume from it with a smaller --learning-rate or \
-                  a --grad-clip";
-    Error::Diverged { iter, loss, remedy: remedy.into() }
 }
 
 #[cfg(test)]

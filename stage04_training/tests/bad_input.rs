@@ -47,7 +47,7 @@ fn numbers_and_words_that_cannot_be_used() {
         }
     }
     place.train("--n-head 3").refuses(&["--n-embd = 16", "multiple of --n-head = 3"]);
-    place.train("--products bf16").refuses(&["--products", "--precision"]);
+    place.train("--dtype bfloat16").refuses(&["--dtype", "--precision"]);
     assert_eq!(place.train("--precision f16").code, Some(2));
     for size in ["--n-embd 4000000000", "--n-layer 1000000000000", "--batch-size 10000000000000"] {
         let setting = size.split(' ').next().unwrap();

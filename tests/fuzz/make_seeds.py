@@ -138,7 +138,7 @@ def recipes():
         seed("recipe", file.stem, file.read_bytes())
     for number, line in enumerate([
         'n_layer = 18446744073709551615', 'learning_rate = 1e999', 'beta2 = nan', 'n_head = -1',
-        'text = ["a", 3]', 'products = "bf16"', '"n_layer\\n\\u001b[31m" = 3', 'n_layer.x = 3',
+        'text = ["a", 3]', 'dtype = "bfloat16"', '"n_layer\\n\\u001b[31m" = 3', 'n_layer.x = 3',
         'vocab_multiple = 0', 'save_minutes = -0.0', 'out_dir = "\\u0000"', 'min_lr = 0xffff',
         'data = "' + "a" * 3000 + '"', 'a' * 3000 + ' = 1', 'device = "cuda:99999999999999999999"',
     ]):

@@ -19,15 +19,15 @@ use stage01_bigram::tokenizer::TokenizerKind;
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
-use stage03_gpt::cli::directory;
-use stage03_gpt::cli::run::Run;
 use stage03_gpt::cli::screen::Screen;
+use stage03_gpt::files::run_directory as directory;
+use stage03_gpt::settings::Run;
 use stage03_gpt::trainer::Step;
 use stage04_training::backend::cpu::Cpu;
 use stage04_training::checkpoint::{Keeper, Saved};
 use stage04_training::prepare;
 use stage04_training::shards::{Shards, Split};
-use stage04_training::trainer::{Plan, Trainer, Watcher};
+use stage04_training::trainer::{Callback, LoopConfig, Trainer, Training, train};
 
 use crate::arguments::{self, Outcome};
 
@@ -180,7 +180,7 @@ fn keeper(shards: &Shards, directory: &Path) -> Result<Keeper> {
 /// Says each step.
 struct Counter;
 
-impl Watcher for Counter {
+impl Callback<Trainer<'_>> for Counter {
     fn stepped(&mut self, run: &Trainer, _: &Step, _: Duration) -> Result<()> {
         println!("{}", run.backend.iter());
         Ok(())
@@ -200,14 +200,14 @@ fn live(place: &Path, directory: &Path) -> Result<()> {
     } else {
         keeper.create(&mut run, directory::reserve(directory)?)?
     };
-    let plan = Plan {
+    let config = LoopConfig {
         max_iters: STEPS,
         eval_interval: 100,
         eval_iters: 2,
         save_interval: Some(INTERVAL),
         save_after: Duration::from_secs(600),
     };
-    run.run(&plan, &keeper, &mut Counter)?;
+    train(&mut run, &config, &keeper, &mut Counter)?;
     // ANCHOR_END: live
     Ok(())
 }
@@ -371,7 +371,7 @@ fn two_files(shards: &Shards) -> Result<()> {
     walk(&mut mixed, 110)?;
     let same = state(&mut whole)?.0 == state(&mut mixed)?.0;
     println!("after step 110 the weights are those of a run that was never stopped: {same}");
-    let (right, wrong) = (whole.measure(20)?, mixed.measure(20)?);
+    let (right, wrong) = (whole.evaluate(20)?, mixed.evaluate(20)?);
     println!(
         "validation loss: {:.3}, and without the stop {:.3}",
         wrong.validation, right.validation
@@ -398,7 +398,7 @@ fn lives(shards: &Shards, every: usize, forget: bool) -> Result<(usize, f64, f64
             last += loss / 50.0;
         }
     }
-    let measured = run.measure(50)?;
+    let measured = run.evaluate(50)?;
     Ok((seen.iter().filter(|seen| **seen).count(), last, measured.train, measured.validation))
 }
 

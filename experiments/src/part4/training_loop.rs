@@ -1,7 +1,7 @@
 //! The training loop at scale, in small: gradients in parts, a place in the data, what a run
 //! costs, and two bugs.
 //!
-//! The loop itself is the real one, `stage04_training/src/trainer.rs`, on a small GPT that reads
+//! The loop itself is the real one, `stage03_gpt/src/training.rs`, on a small GPT that reads
 //! the characters of the King James text.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,8 +13,8 @@ use stage01_bigram::corpus::Corpus;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::tokenizer::{CharTokenizer, Tokenizer};
 use stage01_bigram::{Error, Result};
-use stage03_gpt::cli::directory::reserve;
 use stage03_gpt::config::GptConfig;
+use stage03_gpt::files::run_directory::reserve;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::schedule::Schedule;
 use stage03_gpt::trainer::{Settings, Step};
@@ -24,7 +24,7 @@ use stage04_training::manifest::{
     InputsEntry, LeftOutEntry, Manifest, PartEntry, ShardEntry, SplitBy, SplitEntry, VERSION,
 };
 use stage04_training::shards::{Pass, Shards, Split};
-use stage04_training::trainer::{Measurement, Plan, Trainer, Watcher};
+use stage04_training::trainer::{Callback, Evaluation, LoopConfig, Trainer, train};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::setup::{self, small_gpt};
@@ -179,34 +179,33 @@ fn trainer(data: &Shards, batch_size: usize, passes: usize) -> Result<Trainer<'_
 }
 
 /// Saves and measures every so many steps, and by no clock.
-fn plan(max_iters: usize, eval_iters: usize) -> Plan {
-    let (eval_interval, save_interval) = (50, None);
-    Plan { max_iters, eval_interval, eval_iters, save_interval, save_after: Duration::MAX }
+fn config(max_iters: usize, eval_iters: usize) -> LoopConfig {
+    LoopConfig { eval_interval: 50, eval_iters, ..LoopConfig::steps(max_iters) }
 }
 
 // ANCHOR: watcher
-/// Prints a row at each measurement.
+/// Prints a row at each evaluation.
 #[derive(Default)]
 struct Rows {
     /// The steps since the last row.
     steps: Vec<Step>,
 }
 
-impl Watcher for Rows {
+impl Callback<Trainer<'_>> for Rows {
     fn stepped(&mut self, _run: &Trainer, step: &Step, _time: Duration) -> Result<()> {
         self.steps.push(*step);
         Ok(())
     }
 
-    fn measured(&mut self, run: &mut Trainer, measured: &Measurement) -> Result<()> {
+    fn evaluated(&mut self, run: &mut Trainer, evaluation: &Evaluation) -> Result<()> {
         let longest = self.steps.drain(..).map(|step| step.grad_norm).fold(0.0, f64::max);
         let pass = 100.0 * run.position as f64 / run.windows() as f64;
         println!(
             "{:>4}{:>9.3}{:>9.3}{}{:>9.2}{:>10}{:>9.1} %",
             run.backend.iter(),
-            measured.train,
-            measured.validation,
-            if measured.best { " best" } else { "     " },
+            evaluation.train,
+            evaluation.validation,
+            if evaluation.best { " best" } else { "     " },
             longest,
             run.position,
             pass
@@ -224,13 +223,13 @@ fn the_loop(data: &Shards, tokenizer: CharTokenizer, directory: &Path) -> Result
     println!("\nTHE LOOP: 150 steps of 2 passes of 6 windows\n{HEAD}");
     let mut first = trainer(data, 6, 2)?;
     let _out = keeper.create(&mut first, reserve(directory)?)?;
-    first.run(&plan(150, 20), &keeper, &mut Rows::default())?;
+    train(&mut first, &config(150, 20), &keeper, &mut Rows::default())?;
 
     println!("\nGOING ON: another 150 steps, of 1 pass of 8 windows\n{HEAD}");
     // ANCHOR: resume
     let mut second = trainer(data, 8, 1)?;
     Saved::load(directory)?.restore(&mut second, &keeper.data)?;
-    second.run(&plan(300, 15), &keeper, &mut Rows::default())?; // 15 x 8 windows are 20 x 6
+    train(&mut second, &config(300, 15), &keeper, &mut Rows::default())?; // 15 x 8 windows are 20 x 6
     // ANCHOR_END: resume
     Ok(())
 }

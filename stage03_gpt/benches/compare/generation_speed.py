@@ -185,7 +185,7 @@ def our_side(settings):
     flags = ["--generation", "--preset=gpt2-124m", f"--vocab-size={VOCAB_SIZE}", "--bias=true"]
     flags += [f"--seconds={settings.seconds}", f"--threads={settings.threads}"]
     numbers = ["prompt_tokens_per_second", "decode_tokens_per_second"]
-    numbers += ["bandwidth_gb_per_second", "decode_share"]
+    numbers += ["bandwidth_gb_per_second", "decode_utilisation"]
     result = side_by_side.ours(settings.ours, flags, [*numbers, "prompt_tokens"])
     if result["prompt_tokens"] != PROMPT:
         sys.exit(f"ours read {result['prompt_tokens']} tokens, and the others would read {PROMPT}")
@@ -245,7 +245,7 @@ def print_table(middle):
             line += [f"{speed:,.1f}", f"{ratios[kind]:.2f}"]
         # All sides read the same bytes for a token, so their shares are to each other as their
         # speeds.
-        share = mine["decode_share"] / ratios["decode"]
+        share = mine["decode_utilisation"] / ratios["decode"]
         line += [f"{100 * share:.0f} %", f"{values['peak_mb']:,.0f}"]
         lines.append(line)
     side_by_side.table(header, lines)

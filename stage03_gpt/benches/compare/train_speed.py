@@ -91,8 +91,8 @@ def our_row(row, products, settings):
     flags += ["--gradient-accumulation-steps=1", "--dropout=0", "--grad-clip=1", "--bias=false"]
     flags += [f"--seconds={settings.seconds}", f"--threads={settings.threads}"]
     if products != "f32":
-        flags.append(f"--products={products}")
-    numbers = ["n_params", "ms_per_step", "tokens_per_second", "machine_gflops", "share"]
+        flags.append("--dtype=bfloat16")
+    numbers = ["n_params", "ms_per_step", "tokens_per_second", "machine_gflops", "utilisation"]
     return side_by_side.ours(settings.ours, flags, numbers)
 
 
@@ -153,7 +153,7 @@ def summary(results):
 def print_table(rows, ways):
     header = ["row", "ours|ms", *(f"{way}|ms" for way in ways), "ratio|", "lowest|", "highest|"]
     header += ["ours|tokens/s", "PyTorch|tokens/s", "ours|MB", "PyTorch|MB"]
-    header += ["machine|GFLOP/s", "our|share", "ratio|at 100 %"]
+    header += ["machine|GFLOP/s", "our|utilisation", "ratio|at 100 %"]
     lines = []
     for number, products, _, row in rows:
         mine, theirs = row["medians"]["ours"], row["medians"][row["best"]]
@@ -162,8 +162,8 @@ def print_table(rows, ways):
         line += [f"{row[key]:.2f}" for key in ("ratio", "ratio_lowest", "ratio_highest")]
         line += [f"{side['tokens_per_second']:,.0f}" for side in (mine, theirs)]
         line += [f"{side['peak_mb']:,.0f}" for side in (mine, theirs)]
-        line += [f"{mine['machine_gflops']:.0f}", f"{100 * mine['share']:.0f} %"]
-        line += [f"{row['ratio'] / mine['share']:.2f}"]
+        line += [f"{mine['machine_gflops']:.0f}", f"{100 * mine['utilisation']:.0f} %"]
+        line += [f"{row['ratio'] / mine['utilisation']:.2f}"]
         lines.append(line)
     side_by_side.table(header, lines)
 

@@ -9,11 +9,10 @@ use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::screen::wrap;
 use stage01_bigram::{Error, Result};
 
-use super::Choice;
-use super::sample::{encode_prompt, write_text};
+use super::SamplingFlags;
 use super::screen::{Screen, width};
-use crate::checkpoint::Model;
 use crate::generate::Decoder;
+use crate::model::{Model, encode_prompt, write_text};
 
 /// The longest line that is read, in bytes.
 const LONGEST: u64 = 1_000_000;
@@ -30,7 +29,7 @@ pub struct Flags {
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
     model: PathBuf,
 
-    /// How many tokens one answer has at most.
+    /// The largest number of tokens in one answer.
     #[arg(long, value_name = "N", default_value_t = 100)]
     max_new_tokens: usize,
 
@@ -39,15 +38,15 @@ pub struct Flags {
     ignore_eos: bool,
 
     #[command(flatten)]
-    choice: Choice,
+    sampling: SamplingFlags,
 }
 
 /// Runs the command.
 pub fn chat(flags: &Flags) -> Result<ExitCode> {
     let Model { gpt, params, tokenizer, special } = Model::load(&flags.model)?;
-    let mut sampler = flags.choice.sampler()?;
-    let mut decoder = Decoder::new(&gpt, &params, flags.choice.context_shift)?;
-    let mut rng = generator(flags.choice.seed, Purpose::Sampling, 0);
+    let mut sampler = flags.sampling.sampler()?;
+    let mut decoder = Decoder::new(&gpt, &params, flags.sampling.context_shift)?;
+    let mut rng = generator(flags.sampling.seed, Purpose::Sampling, 0);
     let ends: &[u32] = if flags.ignore_eos { &[] } else { &special.eos };
     decoder.prefill(special.bos.as_slice())?; // a conversation is a text, and begins like one
     let screen = Screen::new();

@@ -10,14 +10,13 @@ use stage01_bigram::corpus::Corpus;
 use stage01_bigram::loss::{bits_per_byte, perplexity};
 use stage01_bigram::screen::thousands;
 use stage01_bigram::{Error, Result};
-use stage02_attention::parallel::threads;
 
-use super::run::cores;
 use super::screen::{Screen, remark};
-use crate::checkpoint::{Model, save_logits};
 use crate::evaluate::evaluate;
+use crate::files::logits::save_logits;
 use crate::memory;
-use crate::trainer::thread_pool;
+use crate::model::Model;
+use crate::trainer::{cores, thread_pool};
 
 /// Measure a trained model on a text.
 ///
@@ -43,12 +42,12 @@ pub struct Flags {
     #[arg(long)]
     json: bool,
 
-    /// Write the scores of the first window to this file, to compare with other programs:
+    /// Write the logits of the first window to this file, to compare with other programs:
     /// `input_ids` (1, tokens) and `logits` (tokens, vocabulary) in safetensors format.
     #[arg(long, value_name = "FILE")]
     logits: Option<PathBuf>,
 
-    /// How many threads. [default: the number of cores]
+    /// The number of threads. [default: the number of cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 }
@@ -66,25 +65,26 @@ pub fn eval(flags: &Flags) -> Result<ExitCode> {
     let block_size = gpt.config().block_size;
     if let Some(path) = &flags.logits {
         let first = &tokens[..tokens.len().min(block_size)];
-        let bytes = gpt.config().forward_bytes::<f32>(first.len(), threads());
-        memory::require(bytes, "the scores of the first window", "give a shorter text")?;
-        save_logits(path, first, &gpt.logits(&params, first)?)?;
+        let threads = pool.current_num_threads();
+        let bytes = gpt.config().forward_bytes::<f32>(first.len(), threads);
+        memory::require(bytes, "the logits of the first window", "give a shorter text")?;
+        save_logits(path, first, &pool.install(|| gpt.logits(&params, first))?)?;
     }
     let start = Instant::now();
     let stride = flags.stride.unwrap_or(block_size);
-    let evaluation = pool.install(|| evaluate(&gpt, &params, &tokens, stride))?;
+    let loss = pool.install(|| evaluate(&gpt, &params, &tokens, stride))?;
     let seconds = start.elapsed().as_secs_f64();
 
     // The first token was given, so its bytes were not predicted.
     let given = tokenizer.decode_bytes(&tokens[..1])?.len();
-    let (nats, bytes) = (evaluation.per_token(), corpus.text.len() - given);
-    let bits = bits_per_byte(evaluation.nats, bytes);
-    let rate = evaluation.tokens as f64 / seconds;
+    let (nats, bytes) = (loss.per_token(), corpus.text.len() - given);
+    let bits = bits_per_byte(loss.nats, bytes);
+    let rate = loss.tokens as f64 / seconds;
     let screen = Screen::new();
     if flags.json {
         let result = json!({
             "text": corpus.origin,
-            "tokens": evaluation.tokens,
+            "tokens": loss.tokens,
             "bytes": bytes,
             "stride": stride,
             "nats_per_token": nats,
@@ -94,17 +94,17 @@ pub fn eval(flags: &Flags) -> Result<ExitCode> {
         });
         screen.line(result.to_string());
     } else {
-        screen.line(format!("text             {}", corpus.origin));
+        screen.line(format!("text              {}", corpus.origin));
         screen.line(format!(
-            "tokens           {} ({} bytes)",
-            thousands(evaluation.tokens),
+            "tokens            {} ({} bytes)",
+            thousands(loss.tokens),
             thousands(bytes)
         ));
-        screen.line(format!("windows of       {block_size}, moving on by {stride}"));
-        screen.line(format!("nats per token   {nats:.4}"));
-        screen.line(format!("bits per byte    {bits:.4}"));
-        screen.line(format!("perplexity       {:.2}", perplexity(nats)));
-        screen.line(format!("tokens per second  {}", thousands(rate as usize)));
+        screen.line(format!("windows of        {block_size}, moving on by {stride}"));
+        screen.line(format!("nats per token    {nats:.4}"));
+        screen.line(format!("bits per byte     {bits:.4}"));
+        screen.line(format!("perplexity        {:.2}", perplexity(nats)));
+        screen.line(format!("tokens per second {}", thousands(rate as usize)));
     }
     screen.end()
 }

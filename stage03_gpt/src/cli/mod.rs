@@ -1,21 +1,23 @@
 //! The commands: `train`, `sample`, `eval`, `chat`, `bench`.
 //!
-//! Each has a file of its own. This one knows the flags they share, and how a command ends:
-//! with its result, with one line that says what a user can do, or quietly when nobody reads
-//! any more.
+//! Each has a file of its own. This one knows the flags they share, and how a program begins and
+//! ends: with its result, with one line that says what a user can do, or quietly when its output is
+//! no longer read.
 
 pub mod bench;
 pub mod chat;
-mod data;
-pub mod directory;
+pub mod curve;
 pub mod eval;
-pub mod journal;
+pub mod introduction;
 pub mod resumed;
 pub mod run;
 pub mod sample;
 pub mod screen;
 pub mod stop;
 mod train;
+mod watch;
+
+pub use crate::files::{metrics_log as journal, run_directory as directory};
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -56,9 +58,6 @@ enum Command {
 /// Runs the command that the arguments name. The whole program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = Cli::command()
-        // A negative number is refused by the setting it was given to, with a better reason.
-        .allow_negative_numbers(true)
-        .mut_subcommands(|command| command.allow_negative_numbers(true))
         .after_help(run::preset_help())
         .mut_subcommand("train", |train| train.after_help(run::preset_help()))
         .mut_subcommand("bench", |bench| {
@@ -68,13 +67,29 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 bench.mut_arg(name, |flag| flag.hide(true))
             })
         });
+    run_program(command, arguments, dispatch)
+}
+
+/// A program: its command line, what it does, and how it ends. Both stages' programs are this.
+///
+/// run: given the flags, and the matches of the command they belong to, which know what was typed.
+pub fn run_program<C: FromArgMatches>(
+    command: clap::Command,
+    arguments: impl IntoIterator<Item = OsString>,
+    run: impl FnOnce(C, &ArgMatches) -> Result<ExitCode>,
+) -> ExitCode {
+    let command = command
+        // A negative number is refused by the setting it was given to, with a better reason.
+        .allow_negative_numbers(true)
+        .mut_subcommands(|command| command.allow_negative_numbers(true));
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let matches = match command.try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(refusal) => return refuse_arguments(&refusal, &arguments),
     };
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|refusal| refusal.exit());
-    match dispatch(cli, &matches) {
+    let flags = C::from_arg_matches(&matches).unwrap_or_else(|refusal| refusal.exit());
+    let own = matches.subcommand().map_or(&matches, |(_, own)| own);
+    match run(flags, own) {
         Ok(code) => code,
         Err(error) => {
             screen::remark(format!("error: {error}"));
@@ -85,7 +100,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// The end of a program whose command line was not understood. An argument that is no text is
 /// shown, as far as it can be.
-pub fn refuse_arguments(refusal: &clap::Error, arguments: &[OsString]) -> ExitCode {
+fn refuse_arguments(refusal: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let no_text = arguments.iter().find(|argument| argument.to_str().is_none());
     match (refusal.kind(), no_text) {
         (ErrorKind::InvalidUtf8, Some(argument)) => {
@@ -100,9 +115,7 @@ pub fn refuse_arguments(refusal: &clap::Error, arguments: &[OsString]) -> ExitCo
     }
 }
 
-fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<ExitCode> {
-    // Which flags were typed is known to the matches of the command they belong to.
-    let own = matches.subcommand().map_or(matches, |(_, own)| own);
+fn dispatch(cli: Cli, own: &ArgMatches) -> Result<ExitCode> {
     match cli.command {
         None => train::train(&cli.train, own),
         Some(Command::Train(flags)) => train::train(&flags, own),
@@ -113,33 +126,33 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<ExitCode> {
     }
 }
 
-/// How tokens are chosen from the model's scores.
+/// How tokens are sampled from the model's logits.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Choosing tokens")]
-pub struct Choice {
+#[command(next_help_heading = "Sampling")]
+pub struct SamplingFlags {
     /// Below 1 the likely becomes likelier, above 1 less so; 0 always takes the likeliest.
     #[arg(long, value_name = "T", default_value_t = 0.8)]
     temperature: f64,
 
-    /// Choose among the K likeliest tokens only. [default: all]
+    /// Sample among the K likeliest tokens only. [default: all]
     #[arg(long, value_name = "K")]
     top_k: Option<usize>,
 
-    /// Choose among the likeliest tokens that together reach the probability P. [default: all]
+    /// Sample among the likeliest tokens that together reach the probability P. [default: all]
     #[arg(long, value_name = "P")]
     top_p: Option<f64>,
 
-    /// The same seed writes the same text.
+    /// The random seed: the same seed writes the same text.
     #[arg(long, value_name = "N", default_value_t = 1337)]
     seed: u64,
 
-    /// How many of the oldest tokens are forgotten when the context is full; 1 keeps the
-    /// longest context, and is slow. [default: half of the block size]
+    /// How many of the oldest tokens are dropped when the context is full; 1 keeps the longest
+    /// context, and is slow. [default: half of the block size]
     #[arg(long, value_name = "N")]
     context_shift: Option<usize>,
 }
 
-impl Choice {
+impl SamplingFlags {
     fn sampler(&self) -> Result<Sampler> {
         Sampler::new(self.temperature, self.top_k, self.top_p)
     }

@@ -12,17 +12,15 @@ use stage01_bigram::{Error, Result, files};
 
 use super::run::Run;
 use super::screen::remark;
-use crate::checkpoint::{CONFIG_FILE, TOKENIZER_FILE, read_config, save_description};
 use crate::config::GptConfig;
+use crate::files::hugging_face::{CONFIG_FILE, TOKENIZER_FILE, read_config, save_description};
+pub use crate::files::resume::TOKENIZER_NOTE;
+use crate::files::resume::{State, text_checksum};
 use crate::gpt::Gpt;
-use crate::resume::{State, text_checksum};
-
-/// The name of the tokenizer's checksum in what is noted with a state.
-pub const TOKENIZER_NOTE: &str = "tokenizer";
 
 /// The model of a saved run.
 pub struct Described {
-    /// Its plan.
+    /// Its architecture.
     pub gpt: Gpt,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,

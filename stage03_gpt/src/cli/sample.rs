@@ -5,15 +5,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use stage01_bigram::random::{Generator, Purpose, generator};
-use stage01_bigram::sampling::Sampler;
-use stage01_bigram::tokenizer::Tokenizer;
-use stage01_bigram::{Error, Result};
+use stage01_bigram::Result;
+use stage01_bigram::random::{Purpose, generator};
 
-use super::Choice;
+use super::SamplingFlags;
 use super::screen::{Screen, remark};
-use crate::checkpoint::Model;
 use crate::generate::Decoder;
+use crate::model::{Model, encode_prompt, write_text};
 
 /// Let a trained model write.
 ///
@@ -25,12 +23,12 @@ pub struct Flags {
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
     model: PathBuf,
 
-    /// What it shall go on from. Special tokens, such as `<|endoftext|>`, are read as such.
+    /// The prompt to continue. Special tokens, such as `<|endoftext|>`, are read as such.
     /// [default: the token that begins a text, or a line break where the model has none]
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
 
-    /// How many tokens it writes at most.
+    /// The largest number of tokens to write.
     #[arg(long, value_name = "N", default_value_t = 200)]
     max_new_tokens: usize,
 
@@ -43,7 +41,7 @@ pub struct Flags {
     num_samples: u64,
 
     #[command(flatten)]
-    choice: Choice,
+    sampling: SamplingFlags,
 }
 
 /// Runs the command.
@@ -55,15 +53,15 @@ pub fn sample(flags: &Flags) -> Result<ExitCode> {
         (Some(prompt), _) => encode_prompt(&tokenizer, prompt)?,
     };
     let ends: &[u32] = if flags.ignore_eos { &[] } else { &special.eos };
-    let mut sampler = flags.choice.sampler()?;
+    let mut sampler = flags.sampling.sampler()?;
     let screen = Screen::new();
     for index in 0..flags.num_samples {
         if index > 0 {
             screen.line("\n---");
         }
-        let mut decoder = Decoder::new(&gpt, &params, flags.choice.context_shift)?;
+        let mut decoder = Decoder::new(&gpt, &params, flags.sampling.context_shift)?;
         decoder.prefill(&prompt)?;
-        let mut rng = generator(flags.choice.seed, Purpose::Sampling, index);
+        let mut rng = generator(flags.sampling.seed, Purpose::Sampling, index);
         screen.text(flags.prompt.as_deref().unwrap_or_default().trim_start_matches('\n'));
         let (start, mut written) = (Instant::now(), 0);
         let limit = flags.max_new_tokens;
@@ -79,64 +77,7 @@ pub fn sample(flags: &Flags) -> Result<ExitCode> {
         screen.line("");
         let rate = written as f64 / start.elapsed().as_secs_f64();
         let end = if ended { " and the end of the text" } else { "" };
-        remark(format!("({written} tokens{end}, {rate:.0} a second)"));
+        remark(format!("({written} tokens{end}, {rate:.0} per second)"));
     }
     screen.end()
-}
-
-/// The tokens of a prompt: at least one, because the model needs something to go on from. Special
-/// tokens may be spelled in it, as in other programs.
-pub(super) fn encode_prompt(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>> {
-    if prompt.is_empty() {
-        let expected = "give at least one character, such as a line break ($'\\n' in most shells)";
-        return Err(Error::setting("--prompt", "\"\"", expected));
-    }
-    tokenizer.encode_with_special(prompt)
-}
-
-/// Writes up to `limit` tokens and gives their text to `more`, until it answers that it has
-/// enough, or until one of the tokens in `ends`, which is not given to it. Returns whether there
-/// was such a one.
-///
-/// A character may be spread over several tokens, so its bytes are held back until it is whole,
-/// or until nothing more can come.
-///
-/// # Errors
-/// When the model computes no numbers.
-pub(super) fn write_text(
-    decoder: &mut Decoder<f32>,
-    tokenizer: &Tokenizer,
-    ends: &[u32],
-    sampler: &mut Sampler,
-    rng: &mut Generator,
-    limit: usize,
-    mut more: impl FnMut(&str) -> bool,
-) -> Result<bool> {
-    let mut held: Vec<u8> = Vec::new();
-    for written in 1..=limit {
-        decoder.check()?;
-        // ANCHOR: held
-        // A model may have more places for tokens than its tokenizer has tokens.
-        let token = decoder.decode_step(sampler, rng);
-        let ended = ends.contains(&token);
-        if (token as usize) < tokenizer.vocab_size() && !ended {
-            held.extend(tokenizer.decode_bytes(&[token])?);
-        }
-        let last = ended || written == limit;
-        let whole = match std::str::from_utf8(&held) {
-            Ok(_) => held.len(),
-            // What can never become a character is passed on as it is.
-            Err(e) if e.error_len().is_some() || last => held.len(),
-            Err(e) => e.valid_up_to(),
-        };
-        let ready: Vec<u8> = held.drain(..whole).collect();
-        // ANCHOR_END: held
-        if ended && ready.is_empty() {
-            return Ok(true);
-        }
-        if !more(&String::from_utf8_lossy(&ready)) || ended {
-            return Ok(ended);
-        }
-    }
-    Ok(false)
 }

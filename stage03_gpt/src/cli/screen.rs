@@ -1,6 +1,6 @@
 //! What a command says while it runs: lines for everybody, a progress bar for a terminal.
 //!
-//! When nobody reads any more (`stage03_gpt | head`), there is nothing to print and nothing
+//! When the output is no longer read (`stage03_gpt | head`), there is nothing to print and nothing
 //! to complain about: a short command ends quietly, and a training run stops as it would for
 //! Ctrl-C, with its work saved.
 
@@ -15,11 +15,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use stage01_bigram::screen::wrap;
 use stage01_bigram::{Error, Result};
 
-/// The standard output, with room for a progress bar below the lines.
+/// The standard output, with a progress bar below the lines where it is a terminal.
 pub struct Screen {
     bar: Option<ProgressBar>,
     gone: Cell<bool>,
-    /// Why nothing can be printed any more, where it is not that nobody reads: a full disk.
+    /// Why nothing can be printed any more, where it is not a closed pipe: a full disk.
     failure: Cell<Option<io::Error>>,
 }
 
@@ -29,7 +29,7 @@ impl Screen {
         Screen { bar: None, gone: Cell::new(false), failure: Cell::new(None) }
     }
 
-    /// Shows a bar for so many steps, where somebody looks at it: on a terminal.
+    /// Shows a bar for `of` steps where the output is a terminal.
     pub fn start_bar(&mut self, done: usize, of: usize) {
         if io::stdout().is_terminal() && io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(Some(of as u64), ProgressDrawTarget::stderr());
@@ -93,7 +93,7 @@ impl Screen {
         }
     }
 
-    /// Whether nobody reads any more.
+    /// Whether the output is no longer read.
     pub fn is_gone(&self) -> bool {
         self.gone.get()
     }
@@ -101,8 +101,8 @@ impl Screen {
     /// The end of a command that went well, if all it printed could be printed.
     ///
     /// # Errors
-    /// [`Error::File`] when the output went into a file and its disk is full, say. Somebody who
-    /// stopped reading is no error.
+    /// [`Error::File`] when the output went into a file and its disk is full, say. A reader that
+    /// stopped is no error.
     pub fn end(&self) -> Result<ExitCode> {
         match self.failure.take() {
             Some(failure) => Err(Error::file("write", "the standard output")(failure)),
@@ -140,7 +140,7 @@ fn without_controls(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A remark beside the result: to the standard error, where nobody need read it.
+/// A remark beside the result: to the standard error, which need not be read.
 pub fn remark(text: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }

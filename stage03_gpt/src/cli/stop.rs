@@ -1,4 +1,4 @@
-//! Ending a run when somebody asks for it: after its step, with its work saved.
+//! Ending a run on request: after its step, with its work saved.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,10 +7,10 @@ use stage01_bigram::Result;
 
 use super::screen::Screen;
 
-/// Set by Ctrl-C, and by whoever else asks the process to end.
+/// Set by Ctrl-C, and by other signals that ask the process to end.
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// Whether somebody has asked the process to end.
+/// Whether the process was asked to end.
 pub fn asked() -> bool {
     STOP.load(Ordering::Relaxed)
 }
@@ -33,7 +33,7 @@ pub fn listen() {
 pub fn listen() {}
 
 /// The exit status of a run that was stopped and saved: that of Ctrl-C, or a good one where the
-/// output had gone and nobody asked.
+/// output had gone and no signal came.
 ///
 /// # Errors
 /// As [`Screen::end`].

@@ -3,9 +3,12 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
+use stage03_gpt::model::Model;
+use stage03_gpt::resume::State;
 use tempfile::TempDir;
 
 /// A model so small that its training takes no time.
@@ -60,6 +63,25 @@ impl Place {
         Finished::new(arguments, self.command(arguments).output().unwrap())
     }
 
+    /// The program on its way, its output to be read.
+    pub fn start(&self, arguments: &str) -> Child {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// The program on its way, after it has printed its first byte.
+    pub fn start_and_wait(&self, arguments: &str) -> Child {
+        let mut child = self.start(arguments);
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        child
+    }
+
+    /// The names of the entries of the place.
+    pub fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.directory.path()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
     /// Trains the small model on the small text.
     pub fn train(&self, arguments: &str) -> Finished {
         self.run(&format!("train --text text.txt {TINY} {arguments}"))
@@ -81,6 +103,14 @@ impl Place {
         all.sort();
         all
     }
+}
+
+/// The directory holds a model and a state that load and belong together. Returns how many steps the run has taken.
+pub fn is_whole(directory: &Path) -> usize {
+    let state = State::load(directory).unwrap_or_else(|e| panic!("{e}"));
+    let model = Model::load(directory).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(state.vocab_size().unwrap(), model.gpt.config().vocab_size);
+    state.iter
 }
 
 /// A command that has ended.

@@ -2,7 +2,7 @@
 //! `doctor`.
 //!
 //! Each has a file of its own; those that use a model are stage 3's, with another default
-//! directory. This file knows how a command begins and how it ends.
+//! directory.
 
 mod data;
 mod doctor;
@@ -16,10 +16,9 @@ mod watch;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, Parser, Subcommand};
 use stage01_bigram::Result;
-use stage03_gpt::cli::screen::remark;
-use stage03_gpt::cli::{chat, eval, refuse_arguments, sample};
+use stage03_gpt::cli::{chat, eval, run_program, sample};
 
 use crate::recipe::OUT_DIR;
 
@@ -55,34 +54,17 @@ enum Command {
 /// Runs the command that the arguments name. The whole program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut command = Cli::command()
-        // A negative number is refused by the setting it was given to, with a better reason.
-        .allow_negative_numbers(true)
-        .mut_subcommands(|command| command.allow_negative_numbers(true))
-        .mut_subcommand("train", |train| hide_products(train).after_help(recipes::help()))
-        .mut_subcommand("doctor", |doctor| hide_products(doctor).after_help(recipes::help()));
-    command = hide_products(command).after_help(recipes::help());
+        .mut_subcommand("train", |train| hide_dtype(train).after_help(recipes::help()))
+        .mut_subcommand("doctor", |doctor| hide_dtype(doctor).after_help(recipes::help()));
+    command = hide_dtype(command).after_help(recipes::help());
     for name in ["sample", "chat", "eval"] {
         command = command
             .mut_subcommand(name, |using| using.mut_arg("model", |m| m.default_value(OUT_DIR)));
     }
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let matches = match command.try_get_matches_from(&arguments) {
-        Ok(matches) => matches,
-        Err(refusal) => return refuse_arguments(&refusal, &arguments),
-    };
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|refusal| refusal.exit());
-    match dispatch(cli, &matches) {
-        Ok(code) => code,
-        Err(error) => {
-            remark(format!("error: {error}"));
-            ExitCode::FAILURE
-        }
-    }
+    run_program(command, arguments, dispatch)
 }
 
-fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<ExitCode> {
-    // Which flags were typed is known to the matches of the command they belong to.
-    let own = matches.subcommand().map_or(matches, |(_, own)| own);
+fn dispatch(cli: Cli, own: &ArgMatches) -> Result<ExitCode> {
     match cli.command {
         None => train::train(&cli.train, own),
         Some(Command::Train(flags)) => train::train(&flags, own),
@@ -96,6 +78,6 @@ fn dispatch(cli: Cli, matches: &ArgMatches) -> Result<ExitCode> {
 }
 
 /// Stage 3's flag that has another name here.
-fn hide_products(command: clap::Command) -> clap::Command {
-    command.mut_arg("products", |flag| flag.hide(true))
+fn hide_dtype(command: clap::Command) -> clap::Command {
+    command.mut_arg("dtype", |flag| flag.hide(true))
 }

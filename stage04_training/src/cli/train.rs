@@ -1,6 +1,6 @@
 //! `train`: from a recipe to a trained model.
 //!
-//! The loop is in [`crate::trainer`], what is seen of it in `watch`. This file brings together
+//! The loop is stage 3's, what is seen of it in `watch`. This file brings together
 //! what a run needs, says what is about to happen, and how it ended.
 
 use std::path::Path;
@@ -10,15 +10,15 @@ use std::time::Duration;
 use clap::{ArgMatches, Args};
 use serde_json::Value;
 use stage01_bigram::Result;
-use stage01_bigram::bigram::{Bigram, CountedBigram};
 use stage01_bigram::loss::bits;
 use stage01_bigram::screen::{thousands, wrap};
 use stage02_attention::params::Params;
-use stage03_gpt::cli::journal::Journal;
+use stage03_gpt::cli::introduction::{self, Reference};
 use stage03_gpt::cli::resumed::going_on;
 use stage03_gpt::cli::run::remark_threads;
 use stage03_gpt::cli::screen::{Screen, directory_flag, width};
 use stage03_gpt::cli::stop;
+use stage03_gpt::files::metrics_log::MetricsLog;
 
 use super::data::Data;
 use super::start::{self, Ready, Start};
@@ -29,15 +29,15 @@ use crate::checkpoint::{BEST, Keeper};
 use crate::recipe::{BUILT_IN, OUT_DIR, Recipe};
 use crate::report::{REPORT_FILE, Report, State};
 use crate::shards::Split;
-use crate::trainer::{Ending, Plan, Trainer};
+use crate::trainer::{self, Ending, LoopConfig, Trainer};
 
 /// Train a GPT (what happens without a command).
 ///
 /// A recipe says everything about the run; flags you type replace what it says. The run shows
 /// what to expect before it begins, and writes a page to watch it on, report.html, into the
 /// model's directory. Ctrl-C finishes the step, saves, and says how to go on; after a crash at most
-/// what was learned since the last save is lost. A model that is in the directory already is kept
-/// beside it.
+/// the steps since the last save are lost. A model that is in the directory already is
+/// kept beside it.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
     /// A recipe by its name, see below, or a file of your own that ends in .toml.
@@ -111,16 +111,16 @@ fn run(ready: Ready) -> Result<ExitCode> {
     };
     let moved = out.moved.clone();
     keeper.hold(out);
-    let directory = &keeper.directory;
+    let directory = keeper.directory.clone();
     let first = trainer.backend.iter();
-    let journal = Journal::open(directory, first)?;
+    let log = MetricsLog::open(&directory, first)?;
     let peak = match recipe.peak_tflops {
         Some(tflops) => Some(1e12 * tflops),
         None => trainer.backend.peak_flops(),
     };
     let screen = Screen::new();
 
-    let facts = facts(&name, &recipe, &data, &trainer, peak, directory);
+    let facts = facts(&name, &recipe, &data, &trainer, peak, &directory);
     for (name, text) in &facts {
         screen.fact(name, text);
     }
@@ -140,31 +140,29 @@ fn run(ready: Ready) -> Result<ExitCode> {
     let report = Report::new(&recipe, facts, references.clone());
     let mut watch = Watch::new(
         &trainer,
-        (screen, journal, report),
+        (screen, log, report),
         data.tokenizer.clone(),
-        directory,
+        &directory,
+        references,
         recipe.run.max_iters,
         data.bytes_per_token(),
         (peak, recipe.peak_tflops.is_none()),
     );
-    watch.journal.references = references;
     watch.screen.start_bar(first, recipe.run.max_iters);
-    let plan = Plan {
-        max_iters: recipe.run.max_iters,
-        eval_interval: recipe.run.eval_interval()?,
-        eval_iters: recipe.run.eval_iters,
+    let config = LoopConfig {
         save_interval: recipe.save_interval,
         save_after: Duration::try_from_secs_f64(60.0 * recipe.save_minutes)
             .unwrap_or(Duration::MAX),
+        ..recipe.run.loop_config()?
     };
-    let ending = trainer.run(&plan, &keeper, &mut watch);
+    let ending = trainer::train(&mut trainer, &config, &keeper, &mut watch);
     watch.screen.end_bar();
     match ending {
-        Ok(Ending::Finished) => finished(watch, trainer, directory),
-        Ok(Ending::Stopped) => stopped(watch, trainer, directory),
+        Ok(Ending::Finished) => finished(watch, trainer),
+        Ok(Ending::Stopped) => stopped(watch, &trainer),
         Err(error) => {
-            // The page shall not wait for ever. What went wrong first is what counts. A directory
-            // that others may have by now is left alone.
+            // The page shall not wait for ever. The first error is what counts. A directory that
+            // another program may have by now is left alone.
             if keeper.require().is_ok() {
                 let iter = trainer.backend.iter();
                 let _ = watch.write_pending(iter);
@@ -185,15 +183,15 @@ fn facts(
     directory: &Path,
 ) -> Vec<(String, String)> {
     let config = trainer.backend.gpt().config();
-    let [learn, measure] = [Split::Train, Split::Validation].map(|p| data.shards.part(p).len());
+    let [train, validation] = [Split::Train, Split::Validation].map(|p| data.shards.part(p).len());
     let tokens = trainer.tokens_per_step();
-    let passes = tokens as f64 * recipe.run.max_iters as f64 / learn as f64;
+    let epochs = tokens as f64 * recipe.run.max_iters as f64 / train as f64;
     let names: Vec<_> = recipe.run.text.iter().map(|path| path.display().to_string()).collect();
     let (text, kind, made) = match &recipe.data {
-        Some(_) => ("prepared before".into(), String::new(), ""),
+        Some(_) => ("prepared before".into(), None, ""),
         None => (
             if names.is_empty() { "King James Bible".into() } else { names.join(", ") },
-            format!(" ({})", recipe.run.tokenizer),
+            Some(recipe.run.tokenizer.as_str()),
             if data.new { " (prepared just now)" } else { " (prepared before)" },
         ),
     };
@@ -208,37 +206,21 @@ fn facts(
         ("recipe", name.to_string()),
         ("text", format!("{text}, {} bytes", thousands(data.bytes() as usize))),
         ("data", format!("{}{made}", data.directory.display())),
-        (
-            "tokens",
-            format!(
-                "{} of them, a vocabulary of {}{kind}; {} to learn, {} to measure",
-                thousands((learn + measure) as usize),
-                thousands(data.tokenizer.vocab_size()),
-                thousands(learn as usize),
-                thousands(measure as usize),
-            ),
-        ),
-        (
-            "model",
-            format!(
-                "{} weights; layers: {}, heads: {}, embedding width: {}, tokens of context: {}",
-                thousands(config.n_params()),
-                config.n_layer,
-                config.n_head,
-                config.n_embd,
-                config.block_size,
-            ),
-        ),
+        ("tokens", {
+            let (train, validation) = (train as usize, validation as usize);
+            introduction::tokens(train, validation, data.tokenizer.vocab_size(), kind)
+        }),
+        ("model", introduction::model(config)),
         (
             "training",
             format!(
-                "{} steps of {} tokens ({} through the data)",
+                "{} steps of {} tokens ({})",
                 thousands(recipe.run.max_iters),
                 thousands(tokens),
-                if passes < 0.95 {
-                    format!("{:.0} % of once", 100.0 * passes)
+                if epochs < 0.95 {
+                    format!("{:.0} % of an epoch", 100.0 * epochs)
                 } else {
-                    format!("{passes:.1} times")
+                    format!("{epochs:.1} epochs")
                 },
             ),
         ),
@@ -248,64 +230,47 @@ fn facts(
     facts.map(|(name, text)| (name.to_string(), text)).to_vec()
 }
 
-/// Says what to expect of the loss: lines to compare with, each a name and a loss.
+/// Says what to expect of the loss.
 fn expect(
     screen: &Screen,
     recipe: &Recipe,
     data: &Data,
     trainer: &Trainer,
-) -> Result<Vec<(String, f64)>> {
+) -> Result<Vec<Reference>> {
     /// Counting more pairs than these changes little.
     const COUNTED: u64 = 10_000_000;
     let vocab_size = trainer.backend.gpt().config().vocab_size;
-    let mut lines = vec![(
-        "knows nothing",
-        (vocab_size as f64).ln(),
-        format!("at the start: ln({vocab_size}), every token equally likely"),
-    )];
-    // The pairs are counted in the part that is learned, and measured in the other.
     let first = |which| {
         let part = data.shards.part(which);
         let mut tokens = vec![0; part.len().min(COUNTED) as usize];
         part.read(0, &mut tokens).map(|()| tokens)
     };
-    let (learn, measure) = (first(Split::Train)?, first(Split::Validation)?);
-    let bigram =
-        CountedBigram::count(&learn, vocab_size, 0.1).and_then(|pairs| pairs.mean_loss(&measure));
-    if let Ok(loss) = bigram {
-        let meaning = "what counting pairs of tokens reaches (the bigram)";
-        lines.push(("bigram", loss, meaning.into()));
-    }
-    if let Some(loss) = recipe.run.reference_loss(data.bytes() as usize) {
-        let meaning = "where stage 3 ends, which draws its windows with repetition";
-        lines.push(("with repetition", loss, meaning.into()));
-    }
-    screen.line("\nWhat to expect of the validation loss, in nats per token:");
-    for (_, loss, meaning) in &lines {
-        screen.line(format!("  {loss:5.2}  {meaning}"));
-    }
-    Ok(lines.into_iter().map(|(name, loss, _)| (format!("{name} {loss:.2}"), loss)).collect())
+    let (train, validation) = (first(Split::Train)?, first(Split::Validation)?);
+    let meaning = "where stage 3 ends, which draws its windows with repetition";
+    let measured = recipe.run.reference_loss(data.bytes() as usize);
+    let measured = measured.map(|loss| ("with repetition", loss, meaning));
+    Ok(introduction::references(screen, vocab_size, [&train, &validation], measured))
 }
 
-/// Somebody asked to stop, and it was saved: say how to go on.
-fn stopped(mut watch: Watch, trainer: Trainer, directory: &Path) -> Result<ExitCode> {
+/// The run was asked to stop, and was saved: say how to go on.
+fn stopped(mut watch: Watch, trainer: &Trainer) -> Result<ExitCode> {
     let iter = trainer.backend.iter();
     watch.end_report(iter, State::Stopped)?;
     watch.screen.line(format!(
         "\nStopped after step {} and saved. To go on:\n  cargo run -p stage04_training -- train --resume{}",
         thousands(iter),
-        directory_flag("--out-dir", directory, OUT_DIR),
+        directory_flag("--out-dir", &watch.directory, OUT_DIR),
     ));
     stop::status(&watch.screen)
 }
 
-/// The end: the loss over all of the validation part, a longer sample, and where everything is.
-fn finished(mut watch: Watch, mut trainer: Trainer, directory: &Path) -> Result<ExitCode> {
+/// The end: the loss over the whole validation set, a longer sample, and where everything is.
+fn finished(mut watch: Watch, mut trainer: Trainer) -> Result<ExitCode> {
     /// More windows than these make would change the loss by less than is printed.
     const MOST: usize = 4_000_000;
     let iter = trainer.backend.iter();
     watch.write_pending(iter)?;
-    let (loss, tokens) = trainer.measure_all(MOST)?;
+    let (loss, tokens) = trainer.evaluate_all(MOST)?;
     let all = format!(
         "Over {} tokens of the validation part: {loss:.4} nats per token, {:.4} bits per byte.",
         thousands(tokens),
@@ -316,6 +281,7 @@ fn finished(mut watch: Watch, mut trainer: Trainer, directory: &Path) -> Result<
     watch.screen.line("\nWhat it writes now:\n");
     watch.screen.line(wrap(text.trim(), width(), "  "));
     watch.end_report(iter, State::Finished { loss })?;
+    let directory = &watch.directory;
     let model = directory_flag("--model", directory, OUT_DIR);
     watch.screen.line(format!(
         "\nThe model is in {}, its best in {},\nthe report in {}. Try:\n  \

@@ -1,62 +1,64 @@
 //! What a user sees of a run: a bar and a table on the screen, the log, and the report.
 //!
-//! The loop tells of every step and every measurement ([`Watcher`]); nothing here changes what
-//! it computes.
+//! The loop tells of each step and each evaluation ([`Callback`]); nothing here changes what it
+//! computes.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 use stage01_bigram::Result;
-use stage01_bigram::random::{Purpose, generator};
-use stage01_bigram::sampling::Sampler;
 use stage01_bigram::screen::{thousands, wrap};
 use stage01_bigram::tokenizer::Tokenizer;
-use stage03_gpt::cli::journal::{Entry, Journal};
+use stage03_gpt::cli::introduction::Reference;
 use stage03_gpt::cli::screen::{Screen, width};
-use stage03_gpt::cli::stop;
-use stage03_gpt::generate::Decoder;
+use stage03_gpt::cli::{curve, stop};
+use stage03_gpt::files::metrics_log::{LogEntry, MetricsLog};
+use stage03_gpt::model;
 use stage03_gpt::trainer::Step;
 
 use super::table::Row;
 use crate::report::{self, Report, State};
-use crate::trainer::{Measurement, Trainer, Watcher};
+use crate::trainer::{Callback, Evaluation, Trainer};
 
 /// The screen, the log and the report of a run.
 pub struct Watch {
     /// The screen.
     pub screen: Screen,
     /// The log.
-    pub journal: Journal,
+    pub log: MetricsLog,
     /// The page, but for what happens from now on.
     pub report: Report,
-    /// What the samples are read with.
+    /// The tokenizer of the samples.
     pub tokenizer: Tokenizer,
-    /// The run's directory.
+    /// The directory of the run.
     pub directory: PathBuf,
+    /// The horizontal lines of the curve.
+    pub references: Vec<Reference>,
     /// How many steps the run has.
     pub max_iters: usize,
-    /// How many bytes of text a token stands for.
+    /// The mean number of bytes per token.
     pub bytes_per_token: f64,
-    /// How many operations per second the device does in matrix products, where that is known.
+    /// How many floating-point operations per second the device does in matrix products, where that is known.
     pub peak_flops: Option<f64>,
     /// Whether that was found by asking the device, which can be asked again.
     pub measures_peak: bool,
     /// The speed that is shown is that of the steps since then.
     since: (Instant, usize),
-    /// When the measurements and the saving of this process began, and after which step.
+    /// When this process began to train, and after which step.
     begin: (Instant, usize),
-    /// A measurement that stands in the log beside the next step, and what else was seen then.
-    pending: Option<(Measurement, Map<String, Value>)>,
+    /// An evaluation that stands in the log beside the next step, and what else was seen then.
+    pending: Option<(Evaluation, Map<String, Value>)>,
 }
 
 impl Watch {
-    /// Somebody to look at a run from now on.
+    /// What watches a run from now on.
     pub fn new(
         run: &Trainer,
-        (screen, journal, report): (Screen, Journal, Report),
+        (screen, log, report): (Screen, MetricsLog, Report),
         tokenizer: Tokenizer,
         directory: &Path,
+        references: Vec<Reference>,
         max_iters: usize,
         bytes_per_token: f64,
         (peak_flops, measures_peak): (Option<f64>, bool),
@@ -65,10 +67,11 @@ impl Watch {
         let directory = directory.to_path_buf();
         Watch {
             screen,
-            journal,
+            log,
             report,
             tokenizer,
             directory,
+            references,
             max_iters,
             bytes_per_token,
             peak_flops,
@@ -80,14 +83,14 @@ impl Watch {
     }
 
     // ANCHOR: utilisation
-    /// The share of the device's speed that so many tokens per second are.
+    /// Model FLOPs utilisation: the part of the device's speed that this many tokens per second use.
     fn utilisation(&self, run: &Trainer, tokens_per_second: f64) -> Option<f64> {
         let flops = run.backend.gpt().config().flops_per_token();
         self.peak_flops.map(|peak| flops * tokens_per_second / peak)
     }
     // ANCHOR_END: utilisation
 
-    /// Tokens a second, since a time at which so many steps had been taken.
+    /// Tokens per second, since a time at which `iter` steps had been taken.
     fn rate(run: &Trainer, (time, iter): (Instant, usize)) -> Option<f64> {
         let steps = run.backend.iter().saturating_sub(iter);
         let tokens = steps as f64 * run.tokens_per_step() as f64;
@@ -98,43 +101,39 @@ impl Watch {
     pub fn sample(&self, run: &mut Trainer, tokens: usize) -> Result<String> {
         let (gpt, seed) = (run.backend.gpt().clone(), run.backend.settings().seed);
         let (weights, _) = run.backend.state()?;
-        let mut decoder = Decoder::new(&gpt, weights, None)?;
-        // A line break; or, where the vocabulary has none, whatever comes first in it.
-        let start = self.tokenizer.encode("\n").ok().filter(|start| !start.is_empty());
-        decoder.prefill(&start.unwrap_or(vec![0]))?;
-        let mut sampler = Sampler::new(0.8, None, None)?;
-        let mut rng = generator(seed, Purpose::Sampling, 0);
-        let text = (0..tokens).map(|_| decoder.decode_step(&mut sampler, &mut rng));
-        // A model may have more places for tokens than its tokenizer has tokens.
-        let known = |token: &u32| (*token as usize) < self.tokenizer.vocab_size();
-        let text: Vec<u32> = text.filter(known).collect();
-        self.tokenizer.decode(&text)
+        // Where the vocabulary has no line break, its first token.
+        model::sample(&gpt, weights, &self.tokenizer, 0, tokens, seed)
     }
 
-    /// Writes what is known of the last measurement, if no step came after it to stand beside.
+    /// Writes what is known of the last evaluation, if no step came after it to stand beside.
     ///
     /// # Errors
     /// When the disk is full.
     pub fn write_pending(&mut self, iter: usize) -> Result<()> {
-        if let Some((measured, more)) = self.pending.take() {
-            let entry = Entry::measured(iter, measured.train, measured.validation);
-            self.journal.write_with(&entry, more)?;
+        if let Some((evaluation, more)) = self.pending.take() {
+            self.log.write_with(&LogEntry::evaluation(iter, &evaluation), more)?;
         }
         Ok(())
     }
 
-    /// Writes the page again, with a measurement that is not in the log yet.
+    /// Writes the page again, with an evaluation that is not in the log yet.
     fn write_report(&self, iter: usize, state: State) -> Result<()> {
         let mut lines = report::read_log(&self.directory);
-        if let Some((measured, more)) = &self.pending {
+        if let Some((evaluation, more)) = &self.pending {
             let mut line = more.clone();
             line.insert("iter".into(), json!(iter));
-            line.insert("val_loss".into(), json!(measured.validation));
-            line.insert("eval_train_loss".into(), json!(measured.train));
-            line.insert("elapsed_s".into(), json!(self.journal.elapsed()));
+            line.insert("val_loss".into(), json!(evaluation.validation));
+            line.insert("eval_train_loss".into(), json!(evaluation.train));
+            line.insert("elapsed_s".into(), json!(self.log.elapsed()));
             lines.extend(serde_json::from_value(Value::Object(line)));
         }
         self.report.write(&self.directory, &lines, iter, state)
+    }
+
+    /// Brings the log to the disk, and draws the curve.
+    fn sync(&mut self) -> Result<()> {
+        self.log.sync()?;
+        curve::draw(&self.directory, self.log.entries(), &self.references).map(drop)
     }
 
     /// Writes the page for the last time.
@@ -142,27 +141,28 @@ impl Watch {
     /// # Errors
     /// When the disk is full.
     pub fn end_report(&mut self, iter: usize, state: State) -> Result<()> {
-        self.journal.flush()?;
+        self.sync()?;
         self.write_report(iter, state)
     }
 }
 
-impl Watcher for Watch {
+impl Callback<Trainer<'_>> for Watch {
     fn wants_to_stop(&self) -> bool {
         stop::asked() || self.screen.is_gone()
     }
 
-    fn measured(&mut self, run: &mut Trainer, measurement: &Measurement) -> Result<()> {
+    fn saved(&mut self, run: &mut Trainer, evaluation: Option<&Evaluation>) -> Result<()> {
+        let Some(evaluation) = evaluation else { return Ok(()) };
         let iter = run.backend.iter();
         let tokens_per_second = Watch::rate(run, self.since);
         let mut utilisation = tokens_per_second.and_then(|rate| self.utilisation(run, rate));
-        if utilisation.is_some_and(|share| share > 1.0) && self.measures_peak {
-            // Other programs were in the way when the device was measured: once more.
+        if utilisation.is_some_and(|mfu| mfu > 1.0) && self.measures_peak {
+            // Other programs ran when the device was measured: once more.
             let again = run.backend.peak_flops().unwrap_or_default();
             self.peak_flops = self.peak_flops.map(|peak| peak.max(again));
             utilisation = tokens_per_second.and_then(|rate| self.utilisation(run, rate));
         }
-        // With the time that measuring and saving take.
+        // With the time that evaluating and saving take.
         let left = Watch::rate(run, self.begin).map(|rate| {
             let tokens = run.tokens_per_step() as f64;
             self.max_iters.saturating_sub(iter) as f64 * tokens / rate
@@ -171,14 +171,14 @@ impl Watcher for Watch {
         let settings = run.backend.settings();
         let row = Row {
             iter,
-            train: measurement.train,
-            validation: measurement.validation,
+            train: evaluation.train,
+            validation: evaluation.validation,
             bytes_per_token: self.bytes_per_token,
             lr: settings.schedule.at(iter.min(self.max_iters.saturating_sub(1))),
             tokens_per_second,
             utilisation,
             memory,
-            elapsed: self.journal.elapsed(),
+            elapsed: self.log.elapsed(),
             left,
         };
         self.screen.line(row.text(width()));
@@ -195,8 +195,8 @@ impl Watcher for Watch {
             }
             more.insert("sample".into(), json!(text));
         }
-        self.pending = Some((*measurement, more));
-        self.journal.flush()?;
+        self.pending = Some((*evaluation, more));
+        self.sync()?;
         self.write_report(iter, State::Running { left })?;
         self.since = (Instant::now(), iter);
         Ok(())
@@ -204,20 +204,20 @@ impl Watcher for Watch {
 
     fn stepped(&mut self, run: &Trainer, step: &Step, time: Duration) -> Result<()> {
         let speed = run.tokens_per_step() as f64 / time.as_secs_f64();
-        let mut entry = Entry::step(step, speed);
+        let mut entry = LogEntry::step(step, speed);
         let mut more = Map::new();
-        if let Some((measured, seen)) = self.pending.take() {
-            entry.measure(measured.train, measured.validation);
+        if let Some((evaluation, seen)) = self.pending.take() {
+            entry = entry.with_evaluation(&evaluation);
             more = seen;
         }
         let utilisation = self.utilisation(run, speed);
-        more.extend(utilisation.map(|share| ("mfu".into(), json!((1e4 * share).round() / 1e4))));
-        self.journal.write_with(&entry, more)?;
+        more.extend(utilisation.map(|mfu| ("mfu".into(), json!((1e4 * mfu).round() / 1e4))));
+        self.log.write_with(&entry, more)?;
         self.screen.progress(run.backend.iter(), || {
             let rate = Watch::rate(run, self.since).unwrap_or(speed);
-            let share = self.utilisation(run, rate);
-            let share = share.map_or(String::new(), |share| format!("{:.0} % · ", 100.0 * share));
-            format!("loss {:.2} · {} tok/s · {share}", step.loss, thousands(rate as usize))
+            let mfu = self.utilisation(run, rate);
+            let mfu = mfu.map_or(String::new(), |mfu| format!("{:.0} % · ", 100.0 * mfu));
+            format!("loss {:.2} · {} tok/s · {mfu}", step.loss, thousands(rate as usize))
         });
         Ok(())
     }

@@ -52,13 +52,13 @@ impl Written {
                 written.about = about.to_string();
                 continue;
             }
-            let known = |arg: &&Arg| arg.get_id() == name && name != "products";
+            let known = |arg: &&Arg| arg.get_id() == name && name != "dtype";
             let Some(arg) = command.get_arguments().find(known) else {
                 let names: Vec<&str> =
                     command.get_arguments().map(|a| a.get_id().as_str()).collect();
                 // Stage 3's name for it.
                 let near = match name {
-                    "products" => Some("precision"),
+                    "dtype" => Some("precision"),
                     _ => nearest(name, &names),
                 };
                 let remedy = match near {
@@ -153,7 +153,7 @@ mod tests {
         for (text, expected) in [
             ("n_layers = 4", "mine.toml: line 1: n_layers is no setting; did you mean n_layer?"),
             ("\n\nn-layer = 4", "mine.toml: line 3: n-layer is no setting; did you mean n_layer?"),
-            ("products = 'f32'", "line 1: products is no setting; did you mean precision?"),
+            ("dtype = 'float32'", "line 1: dtype is no setting; did you mean precision?"),
             ("colour = 'red'", "line 1: colour is no setting; train --help lists all settings"),
             ("about = 3", "line 1: about is the whole number 3; give a text"),
             ("# a\nn_layer = '4'", "line 2: n_layer is the text \"4\"; expected a whole number"),

@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
 use rand::RngExt;
 use serde_json::json;
@@ -9,16 +10,16 @@ use stage01_bigram::tokenizer::TokenizerKind;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
 use stage03_gpt::checkpoint::Model;
-use stage03_gpt::cli::directory::{self, OutDir};
-use stage03_gpt::cli::run::Run;
 use stage03_gpt::cli::screen::Screen;
+use stage03_gpt::files::run_directory::{self, OutDir};
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::resume::State;
+use stage03_gpt::settings::Run;
 use tempfile::TempDir;
 
 use super::*;
 use crate::backend::cpu::Cpu;
-use crate::checkpoint::{BEST, Saved};
+use crate::checkpoint::{BEST, Keeper, Saved};
 use crate::prepare;
 
 /// Data in which every token occurs once, so the first token of a window says where it begins.
@@ -38,7 +39,7 @@ fn data() -> (TempDir, Shards) {
     (directory, Shards::open(&shards).unwrap())
 }
 
-/// The engine of stage 3, and a list of the windows that it was given to learn. Its loss can be
+/// The engine of stage 3, and a list of the windows that it was trained on. Its loss can be
 /// chosen.
 struct Spy {
     cpu: Cpu,
@@ -83,11 +84,11 @@ impl Backend for Spy {
 
 type Seen = Rc<RefCell<Vec<u32>>>;
 
-/// losses: what the model seems to reach, measurement after measurement, if not the truth.
+/// losses: what the model seems to reach, evaluation after evaluation, if not the truth.
 fn trainer<'a>(
     data: &'a Shards,
     batch_size: usize,
-    passes: usize,
+    micro_batches: usize,
     losses: &[f64],
 ) -> (Trainer<'a>, Seen) {
     let run = Run {
@@ -97,14 +98,14 @@ fn trainer<'a>(
         block_size: 4,
         dropout: 0.1,
         batch_size,
-        gradient_accumulation_steps: passes,
+        gradient_accumulation_steps: micro_batches,
         threads: Some(1),
         ..Run::default()
     };
     let gpt = run.gpt(400).unwrap();
     let weights = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
     let seen = Seen::default();
-    // Each measurement asks twice: for the training part, and for the validation part.
+    // Each evaluation asks twice: for the training part, and for the validation part.
     let losses = losses.iter().flat_map(|&loss| [loss, loss]).collect();
     let cpu = Cpu::new(gpt, weights, run.settings()).unwrap();
     let spy = Spy { cpu, seen: seen.clone(), losses };
@@ -116,16 +117,12 @@ fn keeper(directory: &Path, data: &Shards) -> Keeper {
 }
 
 fn create(keeper: &Keeper, run: &mut Trainer) -> OutDir {
-    keeper.create(run, directory::reserve(&keeper.directory).unwrap()).unwrap()
+    keeper.create(run, run_directory::reserve(&keeper.directory).unwrap()).unwrap()
 }
 
-fn plan(max_iters: usize) -> Plan {
-    let (eval_interval, eval_iters, save_after) = (1000, 1, Duration::MAX);
-    Plan { max_iters, eval_interval, eval_iters, save_interval: None, save_after }
+fn config(max_iters: usize) -> LoopConfig {
+    LoopConfig { eval_interval: 1000, eval_iters: 1, ..LoopConfig::steps(max_iters) }
 }
-
-struct Nobody;
-impl Watcher for Nobody {}
 
 #[test]
 fn every_window_comes_once_before_any_comes_again() {
@@ -137,12 +134,12 @@ fn every_window_comes_once_before_any_comes_again() {
         run.step().unwrap();
     }
     let seen = seen.borrow();
-    for pass in [&seen[..windows], &seen[windows..2 * windows]] {
-        let mut starts = pass.to_vec();
+    for epoch in [&seen[..windows], &seen[windows..2 * windows]] {
+        let mut starts = epoch.to_vec();
         starts.sort_unstable();
         // Windows of four tokens, side by side from some first one on.
         assert!(starts.windows(2).all(|pair| pair[0] + 4 <= pair[1]), "{starts:?}");
-        assert_ne!(pass, starts, "not shuffled");
+        assert_ne!(epoch, starts, "not shuffled");
     }
     assert_ne!(seen[..windows], seen[windows..2 * windows]);
     assert_eq!(run.position, seen.len() as u64);
@@ -155,7 +152,7 @@ fn a_resumed_run_reads_on_where_it_stopped_whatever_its_batch_size() {
     let (mut first, seen) = trainer(&data, 4, 1, &[]);
     let keeper = keeper(&directory.path().join("run"), &data);
     let _out = create(&keeper, &mut first);
-    first.run(&plan(5), &keeper, &mut Nobody).unwrap();
+    train(&mut first, &config(5), &keeper, &mut ()).unwrap();
 
     let (mut second, more) = trainer(&data, 3, 2, &[]);
     let saved = Saved::load(&keeper.directory).unwrap();
@@ -179,28 +176,28 @@ fn a_resumed_run_reads_on_where_it_stopped_whatever_its_batch_size() {
 }
 
 #[test]
-fn measuring_changes_nothing_and_is_always_on_the_same_windows() {
+fn evaluating_changes_nothing_and_is_always_on_the_same_windows() {
     let (_directory, data) = data();
     let (mut run, seen) = trainer(&data, 2, 1, &[]);
-    let first = run.measure(3).unwrap();
+    let first = run.evaluate(3).unwrap();
     assert!((first.validation - 400f64.ln()).abs() < 0.1 && first.best, "{first:?}");
-    let again = run.measure(3).unwrap();
+    let again = run.evaluate(3).unwrap();
     assert_eq!((again.train, again.validation, again.best), (first.train, first.validation, false));
     assert_eq!((run.position, seen.borrow().len(), run.backend.iter()), (0, 0, 0));
     // The same windows at every step of a run.
     let (weights, moments) = run.backend.state().unwrap();
     let (weights, moments) = (weights.clone(), moments.clone());
     run.backend.restore(7, weights, moments).unwrap();
-    assert_eq!(run.measure(3).unwrap(), again);
+    assert_eq!(run.evaluate(3).unwrap(), again);
     // All of the validation part: 40 tokens are 9 windows, which are 4 batches of 2.
-    assert_eq!(run.measure_all(1000).unwrap().1, 32);
-    assert_eq!(run.measure_all(17).unwrap().1, 16);
-    assert_eq!(run.measure_all(0).unwrap().1, 8);
+    assert_eq!(run.evaluate_all(1000).unwrap().1, 32);
+    assert_eq!(run.evaluate_all(17).unwrap().1, 16);
+    assert_eq!(run.evaluate_all(0).unwrap().1, 8);
 }
 
 /// Writes down which step was saved, as seen from outside, before each step.
-struct Diary(std::path::PathBuf, Vec<usize>);
-impl Watcher for Diary {
+struct Log(std::path::PathBuf, Vec<usize>);
+impl Callback<Trainer<'_>> for Log {
     fn stepped(&mut self, _: &Trainer, _: &Step, _: Duration) -> Result<()> {
         self.1.push(State::load(&self.0)?.iter);
         Ok(())
@@ -208,29 +205,29 @@ impl Watcher for Diary {
 }
 
 #[test]
-fn a_run_is_saved_as_the_plan_says() {
+fn a_run_is_saved_at_its_intervals() {
     let (directory, data) = data();
-    let saved = |plan: &Plan, name: &str| {
+    let saved = |config: &LoopConfig, name: &str| {
         let (mut run, _) = trainer(&data, 2, 1, &[]);
         let keeper = keeper(&directory.path().join(name), &data);
         let _out = create(&keeper, &mut run);
-        let mut diary = Diary(keeper.directory.clone(), Vec::new());
-        assert_eq!(run.run(plan, &keeper, &mut diary).unwrap(), Ending::Finished);
-        assert_eq!(State::load(&keeper.directory).unwrap().iter, plan.max_iters);
-        diary.1
+        let mut log = Log(keeper.directory.clone(), Vec::new());
+        assert_eq!(train(&mut run, config, &keeper, &mut log).unwrap(), Ending::Finished);
+        assert_eq!(State::load(&keeper.directory).unwrap().iter, config.max_iters);
+        log.1
     };
-    assert_eq!(saved(&plan(5), "rare"), [0, 0, 0, 0, 0]);
-    let interval = Plan { save_interval: Some(2), ..plan(5) };
+    assert_eq!(saved(&config(5), "rare"), [0, 0, 0, 0, 0]);
+    let interval = LoopConfig { save_interval: Some(2), ..config(5) };
     assert_eq!(saved(&interval, "interval"), [0, 0, 2, 2, 4]);
-    let measured = Plan { eval_interval: 3, ..plan(5) };
+    let measured = LoopConfig { eval_interval: 3, ..config(5) };
     assert_eq!(saved(&measured, "measured"), [0, 0, 0, 3, 3]);
-    let always = Plan { save_after: Duration::ZERO, ..plan(5) };
+    let always = LoopConfig { save_after: Duration::ZERO, ..config(5) };
     assert_eq!(saved(&always, "always"), [0, 1, 2, 3, 4]);
 }
 
-/// Stops after so many steps.
+/// Stops after this many steps.
 struct Impatient(usize);
-impl Watcher for Impatient {
+impl Callback<Trainer<'_>> for Impatient {
     fn wants_to_stop(&self) -> bool {
         self.0 == 0
     }
@@ -241,12 +238,12 @@ impl Watcher for Impatient {
 }
 
 #[test]
-fn who_asks_to_stop_is_obeyed_after_the_step_and_all_is_saved() {
+fn a_run_that_is_asked_to_stop_ends_after_its_step_and_is_saved() {
     let (directory, data) = data();
     let (mut run, _) = trainer(&data, 2, 3, &[]);
     let keeper = keeper(&directory.path().join("run"), &data);
     let _out = create(&keeper, &mut run);
-    let ending = run.run(&plan(1000), &keeper, &mut Impatient(7)).unwrap();
+    let ending = train(&mut run, &config(1000), &keeper, &mut Impatient(7)).unwrap();
     assert_eq!(ending, Ending::Stopped);
     let saved = Saved::load(&keeper.directory).unwrap();
     assert_eq!((saved.state.iter, saved.position), (7, 42));
@@ -256,19 +253,19 @@ fn who_asks_to_stop_is_obeyed_after_the_step_and_all_is_saved() {
 #[test]
 fn the_best_weights_are_kept_and_worse_ones_are_not() {
     let (directory, data) = data();
-    // Measured before the steps 0, 2, 4, 6 and after the last.
+    // Evaluated before the steps 0, 2, 4, 6 and after the last.
     let (mut run, _) = trainer(&data, 2, 1, &[5.0, 4.0, 4.5, 4.0, 4.2]);
     let keeper = keeper(&directory.path().join("run"), &data);
     let _out = create(&keeper, &mut run);
     struct Memory(Vec<Params<f32>>);
-    impl Watcher for Memory {
-        fn measured(&mut self, run: &mut Trainer, _: &Measurement) -> Result<()> {
+    impl Callback<Trainer<'_>> for Memory {
+        fn saved(&mut self, run: &mut Trainer, _: Option<&Evaluation>) -> Result<()> {
             self.0.push(run.backend.state()?.0.clone());
             Ok(())
         }
     }
     let mut memory = Memory(Vec::new());
-    run.run(&Plan { eval_interval: 2, ..plan(8) }, &keeper, &mut memory).unwrap();
+    train(&mut run, &LoopConfig { eval_interval: 2, ..config(8) }, &keeper, &mut memory).unwrap();
     let best = Model::load(&keeper.directory.join(BEST)).unwrap().params;
     assert_eq!(memory.0.iter().position(|weights| *weights == best), Some(1));
     assert_eq!(Saved::load(&keeper.directory).unwrap().best, 4.0);
@@ -298,13 +295,14 @@ fn a_loss_that_is_nan_is_never_saved() {
     let (mut run, _) = trainer(&data, 2, 1, &[5.0, f64::NAN]);
     let keeper = keeper(&directory.path().join("run"), &data);
     let _out = create(&keeper, &mut run);
-    let error = run.run(&Plan { eval_interval: 2, ..plan(8) }, &keeper, &mut Nobody).unwrap_err();
+    let error = train(&mut run, &LoopConfig { eval_interval: 2, ..config(8) }, &keeper, &mut ())
+        .unwrap_err();
     assert!(matches!(error, Error::Diverged { iter: 2, .. }), "{error}");
     assert_eq!(State::load(&keeper.directory).unwrap().iter, 0);
-    // Nor is one that would be saved between two measurements.
+    // Nor is one that would be saved between two evaluations.
     let (mut run, _) = trainer(&data, 2, 1, &[5.0, f64::NAN]);
-    let plan = Plan { save_interval: Some(3), ..plan(8) };
-    let error = run.run(&plan, &keeper, &mut Nobody).unwrap_err();
+    let config = LoopConfig { save_interval: Some(3), ..config(8) };
+    let error = train(&mut run, &config, &keeper, &mut ()).unwrap_err();
     assert!(matches!(error, Error::Diverged { iter: 3, .. }), "{error}");
     assert_eq!(State::load(&keeper.directory).unwrap().iter, 0);
     // Nor is a weight.
@@ -330,5 +328,5 @@ fn a_token_that_the_model_does_not_have_is_named() {
     let (mut run, _) = trainer(&data, 2, 1, &[]);
     let error = run.step().unwrap_err().to_string();
     assert!(error.contains("the token 60000, but the model knows only 400"), "{error}");
-    assert!(run.measure(1).is_err());
+    assert!(run.evaluate(1).is_err());
 }

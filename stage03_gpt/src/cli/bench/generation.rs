@@ -13,10 +13,9 @@ use stage01_bigram::screen::thousands;
 use stage01_bigram::{Error, Result};
 
 use super::super::screen::Screen;
-use super::machine::memory_speed;
-use super::{median, middle};
 use crate::generate::Decoder;
 use crate::gpt::Gpt;
+use crate::machine::{median, memory_speed, middle};
 use crate::memory;
 use crate::trainer::{Settings, thread_pool};
 
@@ -61,19 +60,19 @@ pub fn measure(
     })?;
 
     // Every weight once, but of the positions only one; and the keys and values of all tokens
-    // before, of which there are so many in the middle of the writing.
+    // before, of which there are this many in the middle of the writing.
     let weights = config.n_params() - config.block_size * config.n_embd;
     let cache = 2 * config.n_layer * config.n_embd * (prompt_tokens + written / 2);
     let fetched = 4.0 * (weights + cache) as f64;
     let (read_rate, write_rate) = (prompt_tokens as f64 / reading, 1.0 / writing);
-    let share = fetched * write_rate / bandwidth;
+    let utilisation = fetched * write_rate / bandwidth;
     if as_json {
         screen.line(
             json!({
                 "n_params": config.n_params(), "threads": settings.threads,
                 "prompt_tokens": prompt_tokens, "prompt_tokens_per_second": read_rate,
                 "decode_tokens_per_second": write_rate,
-                "bandwidth_gb_per_second": bandwidth / 1e9, "decode_share": share,
+                "bandwidth_gb_per_second": bandwidth / 1e9, "decode_utilisation": utilisation,
             })
             .to_string(),
         );
@@ -87,7 +86,7 @@ pub fn measure(
     ));
     screen.line(format!("writing           {:>7} tokens per second", rate(write_rate)));
     screen.line(format!("                  {:7.1} GB/s", fetched * write_rate / 1e9));
-    let note = if share > 1.0 { ": much of it stays in the cache" } else { "" };
-    screen.line(format!("share             {:7.1} %{note}", 100.0 * share));
+    let note = if utilisation > 1.0 { ": much of it stays in the cache" } else { "" };
+    screen.line(format!("utilisation       {:7.1} %{note}", 100.0 * utilisation));
     Ok(())
 }

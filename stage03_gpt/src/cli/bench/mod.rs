@@ -1,11 +1,12 @@
 //! `bench`: how fast does this machine train, and how fast does it write?
 
 mod generation;
-pub mod machine;
 mod training;
 
+pub use crate::machine;
+
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{ArgMatches, Args};
 use stage01_bigram::screen::thousands;
@@ -17,8 +18,8 @@ use super::screen::Screen;
 /// Measure how fast this machine trains.
 ///
 /// It measures the machine's own speed first, with large matrix products and nothing else, and
-/// then whole training steps on random tokens. The share says how much of the machine the
-/// training uses; the table below it, where the rest goes. With --generation it measures
+/// then whole training steps on random tokens. The utilisation says how much of the machine
+/// the training uses; the table below it, where the rest goes. With --generation it measures
 /// reading a prompt and writing after it, and what the machine's memory allows.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
@@ -26,7 +27,7 @@ pub struct Flags {
     #[arg(long, value_name = "NAME", default_value = PRESETS[0].name)]
     preset: String,
 
-    /// How many tokens the vocabulary has.
+    /// The number of tokens in the vocabulary.
     #[arg(long, value_name = "N", default_value_t = 2048)]
     vocab_size: usize,
 
@@ -67,7 +68,7 @@ pub fn bench(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
             if flags.generation {
                 format!("block of {} tokens", run.block_size)
             } else {
-                format!("{} x {} tokens a pass", run.batch_size, run.block_size)
+                format!("{} x {} tokens per micro-batch", run.batch_size, run.block_size)
             },
             settings.threads,
         ));
@@ -78,23 +79,4 @@ pub fn bench(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
         training::measure(gpt, settings, budget, flags.json, &screen)?;
     }
     screen.end()
-}
-
-/// The median time of one call, over as many calls as fit, at least five, after two to warm up.
-fn median(budget: Duration, mut call: impl FnMut() -> Result<()>) -> Result<f64> {
-    call()?;
-    call()?;
-    let (start, mut times) = (Instant::now(), Vec::new());
-    while times.len() < 5 || start.elapsed() < budget {
-        let began = Instant::now();
-        call()?;
-        times.push(began.elapsed().as_secs_f64());
-    }
-    Ok(middle(&mut times))
-}
-
-/// The median of some times.
-fn middle(times: &mut [f64]) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }

@@ -10,9 +10,8 @@ use stage01_bigram::screen::thousands;
 use stage02_attention::profiler;
 
 use super::super::screen::Screen;
-use super::machine::matrix_product_speed;
-use super::median;
 use crate::gpt::Gpt;
+use crate::machine::{matrix_product_speed, median};
 use crate::trainer::{Settings, Trainer};
 
 /// Measures training steps on random tokens, and shows what was found.
@@ -25,7 +24,7 @@ pub fn measure(
 ) -> Result<()> {
     let config = gpt.config().clone();
     let (threads, seed) = (settings.threads, settings.seed);
-    let passes = settings.gradient_accumulation_steps;
+    let micro_batches = settings.gradient_accumulation_steps;
     let batch = settings.batch_size * config.block_size;
     let weights = gpt.initialise(&mut generator(seed, Purpose::Initialisation, 0));
     let mut trainer = Trainer::<f32>::new(gpt, weights, settings)?;
@@ -35,13 +34,13 @@ pub fn measure(
         screen.line(format!("matrix products   {machine:7.1} GFLOP/s in f32, the machine alone"));
     }
 
-    // Other tokens in every step, as in training: a batch that is seen again and again is soon known
-    // by heart, and its gradients are no longer those of a model that learns.
+    // Other tokens in every step, as in training: a batch that is seen again and again is soon
+    // memorised, and its gradients are no longer those of a model that learns.
     let mut rng = generator(seed, Purpose::Other, 0);
     let vocab_size = config.vocab_size as u32;
     let mut draw = || -> Vec<u32> { (0..batch).map(|_| rng.random_range(0..vocab_size)).collect() };
     let mut step = || {
-        (0..passes).for_each(|_| trainer.accumulate(&draw(), &draw()));
+        (0..micro_batches).for_each(|_| trainer.accumulate(&draw(), &draw()));
         trainer.step().map(|_| ())
     };
     let seconds = median(budget / 2, &mut step)?;
@@ -65,7 +64,7 @@ pub fn measure(
     let all = a_step(all * threads as u32);
     parts.push(("the rest", (all - known).max(0.0)));
 
-    let tokens = (batch * passes) as f64;
+    let tokens = (batch * micro_batches) as f64;
     // ANCHOR: achieved
     let achieved = tokens / seconds * config.flops_per_token() / 1e9;
     // ANCHOR_END: achieved
@@ -76,7 +75,7 @@ pub fn measure(
             json!({
                 "n_params": config.n_params(), "threads": threads, "tokens_per_step": tokens,
                 "ms_per_step": seconds * 1e3, "tokens_per_second": tokens / seconds,
-                "gflops": achieved, "machine_gflops": machine, "share": achieved / machine,
+                "gflops": achieved, "machine_gflops": machine, "utilisation": achieved / machine,
                 "parts": parts,
             })
             .to_string(),
@@ -84,9 +83,9 @@ pub fn measure(
         return Ok(());
     }
     screen.line(format!("a training step   {:7.1} ms, the median", seconds * 1e3));
-    screen.line(format!("tokens per second   {:>7}", thousands((tokens / seconds) as usize)));
+    screen.line(format!("tokens per second {:>7}", thousands((tokens / seconds) as usize)));
     screen.line(format!("training          {achieved:7.1} GFLOP/s"));
-    screen.line(format!("share             {:7.1} %", 100.0 * achieved / machine));
+    screen.line(format!("utilisation       {:7.1} %", 100.0 * achieved / machine));
     screen.line("\nwhere the time of a step goes");
     for (name, ms) in parts.iter().filter(|(_, ms)| *ms > 0.0) {
         screen.line(format!("  {name:<15} {ms:7.1} ms {:5.1} %", 100.0 * ms / all));

@@ -214,11 +214,6 @@ impl TorchBackend {
         Ok(length)
     }
 
-    /// How many passes came before the next one, since the run began.
-    fn pass_number(&self) -> u64 {
-        self.iter as u64 * self.settings.gradient_accumulation_steps as u64 + self.passes as u64
-    }
-
     // ANCHOR: pass
     fn pass(&mut self, inputs: &[u32], targets: &[u32], length: usize) -> Torch<()> {
         let (x, y) = (self.upload(inputs, length)?, self.upload(targets, length)?.f_view([-1])?);
@@ -229,7 +224,8 @@ impl TorchBackend {
         let h = {
             let _alone = (dropout > 0.0).then(|| {
                 let alone = GENERATOR.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                let (seed, pass) = (self.settings.seed, self.pass_number());
+                let seed = self.settings.seed;
+                let pass = self.settings.micro_batch_number(self.iter, self.passes);
                 tch::manual_seed(generator(seed, Purpose::Dropout, pass).next_u64() as i64);
                 alone
             });
@@ -321,12 +317,7 @@ impl Backend for TorchBackend {
         let lr = self.settings.schedule.at(iter);
         if !loss.is_finite() || !grad_norm.is_finite() {
             let _ = self.weights.gradient.f_zero_().map_err(|error| self.explain(error))?;
-            let remedy = format!(
-                "the length of its gradient is {grad_norm}; the weights are as they were before \
-                 this step; resume from the last checkpoint with a smaller --learning-rate or a \
-                 --grad-clip"
-            );
-            return Err(Error::Diverged { iter, loss, remedy });
+            return Err(Error::diverged_gradient(iter, loss, grad_norm));
         }
         let Weights { flat, gradient, .. } = &mut self.weights;
         let adamw = &self.settings.adamw;

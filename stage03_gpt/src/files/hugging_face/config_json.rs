@@ -23,6 +23,7 @@ use stage01_bigram::{Error, Result};
 
 use super::{CONFIG_FILE, read_json, shown};
 use crate::config::GptConfig;
+use crate::model::SpecialTokens;
 
 /// No file of settings is longer.
 const LIMIT: u64 = 16_000_000;
@@ -57,16 +58,6 @@ pub(super) fn config_json(config: &GptConfig, tokenizer: &Tokenizer) -> Value {
     })
 }
 // ANCHOR_END: config_json
-
-/// The tokens that begin and end a text, as the files of a model name them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SpecialTokens {
-    /// What a text begins with: `bos_token_id`. GPT-2 was trained on texts behind its
-    /// end-of-text token, so there both are one.
-    pub bos: Option<u32>,
-    /// What a text may end with: `eos_token_id`, one or several.
-    pub eos: Vec<u32>,
-}
 
 /// Reads `config.json`.
 ///

@@ -3,16 +3,35 @@
 //! A run is at one point when it has these weights, these two moments, this iteration and
 //! these settings. All of them stand in one file, `trainer.safetensors`, which is replaced in
 //! one instant; so whenever the process dies, the file is that of the last save. The state of
-//! chance needs no place of its own: every generator is named by the seed and the iteration
-//! (see [`random`](stage01_bigram::random)). A run of 100 steps, and one of 50 that is resumed
+//! the random number generators needs no place of its own: each is seeded by the seed of the run and
+//! the iteration (see [`random`](stage01_bigram::random)). A run of 100 steps, and one of 50 that is resumed
 //! for 50 more, end with the same bytes.
 //!
 //! A state that was altered since it was saved, by a failing disk or a curious editor, still
 //! loads and still trains, to another end. So the file carries a checksum of its numbers and of
 //! everything that was noted with them, and [`State::load`] looks at it.
 //!
+//! ```
+//! use serde_json::json;
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage03_gpt::files::resume::{self, State};
+//! use stage03_gpt::{config::GptConfig, gpt::Gpt};
+//! use stage03_gpt::trainer::{Settings, Trainer};
+//!
+//! let gpt = Gpt::new(GptConfig { vocab_size: 4, ..GptConfig::default() })?;
+//! let weights = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
+//! let mut trainer = Trainer::new(gpt, weights, Settings::default())?;
+//! let directory = tempfile::tempdir().unwrap();
+//! resume::save(directory.path(), &trainer, &json!({ "text": "a rhyme" }))?;
+//!
+//! let state = State::load(directory.path())?; // its checksum is compared
+//! assert_eq!((state.iter, &state.run["text"]), (0, &json!("a rhyme")));
+//! state.restore(&mut trainer)?;
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
+//!
 //! Only this file is believed. `model.safetensors` holds the weights once more for others, and
-//! the next save writes it again, whatever stands in it.
+//! the next save replaces it, whatever stands in it.
 
 use std::borrow::Cow;
 use std::fs;
@@ -24,13 +43,15 @@ use stage01_bigram::{Error, Result};
 use stage02_attention::params::{Layout, Params};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+use super::safetensors::{F32Tensor, TensorFile, write_tensors};
 use crate::adamw::Moments;
-use crate::checkpoint::{Entry, TensorFile, write_tensors};
 use crate::memory;
 use crate::trainer::Trainer;
 
-/// The file in the model's directory.
-pub const TRAINER_FILE: &str = "trainer.safetensors";
+pub use super::TRAINER_FILE;
+
+/// The name of the tokenizer's checksum in what is noted with a state.
+pub const TOKENIZER_NOTE: &str = "tokenizer";
 
 /// The name of the settings in the head of the file.
 const NOTE: &str = "run";
@@ -41,8 +62,8 @@ const CHECKSUM: &str = "xxh3";
 /// More steps than any run takes. Up to here a step is a whole number in every format.
 const MOST_STEPS: u64 = 1 << 53;
 
-/// Everything that decides how a run goes on, whoever keeps it: a [`Trainer`], or the memory of
-/// a GPU.
+/// Everything that decides how a run goes on, wherever it is: in a [`Trainer`], or in the memory
+/// of a GPU.
 #[derive(Clone, Copy)]
 pub struct Snapshot<'a> {
     /// How many steps have been taken.
@@ -75,10 +96,10 @@ pub fn save<'a>(directory: &Path, run: impl Into<Snapshot<'a>>, note: &Value) ->
     let tensors = parts.into_iter().flat_map(|(part, params)| {
         layout.tensors().iter().map(move |tensor| {
             let values = &params.values[tensor.range()];
-            (format!("{part}.{}", tensor.name), Entry { shape: tensor.shape.clone(), values })
+            (format!("{part}.{}", tensor.name), F32Tensor { shape: tensor.shape.clone(), values })
         })
     });
-    let tensors: Vec<(String, Entry)> = tensors.collect();
+    let tensors: Vec<(String, F32Tensor)> = tensors.collect();
     let mut note = json!({ "iter": iter, "run": note });
     let names = tensors.iter().map(|(name, _)| name.as_str());
     note[CHECKSUM] = json!(checksum(&note, names, tensors.iter().map(|(_, entry)| entry.data())));
@@ -114,8 +135,8 @@ pub struct State {
     pub iter: usize,
     /// What the caller of [`save`] wanted to find again.
     pub run: Value,
-    /// Whether the file carries a checksum. Those of the first version do not, and nobody can
-    /// say whether they were altered.
+    /// Whether the file carries a checksum. Those of the first version do not: whether they were
+    /// altered cannot be seen.
     pub checked: bool,
 }
 
@@ -153,30 +174,30 @@ impl State {
         });
         let Some((iter, run, note, saved)) = found else {
             let problem = "it does not say which run it belongs to";
-            return Err(Error::format(path, problem, "start the training again"));
+            return Err(Error::format(path, problem, "start a new run"));
         };
         if let Some(saved) = &saved {
             let names = file.tensors().iter().map(|tensor| tensor.name.as_str());
             let numbers = Cow::Borrowed(file.numbers(&bytes));
             if *saved != checksum(&note, names, std::iter::once(numbers)) {
                 let problem = "it was altered since it was saved: its checksum is another";
-                let remedy = "restore it from a copy, or start the training again";
+                let remedy = "restore it from a copy, or start a new run";
                 return Err(Error::format(path, problem, remedy));
             }
         }
         Ok(State { path: path.to_path_buf(), bytes, iter, run, checked: saved.is_some() })
     }
 
-    /// How many tokens the model has places for: the rows of its first table.
+    /// The number of tokens that the model has rows for in its embedding.
     ///
     /// # Errors
-    /// [`Error::Format`] when the file has no such table.
+    /// [`Error::Format`] when the file has no such tensor.
     pub fn vocab_size(&self) -> Result<usize> {
         let file = TensorFile::open(&self.path, &self.bytes)?;
-        let table = file.tensors().iter().find(|tensor| tensor.name == "weights.wte.weight");
-        table.and_then(|table| table.shape.first().copied()).ok_or_else(|| {
+        let wte = file.tensors().iter().find(|tensor| tensor.name == "weights.wte.weight");
+        wte.and_then(|wte| wte.shape.first().copied()).ok_or_else(|| {
             let problem = "the tensor weights.wte.weight is missing";
-            Error::format(&self.path, problem, "start the training again")
+            Error::format(&self.path, problem, "start a new run")
         })
     }
 
@@ -200,7 +221,7 @@ impl State {
         match v.values.iter().find(|v| **v < 0.0) {
             Some(v) => {
                 let problem = format!("an average of squared gradients is {v}, below zero");
-                Err(Error::format(&self.path, problem, "start the training again"))
+                Err(Error::format(&self.path, problem, "start a new run"))
             }
             None => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! The format of the weights: named lists of numbers in a file, behind a table of contents.
+//! The safetensors format: named tensors in a file, behind a table of contents.
 //!
 //! | bytes | hold |
 //! |---|---|
@@ -10,7 +10,8 @@
 //! against the length of the file: whatever it says of a tensor, no memory is taken that the
 //! file does not fill. The numbers are read piece by piece, straight to where they belong.
 //!
-//! What this file leaves out: which tensors a GPT-2 has (`weights`).
+//! What this file leaves out: which tensors a GPT-2 has (`hugging_face::weights`), and which a run
+//! has (`resume`).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -26,15 +27,16 @@ use serde_json::json;
 use stage01_bigram::{Error, Result, files};
 use stage02_attention::params::{Layout, Params};
 
-use super::{CONFIG_FILE, shown};
+use super::CONFIG_FILE;
+use super::bounded::shown;
 
-/// A list of numbers on its way into a file.
-pub(crate) struct Entry<'a> {
+/// A tensor on its way into a file.
+pub(crate) struct F32Tensor<'a> {
     pub(crate) shape: Vec<usize>,
     pub(crate) values: &'a [f32],
 }
 
-impl View for Entry<'_> {
+impl View for F32Tensor<'_> {
     fn dtype(&self) -> Dtype {
         Dtype::F32
     }
@@ -405,11 +407,11 @@ impl<'a> TensorFile<'a> {
         })
     }
 
-    /// All tensors of a plan as one parameter vector. Each must be there under its name behind
+    /// All tensors of a layout as one parameter vector. Each must be there under its name behind
     /// `prefix`, in the right shape, and hold numbers only.
     pub(crate) fn read_params(&self, layout: &Layout, prefix: &str) -> Result<Params<f32>> {
         let found = |name: &str| self.tensor(&format!("{prefix}{name}"));
-        // All shapes first: a plan that is not that of the file may be too large for memory.
+        // All shapes first: a layout that is not that of the file may be too large for memory.
         for tensor in layout.tensors() {
             self.check(found(&tensor.name)?, &tensor.shape)?;
         }

@@ -19,15 +19,13 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
-use ndarray::Array2;
-use safetensors::Dtype;
-use safetensors::tensor::TensorView;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::{Layout, Params};
 
-use super::safetensors::{Entry, HEAD_LIMIT, Info, TensorFile, dims, write_tensors};
+use super::super::TRAINER_FILE;
+use super::super::safetensors::{F32Tensor, HEAD_LIMIT, Info, TensorFile, dims, write_tensors};
 use super::{CONFIG_FILE, MODEL_FILE, read_json, shown};
 use crate::block::Block;
 use crate::config::GptConfig;
@@ -63,16 +61,16 @@ pub fn save_model(directory: &Path, gpt: &Gpt, params: &Params<f32>) -> Result<(
     let tensors = full.layout().tensors().iter().map(|tensor| {
         let values =
             own.get(tensor.name.as_str()).copied().unwrap_or_else(|| &zeros[..tensor.len()]);
-        (format!("{PREFIX}{}", tensor.name), Entry { shape: tensor.shape.clone(), values })
+        (format!("{PREFIX}{}", tensor.name), F32Tensor { shape: tensor.shape.clone(), values })
     });
     write_tensors(&directory.join(MODEL_FILE), tensors, ("format", "pt"))
 }
 
-/// Reads the weights of a plan.
+/// Reads the weights of a model.
 ///
 /// # Errors
 /// [`Error::File`] when the file is missing; [`Error::Format`] when it is damaged or holds
-/// other tensors than the plan, naming the first.
+/// other tensors than the model, naming the first.
 pub fn read_model(directory: &Path, gpt: &Gpt) -> Result<Params<f32>> {
     let weights = Weights::open(directory)?;
     let judged = weights.judge(gpt.config(), &directory.join(CONFIG_FILE))?;
@@ -269,7 +267,7 @@ impl<'a> Weights<'a> {
         Ok(GptConfig { bias, ..config.clone() })
     }
 
-    /// Reads the weights of a plan, which [`Weights::judge`] has found to be theirs.
+    /// Reads the weights of an architecture, which [`Weights::judge`] has found to be theirs.
     pub(super) fn read(&self, gpt: &Gpt) -> Result<Params<f32>> {
         for tensor in gpt.layout().tensors() {
             let (file, found) = self.tensor(&tensor.name)?;
@@ -430,7 +428,6 @@ impl<'de> Deserialize<'de> for Pairs {
 /// What to say of a directory without `model.safetensors`: which other form the weights have
 /// there, and how to convert them.
 fn other_forms(directory: &Path) -> Error {
-    let path = directory.display();
     // In Python as in Rust, a text in quotes with escapes.
     let quoted = format!("{:?}", directory.display().to_string());
     let resave = |class: &str, how: &str| {
@@ -468,7 +465,7 @@ fn other_forms(directory: &Path) -> Error {
                 "merge them in Python: from peft import AutoPeftModelForCausalLM; \
                  AutoPeftModelForCausalLM.from_pretrained({quoted}).merge_and_unload()\
                  .save_pretrained({:?})",
-                format!("{path}-merged")
+                format!("{}-merged", directory.display())
             ),
         ),
         (
@@ -488,9 +485,9 @@ fn other_forms(directory: &Path) -> Error {
         let ends = |path: &PathBuf| path.extension().is_some_and(|it| it.eq_ignore_ascii_case(end));
         entries.map(|entry| entry.path()).filter(ends).collect::<Vec<_>>()
     };
-    // Of `trainer.safetensors` and of several shards nobody can say that it is the model.
+    // Of `trainer.safetensors` and of several shards it cannot be said that it is the model.
     let mut others = ending("safetensors");
-    others.retain(|path| !path.ends_with(crate::resume::TRAINER_FILE));
+    others.retain(|path| !path.ends_with(TRAINER_FILE));
     if let [other] = &others[..] {
         let name = other.file_name().unwrap_or_default().to_string_lossy().into_owned();
         return Error::format(
@@ -517,23 +514,4 @@ fn other_forms(directory: &Path) -> Error {
         Err(missing) => Error::file("read", path)(missing),
         Ok(_) => Error::format(path, "it appeared just now", "try again"),
     }
-}
-
-/// Writes the scores of a text, for other programs to compare with theirs.
-///
-/// The file holds `input_ids`, (1, tokens) of U32, and `logits`, (tokens, vocab_size) of F32.
-///
-/// # Errors
-/// [`Error::File`] when it cannot be written.
-pub fn save_logits(path: &Path, tokens: &[u32], logits: &Array2<f32>) -> Result<()> {
-    let ids: Vec<u8> = tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
-    let scores: Vec<u8> = logits.iter().flat_map(|logit| logit.to_le_bytes()).collect();
-    let view = |dtype, shape, bytes| {
-        TensorView::new(dtype, shape, bytes).expect("as many bytes as the shape says")
-    };
-    let tensors = [
-        ("input_ids".to_string(), view(Dtype::U32, vec![1, tokens.len()], &ids)),
-        ("logits".to_string(), view(Dtype::F32, logits.shape().to_vec(), &scores)),
-    ];
-    write_tensors(path, tensors.into_iter(), ("format", "pt"))
 }

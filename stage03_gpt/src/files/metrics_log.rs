@@ -1,8 +1,24 @@
-//! The diary of a training run: `log.jsonl`, one line a step, and the curve drawn from it.
+//! The metrics log of a training run: `log.jsonl`, one line per step.
 //!
 //! A line is one JSON object: `iter`, `train_loss` (of the step's own batch), `lr`,
-//! `grad_norm`, `tokens_per_second`, `elapsed_s`; and where the model was measured,
+//! `grad_norm`, `tokens_per_second`, `elapsed_s`; and where the model was evaluated,
 //! `eval_train_loss` and `val_loss`, each the mean over `--eval-iters` batches.
+//!
+//! ```
+//! use stage03_gpt::files::metrics_log::{LogEntry, MetricsLog, read_log};
+//! use stage03_gpt::trainer::Step;
+//!
+//! let directory = tempfile::tempdir().unwrap();
+//! let mut log = MetricsLog::open(directory.path(), 0)?;
+//! let step = Step { iter: 0, loss: 4.2, lr: 1e-3, grad_norm: 1.5 };
+//! log.write(&LogEntry::step(&step, 10_000.0))?;
+//! let mut lines = Vec::new();
+//! read_log(directory.path(), |line| lines.push(String::from_utf8_lossy(line).into_owned()))?;
+//! assert!(lines[0].starts_with(r#"{"iter":0,"train_loss":4.2,"lr":0.001,"#));
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
+//!
+//! What this file leaves out: the curve that is drawn from it (`cli::curve`).
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
@@ -11,18 +27,18 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::{Error, Result, files};
 
 use crate::trainer::Step;
+use crate::training::Evaluation;
 
-/// The diary's file in the directory of a run.
+/// The log in the directory of a run.
 pub const LOG_FILE: &str = "log.jsonl";
 
 /// Longer lines are not ours, and are left out.
 const LONGEST_LINE: u64 = 1 << 20;
 
-/// Reads the diary of a run line by line; one that is not there has no lines.
+/// Reads the log of a run line by line; one that is not there has no lines.
 ///
 /// # Errors
 /// [`Error::File`] when it cannot be read; [`Error::Format`] when it is not a plain file: a pipe
@@ -42,7 +58,7 @@ pub fn read_log(directory: &Path, line: impl FnMut(&[u8])) -> Result<()> {
     each_line(BufReader::new(file), line).map_err(Error::file("read", path))
 }
 
-/// The lines of a diary, without their ends; those that are too long to be ours are left out, and
+/// The lines of a log, without their ends; those that are too long to be ours are left out, and
 /// never in memory.
 ///
 /// # Errors
@@ -64,10 +80,10 @@ pub fn each_line(mut file: impl BufRead, mut line: impl FnMut(&[u8])) -> std::io
     }
 }
 
-/// One line of the diary.
+/// One line of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 // ANCHOR: entry
-pub struct Entry {
+pub struct LogEntry {
     iter: usize,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     train_loss: Option<f64>,
@@ -85,28 +101,28 @@ pub struct Entry {
 }
 // ANCHOR_END: entry
 
-impl Entry {
-    /// The line of a step. speed: its tokens per second.
-    pub fn step(step: &Step, speed: f64) -> Self {
-        Entry {
+impl LogEntry {
+    /// The line of a step.
+    pub fn step(step: &Step, tokens_per_second: f64) -> Self {
+        LogEntry {
             iter: step.iter,
             train_loss: Some(step.loss),
             eval_train_loss: None,
             val_loss: None,
             lr: Some(step.lr),
             grad_norm: Some(step.grad_norm),
-            tokens_per_second: Some(speed.round()),
+            tokens_per_second: Some(tokens_per_second.round()),
             elapsed_s: 0.0,
         }
     }
 
-    /// The line of a measurement after the last step.
-    pub fn measured(iter: usize, train: f64, validation: f64) -> Self {
-        Entry {
+    /// The line of an evaluation after the last step.
+    pub fn evaluation(iter: usize, evaluation: &Evaluation) -> Self {
+        LogEntry {
             iter,
             train_loss: None,
-            eval_train_loss: Some(train),
-            val_loss: Some(validation),
+            eval_train_loss: Some(evaluation.train),
+            val_loss: Some(evaluation.validation),
             lr: None,
             grad_norm: None,
             tokens_per_second: None,
@@ -114,26 +130,36 @@ impl Entry {
         }
     }
 
-    /// Adds a measurement that was made before the step.
-    pub fn measure(&mut self, train: f64, validation: f64) {
-        (self.eval_train_loss, self.val_loss) = (Some(train), Some(validation));
+    /// The line with an evaluation that was made before the step.
+    pub fn with_evaluation(mut self, evaluation: &Evaluation) -> Self {
+        self.eval_train_loss = Some(evaluation.train);
+        self.val_loss = Some(evaluation.validation);
+        self
+    }
+
+    /// The number of the step, and its loss on its own batch.
+    pub fn train_loss(&self) -> Option<(usize, f64)> {
+        Some((self.iter, self.train_loss?))
+    }
+
+    /// The number of the step, and the validation loss before it.
+    pub fn val_loss(&self) -> Option<(usize, f64)> {
+        Some((self.iter, self.val_loss?))
     }
 }
 
-/// The diary, open for writing.
-pub struct Journal {
+/// The log, open for writing.
+pub struct MetricsLog {
     directory: PathBuf,
     file: BufWriter<File>,
-    entries: Vec<Entry>,
+    entries: Vec<LogEntry>,
     /// The time of the runs before this one, in seconds.
     before: f64,
     start: Instant,
-    /// Horizontal lines of the curve: a name and a loss.
-    pub references: Vec<(String, f64)>,
 }
 
-impl Journal {
-    /// Opens the diary of a run that stands before step `iter`. What was written about this
+impl MetricsLog {
+    /// Opens the log of a run that stands before step `iter`. What was written about this
     /// step and later ones, before a crash, is taken out.
     ///
     /// # Errors
@@ -145,7 +171,7 @@ impl Journal {
         if iter > 0 {
             read_log(directory, |line| {
                 // A line that was cut off by a crash is one of those that are written again.
-                if let Ok(entry) = serde_json::from_slice::<Entry>(line)
+                if let Ok(entry) = serde_json::from_slice::<LogEntry>(line)
                     && entry.iter < iter
                 {
                     text.extend_from_slice(line);
@@ -162,13 +188,12 @@ impl Journal {
             file = Some(new.get_ref().try_clone()?);
             Ok(())
         })?;
-        Ok(Journal {
+        Ok(MetricsLog {
             directory: directory.to_path_buf(),
             file: BufWriter::new(file.expect("it was written")),
             before: entries.last().map_or(0.0, |entry| entry.elapsed_s),
             entries,
             start: Instant::now(),
-            references: Vec::new(),
         })
     }
 
@@ -181,15 +206,15 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::File`] when the disk is full.
-    pub fn write(&mut self, entry: &Entry) -> Result<()> {
+    pub fn write(&mut self, entry: &LogEntry) -> Result<()> {
         self.write_with(entry, Map::new())
     }
 
     /// Writes a line, with the time, and behind it whatever else is known about the step.
     ///
     /// # Errors
-    /// As [`Journal::write`].
-    pub fn write_with(&mut self, entry: &Entry, more: Map<String, Value>) -> Result<()> {
+    /// As [`MetricsLog::write`].
+    pub fn write_with(&mut self, entry: &LogEntry, more: Map<String, Value>) -> Result<()> {
         let mut entry = entry.clone();
         entry.elapsed_s = (self.elapsed() * 1000.0).round() / 1000.0;
         let path = self.directory.join(LOG_FILE);
@@ -202,49 +227,19 @@ impl Journal {
         Ok(())
     }
 
-    /// Draws the curve, and brings the diary to the disk.
+    /// All lines so far, of the runs before this one as well.
+    pub fn entries(&self) -> &[LogEntry] {
+        &self.entries
+    }
+
+    /// Brings the log to the disk.
     ///
     /// # Errors
     /// [`Error::File`] when the disk is full.
-    pub fn flush(&mut self) -> Result<()> {
+    pub fn sync(&mut self) -> Result<()> {
         let path = self.directory.join(LOG_FILE);
         let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
-        synced.map_err(Error::file("write", path))?;
-        self.draw().map(|_| ())
-    }
-
-    /// Draws the curve: `loss.svg` in the directory.
-    ///
-    /// # Errors
-    /// [`Error::File`] when it cannot be written.
-    pub fn draw(&self) -> Result<PathBuf> {
-        let path = self.directory.join("loss.svg");
-        let points = |value: fn(&Entry) -> Option<f64>| -> Vec<(f64, f64)> {
-            self.entries.iter().filter_map(|e| Some((e.iter as f64, value(e)?))).collect()
-        };
-        let batches = points(|entry| entry.train_loss);
-        // The batches differ much, so each point is the mean over a hundredth of the run.
-        let group = batches.len().div_ceil(100).max(1);
-        let batches = batches
-            .chunks(group)
-            .map(|chunk| {
-                let n = chunk.len() as f64;
-                let sum = chunk.iter().fold((0.0, 0.0), |s, p| (s.0 + p.0, s.1 + p.1));
-                (sum.0 / n, sum.1 / n)
-            })
-            .collect();
-        let chart = LineChart {
-            title: "Loss".into(),
-            x_label: "step".into(),
-            y_label: "nats per token".into(),
-            series: vec![
-                Series { name: "training".into(), points: batches },
-                Series { name: "validation".into(), points: points(|entry| entry.val_loss) },
-            ],
-            references: self.references.clone(),
-        };
-        chart.save(&path)?;
-        Ok(path)
+        synced.map_err(Error::file("write", path))
     }
 }
 
@@ -253,26 +248,26 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn step(iter: usize) -> Entry {
-        Entry::step(&Step { iter, loss: 2.0, lr: 1e-3, grad_norm: 0.5 }, 1000.0)
+    fn step(iter: usize) -> LogEntry {
+        LogEntry::step(&Step { iter, loss: 2.0, lr: 1e-3, grad_norm: 0.5 }, 1000.0)
     }
 
     #[test]
-    fn a_resumed_diary_forgets_what_will_be_written_again() {
+    fn a_resumed_log_drops_what_will_be_written_again() {
         let directory = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(directory.path(), 0).unwrap();
-        (0..10).for_each(|iter| journal.write(&step(iter)).unwrap());
-        drop(journal);
+        let mut log = MetricsLog::open(directory.path(), 0).unwrap();
+        (0..10).for_each(|iter| log.write(&step(iter)).unwrap());
+        drop(log);
         // As after a crash in the middle of a line.
         let path = directory.path().join("log.jsonl");
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, &text[..text.len() - 9]).unwrap();
 
-        let mut journal = Journal::open(directory.path(), 6).unwrap();
-        (6..8).for_each(|iter| journal.write(&step(iter)).unwrap());
+        let mut log = MetricsLog::open(directory.path(), 6).unwrap();
+        (6..8).for_each(|iter| log.write(&step(iter)).unwrap());
         let text = fs::read_to_string(&path).unwrap();
         let iters: Vec<usize> =
-            text.lines().map(|line| serde_json::from_str::<Entry>(line).unwrap().iter).collect();
+            text.lines().map(|line| serde_json::from_str::<LogEntry>(line).unwrap().iter).collect();
         assert_eq!(iters, (0..8).collect::<Vec<_>>());
     }
 
@@ -291,7 +286,7 @@ mod tests {
             each_line(&log[..], |line| lines.push(line.to_vec())).unwrap();
             let expected: Vec<&[u8]> = log[..log.len() - 1].split(|b| *b == b'\n').collect();
             proptest::prop_assert_eq!(lines, expected);
-            drop(Journal::open(directory.path(), iter).unwrap());
+            drop(MetricsLog::open(directory.path(), iter).unwrap());
             let kept = fs::read_to_string(&path).unwrap();
             proptest::prop_assert_eq!(kept.contains(&line), iter > 3);
         }
@@ -315,34 +310,16 @@ mod tests {
     #[test]
     fn what_else_was_written_of_a_step_is_kept() {
         let directory = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(directory.path(), 0).unwrap();
+        let mut log = MetricsLog::open(directory.path(), 0).unwrap();
         for iter in 0..3 {
             let more = json!({ "sample": "And it came to pass" });
-            journal.write_with(&step(iter), more.as_object().unwrap().clone()).unwrap();
+            log.write_with(&step(iter), more.as_object().unwrap().clone()).unwrap();
         }
-        drop(journal);
+        drop(log);
         let read = || fs::read_to_string(directory.path().join("log.jsonl")).unwrap();
         let before = read();
-        Journal::open(directory.path(), 2).unwrap();
+        MetricsLog::open(directory.path(), 2).unwrap();
         assert_eq!(read(), before.lines().take(2).map(|l| format!("{l}\n")).collect::<String>());
         assert_eq!(read().matches("came to pass").count(), 2);
-    }
-
-    #[test]
-    fn the_curve_has_both_losses_and_the_lines_to_expect() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(directory.path(), 0).unwrap();
-        journal.references = vec![("bigram 2.48".into(), 2.48)];
-        for iter in 0..20 {
-            let mut entry = step(iter);
-            if iter % 5 == 0 {
-                entry.measure(2.0, 2.1);
-            }
-            journal.write(&entry).unwrap();
-        }
-        let svg = fs::read_to_string(journal.draw().unwrap()).unwrap();
-        for word in ["training", "validation", "bigram 2.48"] {
-            assert!(svg.contains(word), "{word}");
-        }
     }
 }

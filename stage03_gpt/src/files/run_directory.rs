@@ -9,11 +9,25 @@
 //! A new run fills a directory of another name, `.NAME.PROCESS-NUMBER.unfinished`, in which it
 //! holds the lock already. An earlier model is moved aside with its lock held as well, and then
 //! the new directory gets the name. So at no instant does the name belong to half a model, or to
-//! one that somebody else could write to. The lock moves with the directory, because it is that
+//! one that another program could write to. The lock moves with the directory, because it is that
 //! of a file, not of a name ([`DirLock`]).
 //!
-//! What this file leaves out: what stands in the directory ([`checkpoint`](crate::checkpoint),
-//! [`resume`](crate::resume)).
+//! ```
+//! use stage03_gpt::files::run_directory;
+//!
+//! let parent = tempfile::tempdir().unwrap();
+//! let place = run_directory::reserve(&parent.path().join("model"))?;
+//! let directory = place.fill(|path| {
+//!     // A process that is killed in here leaves no directory `model`.
+//!     std::fs::write(path.join("config.json"), "{}").map_err(stage01_bigram::Error::file("write", path))
+//! })?;
+//! // Another run is refused as long as this one holds the directory.
+//! assert!(run_directory::reserve(&directory.path).is_err());
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
+//!
+//! What this file leaves out: what stands in the directory ([`hugging_face`](super::hugging_face),
+//! [`resume`](super::resume)).
 
 use std::ffi::OsString;
 use std::fs;
@@ -24,8 +38,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stage01_bigram::files::{self, DirLock, LOCK_FILE};
 use stage01_bigram::{Error, Result};
 
-use crate::checkpoint::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE};
-use crate::resume::TRAINER_FILE;
+use super::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE, TRAINER_FILE};
 
 /// What says that stage 4 has prepared data in a directory, or is about to.
 const PREPARED: [&str; 2] = ["manifest.json", "plan.json"];
@@ -36,7 +49,7 @@ const REMEDY: &str = "wait until it has finished, or name another --out-dir";
 /// The end of the name of a directory that is being filled.
 const UNFINISHED: &str = ".unfinished";
 
-/// The directory of a run. Nobody else writes to it while this value lives.
+/// The directory of a run. No other program writes to it while this value lives.
 #[derive(Debug)]
 pub struct OutDir {
     /// Where it is: links are followed.
@@ -334,7 +347,7 @@ impl Unfinished {
                 Err(e) if e.kind() == ErrorKind::NotFound && !above.is_empty() => continue,
                 created => created.map_err(Error::file("create the directory", path))?,
             }
-            // Somebody who clears up may take it for that of a dead process, until it is locked.
+            // A program that clears up may take it for that of a dead process, until it is locked.
             match DirLock::try_exclusive(&new) {
                 Ok(Some(lock)) => return Ok(Unfinished { path: new, lock: Some(lock), above }),
                 Err(error) if new.exists() => return Err(error),
@@ -375,13 +388,13 @@ fn unfinished(path: &Path) -> impl Iterator<Item = PathBuf> {
     fs::read_dir(parent).into_iter().flatten().flatten().filter(ours).map(|entry| entry.path())
 }
 
-/// Removes what starts that were killed have left. Whoever still works holds a lock there.
+/// Removes what starts that were killed have left. A start that is still at work holds a lock there.
 ///
-/// What cannot be removed stays; it is in nobody's way.
+/// What cannot be removed stays; it is in the way of no run.
 fn clear_unfinished(path: &Path) {
     for left in unfinished(path) {
         let Ok(Some(lock)) = DirLock::try_exclusive(&left) else { continue };
-        // Where the file system has no locks, nobody can say who still works.
+        // Where the file system has no locks, what is still at work cannot be told.
         if !matches!(DirLock::try_exclusive(&left), Ok(None)) {
             continue;
         }
@@ -461,7 +474,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("model");
         let [first, second] = [(), ()].map(|()| reserve(&path).unwrap());
-        // No name yet, but somebody is at work: no reason to say that there is no such run.
+        // No name yet, but a start is at work: no reason to say that there is no such run.
         assert!(is_busy(resume(&path)));
         let fill = |place: Place, text: &'static str| {
             place.fill(|new| files::write_bytes(&new.join(MODEL_FILE), text.as_bytes()))

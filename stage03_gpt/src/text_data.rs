@@ -1,41 +1,54 @@
-//! A text, cut in two and made into tokens.
+//! A text in memory, cut in two and tokenized.
+//!
+//! ```
+//! use stage01_bigram::{corpus::Corpus, tokenizer::TokenizerKind};
+//! use stage03_gpt::text_data::TextData;
+//!
+//! let corpus = Corpus::built_in();
+//! let tokenizer = TokenizerKind::Char.train(&corpus.text)?;
+//! let data = TextData::new(&corpus, &tokenizer, 64)?;
+//! assert!(data.train.len() > 8 * data.validation.len());
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
+//!
+//! What this file leaves out: texts larger than memory (stage 4's `shards`).
 
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::{self, Dataset};
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 
-/// The part of a text that is learned; the rest is only measured.
+/// The part of a text that is the training set; the rest is the validation set.
 const TRAIN_FRACTION: f64 = 0.9;
 
-/// The two parts of a text as tokens.
-pub struct Data {
-    /// What is learned.
+/// The training set and the validation set of a text, as tokens.
+pub struct TextData {
+    /// The first 90 % of the text.
     pub train: Dataset,
-    /// What is only measured.
+    /// The last 10 %, held out: no weight ever learns from it.
     pub validation: Dataset,
-    /// How many bytes of text a token stands for, in the validation part.
+    /// The mean number of bytes per token in the validation set.
     pub bytes_per_token: f64,
     /// Where the text came from.
     pub origin: String,
-    /// How long the whole text is.
+    /// The length of the whole text in bytes.
     pub bytes: usize,
     /// Tells this text from any other.
     pub fingerprint: String,
 }
 
-impl Data {
-    /// Cuts a text and makes both parts tokens. A special token that it spells, such as
+impl TextData {
+    /// Cuts a text and tokenizes both parts. A special token that it spells, such as
     /// `<|endoftext|>` between documents, is that token.
     ///
     /// # Errors
     /// When a part is shorter than a window, or has a character the tokenizer does not know.
-    pub fn new(corpus: &Corpus, tokenizer: &Tokenizer, block_size: usize) -> Result<Data> {
+    pub fn new(corpus: &Corpus, tokenizer: &Tokenizer, block_size: usize) -> Result<Self> {
         let (train, validation) = split(corpus)?;
         let bytes = validation.len();
         let train = Dataset::new(tokenizer.encode_with_special(train)?, block_size)?;
         let validation = Dataset::new(tokenizer.encode_with_special(validation)?, block_size)?;
-        Ok(Data {
+        Ok(TextData {
             bytes_per_token: bytes as f64 / validation.len() as f64,
             train,
             validation,
@@ -46,13 +59,13 @@ impl Data {
     }
 }
 
-/// The part of a text that is learned, and the part that is only measured.
+/// The training part of a text, and the validation part.
 ///
 /// # Errors
 /// [`Error::Text`] when the text is too short to be cut.
 pub fn split(corpus: &Corpus) -> Result<(&str, &str)> {
     dataset::split(&corpus.text, TRAIN_FRACTION).map_err(|_| {
-        let problem = "it is too short: a tenth of it is kept aside to be measured";
+        let problem = "it is too short: a tenth of it is held out for validation";
         Error::text(&corpus.origin, problem, "give a text of some thousand characters at least")
     })
 }

@@ -7,10 +7,10 @@
 //! |---|---|---|
 //! | `config.json` | the sizes: [`GptConfig`]; the tokens that begin and end a text | `config_json` |
 //! | `generation_config.json` | the same two tokens as `config.json`, where others wrote one | `config_json` |
-//! | `model.safetensors` | the weights in f32, under GPT-2's names and orientations | `weights`, `safetensors` |
+//! | `model.safetensors` | the weights in f32, under GPT-2's names and orientations | `weights` |
 //! | `tokenizer.json` | the tokenizer, in the format of the `tokenizers` library | [`Tokenizer`] |
 //! | `tokenizer_config.json` | how `transformers` has to use it | `tokenizer_config` |
-//! | `trainer.safetensors` | weights, both moments and the iteration: what resuming needs | [`resume`](crate::resume) |
+//! | `trainer.safetensors` | weights, both moments and the iteration: what resuming needs | [`resume`](super::resume) |
 //!
 //! Every file is written whole or not at all. The trainer's file holds the weights a second
 //! time, because two files cannot be replaced in one instant: a process that is killed between
@@ -20,11 +20,28 @@
 //! `transformers` always has them. The entry `bias` of `config.json`, which others ignore,
 //! tells us to leave them out again, as long as they are zero.
 //!
+//! ```
+//! use stage01_bigram::tokenizer::TokenizerKind;
+//! use stage03_gpt::{config::GptConfig, text_data::TextData, text_training::TextTraining};
+//! use stage03_gpt::model::Model;
+//! # use stage01_bigram::corpus::Corpus;
+//! # let text = "One fish, two fish. ".repeat(50);
+//! # let corpus = Corpus { text, origin: "a rhyme".into() };
+//!
+//! let tokenizer = TokenizerKind::Char.train(&corpus.text)?;
+//! let config = GptConfig { vocab_size: tokenizer.vocab_size(), ..GptConfig::default() };
+//! let data = TextData::new(&corpus, &tokenizer, config.block_size)?;
+//! let model = TextTraining::new(config, data, Default::default())?.into_model(tokenizer);
+//! let directory = tempfile::tempdir().unwrap();
+//! model.save(directory.path())?;
+//! assert_eq!(Model::load(directory.path())?.params, model.params);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
+//!
 //! Files come from anybody. None of them can make this program take more memory than a small
 //! multiple of its own length, and none is believed about another.
 
 mod config_json;
-mod safetensors;
 mod tokenizer_config;
 mod weights;
 
@@ -39,40 +56,23 @@ use stage02_attention::params::Params;
 use self::config_json::{Config, config_json, special_tokens};
 use self::tokenizer_config::tokenizer_config;
 use self::weights::Weights;
+use super::bounded::{read_json, shown};
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
 
-pub use self::config_json::{SpecialTokens, read_config};
-pub(crate) use self::safetensors::{Entry, TensorFile, write_tensors};
-pub use self::weights::{INDEX_FILE, read_model, save_logits, save_model};
+pub use self::config_json::read_config;
+pub use self::weights::{INDEX_FILE, read_model, save_model};
+pub use super::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE};
+pub use crate::model::{Model, SpecialTokens};
 
-/// The weights of a model directory.
-pub const MODEL_FILE: &str = "model.safetensors";
-/// The sizes of a model directory.
-pub const CONFIG_FILE: &str = "config.json";
-/// The tokenizer of a model directory.
-pub const TOKENIZER_FILE: &str = "tokenizer.json";
 /// How `transformers` has to use the tokenizer.
 pub const TOKENIZER_CONFIG_FILE: &str = "tokenizer_config.json";
 /// Defaults of generation in `transformers`, in the directories of others. Ours do without: every
 /// version finds the tokens that begin and end a text in [`CONFIG_FILE`].
 pub const GENERATION_CONFIG_FILE: &str = "generation_config.json";
 
-/// A model that was read from a directory, ready for use.
-#[derive(Debug)]
-pub struct Model {
-    /// Its plan.
-    pub gpt: Gpt,
-    /// Its weights.
-    pub params: Params<f32>,
-    /// Its tokenizer.
-    pub tokenizer: Tokenizer,
-    /// The tokens that begin and end its texts.
-    pub special: SpecialTokens,
-}
-
 impl Model {
-    /// Reads a directory.
+    /// Reads the directory of a model.
     ///
     /// # Errors
     /// [`Error::File`] when a file is missing or unreadable; [`Error::Format`] when it is not
@@ -112,6 +112,17 @@ impl Model {
         let generation = if path.exists() { Some(Config::read(&path)?) } else { None };
         let special = special_tokens(&config, generation.as_ref(), &tokenizer)?;
         Ok(Model { gpt, params, tokenizer, special })
+    }
+
+    /// Writes the directory of a model, to be opened by [`Model::load`] and by `transformers`.
+    /// Files of these names that are there already are replaced.
+    ///
+    /// # Errors
+    /// [`Error::File`] when a file cannot be written.
+    pub fn save(&self, directory: &Path) -> Result<()> {
+        files::create_directory(directory)?;
+        save_description(directory, self.gpt.config(), &self.tokenizer)?;
+        save_model(directory, &self.gpt, &self.params)
     }
 }
 
@@ -162,30 +173,6 @@ pub fn save_description(directory: &Path, config: &GptConfig, tokenizer: &Tokeni
         files::write_bytes(&directory.join(file), text.as_bytes())?;
     }
     tokenizer.save(&directory.join(TOKENIZER_FILE))
-}
-
-/// Reads a file of JSON that has at most `limit` bytes.
-fn read_json(path: &Path, limit: u64) -> Result<String> {
-    let described = fs::metadata(path).map_err(Error::file("read", path))?;
-    if !described.is_file() && !described.is_dir() {
-        // Opening a pipe would wait for its other end.
-        return Err(Error::format(path, "it is no regular file", "copy the directory again"));
-    }
-    if described.is_file() && described.len() > limit {
-        let problem = format!("it has {} bytes, and no such file has so many", described.len());
-        return Err(Error::format(path, problem, "copy it again"));
-    }
-    files::read_text(path)
-}
-
-/// A text from a file for a message, of bounded length. What a terminal would obey in it, the
-/// error escapes.
-fn shown(text: &str) -> String {
-    const LONGEST: usize = 100;
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_string(),
-    }
 }
 
 #[cfg(test)]

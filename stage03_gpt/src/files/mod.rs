@@ -1,0 +1,29 @@
+//! The files of a model and of a run, one format per file.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`hugging_face`] | a model as a directory that `transformers` opens |
+//! | `safetensors` | the codec of the weights: named tensors behind a table of contents |
+//! | [`resume`] | the state of a run, `trainer.safetensors` |
+//! | [`logits`] | the logits of a text, for other programs to compare with |
+//! | [`metrics_log`] | `log.jsonl`: one line per step |
+//! | [`run_directory`] | the directory of a run: its lock, made in one step |
+//!
+//! What this module leaves out: the tokenizer's file (stage 1's `tokenizer`).
+
+mod bounded;
+pub mod hugging_face;
+pub mod logits;
+pub mod metrics_log;
+pub mod resume;
+pub mod run_directory;
+pub(crate) mod safetensors;
+
+/// The weights in the directory of a model.
+pub const MODEL_FILE: &str = "model.safetensors";
+/// The sizes in the directory of a model.
+pub const CONFIG_FILE: &str = "config.json";
+/// The tokenizer in the directory of a model.
+pub const TOKENIZER_FILE: &str = "tokenizer.json";
+/// The state of a run in the directory of its model.
+pub const TRAINER_FILE: &str = "trainer.safetensors";

@@ -26,6 +26,7 @@ pub mod layer_check;
 pub mod linear;
 pub mod matmul;
 pub mod model;
+#[path = "parallel/mod.rs"]
 pub mod parallel;
 pub mod params;
 pub mod profiler;

@@ -22,7 +22,6 @@
 pub mod cross;
 pub mod fused;
 pub mod head;
-mod heads;
 pub mod multi_head;
 pub mod scaled_dot_product;
 pub mod single_query;

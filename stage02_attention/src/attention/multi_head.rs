@@ -19,11 +19,10 @@ use rand::SeedableRng;
 use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::{Float, Result};
 
-use super::heads::Heads;
 use super::{Mask, fused, head_size, scaled_dot_product, single_query};
 use crate::dropout::Dropout;
 use crate::linear::Linear;
-use crate::parallel::{threads, threads_for, threads_to_fetch};
+use crate::parallel::{Heads, threads, threads_for, threads_to_fetch};
 use crate::params::{Init, Params, Scope};
 
 /// Self-attention with several heads.

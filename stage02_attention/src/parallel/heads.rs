@@ -14,11 +14,11 @@
 
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
-use crate::parallel::join;
+use super::spin::join;
 use crate::profiler::{Region, time};
 
 /// Some heads of some sequences: what they read and what they write.
-pub(super) struct Heads<'a, T, S, const R: usize, const W: usize> {
+pub(crate) struct Heads<'a, T, S, const R: usize, const W: usize> {
     pub heads: usize,
     pub sequences: usize,
     pub reads: [ArrayView2<'a, T>; R],

@@ -4,14 +4,12 @@
 //! columns of a row. Rows never meet here: each token is treated alone and alike.
 
 use ndarray::{ArrayView2, ArrayViewMut2};
-use rayon::prelude::*;
 use stage01_bigram::Float;
-use stage01_bigram::vector::simd_dispatch;
 
 use crate::matmul::{Dtype, par_gemm};
-use crate::parallel::{self, rows_per_thread};
+use crate::parallel::{add_rows, each_row};
 use crate::params::{Init, Matrix, Params, Scope, Vector};
-use crate::profiler::{Region, time};
+use crate::profiler::Region;
 
 /// y = x W + b for every row x.
 ///
@@ -46,13 +44,7 @@ impl Linear {
             return par_gemm(self.dtype, T::one(), x, weight, T::zero(), &mut y);
         };
         let bias = params.vector(bias);
-        let each = rows_per_thread(y.nrows(), y.ncols()) * y.ncols();
-        let rows = y.as_slice_mut().expect("whole rows are contiguous").par_chunks_mut(each);
-        parallel::each(rows, |rows| {
-            time(Region::MatrixProducts, || {
-                rows.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
-            });
-        });
+        each_row(Region::MatrixProducts, y.view_mut(), |y| y.copy_from_slice(bias));
         par_gemm(self.dtype, T::one(), x, weight, T::one(), &mut y);
     }
     // ANCHOR_END: forward
@@ -89,27 +81,11 @@ impl Linear {
     ) {
         par_gemm(self.dtype, T::one(), x.t(), dy, T::one(), &mut grads.matrix_mut(self.weight));
         let Some(bias) = self.bias else { return };
-        let each = rows_per_thread(dy.ncols(), dy.nrows());
-        let db = grads.vector_mut(bias).par_chunks_mut(each).enumerate();
-        parallel::each(db, |(i, db)| time(Region::MatrixProducts, || add_rows(dy, i * each, db)));
+        add_rows(Region::MatrixProducts, grads.vector_mut(bias), dy, |db, dy| {
+            db.iter_mut().zip(dy).for_each(|(db, &dy)| *db += dy);
+        });
     }
     // ANCHOR_END: backward_weights
-}
-
-/// sums\[j\] += the sum of column first + j: the gradient of a bias, or some columns of it.
-///
-/// table: (rows, columns), whole rows contiguous; sums: at most columns - first numbers. The
-/// rows are added from the first to the last.
-pub fn add_rows<T: Float>(table: ArrayView2<T>, first: usize, sums: &mut [T]) {
-    simd_dispatch(
-        #[inline(always)]
-        || {
-            for row in table.rows() {
-                let row = &row.to_slice().expect("rows are contiguous")[first..];
-                sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
-            }
-        },
-    );
 }
 
 #[cfg(test)]

@@ -16,13 +16,13 @@ use stage01_bigram::{Float, Result};
 use stage02_attention::attention::Mask;
 use stage02_attention::attention::multi_head::{self, MultiHeadAttention};
 use stage02_attention::dropout::Dropout;
-use stage02_attention::parallel;
+use stage02_attention::parallel::each_row;
 use stage02_attention::params::{Init, Params, Scope};
-use stage02_attention::profiler::{Region, time};
+use stage02_attention::profiler::Region;
 
 use crate::config::GptConfig;
 use crate::layer_norm::{LayerNorm, Statistics};
-use crate::mlp::{self, Mlp, flat_mut};
+use crate::mlp::{self, Mlp};
 
 /// A block: causal attention and a feed-forward layer, each behind a layer norm.
 #[derive(Clone, Copy, Debug)]
@@ -227,9 +227,13 @@ impl Block {
 // ANCHOR: add
 /// y += x: a residual connection.
 fn add<T: Float>(y: &mut Array2<T>, x: ArrayView2<T>) {
-    let x = x.to_slice().expect("whole rows are contiguous");
-    parallel::zip(flat_mut(y), x, |y, x| {
-        time(Region::LayerNorm, || y.iter_mut().zip(x).for_each(|(y, &x)| *y += x));
+    each_row(Region::LayerNorm, (y.view_mut(), x), |(y, x)| {
+        y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
     });
 }
 // ANCHOR_END: add
+
+/// All numbers of a matrix, row after row, to change.
+fn flat_mut<T>(matrix: &mut Array2<T>) -> &mut [T] {
+    matrix.as_slice_mut().expect("owned matrices are contiguous")
+}

@@ -14,7 +14,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, s};
 use rand::SeedableRng;
 use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::{Float, Result};
@@ -22,7 +22,7 @@ use stage01_bigram::{Float, Result};
 use super::{Mask, fused, head_size, scaled_dot_product, single_query};
 use crate::dropout::Dropout;
 use crate::linear::Linear;
-use crate::parallel::{Heads, threads, threads_for, threads_to_fetch};
+use crate::parallel::{PerThread, each_head, threads_for, threads_to_fetch};
 use crate::params::{Init, Params, Scope};
 
 /// Self-attention with several heads.
@@ -51,8 +51,7 @@ pub struct Activations<T> {
     rngs: Array2<Generator>,
     /// What the heads found, side by side. Shape: (batch * length, n_embd).
     y: Array2<T>,
-    /// Room for each of the hands that work on heads.
-    rooms: Vec<T>,
+    scratch: PerThread<T>,
     /// Whether the last forward pass dropped anything.
     training: bool,
 }
@@ -62,15 +61,14 @@ pub struct Activations<T> {
 pub struct Scratch<T> {
     dqkv: Array2<T>,
     dy: Array2<T>,
-    rooms: Vec<T>,
+    heads: PerThread<T>,
 }
 
 /// Room to look without learning: see [`MultiHeadAttention::attend_cached`].
 #[derive(Clone, Debug)]
 pub struct Space<T> {
     lse: Array2<T>,
-    rooms: Vec<T>,
-    threads: usize,
+    scratch: PerThread<T>,
 }
 
 impl MultiHeadAttention {
@@ -104,7 +102,7 @@ impl MultiHeadAttention {
             lse: Array2::zeros((batch * length, self.n_head)),
             rngs: Array2::from_elem((forgetting, self.n_head), rng),
             y: Array2::zeros((batch * length, self.n_embd)),
-            rooms: vec![T::zero(); threads() * fused::room(length)],
+            scratch: PerThread::new(fused::room(length)),
             training: false,
         }
     }
@@ -114,7 +112,7 @@ impl MultiHeadAttention {
         Scratch {
             dqkv: Array2::zeros((batch * length, 3 * self.n_embd)),
             dy: Array2::zeros((batch * length, self.n_embd)),
-            rooms: vec![T::zero(); threads() * fused::room(length)],
+            heads: PerThread::new(fused::room(length)),
         }
     }
 
@@ -149,22 +147,16 @@ impl MultiHeadAttention {
                 heads.map_inplace(|own| *own = Generator::from_rng(rng));
             }
         }
-        let threads =
-            threads_for(x.len() * acts.length).min(acts.rooms.len() / fused::room(acts.length));
+        let sizes = (x.nrows() / acts.length, self.n_head);
+        let threads = threads_for(x.len() * acts.length);
+        let rngs = acts.training.then(|| acts.rngs.view());
         // ANCHOR: heads
-        let heads = Heads {
-            heads: self.n_head,
-            sequences: x.nrows() / acts.length,
-            reads: self.split_qkv(acts.qkv.view()),
-            writes: [acts.y.view_mut(), acts.lse.view_mut()],
-            extra: acts.rngs.view(),
-            rooms: &mut acts.rooms,
-        };
-        let (mask, dropout) = (self.mask, acts.training.then_some(self.dropout));
-        heads.each(threads, &|[q, k, v], [y, mut lse], rng, space| {
-            let mut rng = rng.cloned();
-            let forget = dropout.zip(rng.as_mut());
-            fused::forward((q, k, v), mask, forget, space, lse.column_mut(0), y);
+        let qkv = self.split_qkv(acts.qkv.view());
+        let all = (qkv, acts.y.view_mut(), (acts.lse.view_mut(), rngs));
+        each_head(threads, sizes, all, &mut acts.scratch, |(qkv, y, (lse, rng)), scratch| {
+            let mut rng = rng.map(|rng| rng[[0, 0]].clone());
+            let forget = rng.as_mut().map(|rng| (self.dropout, rng));
+            fused::forward(qkv, self.mask, forget, scratch, column(lse), y);
         });
         self.c_proj.forward(params, acts.y.view(), out);
         // ANCHOR_END: heads
@@ -183,27 +175,19 @@ impl MultiHeadAttention {
         dx: ArrayViewMut2<T>,
         grads: &mut Params<T>,
     ) {
-        let Scratch { dqkv, dy, rooms } = scratch;
-        let threads =
-            threads_for(x.len() * acts.length).min(rooms.len() / fused::room(acts.length));
+        let Scratch { dqkv, dy, heads } = scratch;
         self.c_proj.backward(params, acts.y.view(), dout, dy.view_mut(), grads);
         let (dq, rest) = dqkv.view_mut().split_at(Axis(1), self.n_embd);
         let (dk, dv) = rest.split_at(Axis(1), self.n_embd);
-        let [q, k, v] = self.split_qkv(acts.qkv.view());
-        let heads = Heads {
-            heads: self.n_head,
-            sequences: x.nrows() / acts.length,
-            reads: [q, k, v, acts.y.view(), dy.view(), acts.lse.view()],
-            writes: [dq, dk, dv],
-            extra: acts.rngs.view(),
-            rooms,
-        };
-        let (mask, dropout) = (self.mask, acts.training.then_some(self.dropout));
-        heads.each(threads, &|[q, k, v, y, dy, lse], [dq, dk, dv], rng, space| {
-            let mut rng = rng.cloned();
-            let forget = dropout.zip(rng.as_mut());
-            let (lse, gradients) = (lse.column(0), (dq, dk, dv));
-            fused::backward((q, k, v), mask, forget, lse, (y, dy), space, gradients);
+        let sizes = (x.nrows() / acts.length, self.n_head);
+        let threads = threads_for(x.len() * acts.length);
+        let rngs = acts.training.then(|| acts.rngs.view());
+        let (qkv, lse) = (self.split_qkv(acts.qkv.view()), acts.lse.view());
+        let all = (qkv, (acts.y.view(), dy.view()), (dq, dk, dv), (lse, rngs));
+        each_head(threads, sizes, all, heads, |(qkv, ys, gradients, (lse, rng)), scratch| {
+            let mut rng = rng.map(|rng| rng[[0, 0]].clone());
+            let forget = rng.as_mut().map(|rng| (self.dropout, rng));
+            fused::backward(qkv, self.mask, forget, lse.column(0), ys, scratch, gradients);
         });
         self.c_attn.backward(params, x, scratch.dqkv.view(), dx, grads);
     }
@@ -221,28 +205,20 @@ impl MultiHeadAttention {
     ) {
         let (queries, keys) = (q.nrows(), k.nrows());
         if queries == 1 {
-            return single_query::forward(self.n_head, [q, k, v], &mut space.rooms, y);
+            return single_query::forward(self.n_head, [q, k, v], space.scratch.of(1), y);
         }
         let worth =
             threads_for(queries * keys * self.n_embd).max(threads_to_fetch(k.len() + v.len()));
-        let heads = Heads {
-            heads: self.n_head,
-            sequences: 1,
-            reads: [q, k, v],
-            writes: [y, space.lse.slice_mut(s![..queries, ..])],
-            extra: ArrayView2::<()>::from_shape((0, self.n_head), &[]).expect("no rows"),
-            rooms: &mut space.rooms,
-        };
-        heads.each(worth.min(space.threads), &|[q, k, v], [y, mut lse], _, room| {
-            fused::forward((q, k, v), self.mask, None, room, lse.column_mut(0), y);
+        let all = ((q, k, v), y, space.lse.slice_mut(s![..queries, ..]));
+        each_head(worth, (1, self.n_head), all, &mut space.scratch, |(qkv, y, lse), scratch| {
+            fused::forward(qkv, self.mask, None, scratch, column(lse), y);
         });
     }
 
     /// Room for [`MultiHeadAttention::attend_cached`] with up to so many keys.
     pub fn space<T: Float>(&self, keys: usize) -> Space<T> {
         let room = fused::room(keys).max(single_query::room(self.n_head, keys, self.n_embd));
-        let rooms = vec![T::zero(); threads() * room];
-        Space { lse: Array2::zeros((keys, self.n_head)), rooms, threads: threads() }
+        Space { lse: Array2::zeros((keys, self.n_head)), scratch: PerThread::new(room) }
     }
 
     /// Who looks at whom in head `h` of sequence `b`, in the last forward pass, before dropout.
@@ -262,12 +238,20 @@ impl MultiHeadAttention {
 
     // ANCHOR: thirds
     /// Queries, keys and values, each of all heads.
-    fn split_qkv<'a, T>(&self, qkv: ArrayView2<'a, T>) -> [ArrayView2<'a, T>; 3] {
+    fn split_qkv<'a, T>(
+        &self,
+        qkv: ArrayView2<'a, T>,
+    ) -> (ArrayView2<'a, T>, ArrayView2<'a, T>, ArrayView2<'a, T>) {
         let (q, rest) = qkv.split_at(Axis(1), self.n_embd);
         let (k, v) = rest.split_at(Axis(1), self.n_embd);
-        [q, k, v]
+        (q, k, v)
     }
     // ANCHOR_END: thirds
+}
+
+/// A matrix of one column as a vector.
+fn column<T>(matrix: ArrayViewMut2<T>) -> ArrayViewMut1<T> {
+    matrix.index_axis_move(Axis(1), 0)
 }
 
 #[cfg(test)]

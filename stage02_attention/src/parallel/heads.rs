@@ -1,126 +1,161 @@
-//! Handing out heads: every head of every sequence is work of its own.
+//! Heads: one call runs attention for every head of every sequence.
 //!
-//! A head of a sequence reads its own columns and rows of some tables and writes its own
-//! columns and rows of others:
+//! A head of a sequence reads its own rows and columns of some matrices and writes its own rows
+//! and columns of others:
 //!
 //! ```text
 //!               head 0    head 1    head 2
-//! sequence 0  | h0 s0   | h1 s0   | h2 s0   |     a table of (sequences * length) rows
-//! sequence 1  | h0 s1   | h1 s1   | h2 s1   |     and heads * (columns of a head) columns
+//! sequence 0  | h0 s0   | h1 s0   | h2 s0   |     a matrix of (batch * length) rows
+//! sequence 1  | h0 s1   | h1 s1   | h2 s1   |     and n_head * (columns of a head) columns
 //! ```
 //!
-//! So the pieces never touch, and any number of hands can work on them in any order with the
-//! same result. Nothing is copied: a piece is a view of each table.
+//! So the pieces never touch, and any number of threads can work on them in any order with the
+//! same result. Nothing is copied: a piece is a view of each matrix.
+//!
+//! ```
+//! use ndarray::array;
+//! use stage02_attention::parallel::{PerThread, each_head};
+//!
+//! // Two sequences of one token, three heads of two columns: add up each head's numbers.
+//! let x = array![[1, 2, 3, 4, 5, 6], [10, 20, 30, 40, 50, 60]];
+//! let mut sums = array![[0, 0, 0], [0, 0, 0]];
+//! let scratch = &mut PerThread::<f32>::new(0);
+//! each_head(2, (2, 3), (x.view(), sums.view_mut()), scratch, |(x, mut sum), _| {
+//!     sum[[0, 0]] = x.sum();
+//! });
+//! assert_eq!(sums, array![[3, 7, 11], [30, 70, 110]]);
+//! ```
 
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 use super::spin::join;
+use super::threads::parallel;
 use crate::profiler::{Region, time};
 
-/// Some heads of some sequences: what they read and what they write.
-pub(crate) struct Heads<'a, T, S, const R: usize, const W: usize> {
-    pub heads: usize,
-    pub sequences: usize,
-    pub reads: [ArrayView2<'a, T>; R],
-    pub writes: [ArrayViewMut2<'a, T>; W],
-    /// Something more for each head of each sequence. Shape: (sequences, heads).
-    pub extra: ArrayView2<'a, S>,
-    /// Room to work in: equally much for each of the hands, one after another.
-    pub rooms: &'a mut [T],
+/// What each head of each sequence has a piece of, for [`each_head`]: a matrix to read or to
+/// write, a matrix or nothing (`Option`), or a tuple of these.
+pub trait Heads: Sized + Send {
+    /// The first `at` of `n` equal parts along an axis, and the other parts.
+    fn split(self, axis: Axis, at: usize, n: usize) -> (Self, Self);
 }
 
-impl<T: Send + Sync, S: Sync, const R: usize, const W: usize> Heads<'_, T, S, R, W> {
-    /// Calls `work` for every head of every sequence: with what it reads, what it writes, its
-    /// extra (if there is any), and some room.
-    ///
-    /// hands: on how many threads; as many equal parts of `rooms` are used.
-    pub fn each<F>(self, threads: usize, work: &F)
-    where
-        F: Fn([ArrayView2<T>; R], [ArrayViewMut2<T>; W], Option<&S>, &mut [T]) + Sync,
-    {
-        self.cut(threads, &|part: Heads<'_, T, S, R, W>| {
-            let Heads { heads, sequences, reads, mut writes, extra, rooms } = part;
-            for h in 0..heads {
-                for b in 0..sequences {
-                    work(
-                        reads.map(|t| part_of(t, (b, sequences), (h, heads))),
-                        writes.each_mut().map(|t| part_of_mut(t, (b, sequences), (h, heads))),
-                        extra.get((b, h)),
-                        rooms,
-                    );
-                }
+impl<T: Sync> Heads for ArrayView2<'_, T> {
+    fn split(self, axis: Axis, at: usize, n: usize) -> (Self, Self) {
+        self.split_at(axis, self.len_of(axis) / n * at)
+    }
+}
+
+impl<T: Send> Heads for ArrayViewMut2<'_, T> {
+    fn split(self, axis: Axis, at: usize, n: usize) -> (Self, Self) {
+        let at = self.len_of(axis) / n * at;
+        self.split_at(axis, at)
+    }
+}
+
+impl<M: Heads> Heads for Option<M> {
+    fn split(self, axis: Axis, at: usize, n: usize) -> (Self, Self) {
+        self.map(|all| all.split(axis, at, n)).unzip()
+    }
+}
+
+/// A tuple is cut member by member.
+macro_rules! member_by_member {
+    ($($member:ident $first:ident $second:ident),+) => {
+        impl<$($member: Heads),+> Heads for ($($member,)+) {
+            fn split(self, axis: Axis, at: usize, n: usize) -> (Self, Self) {
+                #[allow(non_snake_case)]
+                let ($($member,)+) = self;
+                $(let ($first, $second) = $member.split(axis, at, n);)+
+                (($($first,)+), ($($second,)+))
             }
-        });
-    }
-
-    /// Halves the heads, or the sequences of one head, until there is a part for each hand.
-    fn cut(self, threads: usize, work: &(impl Fn(Heads<'_, T, S, R, W>) + Sync)) {
-        let Heads { heads, sequences, reads, writes, extra, rooms } = self;
-        if threads == 1 || heads * sequences <= 1 {
-            let all = Heads { heads, sequences, reads, writes, extra, rooms };
-            return time(Region::Attention, || work(all));
         }
-        // Heads first: there are as many in every sequence. Then the sequences of one head.
-        let half = threads / 2;
-        let (axis, n) = if heads > 1 { (Axis(1), heads) } else { (Axis(0), sequences) };
-        let at = (n * half / threads).max(1);
-        let extra_at = at.min(extra.len_of(axis));
-        let (extra_1, extra_2) = extra.split_at(axis, extra_at);
-        let (rooms_1, rooms_2) = rooms.split_at_mut(rooms.len() / threads * half);
-        let (reads_1, reads_2) = unzip(reads.map(|t| t.split_at(axis, t.len_of(axis) / n * at)));
-        let (writes_1, writes_2) = unzip(writes.map(|t| {
-            let at = t.len_of(axis) / n * at;
-            t.split_at(axis, at)
-        }));
-        let sizes = |n| if axis == Axis(1) { (n, sequences) } else { (heads, n) };
-        let ((heads_1, sequences_1), (heads_2, sequences_2)) = (sizes(at), sizes(n - at));
-        let first = Heads {
-            heads: heads_1,
-            sequences: sequences_1,
-            reads: reads_1,
-            writes: writes_1,
-            extra: extra_1,
-            rooms: rooms_1,
-        };
-        let second = Heads {
-            heads: heads_2,
-            sequences: sequences_2,
-            reads: reads_2,
-            writes: writes_2,
-            extra: extra_2,
-            rooms: rooms_2,
-        };
-        join(|| first.cut(half, work), || second.cut(threads - half, work));
+    };
+}
+
+member_by_member!(A a a2, B b b2);
+member_by_member!(A a a2, B b b2, C c c2);
+member_by_member!(A a a2, B b b2, C c c2, D d d2);
+
+/// Scratch memory for each thread that works on heads.
+///
+/// It is taken for the threads that stand ready where it is made, and grows when a pass brings
+/// more: how many threads a pass uses never depends on where its buffers were made.
+#[derive(Clone, Debug)]
+pub struct PerThread<T> {
+    /// Numbers for each thread.
+    len: usize,
+    values: Vec<T>,
+}
+
+impl<T: Copy + Default> PerThread<T> {
+    /// Scratch of `len` numbers for each thread.
+    pub fn new(len: usize) -> Self {
+        PerThread { len, values: vec![T::default(); threads() * len] }
+    }
+
+    /// The scratch of so many threads, one after another. What is in it is left from earlier.
+    pub fn of(&mut self, threads: usize) -> &mut [T] {
+        if self.values.len() < threads * self.len {
+            self.values.resize(threads * self.len, T::default());
+        }
+        &mut self.values[..threads * self.len]
     }
 }
 
-/// The `b`th of some equal parts of the rows, and the `h`th of some equal parts of the columns.
-fn part_of<'a, T>(
-    table: ArrayView2<'a, T>,
-    (b, sequences): (usize, usize),
-    (h, heads): (usize, usize),
-) -> ArrayView2<'a, T> {
-    let (rows, cols) = (table.nrows() / sequences, table.ncols() / heads);
-    table.slice_move(ndarray::s![b * rows..(b + 1) * rows, h * cols..(h + 1) * cols])
+/// Runs `work` for every head of every sequence: with its piece of `all`, and some scratch.
+///
+/// threads: on how many; (batch, n_head): the equal parts of the rows and of the columns of each
+/// matrix in `all`.
+pub fn each_head<H: Heads, T: Copy + Default + Send>(
+    threads: usize,
+    (batch, n_head): (usize, usize),
+    all: H,
+    scratch: &mut PerThread<T>,
+    work: impl Fn(H, &mut [T]) + Sync,
+) {
+    cut(threads, (batch, n_head), all, scratch.of(threads), &work);
 }
 
-/// [`part_of`], to be written to.
-fn part_of_mut<'a, T>(
-    table: &'a mut ArrayViewMut2<T>,
-    (b, sequences): (usize, usize),
-    (h, heads): (usize, usize),
-) -> ArrayViewMut2<'a, T> {
-    let (rows, cols) = (table.nrows() / sequences, table.ncols() / heads);
-    table.slice_mut(ndarray::s![b * rows..(b + 1) * rows, h * cols..(h + 1) * cols])
+/// Halves the heads, or the sequences of one head, until there is a part for each thread.
+fn cut<H: Heads, T: Send>(
+    threads: usize,
+    (batch, n_head): (usize, usize),
+    all: H,
+    scratch: &mut [T],
+    work: &(impl Fn(H, &mut [T]) + Sync),
+) {
+    if threads < 2 || batch * n_head < 2 {
+        return time(Region::Attention, || in_order((batch, n_head), all, scratch, work));
+    }
+    // Heads first: there are as many in every sequence. Then the sequences of one head.
+    let half = threads / 2;
+    let (axis, n) = if n_head > 1 { (Axis(1), n_head) } else { (Axis(0), batch) };
+    let at = (n * half / threads).max(1);
+    let (first, second) = all.split(axis, at, n);
+    let (scratch_1, scratch_2) = scratch.split_at_mut(scratch.len() / threads * half);
+    let sizes = |n| if axis == Axis(1) { (batch, n) } else { (n, n_head) };
+    join(
+        || cut(half, sizes(at), first, scratch_1, work),
+        || cut(threads - half, sizes(n - at), second, scratch_2, work),
+    );
 }
 
-fn unzip<A, const N: usize>(pairs: [(A, A); N]) -> ([A; N], [A; N]) {
-    let mut seconds = Vec::with_capacity(N);
-    let firsts = pairs.map(|(first, second)| {
-        seconds.push(second);
-        first
-    });
-    (firsts, seconds.try_into().unwrap_or_else(|_| unreachable!("as many as pairs")))
+/// All heads on this thread, each with all its sequences.
+fn in_order<H: Heads, T>(
+    (batch, n_head): (usize, usize),
+    mut all: H,
+    scratch: &mut [T],
+    work: &impl Fn(H, &mut [T]),
+) {
+    for heads in (1..=n_head).rev() {
+        let (mut head, others) = all.split(Axis(1), 1, heads);
+        all = others;
+        for sequences in (1..=batch).rev() {
+            let (piece, later) = head.split(Axis(0), 1, sequences);
+            head = later;
+            work(piece, scratch);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -131,29 +166,42 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_piece_is_done_once_by_any_number_of_hands(
-            heads in 1usize..6, sequences in 1usize..6, length in 1usize..4, size in 1usize..4, threads in 1usize..20,
+        fn every_piece_is_done_once_by_any_number_of_threads(
+            n_head in 1usize..6, batch in 1usize..6, length in 1usize..4, size in 1usize..4, threads in 1usize..20,
         ) {
-            let shape = (sequences * length, heads * size);
+            let shape = (batch * length, n_head * size);
             let input = Array2::from_shape_fn(shape, |(i, j)| (i * 1000 + j) as f64);
-            let (mut output, mut count) = (Array2::zeros(shape), Array2::zeros((sequences, heads)));
-            let numbers = Array2::from_shape_fn((sequences, heads), |(b, h)| b * heads + h);
-            let mut rooms = vec![0.0; threads * 3];
-            let task = Heads {
-                heads, sequences,
-                reads: [input.view()],
-                writes: [output.view_mut(), count.view_mut()],
-                extra: numbers.view(),
-                rooms: &mut rooms,
-            };
-            task.each(threads, &|[x], [mut y, mut count], number, room| {
-                assert!(room.len() >= 3 && x.dim() == (length, size));
-                assert_eq!(x[[0, 0]], ((number.unwrap() / heads) * length * 1000 + (number.unwrap() % heads) * size) as f64);
+            let (mut output, mut count) = (Array2::zeros(shape), Array2::zeros((batch, n_head)));
+            let numbers = Array2::from_shape_fn((batch, n_head), |(b, h)| b * n_head + h);
+            // Made for the threads that are here, and used by others: it grows.
+            let scratch = &mut PerThread::<f64>::new(3);
+            let all = ((input.view(), output.view_mut()), count.view_mut(), Some(numbers.view()));
+            each_head(threads, (batch, n_head), all, scratch, |((x, mut y), mut count, number), scratch| {
+                assert!(scratch.len() >= 3 && x.dim() == (length, size));
+                let number = number.unwrap()[[0, 0]];
+                assert_eq!(x[[0, 0]], ((number / n_head) * length * 1000 + (number % n_head) * size) as f64);
                 y.assign(&x);
                 count[[0, 0]] += 1.0;
             });
             prop_assert_eq!(output, input);
             prop_assert!(count.iter().all(|&n| n == 1.0));
         }
+    }
+
+    #[test]
+    fn buffers_made_for_one_thread_do_not_take_threads_from_a_later_pass() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        let scratch = &mut crate::parallel::single_threaded(|| PerThread::<f32>::new(5));
+        assert_eq!(scratch.values.len(), 5);
+        let mut out = Array2::<usize>::zeros((1, 2));
+        // Each head waits until the other one has begun: one thread alone would wait for ever.
+        let begun = std::sync::Barrier::new(2);
+        pool.install(|| {
+            each_head(2, (1, 2), out.view_mut(), scratch, |mut out, scratch| {
+                begun.wait();
+                out[[0, 0]] = scratch.len();
+            });
+        });
+        assert_eq!(out, ndarray::array![[5, 5]]);
     }
 }

@@ -9,6 +9,17 @@
 //!
 //! Srivastava and others 2014. Whether a pass drops anything is said by its caller: a training
 //! pass brings generators, an evaluation brings none. There is no hidden mode to forget.
+//!
+//! ```
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage02_attention::dropout::Dropout;
+//!
+//! let dropout = Dropout::new(0.5)?;
+//! let (mut x, mut keep) = ([1.0; 8], [0.0; 8]);
+//! dropout.forward(&mut x, &mut keep, &mut [generator(1, Purpose::Dropout, 0)]);
+//! assert!(x.iter().all(|&x| x == 0.0 || x == 2.0)); // dropped, or scaled by 1 / (1 - p)
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 use ndarray::ArrayViewMut2;
 use rand::Rng;

@@ -2,6 +2,19 @@
 //!
 //! It is where a model keeps most of what it knows, and the only layer that mixes the
 //! columns of a row. Rows never meet here: each token is treated alone and alike.
+//!
+//! ```
+//! use ndarray::array;
+//! use stage02_attention::linear::Linear;
+//! use stage02_attention::params::{Init, Layout, Params};
+//!
+//! let mut layout = Layout::new();
+//! let linear = Linear::declare(layout.scope("c_fc"), 2, 1, true, Init::Zeros);
+//! let params = Params { values: vec![3.0, 4.0, 100.0] }; // W = (3, 4)', b = 100
+//! let (x, mut y) = (array![[1.0, 10.0], [2.0, 20.0]], array![[0.0], [0.0]]);
+//! linear.forward(&params, x.view(), y.view_mut());
+//! assert_eq!(y, array![[143.0], [186.0]]);
+//! ```
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 use stage01_bigram::Float;

@@ -9,12 +9,45 @@
 //! replace a token's vector, it adds a correction to it. In the backward pass the gradient passes
 //! a plus sign unchanged, so it reaches the first block of a deep model as strong as the last.
 //! The norms stand before the layers, not after them as in 2017: GPT-2's order, easier to train.
+//!
+//! [`Block::forward`] keeps what [`Block::backward`] needs; [`Block::forward_cached`] keeps the
+//! keys and values alone, for generation.
+//!
+//! ```
+//! use ndarray::Array2;
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage02_attention::params::{Layout, Params};
+//! use stage03_gpt::block::Block;
+//! use stage03_gpt::config::GptConfig;
+//!
+//! let config = GptConfig {
+//!     vocab_size: 10, block_size: 4, n_layer: 1, n_head: 2, n_embd: 8, dropout: 0.0, bias: true,
+//! };
+//! let mut layout = Layout::new();
+//! let block = Block::declare(layout.scope("h.0"), &config)?;
+//! let params = Params::<f64>::initialise(&layout, &mut generator(1, Purpose::Other, 0));
+//!
+//! // Four tokens at once, and the same ones one after another.
+//! let x = Array2::from_shape_fn((4, 8), |(i, j)| (i as f64 + 1.0) / (j as f64 + 1.0));
+//! let mut acts = block.activations(1, 4);
+//! block.forward(&params, x.view(), &mut acts, None);
+//!
+//! let (mut cache, mut workspace) = (block.cache(4), block.workspace(4));
+//! for i in 0..4 {
+//!     let mut row = x.row(i).to_owned().insert_axis(ndarray::Axis(0));
+//!     block.forward_cached(&params, row.view_mut(), i, &mut cache, &mut workspace);
+//!     for (a, b) in row.iter().zip(acts.x2.row(i)) {
+//!         assert!((a - b).abs() < 1e-12);
+//!     }
+//! }
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use stage01_bigram::random::Generator;
 use stage01_bigram::{Float, Result};
 use stage02_attention::attention::Mask;
-use stage02_attention::attention::multi_head::{self, MultiHeadAttention};
+use stage02_attention::attention::multi_head::{self, MultiHeadAttention, Space};
 use stage02_attention::dropout::Dropout;
 use stage02_attention::parallel::each_row;
 use stage02_attention::params::{Init, Params, Scope};
@@ -66,6 +99,27 @@ pub struct Scratch<T> {
     mlp: mlp::Scratch<T>,
     dbranch: Array2<T>,
     dnormed: Array2<T>,
+}
+
+// ANCHOR: cache
+/// Keys and values of all tokens that a block has seen. Shape of each: (block_size, n_embd).
+#[derive(Clone, Debug)]
+pub struct Cache<T> {
+    keys: Array2<T>,
+    values: Array2<T>,
+}
+// ANCHOR_END: cache
+
+/// Workspace of [`Block::forward_cached`], shared by all blocks: the activations of up to
+/// `block_size` new tokens, of which nothing is kept.
+#[derive(Clone, Debug)]
+pub struct Workspace<T> {
+    normed: Array2<T>,
+    qkv: Array2<T>,
+    y: Array2<T>,
+    hidden: Array2<T>,
+    attn: Space<T>,
+    statistics: Statistics<T>,
 }
 
 impl Block {
@@ -150,6 +204,60 @@ impl Block {
         add(x2, x1.view());
     }
     // ANCHOR_END: forward
+
+    /// An empty cache for `block_size` tokens.
+    pub fn cache<T: Float>(&self, block_size: usize) -> Cache<T> {
+        let matrix = || Array2::zeros((block_size, self.n_embd));
+        Cache { keys: matrix(), values: matrix() }
+    }
+
+    /// Workspace for up to `block_size` new tokens.
+    pub fn workspace<T: Float>(&self, block_size: usize) -> Workspace<T> {
+        let matrix = |columns| Array2::zeros((block_size, columns));
+        Workspace {
+            normed: matrix(self.n_embd),
+            qkv: matrix(3 * self.n_embd),
+            y: matrix(self.n_embd),
+            hidden: matrix(4 * self.n_embd),
+            attn: self.attn.space(block_size),
+            statistics: Statistics::new(block_size),
+        }
+    }
+
+    /// The two equations for the next tokens of one sequence, whose earlier tokens are in the
+    /// cache; in place, without dropout, and with nothing kept for a backward pass.
+    ///
+    /// x: (new tokens, n_embd), at the positions from `start` on; their keys and values are
+    /// written into the cache.
+    pub fn forward_cached<T: Float>(
+        &self,
+        params: &Params<T>,
+        mut x: ArrayViewMut2<T>,
+        start: usize,
+        Cache { keys, values }: &mut Cache<T>,
+        workspace: &mut Workspace<T>,
+    ) {
+        let (n, c) = x.dim();
+        let (new, seen) = (s![start..start + n, ..], s![..start + n, ..]);
+        let Workspace { normed, qkv, y, hidden, attn, statistics } = workspace;
+        let mut normed = normed.slice_mut(s![..n, ..]);
+        let (mut qkv, mut y) = (qkv.slice_mut(s![..n, ..]), y.slice_mut(s![..n, ..]));
+
+        // ANCHOR: look
+        self.ln_1.forward(params, x.view(), statistics, normed.view_mut());
+        self.attn.c_attn.forward(params, normed.view(), qkv.view_mut());
+        keys.slice_mut(new).assign(&qkv.slice(s![.., c..2 * c]));
+        values.slice_mut(new).assign(&qkv.slice(s![.., 2 * c..]));
+        let q = qkv.slice(s![.., ..c]);
+        self.attn.attend_cached([q, keys.slice(seen), values.slice(seen)], attn, y.view_mut());
+        self.attn.c_proj.forward(params, y.view(), normed.view_mut());
+        x += &normed;
+        // ANCHOR_END: look
+
+        self.ln_2.forward(params, x.view(), statistics, normed.view_mut());
+        self.mlp.infer(params, normed.view_mut(), hidden.slice_mut(s![..n, ..]));
+        x += &normed;
+    }
 
     /// Who looks at whom: see [`MultiHeadAttention::attention_weights`].
     pub fn attention_weights<T: Float>(

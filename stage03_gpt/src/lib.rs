@@ -7,7 +7,7 @@
 //!
 //! To train it takes an optimiser ([`adamw`]), a learning rate that rises and falls
 //! ([`schedule`]) and a loop that uses all cores and still gives the same bytes every time
-//! ([`trainer`]). To use it takes a way to write quickly ([`generate`]), to measure
+//! ([`trainer`]). To use it takes a way to write quickly ([`generate`], with its [`kv_cache`]), to measure
 //! ([`evaluate`]), to keep and share a model ([`checkpoint`]), and to stop and go on
 //! ([`resume`]). [`cli`] puts all of it on the command line. [`plain`] is a training step once
 //! more, without anything that makes it fast.
@@ -22,6 +22,7 @@ pub mod config;
 pub mod evaluate;
 pub mod generate;
 pub mod gpt;
+pub mod kv_cache;
 pub mod layer_norm;
 pub mod memory;
 pub mod mlp;

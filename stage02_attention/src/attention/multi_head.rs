@@ -11,6 +11,47 @@
 //! so a head is three views into it, and nothing is copied. A last layer, `c_proj`, mixes what
 //! the heads found. Vaswani and others 2017, section 3.2.2; names and order of columns are
 //! GPT-2's (Radford and others 2019).
+//!
+//! Shapes: B = batch, T = length, C = n_embd, nh = n_head, hs = head size = C / nh.
+//!
+//! ```text
+//! qkv = c_attn(x)                                   (B T, C) -> (B T, 3 C)
+//! y_h = softmax(mask(q_h k_h' / sqrt(hs))) v_h      (T, hs) for each of B nh heads
+//! out = c_proj(y_0 | y_1 | ... )                    (B T, C) -> (B T, C)
+//! ```
+//!
+//! Attention is the only layer of a GPT that mixes positions: here a token receives something
+//! from other tokens. Every other layer treats each of the B T rows alone and alike.
+//!
+//! [`multi_head_plain`](super::multi_head_plain) is the same layer, written to be read. This one
+//! hands the heads to all threads ([`each_head`]), and each head to [`fused`].
+//!
+//! ```
+//! use ndarray::Array2;
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage02_attention::attention::{Mask, multi_head::MultiHeadAttention};
+//! use stage02_attention::dropout::Dropout;
+//! use stage02_attention::params::{Init, Layout, Params};
+//!
+//! let (mut layout, init) = (Layout::new(), Init::Normal(0.5));
+//! let (scope, none) = (layout.scope("attn"), Dropout::new(0.0)?);
+//! let attn = MultiHeadAttention::declare(scope, (4, 2), Mask::Causal, none, true, (init, init))?;
+//! let params = Params::<f64>::initialise(&layout, &mut generator(1, Purpose::Other, 0));
+//!
+//! // A token that changes changes nothing before it.
+//! let (mut acts, mut out) = (attn.activations(1, 3), Array2::zeros((3, 4)));
+//! let mut run = |x: &Array2<f64>| {
+//!     attn.forward(&params, x.view(), &mut acts, out.view_mut(), None);
+//!     out.clone()
+//! };
+//! let mut x = Array2::from_shape_fn((3, 4), |(i, j)| (i * 4 + j) as f64 / 10.0);
+//! let before = run(&x);
+//! x[[1, 0]] += 1.0;
+//! let after = run(&x);
+//! assert_eq!(before.row(0), after.row(0));
+//! assert_ne!(before.row(2), after.row(2));
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 use std::ops::Range;
 
@@ -33,8 +74,8 @@ pub struct MultiHeadAttention {
     /// From what the heads found, n_embd, back to n_embd.
     pub c_proj: Linear,
     n_embd: usize,
-    n_head: usize,
-    mask: Mask,
+    pub(super) n_head: usize,
+    pub(super) mask: Mask,
     dropout: Dropout,
 }
 

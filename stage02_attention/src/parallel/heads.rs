@@ -171,7 +171,7 @@ mod tests {
         ) {
             let shape = (batch * length, n_head * size);
             let input = Array2::from_shape_fn(shape, |(i, j)| (i * 1000 + j) as f64);
-            let (mut output, mut count) = (Array2::zeros(shape), Array2::zeros((batch, n_head)));
+            let (mut output, mut count) = (Array2::zeros(shape), Array2::<f64>::zeros((batch, n_head)));
             let numbers = Array2::from_shape_fn((batch, n_head), |(b, h)| b * n_head + h);
             // Made for the threads that are here, and used by others: it grows.
             let scratch = &mut PerThread::<f64>::new(3);

@@ -337,7 +337,7 @@ mod tests {
         for threads in [1, 2, 3, 7] {
             for rows in [0, 1, 2, 5, 61] {
                 let x = Array2::from_shape_fn((rows, 1 << 14), |(i, j)| (i * 100_000 + j) as f64);
-                let (mut y, mut firsts) = (Array2::zeros(x.raw_dim()), vec![0.0; rows]);
+                let (mut y, mut firsts) = (Array2::<f64>::zeros(x.raw_dim()), vec![0.0; rows]);
                 let mut seen = vec![None; rows];
                 on(threads, || {
                     let all = (0..rows, x.view(), y.view_mut(), &mut firsts[..], &mut seen[..]);

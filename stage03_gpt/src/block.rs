@@ -48,6 +48,7 @@ use stage01_bigram::random::Generator;
 use stage01_bigram::{Float, Result};
 use stage02_attention::attention::Mask;
 use stage02_attention::attention::multi_head::{self, MultiHeadAttention, Space};
+use stage02_attention::backward::Backward;
 use stage02_attention::dropout::Dropout;
 use stage02_attention::parallel::each_row;
 use stage02_attention::params::{Init, Params, Scope};
@@ -88,8 +89,10 @@ pub struct Activations<T> {
 struct Branch<T> {
     statistics: Statistics<T>,
     normed: Array2<T>,
-    /// What dropout multiplied the result by; empty where nothing was dropped.
+    /// What dropout multiplied the result by; empty where nothing is ever dropped.
     keep: Vec<T>,
+    /// Whether the last forward pass dropped anything.
+    dropped: bool,
 }
 
 /// Room for a backward pass, shared by all blocks.
@@ -156,6 +159,7 @@ impl Block {
             statistics: Statistics::new(rows),
             normed: table(),
             keep: vec![T::zero(); kept],
+            dropped: false,
         };
         Activations {
             ln_1: branch(),
@@ -272,33 +276,30 @@ impl Block {
     // ANCHOR: backward
     /// Turns the gradient of the block's result into the gradient of its input, in place.
     ///
-    /// x, acts: as in the forward pass; d: (batch * length, n_embd). training: whether the
-    /// forward pass had generators. The plus signs let d pass; each branch adds to it what
-    /// comes back through its norm.
+    /// x, acts: as in the forward pass; d: (batch * length, n_embd). The plus signs let d pass;
+    /// each branch adds to it what comes back through its norm.
     pub fn backward<T: Float>(
         &self,
-        params: &Params<T>,
         x: ArrayView2<T>,
         acts: &Activations<T>,
-        scratch: &mut Scratch<T>,
         mut d: ArrayViewMut2<T>,
-        grads: &mut Params<T>,
-        training: bool,
+        pass: Backward<T, Scratch<T>>,
     ) {
         let Activations { ln_1, attn, x1, ln_2, mlp, .. } = acts;
+        let Backward { params, grads, scratch } = pass;
         let Scratch { attn: attn_scratch, mlp: mlp_scratch, dbranch, dnormed } = scratch;
 
         // x2 = x1 + dropout(mlp(ln_2(x1)))
-        let dy = self.enter_branch(&d, ln_2, dbranch, training);
-        let (normed, dnormed) = (ln_2.normed.view(), &mut *dnormed);
-        self.mlp.backward(params, normed, mlp, mlp_scratch, dy, dnormed.view_mut(), grads);
+        let dy = self.enter_branch(&d, ln_2, dbranch);
+        let pass = Backward { params, grads, scratch: mlp_scratch };
+        self.mlp.backward(ln_2.normed.view(), mlp, dy, dnormed.view_mut(), pass);
         let dy = dnormed.view();
         self.ln_2.backward(params, x1.view(), &ln_2.statistics, dy, d.view_mut(), grads);
 
         // x1 = x + dropout(attn(ln_1(x)))
-        let dy = self.enter_branch(&d, ln_1, dbranch, training);
-        let normed = ln_1.normed.view();
-        self.attn.backward(params, normed, attn, attn_scratch, dy, dnormed.view_mut(), grads);
+        let dy = self.enter_branch(&d, ln_1, dbranch);
+        let pass = Backward { params, grads, scratch: attn_scratch };
+        self.attn.backward(ln_1.normed.view(), attn, dy, dnormed.view_mut(), pass);
         self.ln_1.backward(params, x, &ln_1.statistics, dnormed.view(), d, grads);
     }
     // ANCHOR_END: backward
@@ -309,9 +310,8 @@ impl Block {
         d: &'a ArrayViewMut2<T>,
         branch: &Branch<T>,
         dbranch: &'a mut Array2<T>,
-        training: bool,
     ) -> ArrayView2<'a, T> {
-        if !training || !self.dropout.is_active() {
+        if !branch.dropped {
             return d.view();
         }
         dbranch.assign(d);
@@ -326,7 +326,8 @@ impl Block {
         branch: &mut Branch<T>,
         rngs: Option<&mut [Generator]>,
     ) {
-        if let Some(rngs) = rngs.filter(|_| self.dropout.is_active()) {
+        branch.dropped = rngs.is_some() && self.dropout.is_active();
+        if let Some(rngs) = rngs.filter(|_| branch.dropped) {
             self.dropout.forward(flat_mut(y), &mut branch.keep, rngs);
         }
     }

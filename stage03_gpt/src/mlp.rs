@@ -19,6 +19,7 @@
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use stage01_bigram::Float;
+use stage02_attention::backward::Backward;
 use stage02_attention::linear::Linear;
 use stage02_attention::parallel::each_row;
 use stage02_attention::params::{Init, Params, Scope};
@@ -110,26 +111,21 @@ impl Mlp {
     // ANCHOR: backward
     /// The gradient of x and of both layers from the gradient of y.
     ///
-    /// x: as in the forward pass; dy, dx: (rows, n_embd); dx is overwritten.
+    /// x, acts: as in the forward pass; dy, dx: (rows, n_embd); dx is overwritten.
     pub fn backward<T: Float>(
         &self,
-        params: &Params<T>,
         x: ArrayView2<T>,
         acts: &Activations<T>,
-        scratch: &mut Scratch<T>,
         dy: ArrayView2<T>,
         dx: ArrayViewMut2<T>,
-        grads: &mut Params<T>,
+        pass: Backward<T, Scratch<T>>,
     ) {
-        self.c_proj.backward(params, acts.g.view(), dy, scratch.dh.view_mut(), grads);
-        each_row(
-            Region::Gelu,
-            (scratch.dh.view_mut(), acts.derivative.view()),
-            |(dh, derivative)| {
-                dh.iter_mut().zip(derivative).for_each(|(d, &derivative)| *d *= derivative);
-            },
-        );
-        self.c_fc.backward(params, x, scratch.dh.view(), dx, grads);
+        let Backward { params, grads, scratch: Scratch { dh } } = pass;
+        self.c_proj.backward(params, acts.g.view(), dy, dh.view_mut(), grads);
+        each_row(Region::Gelu, (dh.view_mut(), acts.derivative.view()), |(dh, derivative)| {
+            dh.iter_mut().zip(derivative).for_each(|(d, &derivative)| *d *= derivative);
+        });
+        self.c_fc.backward(params, x, dh.view(), dx, grads);
     }
     // ANCHOR_END: backward
 }
@@ -214,7 +210,8 @@ mod tests {
                     let acts = &mut mlp.activations(rows);
                     mlp.forward(params, x, acts, Array2::zeros((rows, n_embd)).view_mut());
                     let dx = array_mut(&mut dx[0], rows, n_embd);
-                    mlp.backward(params, x, acts, &mut mlp.scratch(rows), dy, dx, grads);
+                    let scratch = &mut mlp.scratch(rows);
+                    mlp.backward(x, acts, dy, dx, Backward { params, grads, scratch });
                 },
             );
         }

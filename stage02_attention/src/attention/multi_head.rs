@@ -61,6 +61,7 @@ use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::{Float, Result};
 
 use super::{Mask, fused, head_size, scaled_dot_product, single_query};
+use crate::backward::Backward;
 use crate::dropout::Dropout;
 use crate::linear::Linear;
 use crate::parallel::{PerThread, each_head, threads_for, threads_to_fetch};
@@ -205,18 +206,16 @@ impl MultiHeadAttention {
 
     /// The gradient of x and of both layers from the gradient of the output.
     ///
-    /// x: as in the forward pass; dout, dx: (batch * length, n_embd); dx is overwritten.
+    /// x, acts: as in the forward pass; dout, dx: (batch * length, n_embd); dx is overwritten.
     pub fn backward<T: Float>(
         &self,
-        params: &Params<T>,
         x: ArrayView2<T>,
         acts: &Activations<T>,
-        scratch: &mut Scratch<T>,
         dout: ArrayView2<T>,
         dx: ArrayViewMut2<T>,
-        grads: &mut Params<T>,
+        pass: Backward<T, Scratch<T>>,
     ) {
-        let Scratch { dqkv, dy, heads } = scratch;
+        let Backward { params, grads, scratch: Scratch { dqkv, dy, heads } } = pass;
         self.c_proj.backward(params, acts.y.view(), dout, dy.view_mut(), grads);
         let (dq, rest) = dqkv.view_mut().split_at(Axis(1), self.n_embd);
         let (dk, dv) = rest.split_at(Axis(1), self.n_embd);
@@ -230,7 +229,7 @@ impl MultiHeadAttention {
             let forget = rng.as_mut().map(|rng| (self.dropout, rng));
             fused::backward(qkv, self.mask, forget, lse.column(0), ys, scratch, gradients);
         });
-        self.c_attn.backward(params, x, scratch.dqkv.view(), dx, grads);
+        self.c_attn.backward(params, x, dqkv.view(), dx, grads);
     }
 
     /// What the heads find in keys and values that are kept elsewhere, such as a KV cache.
@@ -336,7 +335,8 @@ mod tests {
                     let x = array(&x[0], rows, n_embd);
                     attn.forward(params, x, acts, Array2::zeros((rows, n_embd)).view_mut(), Some(&mut rngs(batch)));
                     let (scratch, dy) = (&mut attn.scratch(batch, length), array(dy, rows, n_embd));
-                    attn.backward(params, x, acts, scratch, dy, array_mut(&mut dx[0], rows, n_embd), grads);
+                    let dx = array_mut(&mut dx[0], rows, n_embd);
+                    attn.backward(x, acts, dy, dx, Backward { params, grads, scratch });
                 },
             );
         }

@@ -126,6 +126,7 @@ pub fn backward<T: Float>(
 mod tests {
     use super::*;
     use crate::attention::Mask;
+    use crate::backward::Backward;
     use crate::dropout::Dropout;
     use crate::params::{Init, Layout, fill_normal};
     use proptest::prelude::*;
@@ -168,7 +169,8 @@ mod tests {
             pool.install(|| {
                 attn.forward(&params, x.view(), &mut acts, out.view_mut(), None);
                 let (dout, dx) = (dout.view(), dx.view_mut());
-                attn.backward(&params, x.view(), &acts, &mut scratch, dout, dx, &mut grads);
+                let (params, grads, scratch) = (&params, &mut grads, &mut scratch);
+                attn.backward(x.view(), &acts, dout, dx, Backward { params, grads, scratch });
             });
             let near = |a: f64, b: f64| (a - b).abs() < 1e-11 * (1.0 + b.abs());
             for (fast, plain) in [(&out, &plain.out), (&dx, &plain_dx)] {

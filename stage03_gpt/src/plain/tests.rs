@@ -5,6 +5,7 @@ use crate::config::GptConfig;
 use proptest::prelude::*;
 use rand::RngExt;
 use stage01_bigram::random::{Purpose, generator};
+use stage02_attention::backward::Backward;
 use stage02_attention::matmul;
 use stage02_attention::params::{Tensor, fill_normal};
 
@@ -59,7 +60,8 @@ proptest! {
         let (acts, scratch) = (&mut gpt.activations(batch, length), &mut gpt.scratch(batch, length));
         let scale = 1.0 / x.len() as f64;
         gpt.forward(&params, &x, acts, None);
-        let expected = scale * gpt.backward(&params, &x, &y, scale, acts, scratch, &mut fast);
+        let pass = Backward { params: &params, grads: &mut fast, scratch };
+        let expected = scale * gpt.backward(&x, &y, scale, acts, pass);
 
         prop_assert!((loss - expected).abs() < 1e-10 * expected, "{loss} {expected}");
         for tensor in gpt.layout().tensors() {

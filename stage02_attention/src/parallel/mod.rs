@@ -9,16 +9,14 @@
 //! wide. Where the pieces are cut depends on how many threads there are, never on which is fast.
 //!
 //! The files: `rows` and `heads`, what the layers call; `threads`, how many threads some work is
-//! worth; `spin`, two halves side by side without falling asleep; `pieces`, any list of pieces.
+//! worth; `spin`, two halves side by side without falling asleep.
 
 mod heads;
-mod pieces;
 mod rows;
 mod spin;
 mod threads;
 
 pub use heads::{Heads, PerThread, each_head};
-pub use pieces::{each, min_len};
 pub use rows::{Rows, add_rows, each_row, each_row_here, each_row_on};
 pub use spin::{join, spinning};
 pub use threads::{

@@ -68,6 +68,10 @@ pub trait Rows: Sized + Send {
 /// Runs `kernel` for each row, as a part of the model that `part` names: the rows are cut into
 /// equal parts, one for each thread for which there is enough to do.
 ///
+/// The kernel is compiled into the loop over the rows, for each kind of vector instructions. The
+/// compiler does so by itself for a short one; a long one, and a function that the kernel calls,
+/// says `#[inline(always)]`, or it would be compiled once, for the oldest processor.
+///
 /// # Panics
 /// When the members of a tuple have different numbers of rows, or a matrix is not contiguous.
 pub fn each_row<R: Rows>(part: Region, rows: R, kernel: impl Fn(R::Row) + Sync) {
@@ -131,9 +135,11 @@ fn cut<S: Split>(threads: usize, all: S, n: usize, work: &(impl Fn(S) + Sync)) {
     if threads < 2 {
         return work(all);
     }
+    // ANCHOR: cut
     let (half, at) = (threads / 2, n * (threads / 2) / threads);
     let (first, second) = all.split(at);
     join(|| cut(half, first, at, work), || cut(threads - half, second, n - at, work));
+    // ANCHOR_END: cut
 }
 
 /// What [`cut`] cuts.
@@ -373,6 +379,22 @@ mod tests {
             (0..517).map(|j| (0..300).fold(0.5, |sum, i| sum + factor[i] * x[[i, j]])).collect();
         for threads in [1, 2, 3, 7] {
             assert_eq!(run(threads), expected, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn no_thread_is_left_idle_because_the_rows_are_odd() {
+        for threads in 1..20 {
+            for rows in threads..200 {
+                let parts = std::sync::Mutex::new(Vec::new());
+                cut(threads, 0..rows, rows, &|part: Range<usize>| parts.lock().unwrap().push(part));
+                let mut parts = parts.into_inner().unwrap();
+                parts.sort_by_key(|part| part.start);
+                assert_eq!(parts.len(), threads, "{rows} rows for {threads}");
+                assert!(parts.iter().all(|part| !part.is_empty()));
+                assert!(parts.windows(2).all(|pair| pair[0].end == pair[1].start));
+                assert_eq!((parts[0].start, parts[threads - 1].end), (0, rows));
+            }
         }
     }
 

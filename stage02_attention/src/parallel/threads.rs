@@ -56,8 +56,8 @@ pub fn rows_per_thread(rows: usize, cols: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parallel::each;
-    use rayon::prelude::*;
+    use crate::parallel::each_row;
+    use crate::profiler::Region;
 
     #[test]
     fn who_works_alone_shares_nothing_and_is_free_again_afterwards() {
@@ -69,7 +69,9 @@ mod tests {
                 assert_eq!((threads(), threads_for(1 << 30), threads_to_fetch(1 << 30)), (1, 1, 1));
                 single_threaded(|| ());
                 assert_eq!(threads(), 1);
-                each([0; 100].par_iter(), |_| assert_eq!(std::thread::current().id(), here));
+                each_row(Region::Loss, &[0; 1 << 16][..], |_| {
+                    assert_eq!(std::thread::current().id(), here);
+                });
             });
             assert_eq!(threads(), 3);
             let broken =

@@ -9,13 +9,24 @@
 //!
 //! Srivastava and others 2014. Whether a pass drops anything is said by its caller: a training
 //! pass brings generators, an evaluation brings none. There is no hidden mode to forget.
+//!
+//! ```
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage02_attention::dropout::Dropout;
+//!
+//! let dropout = Dropout::new(0.5)?;
+//! let (mut x, mut keep) = ([1.0; 8], [0.0; 8]);
+//! dropout.forward(&mut x, &mut keep, &mut [generator(1, Purpose::Dropout, 0)]);
+//! assert!(x.iter().all(|&x| x == 0.0 || x == 2.0)); // dropped, or scaled by 1 / (1 - p)
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
+use ndarray::ArrayViewMut2;
 use rand::Rng;
-use rayon::prelude::*;
 use stage01_bigram::random::Generator;
 use stage01_bigram::{Error, Float, Result};
 
-use crate::parallel::{self, rows_per_thread};
+use crate::parallel::each_row;
 use crate::profiler::{Region, time};
 
 /// How many random numbers are drawn at a time: as many as the generator makes at once. They are
@@ -51,15 +62,16 @@ impl Dropout {
     /// x and keep: the same length. rngs: one generator for each sequence of the batch; x is
     /// cut into as many equal parts. So what a sequence forgets does not depend on which
     /// others share its batch, or its thread.
+    ///
+    /// # Panics
+    /// When the parts do not come out equal.
     pub fn forward<T: Float>(&self, x: &mut [T], keep: &mut [T], rngs: &mut [Generator]) {
-        let part = (keep.len() / rngs.len().max(1)).max(1);
-        let min_len = rows_per_thread(rngs.len(), part);
-        let sequences = x.par_chunks_mut(part).zip(keep.par_chunks_mut(part)).zip(rngs);
-        parallel::each(sequences.with_min_len(min_len), |((x, keep), rng)| {
-            time(Region::Dropout, || {
-                self.draw(keep, rng);
-                multiply(x, keep);
-            });
+        let shape = (rngs.len(), keep.len() / rngs.len().max(1));
+        let x = ArrayViewMut2::from_shape(shape, x).expect("equal parts");
+        let keep = ArrayViewMut2::from_shape(shape, keep).expect("equal parts");
+        each_row(Region::Dropout, (x, keep, rngs), |(x, keep, rng)| {
+            self.draw(keep, rng);
+            multiply(x, keep);
         });
     }
 

@@ -4,6 +4,19 @@
 //! gets a row of `n_embd` numbers that the model may choose freely, and looking a token up
 //! means copying its row. GPT-2 adds a second table for positions (0, 1, 2, ...), because
 //! attention by itself cannot tell the order of the words.
+//!
+//! ```
+//! use ndarray::{Array2, array};
+//! use stage02_attention::embedding::Embedding;
+//! use stage02_attention::params::{Init, Layout, Params};
+//!
+//! let mut layout = Layout::new();
+//! let wte = Embedding::declare(layout.scope("wte"), 3, 2, Init::Zeros); // three tokens
+//! let params = Params { values: vec![0.0, 0.1, 1.0, 1.1, 2.0, 2.1] };
+//! let mut x = Array2::zeros((2, 2));
+//! wte.forward(&params, [2, 0].into_iter(), x.view_mut());
+//! assert_eq!(x, array![[2.0, 2.1], [0.0, 0.1]]);
+//! ```
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 use stage01_bigram::Float;

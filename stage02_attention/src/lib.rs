@@ -13,12 +13,14 @@
 //! work out among threads, and [`profiler`] says where the time goes.
 //!
 //! Every layer is a pair: a forward pass, and beside it a backward pass derived by hand.
+//! What the second carries along is a [`backward::Backward`].
 //! [`layer_check`] proves each pair right by nudging every number.
 //!
 //! What this crate leaves out: the rest of a GPT (feed-forward layers, layer norm, many
 //! blocks) and a better optimiser; both come in `stage03_gpt`.
 
 pub mod attention;
+pub mod backward;
 pub mod dropout;
 pub mod embedding;
 pub mod heatmap;

@@ -2,16 +2,27 @@
 //!
 //! It is where a model keeps most of what it knows, and the only layer that mixes the
 //! columns of a row. Rows never meet here: each token is treated alone and alike.
+//!
+//! ```
+//! use ndarray::array;
+//! use stage02_attention::linear::Linear;
+//! use stage02_attention::params::{Init, Layout, Params};
+//!
+//! let mut layout = Layout::new();
+//! let linear = Linear::declare(layout.scope("c_fc"), 2, 1, true, Init::Zeros);
+//! let params = Params { values: vec![3.0, 4.0, 100.0] }; // W = (3, 4)', b = 100
+//! let (x, mut y) = (array![[1.0, 10.0], [2.0, 20.0]], array![[0.0], [0.0]]);
+//! linear.forward(&params, x.view(), y.view_mut());
+//! assert_eq!(y, array![[143.0], [186.0]]);
+//! ```
 
 use ndarray::{ArrayView2, ArrayViewMut2};
-use rayon::prelude::*;
 use stage01_bigram::Float;
-use stage01_bigram::vector::simd_dispatch;
 
 use crate::matmul::{Dtype, par_gemm};
-use crate::parallel::{self, rows_per_thread};
+use crate::parallel::{add_rows, each_row};
 use crate::params::{Init, Matrix, Params, Scope, Vector};
-use crate::profiler::{Region, time};
+use crate::profiler::Region;
 
 /// y = x W + b for every row x.
 ///
@@ -46,13 +57,7 @@ impl Linear {
             return par_gemm(self.dtype, T::one(), x, weight, T::zero(), &mut y);
         };
         let bias = params.vector(bias);
-        let each = rows_per_thread(y.nrows(), y.ncols()) * y.ncols();
-        let rows = y.as_slice_mut().expect("whole rows are contiguous").par_chunks_mut(each);
-        parallel::each(rows, |rows| {
-            time(Region::MatrixProducts, || {
-                rows.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
-            });
-        });
+        each_row(Region::MatrixProducts, y.view_mut(), |y| y.copy_from_slice(bias));
         par_gemm(self.dtype, T::one(), x, weight, T::one(), &mut y);
     }
     // ANCHOR_END: forward
@@ -89,27 +94,11 @@ impl Linear {
     ) {
         par_gemm(self.dtype, T::one(), x.t(), dy, T::one(), &mut grads.matrix_mut(self.weight));
         let Some(bias) = self.bias else { return };
-        let each = rows_per_thread(dy.ncols(), dy.nrows());
-        let db = grads.vector_mut(bias).par_chunks_mut(each).enumerate();
-        parallel::each(db, |(i, db)| time(Region::MatrixProducts, || add_rows(dy, i * each, db)));
+        add_rows(Region::MatrixProducts, grads.vector_mut(bias), dy, |db, dy| {
+            db.iter_mut().zip(dy).for_each(|(db, &dy)| *db += dy);
+        });
     }
     // ANCHOR_END: backward_weights
-}
-
-/// sums\[j\] += the sum of column first + j: the gradient of a bias, or some columns of it.
-///
-/// table: (rows, columns), whole rows contiguous; sums: at most columns - first numbers. The
-/// rows are added from the first to the last.
-pub fn add_rows<T: Float>(table: ArrayView2<T>, first: usize, sums: &mut [T]) {
-    simd_dispatch(
-        #[inline(always)]
-        || {
-            for row in table.rows() {
-                let row = &row.to_slice().expect("rows are contiguous")[first..];
-                sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
-            }
-        },
-    );
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use stage01_bigram::{Error, Float, Result};
 
 use crate::attention::Mask;
 use crate::attention::multi_head::{self, MultiHeadAttention};
+use crate::backward::Backward;
 use crate::dropout::Dropout;
 use crate::embedding::Embedding;
 use crate::linear::Linear;
@@ -211,7 +212,8 @@ impl AttentionModel {
         // ANCHOR: backward_lines
         let loss = cross_entropy_backward(logits.view_mut(), targets, scale);
         self.lm_head.backward(params, sum.view(), logits.view(), dsum.view_mut(), grads);
-        self.attn.backward(params, x.view(), attn, scratch, dsum.view(), dx.view_mut(), grads);
+        let pass = Backward { params, grads, scratch };
+        self.attn.backward(x.view(), attn, dsum.view(), dx.view_mut(), pass);
         *dx += &*dsum;
         self.wpe.backward((0..tokens.len()).map(|i| i % *length), dx.view(), grads);
         self.wte.backward(tokens.iter().map(|&t| t as usize), dx.view(), grads);

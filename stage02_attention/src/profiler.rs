@@ -7,6 +7,19 @@
 //!
 //! Nobody is timed until somebody asks for it ([`start`]); until then a call costs a glance at
 //! one flag. Time is all that is kept here, and no result ever depends on it.
+//!
+//! ```
+//! use stage02_attention::profiler::{REGIONS, Region, start, stop, time};
+//!
+//! start();
+//! let sum: u64 = time(Region::Loss, || (0..1000).sum());
+//! let times = stop();
+//! assert_eq!(sum, 499_500);
+//! for ((part, name), time) in REGIONS.iter().zip(times) {
+//!     println!("{name}: {time:?}"); // only "loss" is above zero
+//!     assert!(time.is_zero() || *part == Region::Loss);
+//! }
+//! ```
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

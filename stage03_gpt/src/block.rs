@@ -9,20 +9,54 @@
 //! replace a token's vector, it adds a correction to it. In the backward pass the gradient passes
 //! a plus sign unchanged, so it reaches the first block of a deep model as strong as the last.
 //! The norms stand before the layers, not after them as in 2017: GPT-2's order, easier to train.
+//!
+//! [`Block::forward`] keeps what [`Block::backward`] needs; [`Block::forward_cached`] keeps the
+//! keys and values alone, for generation.
+//!
+//! ```
+//! use ndarray::Array2;
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage02_attention::params::{Layout, Params};
+//! use stage03_gpt::block::Block;
+//! use stage03_gpt::config::GptConfig;
+//!
+//! let config = GptConfig {
+//!     vocab_size: 10, block_size: 4, n_layer: 1, n_head: 2, n_embd: 8, dropout: 0.0, bias: true,
+//! };
+//! let mut layout = Layout::new();
+//! let block = Block::declare(layout.scope("h.0"), &config)?;
+//! let params = Params::<f64>::initialise(&layout, &mut generator(1, Purpose::Other, 0));
+//!
+//! // Four tokens at once, and the same ones one after another.
+//! let x = Array2::from_shape_fn((4, 8), |(i, j)| (i as f64 + 1.0) / (j as f64 + 1.0));
+//! let mut acts = block.activations(1, 4);
+//! block.forward(&params, x.view(), &mut acts, None);
+//!
+//! let (mut cache, mut workspace) = (block.cache(4), block.workspace(4));
+//! for i in 0..4 {
+//!     let mut row = x.row(i).to_owned().insert_axis(ndarray::Axis(0));
+//!     block.forward_cached(&params, row.view_mut(), i, &mut cache, &mut workspace);
+//!     for (a, b) in row.iter().zip(acts.x2.row(i)) {
+//!         assert!((a - b).abs() < 1e-12);
+//!     }
+//! }
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use stage01_bigram::random::Generator;
 use stage01_bigram::{Float, Result};
 use stage02_attention::attention::Mask;
-use stage02_attention::attention::multi_head::{self, MultiHeadAttention};
+use stage02_attention::attention::multi_head::{self, MultiHeadAttention, Space};
+use stage02_attention::backward::Backward;
 use stage02_attention::dropout::Dropout;
-use stage02_attention::parallel;
+use stage02_attention::parallel::each_row;
 use stage02_attention::params::{Init, Params, Scope};
-use stage02_attention::profiler::{Region, time};
+use stage02_attention::profiler::Region;
 
 use crate::config::GptConfig;
 use crate::layer_norm::{LayerNorm, Statistics};
-use crate::mlp::{self, Mlp, flat_mut};
+use crate::mlp::{self, Mlp};
 
 /// A block: causal attention and a feed-forward layer, each behind a layer norm.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +89,10 @@ pub struct Activations<T> {
 struct Branch<T> {
     statistics: Statistics<T>,
     normed: Array2<T>,
-    /// What dropout multiplied the result by; empty where nothing was dropped.
+    /// What dropout multiplied the result by; empty where nothing is ever dropped.
     keep: Vec<T>,
+    /// Whether the last forward pass dropped anything.
+    dropped: bool,
 }
 
 /// Room for a backward pass, shared by all blocks.
@@ -66,6 +102,27 @@ pub struct Scratch<T> {
     mlp: mlp::Scratch<T>,
     dbranch: Array2<T>,
     dnormed: Array2<T>,
+}
+
+// ANCHOR: cache
+/// Keys and values of all tokens that a block has seen. Shape of each: (block_size, n_embd).
+#[derive(Clone, Debug)]
+pub struct Cache<T> {
+    keys: Array2<T>,
+    values: Array2<T>,
+}
+// ANCHOR_END: cache
+
+/// Workspace of [`Block::forward_cached`], shared by all blocks: the activations of up to
+/// `block_size` new tokens, of which nothing is kept.
+#[derive(Clone, Debug)]
+pub struct Workspace<T> {
+    normed: Array2<T>,
+    qkv: Array2<T>,
+    y: Array2<T>,
+    hidden: Array2<T>,
+    attn: Space<T>,
+    statistics: Statistics<T>,
 }
 
 impl Block {
@@ -102,6 +159,7 @@ impl Block {
             statistics: Statistics::new(rows),
             normed: table(),
             keep: vec![T::zero(); kept],
+            dropped: false,
         };
         Activations {
             ln_1: branch(),
@@ -151,6 +209,60 @@ impl Block {
     }
     // ANCHOR_END: forward
 
+    /// An empty cache for `block_size` tokens.
+    pub fn cache<T: Float>(&self, block_size: usize) -> Cache<T> {
+        let matrix = || Array2::zeros((block_size, self.n_embd));
+        Cache { keys: matrix(), values: matrix() }
+    }
+
+    /// Workspace for up to `block_size` new tokens.
+    pub fn workspace<T: Float>(&self, block_size: usize) -> Workspace<T> {
+        let matrix = |columns| Array2::zeros((block_size, columns));
+        Workspace {
+            normed: matrix(self.n_embd),
+            qkv: matrix(3 * self.n_embd),
+            y: matrix(self.n_embd),
+            hidden: matrix(4 * self.n_embd),
+            attn: self.attn.space(block_size),
+            statistics: Statistics::new(block_size),
+        }
+    }
+
+    /// The two equations for the next tokens of one sequence, whose earlier tokens are in the
+    /// cache; in place, without dropout, and with nothing kept for a backward pass.
+    ///
+    /// x: (new tokens, n_embd), at the positions from `start` on; their keys and values are
+    /// written into the cache.
+    pub fn forward_cached<T: Float>(
+        &self,
+        params: &Params<T>,
+        mut x: ArrayViewMut2<T>,
+        start: usize,
+        Cache { keys, values }: &mut Cache<T>,
+        workspace: &mut Workspace<T>,
+    ) {
+        let (n, c) = x.dim();
+        let (new, seen) = (s![start..start + n, ..], s![..start + n, ..]);
+        let Workspace { normed, qkv, y, hidden, attn, statistics } = workspace;
+        let mut normed = normed.slice_mut(s![..n, ..]);
+        let (mut qkv, mut y) = (qkv.slice_mut(s![..n, ..]), y.slice_mut(s![..n, ..]));
+
+        // ANCHOR: look
+        self.ln_1.forward(params, x.view(), statistics, normed.view_mut());
+        self.attn.c_attn.forward(params, normed.view(), qkv.view_mut());
+        keys.slice_mut(new).assign(&qkv.slice(s![.., c..2 * c]));
+        values.slice_mut(new).assign(&qkv.slice(s![.., 2 * c..]));
+        let q = qkv.slice(s![.., ..c]);
+        self.attn.attend_cached([q, keys.slice(seen), values.slice(seen)], attn, y.view_mut());
+        self.attn.c_proj.forward(params, y.view(), normed.view_mut());
+        x += &normed;
+        // ANCHOR_END: look
+
+        self.ln_2.forward(params, x.view(), statistics, normed.view_mut());
+        self.mlp.infer(params, normed.view_mut(), hidden.slice_mut(s![..n, ..]));
+        x += &normed;
+    }
+
     /// Who looks at whom: see [`MultiHeadAttention::attention_weights`].
     pub fn attention_weights<T: Float>(
         &self,
@@ -164,33 +276,30 @@ impl Block {
     // ANCHOR: backward
     /// Turns the gradient of the block's result into the gradient of its input, in place.
     ///
-    /// x, acts: as in the forward pass; d: (batch * length, n_embd). training: whether the
-    /// forward pass had generators. The plus signs let d pass; each branch adds to it what
-    /// comes back through its norm.
+    /// x, acts: as in the forward pass; d: (batch * length, n_embd). The plus signs let d pass;
+    /// each branch adds to it what comes back through its norm.
     pub fn backward<T: Float>(
         &self,
-        params: &Params<T>,
         x: ArrayView2<T>,
         acts: &Activations<T>,
-        scratch: &mut Scratch<T>,
         mut d: ArrayViewMut2<T>,
-        grads: &mut Params<T>,
-        training: bool,
+        pass: Backward<T, Scratch<T>>,
     ) {
         let Activations { ln_1, attn, x1, ln_2, mlp, .. } = acts;
+        let Backward { params, grads, scratch } = pass;
         let Scratch { attn: attn_scratch, mlp: mlp_scratch, dbranch, dnormed } = scratch;
 
         // x2 = x1 + dropout(mlp(ln_2(x1)))
-        let dy = self.enter_branch(&d, ln_2, dbranch, training);
-        let (normed, dnormed) = (ln_2.normed.view(), &mut *dnormed);
-        self.mlp.backward(params, normed, mlp, mlp_scratch, dy, dnormed.view_mut(), grads);
+        let dy = self.enter_branch(&d, ln_2, dbranch);
+        let pass = Backward { params, grads, scratch: mlp_scratch };
+        self.mlp.backward(ln_2.normed.view(), mlp, dy, dnormed.view_mut(), pass);
         let dy = dnormed.view();
         self.ln_2.backward(params, x1.view(), &ln_2.statistics, dy, d.view_mut(), grads);
 
         // x1 = x + dropout(attn(ln_1(x)))
-        let dy = self.enter_branch(&d, ln_1, dbranch, training);
-        let normed = ln_1.normed.view();
-        self.attn.backward(params, normed, attn, attn_scratch, dy, dnormed.view_mut(), grads);
+        let dy = self.enter_branch(&d, ln_1, dbranch);
+        let pass = Backward { params, grads, scratch: attn_scratch };
+        self.attn.backward(ln_1.normed.view(), attn, dy, dnormed.view_mut(), pass);
         self.ln_1.backward(params, x, &ln_1.statistics, dnormed.view(), d, grads);
     }
     // ANCHOR_END: backward
@@ -201,9 +310,8 @@ impl Block {
         d: &'a ArrayViewMut2<T>,
         branch: &Branch<T>,
         dbranch: &'a mut Array2<T>,
-        training: bool,
     ) -> ArrayView2<'a, T> {
-        if !training || !self.dropout.is_active() {
+        if !branch.dropped {
             return d.view();
         }
         dbranch.assign(d);
@@ -218,7 +326,8 @@ impl Block {
         branch: &mut Branch<T>,
         rngs: Option<&mut [Generator]>,
     ) {
-        if let Some(rngs) = rngs.filter(|_| self.dropout.is_active()) {
+        branch.dropped = rngs.is_some() && self.dropout.is_active();
+        if let Some(rngs) = rngs.filter(|_| branch.dropped) {
             self.dropout.forward(flat_mut(y), &mut branch.keep, rngs);
         }
     }
@@ -227,9 +336,13 @@ impl Block {
 // ANCHOR: add
 /// y += x: a residual connection.
 fn add<T: Float>(y: &mut Array2<T>, x: ArrayView2<T>) {
-    let x = x.to_slice().expect("whole rows are contiguous");
-    parallel::zip(flat_mut(y), x, |y, x| {
-        time(Region::LayerNorm, || y.iter_mut().zip(x).for_each(|(y, &x)| *y += x));
+    each_row(Region::LayerNorm, (y.view_mut(), x), |(y, x)| {
+        y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
     });
 }
 // ANCHOR_END: add
+
+/// All numbers of a matrix, row after row, to change.
+fn flat_mut<T>(matrix: &mut Array2<T>) -> &mut [T] {
+    matrix.as_slice_mut().expect("owned matrices are contiguous")
+}

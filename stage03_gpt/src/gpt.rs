@@ -10,6 +10,31 @@
 //! read and what is compared with when it is to be predicted (Press and Wolf 2016). The
 //! architecture is GPT-2's (Radford and others 2019); the names of the tables are those of its
 //! published files.
+//!
+//! ```
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage02_attention::backward::Backward;
+//! use stage02_attention::params::Params;
+//! use stage03_gpt::config::GptConfig;
+//! use stage03_gpt::gpt::Gpt;
+//!
+//! let gpt = Gpt::new(GptConfig {
+//!     vocab_size: 10, block_size: 4, n_layer: 2, n_head: 2, n_embd: 8, dropout: 0.0, bias: true,
+//! })?;
+//! let params = gpt.initialise::<f64>(&mut generator(1, Purpose::Initialisation, 0));
+//!
+//! // One sequence of three tokens; each target is the token that follows.
+//! let (tokens, targets) = ([1, 2, 3], [2, 3, 4]);
+//! let (mut acts, scratch) = (gpt.activations(1, 3), &mut gpt.scratch(1, 3));
+//! gpt.forward(&params, &tokens, &mut acts, None);
+//! assert_eq!(acts.logits.dim(), (3, 10));
+//!
+//! let mut grads = Params::zeros(gpt.layout());
+//! let pass = Backward { params: &params, grads: &mut grads, scratch };
+//! let loss = gpt.backward(&tokens, &targets, 1.0 / 3.0, &mut acts, pass) / 3.0;
+//! assert!((loss - 10f64.ln()).abs() < 0.1); // a model that has learned nothing: ln 10
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 use ndarray::{Array2, ArrayViewMut2, Axis, s};
 use rand::Rng;
@@ -17,6 +42,7 @@ use rayon::prelude::*;
 use stage01_bigram::loss;
 use stage01_bigram::random::Generator;
 use stage01_bigram::{Error, Float, Result};
+use stage02_attention::backward::Backward;
 use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;
 use stage02_attention::matmul::{Dtype, par_gemm};
@@ -246,14 +272,13 @@ impl Gpt {
     /// `acts.logits` holds their gradient afterwards.
     pub fn backward<T: Float>(
         &self,
-        params: &Params<T>,
         tokens: &[u32],
         targets: &[u32],
         scale: T,
         acts: &mut Activations<T>,
-        scratch: &mut Scratch<T>,
-        grads: &mut Params<T>,
+        pass: Backward<T, Scratch<T>>,
     ) -> f64 {
+        let Backward { params, grads, scratch } = pass;
         let Scratch { block: block_scratch, d, dnormed } = scratch;
         let threads = threads_for(acts.logits.len());
         let sum = cross_entropy_backward(threads, acts.logits.view_mut(), targets, scale);
@@ -271,8 +296,8 @@ impl Gpt {
 
         for (i, block) in self.blocks.iter().enumerate().rev() {
             let x = if i == 0 { &acts.x } else { &acts.blocks[i - 1].x2 };
-            let (x, d) = (x.view(), d.view_mut());
-            block.backward(params, x, &acts.blocks[i], block_scratch, d, grads, acts.training);
+            let pass = Backward { params, grads, scratch: block_scratch };
+            block.backward(x.view(), &acts.blocks[i], d.view_mut(), pass);
         }
 
         if acts.training && self.dropout.is_active() {
@@ -384,7 +409,8 @@ mod tests {
             gpt.forward(&params, &x, &mut acts, Some(&mut rngs(batch)));
             let before = gpt.loss(&y, &acts);
             let scratch = &mut gpt.scratch(batch, length);
-            let sum = gpt.backward(&params, &x, &y, scale, &mut acts, scratch, &mut grads);
+            let pass = Backward { params: &params, grads: &mut grads, scratch };
+            let sum = gpt.backward(&x, &y, scale, &mut acts, pass);
             prop_assert!((before - sum).abs() < 1e-12 * before.abs().max(1.0));
 
             let mut values = params.values.clone();
@@ -429,8 +455,9 @@ mod tests {
         let mut acts = gpt.activations(20, 7);
         let mut grads = Params::zeros(gpt.layout());
         gpt.forward(&params, &x, &mut acts, None);
-        let sum =
-            gpt.backward(&params, &x, &y, 1.0, &mut acts, &mut gpt.scratch(20, 7), &mut grads);
+        let scratch = &mut gpt.scratch(20, 7);
+        let pass = Backward { params: &params, grads: &mut grads, scratch };
+        let sum = gpt.backward(&x, &y, 1.0, &mut acts, pass);
         let loss = sum / 140.0;
         assert!((loss - 11f64.ln()).abs() < 0.02, "{loss}");
 
@@ -460,7 +487,8 @@ mod tests {
             let (mut acts, mut scratch) =
                 (gpt.activations(rngs.len(), 7), gpt.scratch(rngs.len(), 7));
             gpt.forward(&params, x, &mut acts, Some(&mut rngs));
-            gpt.backward(&params, x, y, 0.1, &mut acts, &mut scratch, &mut grads);
+            let pass = Backward { params: &params, grads: &mut grads, scratch: &mut scratch };
+            gpt.backward(x, y, 0.1, &mut acts, pass);
             grads.values
         };
         let both = run(&x, &y, rngs(2));

@@ -3,166 +3,39 @@
 //! Numbers that pass through many layers drift: some columns grow, others shrink, and the next
 //! layer must chase them. Before each layer the vector of every token is therefore shifted and
 //! scaled to a standard size, and the model may choose a new size and shift for each column.
+//!
+//! ```text
+//! n = (x - mean) * rstd,    rstd = 1 / sqrt(variance + 1e-5)         of each row x
+//! y = n * gamma + beta
+//! ```
+//!
+//! gamma (called `weight` in files) and beta (`bias`): one number for each column.
+//! Ba, Kiros and Hinton 2016, equation 4; the book's chapter on layer norm.
+//!
+//! ```
+//! use ndarray::array;
+//! use stage02_attention::params::{Layout, Params};
+//! use stage03_gpt::layer_norm::{LayerNorm, Statistics};
+//!
+//! let mut layout = Layout::new();
+//! let ln_1 = LayerNorm::declare(layout.scope("ln_1"), 2, true);
+//! let params = Params { values: vec![1.0, 1.0, 0.0, 10.0] }; // gamma = (1, 1), beta = (0, 10)
+//!
+//! let x = array![[3.0f64, 5.0]]; // mean 4, variance 1
+//! let (mut y, mut statistics) = (x.clone(), Statistics::new(1));
+//! ln_1.forward(&params, x.view(), &mut statistics, y.view_mut());
+//! assert!((y[[0, 0]] + 1.0).abs() < 1e-5 && (y[[0, 1]] - 11.0).abs() < 1e-5);
+//! ```
 
 use ndarray::{ArrayView2, ArrayViewMut2};
-use rayon::prelude::*;
 use stage01_bigram::Float;
-use stage01_bigram::vector::{simd_dispatch, sum};
-use stage02_attention::linear::add_rows;
-use stage02_attention::parallel::{self, rows_per_thread};
+use stage01_bigram::vector::sum;
+use stage02_attention::parallel::{add_rows, each_row};
 use stage02_attention::params::{Init, Params, Scope, Vector};
-use stage02_attention::profiler::{Region, time};
+use stage02_attention::profiler::Region;
 
 /// The constant under the square root that keeps a constant row from dividing by zero.
 pub(crate) const EPSILON: f64 = 1e-5;
-
-/// Layer normalisation of every row.
-///
-/// ```text
-/// y = (x - mean) * rstd * gamma + beta,    rstd = 1 / sqrt(variance + 1e-5)
-/// ```
-///
-/// gamma (called `weight` in files) and beta (`bias`): one number for each column.
-/// Ba, Kiros and Hinton 2016, equation 4; the book's chapter on layer norm.
-#[derive(Clone, Copy, Debug)]
-pub struct LayerNorm {
-    /// By what each column is scaled. Shape: (n_embd).
-    pub(crate) gamma: Vector,
-    /// By what each column is shifted. Shape: (n_embd).
-    pub(crate) beta: Option<Vector>,
-}
-
-/// What the backward pass wants to know again about each row. Both: (rows).
-#[derive(Clone, Debug)]
-pub struct Statistics<T> {
-    mean: Vec<T>,
-    rstd: Vec<T>,
-}
-
-impl<T: Float> Statistics<T> {
-    /// Room for a number of rows.
-    pub fn new(rows: usize) -> Self {
-        Statistics { mean: vec![T::zero(); rows], rstd: vec![T::zero(); rows] }
-    }
-}
-
-impl LayerNorm {
-    /// Declares `weight`, which begins at one, and where asked for `bias`, which begins at zero.
-    pub fn declare(mut scope: Scope, n_embd: usize, bias: bool) -> Self {
-        let gamma = scope.vector("weight", n_embd, Init::Ones);
-        let beta = bias.then(|| scope.vector("bias", n_embd, Init::Zeros));
-        LayerNorm { gamma, beta }
-    }
-
-    /// y = (x - mean) * rstd * gamma + beta.
-    ///
-    /// x, y: (rows, n_embd); y is overwritten; statistics: of at least as many rows.
-    pub fn forward<T: Float>(
-        &self,
-        params: &Params<T>,
-        x: ArrayView2<T>,
-        statistics: &mut Statistics<T>,
-        mut y: ArrayViewMut2<T>,
-    ) {
-        let cols = x.ncols();
-        let gamma = params.vector(self.gamma);
-        let beta = self.beta.map(|beta| params.vector(beta));
-        let each = rows_per_thread(x.nrows(), cols);
-        let (x, y) = (flat(x), y.as_slice_mut().expect("whole rows are contiguous"));
-        let statistics =
-            statistics.mean.par_chunks_mut(each).zip(statistics.rstd.par_chunks_mut(each));
-        let rows = x.par_chunks(each * cols).zip(y.par_chunks_mut(each * cols)).zip(statistics);
-        parallel::each(rows, |((x, y), (mean, rstd))| {
-            quickly(
-                #[inline(always)]
-                || {
-                    let rows = x.chunks_exact(cols).zip(y.chunks_exact_mut(cols));
-                    for ((x, y), (mean, rstd)) in rows.zip(mean.iter_mut().zip(rstd)) {
-                        (*mean, *rstd) = normalise(x, gamma, beta, y);
-                    }
-                },
-            );
-        });
-    }
-
-    /// dx += the gradient of x;  dgamma += sum of dy * n;  dbeta += sum of dy.
-    ///
-    /// With n = (x - mean) * rstd, the normalised row, and g = dy * gamma, the gradient of n:
-    ///
-    /// ```text
-    /// dx = rstd (g - mean of g - n * mean of (g * n))
-    /// ```
-    ///
-    /// The first subtraction is there because moving all of x together moves nothing, the
-    /// second because stretching x moves nothing either. dx is *added to*: a layer norm stands
-    /// beside a residual connection, which has brought its own gradient already.
-    ///
-    /// x, statistics: as in the forward pass; dy, dx: (rows, n_embd).
-    pub fn backward<T: Float>(
-        &self,
-        params: &Params<T>,
-        x: ArrayView2<T>,
-        statistics: &Statistics<T>,
-        dy: ArrayView2<T>,
-        mut dx: ArrayViewMut2<T>,
-        grads: &mut Params<T>,
-    ) {
-        let (rows, cols) = x.dim();
-        let gamma = params.vector(self.gamma);
-        let Statistics { mean, rstd } = statistics;
-        let (dy_rows, x, dy) = (dy, flat(x), flat(dy));
-        let dx = dx.as_slice_mut().expect("whole rows are contiguous");
-        // The gradient of x: every row alone.
-        let each = rows_per_thread(rows, cols);
-        let tables = x.par_chunks(each * cols).zip(dy.par_chunks(each * cols));
-        let statistics = mean.par_chunks(each).zip(rstd.par_chunks(each));
-        let pieces = dx.par_chunks_mut(each * cols).zip(tables).zip(statistics);
-        parallel::each(pieces, |((dx, (x, dy)), (mean, rstd))| {
-            quickly(
-                #[inline(always)]
-                || {
-                    let tables = x.chunks_exact(cols).zip(dy.chunks_exact(cols));
-                    let rows = dx.chunks_exact_mut(cols).zip(tables);
-                    for ((dx, (x, dy)), (&mean, &rstd)) in rows.zip(mean.iter().zip(rstd)) {
-                        normalise_backward(x, gamma, (mean, rstd), dy, dx);
-                    }
-                },
-            );
-        });
-
-        // ANCHOR: columns
-        // The gradients of gamma and beta: every column alone, down all rows.
-        let each = rows_per_thread(cols, rows);
-        let dgamma = grads.vector_mut(self.gamma).par_chunks_mut(each).enumerate();
-        parallel::each(dgamma, |(i, dgamma)| {
-            let columns = i * each..i * each + dgamma.len();
-            quickly(
-                #[inline(always)]
-                || {
-                    let tables = x.chunks_exact(cols).zip(dy.chunks_exact(cols));
-                    for ((x, dy), (&mean, &rstd)) in tables.zip(mean.iter().zip(rstd)) {
-                        let (x, dy) = (&x[columns.clone()], &dy[columns.clone()]);
-                        for ((dgamma, &x), &dy) in dgamma.iter_mut().zip(x).zip(dy) {
-                            *dgamma += dy * ((x - mean) * rstd);
-                        }
-                    }
-                },
-            );
-        });
-        // ANCHOR_END: columns
-        let Some(beta) = self.beta else { return };
-        let dbeta = grads.vector_mut(beta).par_chunks_mut(each).enumerate();
-        parallel::each(dbeta, |(i, dbeta)| {
-            time(Region::LayerNorm, || add_rows(dy_rows, i * each, dbeta));
-        });
-    }
-}
-
-/// Runs some work with the widest instructions, and on the clock.
-#[inline(always)]
-fn quickly<R>(work: impl FnOnce() -> R) -> R {
-    time(Region::LayerNorm, || simd_dispatch(work))
-}
 
 // ANCHOR: normalise
 /// One row of the forward pass. Returns its mean and rstd.
@@ -183,7 +56,13 @@ fn normalise<T: Float>(x: &[T], gamma: &[T], beta: Option<&[T]>, y: &mut [T]) ->
 // ANCHOR_END: normalise
 
 // ANCHOR: normalise_backward
-/// One row of dx.
+/// One row of the backward pass.
+///
+/// With g = dy * gamma, the gradient of n:
+///
+/// ```text
+/// dx += rstd (g - mean of g - n * mean of (g * n))
+/// ```
 #[inline(always)]
 fn normalise_backward<T: Float>(
     x: &[T],
@@ -197,14 +76,100 @@ fn normalise_backward<T: Float>(
     let mean_g = sum(rows().map(|(g, _)| g)) / columns;
     let mean_gn = sum(rows().map(|(g, &x)| g * ((x - mean) * rstd))) / columns;
     for (dx, (g, &x)) in dx.iter_mut().zip(rows()) {
-        *dx += rstd * (g - mean_g - (x - mean) * rstd * mean_gn);
+        let n = (x - mean) * rstd;
+        let mut d = g; // term 1: what arrives at n
+        d -= mean_g; // term 2: through the mean; moving all of x together moves nothing
+        d -= n * mean_gn; // term 3: through rstd; stretching x moves nothing either
+        *dx += rstd * d;
     }
 }
 // ANCHOR_END: normalise_backward
 
-/// All numbers of a table, row after row.
-fn flat<'a, T>(table: ArrayView2<'a, T>) -> &'a [T] {
-    table.to_slice().expect("whole rows are contiguous")
+/// Layer normalisation of every row: y = n * gamma + beta.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerNorm {
+    /// By what each column is scaled. Shape: (n_embd).
+    pub(crate) gamma: Vector,
+    /// By what each column is shifted. Shape: (n_embd).
+    pub(crate) beta: Option<Vector>,
+}
+
+/// What the backward pass wants to know again about each row. Both: (rows).
+#[derive(Clone, Debug)]
+pub struct Statistics<T> {
+    mean: Vec<T>,
+    rstd: Vec<T>,
+}
+
+impl<T: Float> Statistics<T> {
+    /// Statistics of so many rows.
+    pub fn new(rows: usize) -> Self {
+        Statistics { mean: vec![T::zero(); rows], rstd: vec![T::zero(); rows] }
+    }
+}
+
+impl LayerNorm {
+    /// Declares `weight`, which begins at one, and where asked for `bias`, which begins at zero.
+    pub fn declare(mut scope: Scope, n_embd: usize, bias: bool) -> Self {
+        let gamma = scope.vector("weight", n_embd, Init::Ones);
+        let beta = bias.then(|| scope.vector("bias", n_embd, Init::Zeros));
+        LayerNorm { gamma, beta }
+    }
+
+    /// y = n * gamma + beta.
+    ///
+    /// x, y: (rows, n_embd); y is overwritten; statistics: of at least as many rows.
+    pub fn forward<T: Float>(
+        &self,
+        params: &Params<T>,
+        x: ArrayView2<T>,
+        statistics: &mut Statistics<T>,
+        y: ArrayViewMut2<T>,
+    ) {
+        let gamma = params.vector(self.gamma);
+        let beta = self.beta.map(|beta| params.vector(beta));
+        let mean = &mut statistics.mean[..x.nrows()];
+        let rstd = &mut statistics.rstd[..x.nrows()];
+        each_row(Region::LayerNorm, (x, y, mean, rstd), |(x, y, mean, rstd)| {
+            (*mean, *rstd) = normalise(x, gamma, beta, y);
+        });
+    }
+
+    /// dx += the gradient of x;  dgamma += sum of dy * n;  dbeta += sum of dy.
+    ///
+    /// dx is *added to*: a layer norm stands beside a residual connection, which has brought its
+    /// own gradient already.
+    ///
+    /// x, statistics: as in the forward pass; dy, dx: (rows, n_embd).
+    pub fn backward<T: Float>(
+        &self,
+        params: &Params<T>,
+        x: ArrayView2<T>,
+        statistics: &Statistics<T>,
+        dy: ArrayView2<T>,
+        dx: ArrayViewMut2<T>,
+        grads: &mut Params<T>,
+    ) {
+        let gamma = params.vector(self.gamma);
+        let (mean, rstd) = (&statistics.mean[..x.nrows()], &statistics.rstd[..x.nrows()]);
+        each_row(Region::LayerNorm, (x, mean, rstd, dy, dx), |(x, &mean, &rstd, dy, dx)| {
+            normalise_backward(x, gamma, (mean, rstd), dy, dx);
+        });
+
+        // ANCHOR: columns
+        // The gradients of gamma and beta: sums over the rows, column by column.
+        let (dgamma, rows) = (grads.vector_mut(self.gamma), (x, mean, rstd, dy));
+        add_rows(Region::LayerNorm, dgamma, rows, |dgamma, (x, &mean, &rstd, dy)| {
+            for ((dgamma, &x), &dy) in dgamma.iter_mut().zip(x).zip(dy) {
+                *dgamma += dy * ((x - mean) * rstd);
+            }
+        });
+        // ANCHOR_END: columns
+        let Some(beta) = self.beta else { return };
+        add_rows(Region::LayerNorm, grads.vector_mut(beta), dy, |dbeta, dy| {
+            dbeta.iter_mut().zip(dy).for_each(|(dbeta, &dy)| *dbeta += dy);
+        });
+    }
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@
 //! To train it takes an optimiser ([`adamw`]), a learning rate that rises and falls
 //! ([`schedule`]), a step that uses all cores and still gives the same bytes every time
 //! ([`trainer`]), and the loop around it ([`training`]). To use it takes a way to write quickly
-//! ([`generate`]), to measure ([`evaluate`]), and to keep and share a [`model`], or to stop a run
+//! ([`generate`], with its [`kv_cache`]), to measure ([`evaluate`]), and to keep and share a [`model`], or to stop a run
 //! and go on ([`files`]).
 //!
 //! Ten lines from a text to a text, as in README.md:
@@ -72,6 +72,7 @@ pub mod evaluate;
 pub mod files;
 pub mod generate;
 pub mod gpt;
+pub mod kv_cache;
 pub mod layer_norm;
 pub mod machine;
 pub mod memory;

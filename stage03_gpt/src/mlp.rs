@@ -4,15 +4,26 @@
 //! feed-forward layer works on one token at a time. It spreads the vector over four times as
 //! many numbers, bends each of them ([`gelu`]), and folds them back. Without the bend, two
 //! linear layers would be no more than one.
+//!
+//! ```text
+//! y = gelu(x W_fc + b_fc) W_proj + b_proj
+//! ```
+//!
+//! ```
+//! use stage03_gpt::mlp::gelu;
+//!
+//! assert_eq!(gelu(0.0), 0.0);
+//! assert!((gelu(3.0f64) - 2.996_363).abs() < 1e-6); // large numbers pass,
+//! assert!((gelu(-3.0f64) + 0.003_637).abs() < 1e-6); // negative ones fade out
+//! ```
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
-use rayon::prelude::*;
 use stage01_bigram::Float;
-use stage01_bigram::vector::simd_dispatch;
+use stage02_attention::backward::Backward;
 use stage02_attention::linear::Linear;
-use stage02_attention::parallel;
+use stage02_attention::parallel::each_row;
 use stage02_attention::params::{Init, Params, Scope};
-use stage02_attention::profiler::{Region, time};
+use stage02_attention::profiler::Region;
 
 /// y = c_proj(gelu(c_fc(x))).
 #[derive(Clone, Copy, Debug)]
@@ -76,8 +87,8 @@ impl Mlp {
     ) {
         let Activations { derivative, g } = acts;
         self.c_fc.forward(params, x, g.view_mut());
-        parallel::zip_mut(flat_mut(g), flat_mut(derivative), |g, derivative| {
-            time(Region::Gelu, || gelu_forward(g, derivative))
+        each_row(Region::Gelu, (g.view_mut(), derivative.view_mut()), |(g, derivative)| {
+            gelu_forward(g, derivative)
         });
         self.c_proj.forward(params, g.view(), y);
     }
@@ -93,67 +104,41 @@ impl Mlp {
         mut hidden: ArrayViewMut2<T>,
     ) {
         self.c_fc.forward(params, x.view(), hidden.view_mut());
-        let h = hidden.as_slice_mut().expect("whole rows are contiguous");
-        let each = parallel::rows_per_thread(h.len(), 1);
-        parallel::each(h.par_chunks_mut(each), |h| {
-            time(Region::Gelu, || {
-                simd_dispatch(
-                    #[inline(always)]
-                    || h.iter_mut().for_each(|h| *h = gelu(*h)),
-                );
-            });
-        });
+        each_row(Region::Gelu, hidden.view_mut(), |h| h.iter_mut().for_each(|h| *h = gelu(*h)));
         self.c_proj.forward(params, hidden.view(), x);
     }
 
     // ANCHOR: backward
     /// The gradient of x and of both layers from the gradient of y.
     ///
-    /// x: as in the forward pass; dy, dx: (rows, n_embd); dx is overwritten.
+    /// x, acts: as in the forward pass; dy, dx: (rows, n_embd); dx is overwritten.
     pub fn backward<T: Float>(
         &self,
-        params: &Params<T>,
         x: ArrayView2<T>,
         acts: &Activations<T>,
-        scratch: &mut Scratch<T>,
         dy: ArrayView2<T>,
         dx: ArrayViewMut2<T>,
-        grads: &mut Params<T>,
+        pass: Backward<T, Scratch<T>>,
     ) {
-        self.c_proj.backward(params, acts.g.view(), dy, scratch.dh.view_mut(), grads);
-        parallel::zip(flat_mut(&mut scratch.dh), flat(&acts.derivative), |dh, derivative| {
-            time(Region::Gelu, || {
-                dh.iter_mut().zip(derivative).for_each(|(d, &derivative)| *d *= derivative)
-            });
+        let Backward { params, grads, scratch: Scratch { dh } } = pass;
+        self.c_proj.backward(params, acts.g.view(), dy, dh.view_mut(), grads);
+        each_row(Region::Gelu, (dh.view_mut(), acts.derivative.view()), |(dh, derivative)| {
+            dh.iter_mut().zip(derivative).for_each(|(d, &derivative)| *d *= derivative);
         });
-        self.c_fc.backward(params, x, scratch.dh.view(), dx, grads);
+        self.c_fc.backward(params, x, dh.view(), dx, grads);
     }
     // ANCHOR_END: backward
 }
 
 // ANCHOR: gelu_forward
 /// g = gelu(g), and slope = gelu'(g) of the old g.
+#[inline(always)]
 fn gelu_forward<T: Float>(g: &mut [T], derivative: &mut [T]) {
-    simd_dispatch(
-        #[inline(always)]
-        || {
-            for (g, derivative) in g.iter_mut().zip(derivative) {
-                (*g, *derivative) = gelu_and_derivative(*g);
-            }
-        },
-    );
+    for (g, derivative) in g.iter_mut().zip(derivative) {
+        (*g, *derivative) = gelu_and_derivative(*g);
+    }
 }
 // ANCHOR_END: gelu_forward
-
-/// All numbers of a table, row after row.
-fn flat<T>(table: &Array2<T>) -> &[T] {
-    table.as_slice().expect("owned tables are contiguous")
-}
-
-/// All numbers of a table, row after row, to change.
-pub(crate) fn flat_mut<T>(table: &mut Array2<T>) -> &mut [T] {
-    table.as_slice_mut().expect("owned tables are contiguous")
-}
 
 /// sqrt(2 / pi).
 const SQRT_2_OVER_PI: f64 = 0.797_884_560_802_865_4;
@@ -225,7 +210,8 @@ mod tests {
                     let acts = &mut mlp.activations(rows);
                     mlp.forward(params, x, acts, Array2::zeros((rows, n_embd)).view_mut());
                     let dx = array_mut(&mut dx[0], rows, n_embd);
-                    mlp.backward(params, x, acts, &mut mlp.scratch(rows), dy, dx, grads);
+                    let scratch = &mut mlp.scratch(rows);
+                    mlp.backward(x, acts, dy, dx, Backward { params, grads, scratch });
                 },
             );
         }

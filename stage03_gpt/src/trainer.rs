@@ -45,6 +45,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::vector::{simd_dispatch, sum};
 use stage01_bigram::{Error, Float, Result};
+use stage02_attention::backward::Backward;
 use stage02_attention::parallel::{single_threaded, spinning};
 use stage02_attention::params::Params;
 use stage02_attention::profiler::{Region, time};
@@ -258,7 +259,8 @@ impl<T: Float> Trainer<T> {
                 }
             }
             gpt.forward(weights, x, acts, dropout.then_some(rngs));
-            *loss = gpt.backward(weights, x, y, scale, acts, scratch, grads);
+            let pass = Backward { params: weights, grads, scratch };
+            *loss = gpt.backward(x, y, scale, acts, pass);
             // ANCHOR_END: learn
         });
         self.loss += self.shards.iter().map(|shard| shard.loss).sum::<f64>();

@@ -7,7 +7,6 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use stage01_bigram::random::{Purpose, generator};
 use stage02_attention::attention::single_query;
 use stage02_attention::dropout::Dropout;
-use stage02_attention::parallel::min_len;
 use stage02_attention::params::{Init, Layout, Params};
 use stage03_gpt::adamw::{AdamW, Moments};
 use stage03_gpt::schedule::Schedule;
@@ -173,7 +172,7 @@ pub fn left_at_half() -> f64 {
 /// Into how many parts 101 pieces are cut for two hands, when half is rounded up. Rounded down it
 /// is two.
 pub fn parts_of_a_hundred_and_one() -> f64 {
-    assert_eq!(101 / min_len(101, 2), 2);
+    assert_eq!(101 / (101 / 2), 2);
     (101 / 101usize.div_ceil(2)) as f64
 }
 

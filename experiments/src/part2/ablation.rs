@@ -19,6 +19,7 @@ use stage01_bigram::sampling::Sampler;
 use stage01_bigram::screen::wrap;
 use stage02_attention::attention::Mask;
 use stage02_attention::attention::multi_head::{self, MultiHeadAttention};
+use stage02_attention::backward::Backward;
 use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;
 use stage02_attention::linear::Linear;
@@ -111,7 +112,8 @@ impl Model {
         self.lm_head.backward(params, sum.view(), logits.view(), dsum.view_mut(), &mut grads);
         let scratch = &mut self.attn.scratch(BATCH_SIZE, BLOCK_SIZE);
         let (x, dy) = (x.view(), dsum.view());
-        self.attn.backward(params, x, &acts, scratch, dy, dx.view_mut(), &mut grads);
+        let pass = Backward { params, grads: &mut grads, scratch };
+        self.attn.backward(x, &acts, dy, dx.view_mut(), pass);
         dx += &dsum;
         self.wpe.backward((0..tokens.len()).map(|i| i % BLOCK_SIZE), dx.view(), &mut grads);
         self.wte.backward(tokens.iter().map(|&t| t as usize), dx.view(), &mut grads);

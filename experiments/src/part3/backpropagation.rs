@@ -4,6 +4,7 @@
 use stage01_bigram::Result;
 use stage01_bigram::gradcheck::{Agreement, Mismatch, check_gradient, check_gradient_at};
 use stage01_bigram::random::{Purpose, generator};
+use stage02_attention::backward::Backward;
 use stage02_attention::params::{Params, fill_normal};
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
@@ -81,7 +82,8 @@ fn add_gradient(
     if bug == Bug::ReadInBetween {
         gpt.forward(params, &vec![3; inputs.len()], &mut acts, None);
     }
-    gpt.backward(params, inputs, targets, scale, &mut acts, &mut scratch, grads);
+    let pass = Backward { params, grads, scratch: &mut scratch };
+    gpt.backward(inputs, targets, scale, &mut acts, pass);
 }
 
 /// The gradient of the word, with a bug or without.

@@ -8,6 +8,7 @@ use rand::RngExt;
 use stage01_bigram::Result;
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::random::{Purpose, generator};
+use stage02_attention::backward::Backward;
 use stage02_attention::params::{Init, Layout, Params, fill_normal};
 use stage03_gpt::block::Block;
 use stage03_gpt::config::GptConfig;
@@ -116,7 +117,9 @@ impl Model {
         self.gpt.forward(&self.params, &self.inputs, &mut acts, None);
         let scores = spread(&acts.logits);
         let (x, y, scale) = (&self.inputs, &self.targets, 1.0 / 64.0);
-        let sum = self.gpt.backward(&self.params, x, y, scale, &mut acts, &mut scratch, &mut grads);
+        let (params, scratch) = (&self.params, &mut scratch);
+        let pass = Backward { params, grads: &mut grads, scratch };
+        let sum = self.gpt.backward(x, y, scale, &mut acts, pass);
         (sum * scale, grads, scores)
     }
 

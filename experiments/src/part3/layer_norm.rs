@@ -5,6 +5,7 @@ use ndarray::Array2;
 use rand::RngExt;
 use stage01_bigram::Result;
 use stage01_bigram::random::{Purpose, generator};
+use stage02_attention::backward::Backward;
 use stage02_attention::params::{Init, Layout, Params, Tensor, fill_normal};
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
@@ -128,7 +129,8 @@ impl Stack {
             }
             let (mut dinput, scratch) = (Array2::zeros(x.raw_dim()), &mut mlp.scratch(1));
             let (input, dy) = (input.view(), d.view());
-            mlp.backward(&self.params, input, acts, scratch, dy, dinput.view_mut(), &mut grads);
+            let pass = Backward { params: &self.params, grads: &mut grads, scratch };
+            mlp.backward(input, acts, dy, dinput.view_mut(), pass);
             if let Place::Before = self.place {
                 let statistics = self.normed(norm, x).1;
                 let (x, dinput) = (x.view(), dinput.view());
@@ -203,7 +205,9 @@ impl Swap {
         let apart = (&acts.logits.row(0) - &acts.logits.row(1)).mapv(f64::abs);
         let apart = apart.fold(0.0, |most: f64, &x| most.max(x));
         let (x, y) = (&self.inputs, &self.targets);
-        let sum = self.gpt.backward(&self.params, x, y, scale, &mut acts, &mut scratch, &mut grads);
+        let (params, scratch) = (&self.params, &mut scratch);
+        let pass = Backward { params, grads: &mut grads, scratch };
+        let sum = self.gpt.backward(x, y, scale, &mut acts, pass);
         (sum * scale, grads, apart)
     }
 

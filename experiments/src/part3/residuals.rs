@@ -10,6 +10,7 @@ use stage01_bigram::Result;
 use stage01_bigram::gradcheck::check_gradient;
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::random::{Purpose, generator};
+use stage02_attention::backward::Backward;
 use stage02_attention::params::{Init, Layout, Params, fill_normal};
 use stage03_gpt::mlp::{Activations, Mlp};
 
@@ -86,7 +87,8 @@ impl Stack {
             let d = &gradients[gradients.len() - 1];
             let (mut dx, scratch) = (Array2::zeros(d.raw_dim()), &mut layer.scratch(x.nrows()));
             let (x, dy) = (x.view(), d.view());
-            layer.backward(&self.params, x, acts, scratch, dy, dx.view_mut(), &mut grads);
+            let pass = Backward { params: &self.params, grads: &mut grads, scratch };
+            layer.backward(x, acts, dy, dx.view_mut(), pass);
             if self.plus == Plus::BothWays {
                 dx += d;
             }

@@ -10,7 +10,6 @@ use ndarray::Array2;
 use stage01_bigram::Float;
 use stage01_bigram::vector::{simd_dispatch, sum};
 use stage02_attention::matmul;
-use stage02_attention::parallel::min_len;
 use stage03_gpt::plain::Product;
 
 /// Runs the experiment.
@@ -139,6 +138,11 @@ fn parts(pieces: usize, threads: usize, at_least: usize) -> usize {
     // ANCHOR: parts
     threads.min(pieces / at_least)
     // ANCHOR_END: parts
+}
+
+/// How many pieces a hand gets at least, rounded down.
+fn min_len(pieces: usize, threads: usize) -> usize {
+    pieces / threads
 }
 
 fn pieces() {

@@ -24,11 +24,12 @@
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, s};
 use stage01_bigram::Float;
 use stage01_bigram::random::Generator;
-use stage01_bigram::vector::{self, largest, simd_dispatch, sum};
+use stage01_bigram::vector::{self, largest, sum};
 
 use super::Mask;
 use crate::dropout::Dropout;
 use crate::matmul::gemm;
+use crate::parallel::each_row_here;
 use crate::profiler::{Region, time};
 
 /// How many queries are worked on at a time.
@@ -72,23 +73,20 @@ pub fn forward<T: Float>(
         let mut att = table(space, end - start, seen);
         let (q, k) = (q.slice(s![start..end, ..]), k.slice(s![..seen, ..]));
         gemm(scale, q, k.t(), T::zero(), &mut att);
-        let rows = space[..(end - start) * seen].chunks_exact_mut(seen);
-        time(Region::Softmax, || {
-            simd_dispatch(
-                #[inline(always)]
-                || {
-                    for (i, row) in (start..end).zip(rows) {
-                        let row = hide(row, mask.visible(i, queries, keys));
-                        let max = largest(row);
-                        row.iter_mut().for_each(|x| *x = (*x - max).fast_exp());
-                        let total = sum(row.iter().copied());
-                        let share = T::one() / total;
-                        row.iter_mut().for_each(|p| *p *= share);
-                        lse[i] = max + total.ln();
-                    }
-                },
-            );
-        });
+        each_row_here(
+            Region::Softmax,
+            (start..end, att),
+            #[inline(always)]
+            |(i, row)| {
+                let row = hide(row, mask.visible(i, queries, keys));
+                let max = largest(row);
+                row.iter_mut().for_each(|x| *x = (*x - max).fast_exp());
+                let total = sum(row.iter().copied());
+                let share = T::one() / total;
+                row.iter_mut().for_each(|p| *p *= share);
+                lse[i] = max + total.ln();
+            },
+        );
         if let Some((dropout, rng)) = &mut forget {
             let att = &mut space[..(end - start) * seen];
             time(Region::Dropout, || dropout.each(att, rng, |share, keep| *share *= keep));
@@ -126,47 +124,46 @@ pub fn backward<T: Float>(
     let (p_space, d_space) = space.split_at_mut(room(keys) / 2);
     let mut old = T::zero();
     for (start, end, seen) in blocks(mask, queries, keys) {
-        let n = (end - start) * seen;
         let (q, dy) = (q.slice(s![start..end, ..]), dy.slice(s![start..end, ..]));
         let (k, v) = (k.slice(s![..seen, ..]), v.slice(s![..seen, ..]));
         gemm(scale, q, k.t(), T::zero(), &mut table(p_space, end - start, seen));
         gemm(T::one(), dy, v.t(), T::zero(), &mut table(d_space, end - start, seen));
 
-        let (p, dp) = (&mut p_space[..n], &mut d_space[..n]);
-        time(Region::Softmax, || {
-            let rows = p.chunks_exact_mut(seen).zip(dp.chunks_exact_mut(seen));
-            let forgetful = forget.is_some();
-            simd_dispatch(
-                #[inline(always)]
-                || {
-                    for (i, (p, dp)) in (start..end).zip(rows) {
-                        let p = hide(p, mask.visible(i, queries, keys));
-                        let lse = lse[i];
-                        p.iter_mut().for_each(|x| *x = (*x - lse).fast_exp());
-                        if !forgetful {
-                            let mean = dot(y.row(i), dy.row(i - start));
-                            let (seen, hidden) = dp.split_at_mut(p.len());
-                            for (dp, &p) in seen.iter_mut().zip(&*p) {
-                                *dp = p * (*dp - mean);
-                            }
-                            hidden.fill(T::zero());
-                        }
+        let (p, dp) = (table(p_space, end - start, seen), table(d_space, end - start, seen));
+        let forgetful = forget.is_some();
+        each_row_here(
+            Region::Softmax,
+            (start..end, p, dp),
+            #[inline(always)]
+            |(i, p, dp)| {
+                let p = hide(p, mask.visible(i, queries, keys));
+                let lse = lse[i];
+                p.iter_mut().for_each(|x| *x = (*x - lse).fast_exp());
+                if !forgetful {
+                    let mean = dot(y.row(i), dy.row(i - start));
+                    let (seen, hidden) = dp.split_at_mut(p.len());
+                    for (dp, &p) in seen.iter_mut().zip(&*p) {
+                        *dp = p * (*dp - mean);
                     }
-                },
-            );
-        });
+                    hidden.fill(T::zero());
+                }
+            },
+        );
         if let Some((dropout, rng)) = &mut forget {
-            time(Region::Dropout, || {
-                let rows = p.chunks_exact_mut(seen).zip(dp.chunks_exact_mut(seen));
-                for (i, (p, dp)) in (start..end).zip(rows) {
+            let (p, dp) = (table(p_space, end - start, seen), table(d_space, end - start, seen));
+            each_row_here(
+                Region::Dropout,
+                (start..end, p, dp),
+                #[inline(always)]
+                |(i, p, dp)| {
                     let (mean, mut dp) = (dot(y.row(i), dy.row(i - start)), dp.iter_mut());
                     dropout.each(p, rng, |p, keep| {
                         let dp = dp.next().expect("as many as shares");
                         *dp = *p * (*dp * keep - mean);
                         *p *= keep;
                     });
-                }
-            });
+                },
+            );
         }
 
         let (p, dscores) = (table(p_space, end - start, seen), table(d_space, end - start, seen));

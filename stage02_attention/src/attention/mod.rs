@@ -14,16 +14,17 @@
 //!
 //! - [`head`]: one head, loop by loop, written to be read;
 //! - [`scaled_dot_product`]: the same equation as matrix products, forward and backward;
-//! - [`fused`]: the same numbers without the table of all shares, written to be fast;
-//! - [`multi_head`]: many heads side by side, as GPT-2 has them;
+//! - [`multi_head_plain`]: many heads side by side, as GPT-2 has them, written to be read;
+//! - [`multi_head`]: the same layer, written to be fast: it hands each head of each sequence to
+//! - [`fused`]: one head without the table of all shares;
 //! - [`single_query`]: the same for one token at a time, for writing;
 //! - [`cross`]: queries from one sequence, keys and values from another.
 
 pub mod cross;
 pub mod fused;
 pub mod head;
-mod heads;
 pub mod multi_head;
+pub mod multi_head_plain;
 pub mod scaled_dot_product;
 pub mod single_query;
 

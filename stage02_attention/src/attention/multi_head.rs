@@ -11,19 +11,60 @@
 //! so a head is three views into it, and nothing is copied. A last layer, `c_proj`, mixes what
 //! the heads found. Vaswani and others 2017, section 3.2.2; names and order of columns are
 //! GPT-2's (Radford and others 2019).
+//!
+//! Shapes: B = batch, T = length, C = n_embd, nh = n_head, hs = head size = C / nh.
+//!
+//! ```text
+//! qkv = c_attn(x)                                   (B T, C) -> (B T, 3 C)
+//! y_h = softmax(mask(q_h k_h' / sqrt(hs))) v_h      (T, hs) for each of B nh heads
+//! out = c_proj(y_0 | y_1 | ... )                    (B T, C) -> (B T, C)
+//! ```
+//!
+//! Attention is the only layer of a GPT that mixes positions: here a token receives something
+//! from other tokens. Every other layer treats each of the B T rows alone and alike.
+//!
+//! [`multi_head_plain`](super::multi_head_plain) is the same layer, written to be read. This one
+//! hands the heads to all threads ([`each_head`]), and each head to [`fused`].
+//!
+//! ```
+//! use ndarray::Array2;
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage02_attention::attention::{Mask, multi_head::MultiHeadAttention};
+//! use stage02_attention::dropout::Dropout;
+//! use stage02_attention::params::{Init, Layout, Params};
+//!
+//! let (mut layout, init) = (Layout::new(), Init::Normal(0.5));
+//! let (scope, none) = (layout.scope("attn"), Dropout::new(0.0)?);
+//! let attn = MultiHeadAttention::declare(scope, (4, 2), Mask::Causal, none, true, (init, init))?;
+//! let params = Params::<f64>::initialise(&layout, &mut generator(1, Purpose::Other, 0));
+//!
+//! // A token that changes changes nothing before it.
+//! let (mut acts, mut out) = (attn.activations(1, 3), Array2::zeros((3, 4)));
+//! let mut run = |x: &Array2<f64>| {
+//!     attn.forward(&params, x.view(), &mut acts, out.view_mut(), None);
+//!     out.clone()
+//! };
+//! let mut x = Array2::from_shape_fn((3, 4), |(i, j)| (i * 4 + j) as f64 / 10.0);
+//! let before = run(&x);
+//! x[[1, 0]] += 1.0;
+//! let after = run(&x);
+//! assert_eq!(before.row(0), after.row(0));
+//! assert_ne!(before.row(2), after.row(2));
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, s};
 use rand::SeedableRng;
 use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::{Float, Result};
 
-use super::heads::Heads;
 use super::{Mask, fused, head_size, scaled_dot_product, single_query};
+use crate::backward::Backward;
 use crate::dropout::Dropout;
 use crate::linear::Linear;
-use crate::parallel::{threads, threads_for, threads_to_fetch};
+use crate::parallel::{PerThread, each_head, threads_for, threads_to_fetch};
 use crate::params::{Init, Params, Scope};
 
 /// Self-attention with several heads.
@@ -34,8 +75,8 @@ pub struct MultiHeadAttention {
     /// From what the heads found, n_embd, back to n_embd.
     pub c_proj: Linear,
     n_embd: usize,
-    n_head: usize,
-    mask: Mask,
+    pub(super) n_head: usize,
+    pub(super) mask: Mask,
     dropout: Dropout,
 }
 
@@ -52,8 +93,7 @@ pub struct Activations<T> {
     rngs: Array2<Generator>,
     /// What the heads found, side by side. Shape: (batch * length, n_embd).
     y: Array2<T>,
-    /// Room for each of the hands that work on heads.
-    rooms: Vec<T>,
+    scratch: PerThread<T>,
     /// Whether the last forward pass dropped anything.
     training: bool,
 }
@@ -63,15 +103,14 @@ pub struct Activations<T> {
 pub struct Scratch<T> {
     dqkv: Array2<T>,
     dy: Array2<T>,
-    rooms: Vec<T>,
+    heads: PerThread<T>,
 }
 
 /// Room to look without learning: see [`MultiHeadAttention::attend_cached`].
 #[derive(Clone, Debug)]
 pub struct Space<T> {
     lse: Array2<T>,
-    rooms: Vec<T>,
-    threads: usize,
+    scratch: PerThread<T>,
 }
 
 impl MultiHeadAttention {
@@ -107,7 +146,7 @@ impl MultiHeadAttention {
             lse: Array2::zeros((batch * length, self.n_head)),
             rngs: Array2::from_elem((forgetting, self.n_head), rng),
             y: Array2::zeros((batch * length, self.n_embd)),
-            rooms: vec![T::zero(); threads() * fused::room(length)],
+            scratch: PerThread::new(fused::room(length)),
             training: false,
         }
     }
@@ -117,7 +156,7 @@ impl MultiHeadAttention {
         Scratch {
             dqkv: Array2::zeros((batch * length, 3 * self.n_embd)),
             dy: Array2::zeros((batch * length, self.n_embd)),
-            rooms: vec![T::zero(); threads() * fused::room(length)],
+            heads: PerThread::new(fused::room(length)),
         }
     }
 
@@ -152,22 +191,16 @@ impl MultiHeadAttention {
                 heads.map_inplace(|own| *own = Generator::from_rng(rng));
             }
         }
-        let threads =
-            threads_for(x.len() * acts.length).min(acts.rooms.len() / fused::room(acts.length));
+        let sizes = (x.nrows() / acts.length, self.n_head);
+        let threads = threads_for(x.len() * acts.length);
+        let rngs = acts.training.then(|| acts.rngs.view());
         // ANCHOR: heads
-        let heads = Heads {
-            heads: self.n_head,
-            sequences: x.nrows() / acts.length,
-            reads: self.split_qkv(acts.qkv.view()),
-            writes: [acts.y.view_mut(), acts.lse.view_mut()],
-            extra: acts.rngs.view(),
-            rooms: &mut acts.rooms,
-        };
-        let (mask, dropout) = (self.mask, acts.training.then_some(self.dropout));
-        heads.each(threads, &|[q, k, v], [y, mut lse], rng, space| {
-            let mut rng = rng.cloned();
-            let forget = dropout.zip(rng.as_mut());
-            fused::forward((q, k, v), mask, forget, space, lse.column_mut(0), y);
+        let qkv = self.split_qkv(acts.qkv.view());
+        let all = (qkv, acts.y.view_mut(), (acts.lse.view_mut(), rngs));
+        each_head(threads, sizes, all, &mut acts.scratch, |(qkv, y, (lse, rng)), scratch| {
+            let mut rng = rng.map(|rng| rng[[0, 0]].clone());
+            let forget = rng.as_mut().map(|rng| (self.dropout, rng));
+            fused::forward(qkv, self.mask, forget, scratch, column(lse), y);
         });
         self.c_proj.forward(params, acts.y.view(), out);
         // ANCHOR_END: heads
@@ -175,40 +208,30 @@ impl MultiHeadAttention {
 
     /// The gradient of x and of both layers from the gradient of the output.
     ///
-    /// x: as in the forward pass; dout, dx: (batch * length, n_embd); dx is overwritten.
+    /// x, acts: as in the forward pass; dout, dx: (batch * length, n_embd); dx is overwritten.
     pub fn backward<T: Float>(
         &self,
-        params: &Params<T>,
         x: ArrayView2<T>,
         acts: &Activations<T>,
-        scratch: &mut Scratch<T>,
         dout: ArrayView2<T>,
         dx: ArrayViewMut2<T>,
-        grads: &mut Params<T>,
+        pass: Backward<T, Scratch<T>>,
     ) {
-        let Scratch { dqkv, dy, rooms } = scratch;
-        let threads =
-            threads_for(x.len() * acts.length).min(rooms.len() / fused::room(acts.length));
+        let Backward { params, grads, scratch: Scratch { dqkv, dy, heads } } = pass;
         self.c_proj.backward(params, acts.y.view(), dout, dy.view_mut(), grads);
         let (dq, rest) = dqkv.view_mut().split_at(Axis(1), self.n_embd);
         let (dk, dv) = rest.split_at(Axis(1), self.n_embd);
-        let [q, k, v] = self.split_qkv(acts.qkv.view());
-        let heads = Heads {
-            heads: self.n_head,
-            sequences: x.nrows() / acts.length,
-            reads: [q, k, v, acts.y.view(), dy.view(), acts.lse.view()],
-            writes: [dq, dk, dv],
-            extra: acts.rngs.view(),
-            rooms,
-        };
-        let (mask, dropout) = (self.mask, acts.training.then_some(self.dropout));
-        heads.each(threads, &|[q, k, v, y, dy, lse], [dq, dk, dv], rng, space| {
-            let mut rng = rng.cloned();
-            let forget = dropout.zip(rng.as_mut());
-            let (lse, gradients) = (lse.column(0), (dq, dk, dv));
-            fused::backward((q, k, v), mask, forget, lse, (y, dy), space, gradients);
+        let sizes = (x.nrows() / acts.length, self.n_head);
+        let threads = threads_for(x.len() * acts.length);
+        let rngs = acts.training.then(|| acts.rngs.view());
+        let (qkv, lse) = (self.split_qkv(acts.qkv.view()), acts.lse.view());
+        let all = (qkv, (acts.y.view(), dy.view()), (dq, dk, dv), (lse, rngs));
+        each_head(threads, sizes, all, heads, |(qkv, ys, gradients, (lse, rng)), scratch| {
+            let mut rng = rng.map(|rng| rng[[0, 0]].clone());
+            let forget = rng.as_mut().map(|rng| (self.dropout, rng));
+            fused::backward(qkv, self.mask, forget, lse.column(0), ys, scratch, gradients);
         });
-        self.c_attn.backward(params, x, scratch.dqkv.view(), dx, grads);
+        self.c_attn.backward(params, x, dqkv.view(), dx, grads);
     }
 
     /// What the heads find in keys and values that are kept elsewhere, such as a KV cache.
@@ -224,28 +247,20 @@ impl MultiHeadAttention {
     ) {
         let (queries, keys) = (q.nrows(), k.nrows());
         if queries == 1 {
-            return single_query::forward(self.n_head, [q, k, v], &mut space.rooms, y);
+            return single_query::forward(self.n_head, [q, k, v], space.scratch.of(1), y);
         }
         let worth =
             threads_for(queries * keys * self.n_embd).max(threads_to_fetch(k.len() + v.len()));
-        let heads = Heads {
-            heads: self.n_head,
-            sequences: 1,
-            reads: [q, k, v],
-            writes: [y, space.lse.slice_mut(s![..queries, ..])],
-            extra: ArrayView2::<()>::from_shape((0, self.n_head), &[]).expect("no rows"),
-            rooms: &mut space.rooms,
-        };
-        heads.each(worth.min(space.threads), &|[q, k, v], [y, mut lse], _, room| {
-            fused::forward((q, k, v), self.mask, None, room, lse.column_mut(0), y);
+        let all = ((q, k, v), y, space.lse.slice_mut(s![..queries, ..]));
+        each_head(worth, (1, self.n_head), all, &mut space.scratch, |(qkv, y, lse), scratch| {
+            fused::forward(qkv, self.mask, None, scratch, column(lse), y);
         });
     }
 
     /// Room for [`MultiHeadAttention::attend_cached`] with up to so many keys.
     pub fn space<T: Float>(&self, keys: usize) -> Space<T> {
         let room = fused::room(keys).max(single_query::room(self.n_head, keys, self.n_embd));
-        let rooms = vec![T::zero(); threads() * room];
-        Space { lse: Array2::zeros((keys, self.n_head)), rooms, threads: threads() }
+        Space { lse: Array2::zeros((keys, self.n_head)), scratch: PerThread::new(room) }
     }
 
     /// Who looks at whom in head `h` of sequence `b`, in the last forward pass, before dropout.
@@ -265,12 +280,20 @@ impl MultiHeadAttention {
 
     // ANCHOR: thirds
     /// Queries, keys and values, each of all heads.
-    fn split_qkv<'a, T>(&self, qkv: ArrayView2<'a, T>) -> [ArrayView2<'a, T>; 3] {
+    fn split_qkv<'a, T>(
+        &self,
+        qkv: ArrayView2<'a, T>,
+    ) -> (ArrayView2<'a, T>, ArrayView2<'a, T>, ArrayView2<'a, T>) {
         let (q, rest) = qkv.split_at(Axis(1), self.n_embd);
         let (k, v) = rest.split_at(Axis(1), self.n_embd);
-        [q, k, v]
+        (q, k, v)
     }
     // ANCHOR_END: thirds
+}
+
+/// A matrix of one column as a vector.
+fn column<T>(matrix: ArrayViewMut2<T>) -> ArrayViewMut1<T> {
+    matrix.index_axis_move(Axis(1), 0)
 }
 
 #[cfg(test)]
@@ -314,7 +337,8 @@ mod tests {
                     let x = array(&x[0], rows, n_embd);
                     attn.forward(params, x, acts, Array2::zeros((rows, n_embd)).view_mut(), Some(&mut rngs(batch)));
                     let (scratch, dy) = (&mut attn.scratch(batch, length), array(dy, rows, n_embd));
-                    attn.backward(params, x, acts, scratch, dy, array_mut(&mut dx[0], rows, n_embd), grads);
+                    let dx = array_mut(&mut dx[0], rows, n_embd);
+                    attn.backward(x, acts, dy, dx, Backward { params, grads, scratch });
                 },
             );
         }

@@ -12,7 +12,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2};
 use stage01_bigram::Float;
 use stage01_bigram::loss::softmax_in_place;
-use stage01_bigram::vector::{simd_dispatch, sum};
+use stage01_bigram::vector::sum;
 
 use super::Mask;
 use crate::matmul::gemm;
@@ -94,15 +94,10 @@ pub fn backward<T: Float>(
     for (mut dp, p) in datt.rows_mut().into_iter().zip(att.rows()) {
         let dp = dp.as_slice_mut().expect("rows are contiguous");
         let p = p.to_slice().expect("rows are contiguous");
-        simd_dispatch(
-            #[inline(always)]
-            || {
-                let mean = sum(dp.iter().zip(p).map(|(&dp, &p)| dp * p));
-                for (dp, &p) in dp.iter_mut().zip(p) {
-                    *dp = p * (*dp - mean);
-                }
-            },
-        );
+        let mean = sum(dp.iter().zip(p).map(|(&dp, &p)| dp * p));
+        for (dp, &p) in dp.iter_mut().zip(p) {
+            *dp = p * (*dp - mean);
+        }
     }
     // ANCHOR_END: through_softmax
 

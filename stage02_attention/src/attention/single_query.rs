@@ -14,13 +14,12 @@
 //!
 //! The same numbers as [`fused`](super::fused) gives for one query; a test compares them.
 
-use ndarray::{ArrayView2, ArrayViewMut2, Axis};
-use rayon::prelude::*;
+use ndarray::{ArrayView2, ArrayViewMut2};
 use stage01_bigram::Float;
 use stage01_bigram::loss::softmax_in_place;
-use stage01_bigram::vector::{add_scaled, dot, simd_dispatch};
+use stage01_bigram::vector::{add_scaled, dot};
 
-use crate::parallel::{each, min_len, threads_to_fetch};
+use crate::parallel::{each_row_on, threads_to_fetch};
 use crate::profiler::{Region, time};
 
 /// So many tokens make a piece.
@@ -33,7 +32,7 @@ pub fn room(heads: usize, keys: usize, n_embd: usize) -> usize {
 
 /// y = softmax(q k' / sqrt(d)) v for all heads, side by side.
 ///
-/// q, y: (1, heads * d); k, v: (keys, heads * d). space: at least [`room`] of these sizes.
+/// q, y: (1, heads * d); k, v: (keys, heads * d), contiguous. space: at least [`room`] of these sizes.
 pub fn forward<T: Float>(
     heads: usize,
     [q, k, v]: [ArrayView2<T>; 3],
@@ -49,26 +48,15 @@ pub fn forward<T: Float>(
     let (by_token, space) = space.split_at_mut(heads * keys);
     let (by_head, space) = space.split_at_mut(heads * keys);
     let sums = &mut space[..keys.div_ceil(TOKENS) * n_embd];
-    let min_len = min_len(keys.div_ceil(TOKENS), threads_to_fetch(k.len()));
+    let threads = threads_to_fetch(k.len());
 
-    let pieces = by_token.par_chunks_mut(TOKENS * heads).enumerate().with_min_len(min_len);
-    each(pieces, |(i, scores)| {
-        let k = k.axis_chunks_iter(Axis(0), TOKENS).nth(i).expect("a piece of keys");
-        time(Region::Attention, || {
-            simd_dispatch(
-                #[inline(always)]
-                || {
-                    // ANCHOR: scores
-                    for (k, scores) in k.rows().into_iter().zip(scores.chunks_exact_mut(heads)) {
-                        let k = k.to_slice().expect(CONTIGUOUS).chunks_exact(d);
-                        for ((score, q), k) in scores.iter_mut().zip(q.chunks_exact(d)).zip(k) {
-                            *score = scale * dot(q, k);
-                        }
-                    }
-                    // ANCHOR_END: scores
-                },
-            );
-        });
+    let scores = ArrayViewMut2::from_shape((keys, heads), &mut *by_token).expect("its length");
+    each_row_on(threads, Region::Attention, (k, scores), |(k, scores)| {
+        // ANCHOR: scores
+        for ((score, q), k) in scores.iter_mut().zip(q.chunks_exact(d)).zip(k.chunks_exact(d)) {
+            *score = scale * dot(q, k);
+        }
+        // ANCHOR_END: scores
     });
 
     time(Region::Softmax, || {
@@ -79,25 +67,18 @@ pub fn forward<T: Float>(
         }
     });
 
-    let pieces = sums.par_chunks_mut(n_embd).enumerate().with_min_len(min_len);
-    each(pieces, |(i, sums)| {
-        let v = v.axis_chunks_iter(Axis(0), TOKENS).nth(i).expect("a piece of values");
-        sums.fill(T::zero());
-        time(Region::Attention, || {
-            simd_dispatch(
-                #[inline(always)]
-                || {
-                    // ANCHOR: mixture
-                    for (j, v) in v.rows().into_iter().enumerate() {
-                        let v = v.to_slice().expect(CONTIGUOUS).chunks_exact(d);
-                        for ((h, y), v) in sums.chunks_exact_mut(d).enumerate().zip(v) {
-                            add_scaled(y, by_head[h * keys + i * TOKENS + j], v);
-                        }
-                    }
-                    // ANCHOR_END: mixture
-                },
-            );
-        });
+    let pieces = sums.len() / n_embd;
+    let parts = ArrayViewMut2::from_shape((pieces, n_embd), &mut *sums).expect("its length");
+    each_row_on(threads, Region::Attention, (0..pieces, parts), |(i, y)| {
+        y.fill(T::zero());
+        // ANCHOR: mixture
+        for j in i * TOKENS..((i + 1) * TOKENS).min(keys) {
+            let v = v.row(j).to_slice().expect(CONTIGUOUS).chunks_exact(d);
+            for ((h, y), v) in y.chunks_exact_mut(d).enumerate().zip(v) {
+                add_scaled(y, by_head[h * keys + j], v);
+            }
+        }
+        // ANCHOR_END: mixture
     });
     let mut y = y.row_mut(0);
     y.fill(T::zero());

@@ -8,13 +8,12 @@
 //! it changes no bit.
 
 use ndarray::{ArrayView2, ArrayViewMut2, s};
-use rayon::prelude::*;
 use stage01_bigram::Float;
-use stage01_bigram::vector::{dot, simd_dispatch};
+use stage01_bigram::vector::dot;
 
 use super::gemm;
-use crate::parallel::{each, min_len, threads_to_fetch};
-use crate::profiler::{Region, time};
+use crate::parallel::{each_row_on, threads_to_fetch};
+use crate::profiler::Region;
 
 /// c = alpha a b + beta c for a single row of c.
 ///
@@ -26,27 +25,25 @@ pub(super) fn gemv<T: Float>(
     beta: T,
     mut c: ArrayViewMut2<T>,
 ) {
-    /// So many rows of b make a piece, or columns.
+    /// So many rows of b make a piece.
     const ROWS: usize = 128;
-    const COLUMNS: usize = 512;
     let (k, n) = b.dim();
     let threads = threads_to_fetch(b.len());
     let by_rows = b.strides()[1] == 1;
     let mut results = vec![T::zero(); if by_rows { k.div_ceil(ROWS) * n } else { n }];
     if by_rows {
-        let pieces = results.par_chunks_mut(n).enumerate();
-        each(pieces.with_min_len(min_len(k.div_ceil(ROWS), threads)), |(i, sums)| {
+        let pieces = k.div_ceil(ROWS);
+        let sums = ArrayViewMut2::from_shape((pieces, n), &mut results[..]).expect("its length");
+        each_row_on(threads, Region::MatrixProducts, (0..pieces, sums), |(i, sums)| {
             let rows = i * ROWS..((i + 1) * ROWS).min(k);
             let (a, b) = (a.slice(s![.., rows.clone()]), b.slice(s![rows, ..]));
             let mut sums = ArrayViewMut2::from_shape((1, n), sums).expect("one row");
-            time(Region::MatrixProducts, || gemm(alpha, a, b, T::zero(), &mut sums));
+            gemm(alpha, a, b, T::zero(), &mut sums);
         });
     } else {
         let a: Vec<T> = a.iter().map(|&a| alpha * a).collect();
-        let pieces = results.par_chunks_mut(COLUMNS).enumerate();
-        each(pieces.with_min_len(min_len(n.div_ceil(COLUMNS), threads)), |(i, dtype)| {
-            let columns = b.slice(s![.., i * COLUMNS..i * COLUMNS + dtype.len()]);
-            time(Region::MatrixProducts, || dot_columns(&a, columns, dtype));
+        each_row_on(threads, Region::MatrixProducts, (0..n, &mut results[..]), |(j, product)| {
+            *product = dot(&a, b.column(j).to_slice().expect("columns are contiguous"));
         });
     }
     match beta == T::zero() {
@@ -56,18 +53,6 @@ pub(super) fn gemv<T: Float>(
     for part in results.chunks_exact(n) {
         c.iter_mut().zip(part).for_each(|(c, &part)| *c += part);
     }
-}
-
-/// products\[j\] = the sum over i of a\[i\] b\[i, j\], for b with contiguous columns.
-fn dot_columns<T: Float>(a: &[T], b: ArrayView2<T>, dtype: &mut [T]) {
-    simd_dispatch(
-        #[inline(always)]
-        || {
-            for (product, b) in dtype.iter_mut().zip(b.columns()) {
-                *product = dot(a, b.to_slice().expect("columns are contiguous"));
-            }
-        },
-    );
 }
 
 #[cfg(test)]

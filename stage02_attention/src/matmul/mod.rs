@@ -12,9 +12,19 @@
 //! the widest vector instructions the processor has. Products of transposed tables need no
 //! copy: `a.t()` only swaps two strides.
 //!
-//! [`gemm`] runs on one thread, [`par_gemm`] on all that stand ready (`shared.rs`; `gemv.rs` for
-//! a single row, where memory is the limit). [`bf16`] holds the same product with inputs rounded to 16 bits, for processors that multiply
-//! those at twice the speed.
+//! [`gemm`] runs on one thread, [`par_gemm`] on all that stand ready (`shared.rs`; `gemv.rs`
+//! for a single row, where memory is the limit). [`bf16`] holds the same product with inputs
+//! rounded to 16 bits, for processors that multiply those at twice the speed.
+//!
+//! ```
+//! use ndarray::array;
+//! use stage02_attention::matmul::gemm;
+//!
+//! let (a, b) = (array![[1.0, 2.0], [3.0, 4.0]], array![[5.0], [6.0]]);
+//! let mut c = array![[100.0], [100.0]];
+//! gemm(1.0, a.view(), b.view(), 1.0, &mut c.view_mut()); // c = a b + c
+//! assert_eq!(c, array![[117.0], [139.0]]);
+//! ```
 
 #![allow(unsafe_code)] // The kernels take raw pointers; see `call` below.
 

@@ -12,6 +12,7 @@ use rand::RngExt;
 use stage01_bigram::dataset::Dataset;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
+use stage02_attention::backward::Backward;
 use stage02_attention::params::{Tensor, fill_normal};
 
 const ADAMW: AdamW =
@@ -68,7 +69,8 @@ fn compare_gradients(gpt: &Gpt, batch: usize, length: usize, seed: u64, product:
     let n = x.len() as f64;
     gpt.forward(&params, &x, acts, Some(&mut rngs(batch, seed)));
     let scale = 1.0 / (n * accumulation);
-    let expected = gpt.backward(&params, &x, &y, scale, acts, scratch, &mut fast) / n;
+    let pass = Backward { params: &params, grads: &mut fast, scratch };
+    let expected = gpt.backward(&x, &y, scale, acts, pass) / n;
 
     assert!((loss - expected).abs() < 1e-10 * expected, "{loss} {expected}");
     for tensor in gpt.layout().tensors() {

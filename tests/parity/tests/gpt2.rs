@@ -8,6 +8,7 @@ use safetensors::{Dtype, View};
 use stage01_bigram::Float;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
+use stage02_attention::backward::Backward;
 use stage02_attention::params::Params;
 use stage03_gpt::checkpoint::{self, CONFIG_FILE, MODEL_FILE};
 use stage03_gpt::generate::Decoder;
@@ -51,7 +52,8 @@ fn check_batch<T: Float>(part: &str, tolerance: f64) {
     let mut grads = Params::zeros(gpt.layout());
     let mut scratch = gpt.scratch(batch, length);
     let scale = mean(1.0);
-    let sum = gpt.backward(&params, &tokens, &targets, scale, &mut acts, &mut scratch, &mut grads);
+    let pass = Backward { params: &params, grads: &mut grads, scratch: &mut scratch };
+    let sum = gpt.backward(&tokens, &targets, scale, &mut acts, pass);
     close("loss", &[mean(sum)]);
     for tensor in gpt.layout().tensors() {
         close(&format!("grad.{}", tensor.name), &grads.values[tensor.range()]);

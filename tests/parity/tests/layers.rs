@@ -10,6 +10,7 @@ use stage01_bigram::loss;
 use stage02_attention::attention::cross::CrossAttention;
 use stage02_attention::attention::multi_head::MultiHeadAttention;
 use stage02_attention::attention::{Mask, fused, scaled_dot_product};
+use stage02_attention::backward::Backward;
 use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;
 use stage02_attention::linear::Linear;
@@ -269,7 +270,8 @@ fn check_self_attention_layer<T: Float>(case: &Case) {
 
     let (mut dx, mut grads) = (Array2::zeros(x.dim()), Params::zeros(&layout));
     let scratch = &mut attention.scratch(BATCH, length);
-    attention.backward(&params, x.view(), &acts, scratch, dy.view(), dx.view_mut(), &mut grads);
+    let pass = Backward { params: &params, grads: &mut grads, scratch };
+    attention.backward(x.view(), &acts, dy.view(), dx.view_mut(), pass);
     case.check("dx", &dx);
     case.check_grads(&layout, &grads, same);
 }

@@ -1,0 +1,123 @@
+//! Two halves side by side, on threads that stay awake where the work is short.
+
+use std::cell::Cell;
+use std::hint::spin_loop;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::Yield;
+
+use super::threads::{set, threads};
+
+thread_local! {
+    /// Whether this thread is in the middle of work that is shared out. It must not wait for the
+    /// end of such work, neither of its own nor of another's.
+    static LEADS: Cell<bool> = const { Cell::new(false) };
+    /// Whether this thread is to stay awake where it waits.
+    static SPINNING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does some work that is shared out again and again, and keeps all hands awake meanwhile.
+///
+/// A thread without work falls asleep, and waking it takes longer than many a layer. Here the
+/// idle ones look for work without rest until all is done, as those of other engines do.
+pub fn spinning<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    if threads() < 2 {
+        return work();
+    }
+    let done = &AtomicBool::new(false);
+    rayon::scope(|scope| {
+        scope.spawn_broadcast(move |_, _| {
+            let _spinning = set(&SPINNING);
+            spin_until(|| LEADS.get() || done.load(Ordering::Relaxed));
+        });
+        let _rest = (SetAtTheEnd(done), set(&LEADS), set(&SPINNING));
+        work()
+    })
+}
+
+/// Does what others have left to do, again and again, without rest in between.
+fn spin_until(enough: impl Fn() -> bool) {
+    while !enough() {
+        if rayon::yield_now() != Some(Yield::Executed) {
+            spin_loop();
+        }
+    }
+}
+
+/// Says that something is done, also when it panics.
+struct SetAtTheEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Does both, side by side where there is another hand. In work that is kept [`spinning`], who is
+/// done first waits awake: falling asleep and being woken would take longer than many a layer.
+pub fn join<A: Send, B: Send>(
+    a: impl FnOnce() -> A + Send,
+    b: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    if threads() < 2 {
+        return (a(), b());
+    }
+    if !SPINNING.get() {
+        return rayon::join(a, b);
+    }
+    let (done, mut result) = (&AtomicBool::new(false), None);
+    let a = rayon::in_place_scope(|scope| {
+        let result = &mut result;
+        scope.spawn(move |_| {
+            let _done = SetAtTheEnd(done);
+            *result = Some(b());
+        });
+        let a = a();
+        spin_until(|| done.load(Ordering::Acquire));
+        a
+    });
+    (a, result.expect("a panic would have been passed on"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::AssertUnwindSafe;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn work_that_is_shared_out_comes_back_whole_and_panics_do_not_hang() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        let total = pool.install(|| {
+            spinning(|| {
+                (0..200)
+                    .map(|i| {
+                        let (a, b) = join(|| i, || 2 * i);
+                        a + b
+                    })
+                    .sum::<i32>()
+            })
+        });
+        assert_eq!(total, 3 * 199 * 200 / 2);
+        // Two at once, on the same threads, must not wait for each other.
+        // The second half is taken by another hand and takes longer, so the first one waits.
+        let busy = |micros| {
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_micros(micros) {}
+            1
+        };
+        let many = || {
+            let pair = |_| join(|| busy(20), || busy(60));
+            spinning(|| (0..300).map(pair).map(|(a, b)| a + b).sum::<i32>())
+        };
+        assert_eq!(pool.install(|| rayon::join(many, many)), (600, 600));
+        let broken = || pool.install(|| spinning(|| -> () { panic!("as it must") }));
+        assert!(std::panic::catch_unwind(AssertUnwindSafe(broken)).is_err());
+        // A half that panics is not waited for.
+        for i in 0..2 {
+            let half = |at| move || assert_ne!(i, at, "as it must");
+            let broken = || pool.install(|| spinning(|| join(half(0), half(1))));
+            assert!(std::panic::catch_unwind(AssertUnwindSafe(broken)).is_err());
+        }
+    }
+}

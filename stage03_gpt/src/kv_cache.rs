@@ -1,0 +1,271 @@
+//! The KV cache: keys and values of the tokens that were seen, kept for the tokens to come.
+//!
+//! To choose the next token the model needs the logits of the last one only. Yet the last
+//! token must attend to all earlier ones, to their keys and values, in every block. These do not
+//! change when a token is added (the causal mask sees to it), so they are kept. A new token then
+//! costs one row through the model instead of the whole text again, and the logits are the same
+//! as those of the full forward pass; a test compares them.
+//!
+//! Reading a prompt, all its tokens in one pass, is the *prefill*; each token after it is a
+//! *decode step*. The positions of GPT-2 end at `block_size`. When the cache is full, the oldest
+//! tokens are evicted and the rest is read again at its new positions, in one pass: a *context
+//! shift*. A shift by one token is what nanoGPT does: the longest context always, and a full pass
+//! for every token. A shift by half the block keeps at least half of the context, and costs almost
+//! nothing.
+//!
+//! What this file leaves out: choosing a token, which is [`generate`](crate::generate).
+//!
+//! ```
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage03_gpt::config::GptConfig;
+//! use stage03_gpt::gpt::Gpt;
+//! use stage03_gpt::kv_cache::KvCache;
+//!
+//! let gpt = Gpt::new(GptConfig {
+//!     vocab_size: 10, block_size: 4, n_layer: 2, n_head: 2, n_embd: 8, dropout: 0.0, bias: true,
+//! })?;
+//! let params = gpt.initialise::<f64>(&mut generator(1, Purpose::Initialisation, 0));
+//!
+//! let mut cache = KvCache::new(&gpt, &params, None)?;
+//! cache.prefill(&[1, 2, 3])?;
+//! cache.decode_step(4)?;
+//! let full = gpt.logits(&params, &[1, 2, 3, 4])?;
+//! for (a, b) in cache.logits().iter().zip(full.row(3)) {
+//!     assert!((a - b).abs() < 1e-12);
+//! }
+//!
+//! cache.decode_step(5)?; // The cache was full: half of it is evicted.
+//! assert_eq!(cache.context(), [3, 4, 5]);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
+
+use ndarray::{Array2, s};
+use stage01_bigram::{Error, Float, Result};
+use stage02_attention::attention::fused;
+use stage02_attention::matmul::par_gemm;
+use stage02_attention::parallel::{spinning, threads, threads_for};
+use stage02_attention::params::Params;
+
+use crate::block::{Cache, Workspace};
+use crate::config::GptConfig;
+use crate::gpt::Gpt;
+use crate::layer_norm::Statistics;
+use crate::memory;
+
+/// Keys and values of one sequence in every block, and the logits of its next token.
+pub struct KvCache<'a, T> {
+    gpt: &'a Gpt,
+    params: &'a Params<T>,
+    /// The tokens whose keys and values are kept: at most `block_size`.
+    context: Vec<u32>,
+    /// How many tokens are evicted when the cache is full.
+    context_shift: usize,
+    /// For each block.
+    blocks: Vec<Cache<T>>,
+    /// The residual stream, and its last row after the last norm. Shape: (block_size, n_embd) and
+    /// (1, n_embd).
+    x: Array2<T>,
+    normed: Array2<T>,
+    statistics: Statistics<T>,
+    workspace: Workspace<T>,
+    logits: Array2<T>,
+}
+
+impl<'a, T: Float> KvCache<'a, T> {
+    /// An empty cache.
+    ///
+    /// context_shift: how many of the oldest tokens are evicted when the cache is full, or none
+    /// for half of it.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] unless the shift is from 1 to `block_size`, and when the cache does not
+    /// fit into memory.
+    pub fn new(gpt: &'a Gpt, params: &'a Params<T>, context_shift: Option<usize>) -> Result<Self> {
+        let config = gpt.config();
+        let (block_size, n_embd) = (config.block_size, config.n_embd);
+        let context_shift = context_shift.unwrap_or(block_size.div_ceil(2));
+        if context_shift == 0 || context_shift > block_size {
+            let expected = format!("choose from 1 to the block size, {block_size}");
+            return Err(Error::setting("--context-shift", context_shift, expected));
+        }
+        memory::require(
+            Self::bytes(config),
+            "the memory of the context (KV cache)",
+            "it grows with the block size, n_layer and n_embd of the model; close other programs, \
+             or take a smaller model",
+        )?;
+        Ok(KvCache {
+            gpt,
+            params,
+            context: Vec::with_capacity(block_size),
+            context_shift,
+            blocks: gpt.blocks.iter().map(|block| block.cache(block_size)).collect(),
+            x: Array2::zeros((block_size, n_embd)),
+            normed: Array2::zeros((1, n_embd)),
+            statistics: Statistics::new(1),
+            workspace: gpt.blocks[0].workspace(block_size),
+            logits: Array2::zeros((1, config.vocab_size)),
+        })
+    }
+
+    /// How many bytes a cache takes: keys and values of every block, the activations of a pass
+    /// over the whole context, and the logits of one token.
+    fn bytes(config: &GptConfig) -> f64 {
+        let &GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, .. } = config;
+        let [v, t, l, h, c] = [vocab_size, block_size, n_layer, n_head, n_embd].map(|n| n as f64);
+        let each = fused::room(1) as f64 + 2.0 * h + c / 64.0;
+        let numbers = t * (2.0 * l * c + 10.0 * c + h + 2.0 + threads() as f64 * each) + v;
+        numbers * size_of::<T>() as f64
+    }
+
+    /// The tokens whose keys and values are kept.
+    pub fn context(&self) -> &[u32] {
+        &self.context
+    }
+
+    /// The logits of the next token. Length: vocab_size. All zero before anything was read.
+    pub fn logits(&self) -> &[T] {
+        self.logits.as_slice().expect("owned matrices are contiguous")
+    }
+
+    /// Reads tokens that follow the context, in one pass.
+    ///
+    /// Where they do not fit, the oldest are evicted; of a text longer than `block_size` only its
+    /// end is read at all.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] for a token that is not in the vocabulary.
+    pub fn prefill(&mut self, tokens: &[u32]) -> Result<()> {
+        self.gpt.check_vocabulary(tokens)?;
+        let total = self.context.len() + tokens.len();
+        match total.checked_sub(self.gpt.config().block_size) {
+            _ if tokens.is_empty() => {}
+            None | Some(0) => self.pass(tokens),
+            Some(excess) => self.shift(excess, tokens),
+        }
+        Ok(())
+    }
+
+    /// Reads the one token that follows the context: a [`prefill`](KvCache::prefill) of length
+    /// one, which attends with a kernel of its own.
+    ///
+    /// # Errors
+    /// As [`prefill`](KvCache::prefill).
+    pub fn decode_step(&mut self, token: u32) -> Result<()> {
+        self.prefill(&[token])
+    }
+
+    /// A context shift: evicts at least `excess` of the oldest tokens, in as many shifts as that
+    /// takes, and reads what is left at its new positions.
+    fn shift(&mut self, excess: usize, tokens: &[u32]) {
+        // ANCHOR: slide
+        let evicted = excess.div_ceil(self.context_shift) * self.context_shift;
+        let mut kept: Vec<u32> = self.context.iter().chain(tokens).copied().collect();
+        kept.drain(..evicted.min(kept.len() - 1));
+        self.context.clear();
+        self.pass(&kept);
+        // ANCHOR_END: slide
+    }
+
+    /// The forward pass of some tokens that follow the context and fit behind it.
+    fn pass(&mut self, tokens: &[u32]) {
+        // A model so small that one thread is done at once keeps no other one spinning.
+        if threads_for(tokens.len() * self.gpt.config().n_params()) > 1 {
+            spinning(|| self.forward(tokens));
+        } else {
+            self.forward(tokens);
+        }
+        self.context.extend_from_slice(tokens);
+    }
+
+    /// The pass itself: [`Gpt::forward`] for new tokens alone.
+    fn forward(&mut self, tokens: &[u32]) {
+        let (params, gpt) = (self.params, self.gpt);
+        let (start, n) = (self.context.len(), tokens.len());
+        let mut x = self.x.slice_mut(s![..n, ..]);
+
+        // ANCHOR: positions
+        gpt.wte.forward(params, tokens.iter().map(|&token| token as usize), x.view_mut());
+        gpt.wpe.forward_add(params, start..start + n, x.view_mut());
+        // ANCHOR_END: positions
+        for (block, cache) in gpt.blocks.iter().zip(&mut self.blocks) {
+            block.forward_cached(params, x.view_mut(), start, cache, &mut self.workspace);
+        }
+
+        // Only the last token's logits are wanted.
+        // ANCHOR: last
+        let last = x.slice(s![n - 1.., ..]);
+        gpt.ln_f.forward(params, last, &mut self.statistics, self.normed.view_mut());
+        // ANCHOR_END: last
+        let (normed, wte) = (self.normed.view(), params.matrix(gpt.wte.weight));
+        let logits = &mut self.logits.view_mut();
+        par_gemm(gpt.dtype, T::one(), normed, wte.t(), T::zero(), logits);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use stage01_bigram::random::{Purpose, generator};
+    use stage02_attention::params::fill_normal;
+
+    fn model(bias: bool, seed: u64) -> (Gpt, Params<f64>) {
+        let (vocab_size, block_size) = (11, 6);
+        let (n_layer, n_head, n_embd, dropout) = (2, 2, 8, 0.3);
+        let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
+        let gpt = Gpt::new(config).unwrap();
+        let mut params = Params::zeros(gpt.layout());
+        fill_normal(&mut params.values, 0.4, &mut generator(seed, Purpose::Initialisation, 0));
+        (gpt, params)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        /// However the text arrives, and long after the block is full, the logits are those of
+        /// the full forward pass over the context.
+        #[test]
+        fn equals_the_full_forward_pass_at_every_step(
+            pieces in prop::collection::vec(prop::collection::vec(0u32..11, 1..9), 1..12),
+            context_shift in 1usize..7, bias: bool, seed: u64,
+        ) {
+            let (gpt, params) = model(bias, seed);
+            let mut cache = KvCache::new(&gpt, &params, Some(context_shift)).unwrap();
+            let mut text: Vec<u32> = Vec::new();
+            for piece in pieces {
+                cache.prefill(&piece).unwrap();
+                text.extend(&piece);
+                let context = cache.context();
+                prop_assert!(text.ends_with(context));
+                // Never less than a slide leaves; always all of a short text.
+                prop_assert!(context.len() >= text.len().min(6 - context_shift + 1).max(1));
+                let full = gpt.logits(&params, context).unwrap();
+                let last = full.row(full.nrows() - 1);
+                for (a, b) in cache.logits().iter().zip(last) {
+                    prop_assert!((a - b).abs() < 1e-10, "{a} {b}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn slides_that_are_none_are_refused() {
+        let (gpt, params) = model(true, 1);
+        for context_shift in [0, 7] {
+            assert!(KvCache::new(&gpt, &params, Some(context_shift)).is_err());
+        }
+        let mut cache = KvCache::new(&gpt, &params, None).unwrap();
+        assert!(cache.prefill(&[11]).is_err());
+    }
+
+    #[test]
+    fn a_context_that_fits_into_no_memory_is_refused() {
+        let (vocab_size, block_size, n_layer) = (2, 1 << 22, 20_000);
+        let (n_head, n_embd, dropout, bias) = (1, 1, 0.0, false);
+        let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
+        let gpt = Gpt::new(config).unwrap();
+        let params = Params::<f32>::zeros(gpt.layout());
+        let message = KvCache::new(&gpt, &params, None).err().unwrap().to_string();
+        assert!(message.starts_with("the memory of the context (KV cache) = "), "{message}");
+    }
+}

@@ -218,6 +218,22 @@ impl Error {
         }
     }
 
+    /// A loss or a weight that is NaN or infinite, found before it was saved.
+    pub fn diverged(iter: usize, loss: f64) -> Error {
+        let remedy = "the last checkpoint was kept; resume from it with a smaller --learning-rate \
+                      or a --grad-clip";
+        Error::Diverged { iter, loss, remedy: remedy.into() }
+    }
+
+    /// A loss or a gradient that is NaN or infinite, found before the weights were changed by it.
+    pub fn diverged_gradient(iter: usize, loss: f64, grad_norm: f64) -> Error {
+        let remedy = format!(
+            "the norm of its gradient is {grad_norm}; the weights are as they were before this \
+             step; resume from the last checkpoint with a smaller --learning-rate or a --grad-clip"
+        );
+        Error::Diverged { iter, loss, remedy }
+    }
+
     /// A text that cannot be used.
     pub fn text(
         origin: impl Into<String>,

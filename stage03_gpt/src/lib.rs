@@ -9,23 +9,30 @@
 //! ([`schedule`]) and a loop that uses all cores and still gives the same bytes every time
 //! ([`trainer`]). To use it takes a way to write quickly ([`generate`]), to measure
 //! ([`evaluate`]), to keep and share a model ([`checkpoint`]), and to stop and go on
-//! ([`resume`]). [`cli`] puts all of it on the command line. [`plain`] is a training step once
-//! more, without anything that makes it fast.
+//! ([`resume`]). [`settings`] has the settings of a run, [`files`] its directory and its log,
+//! [`machine`] what the machine can do at most. `cli` (a feature) puts all of
+//! it on the command line. [`plain`] is a training step once more, without anything that makes
+//! it fast.
 //!
 //! What this crate leaves out: texts larger than memory and GPUs (`stage04_training`).
 
 pub mod adamw;
 pub mod block;
 pub mod checkpoint;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
 pub mod evaluate;
+pub mod files;
 pub mod generate;
 pub mod gpt;
 pub mod layer_norm;
+pub mod machine;
 pub mod memory;
 pub mod mlp;
 pub mod plain;
 pub mod resume;
 pub mod schedule;
+pub mod settings;
 pub mod trainer;
+pub mod units;

@@ -347,6 +347,11 @@ pub fn thread_pool(threads: usize) -> Result<ThreadPool> {
     ThreadPoolBuilder::new().num_threads(threads).build().map_err(refused)
 }
 
+/// How many threads this machine runs at once.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
+}
+
 /// Refuses a number of threads that no machine has.
 fn check_threads(threads: usize) -> Result<()> {
     if (1..=MOST_THREADS).contains(&threads) {

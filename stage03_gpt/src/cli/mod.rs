@@ -7,15 +7,15 @@
 pub mod bench;
 pub mod chat;
 mod data;
-pub mod directory;
 pub mod eval;
-pub mod journal;
 pub mod resumed;
 pub mod run;
 pub mod sample;
 pub mod screen;
 pub mod stop;
 mod train;
+
+pub use crate::files::{metrics_log as journal, run_directory as directory};
 
 use std::ffi::OsString;
 use std::process::ExitCode;

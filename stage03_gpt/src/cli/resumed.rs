@@ -15,10 +15,8 @@ use super::screen::remark;
 use crate::checkpoint::{CONFIG_FILE, TOKENIZER_FILE, read_config, save_description};
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
+pub use crate::resume::TOKENIZER_NOTE;
 use crate::resume::{State, text_checksum};
-
-/// The name of the tokenizer's checksum in what is noted with a state.
-pub const TOKENIZER_NOTE: &str = "tokenizer";
 
 /// The model of a saved run.
 pub struct Described {

@@ -13,10 +13,9 @@ use stage01_bigram::screen::thousands;
 use stage01_bigram::{Error, Result};
 
 use super::super::screen::Screen;
-use super::machine::memory_speed;
-use super::{median, middle};
 use crate::generate::Decoder;
 use crate::gpt::Gpt;
+use crate::machine::{median, memory_speed, middle};
 use crate::memory;
 use crate::trainer::{Settings, thread_pool};
 

@@ -1,11 +1,10 @@
 //! `bench`: how fast does this machine train, and how fast does it write?
 
 mod generation;
-pub mod machine;
 mod training;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{ArgMatches, Args};
 use stage01_bigram::screen::thousands;
@@ -78,23 +77,4 @@ pub fn bench(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
         training::measure(gpt, settings, budget, flags.json, &screen)?;
     }
     screen.end()
-}
-
-/// The median time of one call, over as many calls as fit, at least five, after two to warm up.
-fn median(budget: Duration, mut call: impl FnMut() -> Result<()>) -> Result<f64> {
-    call()?;
-    call()?;
-    let (start, mut times) = (Instant::now(), Vec::new());
-    while times.len() < 5 || start.elapsed() < budget {
-        let began = Instant::now();
-        call()?;
-        times.push(began.elapsed().as_secs_f64());
-    }
-    Ok(middle(&mut times))
-}
-
-/// The median of some times.
-fn middle(times: &mut [f64]) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }

@@ -10,9 +10,8 @@ use stage01_bigram::screen::thousands;
 use stage02_attention::profiler;
 
 use super::super::screen::Screen;
-use super::machine::matrix_product_speed;
-use super::median;
 use crate::gpt::Gpt;
+use crate::machine::{matrix_product_speed, median};
 use crate::trainer::{Settings, Trainer};
 
 /// Measures training steps on random tokens, and shows what was found.

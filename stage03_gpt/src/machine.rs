@@ -1,6 +1,6 @@
 //! What the machine itself can do: the measure for everything else.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -8,7 +8,6 @@ use stage01_bigram::Result;
 use stage01_bigram::vector::{simd_dispatch, sum};
 use stage02_attention::matmul::gemm;
 
-use super::median;
 use crate::memory;
 use crate::trainer::thread_pool;
 
@@ -63,4 +62,23 @@ pub fn memory_speed(threads: usize, budget: Duration) -> Result<f64> {
         Ok(())
     })?;
     Ok(bytes / seconds)
+}
+
+/// The median time of one call, over as many calls as fit, at least five, after two to warm up.
+pub(crate) fn median(budget: Duration, mut call: impl FnMut() -> Result<()>) -> Result<f64> {
+    call()?;
+    call()?;
+    let (start, mut times) = (Instant::now(), Vec::new());
+    while times.len() < 5 || start.elapsed() < budget {
+        let began = Instant::now();
+        call()?;
+        times.push(began.elapsed().as_secs_f64());
+    }
+    Ok(middle(&mut times))
+}
+
+/// The median of some times.
+pub(crate) fn middle(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
 }

@@ -8,8 +8,8 @@ use std::hint::black_box;
 
 use divan::Bencher;
 use stage01_bigram::tokenizer::TokenizerKind;
-use stage03_gpt::cli::screen::Screen;
 use stage04_training::prepare::{Settings, prepare};
+use stage04_training::progress::Silent;
 use stage04_training::shards::{Shards, Split};
 
 const WINDOWS: u64 = 12;
@@ -31,9 +31,9 @@ fn data() -> (tempfile::TempDir, Shards) {
         tokenizer: TokenizerKind::Char,
         ..Settings::default()
     };
-    prepare(&settings, &Screen::new()).expect("a text");
+    prepare(&settings, &Silent).expect("a text");
     let shards = Shards::open(&settings.out).expect("it was just made");
-    shards.verify().expect("which also brings the files into memory");
+    shards.verify(&Silent).expect("which also brings the files into memory");
     (directory, shards)
 }
 

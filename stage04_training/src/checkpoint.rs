@@ -26,13 +26,12 @@ use serde_json::{Value, json};
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 use stage03_gpt::checkpoint::{save_description, save_model};
-use stage03_gpt::cli::directory::{self, OutDir, Place};
-use stage03_gpt::cli::resumed::TOKENIZER_NOTE;
+use stage03_gpt::files::run_directory::{self, OutDir, Place};
 use stage03_gpt::gpt::Gpt;
-use stage03_gpt::resume::{self, Snapshot, State, TRAINER_FILE, text_checksum};
+use stage03_gpt::resume::{self, Snapshot, State, TOKENIZER_NOTE, TRAINER_FILE, text_checksum};
 
 use crate::backend::Backend;
-use crate::trainer::{Trainer, diverged};
+use crate::trainer::Trainer;
 
 /// The directory of the best weights, inside the run's.
 pub const BEST: &str = "best";
@@ -125,7 +124,7 @@ impl Keeper {
                 return save_model(&best.path, gpt, snapshot.weights);
             }
             // An earlier start of this run may have left it, and somebody may have altered it.
-            *best = Some(directory::fill_inside(&self.directory.join(BEST), |directory| {
+            *best = Some(run_directory::fill_inside(&self.directory.join(BEST), |directory| {
                 save_description(directory, gpt.config(), &self.tokenizer)?;
                 save_model(directory, gpt, snapshot.weights)
             })?);
@@ -142,7 +141,7 @@ fn with_weights(
     let (iter, gpt) = (backend.iter(), backend.gpt().clone());
     let (weights, moments) = backend.state()?;
     if let Some(weight) = weights.values.iter().find(|weight| !weight.is_finite()) {
-        return Err(diverged(iter, f64::from(*weight)));
+        return Err(Error::diverged(iter, f64::from(*weight)));
     }
     save(Snapshot { iter, layout: gpt.layout(), weights, moments }, &gpt)
 }

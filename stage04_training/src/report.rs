@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::screen::thousands;
 use stage01_bigram::{Result, files};
-use stage03_gpt::cli::journal;
+use stage03_gpt::files::metrics_log;
 
-use crate::cli::table::{memory, time};
 use crate::recipe::Recipe;
+use crate::units::{memory, time};
 
 /// The page's file in the run's directory.
 pub const REPORT_FILE: &str = "report.html";
@@ -269,7 +269,8 @@ impl Report {
 pub fn read_log(directory: &Path) -> Vec<Line> {
     let mut lines = Vec::new();
     // A page without curves is better than none.
-    let _ = journal::read_log(directory, |line| lines.extend(serde_json::from_slice::<Line>(line)));
+    let _ =
+        metrics_log::read_log(directory, |line| lines.extend(serde_json::from_slice::<Line>(line)));
     lines
 }
 
@@ -277,7 +278,7 @@ pub fn read_log(directory: &Path) -> Vec<Line> {
 pub fn parse_log(log: &[u8]) -> Vec<Line> {
     let mut lines = Vec::new();
     let line = |line: &[u8]| lines.extend(serde_json::from_slice::<Line>(line));
-    journal::each_line(log, line).expect("memory can be read");
+    metrics_log::each_line(log, line).expect("memory can be read");
     lines
 }
 

@@ -31,6 +31,7 @@ pub use self::permutation::Permutation;
 use self::verify::Expected;
 pub use crate::manifest::Split;
 use crate::manifest::{MANIFEST_FILE, Manifest, TOKENIZER_FILE};
+use crate::progress::Reporter;
 use crate::{plain, sealed};
 
 /// What to do about a file that is not what `prepare` wrote.
@@ -139,19 +140,20 @@ impl Shards {
         }
     }
 
-    /// Reads every byte of all shards, on all cores, and compares the checksums.
+    /// Reads every byte of all shards, on all cores, and compares the checksums. What takes long
+    /// is reported.
     ///
     /// # Errors
     /// [`Error::Format`] for the first file that is not what `prepare` wrote, [`Error::File`]
     /// for one that cannot be read.
-    pub fn verify(&self) -> Result<()> {
+    pub fn verify(&self, reporter: &dyn Reporter) -> Result<()> {
         let entries = |which| self.manifest.part(which).shards.iter();
         let files = entries(Split::Train).chain(entries(Split::Validation)).map(|entry| Expected {
             path: self.directory.join(&entry.file),
             bytes: entry.tokens.saturating_mul(self.manifest.token_bytes as u64),
             xxh3: entry.xxh3.clone(),
         });
-        verify::verify(&files.collect::<Vec<_>>(), REMEDY)
+        verify::verify(&files.collect::<Vec<_>>(), REMEDY, reporter)
     }
 }
 
@@ -274,6 +276,7 @@ pub(crate) mod tests {
     use crate::manifest::{
         InputsEntry, LeftOutEntry, PartEntry, ShardEntry, SplitBy, SplitEntry, VERSION,
     };
+    use crate::progress::Silent;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
     use std::fs;
@@ -322,7 +325,7 @@ pub(crate) mod tests {
         ) {
             let directory = directory_of(&tokens, shard, if wide { 4 } else { 2 }, 60_000);
             let shards = Shards::open(directory.path()).unwrap();
-            shards.verify().unwrap();
+            shards.verify(&Silent).unwrap();
             let part = shards.part(Split::Train);
             prop_assert_eq!(part.len(), tokens.len() as u64);
             let (from, to) = (from.min(to).min(tokens.len()), from.max(to).min(tokens.len()));
@@ -359,7 +362,7 @@ pub(crate) mod tests {
 
         fs::write(&shard, [9, 9, 9, 9]).unwrap();
         let shards = Shards::open(directory.path()).unwrap();
-        let text = shards.verify().unwrap_err().to_string();
+        let text = shards.verify(&Silent).unwrap_err().to_string();
         assert!(text.contains("train-00001.bin: its checksum is"), "{text}");
     }
 

@@ -235,7 +235,7 @@ impl<'a> Trainer<'a> {
             sum += self.backend.evaluate(&self.inputs, &self.targets)?;
         }
         let loss = sum / (batches * self.inputs.len()) as f64;
-        if loss.is_finite() { Ok(loss) } else { Err(diverged(self.backend.iter(), loss)) }
+        if loss.is_finite() { Ok(loss) } else { Err(Error::diverged(self.backend.iter(), loss)) }
     }
 }
 
@@ -264,13 +264,6 @@ fn fill(
         position += 1;
     }
     Ok(position)
-}
-
-/// A loss or a weight that is NaN, found before it was saved.
-pub(crate) fn diverged(iter: usize, loss: f64) -> Error {
-    let remedy = "the last checkpoint was kept; resume from it with a smaller --learning-rate or \
-                  a --grad-clip";
-    Error::Diverged { iter, loss, remedy: remedy.into() }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Directories that somebody has altered, by accident or with intent: it is noticed, and nothing
 //! outside of them is touched.
 
+#![cfg(feature = "cli")]
+
 mod common;
 
 use std::fs;
@@ -12,9 +14,9 @@ use proptest::prelude::*;
 use serde_json::Value;
 use stage01_bigram::Error;
 use stage01_bigram::tokenizer::TokenizerKind;
-use stage03_gpt::cli::screen::Screen;
 use stage04_training::manifest::{Manifest, SplitBy};
 use stage04_training::prepare::{self, OnError, Settings};
+use stage04_training::progress::Silent;
 use stage04_training::sealed::seal;
 use stage04_training::shards::Shards;
 
@@ -82,7 +84,7 @@ fn interrupted(settings: &Settings, at: &Path) -> Interrupted {
     child.wait().unwrap();
     let left = files(&settings.out);
     assert!(!left.iter().any(|(name, _)| name == "manifest.json"));
-    prepare::prepare(settings, &Screen::new()).unwrap();
+    prepare::prepare(settings, &Silent).unwrap();
     Interrupted { files: left, whole: files(&settings.out) }
 }
 
@@ -195,12 +197,12 @@ fn try_mutations(split: SplitBy, sealed: bool, cases: u32) {
         lay(files, &settings.out);
         let text = if sealed { seal(&value) } else { value.to_string() };
         fs::write(settings.out.join(name), text).unwrap();
-        let result = prepare::prepare(&settings, &Screen::new());
+        let result = prepare::prepare(&settings, &Silent);
         prop_assert_eq!(&outside(at), &before, "{:?}", path);
         let Err(error) = result else {
             // What is there now is what would have been there.
             let data = Shards::open(&settings.out).unwrap();
-            data.verify().unwrap();
+            data.verify(&Silent).unwrap();
             // Only reading all of the text again could tell that these are wrong.
             let unseen = sealed && ["position", "tail"].contains(&path.first().map_or("", |n| n));
             if !unseen {
@@ -354,7 +356,7 @@ fn an_interrupted_run_goes_on_only_with_what_it_wrote() {
         fs::remove_file(at.join("elsewhere")).ok();
         change();
         let other = fs::read(at.join("elsewhere")).ok();
-        let result = prepare::prepare(&settings, &Screen::new());
+        let result = prepare::prepare(&settings, &Silent);
         let error = result.expect_err(expected).to_string();
         assert!(error.contains(expected), "expected {expected} in {error}");
         assert!(error.contains("restart"), "{error}");
@@ -363,7 +365,7 @@ fn an_interrupted_run_goes_on_only_with_what_it_wrote() {
         assert!(!out.join("manifest.json").exists());
     }
     lay(&left, out);
-    prepare::prepare(&settings, &Screen::new()).unwrap();
+    prepare::prepare(&settings, &Silent).unwrap();
     assert!(files(out) == whole);
 }
 

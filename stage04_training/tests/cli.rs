@@ -1,5 +1,7 @@
 //! The program as its users meet it: every command on a small model, and runs that go on.
 
+#![cfg(feature = "cli")]
+
 mod place;
 
 use std::fs;

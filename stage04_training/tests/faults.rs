@@ -1,5 +1,7 @@
 //! Bad input, each kind of it: where it is, what was expected, and what is lost.
 
+#![cfg(feature = "cli")]
+
 mod common;
 
 use std::path::Path;

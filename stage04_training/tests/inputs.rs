@@ -1,6 +1,8 @@
 //! What `prepare` takes for text: files whose names say something else, or nothing; and things that
 //! are no files.
 
+#![cfg(feature = "cli")]
+
 mod common;
 
 use common::*;

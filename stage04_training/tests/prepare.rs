@@ -1,5 +1,7 @@
 //! The command `prepare` as a user has it: every form of input, and what it makes of them.
 
+#![cfg(feature = "cli")]
+
 mod common;
 
 use std::collections::BTreeSet;
@@ -11,6 +13,7 @@ use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset;
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage04_training::manifest::{Manifest, SplitBy};
+use stage04_training::progress::Silent;
 use stage04_training::shards::{Part, Shards, Split};
 
 /// All tokens of a part.
@@ -70,7 +73,7 @@ fn every_form_of_the_same_documents_gives_the_same_tokens() {
     good(at, &format!("--input plain --out plain.out {flags}"));
     let expected = shards(&at.join("plain.out"));
     let opened = Shards::open(&at.join("plain.out")).unwrap();
-    opened.verify().unwrap();
+    opened.verify(&Silent).unwrap();
     let end = opened.manifest().end_of_text.unwrap();
     let ids = |text: &&str| [opened.tokenizer().unwrap().encode(text).unwrap(), vec![end]].concat();
     let all: Vec<u32> = texts.iter().flat_map(ids).collect();

@@ -1,5 +1,7 @@
 //! Special tokens that texts spell, and the token at the end of a document.
 
+#![cfg(feature = "cli")]
+
 mod common;
 
 use std::fs;

@@ -6,8 +6,8 @@ use stage01_bigram::Result;
 use stage02_attention::matmul::Dtype;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
-use stage03_gpt::cli::bench::machine::matrix_product_speed;
 use stage03_gpt::gpt::Gpt;
+use stage03_gpt::machine::matrix_product_speed;
 use stage03_gpt::trainer::{Settings, Step, Trainer};
 
 use super::Backend;

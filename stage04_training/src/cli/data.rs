@@ -168,7 +168,7 @@ impl Data {
     fn new(shards: Shards, lock: DirLock, verify: bool, new: bool) -> Result<Data> {
         let tokenizer = shards.tokenizer()?;
         if verify {
-            shards.verify()?;
+            shards.verify(&Screen::new())?;
         }
         Ok(Data {
             directory: shards.directory().to_path_buf(),

@@ -8,6 +8,7 @@ use clap::{ArgMatches, Args};
 use stage01_bigram::screen::Stop;
 use stage01_bigram::tokenizer::TokenizerKind;
 use stage01_bigram::{Error, Result};
+use stage03_gpt::cli::run::typed;
 
 use crate::backend::device::{Device, Precision};
 use crate::doctor::{Plan, doctor as examine, parse_bytes};
@@ -33,7 +34,7 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn doctor(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
-    let recipe = Recipe::load(&flags.recipe, &flags.settings, matches)?;
+    let recipe = Recipe::load(&flags.recipe, &flags.settings, |setting| typed(matches, setting))?;
     let memory = flags.memory.as_deref().map(parse_bytes).transpose()?;
     let plan = Plan {
         name: flags.recipe.clone(),

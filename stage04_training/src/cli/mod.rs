@@ -7,6 +7,7 @@
 mod data;
 mod doctor;
 pub mod prepare;
+mod progress;
 mod recipes;
 mod start;
 pub mod table;

@@ -42,7 +42,7 @@ pub enum Start {
 /// When the recipe, the data or the model to begin with cannot be used, or the directory is taken.
 pub fn begin(recipe: &str, given: &Recipe, matches: &ArgMatches) -> Result<Ready> {
     let name = recipe.to_string();
-    let mut recipe = Recipe::load(recipe, given, matches)?;
+    let mut recipe = Recipe::load(recipe, given, |setting| typed(matches, setting))?;
     recipe.run.threads = Some(recipe.run.settings().threads); // the last digits depend on it
     let place = directory::reserve(&recipe.out_dir)?;
     if let Some(directory) = recipe.init_from.clone() {
@@ -91,7 +91,8 @@ pub fn resume(given: &Recipe, matches: &ArgMatches) -> Result<Ready> {
     let out = directory::resume(&given.out_dir)?;
     directory::refuse_link(&out.path.join(BEST))?;
     let saved = Saved::load(&out.path)?;
-    let recipe = Recipe::resumed(&saved.settings, given, matches)?;
+    let typed_here = |setting: &str| typed(matches, setting);
+    let recipe = Recipe::resumed(&saved.settings, given, typed_here)?;
     let described = Described::read(&out.path, &saved.state, &recipe.run)?;
     let Described { gpt, tokenizer, tokenizer_sum } = described;
     let path = out.path.join(TOKENIZER_FILE);

@@ -2,7 +2,8 @@
 
 use stage01_bigram::loss::bits;
 use stage01_bigram::screen::thousands;
-use stage03_gpt::cli::screen::duration;
+
+use crate::units::{memory, time};
 
 /// What is known when the model was measured.
 #[derive(Clone, Debug, Default)]
@@ -77,22 +78,6 @@ impl Row {
     }
 }
 
-/// A time as people say it, of days as well: 48 s, 3 min 05 s, 2 h 10 min, 4 d 03 h.
-pub fn time(seconds: f64) -> String {
-    match (seconds / 3600.0).round() as u64 {
-        hours if hours >= 48 => format!("{} d {:02} h", hours / 24, hours % 24),
-        _ => duration(seconds),
-    }
-}
-
-/// A number of bytes: 83 MB, 2.5 GB.
-pub fn memory(bytes: u64) -> String {
-    match bytes as f64 / 1e6 {
-        megabytes if megabytes < 999.5 => format!("{megabytes:.0} MB"),
-        megabytes => format!("{:.1} GB", megabytes / 1e3),
-    }
-}
-
 fn line(width: usize, text: impl Fn(&Column) -> String) -> String {
     let shown = COLUMNS.iter().filter(|column| width >= column.from);
     let cells: Vec<String> = shown.map(|c| format!("{:>1$}", text(c), c.width)).collect();
@@ -137,14 +122,5 @@ mod tests {
     fn what_is_not_known_is_a_dash() {
         let text = Row { bytes_per_token: 1.0, ..Row::default() }.text(100);
         assert_eq!(text.matches(" -").count(), 4, "{text}");
-    }
-
-    #[test]
-    fn times_and_bytes_are_set_for_reading() {
-        assert_eq!([time(59.0), time(172_800.0), time(1e6)], ["59 s", "2 d 00 h", "11 d 14 h"]);
-        assert_eq!(
-            [83_400_000, 999_400_000, 2_540_000_000].map(memory),
-            ["83 MB", "999 MB", "2.5 GB"]
-        );
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `settings`, `run` | what is asked for, and the command from its beginning to its end |
+//! | `settings`, `preparation` | what is asked for, and the command from its beginning to its end |
 //! | `inputs` | from what a user names to a sorted list of files |
 //! | `kind`, `layout`, `decode` | what a file is; how its JSON is laid out; gzip, xz, zstd |
 //! | `walk` | through archives in archives to documents |
@@ -19,7 +19,7 @@
 //! | `pipeline` | one reader, many workers, one writer |
 //! | `claim` | one run at a time in a directory |
 //! | `writer`, `journal` | shards that survive a kill |
-//! | `fault`, `progress`, `report`, `space` | what is said to people |
+//! | `fault`, `report`, `space` | what is said to people |
 //!
 //! What this module leaves out: cleaning text, finding near duplicates, and mixing sources in
 //! given shares. Each of them is a step of its own, before this one.
@@ -41,9 +41,8 @@ mod marker;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod pipeline;
-pub(crate) mod progress;
+mod preparation;
 mod report;
-mod run;
 mod scan;
 mod settings;
 mod space;
@@ -57,17 +56,17 @@ use std::sync::atomic::AtomicU64;
 
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
-use stage03_gpt::cli::screen::Screen;
 
 use self::claim::Claim;
 use self::inputs::{Inputs, Source};
 use self::journal::Plan;
 pub use self::journal::check_texts;
 pub use self::kind::Format;
-use self::run::{Run, State};
+use self::preparation::{Preparation, State};
 pub use self::settings::{COMMIT_BYTES, OnError, SHARD_TOKENS, Settings};
 pub use self::special::SpecialTokens;
 use crate::manifest::Manifest;
+use crate::progress::Reporter;
 
 /// Makes a directory of tokens, or goes on with one that was interrupted. A directory that is
 /// finished is left as it is, and its checksums are compared. From the first look to the last
@@ -79,7 +78,7 @@ use crate::manifest::Manifest;
 /// altered; [`Error::Text`] for the first fault in the inputs, unless they are skipped;
 /// [`Error::File`] when something cannot be read or written. The same command goes on, once what
 /// was in its way is mended.
-pub fn prepare(settings: &Settings, screen: &Screen) -> Result<Manifest> {
+pub fn prepare(settings: &Settings, reporter: &dyn Reporter) -> Result<Manifest> {
     settings.check()?;
     start_rayon(settings)?;
     let mut claim = Claim::new(&settings.out)?;
@@ -92,13 +91,14 @@ pub fn prepare(settings: &Settings, screen: &Screen) -> Result<Manifest> {
     let plan = Plan::new(flags, inputs.stamps());
     let read = AtomicU64::new(0);
     let (given, marker) = (given.as_ref(), marker.as_deref());
-    let run = Run { settings, given, marker, inputs: &inputs, plan: &plan, screen, read: &read };
+    let (inputs, plan, read) = (&inputs, &plan, &read);
+    let run = Preparation { settings, given, marker, inputs, plan, reporter, read };
     let journal = match run.look(&mut claim)? {
         Some(State::Finished(manifest)) => return Ok(*manifest),
         Some(State::Interrupted(journal)) => Some(*journal),
         None => None,
     };
-    run.introduce();
+    report::introduce(reporter, inputs);
     let (journal, tokenizer) = match journal {
         Some(journal) => run.go_on(journal)?,
         None => run.begin(&claim)?,

@@ -22,7 +22,6 @@ use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::fault::{Fault, Lost};
-use super::walk::Flow;
 
 /// How many rows are read at a time.
 const ROWS: usize = 64;
@@ -83,8 +82,8 @@ pub fn read(
     path: &Path,
     group: usize,
     field: &str,
-    take: &mut dyn FnMut(u64, Result<&str, Fault>) -> Flow,
-) -> Flow {
+    take: &mut dyn FnMut(u64, Result<&str, Fault>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
     let mut row = 1;
     match read_rows(path, group, field, &mut row, take) {
         Ok(flow) => flow,
@@ -130,8 +129,8 @@ fn read_rows(
     group: usize,
     field: &str,
     row: &mut u64,
-    take: &mut dyn FnMut(u64, Result<&str, Fault>) -> Flow,
-) -> Result<Flow, Fault> {
+    take: &mut dyn FnMut(u64, Result<&str, Fault>) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, Fault> {
     let shown = path.display().to_string();
     let (reader, file) = open(path)?;
     let groups = reader.metadata().row_groups();

@@ -101,6 +101,11 @@ struct Ordered<'b, C> {
 }
 
 impl Pipeline<'_> {
+    /// The sizes of all files, summed, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.inputs.iter().map(|input| input.bytes).sum()
+    }
+
     // ANCHOR: run
     /// Reads everything from `start` on. `digest` makes what takes the texts of the job of a
     /// number; `take` gets the results in order, and may end the run early.

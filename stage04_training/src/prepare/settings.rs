@@ -170,6 +170,6 @@ impl Settings {
 
     /// How many threads work.
     pub(super) fn threads(&self) -> usize {
-        self.threads.unwrap_or_else(|| stage03_gpt::cli::run::cores().min(MOST_THREADS))
+        self.threads.unwrap_or_else(|| stage03_gpt::trainer::cores().min(MOST_THREADS))
     }
 }

@@ -6,7 +6,7 @@ use stage01_bigram::{Error, Result};
 
 use super::inputs::Inputs;
 use super::kind::suffix;
-use super::progress::size;
+use crate::units::size;
 
 /// About how many bytes of shards the inputs become.
 ///

@@ -21,6 +21,7 @@ use super::fault::Fault;
 use super::journal::{FaultsEntry, Journal};
 use crate::manifest::{FAULTS_FILE, LeftOutEntry, PartEntry, ShardEntry, Split, TOKENIZER_FILE};
 use crate::plain;
+use crate::progress::{Reporter, Silent};
 use crate::sealed::hex;
 use crate::shards::verify::{self, Expected, checksum};
 
@@ -218,7 +219,12 @@ impl FaultWriter {
 /// # Errors
 /// [`Error::Format`] for the first file that is something else, [`Error::File`] for one that
 /// cannot be read.
-pub fn verify(directory: &Path, journal: &Journal, token_bytes: usize) -> Result<()> {
+pub fn verify(
+    directory: &Path,
+    journal: &Journal,
+    token_bytes: usize,
+    reporter: &dyn Reporter,
+) -> Result<()> {
     let mut files: Vec<Expected> = Vec::new();
     for shard in journal.train.shards.iter().chain(&journal.validation.shards) {
         let bytes = shard.tokens.saturating_mul(token_bytes as u64);
@@ -229,7 +235,7 @@ pub fn verify(directory: &Path, journal: &Journal, token_bytes: usize) -> Result
         let FaultsEntry { bytes, xxh3 } = journal.faults.clone();
         files.push(Expected { path: directory.join(FAULTS_FILE), bytes, xxh3 });
     }
-    verify::verify(&files, CHANGED)
+    verify::verify(&files, CHANGED, reporter)
 }
 
 /// Compares the tokenizer of an interrupted run with its checksum in the journal.
@@ -240,7 +246,7 @@ pub fn verify_tokenizer(directory: &Path, journal: &Journal) -> Result<()> {
     let path = directory.join(TOKENIZER_FILE);
     let bytes = fs::metadata(&path).map_or(0, |about| about.len());
     let xxh3 = journal.tokenizer_xxh3.clone();
-    verify::verify(&[Expected { path, bytes, xxh3 }], CHANGED)
+    verify::verify(&[Expected { path, bytes, xxh3 }], CHANGED, &Silent)
 }
 
 /// Opens a file to go on after its first `length` bytes, which must have this checksum. What

@@ -9,17 +9,17 @@ use stage01_bigram::tokenizer::TokenizerKind;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
 use stage03_gpt::checkpoint::Model;
-use stage03_gpt::cli::directory::{self, OutDir};
-use stage03_gpt::cli::run::Run;
-use stage03_gpt::cli::screen::Screen;
+use stage03_gpt::files::run_directory::{self, OutDir};
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::resume::State;
+use stage03_gpt::settings::Run;
 use tempfile::TempDir;
 
 use super::*;
 use crate::backend::cpu::Cpu;
 use crate::checkpoint::{BEST, Saved};
 use crate::prepare;
+use crate::progress::Silent;
 
 /// Data in which every token occurs once, so the first token of a window says where it begins.
 fn data() -> (TempDir, Shards) {
@@ -34,7 +34,7 @@ fn data() -> (TempDir, Shards) {
         out: shards.clone(),
         ..prepare::Settings::default()
     };
-    prepare::prepare(&settings, &Screen::new()).unwrap();
+    prepare::prepare(&settings, &Silent).unwrap();
     (directory, Shards::open(&shards).unwrap())
 }
 
@@ -116,7 +116,7 @@ fn keeper(directory: &Path, data: &Shards) -> Keeper {
 }
 
 fn create(keeper: &Keeper, run: &mut Trainer) -> OutDir {
-    keeper.create(run, directory::reserve(&keeper.directory).unwrap()).unwrap()
+    keeper.create(run, run_directory::reserve(&keeper.directory).unwrap()).unwrap()
 }
 
 fn plan(max_iters: usize) -> Plan {

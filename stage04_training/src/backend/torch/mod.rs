@@ -321,12 +321,7 @@ impl Backend for TorchBackend {
         let lr = self.settings.schedule.at(iter);
         if !loss.is_finite() || !grad_norm.is_finite() {
             let _ = self.weights.gradient.f_zero_().map_err(|error| self.explain(error))?;
-            let remedy = format!(
-                "the length of its gradient is {grad_norm}; the weights are as they were before \
-                 this step; resume from the last checkpoint with a smaller --learning-rate or a \
-                 --grad-clip"
-            );
-            return Err(Error::Diverged { iter, loss, remedy });
+            return Err(Error::diverged_gradient(iter, loss, grad_norm));
         }
         let Weights { flat, gradient, .. } = &mut self.weights;
         let adamw = &self.settings.adamw;

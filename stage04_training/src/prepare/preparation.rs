@@ -10,7 +10,6 @@ use stage01_bigram::screen::thousands;
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
 use stage03_gpt::checkpoint::MODEL_FILE;
-use stage03_gpt::cli::screen::Screen;
 use stage03_gpt::resume::TRAINER_FILE;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -20,7 +19,6 @@ use super::fate::Choice;
 use super::inputs::Inputs;
 use super::journal::{self, Found, Journal, Plan};
 use super::pipeline::{Event, Pipeline};
-use super::progress::Progress;
 use super::settings::{OnError, Settings};
 use super::texts::Note;
 use super::writer::{self, FaultWriter, PartWriter};
@@ -28,8 +26,13 @@ use super::{report, space, vocabulary};
 use crate::manifest::{
     LeftOutEntry, Manifest, Split, SplitBy, SplitEntry, TOKENIZER_FILE, VERSION,
 };
+use crate::progress::Reporter;
 use crate::sealed;
 use crate::shards::Shards;
+use crate::units::two_digits;
+
+/// Every document, none of them for validation.
+const TAKE_ALL: Choice = Choice { sample: 1.0, validation: 0.0 };
 
 /// What an earlier run left.
 pub(super) enum State {
@@ -40,7 +43,7 @@ pub(super) enum State {
 }
 
 /// One run of the command.
-pub(super) struct Run<'a> {
+pub(super) struct Preparation<'a> {
     /// What is asked for.
     pub(super) settings: &'a Settings,
     /// The tokenizer, where it is finished before the text is seen.
@@ -52,12 +55,12 @@ pub(super) struct Run<'a> {
     /// Both, as they are remembered.
     pub(super) plan: &'a Plan,
     /// Where it is said.
-    pub(super) screen: &'a Screen,
+    pub(super) reporter: &'a dyn Reporter,
     /// How many bytes of the inputs were read.
     pub(super) read: &'a AtomicU64,
 }
 
-impl Run<'_> {
+impl Preparation<'_> {
     /// What is in the directory already, if it is of use. Unless everything is done there, the
     /// directory must be one that can be written.
     pub(super) fn look(&self, claim: &mut Claim) -> Result<Option<State>> {
@@ -118,12 +121,12 @@ impl Run<'_> {
         let shards = Shards::open(out)?;
         shards.tokenizer()?;
         if *verify {
-            shards.verify()?;
+            shards.verify(self.reporter)?;
         }
         if claim.is_writable() {
             journal::tidy(out)?;
         }
-        self.screen.line(format!(
+        self.reporter.line(&format!(
             "{} is finished already ({} tokens to learn, {} to measure); --restart makes it again.",
             out.display(),
             thousands(manifest.train.tokens as usize),
@@ -149,19 +152,19 @@ impl Run<'_> {
     /// text would be divided the same way now, then every byte is compared.
     pub(super) fn go_on(&self, journal: Journal) -> Result<(Journal, Tokenizer)> {
         let out = &self.settings.out;
-        let many = !vocabulary::is_single(self)?;
+        let many = !vocabulary::is_single(&self.pipeline(TAKE_ALL))?;
         if (many, self.split(many)?) != (journal.many, journal.split) {
             let problem = "its interrupted run divided the text in another way";
             return Err(Error::format(out, problem, "begin again with --restart"));
         }
         writer::verify_tokenizer(out, &journal)?;
         let tokenizer = Tokenizer::load(&out.join(TOKENIZER_FILE))?;
-        writer::verify(out, &journal, token_bytes(&tokenizer))?;
+        writer::verify(out, &journal, token_bytes(&tokenizer), self.reporter)?;
         Ok((journal, tokenizer))
     }
 
     /// What reads.
-    pub(super) fn pipeline(&self, choice: Choice) -> Pipeline<'_> {
+    fn pipeline(&self, choice: Choice) -> Pipeline<'_> {
         Pipeline {
             inputs: &self.inputs.files,
             field: &self.settings.field,
@@ -187,10 +190,11 @@ impl Run<'_> {
                 space::estimate(self.inputs, self.settings.sample, bytes_per_token, token_bytes);
             space::require(needed, out)?;
         }
-        let many = !vocabulary::is_single(self)?;
+        let many = !vocabulary::is_single(&self.pipeline(TAKE_ALL))?;
         let split = self.split(many)?;
-        let choice = self.choice(split);
-        let (tokenizer, tail) = vocabulary::make(self, many, split, choice)?;
+        let pipeline = self.pipeline(self.choice(split));
+        let (tokenizer, tail) =
+            vocabulary::make(self.settings, self.given, &pipeline, many, split, self.reporter)?;
         // Only now, when nothing but the disk can refuse any more, something is written, and what
         // was there before goes.
         claim.require_held()?;
@@ -229,7 +233,7 @@ impl Run<'_> {
             SplitBy::Tail => 0.1,
             // Ten megabytes are enough for a steady measurement; of little text, a tenth.
             SplitBy::Document => {
-                report::two_digits((1e7 / self.inputs.bytes().max(1) as f64).clamp(0.0005, 0.1))
+                two_digits((1e7 / self.inputs.bytes().max(1) as f64).clamp(0.0005, 0.1))
             }
         };
         Ok(SplitEntry { by, validation: self.settings.validation.unwrap_or(usual) })
@@ -257,7 +261,7 @@ impl Run<'_> {
             separator: separator(tokenizer, journal.many)?,
             tail: journal.tail,
         };
-        self.say(&journal, tokenizer);
+        report::announce(self.reporter, self.settings, &journal, tokenizer);
         let resume =
             |which, entry| PartWriter::resume(out, which, token_bytes, *shard_tokens, entry);
         let mut writers = [
@@ -266,8 +270,9 @@ impl Run<'_> {
         ];
         let mut faults = FaultWriter::resume(out, &journal.faults)?;
         let before = self.inputs.files[..journal.position.file].iter().map(|input| input.bytes);
-        self.read.store(before.sum(), Ordering::Relaxed);
-        let mut progress = Progress::new(self.screen, "tokens", self.inputs.bytes(), self.read);
+        let before = before.sum();
+        self.read.store(before, Ordering::Relaxed);
+        let mut progress = self.reporter.begin("tokens", self.inputs.bytes(), before);
         let (mut unsafe_bytes, mut last_commit) = (0, Instant::now());
         let start = journal.position;
         let choice = self.choice(journal.split);
@@ -303,7 +308,7 @@ impl Run<'_> {
                         }
                     }
                 }
-                progress.update();
+                progress.update(self.read.load(Ordering::Relaxed));
                 Ok(ControlFlow::Continue(()))
             },
         )?;
@@ -372,7 +377,7 @@ impl Run<'_> {
         };
         manifest.save(&self.settings.out)?;
         journal::tidy(&self.settings.out)?;
-        self.report(&manifest);
+        report::summarise(self.reporter, self.settings, self.marker, &manifest);
         Ok(manifest)
     }
 }

@@ -40,7 +40,7 @@ fn data() -> (tempfile::TempDir, Shards) {
 #[divan::bench]
 fn by_position(bencher: Bencher) {
     let (_directory, shards) = data();
-    let pass = shards.part(Split::Train).pass(BLOCK, 1337).expect("it is long enough");
+    let pass = shards.part(Split::Train).sampler(BLOCK, 1337).expect("it is long enough");
     let (mut x, mut y) = (vec![0; BLOCK], vec![0; BLOCK]);
     let mut position = 0;
     bencher.bench_local(|| {
@@ -55,7 +55,7 @@ fn by_position(bencher: Bencher) {
 #[divan::bench]
 fn from_memory(bencher: Bencher) {
     let (directory, shards) = data();
-    let pass = shards.part(Split::Train).pass(BLOCK, 1337).expect("it is long enough");
+    let pass = shards.part(Split::Train).sampler(BLOCK, 1337).expect("it is long enough");
     let bytes = std::fs::read(directory.path().join("data/train-00000.bin")).expect("a shard");
     let (mut x, mut y) = (vec![0u32; BLOCK], vec![0u32; BLOCK]);
     let mut position = 0;

@@ -24,7 +24,7 @@ use stage03_gpt::cli::run::Run;
 use stage03_gpt::cli::screen::Screen;
 use stage03_gpt::trainer::Step;
 use stage04_training::backend::cpu::Cpu;
-use stage04_training::checkpoint::{Keeper, Saved};
+use stage04_training::checkpoint::{CheckpointManager, Saved};
 use stage04_training::prepare;
 use stage04_training::shards::{Shards, Split};
 use stage04_training::trainer::{Plan, Trainer, Watcher};
@@ -165,8 +165,8 @@ fn trainer(shards: &Shards, n_embd: usize) -> Result<Trainer<'_>> {
 }
 
 /// What saves a run.
-fn keeper(shards: &Shards, directory: &Path) -> Result<Keeper> {
-    Ok(Keeper::new(directory, shards.tokenizer()?, json!({}), json!("the text")))
+fn keeper(shards: &Shards, directory: &Path) -> Result<CheckpointManager> {
+    Ok(CheckpointManager::new(directory, shards.tokenizer()?, json!({}), json!("the text")))
 }
 
 /// Says each step.
@@ -368,7 +368,7 @@ fn two_files(shards: &Shards) -> Result<()> {
 /// A run that is stopped after every so many steps, or never; whether it forgets its position.
 fn lives(shards: &Shards, every: usize, forget: bool) -> Result<(usize, f64, f64, f64)> {
     let mut run = trainer(shards, 64)?;
-    let pass = shards.part(Split::Train).pass(16, run.backend.settings().seed)?;
+    let pass = shards.part(Split::Train).sampler(16, run.backend.settings().seed)?;
     let (mut seen, mut last) = (vec![false; pass.windows() as usize], 0.0);
     for step in 0..STEPS {
         if forget && step % every == 0 {

@@ -37,7 +37,7 @@ use crate::trainer::Trainer;
 pub const BEST: &str = "best";
 
 /// Saves a run into its directory.
-pub struct Keeper {
+pub struct CheckpointManager {
     /// The directory.
     pub directory: PathBuf,
     /// The directory and its lock, once the run has them.
@@ -54,12 +54,17 @@ pub struct Keeper {
     pub data: Value,
 }
 
-impl Keeper {
+impl CheckpointManager {
     /// What saves a new run into a directory.
-    pub fn new(directory: &Path, tokenizer: Tokenizer, settings: Value, data: Value) -> Keeper {
+    pub fn new(
+        directory: &Path,
+        tokenizer: Tokenizer,
+        settings: Value,
+        data: Value,
+    ) -> CheckpointManager {
         let tokenizer_sum = text_checksum(&tokenizer.to_json());
         let (directory, out, best) = (directory.to_path_buf(), None, RefCell::new(None));
-        Keeper { directory, out, best, tokenizer, tokenizer_sum, settings, data }
+        CheckpointManager { directory, out, best, tokenizer, tokenizer_sum, settings, data }
     }
 
     /// Holds the directory of the run from now on, and saves there.
@@ -91,7 +96,7 @@ impl Keeper {
     ///
     /// # Errors
     /// [`Error::File`] when they cannot be written; [`Error::Diverged`] when a weight is no
-    /// number. What was saved before is then untouched. As [`Keeper::require`].
+    /// number. What was saved before is then untouched. As [`CheckpointManager::require`].
     pub fn save(&self, run: &mut Trainer) -> Result<()> {
         self.require()?;
         self.save_to(&self.directory, run)
@@ -114,7 +119,7 @@ impl Keeper {
     /// Saves the weights as the best so far.
     ///
     /// # Errors
-    /// As [`Keeper::save`].
+    /// As [`CheckpointManager::save`].
     pub fn save_best(&self, run: &mut Trainer) -> Result<()> {
         self.require()?;
         let mut best = self.best.borrow_mut();

@@ -12,16 +12,16 @@
 
 pub mod backend;
 pub mod checkpoint;
+pub mod checksummed;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod doctor;
 pub mod manifest;
-mod plain;
 pub mod prepare;
 pub mod progress;
 pub mod recipe;
+mod regular_file;
 pub mod report;
-pub mod sealed;
 pub mod shards;
 pub mod trainer;
 pub mod units;

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stage01_bigram::{Error, Result};
 
-use crate::sealed;
+use crate::checksummed;
 
 /// The file's name.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -201,7 +201,7 @@ impl Manifest {
     /// another version, was altered, or contradicts itself.
     pub fn load(directory: &Path) -> Result<Manifest> {
         let path = directory.join(MANIFEST_FILE);
-        match sealed::read(&path)? {
+        match checksummed::read(&path)? {
             Some(text) => Manifest::parse(&path, &text),
             None => Err(Error::file("read", &path)(io::ErrorKind::NotFound.into())),
         }
@@ -212,7 +212,7 @@ impl Manifest {
     /// # Errors
     /// [`Error::Format`], as [`Manifest::load`].
     pub fn parse(path: &Path, text: &str) -> Result<Manifest> {
-        let manifest = sealed::open(text, "manifest of tokens", VERSION)
+        let manifest = checksummed::parse(text, "manifest of tokens", VERSION)
             .and_then(|manifest: Manifest| manifest.check().map(|()| manifest));
         manifest.map_err(|problem| {
             Error::format(path, problem, "make the directory again with `prepare --restart`")
@@ -224,7 +224,7 @@ impl Manifest {
     /// # Errors
     /// [`Error::File`] when it cannot be written.
     pub fn save(&self, directory: &Path) -> Result<()> {
-        sealed::save(self, &directory.join(MANIFEST_FILE))
+        checksummed::save(self, &directory.join(MANIFEST_FILE))
     }
 
     /// Says what contradicts itself.
@@ -241,7 +241,7 @@ impl Manifest {
         if self.end_of_text.is_some_and(|token| token as usize >= self.vocab_size) {
             return Err(format!("end_of_text is not one of {} tokens", self.vocab_size));
         }
-        if !sealed::is_hex(&self.tokenizer_xxh3) {
+        if !checksummed::is_hex(&self.tokenizer_xxh3) {
             return Err("tokenizer_xxh3 is not a checksum".into());
         }
         self.split.check()?;
@@ -299,7 +299,7 @@ impl PartEntry {
             if shard.tokens == 0 || !(full || last && shard.tokens < shard_tokens) {
                 return Err(format!("{name} has {} tokens, expected {shard_tokens}", shard.tokens));
             }
-            if !sealed::is_hex(&shard.xxh3) {
+            if !checksummed::is_hex(&shard.xxh3) {
                 return Err(format!("the checksum of {name} is not one"));
             }
         }
@@ -352,7 +352,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut value = serde_json::to_value(example(7)).unwrap();
         change(&mut value);
-        std::fs::write(directory.path().join(MANIFEST_FILE), sealed::seal(&value)).unwrap();
+        std::fs::write(directory.path().join(MANIFEST_FILE), checksummed::to_text(&value)).unwrap();
         Manifest::load(directory.path()).unwrap_err().to_string()
     }
 

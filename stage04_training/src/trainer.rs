@@ -22,8 +22,8 @@ use stage03_gpt::config::GptConfig;
 use stage03_gpt::trainer::{Settings, Step};
 
 use crate::backend::Backend;
-use crate::checkpoint::Keeper;
-use crate::shards::{Pass, Shards, Split};
+use crate::checkpoint::CheckpointManager;
+use crate::shards::{Shards, Split, WindowSampler};
 
 /// When to do what.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,9 +100,9 @@ pub struct Trainer<'a> {
     pub position: u64,
     /// The lowest validation loss so far, in nats per token.
     pub best: f64,
-    train: Pass<'a>,
+    train: WindowSampler<'a>,
     /// The windows that measurements are made on, of both parts. Always the same ones.
-    fixed: [Pass<'a>; 2],
+    fixed: [WindowSampler<'a>; 2],
     inputs: Vec<u32>,
     targets: Vec<u32>,
 }
@@ -122,8 +122,11 @@ impl<'a> Trainer<'a> {
         let (train, validation) = (data.part(Split::Train), data.part(Split::Validation));
         let room = vec![0; batch_size * block_size];
         Ok(Trainer {
-            train: train.pass(block_size, seed)?,
-            fixed: [train.pass(block_size, MEASURED)?, validation.pass(block_size, MEASURED)?],
+            train: train.sampler(block_size, seed)?,
+            fixed: [
+                train.sampler(block_size, MEASURED)?,
+                validation.sampler(block_size, MEASURED)?,
+            ],
             backend,
             position: 0,
             best: f64::INFINITY,
@@ -152,7 +155,7 @@ impl<'a> Trainer<'a> {
     pub fn run(
         &mut self,
         plan: &Plan,
-        keeper: &Keeper,
+        keeper: &CheckpointManager,
         watcher: &mut dyn Watcher,
     ) -> Result<Ending> {
         let mut saved = Instant::now();
@@ -243,7 +246,7 @@ impl<'a> Trainer<'a> {
 ///
 /// inputs, targets: (batch_size, block_size), window after window.
 fn fill(
-    pass: &Pass,
+    pass: &WindowSampler,
     mut position: u64,
     &GptConfig { block_size, vocab_size, .. }: &GptConfig,
     inputs: &mut [u32],

@@ -50,6 +50,12 @@ pub fn plural(count: u64, noun: &str) -> String {
     format!("{} {noun}{s}", thousands(count as usize))
 }
 
+/// A number as it was typed: 0.01, but 1e-300 and not three hundred zeros.
+pub fn number(x: f64) -> String {
+    let written = x.to_string();
+    if written.len() > 20 { format!("{x:e}") } else { written }
+}
+
 /// A number with two digits that count: 0.0123 becomes 0.012.
 pub fn two_digits(x: f64) -> f64 {
     format!("{x:.1e}").parse().unwrap_or(x)
@@ -74,6 +80,7 @@ mod tests {
     fn one_is_not_many() {
         let counted = [0, 1, 2, 1000].map(|n| plural(n, "fault"));
         assert_eq!(counted, ["0 faults", "1 fault", "2 faults", "1,000 faults"]);
+        assert_eq!([0.01, 1.0, 1e-300, -2.5e40].map(number), ["0.01", "1", "1e-300", "-2.5e40"]);
         assert_eq!([two_digits(0.0123), two_digits(10.0)], [0.012, 10.0]);
     }
 }

@@ -14,10 +14,10 @@ use proptest::prelude::*;
 use serde_json::Value;
 use stage01_bigram::Error;
 use stage01_bigram::tokenizer::TokenizerKind;
+use stage04_training::checksummed::to_text;
 use stage04_training::manifest::{Manifest, SplitBy};
 use stage04_training::prepare::{self, OnError, Settings};
 use stage04_training::progress::Silent;
-use stage04_training::sealed::seal;
 use stage04_training::shards::Shards;
 
 /// The file that must not change, beside the directory of data.
@@ -195,7 +195,7 @@ fn try_mutations(split: SplitBy, sealed: bool, cases: u32) {
         let was = value.clone();
         let path = mutate(&mut value, place, kind);
         lay(files, &settings.out);
-        let text = if sealed { seal(&value) } else { value.to_string() };
+        let text = if sealed { to_text(&value) } else { value.to_string() };
         fs::write(settings.out.join(name), text).unwrap();
         let result = prepare::prepare(&settings, &Silent);
         prop_assert_eq!(&outside(at), &before, "{:?}", path);
@@ -275,16 +275,16 @@ proptest! {
             "inputs": { "files": 1, "bytes": 5, "fingerprint": "" }, "left_out": left_out,
         });
         let at = Path::new("manifest.json");
-        prepare::check_texts(&seal(&plan), &seal(&journal)).unwrap();
-        Manifest::parse(at, &seal(&manifest)).unwrap();
+        prepare::check_texts(&to_text(&plan), &to_text(&journal)).unwrap();
+        Manifest::parse(at, &to_text(&manifest)).unwrap();
         let text = |value: &Value| {
             let mut value = value.clone();
             mutate(&mut value, place, kind);
-            let text = if sealed { seal(&value) } else { value.to_string() };
+            let text = if sealed { to_text(&value) } else { value.to_string() };
             text.chars().take(if cut > 1500 { kind % 1000 } else { usize::MAX }).collect::<String>()
         };
-        let _ = prepare::check_texts(&text(&plan), &seal(&journal));
-        let _ = prepare::check_texts(&seal(&plan), &text(&journal));
+        let _ = prepare::check_texts(&text(&plan), &to_text(&journal));
+        let _ = prepare::check_texts(&to_text(&plan), &text(&journal));
         let _ = Manifest::parse(at, &text(&manifest));
     }
 }
@@ -294,7 +294,7 @@ fn edit(directory: &Path, change: impl FnOnce(&mut Value)) {
     let path = directory.join("journal.json");
     let mut value: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     change(&mut value);
-    fs::write(path, seal(&value)).unwrap();
+    fs::write(path, to_text(&value)).unwrap();
 }
 
 #[test]

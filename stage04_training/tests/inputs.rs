@@ -58,10 +58,10 @@ fn a_format_that_is_given_is_obeyed_and_text_with_braces_is_text() {
     put(at, "a.jsonl", lines());
     let flags = "--tokenizer bpe:300 --validation 0 --out out --restart";
     let said = good(at, &format!("--input a.jsonl --format text {flags}"));
-    assert!(said.contains("1 documents, 396 B"), "{said}");
+    assert!(said.contains("1 document, 396 B"), "{said}");
     put(at, "b.txt", "{\n  int x = 1;\n  puts(\"a\");\n}\n");
     let said = good(at, &format!("--input b.txt {flags}"));
-    assert!(said.contains("1 documents, 30 B"), "{said}");
+    assert!(said.contains("1 document, 30 B"), "{said}");
     let error = bad(at, &format!("--input b.txt --format jsonl {flags}"));
     assert!(error.contains("b.txt:1: not a JSON object") && error.contains("--format"), "{error}");
     // The tokens are others, so the directory is another one.

@@ -14,10 +14,10 @@ use stage01_bigram::dataset;
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage04_training::manifest::{Manifest, SplitBy};
 use stage04_training::progress::Silent;
-use stage04_training::shards::{Part, Shards, Split};
+use stage04_training::shards::{Shards, Split, SplitTokens};
 
 /// All tokens of a part.
-fn tokens(part: &Part) -> Vec<u32> {
+fn tokens(part: &SplitTokens) -> Vec<u32> {
     let mut tokens = vec![0; part.len() as usize];
     part.read(0, &mut tokens).unwrap();
     tokens

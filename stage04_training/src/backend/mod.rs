@@ -6,10 +6,13 @@
 //! - [`cpu`]: the engine of stage 3. Nothing to install, the same bytes every time.
 //! - `torch`: libtorch, on the processor or on a GPU. Behind the feature `torch`.
 //!
-//! [`open`] chooses between them by the words of a user: see [`device`].
+//! [`open`] chooses between them by the words of a user: see [`device`]. What can be seen of
+//! libtorch and the GPU is in [`device_info`], what follows from it in [`mod@judge`].
 
 pub mod cpu;
 pub mod device;
+pub mod device_info;
+pub mod judge;
 #[cfg(feature = "torch")]
 pub mod torch;
 
@@ -20,8 +23,12 @@ use stage03_gpt::adamw::Moments;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::trainer::{Settings, Step};
 
-use crate::doctor::{Facts, Verdict, judge};
 use device::{Device, Precision};
+pub use device_info::DeviceInfo;
+pub use judge::{Reason, Verdict, judge};
+
+/// About how many logits `torch/head.rs` has at a time: 256 MB in f32.
+pub const LOGITS: usize = 1 << 26;
 
 /// A model in training, somewhere.
 pub trait Backend {
@@ -123,7 +130,7 @@ pub fn open(
 
 /// What the words mean on this machine; a device that it does not have is refused.
 fn choose(device: &str, precision: &str) -> Result<(Device, Precision)> {
-    let facts = Facts::gather();
+    let facts = DeviceInfo::gather();
     let device = match device.parse()? {
         Device::Auto => automatic(&facts),
         chosen => chosen,
@@ -136,7 +143,7 @@ fn choose(device: &str, precision: &str) -> Result<(Device, Precision)> {
 
 // ANCHOR: automatic
 /// A GPU where one can be used, else the engine of stage 3.
-fn automatic(facts: &Facts) -> Device {
+fn automatic(facts: &DeviceInfo) -> Device {
     match judge(facts) {
         Verdict::Ready => Device::Cuda(0),
         Verdict::No(_) => Device::Cpu,
@@ -181,7 +188,7 @@ fn on_libtorch(
 }
 
 /// Refuses a device of libtorch that this program or this machine does not have.
-fn refuse(device: Device, facts: &Facts) -> Result<()> {
+fn refuse(device: Device, facts: &DeviceInfo) -> Result<()> {
     let refused = |problem: String, remedy: String| {
         Err(Error::Device { device: device.to_string(), problem, remedy })
     };
@@ -217,12 +224,12 @@ fn count(gpus: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::facts::Libtorch;
+    use device_info::Libtorch;
 
     /// A machine on which libtorch sees so many NVIDIA GPUs.
-    fn machine(gpus: usize) -> Facts {
+    fn machine(gpus: usize) -> DeviceInfo {
         let version = "2.11.0+cu130".to_string();
-        Facts {
+        DeviceInfo {
             libtorch: Some(Libtorch {
                 directory: "/venv/torch/lib".into(),
                 built: version.clone(),
@@ -231,7 +238,7 @@ mod tests {
                 cuda_loaded: true,
             }),
             gpus,
-            ..Facts::default()
+            ..DeviceInfo::default()
         }
     }
 
@@ -239,12 +246,12 @@ mod tests {
     fn a_gpu_is_taken_where_there_is_one() {
         assert_eq!(automatic(&machine(2)), Device::Cuda(0));
         assert_eq!(automatic(&machine(0)), Device::Cpu);
-        assert_eq!(automatic(&Facts::default()), Device::Cpu);
+        assert_eq!(automatic(&DeviceInfo::default()), Device::Cpu);
     }
 
     #[test]
     fn a_device_that_is_not_there_is_refused() {
-        let refusal = |device, facts: &Facts| refuse(device, facts).unwrap_err().to_string();
+        let refusal = |device, facts: &DeviceInfo| refuse(device, facts).unwrap_err().to_string();
         assert!(refuse(Device::Cuda(1), &machine(2)).is_ok());
         assert_eq!(
             refusal(Device::Cuda(2), &machine(2)),
@@ -252,11 +259,11 @@ mod tests {
         );
         assert!(refusal(Device::Cuda(0), &machine(0)).contains("there is no NVIDIA driver"));
         assert!(refusal(Device::Mps, &machine(1)).starts_with("mps: libtorch sees no GPU of an"));
-        assert!(refuse(Device::Mps, &Facts { mps: true, ..machine(0) }).is_ok());
+        assert!(refuse(Device::Mps, &DeviceInfo { mps: true, ..machine(0) }).is_ok());
         // The processor needs no GPU, but it needs libtorch.
         assert!(refuse(Device::TorchCpu, &machine(0)).is_ok());
         for device in [Device::TorchCpu, Device::Cuda(0), Device::Mps] {
-            let said = refusal(device, &Facts::default());
+            let said = refusal(device, &DeviceInfo::default());
             assert!(said.contains("built without libtorch; install libtorch with"), "{said}");
         }
     }

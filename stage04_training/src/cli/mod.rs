@@ -60,7 +60,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .allow_negative_numbers(true)
         .mut_subcommands(|command| command.allow_negative_numbers(true))
         .mut_subcommand("train", |train| hide_products(train).after_help(recipes::help()))
-        .mut_subcommand("doctor", |doctor| hide_products(doctor).after_help(recipes::help()));
+        .mut_subcommand("doctor", |doctor| {
+            // It understands all flags of `train`; this one changes nothing that it says.
+            let doctor = doctor.mut_arg("threads", |flag| flag.hide(true));
+            hide_products(doctor).after_help(recipes::help())
+        });
     command = hide_products(command).after_help(recipes::help());
     for name in ["sample", "chat", "eval"] {
         command = command

@@ -13,7 +13,7 @@ use crate::prepare::{self, COMMIT_BYTES, OnError, SHARD_TOKENS, Settings, Specia
 
 /// Turn text of any size into files of tokens, once, before training.
 ///
-/// Text may be plain files (.txt), JSON (.jsonl, .json), or Parquet; compressed with gzip, xz or
+/// Text may be regular files (.txt), JSON (.jsonl, .json), or Parquet; compressed with gzip, xz or
 /// zstd; in tar archives, also in archives inside of archives. The first bytes of a file say what
 /// it is, before its name does. What is no text is refused; in a directory, files with the names
 /// of other things (.md, .pdf) are left out and counted. Text is never in memory as a whole, and

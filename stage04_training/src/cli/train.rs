@@ -25,7 +25,7 @@ use super::start::{self, Ready, Start};
 use super::table;
 use super::watch::Watch;
 use crate::backend;
-use crate::checkpoint::{BEST, Keeper};
+use crate::checkpoint::{BEST, CheckpointManager};
 use crate::recipe::{BUILT_IN, OUT_DIR, Recipe};
 use crate::report::{REPORT_FILE, Report, State};
 use crate::shards::Split;
@@ -77,7 +77,7 @@ fn run(ready: Ready) -> Result<ExitCode> {
         backend::open(&recipe.device, &recipe.precision, gpt.clone(), weights, settings.clone())
     };
     let (tokenizer, identity) = (data.tokenizer.clone(), data.identity());
-    let mut keeper = Keeper::new(&recipe.out_dir, tokenizer, recipe.saved(), identity);
+    let mut keeper = CheckpointManager::new(&recipe.out_dir, tokenizer, recipe.saved(), identity);
     let mut other_data = None;
     // Of `out` and then of `keeper`, which hold the directory's lock to the end of the run.
     let (mut trainer, out) = match start {

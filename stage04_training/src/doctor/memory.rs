@@ -21,6 +21,7 @@
 use stage01_bigram::{Error, Result};
 use stage03_gpt::config::GptConfig;
 
+use crate::backend::LOGITS;
 use crate::backend::device::Precision;
 
 /// The share of a device's memory that a run should fill.
@@ -29,12 +30,9 @@ pub const USABLE: f64 = 0.92;
 /// What CUDA and its libraries take for themselves, in bytes.
 pub const CONTEXT: f64 = 0.8e9;
 
-/// About how many logits `backend/torch/head.rs` has at a time: 256 MB in f32.
-pub const LOGITS: usize = 1 << 26;
-
 /// A run whose memory is in question.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
+pub struct Workload {
     /// What it is called: a recipe, or a directory.
     pub name: String,
     /// The model.
@@ -85,7 +83,7 @@ impl Need {
     }
 }
 
-impl Plan {
+impl Workload {
     /// What this run takes.
     pub fn need(&self) -> Need {
         self.need_of(self.batch_size)
@@ -166,8 +164,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn gpt2(precision: Precision) -> Plan {
-        Plan {
+    fn gpt2(precision: Precision) -> Workload {
+        Workload {
             name: "gpt2-124m".into(),
             config: GptConfig {
                 vocab_size: 50257,
@@ -186,10 +184,10 @@ mod tests {
 
     #[test]
     fn in_f32_the_blocks_keep_what_stage_3_keeps() {
-        let plan = gpt2(Precision::F32);
-        let GptConfig { vocab_size, n_layer, n_embd, .. } = plan.config;
-        let of_blocks = plan.config.activations_per_token() - (2 * n_embd + vocab_size) as f64;
-        assert_eq!(plan.bytes_per_token_and_block() * n_layer as f64, 4.0 * of_blocks);
+        let workload = gpt2(Precision::F32);
+        let GptConfig { vocab_size, n_layer, n_embd, .. } = workload.config;
+        let of_blocks = workload.config.activations_per_token() - (2 * n_embd + vocab_size) as f64;
+        assert_eq!(workload.bytes_per_token_and_block() * n_layer as f64, 4.0 * of_blocks);
     }
 
     #[test]
@@ -204,9 +202,10 @@ mod tests {
 
     #[test]
     fn what_fits_makes_the_same_step() {
-        let plan = gpt2(Precision::Bf16);
-        assert_eq!(plan.fit(2_000_000_000), None);
-        let (small, large) = (plan.fit(8_000_000_000).unwrap(), plan.fit(80_000_000_000).unwrap());
+        let workload = gpt2(Precision::Bf16);
+        assert_eq!(workload.fit(2_000_000_000), None);
+        let (small, large) =
+            (workload.fit(8_000_000_000).unwrap(), workload.fit(80_000_000_000).unwrap());
         assert!(small.0 < large.0);
         for (batch_size, steps) in [small, large] {
             assert_eq!(batch_size * steps, 480);
@@ -216,13 +215,13 @@ mod tests {
     proptest! {
         #[test]
         fn the_batch_that_fits_is_the_largest(gigabytes in 3u64..200, batch in 1usize..20, steps in 1usize..20) {
-            let plan =
-                Plan { batch_size: batch, gradient_accumulation_steps: steps, ..gpt2(Precision::Bf16) };
+            let workload =
+                Workload { batch_size: batch, gradient_accumulation_steps: steps, ..gpt2(Precision::Bf16) };
             let bytes = gigabytes * 1_000_000_000;
             let room = bytes as f64 * USABLE - CONTEXT;
-            let largest = plan.fit(bytes).map_or(0, |(n, _)| n);
+            let largest = workload.fit(bytes).map_or(0, |(n, _)| n);
             for n in (1..=batch * steps).filter(|n| (batch * steps).is_multiple_of(*n)) {
-                prop_assert_eq!(plan.need_of(n).peak() <= room, n <= largest);
+                prop_assert_eq!(workload.need_of(n).peak() <= room, n <= largest);
             }
         }
     }

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use stage01_bigram::tokenizer::END_OF_TEXT;
 
-use super::fate::{Choice, Fate};
 use super::fault::Fault;
 use super::kind::Format;
+use super::split::{SplitAssignment, SplitRule};
 use super::texts::{Digest, Note, Text, Texts};
 use super::walk::{Flow, Item, Walker};
 
@@ -62,7 +62,7 @@ fn walk(
     field: &str,
     begin: &mut dyn FnMut(&mut Walker<'_>) -> Flow,
 ) -> Found {
-    let (choice, marker) = (Choice { sample: 1.0, validation: 0.0 }, Some(END_OF_TEXT));
+    let (rule, marker) = (SplitRule { sample: 1.0, validation: 0.0 }, Some(END_OF_TEXT));
     let mut found = Found::default();
     let mut send = |piece: Found| {
         found.add(piece);
@@ -71,9 +71,9 @@ fn walk(
         if found.more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let collector = Collector::default();
-    let mut texts = Texts { digest: collector, field, format, marker, choice, send: &mut send };
+    let mut texts = Texts { digest: collector, field, format, marker, rule, send: &mut send };
     let mut emit = |item: Item| -> Flow { texts.item(item) };
-    let _ = begin(&mut Walker { emit: &mut emit, marker, choice, format, hand_out });
+    let _ = begin(&mut Walker { emit: &mut emit, marker, rule, format, hand_out });
     let rest = texts.digest.rest();
     let _ = send(rest);
     found
@@ -100,12 +100,12 @@ impl Digest for Collector {
     fn text(&mut self, text: Text<'_>) -> Result<(), Fault> {
         self.open.push_str(text.text);
         if text.last {
-            self.end(text.fate);
+            self.end(text.assignment);
         }
         Ok(())
     }
 
-    fn end(&mut self, _: Fate) {
+    fn end(&mut self, _: SplitAssignment) {
         self.found.documents.push(std::mem::take(&mut self.open));
     }
 
@@ -120,14 +120,14 @@ impl Digest for Collector {
     fn full(&mut self) -> Option<Found> {
         // A document without an end counts, too.
         if self.open.len() > 1 << 22 {
-            self.end(Fate::Train);
+            self.end(SplitAssignment::Train);
         }
         Some(std::mem::take(&mut self.found))
     }
 
     fn rest(&mut self) -> Found {
         if !self.open.is_empty() {
-            self.end(Fate::Train);
+            self.end(SplitAssignment::Train);
         }
         std::mem::take(&mut self.found)
     }

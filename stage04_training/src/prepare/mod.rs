@@ -13,22 +13,20 @@
 //! | `marker`, `special` | documents inside of a text; special tokens that it spells |
 //! | `cut` | long texts in segments |
 //! | `texts`, `jsonl`, `parquet` | from bytes to texts, on all threads |
-//! | `fate` | which part a document belongs to |
+//! | `split` | which part a document belongs to |
 //! | `scan`, `vocabulary` | what must be known of the whole text first; the tokenizer |
 //! | `encode` | from texts to tokens |
 //! | `pipeline` | one reader, many workers, one writer |
-//! | `claim` | one run at a time in a directory |
+//! | `output_directory` | one run at a time in a directory |
 //! | `writer`, `journal` | shards that survive a kill |
 //! | `fault`, `report`, `space` | what is said to people |
 //!
 //! What this module leaves out: cleaning text, finding near duplicates, and mixing sources in
 //! given shares. Each of them is a step of its own, before this one.
 
-mod claim;
 mod cut;
 mod decode;
 mod encode;
-mod fate;
 mod fault;
 #[doc(hidden)]
 pub mod fuzz;
@@ -38,6 +36,7 @@ mod jsonl;
 mod kind;
 mod layout;
 mod marker;
+mod output_directory;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod pipeline;
@@ -47,6 +46,7 @@ mod scan;
 mod settings;
 mod space;
 mod special;
+mod split;
 mod texts;
 mod vocabulary;
 mod walk;
@@ -57,11 +57,11 @@ use std::sync::atomic::AtomicU64;
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 
-use self::claim::Claim;
 use self::inputs::{Inputs, Source};
-use self::journal::Plan;
+use self::journal::PreparePlan;
 pub use self::journal::check_texts;
 pub use self::kind::Format;
+use self::output_directory::OutputDirectory;
 use self::preparation::{Preparation, State};
 pub use self::settings::{COMMIT_BYTES, OnError, SHARD_TOKENS, Settings};
 pub use self::special::SpecialTokens;
@@ -81,19 +81,20 @@ use crate::progress::Reporter;
 pub fn prepare(settings: &Settings, reporter: &dyn Reporter) -> Result<Manifest> {
     settings.check()?;
     start_rayon(settings)?;
-    let mut claim = Claim::new(&settings.out)?;
-    let inputs = Inputs::find(&settings.input, &settings.out, settings.format)?;
+    let mut output = OutputDirectory::new(&settings.out)?;
+    let skip_loops = settings.on_error == OnError::Skip;
+    let inputs = Inputs::find(&settings.input, &settings.out, settings.format, skip_loops)?;
     keep_apart(settings, &inputs)?;
     let given = settings.given_tokenizer()?;
     let marker = settings.marker(given.as_ref())?;
     let end_token = given.as_ref().and_then(Tokenizer::end_of_text_token);
     let flags = settings.flags(end_token.map(|(_, content)| content))?;
-    let plan = Plan::new(flags, inputs.stamps());
+    let plan = PreparePlan::new(flags, inputs.stamps());
     let read = AtomicU64::new(0);
     let (given, marker) = (given.as_ref(), marker.as_deref());
     let (inputs, plan, read) = (&inputs, &plan, &read);
     let run = Preparation { settings, given, marker, inputs, plan, reporter, read };
-    let journal = match run.look(&mut claim)? {
+    let journal = match run.look(&mut output)? {
         Some(State::Finished(manifest)) => return Ok(*manifest),
         Some(State::Interrupted(journal)) => Some(*journal),
         None => None,
@@ -101,9 +102,9 @@ pub fn prepare(settings: &Settings, reporter: &dyn Reporter) -> Result<Manifest>
     report::introduce(reporter, inputs);
     let (journal, tokenizer) = match journal {
         Some(journal) => run.go_on(journal)?,
-        None => run.begin(&claim)?,
+        None => run.begin(&output)?,
     };
-    run.encode(journal, &tokenizer, &claim)
+    run.encode(journal, &tokenizer, &output)
 }
 
 /// The vocabulary is trained on rayon's threads, which would be started unasked, and with a panic

@@ -27,10 +27,10 @@ use serde::{Deserialize, Serialize};
 use stage01_bigram::{Error, Result};
 
 use super::decode::{self, LARGEST_WINDOW, USUAL_WINDOW};
-use super::fate::Choice;
 use super::inputs::{Input, Source};
 use super::kind::Format;
 use super::refused_threads;
+use super::split::SplitRule;
 use super::texts::{Digest, Texts};
 use super::walk::{Flow, Item, Walker};
 
@@ -74,7 +74,7 @@ pub struct Pipeline<'a> {
     /// The spelling that ends a document inside of a text.
     pub marker: Option<&'a str>,
     /// How documents are chosen.
-    pub choice: Choice,
+    pub rule: SplitRule,
     /// How many workers there are.
     pub threads: usize,
     /// Counts the bytes that were read from files.
@@ -201,7 +201,7 @@ impl Pipeline<'_> {
             field: self.field,
             format: self.format,
             marker: self.marker,
-            choice: self.choice,
+            rule: self.rule,
             send: &mut send,
         };
         let whole = job.items.into_iter().try_for_each(|item| texts.item(item));
@@ -235,8 +235,8 @@ impl Pipeline<'_> {
     }
 
     fn file(&self, input: &Input, emit: &mut dyn FnMut(Item) -> Flow) -> Flow {
-        let (choice, format, marker) = (self.choice, self.format, self.marker);
-        let mut walker = Walker { emit, marker, choice, format, hand_out: true };
+        let (rule, format, marker) = (self.rule, self.format, self.marker);
+        let mut walker = Walker { emit, marker, rule, format, hand_out: true };
         match &input.source {
             Source::File { path, named } => {
                 let file = match input.open(path) {

@@ -13,26 +13,26 @@ use stage03_gpt::checkpoint::MODEL_FILE;
 use stage03_gpt::resume::TRAINER_FILE;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::claim::Claim;
 use super::encode::{Encoder, Encoding, Separator};
-use super::fate::Choice;
 use super::inputs::Inputs;
-use super::journal::{self, Found, Journal, Plan};
+use super::journal::{self, Found, Journal, PreparePlan};
+use super::output_directory::OutputDirectory;
 use super::pipeline::{Event, Pipeline};
 use super::settings::{OnError, Settings};
+use super::split::SplitRule;
 use super::texts::Note;
 use super::writer::{self, FaultWriter, PartWriter};
 use super::{report, space, vocabulary};
+use crate::checksummed;
 use crate::manifest::{
     LeftOutEntry, Manifest, Split, SplitBy, SplitEntry, TOKENIZER_FILE, VERSION,
 };
 use crate::progress::Reporter;
-use crate::sealed;
 use crate::shards::Shards;
-use crate::units::two_digits;
+use crate::units::{number, two_digits};
 
 /// Every document, none of them for validation.
-const TAKE_ALL: Choice = Choice { sample: 1.0, validation: 0.0 };
+const TAKE_ALL: SplitRule = SplitRule { sample: 1.0, validation: 0.0 };
 
 /// What an earlier run left.
 pub(super) enum State {
@@ -53,7 +53,7 @@ pub(super) struct Preparation<'a> {
     /// What is read.
     pub(super) inputs: &'a Inputs,
     /// Both, as they are remembered.
-    pub(super) plan: &'a Plan,
+    pub(super) plan: &'a PreparePlan,
     /// Where it is said.
     pub(super) reporter: &'a dyn Reporter,
     /// How many bytes of the inputs were read.
@@ -63,11 +63,11 @@ pub(super) struct Preparation<'a> {
 impl Preparation<'_> {
     /// What is in the directory already, if it is of use. Unless everything is done there, the
     /// directory must be one that can be written.
-    pub(super) fn look(&self, claim: &mut Claim) -> Result<Option<State>> {
+    pub(super) fn look(&self, output: &mut OutputDirectory) -> Result<Option<State>> {
         let Settings { out, restart, .. } = self.settings;
         let refuse = |problem: String, remedy: &str| Err(Error::format(out, problem, remedy));
         if *restart {
-            claim.require_writable()?;
+            output.require_writable()?;
         }
         // With --restart, whatever is damaged goes away; but only what is ours.
         let found = match journal::look(out) {
@@ -81,10 +81,10 @@ impl Preparation<'_> {
                     "name another directory with --out",
                 );
             }
-            Found::Finished(manifest) if !restart => return self.finished(manifest, claim),
+            Found::Finished(manifest) if !restart => return self.finished(manifest, output),
             _ => {}
         }
-        claim.require_writable()?;
+        output.require_writable()?;
         self.beside_no_model()?;
         match found {
             Found::Begun(plan, Some(journal)) if !restart => {
@@ -106,7 +106,7 @@ impl Preparation<'_> {
     }
 
     /// A directory in which everything is done: is it what is asked for, and still whole?
-    fn finished(&self, manifest: Box<Manifest>, claim: &Claim) -> Result<Option<State>> {
+    fn finished(&self, manifest: Box<Manifest>, output: &OutputDirectory) -> Result<Option<State>> {
         let Settings { out, verify, .. } = self.settings;
         let changed = journal::flag_difference(&manifest.flags, &self.plan.flags);
         let changed = changed.or_else(|| {
@@ -123,7 +123,7 @@ impl Preparation<'_> {
         if *verify {
             shards.verify(self.reporter)?;
         }
-        if claim.is_writable() {
+        if output.is_writable() {
             journal::tidy(out)?;
         }
         self.reporter.line(&format!(
@@ -164,20 +164,20 @@ impl Preparation<'_> {
     }
 
     /// What reads.
-    fn pipeline(&self, choice: Choice) -> Pipeline<'_> {
+    fn pipeline(&self, rule: SplitRule) -> Pipeline<'_> {
         Pipeline {
             inputs: &self.inputs.files,
             field: &self.settings.field,
             format: self.settings.format,
             marker: self.marker,
-            choice,
+            rule,
             threads: self.settings.threads(),
             read: self.read,
         }
     }
 
     /// A new run: room is made, the text is looked through, the vocabulary is made.
-    pub(super) fn begin(&self, claim: &Claim) -> Result<(Journal, Tokenizer)> {
+    pub(super) fn begin(&self, output: &OutputDirectory) -> Result<(Journal, Tokenizer)> {
         let Settings { out, tokenizer, .. } = self.settings;
         if !self.settings.force {
             let (bytes_per_token, token_bytes) = match tokenizer {
@@ -192,12 +192,12 @@ impl Preparation<'_> {
         }
         let many = !vocabulary::is_single(&self.pipeline(TAKE_ALL))?;
         let split = self.split(many)?;
-        let pipeline = self.pipeline(self.choice(split));
+        let pipeline = self.pipeline(self.split_rule(split));
         let (tokenizer, tail) =
             vocabulary::make(self.settings, self.given, &pipeline, many, split, self.reporter)?;
         // Only now, when nothing but the disk can refuse any more, something is written, and what
         // was there before goes.
-        claim.require_held()?;
+        output.require_held()?;
         self.plan.save(out)?;
         journal::clear(out)?;
         let path = out.join(TOKENIZER_FILE);
@@ -205,7 +205,7 @@ impl Preparation<'_> {
         let sum = xxh3_64(&fs::read(&path).map_err(Error::file("read", &path))?);
         let left_out =
             LeftOutEntry { ignored: self.inputs.ignored.clone(), ..LeftOutEntry::default() };
-        let journal = Journal::new(sealed::hex(sum), split, many, tail, left_out);
+        let journal = Journal::new(checksummed::hex(sum), split, many, tail, left_out);
         journal.save(out)?;
         Ok((journal, tokenizer))
     }
@@ -227,7 +227,7 @@ impl Preparation<'_> {
         };
         if !many && self.settings.sample < 1.0 {
             let expected = "the input is a single document; take a shorter text instead";
-            return Err(Error::setting("--sample", self.settings.sample, expected));
+            return Err(Error::setting("--sample", number(self.settings.sample), expected));
         }
         let usual = match by {
             SplitBy::Tail => 0.1,
@@ -239,10 +239,10 @@ impl Preparation<'_> {
         Ok(SplitEntry { by, validation: self.settings.validation.unwrap_or(usual) })
     }
 
-    fn choice(&self, split: SplitEntry) -> Choice {
+    fn split_rule(&self, split: SplitEntry) -> SplitRule {
         let by_document = split.by == SplitBy::Document;
         let validation = if by_document { split.validation } else { 0.0 };
-        Choice { sample: self.settings.sample, validation }
+        SplitRule { sample: self.settings.sample, validation }
     }
 
     /// Makes all texts tokens, from where the journal says.
@@ -250,7 +250,7 @@ impl Preparation<'_> {
         &self,
         mut journal: Journal,
         tokenizer: &Tokenizer,
-        claim: &Claim,
+        output: &OutputDirectory,
     ) -> Result<Manifest> {
         let Settings { out, shard_tokens, commit_bytes, .. } = self.settings;
         let token_bytes = token_bytes(tokenizer);
@@ -275,7 +275,7 @@ impl Preparation<'_> {
         let mut progress = self.reporter.begin("tokens", self.inputs.bytes(), before);
         let (mut unsafe_bytes, mut last_commit) = (0, Instant::now());
         let start = journal.position;
-        let choice = self.choice(journal.split);
+        let rule = self.split_rule(journal.split);
         let commit =
             |writers: &mut [PartWriter; 2], faults: &mut FaultWriter, journal: &mut Journal| {
                 journal.train = writers[0].commit()?.clone();
@@ -283,11 +283,11 @@ impl Preparation<'_> {
                 journal.faults = faults.commit()?;
                 journal.save(out)
             };
-        self.pipeline(choice).run(
+        self.pipeline(rule).run(
             start,
             |job| Encoder::new(&encoding, job),
             |event| {
-                claim.require_held()?; // what follows may begin a shard, or write the journal
+                output.require_held()?; // what follows may begin a shard, or write the journal
                 match event {
                     Event::Chunk(chunk) => {
                         for (writer, which) in writers.iter_mut().zip(Split::ALL) {
@@ -313,7 +313,7 @@ impl Preparation<'_> {
             },
         )?;
         drop(progress);
-        claim.require_held()?;
+        output.require_held()?;
         commit(&mut writers, &mut faults, &mut journal)?;
         self.finish(journal, &encoding)
     }

@@ -9,7 +9,7 @@ use super::settings::Settings;
 use super::special::SpecialTokens;
 use crate::manifest::{FAULTS_FILE, LeftOutEntry, Manifest, PartEntry, Split, SplitBy};
 use crate::progress::Reporter;
-use crate::units::{plural, size, two_digits};
+use crate::units::{number, plural, size, two_digits};
 
 /// Says what will be read.
 pub fn introduce(reporter: &dyn Reporter, inputs: &Inputs) {
@@ -36,7 +36,7 @@ pub fn announce(
 ) {
     let vocab = thousands(tokenizer.vocab_size());
     reporter.fact("tokenizer", &format!("{}, {vocab} tokens", settings.tokenizer));
-    let percent = format!("{} %", two_digits(100.0 * journal.split.validation));
+    let percent = format!("{} %", number(two_digits(100.0 * journal.split.validation)));
     let split = match journal.split.by {
         SplitBy::Tail if !journal.many => {
             format!("a single document: its last {percent} are for validation")

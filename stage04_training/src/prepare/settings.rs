@@ -11,6 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::kind::Format;
 use super::special::SpecialTokens;
 use crate::manifest::SplitBy;
+use crate::units::number;
 
 /// How many tokens a shard holds unless told otherwise: 200 MB in two bytes each.
 pub const SHARD_TOKENS: u64 = 100_000_000;
@@ -102,13 +103,13 @@ impl Settings {
     pub(super) fn check(&self) -> Result<()> {
         if !(self.sample > 0.0 && self.sample <= 1.0) {
             let expected = "expected a part of the documents, such as 1% or 0.01, at most 100%";
-            return Err(Error::setting("--sample", self.sample, expected));
+            return Err(Error::setting("--sample", number(self.sample), expected));
         }
         if let Some(fraction) = self.validation
             && !(0.0..1.0).contains(&fraction)
         {
             let expected = "expected a fraction from 0 up to 1, 1 itself excluded, such as 0.0005";
-            return Err(Error::setting("--validation", fraction, expected));
+            return Err(Error::setting("--validation", number(fraction), expected));
         }
         if self.shard_tokens == 0 {
             return Err(Error::setting("--shard-tokens", 0, "it must be at least 1"));
@@ -147,7 +148,7 @@ impl Settings {
                 json!(if self.on_error == OnError::Skip { "skip" } else { "stop" }),
             ),
         ]);
-        // Data that was prepared before there was a choice is still the same.
+        // Data that was prepared before there was a rule is still the same.
         if self.format != Format::Auto {
             flags.insert("format".into(), json!(self.format.to_string()));
         }

@@ -10,13 +10,13 @@ use stage01_bigram::{Error, Result};
 
 use super::decode::LARGEST_WINDOW;
 use super::encode::Tail;
-use super::fate::Fate;
 use super::fault::Fault;
 use super::inputs::{Input, Source};
 use super::kind::{Format, HEAD, Kind, inner_name, kind};
 use super::pipeline::{Event, Pipeline, Position};
 use super::scan::{Scanner, Summary, Wanted};
 use super::settings::{OnError, Settings};
+use super::split::SplitAssignment;
 use super::texts::{Digest, Note, Text};
 use crate::manifest::{SplitBy, SplitEntry};
 use crate::progress::Reporter;
@@ -169,7 +169,7 @@ impl Digest for Counter {
         Ok(())
     }
 
-    fn end(&mut self, _: Fate) {}
+    fn end(&mut self, _: SplitAssignment) {}
 
     fn note(&mut self, note: Note) {
         // One document beside a fault is one of several.

@@ -18,9 +18,9 @@ use std::sync::Arc;
 use stage01_bigram::form::BYTE_ORDER_MARK;
 
 use super::decode::{LARGEST_WINDOW, USUAL_WINDOW};
-use super::fate::{Choice, Fate};
 use super::fault::{Fault, Lost};
 use super::kind::{Format, HEAD, Kind, inner_name, kind};
+use super::split::{SplitAssignment, SplitRule};
 
 /// A compressed file up to this size is handed out whole, in bytes.
 pub const WHOLE: u64 = 4 << 20;
@@ -69,8 +69,8 @@ pub enum Item {
     Fault {
         /// Where and why.
         fault: Fault,
-        /// The fate of the document that ends here, because its rest cannot be read.
-        open: Option<Fate>,
+        /// The assignment of the document that ends here, because its rest cannot be read.
+        open: Option<SplitAssignment>,
     },
 }
 
@@ -89,8 +89,8 @@ pub struct Segment {
     pub last: bool,
     /// Whether the marker stands at its end.
     pub marked: bool,
-    /// The fate of a long document; a short one's is found by whoever gets it.
-    pub fate: Option<Fate>,
+    /// The assignment of a long document; a short one's is found by whoever gets it.
+    pub assignment: Option<SplitAssignment>,
     /// The text.
     pub bytes: Vec<u8>,
 }
@@ -132,7 +132,7 @@ pub struct Walker<'a> {
     /// The spelling that ends a document inside of a text.
     pub marker: Option<&'a str>,
     /// How documents are chosen, for long ones.
-    pub choice: Choice,
+    pub rule: SplitRule,
     /// How files are read that are neither archives nor compressed.
     pub format: Format,
     /// Whether small compressed files are handed out whole.
@@ -315,9 +315,9 @@ pub(crate) mod tests {
             items.push(item);
             Flow::Continue(())
         };
-        let choice = Choice { sample: 1.0, validation: 0.5 };
+        let rule = SplitRule { sample: 1.0, validation: 0.5 };
         let ended =
-            walk(&mut Walker { emit: &mut emit, marker: None, choice, format, hand_out: true });
+            walk(&mut Walker { emit: &mut emit, marker: None, rule, format, hand_out: true });
         assert!(ended.is_continue());
         items
     }
@@ -349,9 +349,9 @@ pub(crate) mod tests {
             });
             Flow::Continue(())
         };
-        let choice = Choice { sample: 1.0, validation: 0.0 };
+        let rule = SplitRule { sample: 1.0, validation: 0.0 };
         let format = Format::Auto;
-        let mut walker = Walker { emit: &mut emit, marker: None, choice, format, hand_out };
+        let mut walker = Walker { emit: &mut emit, marker: None, rule, format, hand_out };
         assert!(walker.bytes("a".into(), name, named, bytes).is_continue());
         found
     }
@@ -384,9 +384,9 @@ pub(crate) mod tests {
             count += 1;
             if count == 2 { Flow::Break(()) } else { Flow::Continue(()) }
         };
-        let choice = Choice { sample: 1.0, validation: 0.0 };
+        let rule = SplitRule { sample: 1.0, validation: 0.0 };
         let format = Format::Auto;
-        let mut walker = Walker { emit: &mut emit, marker: None, choice, format, hand_out: true };
+        let mut walker = Walker { emit: &mut emit, marker: None, rule, format, hand_out: true };
         let text = "so many words ".repeat(200_000);
         assert!(walker.bytes("a".into(), "a.txt", true, text.as_bytes()).is_break());
         assert_eq!(count, 2);

@@ -18,9 +18,9 @@ use stage01_bigram::{Error, Result};
 use stage03_gpt::trainer::cores;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::plain;
+use crate::checksummed::hex;
 use crate::progress::Reporter;
-use crate::sealed::hex;
+use crate::regular_file;
 use crate::units::size;
 
 /// A file, and what was written into it.
@@ -120,9 +120,9 @@ fn verify_one(file: &Expected, remedy: &str, read: &AtomicU64) -> Result<()> {
 /// `None` where there are fewer. What is read is added to `read`.
 ///
 /// # Errors
-/// As [`plain::read`], and [`Error::File`] when the disk fails.
+/// As [`regular_file::read`], and [`Error::File`] when the disk fails.
 pub fn checksum(path: &Path, bytes: u64, read: &AtomicU64) -> Result<Option<Xxh3>> {
-    let mut file = plain::read(path)?;
+    let mut file = regular_file::read(path)?;
     let (mut sum, mut left) = (Xxh3::new(), bytes);
     let mut buffer = vec![0; (1 << 18).min(bytes as usize)];
     while left > 0 {

@@ -111,11 +111,11 @@ fn trainer<'a>(
     (Trainer::new(Box::new(spy), data).unwrap(), seen)
 }
 
-fn keeper(directory: &Path, data: &Shards) -> Keeper {
-    Keeper::new(directory, data.tokenizer().unwrap(), json!({}), json!("this"))
+fn keeper(directory: &Path, data: &Shards) -> CheckpointManager {
+    CheckpointManager::new(directory, data.tokenizer().unwrap(), json!({}), json!("this"))
 }
 
-fn create(keeper: &Keeper, run: &mut Trainer) -> OutDir {
+fn create(keeper: &CheckpointManager, run: &mut Trainer) -> OutDir {
     keeper.create(run, run_directory::reserve(&keeper.directory).unwrap()).unwrap()
 }
 

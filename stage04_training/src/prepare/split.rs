@@ -1,6 +1,6 @@
 //! Which part of the data a document belongs to: decided by the document itself.
 //!
-//! A hash of its text chooses. So the choice does not depend on the order of the files, on their
+//! A hash of its text chooses. So the rule does not depend on the order of the files, on their
 //! names, or on what else is among the inputs; a text that occurs twice is both times in the
 //! same part, and the validation text stays unseen; and when more text is added, no document
 //! changes sides.
@@ -15,7 +15,7 @@ use super::cut::cut_at;
 
 /// Where a document goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum SplitAssignment {
     /// It is learned.
     Train,
     /// It is only measured.
@@ -26,31 +26,31 @@ pub enum Fate {
 
 /// How documents are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Choice {
+pub struct SplitRule {
     /// The fraction of documents to take at all.
     pub sample: f64,
     /// The fraction of documents to measure on; 0 where the end of the whole text is taken.
     pub validation: f64,
 }
 
-impl Choice {
-    // ANCHOR: fate
-    /// The fate of a document. Of a long one the beginning is enough, up to [`SEGMENT`] bytes,
+impl SplitRule {
+    // ANCHOR: assign
+    /// The assignment of a document. Of a long one the beginning is enough, up to [`SEGMENT`] bytes,
     /// because it must be known before the end is read.
-    pub fn fate(&self, document: &[u8]) -> Fate {
+    pub fn assign(&self, document: &[u8]) -> SplitAssignment {
         let begin = match document.len() > SEGMENT {
             true => &document[..cut_at(document).unwrap_or(document.len())],
             false => document,
         };
         if unit(xxh3_64_with_seed(begin, 1)) >= self.sample {
-            Fate::NotSampled
+            SplitAssignment::NotSampled
         } else if unit(xxh3_64_with_seed(begin, 2)) < self.validation {
-            Fate::Validation
+            SplitAssignment::Validation
         } else {
-            Fate::Train
+            SplitAssignment::Train
         }
     }
-    // ANCHOR_END: fate
+    // ANCHOR_END: assign
 }
 
 /// A hash as a number from 0 to 1, 1 itself excluded.
@@ -62,20 +62,20 @@ fn unit(hash: u64) -> f64 {
 mod tests {
     use super::*;
 
-    /// How many of 10,000 documents have each fate.
-    fn counts(choice: Choice) -> [usize; 3] {
+    /// How many of 10,000 documents have each assignment.
+    fn counts(rule: SplitRule) -> [usize; 3] {
         let mut counts = [0; 3];
         for n in 0..10_000 {
-            counts[choice.fate(format!("text number {n}").as_bytes()) as usize] += 1;
+            counts[rule.assign(format!("text number {n}").as_bytes()) as usize] += 1;
         }
         counts
     }
 
     #[test]
     fn fractions_are_kept_and_do_not_depend_on_each_other() {
-        assert_eq!(counts(Choice { sample: 1.0, validation: 0.0 }), [10_000, 0, 0]);
-        assert_eq!(counts(Choice { sample: 1.0, validation: 1.0 }), [0, 10_000, 0]);
-        let [train, validation, rest] = counts(Choice { sample: 0.2, validation: 0.3 });
+        assert_eq!(counts(SplitRule { sample: 1.0, validation: 0.0 }), [10_000, 0, 0]);
+        assert_eq!(counts(SplitRule { sample: 1.0, validation: 1.0 }), [0, 10_000, 0]);
+        let [train, validation, rest] = counts(SplitRule { sample: 0.2, validation: 0.3 });
         assert!((1300..1500).contains(&train), "{train}");
         assert!((500..700).contains(&validation), "{validation}");
         assert!((7850..8150).contains(&rest), "{rest}");
@@ -83,35 +83,41 @@ mod tests {
 
     #[test]
     fn a_sample_has_the_documents_of_every_larger_sample_with_the_same_fates() {
-        let small = Choice { sample: 0.1, validation: 0.3 };
-        let large = Choice { sample: 0.5, validation: 0.3 };
+        let small = SplitRule { sample: 0.1, validation: 0.3 };
+        let large = SplitRule { sample: 0.5, validation: 0.3 };
         for n in 0..2000 {
             let text = format!("text {n}");
-            let fate = small.fate(text.as_bytes());
-            assert!(fate == Fate::NotSampled || fate == large.fate(text.as_bytes()));
+            let assignment = small.assign(text.as_bytes());
+            assert!(
+                assignment == SplitAssignment::NotSampled
+                    || assignment == large.assign(text.as_bytes())
+            );
         }
     }
 
     #[test]
     fn the_beginning_of_a_long_document_decides() {
-        let choice = Choice { sample: 1.0, validation: 0.5 };
+        let rule = SplitRule { sample: 1.0, validation: 0.5 };
         let begin = "so long ".repeat(SEGMENT / 4);
-        let fates: Vec<Fate> =
-            (0..20).map(|n| choice.fate(format!("{n} {begin} end {n}").as_bytes())).collect();
-        let again: Vec<Fate> =
-            (0..20).map(|n| choice.fate(format!("{n} {begin} other").as_bytes())).collect();
-        assert_eq!(fates, again);
-        assert!(fates.contains(&Fate::Train) && fates.contains(&Fate::Validation));
+        let assignments: Vec<SplitAssignment> =
+            (0..20).map(|n| rule.assign(format!("{n} {begin} end {n}").as_bytes())).collect();
+        let again: Vec<SplitAssignment> =
+            (0..20).map(|n| rule.assign(format!("{n} {begin} other").as_bytes())).collect();
+        assert_eq!(assignments, again);
+        assert!(
+            assignments.contains(&SplitAssignment::Train)
+                && assignments.contains(&SplitAssignment::Validation)
+        );
     }
 
     #[test]
     fn the_choice_never_changes() {
         // Data that was prepared years apart must agree on what is validation.
-        let choice = Choice { sample: 0.9, validation: 0.3 };
-        let fates: Vec<Fate> =
-            (0..8).map(|n| choice.fate(format!("text number {n}").as_bytes())).collect();
-        use Fate::{NotSampled, Train, Validation};
-        assert_eq!(fates[..4], [Train; 4]);
-        assert_eq!(fates[4..], [NotSampled, Validation, Validation, Validation]);
+        let rule = SplitRule { sample: 0.9, validation: 0.3 };
+        let assignments: Vec<SplitAssignment> =
+            (0..8).map(|n| rule.assign(format!("text number {n}").as_bytes())).collect();
+        use SplitAssignment::{NotSampled, Train, Validation};
+        assert_eq!(assignments[..4], [Train; 4]);
+        assert_eq!(assignments[4..], [NotSampled, Validation, Validation, Validation]);
     }
 }

@@ -15,7 +15,16 @@
 //!
 //! Each file is replaced in one instant, but three cannot be. So they are written in an order in
 //! which a process that is killed between any two leaves nothing wrong: first `best/`, then the
-//! state that says how good it is, then the model. Whoever resumes trusts the state alone.
+//! state that says how good it is, then the model. A resumed run trusts the state alone.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use stage04_training::checkpoint::Saved;
+//!
+//! let saved = Saved::load(Path::new("out/training"))?;
+//! println!("step {}, lowest validation loss {:.3}", saved.state.iter, saved.best);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 //!
 //! What this file leaves out: the log, and when to save ([`crate::trainer`]).
 
@@ -128,7 +137,7 @@ impl CheckpointManager {
                 best.require()?;
                 return save_model(&best.path, gpt, snapshot.weights);
             }
-            // An earlier start of this run may have left it, and somebody may have altered it.
+            // An earlier start of this run may have left it, and it may have been altered.
             *best = Some(run_directory::fill_inside(&self.directory.join(BEST), |directory| {
                 save_description(directory, gpt.config(), &self.tokenizer)?;
                 save_model(directory, gpt, snapshot.weights)

@@ -1,11 +1,20 @@
 //! JSON files that notice when they were altered.
 //!
-//! A bit may flip on a disk, a copy may be cut short, a hand may change a number to see what
-//! happens. So what `prepare` says about its work carries a checksum of itself, in the field
+//! A bit may flip on a disk, a copy may be cut short, an editor may change a number. So what `prepare` says about its work carries a checksum of itself, in the field
 //! `checksum`: that of all other fields as compact JSON. Spaces and line breaks may change, a
 //! value may not.
 //!
-//! What this file leaves out: what the values mean. A checksum finds accidents; whoever writes a
+//! ```
+//! use serde_json::{Value, json};
+//! use stage04_training::checksummed::{parse, to_text};
+//!
+//! let text = to_text(&json!({ "version": 1, "tokens": 5 }));
+//! assert!(parse::<Value>(&text, "example", 1).is_ok());
+//! let altered = text.replace("\"tokens\": 5", "\"tokens\": 6");
+//! assert!(parse::<Value>(&altered, "example", 1).unwrap_err().contains("altered"));
+//! ```
+//!
+//! What this file leaves out: what the values mean. A checksum finds accidents; a program that writes a
 //! false value can write its checksum, too. So a file that is whole is checked as any other.
 
 use std::fs;

@@ -5,6 +5,13 @@
 //! whole. Nothing in it depends on when, where, or on how many threads it was made, so the same
 //! inputs and flags give the same bytes. It has a checksum of each other file and of itself.
 //!
+//! ```
+//! use stage04_training::manifest::Split;
+//!
+//! assert_eq!(Split::Train.shard_file(3), "train-00003.bin");
+//! assert_eq!(Split::Train.shard_number("train-00003.bin"), Some(3));
+//! ```
+//!
 //! What this file leaves out: reading the shards ([`crate::shards`]) and making them
 //! ([`crate::prepare`]).
 
@@ -35,9 +42,9 @@ pub const VERSION: u32 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
-    /// What is learned.
+    /// The training set.
     Train,
-    /// What is only measured.
+    /// The validation set.
     Validation,
 }
 
@@ -88,9 +95,9 @@ pub struct Manifest {
     pub tokenizer_xxh3: String,
     /// How the text was divided.
     pub split: SplitEntry,
-    /// What is learned.
+    /// The training set.
     pub train: PartEntry,
-    /// What is only measured.
+    /// The validation set.
     pub validation: PartEntry,
     /// How the directory was made: the flags of `prepare` that make a difference.
     pub flags: BTreeMap<String, Value>,
@@ -105,11 +112,11 @@ pub struct Manifest {
 pub struct SplitEntry {
     /// What decides where a text goes.
     pub by: SplitBy,
-    /// The fraction that is for validation.
+    /// The fraction of the validation set.
     pub validation: f64,
 }
 
-/// What decides whether a text is learned or only measured.
+/// What decides whether a text is for training or for validation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SplitBy {

@@ -63,29 +63,29 @@ pub struct Recipe {
     pub data: Option<PathBuf>,
 
     /// Begin with the weights of this model directory instead of random ones. The model keeps its
-    /// size and its tokenizer; what it learned before is the start.
+    /// size and its tokenizer (fine-tuning).
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR", help_heading = "Model"))]
     pub init_from: Option<PathBuf>,
 
-    /// Make the vocabulary a multiple of this. GPUs multiply tables faster whose
-    /// sides are multiples of 64; the tokens that are added never occur.
+    /// Make the vocabulary a multiple of this. GPUs multiply matrices
+    /// faster whose sides are multiples of 64; the added tokens never occur.
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Recipe::default().vocab_multiple, help_heading = "Model"))]
     pub vocab_multiple: usize,
 
-    /// What computes: `cpu` (the engine of stage 3), `cuda` or `cuda:N` (an NVIDIA GPU), `mps`
+    /// The device: `cpu` (the engine of stage 3), `cuda` or `cuda:N` (an NVIDIA GPU), `mps`
     /// (a Mac's), `torch-cpu` (libtorch without a GPU), or `auto`: a GPU if there is one.
     #[cfg_attr(feature = "cli", arg(long, value_name = "NAME", default_value_t = Recipe::default().device, help_heading = "Device"))]
     pub device: String,
 
-    /// How exactly matrices are multiplied: `f32`; `tf32`, which keeps 11 bits of each factor
-    /// (NVIDIA's GPUs only); `bf16`, which keeps 8; or `auto`: bf16 on such a GPU, f32
-    /// everywhere else. Weights and sums stay in f32.
+    /// Precision of the matrix products: `f32`; `tf32`, which keeps 11 significand bits of each
+    /// factor (NVIDIA's GPUs only); `bf16`, which keeps 8; or `auto`: bf16 on such a GPU, f32
+    /// everywhere else. Weights and sums stay in f32 (mixed precision).
     #[cfg_attr(feature = "cli", arg(long, value_name = "KIND", default_value_t = Recipe::default().precision, help_heading = "Device",
           value_parser = ["auto", "f32", "tf32", "bf16"]))]
     pub precision: String,
 
-    /// How many million million operations per second the device does in matrix products: what
-    /// utilisation is a share of. [default: measured, or known of the device]
+    /// The peak speed of the device in matrix products, in TFLOP/s: utilisation (MFU) is measured
+    /// against it. [default: measured, or known of the device]
     #[cfg_attr(feature = "cli", arg(long, value_name = "X", help_heading = "Device"))]
     pub peak_tflops: Option<f64>,
 
@@ -94,11 +94,11 @@ pub struct Recipe {
     #[serde(serialize_with = "shown")]
     pub out_dir: PathBuf,
 
-    /// Save after so many steps as well. [default: when the model is measured]
+    /// Save every N steps as well. [default: when the model is measured]
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", help_heading = "Saving"))]
     pub save_interval: Option<usize>,
 
-    /// Save when so many minutes have passed since the last time.
+    /// Save when M minutes have passed since the last time.
     #[cfg_attr(feature = "cli", arg(long, value_name = "M", default_value_t = Recipe::default().save_minutes, help_heading = "Saving"))]
     pub save_minutes: f64,
 }
@@ -396,7 +396,7 @@ mod tests {
     /// The directory of a run may have any name; what is saved with the run must be text.
     #[cfg(unix)]
     #[test]
-    fn names_that_are_no_text() {
+    fn names_that_are_not_text() {
         use std::ffi::OsString;
         use std::os::unix::ffi::OsStringExt;
         let load = |flag: &str| {

@@ -1,6 +1,6 @@
 //! Opening files that must be regular files of one directory.
 //!
-//! A directory may come from somebody else, and whatever has the name of a shard may be a link
+//! A directory may come from elsewhere, and what has the name of a shard may be a link
 //! to another file, a pipe, or a second name of a file that is part of another directory. Opened
 //! for writing, a link would alter what it leads to; opened at all, a pipe would be waited for.
 //! So here a file is looked at before it is opened, and once more after that.
@@ -51,7 +51,7 @@ pub fn append(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Makes a new, empty file. Whatever has its name is removed, and not written to.
+/// Makes a new, empty file. What has its name is removed, and not written to.
 ///
 /// # Errors
 /// [`Error::File`] when it cannot be made.

@@ -11,6 +11,31 @@
 //! process cuts shorter ends this one (SIGBUS), and no program can say why. Here it is an error
 //! like any other.
 //!
+//! ```
+//! # use stage04_training::prepare::{Settings, prepare};
+//! # use stage04_training::progress::Silent;
+//! #
+//! # let directory = tempfile::tempdir().unwrap();
+//! # let input = directory.path().join("text.txt");
+//! # let sentence = "In the beginning God created the heaven and the earth. ";
+//! # std::fs::write(&input, sentence.repeat(20)).unwrap();
+//! # let settings = Settings {
+//! #     input: vec![input],
+//! #     out: directory.path().join("tokens"),
+//! #     tokenizer: "char".parse()?,
+//! #     ..Settings::default()
+//! # };
+//! # let manifest = prepare(&settings, &Silent)?;
+//! use stage04_training::shards::{Shards, Split};
+//!
+//! let shards = Shards::open(&settings.out)?;
+//! let windows = shards.part(Split::Train).sampler(8, 1337)?;
+//! let (mut inputs, mut targets) = ([0; 8], [0; 8]);
+//! windows.window(0, &mut inputs, &mut targets)?;
+//! assert_eq!(inputs[1..], targets[..7]);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
+//!
 //! What this file leaves out: the order in which windows are visited ([`WindowSampler`]), and whether the
 //! bytes are those that were written ([`Shards::verify`]).
 
@@ -51,7 +76,7 @@ pub struct Shards {
     validation: SplitTokens,
 }
 
-/// One part of the data: a long row of tokens in one file or more.
+/// The tokens of one part of the data: a long row in one file or more.
 #[derive(Debug)]
 pub struct SplitTokens {
     which: Split,
@@ -190,7 +215,7 @@ impl SplitTokens {
     }
 
     // ANCHOR: read
-    /// Reads the tokens from `start` on, as many as `out` has room for, across the borders of
+    /// Reads the tokens from `start` on, as many as `out` holds, across the borders of
     /// shards.
     ///
     /// # Errors
@@ -282,7 +307,7 @@ pub(crate) mod tests {
     use std::collections::BTreeMap;
     use std::fs;
 
-    /// A directory with these tokens as its training part.
+    /// A directory with these tokens as its training set.
     pub(crate) fn directory_of(
         tokens: &[u32],
         shard_tokens: usize,
@@ -394,8 +419,8 @@ pub(crate) mod tests {
         let error = part.read(550, &mut out).unwrap_err().to_string();
         assert!(error.contains("train-00001.bin: it has become shorter"), "{error}");
         part.read(500, &mut out).unwrap();
-        let pass = part.sampler(900, 1).unwrap();
-        assert!(pass.window(0, &mut [0; 900], &mut [0; 900]).is_err());
+        let sampler = part.sampler(900, 1).unwrap();
+        assert!(sampler.window(0, &mut [0; 900], &mut [0; 900]).is_err());
     }
 
     #[test]

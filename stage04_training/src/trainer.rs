@@ -216,7 +216,7 @@ impl<'a> Trainer<'a> {
         Ok(Measurement { train, validation, best })
     }
 
-    /// The mean loss over all windows of the validation part, in nats per token, and how many
+    /// The mean loss over all windows of the validation set, in nats per token, and how many
     /// tokens that were. Of a large part only the first `most` tokens in their shuffled order;
     /// and what does not fill a batch is left out.
     ///

@@ -500,7 +500,7 @@ fn data_without_a_validation_part_are_refused_with_the_reason() {
     put(at, "a.jsonl", jsonl(&documents(30).iter().map(String::as_str).collect::<Vec<_>>()));
     for (validation, expected) in [
         ("0", "it was prepared with --validation 0"),
-        ("0.000001", "no document fell into its validation part"),
+        ("0.000001", "no document fell into its validation set"),
     ] {
         let flags = format!("--input a.jsonl --tokenizer char --validation {validation}");
         good(at, &format!("{flags} --out data --restart"));

@@ -154,6 +154,8 @@ fn pipes_and_devices_are_not_waited_for() {
         error.contains("in/loop") && error.contains("leads back to its own directory"),
         "{error}"
     );
+    let said = good(at, "--input in --tokenizer char --out out --restart --on-error skip");
+    assert!(said.contains("1 (link to its own directory)"), "{said}");
 }
 
 #[cfg(target_os = "linux")]

@@ -262,7 +262,7 @@ fn settings_that_cannot_be_are_refused_before_any_work() {
         ("--input a.txt b.txt --validation 0.9999999", "there is no text in it"),
         (
             "--input a.txt b.txt --validation 0.9999999 --tokenizer char",
-            "no document of it is left to learn from",
+            "no document of it is left for training",
         ),
     ] {
         let error = bad(at, &format!("{flags} --out out"));
@@ -274,5 +274,5 @@ fn settings_that_cannot_be_are_refused_before_any_work() {
     assert!(bad(at, "--input a.txt --tokenizer gpt2 --out out").contains("--features gpt2"));
     // Few documents may all be for learning; that is said.
     let said = good(at, "--input a.txt b.txt --tokenizer char --validation 0.0001 --out out");
-    assert!(said.contains("note: no document fell into the validation part"), "{said}");
+    assert!(said.contains("note: no document fell into the validation set"), "{said}");
 }

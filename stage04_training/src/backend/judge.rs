@@ -1,4 +1,10 @@
 //! Can this program use a GPU? If not: for which of the usual reasons, and what to do.
+//!
+//! ```
+//! use stage04_training::backend::{DeviceInfo, Reason, Verdict, judge};
+//!
+//! assert_eq!(judge(&DeviceInfo::default()), Verdict::No(Reason::NotBuilt));
+//! ```
 
 use super::device_info::{DeviceInfo, EXPECTED, Libtorch};
 

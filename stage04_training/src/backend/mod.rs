@@ -1,4 +1,4 @@
-//! Who does the arithmetic of a training step.
+//! What does the arithmetic of a training step.
 //!
 //! The loop does not care: it brings batches, asks for steps, and saves what it is given. So a
 //! run can begin on one backend and go on on another.
@@ -8,6 +8,21 @@
 //!
 //! [`open`] chooses between them by the words of a user: see [`device`]. What can be seen of
 //! libtorch and the GPU is in [`device_info`], what follows from it in [`mod@judge`].
+//!
+//! ```
+//! use stage02_attention::params::Params;
+//! use stage03_gpt::settings::Run;
+//! use stage04_training::backend::{Backend, cpu::Cpu};
+//!
+//! let run = Run { n_layer: 1, n_embd: 16, block_size: 8, batch_size: 2, ..Run::default() };
+//! let gpt = run.gpt(65)?;
+//! let weights = Params::zeros(gpt.layout());
+//! let mut backend = Cpu::new(gpt, weights, run.settings())?;
+//! backend.accumulate(&[1; 16], &[2; 16])?;
+//! // Weights of zero know nothing: each of 65 tokens is equally likely.
+//! assert!((backend.step()?.loss - 65f64.ln()).abs() < 1e-4);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 pub mod cpu;
 pub mod device;
@@ -35,7 +50,7 @@ pub trait Backend {
     /// What it computes on, for people: `CPU, 2 threads`.
     fn name(&self) -> String;
 
-    /// The model's plan.
+    /// The model's architecture.
     fn gpt(&self) -> &Gpt;
 
     /// How the model is trained.
@@ -45,7 +60,7 @@ pub trait Backend {
     fn iter(&self) -> usize;
 
     // ANCHOR: asked
-    /// One pass: adds the gradient of a batch.
+    /// One micro-batch: forward and backward pass, which adds its gradient.
     ///
     /// inputs, targets: (batch_size, block_size), sequence after sequence.
     ///
@@ -53,15 +68,15 @@ pub trait Backend {
     /// When the device refuses, such as for want of memory.
     fn accumulate(&mut self, inputs: &[u32], targets: &[u32]) -> Result<()>;
 
-    /// Takes a step along the gradient of the passes since the last one.
+    /// Takes a step along the gradient of the micro-batches since the last one.
     ///
     /// # Errors
-    /// [`Error::Diverged`] when the loss or the gradient is no
-    /// longer a number. The weights are then as they were before.
+    /// [`Error::Diverged`] when the loss or the gradient is NaN
+    /// or infinite. The weights are then as they were before.
     fn step(&mut self) -> Result<Step>;
     // ANCHOR_END: asked
 
-    /// The summed loss of a batch, in nats, with nothing dropped and nothing learned.
+    /// The summed loss of a batch, in nats, with dropout off and no gradient.
     ///
     /// inputs, targets: as in [`Backend::accumulate`].
     ///
@@ -69,7 +84,7 @@ pub trait Backend {
     /// When the device refuses.
     fn evaluate(&mut self, inputs: &[u32], targets: &[u32]) -> Result<f64>;
 
-    /// The weights and the optimiser's averages, brought to the processor's memory.
+    /// The weights and the optimiser's moments, brought to the processor's memory.
     ///
     /// # Errors
     /// When the device refuses.
@@ -81,7 +96,7 @@ pub trait Backend {
     /// When the device refuses.
     fn restore(&mut self, iter: usize, weights: Params<f32>, moments: Moments<f32>) -> Result<()>;
 
-    /// On how many threads it computes, where the last digits of a run depend on that.
+    /// The number of threads, where the rounding of a run depends on it.
     fn threads(&self) -> Option<usize> {
         None
     }
@@ -92,7 +107,7 @@ pub trait Backend {
     }
 
     /// How many operations per second this device does in matrix products and nothing else, as
-    /// its maker says or as measured: what utilisation is a share of.
+    /// its maker says or as measured: the denominator of the utilisation (MFU).
     fn peak_flops(&self) -> Option<f64> {
         None
     }
@@ -213,7 +228,7 @@ fn refuse(device: Device, facts: &DeviceInfo) -> Result<()> {
     }
 }
 
-/// So many GPUs, in words.
+/// A number of GPUs, in words.
 fn count(gpus: usize) -> String {
     match gpus {
         1 => "1 GPU".into(),
@@ -226,7 +241,7 @@ mod tests {
     use super::*;
     use device_info::Libtorch;
 
-    /// A machine on which libtorch sees so many NVIDIA GPUs.
+    /// A machine on which libtorch sees this many NVIDIA GPUs.
     fn machine(gpus: usize) -> DeviceInfo {
         let version = "2.11.0+cu130".to_string();
         DeviceInfo {

@@ -10,17 +10,17 @@ use crate::units::{memory, time};
 pub struct Row {
     /// How many steps have been taken.
     pub iter: usize,
-    /// The mean loss on what is learned, in nats per token.
+    /// The mean loss on the training set, in nats per token.
     pub train: f64,
-    /// The mean loss on what is only measured.
+    /// The mean loss on the validation set.
     pub validation: f64,
     /// How many bytes of text a token stands for.
     pub bytes_per_token: f64,
     /// The learning rate.
     pub lr: f64,
-    /// Tokens learned a second since the last row.
+    /// Tokens per second since the last row.
     pub tokens_per_second: Option<f64>,
-    /// The share of the device's speed in matrix products: model-flops utilisation.
+    /// Model FLOP utilisation (MFU): the fraction of the device's speed in matrix products.
     pub utilisation: Option<f64>,
     /// How many bytes of the device's memory are in use.
     pub memory: Option<u64>,
@@ -59,7 +59,7 @@ const COLUMNS: [Column; 10] = [
         head: "util",
         width: 5,
         from: 48,
-        text: |row| dash(row.utilisation.map(|share| format!("{:.0} %", 100.0 * share))),
+        text: |row| dash(row.utilisation.map(|fraction| format!("{:.0} %", 100.0 * fraction))),
     },
     Column { head: "memory", width: 7, from: 68, text: |row| dash(row.memory.map(memory)) },
     Column { head: "time", width: 11, from: 42, text: |row| time(row.elapsed) },

@@ -185,9 +185,9 @@ fn facts(
     directory: &Path,
 ) -> Vec<(String, String)> {
     let config = trainer.backend.gpt().config();
-    let [learn, measure] = [Split::Train, Split::Validation].map(|p| data.shards.part(p).len());
+    let [train, validation] = [Split::Train, Split::Validation].map(|p| data.shards.part(p).len());
     let tokens = trainer.tokens_per_step();
-    let passes = tokens as f64 * recipe.run.max_iters as f64 / learn as f64;
+    let epochs = tokens as f64 * recipe.run.max_iters as f64 / train as f64;
     let names: Vec<_> = recipe.run.text.iter().map(|path| path.display().to_string()).collect();
     let (text, kind, made) = match &recipe.data {
         Some(_) => ("prepared before".into(), String::new(), ""),
@@ -211,17 +211,17 @@ fn facts(
         (
             "tokens",
             format!(
-                "{} of them, a vocabulary of {}{kind}; {} to learn, {} to measure",
-                thousands((learn + measure) as usize),
+                "{} of them, a vocabulary of {}{kind}; {} for training, {} for validation",
+                thousands((train + validation) as usize),
                 thousands(data.tokenizer.vocab_size()),
-                thousands(learn as usize),
-                thousands(measure as usize),
+                thousands(train as usize),
+                thousands(validation as usize),
             ),
         ),
         (
             "model",
             format!(
-                "{} weights; layers: {}, heads: {}, embedding width: {}, tokens of context: {}",
+                "{} weights; layers: {}, heads: {}, embedding width: {}, context: {} tokens",
                 thousands(config.n_params()),
                 config.n_layer,
                 config.n_head,
@@ -232,13 +232,13 @@ fn facts(
         (
             "training",
             format!(
-                "{} steps of {} tokens ({} through the data)",
+                "{} steps of {} tokens ({})",
                 thousands(recipe.run.max_iters),
                 thousands(tokens),
-                if passes < 0.95 {
-                    format!("{:.0} % of once", 100.0 * passes)
+                if epochs < 0.95 {
+                    format!("{:.0} % of an epoch", 100.0 * epochs)
                 } else {
-                    format!("{passes:.1} times")
+                    format!("{epochs:.1} epochs")
                 },
             ),
         ),
@@ -259,19 +259,19 @@ fn expect(
     const COUNTED: u64 = 10_000_000;
     let vocab_size = trainer.backend.gpt().config().vocab_size;
     let mut lines = vec![(
-        "knows nothing",
+        "uniform",
         (vocab_size as f64).ln(),
         format!("at the start: ln({vocab_size}), every token equally likely"),
     )];
-    // The pairs are counted in the part that is learned, and measured in the other.
+    // The pairs are counted in the training set, and evaluated on the validation set.
     let first = |which| {
         let part = data.shards.part(which);
         let mut tokens = vec![0; part.len().min(COUNTED) as usize];
         part.read(0, &mut tokens).map(|()| tokens)
     };
-    let (learn, measure) = (first(Split::Train)?, first(Split::Validation)?);
-    let bigram =
-        CountedBigram::count(&learn, vocab_size, 0.1).and_then(|pairs| pairs.mean_loss(&measure));
+    let (train, validation) = (first(Split::Train)?, first(Split::Validation)?);
+    let bigram = CountedBigram::count(&train, vocab_size, 0.1)
+        .and_then(|pairs| pairs.mean_loss(&validation));
     if let Ok(loss) = bigram {
         let meaning = "what counting pairs of tokens reaches (the bigram)";
         lines.push(("bigram", loss, meaning.into()));
@@ -287,7 +287,7 @@ fn expect(
     Ok(lines.into_iter().map(|(name, loss, _)| (format!("{name} {loss:.2}"), loss)).collect())
 }
 
-/// Somebody asked to stop, and it was saved: say how to go on.
+/// The run was asked to stop, and is saved: say how to go on.
 fn stopped(mut watch: Watch, trainer: Trainer, directory: &Path) -> Result<ExitCode> {
     let iter = trainer.backend.iter();
     watch.end_report(iter, State::Stopped)?;
@@ -299,7 +299,7 @@ fn stopped(mut watch: Watch, trainer: Trainer, directory: &Path) -> Result<ExitC
     stop::status(&watch.screen)
 }
 
-/// The end: the loss over all of the validation part, a longer sample, and where everything is.
+/// The end: the loss over all of the validation set, a longer sample, and where everything is.
 fn finished(mut watch: Watch, mut trainer: Trainer, directory: &Path) -> Result<ExitCode> {
     /// More windows than these make would change the loss by less than is printed.
     const MOST: usize = 4_000_000;
@@ -307,7 +307,7 @@ fn finished(mut watch: Watch, mut trainer: Trainer, directory: &Path) -> Result<
     watch.write_pending(iter)?;
     let (loss, tokens) = trainer.measure_all(MOST)?;
     let all = format!(
-        "Over {} tokens of the validation part: {loss:.4} nats per token, {:.4} bits per byte.",
+        "Over {} tokens of the validation set: {loss:.4} nats per token, {:.4} bits per byte.",
         thousands(tokens),
         bits(loss) / watch.bytes_per_token,
     );

@@ -4,18 +4,18 @@
 //! weights, gradient    4 bytes each for every weight
 //! moments              8
 //! rounded copy         2, in bf16
-//! one pass's gradient  what libtorch threads over before it is added: 4, or 2 where it is bf16
+//! micro-batch gradient what libtorch threads over before it is added: 4, or 2 where it is bf16
 //! activations          what the forward pass keeps for the backward pass, for every token
 //! logits               a part of the rows at a time, see `backend/torch/head.rs`
 //! ```
 //!
 //! In each block a token keeps, with C = n_embd and H = n_head: the stream before either layer
-//! norm (2 C), their results (2 C), queries, keys and values (3 C), what attention brought (C),
-//! the hidden numbers before and after their bend (8 C), and one number for each head. That is
+//! norm (2 C), their results (2 C), queries, keys and values (3 C), the output of attention (C),
+//! the hidden units before and after the activation function (8 C), and one number for each head. That is
 //! the 16 C + H of [`GptConfig::activations_per_token`]. In f32 each takes 4 bytes; in bf16 all
 //! take 2 but the stream and the heads' numbers, which stay in f32.
 //!
-//! What this file leaves out: what CUDA takes for itself and what is lost between tables of
+//! What this file leaves out: what CUDA takes for itself and what is lost between tensors of
 //! different lengths. [`USABLE`] and [`CONTEXT`] leave room for them.
 
 use stage01_bigram::{Error, Result};
@@ -24,7 +24,7 @@ use stage03_gpt::config::GptConfig;
 use crate::backend::LOGITS;
 use crate::backend::device::Precision;
 
-/// The share of a device's memory that a run should fill.
+/// The fraction of a device's memory that a run should fill.
 pub const USABLE: f64 = 0.92;
 
 /// What CUDA and its libraries take for themselves, in bytes.
@@ -37,11 +37,11 @@ pub struct Workload {
     pub name: String,
     /// The model.
     pub config: GptConfig,
-    /// The digits of its products.
+    /// The precision of its matrix products.
     pub precision: Precision,
-    /// How many sequences one pass reads.
+    /// The sequences of a micro-batch.
     pub batch_size: usize,
-    /// How many passes make one step.
+    /// The micro-batches of a step.
     pub gradient_accumulation_steps: usize,
 }
 
@@ -56,8 +56,8 @@ pub struct Need {
     pub moments: f64,
     /// The weights in bf16.
     pub rounded: f64,
-    /// The gradient of one pass.
-    pub pass: f64,
+    /// The gradient of one micro-batch.
+    pub micro_batch: f64,
     /// What the forward pass of one sequence keeps.
     pub sequence: f64,
     /// How many sequences there are at a time.
@@ -77,9 +77,9 @@ impl Need {
         self.sequence * self.batch_size as f64
     }
 
-    /// The most at any time. The gradient of a pass grows while the activations go.
+    /// The most at any time. The gradient of a micro-batch grows while the activations go.
     pub fn peak(&self) -> f64 {
-        self.fixed() + (self.activations() + self.logits).max(self.pass)
+        self.fixed() + (self.activations() + self.logits).max(self.micro_batch)
     }
 }
 
@@ -94,8 +94,8 @@ impl Workload {
         let n = self.config.n_params() as f64;
         let half = self.precision == Precision::Bf16;
         let [v, t, l, c] = [vocab_size, block_size, n_layer, n_embd].map(|n| n as f64);
-        let digits = if half { 2.0 } else { 4.0 };
-        // The embeddings are learned in f32 always.
+        let width = if half { 2.0 } else { 4.0 };
+        // The gradient of the embeddings is always f32.
         let embeddings = (v + t) * c;
         // Before, between and after the blocks: the embeddings, the last norm, and what comes
         // back from the output layer.
@@ -108,11 +108,11 @@ impl Workload {
             gradient: 4.0 * n,
             moments: 8.0 * n,
             rounded: if half { 2.0 * n } else { 0.0 },
-            pass: 4.0 * embeddings + digits * (n - embeddings),
+            micro_batch: 4.0 * embeddings + width * (n - embeddings),
             sequence: t * token,
             batch_size,
-            // Themselves and their logarithms; and the gradient of the tokens' table.
-            logits: rows * v * (4.0 + 4.0) + digits * v * c,
+            // Themselves and their logarithms; and the gradient of the token embeddings.
+            logits: rows * v * (4.0 + 4.0) + width * v * c,
         }
     }
 

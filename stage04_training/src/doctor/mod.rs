@@ -3,6 +3,24 @@
 //! What can be seen is gathered in [`backend::device_info`](crate::backend::device_info), and
 //! judged in [`backend::judge`](mod@crate::backend::judge). [`memory`] says what a run takes, and
 //! how large a batch fits. This file says all of it. Nothing is wider than 60 columns.
+//!
+//! ```
+//! use stage03_gpt::settings::Run;
+//! use stage04_training::backend::device::Precision;
+//! use stage04_training::doctor::{Workload, parse_bytes};
+//!
+//! let run = Run { n_layer: 12, n_head: 12, n_embd: 768, block_size: 1024, ..Run::default() };
+//! let workload = Workload {
+//!     name: "GPT-2".into(),
+//!     config: run.config(50_257),
+//!     precision: Precision::Bf16,
+//!     batch_size: 4,
+//!     gradient_accumulation_steps: 120,
+//! };
+//! let (batch_size, steps) = workload.fit(parse_bytes("24GB")?).expect("one sequence fits");
+//! assert_eq!(batch_size * steps, 480);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 pub mod memory;
 
@@ -134,7 +152,7 @@ fn say_memory(workload: &Workload, memory: Option<u64>, out: &mut impl Write) ->
         need.activations(),
     )?;
     line("logits", "a part at a time", need.logits)?;
-    line("or a pass's gradient", "instead of these two", need.pass)?;
+    line("or its gradient", "of a micro-batch, instead", need.micro_batch)?;
     line("at most", "", need.peak())?;
     let per_block = thousands(workload.bytes_per_token_and_block() as usize);
     let tokens = thousands(config.block_size);

@@ -27,7 +27,7 @@ pub struct Encoding<'a> {
     pub special_tokens: SpecialTokens,
     /// What stands at the end of a document.
     pub separator: Separator,
-    /// Where the validation part begins, if it is the end of the whole text.
+    /// Where the validation set begins, if it is the end of the whole text.
     pub tail: Option<Tail>,
 }
 
@@ -109,8 +109,8 @@ impl<'a> Encoder<'a> {
         Encoder { encoding, job, characters: 0, chunk: Encoded::default() }
     }
 
-    /// How many of the next `characters` characters are learned, where the end of the whole text
-    /// is the validation part.
+    /// How many of the next `characters` characters are for training, where the end of the whole text
+    /// is the validation set.
     fn before_tail(&self, tail: Tail, characters: u64) -> u64 {
         match self.job.cmp(&tail.job) {
             std::cmp::Ordering::Less => characters,
@@ -121,7 +121,7 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// The text in two: what is learned, and what is only measured.
+    /// The text in two: for training, and for validation.
     fn halves<'t>(
         &self,
         text: &'t str,

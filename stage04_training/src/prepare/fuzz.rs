@@ -28,7 +28,7 @@ pub struct Found {
 
 /// All documents of a file that is in memory, up to so many bytes of text and as many faults.
 ///
-/// hand_out: whether what is packed goes through the hands of a second walker, as in the program.
+/// hand_out: whether what is packed goes through a second walker, as in the program.
 pub fn documents(name: &str, bytes: &[u8], most: usize, hand_out: bool) -> Found {
     read(name, bytes, most, Format::Auto, hand_out, "text")
 }
@@ -275,7 +275,7 @@ mod tests {
         }
     }
 
-    /// What is true of any bytes: little comes of little, and it does not matter who unpacks.
+    /// What is true of any bytes: little comes of little, and it does not matter where it is unpacked.
     fn hold(name: &str, bytes: &[u8]) -> Result<(), TestCaseError> {
         let found = documents(name, bytes, MOST, false);
         let held: usize = found.documents.iter().map(String::len).sum();
@@ -391,7 +391,7 @@ mod tests {
         let found = documents("a.tar", &header(b'0', wrap, b"text"), MOST, true);
         assert!(found.faults[0].contains("too large"), "{found:?}");
         let found = documents("a.tar", &header(b'0', b"\xFF\xFF", b"text"), MOST, true);
-        assert!(found.faults[0].contains("is NaN"), "{found:?}");
+        assert!(found.faults[0].contains("is not a number"), "{found:?}");
         let found = documents("a.tar", &header(b'S', b"00000000000\0", &[0; 1024]), MOST, true);
         assert!(found.faults[0].contains("a file with holes"), "{found:?}");
         let name = tar(&[("evil\u{1b}[31m\n.txt", b"caf\xE9 au lait")]);

@@ -15,7 +15,7 @@
 //! the run has written. What they say is checked before any file is opened: a directory may come
 //! from anywhere, and a number in it may be any number.
 //!
-//! What this file leaves out: who may write into the directory (`output_directory`).
+//! What this file leaves out: the lock of the directory (`output_directory`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -61,13 +61,13 @@ pub struct Journal {
     pub split: SplitEntry,
     /// Whether there is more than one document.
     pub many: bool,
-    /// Where the validation part begins, if it is the end of the whole text.
+    /// Where the validation set begins, if it is the end of the whole text.
     pub tail: Option<Tail>,
     /// Where to go on.
     pub position: Position,
-    /// What was written of the training part.
+    /// What was written of the training set.
     pub train: PartEntry,
-    /// What was written of the validation part.
+    /// What was written of the validation set.
     pub validation: PartEntry,
     /// What was left out.
     pub left_out: LeftOutEntry,
@@ -93,7 +93,7 @@ pub enum Found {
     Begun(PreparePlan, Option<Box<Journal>>),
     /// Everything.
     Finished(Box<Manifest>),
-    /// Files of our names that somebody else made; the name of one.
+    /// Files of our names that another program made; the name of one.
     Foreign(String),
 }
 

@@ -13,7 +13,7 @@
 //! | `marker`, `special` | documents inside of a text; special tokens that it spells |
 //! | `cut` | long texts in segments |
 //! | `texts`, `jsonl`, `parquet` | from bytes to texts, on all threads |
-//! | `split` | which part a document belongs to |
+//! | `split` | the rule that assigns documents to training and validation |
 //! | `scan`, `vocabulary` | what must be known of the whole text first; the tokenizer |
 //! | `encode` | from texts to tokens |
 //! | `pipeline` | one reader, many workers, one writer |
@@ -21,8 +21,27 @@
 //! | `writer`, `journal` | shards that survive a kill |
 //! | `fault`, `report`, `space` | what is said to people |
 //!
+//! ```
+//! use stage04_training::prepare::{Settings, prepare};
+//! use stage04_training::progress::Silent;
+//!
+//! let directory = tempfile::tempdir().unwrap();
+//! let input = directory.path().join("text.txt");
+//! let sentence = "In the beginning God created the heaven and the earth. ";
+//! std::fs::write(&input, sentence.repeat(20)).unwrap();
+//! let settings = Settings {
+//!     input: vec![input],
+//!     out: directory.path().join("tokens"),
+//!     tokenizer: "char".parse()?,
+//!     ..Settings::default()
+//! };
+//! let manifest = prepare(&settings, &Silent)?;
+//! assert_eq!(manifest.train.tokens + manifest.validation.tokens, 1100);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
+//!
 //! What this module leaves out: cleaning text, finding near duplicates, and mixing sources in
-//! given shares. Each of them is a step of its own, before this one.
+//! given proportions. Each of them is a step of its own, before this one.
 
 mod cut;
 mod decode;

@@ -1,6 +1,6 @@
-//! The right to write into a directory, before anything in it is read.
+//! The directory that is written: made, locked, and removed again if nothing comes of it.
 //!
-//! Two runs in one directory would write into each other's shards. So whoever prepares holds the
+//! Two runs in one directory would write into each other's shards. So a run holds the
 //! directory's lock from its first look to its last file, and a second run is refused. A
 //! directory that is finished and may not be written, or is being read by a training, can still
 //! be looked at: nothing is to be done there.
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use stage01_bigram::files::{self, DirLock, LOCK_FILE};
 use stage01_bigram::{Error, Result};
 
-/// A directory that nobody else writes into while this value lives.
+/// A directory that no other program writes into while this value lives.
 #[derive(Debug)]
 pub struct OutputDirectory {
     directory: PathBuf,

@@ -50,7 +50,7 @@ fn damaged(place: &str, problem: impl std::fmt::Display) -> Fault {
 }
 
 thread_local! {
-    /// Whether this thread is in the hands of the crate `parquet`.
+    /// Whether this thread runs code of the crate `parquet`.
     static READING: Cell<bool> = const { Cell::new(false) };
 }
 

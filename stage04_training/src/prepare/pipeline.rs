@@ -1,8 +1,8 @@
 //! One reader, many workers, one writer: all cores are busy, and nothing depends on their number.
 //!
 //! The reader walks through the files in order and cuts them into jobs of about a megabyte. The
-//! workers take jobs as they come, and whoever is done takes the next. The writer takes the
-//! results in the order of the jobs, whoever finished first. So the same inputs give the same
+//! workers take jobs as they come: a worker that is done takes the next. The writer takes the
+//! results in the order of the jobs, whichever finished first. So the same inputs give the same
 //! bytes on any number of threads.
 //!
 //! Memory stays small whatever happens, by two rules:
@@ -12,8 +12,8 @@
 //! 2. A job hands over its result in pieces, through a channel that holds few. A small archive
 //!    that turns out to be huge waits for its turn with the channel full, and then passes through.
 //!
-//! The job whose turn it is is always in the hands of a worker, and the writer empties its
-//! channel: so somebody always goes on.
+//! The job whose turn it is always has a worker, and the writer empties its
+//! channel: so there is always progress.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
@@ -132,7 +132,7 @@ impl Pipeline<'_> {
                         self.work(job, digest, &results);
                     }
                 };
-                // After a refusal nobody sends jobs, and those that were started end.
+                // After a refusal no job is sent, and the threads that were started end.
                 Builder::new().spawn_scoped(scope, work).map_err(refused)?;
             }
             drop(jobs);
@@ -169,7 +169,7 @@ impl Pipeline<'_> {
                 }
                 Ok(())
             })();
-            // However it ended: whoever still works finds nobody who waits for it.
+            // However it ended: dropping the receivers stops the remaining workers.
             drop(ordered);
             budget.close();
             written
@@ -207,7 +207,7 @@ impl Pipeline<'_> {
         let whole = job.items.into_iter().try_for_each(|item| texts.item(item));
         let rest = texts.digest.rest();
         if whole.is_continue() && send(rest).is_continue() {
-            // If nobody waits any more, nobody minds.
+            // The receiver may be gone: then the result is not needed.
             let _ = results.send(Message::End);
         }
     }

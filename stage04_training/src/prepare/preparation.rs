@@ -127,7 +127,7 @@ impl Preparation<'_> {
             journal::tidy(out)?;
         }
         self.reporter.line(&format!(
-            "{} is finished already ({} tokens to learn, {} to measure); --restart makes it again.",
+            "{} is finished already ({} tokens for training, {} for validation); --restart makes it again.",
             out.display(),
             thousands(manifest.train.tokens as usize),
             thousands(manifest.validation.tokens as usize),
@@ -176,7 +176,7 @@ impl Preparation<'_> {
         }
     }
 
-    /// A new run: room is made, the text is looked through, the vocabulary is made.
+    /// A new run: space is found on the disk, the text is looked through, the vocabulary is made.
     pub(super) fn begin(&self, output: &OutputDirectory) -> Result<(Journal, Tokenizer)> {
         let Settings { out, tokenizer, .. } = self.settings;
         if !self.settings.force {
@@ -349,7 +349,7 @@ impl Preparation<'_> {
     /// Writes the manifest: the directory is whole.
     fn finish(&self, journal: Journal, encoding: &Encoding<'_>) -> Result<Manifest> {
         if journal.tail.is_some_and(|tail| tail.job > journal.position.job) {
-            let problem = "its interrupted run was to find the validation part beyond the text";
+            let problem = "its interrupted run was to find the validation set beyond the text";
             return Err(Error::format(&self.settings.out, problem, "begin again with --restart"));
         }
         let Journal { tokenizer_xxh3, train, validation, left_out, split, .. } = journal;
@@ -357,7 +357,7 @@ impl Preparation<'_> {
             let given = if self.settings.input.is_empty() { "the input" } else { "--input" };
             return Err(Error::text(
                 given,
-                "no document of it is left to learn from",
+                "no document of it is left for training",
                 "give more text, a smaller --validation or a larger --sample, and begin again \
                  with --restart",
             ));

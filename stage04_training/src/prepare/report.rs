@@ -109,7 +109,7 @@ pub fn summarise(
     }
     if manifest.validation.tokens == 0 && manifest.split.validation > 0.0 {
         reporter.note(
-            "note: no document fell into the validation part; with --restart, give --validation a \
+            "note: no document fell into the validation set; with --restart, give --validation a \
              larger fraction, or use --split tail",
         );
     }

@@ -51,7 +51,7 @@ pub struct Settings {
     pub out: PathBuf,
     /// How the text is divided. `None`: by document, or by place where there is only one.
     pub split: Option<SplitBy>,
-    /// The fraction that is for validation. `None`: a tenth, or less of much text.
+    /// The fraction of the validation set. `None`: a tenth, or less of much text.
     pub validation: Option<f64>,
     /// The fraction of documents to take at all.
     pub sample: f64,
@@ -59,7 +59,7 @@ pub struct Settings {
     pub shard_tokens: u64,
     /// What to do about faults in the inputs.
     pub on_error: OnError,
-    /// How many threads work. `None`: all cores.
+    /// The number of threads. `None`: all cores.
     pub threads: Option<usize>,
     /// Whether to begin although the disk seems too small.
     pub force: bool,
@@ -169,7 +169,7 @@ impl Settings {
         Ok(flags)
     }
 
-    /// How many threads work.
+    /// The number of threads.
     pub(super) fn threads(&self) -> usize {
         self.threads.unwrap_or_else(|| stage03_gpt::trainer::cores().min(MOST_THREADS))
     }

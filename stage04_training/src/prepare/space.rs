@@ -1,4 +1,4 @@
-//! Is there room for it? Asked before hours of work, not after.
+//! Is there space for it on the disk? Asked before hours of work, not after.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Special tokens that are spelled in a text: what they become, and which of them ends a document.
 //!
 //! In a text `<|endoftext|>` can be two things: thirteen letters that speak about a token, or the
-//! token. Nobody but the user can know. The usual case of training data is the second, and it is
+//! token. Only the user can know. The usual case of training data is the second, and it is
 //! what the `tokenizers` library does, so it is the default; how often it was found is reported.
 //!
 //! The marker that ends a document inside of a text is the spelling of the tokenizer's

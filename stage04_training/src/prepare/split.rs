@@ -5,7 +5,7 @@
 //! same part, and the validation text stays unseen; and when more text is added, no document
 //! changes sides.
 //!
-//! Two hashes are needed: if one number chose both the sample and the validation part, a sample
+//! Two hashes are needed: if one number chose both the sample and the validation set, a sample
 //! of one per cent would be all validation.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -13,29 +13,29 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::cut::SEGMENT;
 use super::cut::cut_at;
 
-/// Where a document goes.
+/// The part of the data that a document is assigned to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SplitAssignment {
-    /// It is learned.
+    /// The training set.
     Train,
-    /// It is only measured.
+    /// The validation set.
     Validation,
-    /// `--sample` passes over it.
+    /// Neither: `--sample` leaves it out.
     NotSampled,
 }
 
-/// How documents are chosen.
+/// By which documents are assigned to the parts of the data.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SplitRule {
     /// The fraction of documents to take at all.
     pub sample: f64,
-    /// The fraction of documents to measure on; 0 where the end of the whole text is taken.
+    /// The fraction of documents in the validation set; 0 where the end of the whole text is taken.
     pub validation: f64,
 }
 
 impl SplitRule {
     // ANCHOR: assign
-    /// The assignment of a document. Of a long one the beginning is enough, up to [`SEGMENT`] bytes,
+    /// Assigns a document. Of a long one the beginning is enough, up to [`SEGMENT`] bytes,
     /// because it must be known before the end is read.
     pub fn assign(&self, document: &[u8]) -> SplitAssignment {
         let begin = match document.len() > SEGMENT {

@@ -22,7 +22,7 @@ use crate::manifest::{SplitBy, SplitEntry};
 use crate::progress::Reporter;
 
 /// Makes the tokenizer, looking through the text first where that is needed. Also says where the
-/// validation part begins, if it is the end of the text.
+/// validation set begins, if it is the end of the text.
 ///
 /// given: the tokenizer, where it is finished before the text is seen. many: whether there is more
 /// than one document.

@@ -2,9 +2,9 @@
 //!
 //! A [`Walker`] reads one file from its beginning to its end, never more than a piece of it at a
 //! time, and hands out [`Item`]s in the order of the file. It does as little as it can: it
-//! neither checks that text is UTF-8 nor parses JSON, because it runs on one thread, and those
-//! who take the items run on all others. Small compressed files inside archives it does not even
-//! open: whoever gets them walks through them on a thread of their own.
+//! neither checks that text is UTF-8 nor parses JSON, because it runs on one thread, and the
+//! workers that take the items run on all others. Small compressed files inside archives it does not even
+//! open: the worker that gets them walks through them.
 
 mod archive;
 mod documents;
@@ -42,7 +42,7 @@ pub enum Item {
         /// The lines.
         bytes: Vec<u8>,
     },
-    /// A small compressed file, to be walked through by whoever gets it.
+    /// A small compressed file, to be walked through by the worker that gets it.
     Whole {
         /// The file.
         origin: Arc<str>,
@@ -89,7 +89,7 @@ pub struct Segment {
     pub last: bool,
     /// Whether the marker stands at its end.
     pub marked: bool,
-    /// The assignment of a long document; a short one's is found by whoever gets it.
+    /// The assignment of a long document; a short one's is found by the worker that gets it.
     pub assignment: Option<SplitAssignment>,
     /// The text.
     pub bytes: Vec<u8>,

@@ -4,7 +4,7 @@
 //! are a safe place to go on from. A run that is killed leaves more bytes than were safe; they
 //! are cut off. What was written after the safe place is made again, and comes out the same.
 //!
-//! Nothing is built on bytes that somebody else has altered: before a run goes on, all that it
+//! Nothing is built on bytes that were altered since: before a run goes on, all that it
 //! has written is read once and compared with the journal's checksums ([`verify()`]). And no file
 //! but a plain one of this directory is ever written to: see [`crate::regular_file`].
 
@@ -25,7 +25,7 @@ use crate::progress::{Reporter, Silent};
 use crate::regular_file;
 use crate::shards::verify::{self, Expected, checksum};
 
-/// What to do about a file of an interrupted run that somebody else has touched.
+/// What to do about a file of an interrupted run that was changed since.
 const CHANGED: &str = "it was changed since the run was interrupted: begin again with --restart";
 
 /// How many faults the manifest shows.

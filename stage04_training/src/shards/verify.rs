@@ -36,7 +36,7 @@ pub struct Expected {
 
 /// Reads all files on all cores. Where that takes more than a second it is said.
 ///
-/// remedy: what to do about a file that is something else. reporter: who hears of it.
+/// remedy: what to do about a file that is something else. reporter: where progress goes.
 ///
 /// # Errors
 /// [`Error::Format`] for the first file in their order that is not what was written,
@@ -45,7 +45,7 @@ pub fn verify(files: &[Expected], remedy: &str, reporter: &dyn Reporter) -> Resu
     let total = files.iter().map(|file| file.bytes).sum();
     let (next, read, stop) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let work = || {
-        // After a fault only the files before it matter, and somebody has taken those.
+        // After a fault only the files before it matter, and those were taken.
         while !stop.load(Ordering::Relaxed) {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if let Err(error) = verify_one(files.get(number)?, remedy, &read) {

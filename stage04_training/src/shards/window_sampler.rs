@@ -21,7 +21,7 @@ use super::SplitTokens;
 use super::permutation::Permutation;
 
 // ANCHOR: sampler
-/// An endless walk through a part of the data. See [`SplitTokens::sampler`].
+/// Windows of a part of the data in a shuffled order, epoch after epoch. See [`SplitTokens::sampler`].
 #[derive(Clone, Copy, Debug)]
 pub struct WindowSampler<'a> {
     part: &'a SplitTokens,
@@ -62,7 +62,7 @@ impl<'a> WindowSampler<'a> {
         Ok(WindowSampler { part, block_size, seed, windows, offsets })
     }
 
-    /// How many windows make one epoch.
+    /// The number of windows of an epoch.
     pub fn windows(&self) -> u64 {
         self.windows
     }

@@ -104,7 +104,7 @@ fn trainer<'a>(
     let gpt = run.gpt(400).unwrap();
     let weights = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
     let seen = Seen::default();
-    // Each measurement asks twice: for the training part, and for the validation part.
+    // Each measurement asks twice: for the training set, and for the validation set.
     let losses = losses.iter().flat_map(|&loss| [loss, loss]).collect();
     let cpu = Cpu::new(gpt, weights, run.settings()).unwrap();
     let spy = Spy { cpu, seen: seen.clone(), losses };
@@ -192,7 +192,7 @@ fn measuring_changes_nothing_and_is_always_on_the_same_windows() {
     let (weights, moments) = (weights.clone(), moments.clone());
     run.backend.restore(7, weights, moments).unwrap();
     assert_eq!(run.measure(3).unwrap(), again);
-    // All of the validation part: 40 tokens are 9 windows, which are 4 batches of 2.
+    // All of the validation set: 40 tokens are 9 windows, which are 4 batches of 2.
     assert_eq!(run.measure_all(1000).unwrap().1, 32);
     assert_eq!(run.measure_all(17).unwrap().1, 16);
     assert_eq!(run.measure_all(0).unwrap().1, 8);

@@ -5,7 +5,7 @@ use stage01_bigram::Error;
 use stage01_bigram::tokenizer::{END_OF_TEXT, Tokenizer};
 
 use super::fault::{Fault, Lost};
-use super::special::SpecialTokens;
+use super::settings::SpecialTokens;
 use super::split::SplitAssignment;
 use super::texts::{Digest, Note, Text};
 use crate::manifest::Split;

@@ -82,8 +82,7 @@ pub use self::journal::check_texts;
 pub use self::kind::Format;
 use self::output_directory::OutputDirectory;
 use self::preparation::{Preparation, State};
-pub use self::settings::{COMMIT_BYTES, OnError, SHARD_TOKENS, Settings};
-pub use self::special::SpecialTokens;
+pub use self::settings::{COMMIT_BYTES, OnError, SHARD_TOKENS, Settings, SpecialTokens};
 use crate::manifest::Manifest;
 use crate::progress::Reporter;
 

@@ -5,8 +5,7 @@ use stage01_bigram::tokenizer::{END_OF_TEXT, Tokenizer};
 
 use super::inputs::Inputs;
 use super::journal::Journal;
-use super::settings::Settings;
-use super::special::SpecialTokens;
+use super::settings::{Settings, SpecialTokens};
 use crate::manifest::{FAULTS_FILE, LeftOutEntry, Manifest, PartEntry, Split, SplitBy};
 use crate::progress::Reporter;
 use crate::units::{number, plural, size, two_digits};

@@ -9,7 +9,6 @@ use stage01_bigram::{Error, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::kind::Format;
-use super::special::SpecialTokens;
 use crate::manifest::SplitBy;
 use crate::units::number;
 
@@ -29,6 +28,29 @@ pub enum OnError {
     Stop,
     /// Leave it out, count it, list it.
     Skip,
+}
+
+/// What becomes of special tokens that a text spells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SpecialTokens {
+    /// They are those tokens; the end-of-text token ends a document.
+    #[default]
+    Tokens,
+    /// They are ordinary text.
+    Text,
+    /// They are faults.
+    Error,
+}
+
+impl SpecialTokens {
+    /// The word of the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            SpecialTokens::Tokens => "tokens",
+            SpecialTokens::Text => "text",
+            SpecialTokens::Error => "error",
+        }
+    }
 }
 
 /// What to make from what. [`Settings::default`] makes the built-in text tokens.

@@ -10,30 +10,7 @@
 use stage01_bigram::tokenizer::{AddedToken, END_OF_TEXT, Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
 
-use super::settings::Settings;
-
-/// What becomes of special tokens that a text spells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SpecialTokens {
-    /// They are those tokens; the end-of-text token ends a document.
-    #[default]
-    Tokens,
-    /// They are ordinary text.
-    Text,
-    /// They are faults.
-    Error,
-}
-
-impl SpecialTokens {
-    /// The word of the command line.
-    pub fn word(self) -> &'static str {
-        match self {
-            SpecialTokens::Tokens => "tokens",
-            SpecialTokens::Text => "text",
-            SpecialTokens::Error => "error",
-        }
-    }
-}
+use super::settings::{Settings, SpecialTokens};
 
 impl Settings {
     /// The tokenizer, where it is finished before the text is seen: GPT-2's, or a file.

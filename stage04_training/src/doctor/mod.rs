@@ -152,7 +152,7 @@ fn say_memory(workload: &Workload, memory: Option<u64>, out: &mut impl Write) ->
         need.activations(),
     )?;
     line("logits", "a part at a time", need.logits)?;
-    line("or its gradient", "of a micro-batch, instead", need.micro_batch)?;
+    line("micro-batch gradient", "instead of these two", need.micro_batch)?;
     line("at most", "", need.peak())?;
     let per_block = thousands(workload.bytes_per_token_and_block() as usize);
     let tokens = thousands(config.block_size);

@@ -136,8 +136,7 @@ impl Digest for Collector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prepare::decode::tests::{gzip, xz, zstd};
-    use crate::prepare::walk::tests::tar;
+    use crate::prepare::archives::{gzip, tar, xz, zstd};
     use proptest::prelude::*;
 
     const MOST: usize = 1 << 20;

@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn a_file_without_a_suffix_is_known_by_its_bytes() {
         let directory = directory(&["a.txt", "b"]);
-        fs::write(directory.path().join("data"), super::super::decode::tests::gzip(b"x")).unwrap();
+        fs::write(directory.path().join("data"), super::super::archives::gzip(b"x")).unwrap();
         assert_eq!(names(directory.path(), &[""]), ["a.txt", "data"]);
     }
 

@@ -43,6 +43,9 @@
 //! What this module leaves out: cleaning text, finding near duplicates, and mixing sources in
 //! given proportions. Each of them is a step of its own, before this one.
 
+#[cfg(test)]
+#[path = "../../tests/common/archives.rs"]
+mod archives;
 mod cut;
 mod decode;
 mod encode;

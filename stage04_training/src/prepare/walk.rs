@@ -306,7 +306,7 @@ fn empty(origin: &str) -> Fault {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::prepare::decode::tests::{gzip, zstd};
+    use crate::prepare::archives::{gzip, zstd};
 
     /// All that a walk hands out.
     pub(crate) fn items(format: Format, walk: impl FnOnce(&mut Walker<'_>) -> Flow) -> Vec<Item> {
@@ -320,18 +320,6 @@ pub(crate) mod tests {
             walk(&mut Walker { emit: &mut emit, marker: None, rule, format, hand_out: true });
         assert!(ended.is_continue());
         items
-    }
-
-    /// An archive of these files.
-    pub(crate) fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut archive = tar::Builder::new(Vec::new());
-        for (name, bytes) in files {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(bytes.len() as u64);
-            header.set_mode(0o644);
-            archive.append_data(&mut header, name, *bytes).unwrap();
-        }
-        archive.into_inner().unwrap()
     }
 
     /// What a file in memory holds, in short.

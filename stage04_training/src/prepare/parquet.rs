@@ -26,6 +26,9 @@ use super::fault::{Fault, Lost};
 /// How many rows are read at a time.
 const ROWS: usize = 64;
 
+/// Takes the number of a row and its text, or the fault in its place; says whether to go on.
+pub type Take<'t> = dyn FnMut(u64, Result<&str, Fault>) -> ControlFlow<()> + 't;
+
 /// About how many bytes each group of rows has in the file.
 pub fn row_groups(path: &Path) -> Result<Vec<usize>, Fault> {
     let (reader, _) = open(path)?;
@@ -78,12 +81,7 @@ fn guarded<T>(place: &str, read: impl FnOnce() -> Result<T, ParquetError>) -> Re
 
 /// Hands out the texts of a column in one group of rows, each with the number of its row in the
 /// file, from 1.
-pub fn read(
-    path: &Path,
-    group: usize,
-    field: &str,
-    take: &mut dyn FnMut(u64, Result<&str, Fault>) -> ControlFlow<()>,
-) -> ControlFlow<()> {
+pub fn read(path: &Path, group: usize, field: &str, take: &mut Take<'_>) -> ControlFlow<()> {
     let mut row = 1;
     match read_rows(path, group, field, &mut row, take) {
         Ok(flow) => flow,
@@ -129,7 +127,7 @@ fn read_rows(
     group: usize,
     field: &str,
     row: &mut u64,
-    take: &mut dyn FnMut(u64, Result<&str, Fault>) -> ControlFlow<()>,
+    take: &mut Take<'_>,
 ) -> Result<ControlFlow<()>, Fault> {
     let shown = path.display().to_string();
     let (reader, file) = open(path)?;

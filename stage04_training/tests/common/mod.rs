@@ -1,6 +1,6 @@
 //! What the tests of `prepare` share: files in every form, and the program itself.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
 mod archives;
 

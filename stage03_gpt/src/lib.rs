@@ -85,5 +85,6 @@ pub mod text_data;
 pub mod text_training;
 pub mod trainer;
 pub mod training;
+pub mod units;
 
 pub use files::{hugging_face as checkpoint, resume};

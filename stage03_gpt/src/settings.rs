@@ -252,6 +252,32 @@ impl Run {
         Ok(run)
     }
 
+    /// The settings of a saved run, and over them those of `given` that `typed` names.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when a flag wants another model than the saved run has. (The text may
+    /// have moved: whether it is the same is for the caller to see.)
+    pub fn continued(saved: &Run, given: &Run, typed: impl Fn(&str) -> bool) -> Result<Run> {
+        const FIXED: [&str; 7] =
+            ["tokenizer", "n_layer", "n_head", "n_embd", "block_size", "dropout", "bias"];
+        given.check_savable()?;
+        let (old, new) = (json!(saved), json!(given));
+        for setting in FIXED.into_iter().filter(|setting| typed(setting)) {
+            if old[setting] != new[setting] {
+                let flag = format!("--{}", setting.replace('_', "-"));
+                let expected = format!(
+                    "the saved run has {}, and a resumed run keeps it; leave the flag out, or \
+                     start a new run in another --out-dir",
+                    old[setting]
+                );
+                return Err(Error::setting(flag, &new[setting], expected));
+            }
+        }
+        let mut run = saved.clone();
+        run.replace(new, typed);
+        Ok(run)
+    }
+
     /// Refuses what cannot be saved with a run, because JSON cannot say it: NaN, infinities, and
     /// names of files that are not UTF-8. What else a setting may be is checked where it is used.
     ///

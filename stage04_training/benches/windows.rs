@@ -8,8 +8,8 @@ use std::hint::black_box;
 
 use divan::Bencher;
 use stage01_bigram::tokenizer::TokenizerKind;
-use stage03_gpt::cli::screen::Screen;
 use stage04_training::prepare::{Settings, prepare};
+use stage04_training::progress::Silent;
 use stage04_training::shards::{Shards, Split};
 
 const WINDOWS: u64 = 12;
@@ -31,16 +31,16 @@ fn data() -> (tempfile::TempDir, Shards) {
         tokenizer: TokenizerKind::Char,
         ..Settings::default()
     };
-    prepare(&settings, &Screen::new()).expect("a text");
+    prepare(&settings, &Silent).expect("a text");
     let shards = Shards::open(&settings.out).expect("it was just made");
-    shards.verify().expect("which also brings the files into memory");
+    shards.verify(&Silent).expect("which also brings the files into memory");
     (directory, shards)
 }
 
 #[divan::bench]
 fn by_position(bencher: Bencher) {
     let (_directory, shards) = data();
-    let pass = shards.part(Split::Train).pass(BLOCK, 1337).expect("it is long enough");
+    let pass = shards.part(Split::Train).sampler(BLOCK, 1337).expect("it is long enough");
     let (mut x, mut y) = (vec![0; BLOCK], vec![0; BLOCK]);
     let mut position = 0;
     bencher.bench_local(|| {
@@ -55,7 +55,7 @@ fn by_position(bencher: Bencher) {
 #[divan::bench]
 fn from_memory(bencher: Bencher) {
     let (directory, shards) = data();
-    let pass = shards.part(Split::Train).pass(BLOCK, 1337).expect("it is long enough");
+    let pass = shards.part(Split::Train).sampler(BLOCK, 1337).expect("it is long enough");
     let bytes = std::fs::read(directory.path().join("data/train-00000.bin")).expect("a shard");
     let (mut x, mut y) = (vec![0u32; BLOCK], vec![0u32; BLOCK]);
     let mut position = 0;

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 use stage01_bigram::Result;
 use stage01_bigram::tokenizer::TokenizerKind;
-use stage03_gpt::cli::screen::Screen;
 use stage04_training::prepare;
+use stage04_training::progress::Silent;
 use stage04_training::shards::{Shards, Split};
 
 fn main() -> Result<()> {
@@ -24,16 +24,16 @@ fn main() -> Result<()> {
         tokenizer: TokenizerKind::Bpe { vocab_size: 1024 },
         ..prepare::Settings::default()
     };
-    prepare::prepare(&settings, &Screen::new())?;
+    prepare::prepare(&settings, &Silent)?;
 
     let (shards, block_size) = (Shards::open(&out)?, 16);
-    shards.verify()?; // every byte against its checksum
+    shards.verify(&Silent)?; // every byte against its checksum
     let train = shards.part(Split::Train);
     println!("{} tokens to train on", train.len());
 
     // One epoch: every window once, in the order of seed 1337. Position 0 is its first window.
     let (mut inputs, mut targets) = (vec![0; block_size], vec![0; block_size]);
-    let epoch = train.pass(block_size, 1337)?;
+    let epoch = train.sampler(block_size, 1337)?;
     epoch.window(0, &mut inputs, &mut targets)?;
     println!("one of {} windows: {:?}", epoch.windows(), shards.tokenizer()?.decode(&inputs)?);
     assert_eq!(inputs[1..], targets[..block_size - 1]);

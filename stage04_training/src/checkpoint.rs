@@ -15,7 +15,16 @@
 //!
 //! Each file is replaced in one instant, but three cannot be. So they are written in an order in
 //! which a process that is killed between any two leaves nothing wrong: first `best/`, then the
-//! state that says how good it is, then the model. Whoever resumes trusts the state alone.
+//! state that says how good it is, then the model. A resumed run trusts the state alone.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use stage04_training::checkpoint::Saved;
+//!
+//! let saved = Saved::load(Path::new("out/training"))?;
+//! println!("step {}, lowest validation loss {:.3}", saved.state.iter, saved.best);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 //!
 //! What this file leaves out: the log, and when to save ([`crate::trainer`]).
 
@@ -38,7 +47,7 @@ use crate::trainer::Trainer;
 pub const BEST: &str = "best";
 
 /// Saves a run into its directory.
-pub struct Keeper {
+pub struct CheckpointManager {
     /// The directory.
     pub directory: PathBuf,
     /// The directory and its lock, once the run has them.
@@ -55,12 +64,17 @@ pub struct Keeper {
     pub data: Value,
 }
 
-impl Keeper {
+impl CheckpointManager {
     /// What saves a new run into a directory.
-    pub fn new(directory: &Path, tokenizer: Tokenizer, settings: Value, data: Value) -> Keeper {
+    pub fn new(
+        directory: &Path,
+        tokenizer: Tokenizer,
+        settings: Value,
+        data: Value,
+    ) -> CheckpointManager {
         let tokenizer_sum = text_checksum(&tokenizer.to_json());
         let (directory, out, best) = (directory.to_path_buf(), None, RefCell::new(None));
-        Keeper { directory, out, best, tokenizer, tokenizer_sum, settings, data }
+        CheckpointManager { directory, out, best, tokenizer, tokenizer_sum, settings, data }
     }
 
     /// Holds the directory of the run from now on, and saves there.
@@ -92,7 +106,7 @@ impl Keeper {
     ///
     /// # Errors
     /// [`Error::File`] when they cannot be written; [`Error::Diverged`] when a weight is no
-    /// number. What was saved before is then untouched. As [`Keeper::require`].
+    /// number. What was saved before is then untouched. As [`CheckpointManager::require`].
     pub fn save(&self, run: &mut Trainer) -> Result<()> {
         self.require()?;
         self.save_to(&self.directory, run)
@@ -115,7 +129,7 @@ impl Keeper {
     /// Saves the weights as the best so far.
     ///
     /// # Errors
-    /// As [`Keeper::save`].
+    /// As [`CheckpointManager::save`].
     pub fn save_best(&self, run: &mut Trainer) -> Result<()> {
         self.require()?;
         let mut best = self.best.borrow_mut();
@@ -124,7 +138,7 @@ impl Keeper {
                 best.require()?;
                 return save_model(&best.path, gpt, snapshot.weights);
             }
-            // An earlier start of this run may have left it, and somebody may have altered it.
+            // An earlier start of this run may have left it, and it may have been altered.
             *best = Some(run_directory::fill_inside(&self.directory.join(BEST), |directory| {
                 save_description(directory, gpt.config(), &self.tokenizer)?;
                 save_model(directory, gpt, snapshot.weights)
@@ -134,13 +148,13 @@ impl Keeper {
     }
 }
 
-impl Checkpoints<Trainer<'_>> for Keeper {
+impl Checkpoints<Trainer<'_>> for CheckpointManager {
     /// The best weights first: the state that says how good they are comes after them.
     fn save(&self, run: &mut Trainer, best: bool) -> Result<()> {
         if best {
             self.save_best(run)?;
         }
-        Keeper::save(self, run)
+        CheckpointManager::save(self, run)
     }
 }
 

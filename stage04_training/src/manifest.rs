@@ -5,6 +5,13 @@
 //! whole. Nothing in it depends on when, where, or on how many threads it was made, so the same
 //! inputs and flags give the same bytes. It has a checksum of each other file and of itself.
 //!
+//! ```
+//! use stage04_training::manifest::Split;
+//!
+//! assert_eq!(Split::Train.shard_file(3), "train-00003.bin");
+//! assert_eq!(Split::Train.shard_number("train-00003.bin"), Some(3));
+//! ```
+//!
 //! What this file leaves out: reading the shards ([`crate::shards`]) and making them
 //! ([`crate::prepare`]).
 
@@ -17,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stage01_bigram::{Error, Result};
 
-use crate::sealed;
+use crate::checksummed;
 
 /// The file's name.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -35,9 +42,9 @@ pub const VERSION: u32 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
-    /// What is learned.
+    /// The training set.
     Train,
-    /// What is only measured.
+    /// The validation set.
     Validation,
 }
 
@@ -88,9 +95,9 @@ pub struct Manifest {
     pub tokenizer_xxh3: String,
     /// How the text was divided.
     pub split: SplitEntry,
-    /// What is learned.
+    /// The training set.
     pub train: PartEntry,
-    /// What is only measured.
+    /// The validation set.
     pub validation: PartEntry,
     /// How the directory was made: the flags of `prepare` that make a difference.
     pub flags: BTreeMap<String, Value>,
@@ -105,11 +112,11 @@ pub struct Manifest {
 pub struct SplitEntry {
     /// What decides where a text goes.
     pub by: SplitBy,
-    /// The fraction that is for validation.
+    /// The fraction of the validation set.
     pub validation: f64,
 }
 
-/// What decides whether a text is learned or only measured.
+/// What decides whether a text is for training or for validation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SplitBy {
@@ -201,7 +208,7 @@ impl Manifest {
     /// another version, was altered, or contradicts itself.
     pub fn load(directory: &Path) -> Result<Manifest> {
         let path = directory.join(MANIFEST_FILE);
-        match sealed::read(&path)? {
+        match checksummed::read(&path)? {
             Some(text) => Manifest::parse(&path, &text),
             None => Err(Error::file("read", &path)(io::ErrorKind::NotFound.into())),
         }
@@ -212,7 +219,7 @@ impl Manifest {
     /// # Errors
     /// [`Error::Format`], as [`Manifest::load`].
     pub fn parse(path: &Path, text: &str) -> Result<Manifest> {
-        let manifest = sealed::open(text, "manifest of tokens", VERSION)
+        let manifest = checksummed::parse(text, "manifest of tokens", VERSION)
             .and_then(|manifest: Manifest| manifest.check().map(|()| manifest));
         manifest.map_err(|problem| {
             Error::format(path, problem, "make the directory again with `prepare --restart`")
@@ -224,7 +231,7 @@ impl Manifest {
     /// # Errors
     /// [`Error::File`] when it cannot be written.
     pub fn save(&self, directory: &Path) -> Result<()> {
-        sealed::save(self, &directory.join(MANIFEST_FILE))
+        checksummed::save(self, &directory.join(MANIFEST_FILE))
     }
 
     /// Says what contradicts itself.
@@ -241,7 +248,7 @@ impl Manifest {
         if self.end_of_text.is_some_and(|token| token as usize >= self.vocab_size) {
             return Err(format!("end_of_text is not one of {} tokens", self.vocab_size));
         }
-        if !sealed::is_hex(&self.tokenizer_xxh3) {
+        if !checksummed::is_hex(&self.tokenizer_xxh3) {
             return Err("tokenizer_xxh3 is not a checksum".into());
         }
         self.split.check()?;
@@ -299,7 +306,7 @@ impl PartEntry {
             if shard.tokens == 0 || !(full || last && shard.tokens < shard_tokens) {
                 return Err(format!("{name} has {} tokens, expected {shard_tokens}", shard.tokens));
             }
-            if !sealed::is_hex(&shard.xxh3) {
+            if !checksummed::is_hex(&shard.xxh3) {
                 return Err(format!("the checksum of {name} is not one"));
             }
         }
@@ -352,7 +359,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut value = serde_json::to_value(example(7)).unwrap();
         change(&mut value);
-        std::fs::write(directory.path().join(MANIFEST_FILE), sealed::seal(&value)).unwrap();
+        std::fs::write(directory.path().join(MANIFEST_FILE), checksummed::to_text(&value)).unwrap();
         Manifest::load(directory.path()).unwrap_err().to_string()
     }
 

@@ -7,19 +7,28 @@
 //! ```
 //!
 //! Where a value comes from, the last that speaks wins: the default of the setting, the recipe,
-//! the flags that were typed. A resumed run has its saved settings in the place of a recipe.
+//! what was given besides, such as the flags that were typed. A resumed run has its saved settings in the place of a recipe.
 //! The settings of stage 3 keep their names and meanings ([`Run`]); what a run at scale needs
 //! besides stands in [`Recipe`].
+//!
+//! ```
+//! use std::path::Path;
+//! use stage04_training::recipe::Recipe;
+//!
+//! let recipe = Recipe::parse(Path::new("mine.toml"), "n_layer = 2\nlearning_rate = 1e-3")?;
+//! assert_eq!((recipe.run.n_layer, recipe.run.n_head), (2, 4));
+//! let error = Recipe::parse(Path::new("mine.toml"), "n_layers = 2").unwrap_err();
+//! assert!(error.to_string().ends_with("did you mean n_layer?"));
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 //!
 //! What this file leaves out: what a setting does. Its doc comment says that, and `--help`.
 
 use std::path::{Path, PathBuf};
 
-use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use stage01_bigram::{Error, Result, files};
-use stage03_gpt::cli::run::typed;
 use stage03_gpt::settings::{Run, require_text};
 
 use crate::backend;
@@ -40,87 +49,87 @@ pub const BUILT_IN: [(&str, &str); 4] = [
 
 /// Everything that decides what a training run does. In a file the names have underscores, as
 /// flags they have hyphens.
-#[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Recipe {
     /// The settings of stage 3.
-    #[command(flatten)]
+    #[cfg_attr(feature = "cli", command(flatten))]
     #[serde(flatten)]
     pub run: Run,
 
     /// A directory of tokens made by `prepare`. Without it: --text and --tokenizer are prepared
     /// first, which takes seconds where the text is small, into a directory beside the model.
-    #[arg(long, value_name = "DIR", help_heading = "Data")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DIR", help_heading = "Data"))]
     pub data: Option<PathBuf>,
 
     /// Begin with the weights of this model directory instead of random ones. The model keeps its
-    /// size and its tokenizer; what it learned before is the start.
-    #[arg(long, value_name = "DIR", help_heading = "Model")]
+    /// size and its tokenizer (fine-tuning).
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DIR", help_heading = "Model"))]
     pub init_from: Option<PathBuf>,
 
-    /// Make the vocabulary a multiple of this. GPUs multiply tables faster whose
-    /// sides are multiples of 64; the tokens that are added never occur.
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Model")]
+    /// Make the vocabulary a multiple of this. GPUs multiply matrices
+    /// faster whose sides are multiples of 64; the added tokens never occur.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Recipe::default().vocab_multiple, help_heading = "Model"))]
     pub vocab_multiple: usize,
 
-    /// What computes: `cpu` (the engine of stage 3), `cuda` or `cuda:N` (an NVIDIA GPU), `mps`
+    /// The device: `cpu` (the engine of stage 3), `cuda` or `cuda:N` (an NVIDIA GPU), `mps`
     /// (a Mac's), `torch-cpu` (libtorch without a GPU), or `auto`: a GPU if there is one.
-    #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Device")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME", default_value_t = Recipe::default().device, help_heading = "Device"))]
     pub device: String,
 
-    /// How exactly matrices are multiplied: `f32`; `tf32`, which keeps 11 bits of each factor
-    /// (NVIDIA's GPUs only); `bf16`, which keeps 8; or `auto`: bf16 on such a GPU, f32
-    /// everywhere else. Weights and sums stay in f32.
-    #[arg(long, value_name = "KIND", default_value = "auto", help_heading = "Device",
-          value_parser = ["auto", "f32", "tf32", "bf16"])]
+    /// Precision of the matrix products: `f32`; `tf32`, which keeps 11 significand bits of each
+    /// factor (NVIDIA's GPUs only); `bf16`, which keeps 8; or `auto`: bf16 on such a GPU, f32
+    /// everywhere else. Weights and sums stay in f32 (mixed precision).
+    #[cfg_attr(feature = "cli", arg(long, value_name = "KIND", default_value_t = Recipe::default().precision, help_heading = "Device",
+          value_parser = ["auto", "f32", "tf32", "bf16"]))]
     pub precision: String,
 
-    /// How many million million operations per second the device does in matrix products: what
-    /// utilisation is a share of. [default: measured, or known of the device]
-    #[arg(long, value_name = "X", help_heading = "Device")]
+    /// The peak speed of the device in matrix products, in TFLOP/s: utilisation (MFU) is measured
+    /// against it. [default: measured, or known of the device]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X", help_heading = "Device"))]
     pub peak_tflops: Option<f64>,
 
     /// The directory of the model.
-    #[arg(long, value_name = "DIR", default_value = OUT_DIR, help_heading = "Saving")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DIR", default_value = OUT_DIR, help_heading = "Saving"))]
     #[serde(serialize_with = "shown")]
     pub out_dir: PathBuf,
 
-    /// Save after so many steps as well. [default: when the model is measured]
-    #[arg(long, value_name = "N", help_heading = "Saving")]
+    /// Save every N steps as well. [default: when the model is measured]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", help_heading = "Saving"))]
     pub save_interval: Option<usize>,
 
-    /// Save when so many minutes have passed since the last time.
-    #[arg(long, value_name = "M", default_value_t = 10.0, help_heading = "Saving")]
+    /// Save when M minutes have passed since the last time.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "M", default_value_t = Recipe::default().save_minutes, help_heading = "Saving"))]
     pub save_minutes: f64,
 }
 
 impl Recipe {
-    /// A recipe by its name or its file, and over it the flags that were typed.
+    /// A recipe by its name or its file, and over it the settings of `given` that `typed` names.
     ///
     /// # Errors
     /// [`Error::Setting`] for a recipe or a number that does not exist; [`Error::File`] and
     /// [`Error::Format`] for a file that cannot be used, with the line.
-    pub fn load(name: &str, given: &Recipe, matches: &ArgMatches) -> Result<Recipe> {
+    pub fn load(name: &str, given: &Recipe, typed: impl Fn(&str) -> bool) -> Result<Recipe> {
         let written = Written::find(name)?;
-        Recipe::over(written.settings, given, matches)
+        Recipe::over(written.settings, given, &typed)
     }
 
-    /// The recipe that a text says, when nothing is typed. path: what it is called in errors.
+    /// The recipe that a text says, and nothing besides. path: what it is called in errors.
     ///
     /// # Errors
     /// As [`Recipe::load`].
     pub fn parse(path: &Path, text: &str) -> Result<Recipe> {
-        let matches = Recipe::augment_args(Command::new("train")).get_matches_from(["train"]);
         let written = Written::parse(path, text)?;
-        Recipe::over(written.settings, &Recipe::default(), &matches)
+        Recipe::over(written.settings, &Recipe::default(), &|_| false)
     }
 
-    /// The settings of a saved run, and over them the flags that were typed.
+    /// The settings of a saved run, and over them those of `given` that `typed` names.
     ///
     /// saved: the settings as [`Recipe::saved`] gave them; or those of a run of stage 3.
     ///
     /// # Errors
-    /// As [`Run::resumed`]; and [`Error::Setting`] for settings that no program has saved.
-    pub fn resumed(saved: &Value, given: &Recipe, matches: &ArgMatches) -> Result<Recipe> {
+    /// As [`Run::continued`]; and [`Error::Setting`] for settings that no program has saved.
+    pub fn resumed(saved: &Value, given: &Recipe, typed: impl Fn(&str) -> bool) -> Result<Recipe> {
         let mut settings = saved.as_object().cloned().unwrap_or_default();
         if let (None, Some(dtype)) = (settings.get("precision"), settings.get("dtype")) {
             let precision = if *dtype == "bfloat16" { "bf16" } else { "f32" };
@@ -129,19 +138,19 @@ impl Recipe {
         let mut all = object(&Recipe::default());
         all.extend(settings.clone());
         let old = from_object(all)?;
-        Run::resumed(&old.run, &given.run, matches)?; // refuses another model
-        if typed(matches, "vocab_multiple") && given.vocab_multiple != old.vocab_multiple {
+        Run::continued(&old.run, &given.run, &typed)?; // refuses another model
+        if typed("vocab_multiple") && given.vocab_multiple != old.vocab_multiple {
             let expected = format!(
                 "the saved run has {}, and a resumed run keeps it; leave the flag out",
                 old.vocab_multiple
             );
             return Err(Error::setting("--vocab-multiple", given.vocab_multiple, expected));
         }
-        let mut recipe = Recipe::over(settings, given, matches)?;
+        let mut recipe = Recipe::over(settings, given, &typed)?;
         // Two names for the data: the one that was typed last counts.
-        if typed(matches, "data") {
+        if typed("data") {
             recipe.run.text.clear();
-        } else if typed(matches, "text") {
+        } else if typed("text") {
             recipe.data = None;
         }
         // The directory may have moved since it was saved.
@@ -149,19 +158,23 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// The defaults, over them some settings, over them what was typed.
-    fn over(settings: Map<String, Value>, given: &Recipe, matches: &ArgMatches) -> Result<Recipe> {
+    /// The defaults, over them some settings, over them those of `given` that `typed` names.
+    fn over(
+        settings: Map<String, Value>,
+        given: &Recipe,
+        typed: &dyn Fn(&str) -> bool,
+    ) -> Result<Recipe> {
         given.check_savable()?;
-        if typed(matches, "dtype") {
+        if typed("dtype") {
             let expected = "here the setting is called --precision";
             return Err(Error::setting("--dtype", &given.run.dtype, expected));
         }
-        let own = object(given).into_iter().filter(|(setting, _)| typed(matches, setting));
+        let own = object(given).into_iter().filter(|(setting, _)| typed(setting));
         let mut all = object(&Recipe::default());
         all.extend(settings);
         all.extend(own);
         let mut recipe = from_object(all)?;
-        if typed(matches, "out_dir") {
+        if typed("out_dir") {
             recipe.out_dir.clone_from(&given.out_dir); // its name may be no text
         }
         // Stage 3 has its own name for it.
@@ -230,8 +243,18 @@ impl Recipe {
 impl Default for Recipe {
     /// The settings when nothing is said of them.
     fn default() -> Self {
-        let matches = Recipe::augment_args(Command::new("train")).get_matches_from(["train"]);
-        Recipe::from_arg_matches(&matches).expect("every setting has a default")
+        Recipe {
+            run: Run::default(),
+            data: None,
+            init_from: None,
+            vocab_multiple: 1,
+            device: "auto".into(),
+            precision: "auto".into(),
+            peak_tflops: None,
+            out_dir: OUT_DIR.into(),
+            save_interval: None,
+            save_minutes: 10.0,
+        }
     }
 }
 
@@ -282,9 +305,11 @@ fn from_object(settings: Map<String, Value>) -> Result<Recipe> {
     })
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 mod tests {
     use super::*;
+    use clap::{ArgMatches, Args, Command, FromArgMatches};
+    use stage03_gpt::cli::run::typed;
 
     fn parse(flags: &str) -> (Recipe, ArgMatches) {
         let command = Recipe::augment_args(Command::new("train")).args_override_self(true);
@@ -295,11 +320,12 @@ mod tests {
 
     fn load(name: &str, flags: &str) -> Result<Recipe> {
         let (given, matches) = parse(flags);
-        Recipe::load(name, &given, &matches)
+        Recipe::load(name, &given, |setting| typed(&matches, setting))
     }
 
     #[test]
     fn the_default_recipe_says_every_setting_and_is_the_default() {
+        assert_eq!(parse("").0, Recipe::default());
         assert_eq!(load("cpu-tiny", "").unwrap(), Recipe::default());
         let text = text("cpu-tiny").unwrap();
         for setting in object(&Recipe::default()).keys().filter(|name| *name != "dtype") {
@@ -355,7 +381,7 @@ mod tests {
         assert_eq!(saved.get("out_dir"), None);
         let resume = |flags| {
             let (given, matches) = parse(flags);
-            Recipe::resumed(&saved, &given, &matches)
+            Recipe::resumed(&saved, &given, |setting| typed(&matches, setting))
         };
         let recipe = resume("--max-iters 9 --out-dir here").unwrap();
         assert_eq!((recipe.run.n_layer, recipe.run.max_iters), (6, 9));
@@ -371,7 +397,7 @@ mod tests {
     /// The directory of a run may have any name; what is saved with the run must be text.
     #[cfg(unix)]
     #[test]
-    fn names_that_are_no_text() {
+    fn names_that_are_not_text() {
         use std::ffi::OsString;
         use std::os::unix::ffi::OsStringExt;
         let load = |flag: &str| {
@@ -380,7 +406,7 @@ mod tests {
             let words = [OsString::from("train"), flag.into(), name.clone()];
             let matches = command.try_get_matches_from(words).unwrap();
             let given = Recipe::from_arg_matches(&matches).unwrap();
-            (Recipe::load("cpu-tiny", &given, &matches), name)
+            (Recipe::load("cpu-tiny", &given, |setting| typed(&matches, setting)), name)
         };
         for flag in ["--text", "--data", "--init-from"] {
             let error = load(flag).0.unwrap_err().to_string();
@@ -410,7 +436,7 @@ mod tests {
     fn a_run_of_stage_3_is_a_recipe() {
         let (given, matches) = parse("");
         let saved = json!(Run { dtype: "bfloat16".into(), n_layer: 2, ..Run::default() });
-        let recipe = Recipe::resumed(&saved, &given, &matches).unwrap();
+        let recipe = Recipe::resumed(&saved, &given, |setting| typed(&matches, setting)).unwrap();
         assert_eq!((recipe.run.n_layer, recipe.precision.as_str()), (2, "bf16"));
     }
 }

@@ -6,6 +6,16 @@
 //!
 //! What it shows is read from the log, so a resumed run shows its whole life.
 //!
+//! ```
+//! use stage04_training::recipe::Recipe;
+//! use stage04_training::report::{Report, State, parse_log};
+//!
+//! let facts = vec![("model".to_string(), "804,096 weights".to_string())];
+//! let report = Report::new(&Recipe::default(), facts, Vec::new());
+//! let log = parse_log(b"{\"iter\": 0, \"train_loss\": 7.6, \"elapsed_s\": 0.1}\n");
+//! assert!(report.page(&log, 1, &State::Stopped).contains("804,096 weights"));
+//! ```
+//!
 //! What this file leaves out: how the page looks (`report/style.css`).
 
 use std::fmt::Write;
@@ -17,10 +27,10 @@ use serde_json::{Value, json};
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::screen::thousands;
 use stage01_bigram::{Result, files};
-use stage03_gpt::cli::journal;
+use stage03_gpt::files::metrics_log;
 
-use crate::cli::table::{memory, time};
 use crate::recipe::Recipe;
+use crate::units::{memory, time};
 
 /// The page's file in the run's directory.
 pub const REPORT_FILE: &str = "report.html";
@@ -31,16 +41,16 @@ const REFRESH: u32 = 15;
 /// How a run stands.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
-    /// It goes on, for about so many seconds.
+    /// It goes on.
     Running {
-        /// The seconds, where they are known yet.
+        /// The seconds that are left, where they are known yet.
         left: Option<f64>,
     },
-    /// Somebody stopped it, and it can go on.
+    /// It was stopped, and can go on.
     Stopped,
     /// It is over.
     Finished {
-        /// The loss over all of the validation part, in nats per token.
+        /// The loss over all of the validation set, in nats per token.
         loss: f64,
     },
     /// Something went wrong.
@@ -137,7 +147,7 @@ impl Report {
             State::Finished { loss } => (
                 "Finished",
                 "finished",
-                format!("Over all of the validation part: {loss:.4} nats per token."),
+                format!("Over all of the validation set: {loss:.4} nats per token."),
             ),
             State::Failed { why } => ("Ended with an error", "failed", escape(why) + "."),
         };
@@ -191,7 +201,7 @@ impl Report {
         let cells = [
             ("Step", Some(thousands(iter)), of),
             ("Validation loss", validation.map(|x| format!("{x:.3}")), best.unwrap_or_default()),
-            ("Tokens a second", rate.map(|x| thousands(x as usize)), String::new()),
+            ("Tokens per second", rate.map(|x| thousands(x as usize)), String::new()),
             (
                 "Utilisation",
                 share.map(|x| format!("{:.0} %", 100.0 * x)),
@@ -249,8 +259,8 @@ impl Report {
                 vec![("of the step", some(points(|line| line.lr)))],
             ),
             chart(
-                "Gradient",
-                "length before clipping",
+                "Gradient norm",
+                "norm before clipping",
                 vec![("of the step", points(|line| line.grad_norm))],
             ),
             chart(
@@ -269,7 +279,8 @@ impl Report {
 pub fn read_log(directory: &Path) -> Vec<Line> {
     let mut lines = Vec::new();
     // A page without curves is better than none.
-    let _ = journal::read_log(directory, |line| lines.extend(serde_json::from_slice::<Line>(line)));
+    let _ =
+        metrics_log::read_log(directory, |line| lines.extend(serde_json::from_slice::<Line>(line)));
     lines
 }
 
@@ -277,7 +288,7 @@ pub fn read_log(directory: &Path) -> Vec<Line> {
 pub fn parse_log(log: &[u8]) -> Vec<Line> {
     let mut lines = Vec::new();
     let line = |line: &[u8]| lines.extend(serde_json::from_slice::<Line>(line));
-    journal::each_line(log, line).expect("memory can be read");
+    metrics_log::each_line(log, line).expect("memory can be read");
     lines
 }
 

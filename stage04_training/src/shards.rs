@@ -11,12 +11,37 @@
 //! process cuts shorter ends this one (SIGBUS), and no program can say why. Here it is an error
 //! like any other.
 //!
-//! What this file leaves out: the order in which windows are visited ([`Pass`]), and whether the
+//! ```
+//! # use stage04_training::prepare::{Settings, prepare};
+//! # use stage04_training::progress::Silent;
+//! #
+//! # let directory = tempfile::tempdir().unwrap();
+//! # let input = directory.path().join("text.txt");
+//! # let sentence = "In the beginning God created the heaven and the earth. ";
+//! # std::fs::write(&input, sentence.repeat(20)).unwrap();
+//! # let settings = Settings {
+//! #     input: vec![input],
+//! #     out: directory.path().join("tokens"),
+//! #     tokenizer: "char".parse()?,
+//! #     ..Settings::default()
+//! # };
+//! # let manifest = prepare(&settings, &Silent)?;
+//! use stage04_training::shards::{Shards, Split};
+//!
+//! let shards = Shards::open(&settings.out)?;
+//! let windows = shards.part(Split::Train).sampler(8, 1337)?;
+//! let (mut inputs, mut targets) = ([0; 8], [0; 8]);
+//! windows.window(0, &mut inputs, &mut targets)?;
+//! assert_eq!(inputs[1..], targets[..7]);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
+//!
+//! What this file leaves out: the order in which windows are visited ([`WindowSampler`]), and whether the
 //! bytes are those that were written ([`Shards::verify`]).
 
-mod pass;
 mod permutation;
 pub(crate) mod verify;
+mod window_sampler;
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -26,12 +51,13 @@ use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
-pub use self::pass::Pass;
 pub use self::permutation::Permutation;
 use self::verify::Expected;
+pub use self::window_sampler::WindowSampler;
 pub use crate::manifest::Split;
 use crate::manifest::{MANIFEST_FILE, Manifest, TOKENIZER_FILE};
-use crate::{plain, sealed};
+use crate::progress::Reporter;
+use crate::{checksummed, regular_file};
 
 /// What to do about a file that is not what `prepare` wrote.
 const REMEDY: &str = "the file was damaged or altered: copy it again if it was copied, or make \
@@ -46,13 +72,13 @@ const OPEN: usize = 200;
 pub struct Shards {
     directory: PathBuf,
     manifest: Manifest,
-    train: Part,
-    validation: Part,
+    train: SplitTokens,
+    validation: SplitTokens,
 }
 
-/// One part of the data: a long row of tokens in one file or more.
+/// The tokens of one part of the data: a long row in one file or more.
 #[derive(Debug)]
-pub struct Part {
+pub struct SplitTokens {
     which: Split,
     token_bytes: usize,
     shards: Vec<Shard>,
@@ -87,8 +113,8 @@ impl Shards {
             ),
             other => other,
         })?;
-        let train = Part::open(directory, &manifest, Split::Train)?;
-        let validation = Part::open(directory, &manifest, Split::Validation)?;
+        let train = SplitTokens::open(directory, &manifest, Split::Train)?;
+        let validation = SplitTokens::open(directory, &manifest, Split::Validation)?;
         Ok(Shards { directory: directory.to_path_buf(), manifest, train, validation })
     }
 
@@ -114,10 +140,11 @@ impl Shards {
                           again with `prepare --restart`";
             Err(Error::format(&path, problem, remedy))
         };
-        let Some(text) = sealed::read(&path)? else {
+        let Some(text) = checksummed::read(&path)? else {
             return Err(Error::file("read", &path)(ErrorKind::NotFound.into()));
         };
-        let (is, expected) = (sealed::hex(xxh3_64(text.as_bytes())), &self.manifest.tokenizer_xxh3);
+        let (is, expected) =
+            (checksummed::hex(xxh3_64(text.as_bytes())), &self.manifest.tokenizer_xxh3);
         if is != *expected {
             return wrong(format!(
                 "its checksum is {is}, but the shards were made with {expected}"
@@ -132,36 +159,37 @@ impl Shards {
     }
 
     /// One part of the data.
-    pub fn part(&self, which: Split) -> &Part {
+    pub fn part(&self, which: Split) -> &SplitTokens {
         match which {
             Split::Train => &self.train,
             Split::Validation => &self.validation,
         }
     }
 
-    /// Reads every byte of all shards, on all cores, and compares the checksums.
+    /// Reads every byte of all shards, on all cores, and compares the checksums. What takes long
+    /// is reported.
     ///
     /// # Errors
     /// [`Error::Format`] for the first file that is not what `prepare` wrote, [`Error::File`]
     /// for one that cannot be read.
-    pub fn verify(&self) -> Result<()> {
+    pub fn verify(&self, reporter: &dyn Reporter) -> Result<()> {
         let entries = |which| self.manifest.part(which).shards.iter();
         let files = entries(Split::Train).chain(entries(Split::Validation)).map(|entry| Expected {
             path: self.directory.join(&entry.file),
             bytes: entry.tokens.saturating_mul(self.manifest.token_bytes as u64),
             xxh3: entry.xxh3.clone(),
         });
-        verify::verify(&files.collect::<Vec<_>>(), REMEDY)
+        verify::verify(&files.collect::<Vec<_>>(), REMEDY, reporter)
     }
 }
 
-impl Part {
-    fn open(directory: &Path, manifest: &Manifest, which: Split) -> Result<Part> {
+impl SplitTokens {
+    fn open(directory: &Path, manifest: &Manifest, which: Split) -> Result<SplitTokens> {
         let mut part =
-            Part { which, token_bytes: manifest.token_bytes, shards: Vec::new(), len: 0 };
+            SplitTokens { which, token_bytes: manifest.token_bytes, shards: Vec::new(), len: 0 };
         for entry in &manifest.part(which).shards {
             let path = directory.join(&entry.file);
-            let file = plain::read(&path)?;
+            let file = regular_file::read(&path)?;
             let is = file.metadata().map_err(Error::file("read", &path))?.len();
             let expected = entry.tokens.saturating_mul(manifest.token_bytes as u64);
             if is != expected {
@@ -187,7 +215,7 @@ impl Part {
     }
 
     // ANCHOR: read
-    /// Reads the tokens from `start` on, as many as `out` has room for, across the borders of
+    /// Reads the tokens from `start` on, as many as `out` holds, across the borders of
     /// shards.
     ///
     /// # Errors
@@ -219,8 +247,8 @@ impl Part {
     /// # Errors
     /// [`Error::Setting`] when there are not at least `block_size` + 1 tokens, or the block
     /// size is 0.
-    pub fn pass(&self, block_size: usize, seed: u64) -> Result<Pass<'_>> {
-        Pass::new(self, block_size, seed)
+    pub fn sampler(&self, block_size: usize, seed: u64) -> Result<WindowSampler<'_>> {
+        WindowSampler::new(self, block_size, seed)
     }
 }
 
@@ -232,14 +260,14 @@ impl Shard {
         let file = match &self.file {
             Some(file) => file,
             None => {
-                opened = plain::read(&self.path)?;
+                opened = regular_file::read(&self.path)?;
                 &opened
             }
         };
         let mut place = place * token_bytes as u64;
         for tokens in out.chunks_mut(buffer.len() / token_bytes) {
             let bytes = &mut buffer[..tokens.len() * token_bytes];
-            plain::read_at(file, bytes, place).map_err(|error| self.failed(error))?;
+            regular_file::read_at(file, bytes, place).map_err(|error| self.failed(error))?;
             decode(bytes, token_bytes, tokens);
             place += bytes.len() as u64;
         }
@@ -274,11 +302,12 @@ pub(crate) mod tests {
     use crate::manifest::{
         InputsEntry, LeftOutEntry, PartEntry, ShardEntry, SplitBy, SplitEntry, VERSION,
     };
+    use crate::progress::Silent;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
     use std::fs;
 
-    /// A directory with these tokens as its training part.
+    /// A directory with these tokens as its training set.
     pub(crate) fn directory_of(
         tokens: &[u32],
         shard_tokens: usize,
@@ -292,7 +321,7 @@ pub(crate) mod tests {
                 shard.iter().flat_map(|t| t.to_le_bytes()[..token_bytes].to_vec()).collect();
             let file = Split::Train.shard_file(number);
             fs::write(directory.path().join(&file), &bytes).unwrap();
-            let xxh3 = sealed::hex(xxh3_64(&bytes));
+            let xxh3 = checksummed::hex(xxh3_64(&bytes));
             train.shards.push(ShardEntry { file, tokens: shard.len() as u64, xxh3 });
         }
         let manifest = Manifest {
@@ -300,7 +329,7 @@ pub(crate) mod tests {
             token_bytes,
             vocab_size,
             end_of_text: None,
-            tokenizer_xxh3: sealed::hex(0),
+            tokenizer_xxh3: checksummed::hex(0),
             split: SplitEntry { by: SplitBy::Tail, validation: 0.0 },
             train,
             validation: PartEntry::default(),
@@ -322,7 +351,7 @@ pub(crate) mod tests {
         ) {
             let directory = directory_of(&tokens, shard, if wide { 4 } else { 2 }, 60_000);
             let shards = Shards::open(directory.path()).unwrap();
-            shards.verify().unwrap();
+            shards.verify(&Silent).unwrap();
             let part = shards.part(Split::Train);
             prop_assert_eq!(part.len(), tokens.len() as u64);
             let (from, to) = (from.min(to).min(tokens.len()), from.max(to).min(tokens.len()));
@@ -359,7 +388,7 @@ pub(crate) mod tests {
 
         fs::write(&shard, [9, 9, 9, 9]).unwrap();
         let shards = Shards::open(directory.path()).unwrap();
-        let text = shards.verify().unwrap_err().to_string();
+        let text = shards.verify(&Silent).unwrap_err().to_string();
         assert!(text.contains("train-00001.bin: its checksum is"), "{text}");
     }
 
@@ -390,8 +419,8 @@ pub(crate) mod tests {
         let error = part.read(550, &mut out).unwrap_err().to_string();
         assert!(error.contains("train-00001.bin: it has become shorter"), "{error}");
         part.read(500, &mut out).unwrap();
-        let pass = part.pass(900, 1).unwrap();
-        assert!(pass.window(0, &mut [0; 900], &mut [0; 900]).is_err());
+        let sampler = part.sampler(900, 1).unwrap();
+        assert!(sampler.window(0, &mut [0; 900], &mut [0; 900]).is_err());
     }
 
     #[test]
@@ -408,7 +437,7 @@ pub(crate) mod tests {
         save("abc");
         let text = shards().tokenizer().unwrap_err().to_string();
         assert!(text.contains("tokenizer.json: its checksum is"), "{text}");
-        let sum = |text: &[u8]| sealed::hex(xxh3_64(text));
+        let sum = |text: &[u8]| checksummed::hex(xxh3_64(text));
         manifest.tokenizer_xxh3 = sum(&fs::read(directory.path().join(TOKENIZER_FILE)).unwrap());
         manifest.save(directory.path()).unwrap();
         assert_eq!(shards().tokenizer().unwrap().vocab_size(), 3);

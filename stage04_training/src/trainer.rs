@@ -20,7 +20,7 @@ use stage03_gpt::trainer::{Settings, Step};
 pub use stage03_gpt::training::{Callback, Ending, Evaluation, LoopConfig, Training, train};
 
 use crate::backend::Backend;
-use crate::shards::{Pass, Shards, Split};
+use crate::shards::{Shards, Split, WindowSampler};
 
 /// A model in training, and its place in the data.
 pub struct Trainer<'a> {
@@ -30,9 +30,9 @@ pub struct Trainer<'a> {
     pub position: u64,
     /// The lowest validation loss so far, in nats per token.
     pub best: f64,
-    train: Pass<'a>,
+    train: WindowSampler<'a>,
     /// The windows of evaluations, of both parts. Always the same ones.
-    fixed: [Pass<'a>; 2],
+    fixed: [WindowSampler<'a>; 2],
     inputs: Vec<u32>,
     targets: Vec<u32>,
 }
@@ -52,10 +52,10 @@ impl<'a> Trainer<'a> {
         let (train, validation) = (data.part(Split::Train), data.part(Split::Validation));
         let batch = vec![0; batch_size * block_size];
         Ok(Trainer {
-            train: train.pass(block_size, seed)?,
+            train: train.sampler(block_size, seed)?,
             fixed: [
-                train.pass(block_size, EVALUATION_SEED)?,
-                validation.pass(block_size, EVALUATION_SEED)?,
+                train.sampler(block_size, EVALUATION_SEED)?,
+                validation.sampler(block_size, EVALUATION_SEED)?,
             ],
             backend,
             position: 0,
@@ -142,7 +142,7 @@ impl Training for Trainer<'_> {
 ///
 /// inputs, targets: (batch_size, block_size), window after window.
 fn fill(
-    pass: &Pass,
+    pass: &WindowSampler,
     mut position: u64,
     &GptConfig { block_size, vocab_size, .. }: &GptConfig,
     inputs: &mut [u32],

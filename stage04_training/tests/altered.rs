@@ -1,6 +1,8 @@
 //! Directories that somebody has altered, by accident or with intent: it is noticed, and nothing
 //! outside of them is touched.
 
+#![cfg(feature = "cli")]
+
 mod common;
 
 use std::fs;
@@ -12,10 +14,10 @@ use proptest::prelude::*;
 use serde_json::Value;
 use stage01_bigram::Error;
 use stage01_bigram::tokenizer::TokenizerKind;
-use stage03_gpt::cli::screen::Screen;
+use stage04_training::checksummed::to_text;
 use stage04_training::manifest::{Manifest, SplitBy};
 use stage04_training::prepare::{self, OnError, Settings};
-use stage04_training::sealed::seal;
+use stage04_training::progress::Silent;
 use stage04_training::shards::Shards;
 
 /// The file that must not change, beside the directory of data.
@@ -82,7 +84,7 @@ fn interrupted(settings: &Settings, at: &Path) -> Interrupted {
     child.wait().unwrap();
     let left = files(&settings.out);
     assert!(!left.iter().any(|(name, _)| name == "manifest.json"));
-    prepare::prepare(settings, &Screen::new()).unwrap();
+    prepare::prepare(settings, &Silent).unwrap();
     Interrupted { files: left, whole: files(&settings.out) }
 }
 
@@ -193,14 +195,14 @@ fn try_mutations(split: SplitBy, sealed: bool, cases: u32) {
         let was = value.clone();
         let path = mutate(&mut value, place, kind);
         lay(files, &settings.out);
-        let text = if sealed { seal(&value) } else { value.to_string() };
+        let text = if sealed { to_text(&value) } else { value.to_string() };
         fs::write(settings.out.join(name), text).unwrap();
-        let result = prepare::prepare(&settings, &Screen::new());
+        let result = prepare::prepare(&settings, &Silent);
         prop_assert_eq!(&outside(at), &before, "{:?}", path);
         let Err(error) = result else {
             // What is there now is what would have been there.
             let data = Shards::open(&settings.out).unwrap();
-            data.verify().unwrap();
+            data.verify(&Silent).unwrap();
             // Only reading all of the text again could tell that these are wrong.
             let unseen = sealed && ["position", "tail"].contains(&path.first().map_or("", |n| n));
             if !unseen {
@@ -273,16 +275,16 @@ proptest! {
             "inputs": { "files": 1, "bytes": 5, "fingerprint": "" }, "left_out": left_out,
         });
         let at = Path::new("manifest.json");
-        prepare::check_texts(&seal(&plan), &seal(&journal)).unwrap();
-        Manifest::parse(at, &seal(&manifest)).unwrap();
+        prepare::check_texts(&to_text(&plan), &to_text(&journal)).unwrap();
+        Manifest::parse(at, &to_text(&manifest)).unwrap();
         let text = |value: &Value| {
             let mut value = value.clone();
             mutate(&mut value, place, kind);
-            let text = if sealed { seal(&value) } else { value.to_string() };
+            let text = if sealed { to_text(&value) } else { value.to_string() };
             text.chars().take(if cut > 1500 { kind % 1000 } else { usize::MAX }).collect::<String>()
         };
-        let _ = prepare::check_texts(&text(&plan), &seal(&journal));
-        let _ = prepare::check_texts(&seal(&plan), &text(&journal));
+        let _ = prepare::check_texts(&text(&plan), &to_text(&journal));
+        let _ = prepare::check_texts(&to_text(&plan), &text(&journal));
         let _ = Manifest::parse(at, &text(&manifest));
     }
 }
@@ -292,7 +294,7 @@ fn edit(directory: &Path, change: impl FnOnce(&mut Value)) {
     let path = directory.join("journal.json");
     let mut value: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     change(&mut value);
-    fs::write(path, seal(&value)).unwrap();
+    fs::write(path, to_text(&value)).unwrap();
 }
 
 #[test]
@@ -354,7 +356,7 @@ fn an_interrupted_run_goes_on_only_with_what_it_wrote() {
         fs::remove_file(at.join("elsewhere")).ok();
         change();
         let other = fs::read(at.join("elsewhere")).ok();
-        let result = prepare::prepare(&settings, &Screen::new());
+        let result = prepare::prepare(&settings, &Silent);
         let error = result.expect_err(expected).to_string();
         assert!(error.contains(expected), "expected {expected} in {error}");
         assert!(error.contains("restart"), "{error}");
@@ -363,7 +365,7 @@ fn an_interrupted_run_goes_on_only_with_what_it_wrote() {
         assert!(!out.join("manifest.json").exists());
     }
     lay(&left, out);
-    prepare::prepare(&settings, &Screen::new()).unwrap();
+    prepare::prepare(&settings, &Silent).unwrap();
     assert!(files(out) == whole);
 }
 
@@ -498,7 +500,7 @@ fn data_without_a_validation_part_are_refused_with_the_reason() {
     put(at, "a.jsonl", jsonl(&documents(30).iter().map(String::as_str).collect::<Vec<_>>()));
     for (validation, expected) in [
         ("0", "it was prepared with --validation 0"),
-        ("0.000001", "no document fell into its validation part"),
+        ("0.000001", "no document fell into its validation set"),
     ] {
         let flags = format!("--input a.jsonl --tokenizer char --validation {validation}");
         good(at, &format!("{flags} --out data --restart"));

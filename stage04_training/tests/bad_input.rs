@@ -1,5 +1,7 @@
 //! Whatever a user gets wrong is said in one line, and nothing is lost by it.
 
+#![cfg(feature = "cli")]
+
 mod place;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! The program as its users meet it: every command on a small model, and runs that go on.
 
+#![cfg(feature = "cli")]
+
 mod place;
 
 use std::fs;
@@ -18,7 +20,7 @@ fn a_run_does_the_whole_way_and_leaves_everything() {
         "What to expect",
         "(the bigram)",
         "CPU, 2 threads; 100 GFLOP/s",
-        "of the validation part",
+        "of the validation set",
         "The model is in model, its best in model/best,",
         "cargo run -p stage04_training -- sample --model model\n",
     ] {
@@ -287,6 +289,6 @@ fn odd_lengths_of_runs() {
     place.train("--out-dir threads --max-iters 2 --batch-size 1 --threads 9").succeeds();
     place.train("--out-dir one --max-iters 2 --block-size 1").succeeds();
     place.train("--out-dir long --max-iters 2 --save-minutes 1e300 --save-interval 1").succeeds();
-    // A batch that is larger than the validation part.
+    // A batch that is larger than the validation set.
     place.train("--out-dir wide --max-iters 2 --batch-size 200").succeeds();
 }

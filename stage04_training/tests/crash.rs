@@ -4,7 +4,7 @@
 //! that is. The moments are random and different on every machine, and what is asserted holds
 //! for all of them.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "cli"))]
 
 mod place;
 

@@ -1,6 +1,8 @@
 //! What `prepare` takes for text: files whose names say something else, or nothing; and things that
 //! are no files.
 
+#![cfg(feature = "cli")]
+
 mod common;
 
 use common::*;
@@ -56,10 +58,10 @@ fn a_format_that_is_given_is_obeyed_and_text_with_braces_is_text() {
     put(at, "a.jsonl", lines());
     let flags = "--tokenizer bpe:300 --validation 0 --out out --restart";
     let said = good(at, &format!("--input a.jsonl --format text {flags}"));
-    assert!(said.contains("1 documents, 396 B"), "{said}");
+    assert!(said.contains("1 document, 396 B"), "{said}");
     put(at, "b.txt", "{\n  int x = 1;\n  puts(\"a\");\n}\n");
     let said = good(at, &format!("--input b.txt {flags}"));
-    assert!(said.contains("1 documents, 30 B"), "{said}");
+    assert!(said.contains("1 document, 30 B"), "{said}");
     let error = bad(at, &format!("--input b.txt --format jsonl {flags}"));
     assert!(error.contains("b.txt:1: not a JSON object") && error.contains("--format"), "{error}");
     // The tokens are others, so the directory is another one.
@@ -152,6 +154,8 @@ fn pipes_and_devices_are_not_waited_for() {
         error.contains("in/loop") && error.contains("leads back to its own directory"),
         "{error}"
     );
+    let said = good(at, "--input in --tokenizer char --out out --restart --on-error skip");
+    assert!(said.contains("1 (link to its own directory)"), "{said}");
 }
 
 #[cfg(target_os = "linux")]

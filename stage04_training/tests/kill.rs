@@ -1,6 +1,8 @@
 //! Killed at any instant, the same command goes on, and the result is that of a run which was
 //! never killed: every file, every byte.
 
+#![cfg(feature = "cli")]
+
 mod common;
 
 use std::fs;

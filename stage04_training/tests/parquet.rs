@@ -1,6 +1,6 @@
 //! Parquet files, as the data sets of Hugging Face come. Only with the feature `parquet`.
 
-#![cfg(feature = "parquet")]
+#![cfg(all(feature = "parquet", feature = "cli"))]
 
 mod common;
 

@@ -1,5 +1,7 @@
 //! The command `prepare` as a user has it: every form of input, and what it makes of them.
 
+#![cfg(feature = "cli")]
+
 mod common;
 
 use std::collections::BTreeSet;
@@ -11,10 +13,11 @@ use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset;
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage04_training::manifest::{Manifest, SplitBy};
-use stage04_training::shards::{Part, Shards, Split};
+use stage04_training::progress::Silent;
+use stage04_training::shards::{Shards, Split, SplitTokens};
 
 /// All tokens of a part.
-fn tokens(part: &Part) -> Vec<u32> {
+fn tokens(part: &SplitTokens) -> Vec<u32> {
     let mut tokens = vec![0; part.len() as usize];
     part.read(0, &mut tokens).unwrap();
     tokens
@@ -70,7 +73,7 @@ fn every_form_of_the_same_documents_gives_the_same_tokens() {
     good(at, &format!("--input plain --out plain.out {flags}"));
     let expected = shards(&at.join("plain.out"));
     let opened = Shards::open(&at.join("plain.out")).unwrap();
-    opened.verify().unwrap();
+    opened.verify(&Silent).unwrap();
     let end = opened.manifest().end_of_text.unwrap();
     let ids = |text: &&str| [opened.tokenizer().unwrap().encode(text).unwrap(), vec![end]].concat();
     let all: Vec<u32> = texts.iter().flat_map(ids).collect();
@@ -259,7 +262,7 @@ fn settings_that_cannot_be_are_refused_before_any_work() {
         ("--input a.txt b.txt --validation 0.9999999", "there is no text in it"),
         (
             "--input a.txt b.txt --validation 0.9999999 --tokenizer char",
-            "no document of it is left to learn from",
+            "no document of it is left for training",
         ),
     ] {
         let error = bad(at, &format!("{flags} --out out"));
@@ -271,5 +274,5 @@ fn settings_that_cannot_be_are_refused_before_any_work() {
     assert!(bad(at, "--input a.txt --tokenizer gpt2 --out out").contains("--features gpt2"));
     // Few documents may all be for learning; that is said.
     let said = good(at, "--input a.txt b.txt --tokenizer char --validation 0.0001 --out out");
-    assert!(said.contains("note: no document fell into the validation part"), "{said}");
+    assert!(said.contains("note: no document fell into the validation set"), "{said}");
 }

@@ -4,6 +4,8 @@
 //! When the second one starts is different every time, from the first instant of the other one to
 //! its last.
 
+#![cfg(feature = "cli")]
+
 mod common;
 
 use std::fs;
@@ -14,6 +16,7 @@ use std::time::Duration;
 use common::*;
 use rand::RngExt;
 use stage01_bigram::random::{Purpose, generator};
+use stage04_training::progress::Silent;
 use stage04_training::shards::Shards;
 
 /// How often each pair is tried.
@@ -81,7 +84,7 @@ fn of_two_that_prepare_one_is_refused_and_the_data_are_whole() {
             // Whoever was there first has done it.
             assert!(both.contains(&End::Well), "{both:?}");
             let data = Shards::open(&at.join("data")).unwrap();
-            data.verify().unwrap();
+            data.verify(&Silent).unwrap();
             data.tokenizer().unwrap();
             assert!(shards(&at.join("data")) == expected);
             let mut names: Vec<String> = content(&at.join("data")).into_keys().collect();
@@ -115,7 +118,7 @@ fn trainings_that_share_their_text_wait_for_one_another() {
     let children: Vec<Child> = (1..=4).map(|seed| start(at, &train(seed))).collect();
     assert!(children.into_iter().all(|child| end(child) == End::Well));
     let data = fs::read_dir(at.join("data")).unwrap().next().unwrap().unwrap().path();
-    Shards::open(&data).unwrap().verify().unwrap();
+    Shards::open(&data).unwrap().verify(&Silent).unwrap();
 }
 
 #[test]
@@ -133,7 +136,7 @@ fn data_that_are_read_are_not_begun_anew() {
         assert!(both.contains(&End::Well), "{both:?}");
         refused.iter_mut().zip(both).for_each(|(n, end)| *n += u64::from(end == End::Busy));
         assert!(shards(&at.join("data")) == expected);
-        Shards::open(&at.join("data")).unwrap().verify().unwrap();
+        Shards::open(&at.join("data")).unwrap().verify(&Silent).unwrap();
     }
     println!("refused: {refused:?}");
     assert!(refused.iter().sum::<u64>() > 0, "no two were there at once");

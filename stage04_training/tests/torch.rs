@@ -16,7 +16,7 @@ use stage03_gpt::trainer::{Settings, Trainer};
 use stage04_training::backend::device::{Device, Precision};
 use stage04_training::backend::torch::{Options, TorchBackend};
 use stage04_training::backend::{Backend, open};
-use stage04_training::doctor::{Facts, Verdict, judge};
+use stage04_training::backend::{DeviceInfo, Verdict, judge};
 
 const VOCABULARY: usize = 61;
 const LENGTH: usize = 24;
@@ -66,7 +66,7 @@ fn full() -> Options {
 fn ways() -> Vec<(Device, Options)> {
     let plain = Options { fused_attention: false, fused_optimiser: false, ..full() };
     let mut ways = vec![(Device::TorchCpu, full()), (Device::TorchCpu, plain)];
-    match judge(&Facts::gather()) {
+    match judge(&DeviceInfo::gather()) {
         Verdict::Ready => ways.extend([(Device::Cuda(0), full()), (Device::Cuda(0), plain)]),
         Verdict::No(reason) => say_once(&format!("CUDA is not tested: {}", reason.problem())),
     }
@@ -351,7 +351,7 @@ fn a_run_moves_between_the_engines() {
 #[test]
 fn a_device_that_is_not_there_is_refused_with_the_reason() {
     let gpt = gpt(true, 0.0);
-    let facts = Facts::gather();
+    let facts = DeviceInfo::gather();
     let refused = |device: &str| {
         open(device, "f32", gpt.clone(), weights(&gpt), settings(1)).err().unwrap().to_string()
     };

@@ -3,7 +3,7 @@
 //! The moments are random and different on every machine, and what is asserted holds for all of
 //! them. Stage 3 has the same test for itself; here it is one of the two.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "cli"))]
 
 mod place;
 

@@ -29,7 +29,8 @@ use stage03_gpt::trainer::Settings;
 use stage04_training::backend::Backend;
 use stage04_training::backend::device::{Device, Precision};
 use stage04_training::backend::torch::{Options, TorchBackend};
-use stage04_training::doctor::{Facts, Plan, Verdict, judge};
+use stage04_training::backend::{DeviceInfo, Verdict, judge};
+use stage04_training::doctor::Workload;
 
 use crate::arguments::{self, Outcome};
 use crate::setup::{self, ADAMW, constant_rate};
@@ -148,7 +149,7 @@ pub fn run(arguments: &[String]) -> Outcome {
 
 /// The device that was asked for; without a word, a GPU where there is one.
 fn device(asked: Option<&str>) -> Result<Device> {
-    let verdict = judge(&Facts::gather());
+    let verdict = judge(&DeviceInfo::gather());
     let device = match asked {
         Some(word) => word.parse()?,
         None => Device::Auto,
@@ -236,7 +237,7 @@ fn measure(rung: &Rung, device: Device, threads: usize, seconds: f64) -> Result<
         times.push(step_begin.elapsed().as_secs_f64());
     }
     times.sort_by(f64::total_cmp);
-    let plan = Plan {
+    let plan = Workload {
         name: rung.name.clone(),
         config: rung.config.clone(),
         precision: rung.options.precision,

@@ -14,8 +14,8 @@ use stage01_bigram::vector::sum;
 use stage02_attention::matmul;
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
-use stage04_training::doctor::facts::Libtorch;
-use stage04_training::doctor::{Facts, Verdict, judge};
+use stage04_training::backend::device_info::Libtorch;
+use stage04_training::backend::{DeviceInfo, Verdict, judge};
 
 /// Runs the experiment.
 pub fn run() {
@@ -318,8 +318,8 @@ fn same_numbers() {
 }
 
 /// A machine with everything that a GPU needs, as `doctor` sees it.
-fn well() -> Facts {
-    Facts {
+fn well() -> DeviceInfo {
+    DeviceInfo {
         libtorch: Some(Libtorch {
             directory: ".venv/…/torch/lib".into(),
             version: "2.11.0+cu130".into(),
@@ -331,23 +331,23 @@ fn well() -> Facts {
         driver: Some("580.65.06".into()),
         libcuda: true,
         device_file: true,
-        ..Facts::default()
+        ..DeviceInfo::default()
     }
 }
 
 /// Four machines on which libtorch says: no GPU.
-fn without_gpu() -> [(&'static str, Facts); 4] {
-    let dropped = |mut facts: Facts| {
+fn without_gpu() -> [(&'static str, DeviceInfo); 4] {
+    let dropped = |mut facts: DeviceInfo| {
         facts.libtorch.as_mut().expect("it is there").cuda_loaded = false;
         facts
     };
     let old = Some("570.195.03".into());
-    let none = || Facts { gpus: 0, ..well() };
+    let none = || DeviceInfo { gpus: 0, ..well() };
     [
         ("a library left out", dropped(none())),
-        ("an old driver", Facts { driver: old, ..none() }),
-        ("a variable", Facts { visible: Some("-1".into()), ..none() }),
-        ("a container", Facts { device_file: false, ..none() }),
+        ("an old driver", DeviceInfo { driver: old, ..none() }),
+        ("a variable", DeviceInfo { visible: Some("-1".into()), ..none() }),
+        ("a container", DeviceInfo { device_file: false, ..none() }),
     ]
 }
 
@@ -363,7 +363,7 @@ fn left_out() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stage04_training::doctor::Reason;
+    use stage04_training::backend::Reason;
 
     #[test]
     fn the_example_for_paper() {

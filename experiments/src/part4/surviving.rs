@@ -24,7 +24,7 @@ use stage03_gpt::files::run_directory as directory;
 use stage03_gpt::settings::Run;
 use stage03_gpt::trainer::Step;
 use stage04_training::backend::cpu::Cpu;
-use stage04_training::checkpoint::{Keeper, Saved};
+use stage04_training::checkpoint::{CheckpointManager, Saved};
 use stage04_training::prepare;
 use stage04_training::shards::{Shards, Split};
 use stage04_training::trainer::{Callback, LoopConfig, Trainer, Training, train};
@@ -173,8 +173,8 @@ fn trainer(shards: &Shards, n_embd: usize) -> Result<Trainer<'_>> {
 }
 
 /// What saves a run.
-fn keeper(shards: &Shards, directory: &Path) -> Result<Keeper> {
-    Ok(Keeper::new(directory, shards.tokenizer()?, json!({}), json!("the text")))
+fn checkpoints(shards: &Shards, directory: &Path) -> Result<CheckpointManager> {
+    Ok(CheckpointManager::new(directory, shards.tokenizer()?, json!({}), json!("the text")))
 }
 
 /// Says each step.
@@ -190,15 +190,15 @@ impl Callback<Trainer<'_>> for Counter {
 /// A life of the run that is killed: from where the last one was saved to the end.
 fn live(place: &Path, directory: &Path) -> Result<()> {
     let shards = Shards::open(&place.join("shards"))?;
-    let (mut run, keeper) = (trainer(&shards, 16)?, keeper(&shards, directory)?);
+    let (mut run, checkpoints) = (trainer(&shards, 16)?, checkpoints(&shards, directory)?);
     // ANCHOR: live
     // The directory's lock, to the end of the run.
     let _out = if directory.exists() {
         let out = directory::resume(directory)?;
-        Saved::load(directory)?.restore(&mut run, &keeper.data)?;
+        Saved::load(directory)?.restore(&mut run, &checkpoints.data)?;
         out
     } else {
-        keeper.create(&mut run, directory::reserve(directory)?)?
+        checkpoints.create(&mut run, directory::reserve(directory)?)?
     };
     let config = LoopConfig {
         max_iters: STEPS,
@@ -207,7 +207,7 @@ fn live(place: &Path, directory: &Path) -> Result<()> {
         save_interval: Some(INTERVAL),
         save_after: Duration::from_secs(600),
     };
-    train(&mut run, &config, &keeper, &mut Counter)?;
+    train(&mut run, &config, &checkpoints, &mut Counter)?;
     // ANCHOR_END: live
     Ok(())
 }
@@ -274,14 +274,14 @@ fn said(place: &Path, error: &Error) -> String {
 fn refused(place: &Path, shards: &Shards) -> Result<()> {
     println!("\nREFUSED");
     let directory = place.join("whole");
-    let (mut run, keeper) = (trainer(shards, 16)?, keeper(shards, &directory)?);
-    Saved::load(&directory)?.restore(&mut run, &keeper.data)?;
+    let (mut run, checkpoints) = (trainer(shards, 16)?, checkpoints(shards, &directory)?);
+    Saved::load(&directory)?.restore(&mut run, &checkpoints.data)?;
     let before = fs::read(directory.join("trainer.safetensors")).expect("a file");
     // ANCHOR: nan
     let (mut weights, moments) = state(&mut run)?;
     weights.values[1000] = f32::NAN;
     run.backend.restore(STEPS, weights, moments)?;
-    let error = keeper.save(&mut run).expect_err("a weight that is NaN");
+    let error = checkpoints.save(&mut run).expect_err("a weight that is NaN");
     // ANCHOR_END: nan
     println!("{}", said(place, &error));
     let after = fs::read(directory.join("trainer.safetensors")).expect("a file");
@@ -382,7 +382,7 @@ fn two_files(shards: &Shards) -> Result<()> {
 /// A run that is stopped after every so many steps, or never; whether it forgets its position.
 fn lives(shards: &Shards, every: usize, forget: bool) -> Result<(usize, f64, f64, f64)> {
     let mut run = trainer(shards, 64)?;
-    let pass = shards.part(Split::Train).pass(16, run.backend.settings().seed)?;
+    let pass = shards.part(Split::Train).sampler(16, run.backend.settings().seed)?;
     let (mut seen, mut last) = (vec![false; pass.windows() as usize], 0.0);
     for step in 0..STEPS {
         if forget && step % every == 0 {
@@ -484,14 +484,17 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         make_data(place.path()).unwrap();
         let shards = Shards::open(&place.path().join("shards")).unwrap();
-        let keeper = keeper(&shards, &place.path().join("run")).unwrap();
+        let checkpoints = checkpoints(&shards, &place.path().join("run")).unwrap();
         let mut whole = trainer(&shards, 16).unwrap();
         walk(&mut whole, 3).unwrap();
-        let place = directory::reserve(&keeper.directory).unwrap();
-        let _out = keeper.create(&mut whole, place).unwrap();
+        let place = directory::reserve(&checkpoints.directory).unwrap();
+        let _out = checkpoints.create(&mut whole, place).unwrap();
         walk(&mut whole, 6).unwrap();
         let mut resumed = trainer(&shards, 16).unwrap();
-        Saved::load(&keeper.directory).unwrap().restore(&mut resumed, &keeper.data).unwrap();
+        Saved::load(&checkpoints.directory)
+            .unwrap()
+            .restore(&mut resumed, &checkpoints.data)
+            .unwrap();
         walk(&mut resumed, 6).unwrap();
         assert_eq!(whole.position, resumed.position);
         assert!(state(&mut whole).unwrap().0 == state(&mut resumed).unwrap().0);

@@ -19,11 +19,11 @@ use stage03_gpt::gpt::Gpt;
 use stage03_gpt::schedule::Schedule;
 use stage03_gpt::trainer::{Settings, Step};
 use stage04_training::backend::{Backend, cpu::Cpu};
-use stage04_training::checkpoint::{Keeper, Saved};
+use stage04_training::checkpoint::{CheckpointManager, Saved};
 use stage04_training::manifest::{
     InputsEntry, LeftOutEntry, Manifest, PartEntry, ShardEntry, SplitBy, SplitEntry, VERSION,
 };
-use stage04_training::shards::{Pass, Shards, Split};
+use stage04_training::shards::{Shards, Split, WindowSampler};
 use stage04_training::trainer::{Callback, Evaluation, LoopConfig, Trainer, train};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -219,17 +219,17 @@ const HEAD: &str = "step    train      val      longest g  position     of a pas
 
 fn the_loop(data: &Shards, tokenizer: CharTokenizer, directory: &Path) -> Result<()> {
     let tokenizer = Tokenizer::Char(tokenizer);
-    let keeper = Keeper::new(directory, tokenizer, json!({}), json!("King James"));
+    let checkpoints = CheckpointManager::new(directory, tokenizer, json!({}), json!("King James"));
     println!("\nTHE LOOP: 150 steps of 2 passes of 6 windows\n{HEAD}");
     let mut first = trainer(data, 6, 2)?;
-    let _out = keeper.create(&mut first, reserve(directory)?)?;
-    train(&mut first, &config(150, 20), &keeper, &mut Rows::default())?;
+    let _out = checkpoints.create(&mut first, reserve(directory)?)?;
+    train(&mut first, &config(150, 20), &checkpoints, &mut Rows::default())?;
 
     println!("\nGOING ON: another 150 steps, of 1 pass of 8 windows\n{HEAD}");
     // ANCHOR: resume
     let mut second = trainer(data, 8, 1)?;
-    Saved::load(directory)?.restore(&mut second, &keeper.data)?;
-    train(&mut second, &config(300, 15), &keeper, &mut Rows::default())?; // 15 x 8 windows are 20 x 6
+    Saved::load(directory)?.restore(&mut second, &checkpoints.data)?;
+    train(&mut second, &config(300, 15), &checkpoints, &mut Rows::default())?; // 15 x 8 windows are 20 x 6
     // ANCHOR_END: resume
     Ok(())
 }
@@ -241,7 +241,7 @@ struct Read {
     different: usize,
 }
 
-fn read(pass: &Pass, positions: impl Iterator<Item = u64>) -> Read {
+fn read(pass: &WindowSampler, positions: impl Iterator<Item = u64>) -> Read {
     let starts: Vec<u64> = positions.map(|position| pass.start(position)).collect();
     let different: BTreeSet<u64> = starts.iter().copied().collect();
     Read { drawn: starts.len() as u64, different: different.len() }
@@ -258,7 +258,7 @@ fn resumed_at(steps: u64, old_batch: u64, new_batch: u64) -> [u64; 2] {
 
 fn position(data: &Shards) -> Result<()> {
     println!("\nA BUG: a place that is computed from the step");
-    let pass = data.part(Split::Train).pass(LENGTH, 1337)?;
+    let pass = data.part(Split::Train).sampler(LENGTH, 1337)?;
     let [saved, computed] = resumed_at(150, 12, 8);
     let second = 150 * 8;
     println!("                        goes on at    read   different   read twice");
@@ -271,7 +271,7 @@ fn position(data: &Shards) -> Result<()> {
 
 /// The mean gradient of some windows of the data, by positions.
 fn gradient(data: &Shards, positions: std::ops::Range<u64>) -> Result<Vec<f64>> {
-    let pass = data.part(Split::Train).pass(LENGTH, 1337)?;
+    let pass = data.part(Split::Train).sampler(LENGTH, 1337)?;
     let windows = (positions.end - positions.start) as usize;
     let mut cpu = cpu(data, windows, 1)?;
     let (mut x, mut y) = (vec![0; windows * LENGTH], vec![0; windows * LENGTH]);

@@ -3,9 +3,8 @@
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use serde_json::json;
+use stage01_bigram::Result;
 use stage01_bigram::screen::wrap;
-use stage01_bigram::{Error, Result};
 
 use super::screen::{remark, width};
 pub use crate::settings::{PRESETS, Preset, Run, require_text};
@@ -35,27 +34,9 @@ impl Run {
     /// The settings of a saved run, and over them the flags that were typed.
     ///
     /// # Errors
-    /// [`Error::Setting`] when a flag wants another model than the saved run has. (The text may
-    /// have moved: whether it is the same is for the caller to see.)
+    /// As [`Run::continued`].
     pub fn resumed(saved: &Run, given: &Run, matches: &ArgMatches) -> Result<Run> {
-        const FIXED: [&str; 7] =
-            ["tokenizer", "n_layer", "n_head", "n_embd", "block_size", "dropout", "bias"];
-        given.check_savable()?;
-        let (old, new) = (json!(saved), json!(given));
-        for setting in FIXED.into_iter().filter(|setting| typed(matches, setting)) {
-            if old[setting] != new[setting] {
-                let flag = format!("--{}", setting.replace('_', "-"));
-                let expected = format!(
-                    "the saved run has {}, and a resumed run keeps it; leave the flag out, or \
-                     start a new run in another --out-dir",
-                    old[setting]
-                );
-                return Err(Error::setting(flag, &new[setting], expected));
-            }
-        }
-        let mut run = saved.clone();
-        run.replace(new, |setting| typed(matches, setting));
-        Ok(run)
+        Run::continued(saved, given, |setting| typed(matches, setting))
     }
 }
 

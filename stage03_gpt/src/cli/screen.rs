@@ -15,6 +15,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use stage01_bigram::screen::wrap;
 use stage01_bigram::{Error, Result};
 
+pub use crate::units::duration;
+
 /// The standard output, with a progress bar below the lines where it is a terminal.
 pub struct Screen {
     bar: Option<ProgressBar>,
@@ -164,27 +166,9 @@ pub fn directory_flag(flag: &str, directory: &Path, usual: &str) -> String {
     format!(" {flag} {quote}{name}{quote}")
 }
 
-/// A time as people say it: 48 s, 3 min 05 s, 2 h 10 min.
-pub fn duration(seconds: f64) -> String {
-    let s = seconds.round() as u64;
-    match s {
-        0..60 => format!("{s} s"),
-        60..3600 => format!("{} min {:02} s", s / 60, s % 60),
-        _ => format!("{} h {:02} min", s / 3600, s % 3600 / 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_set_for_reading() {
-        assert_eq!(
-            [duration(4.6), duration(185.0), duration(7800.0)],
-            ["5 s", "3 min 05 s", "2 h 10 min"]
-        );
-    }
 
     #[test]
     fn a_terminal_is_given_nothing_to_obey() {

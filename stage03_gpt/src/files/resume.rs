@@ -50,11 +50,11 @@ use crate::trainer::Trainer;
 
 pub use super::TRAINER_FILE;
 
-/// The name of the tokenizer's checksum in what is noted with a state.
-pub const TOKENIZER_NOTE: &str = "tokenizer";
-
 /// The name of the settings in the head of the file.
 const NOTE: &str = "run";
+
+/// The name of the checksum of `tokenizer.json` in what is noted with a state.
+pub const TOKENIZER_NOTE: &str = "tokenizer";
 
 /// The name of the checksum, beside the settings.
 const CHECKSUM: &str = "xxh3";

@@ -6,8 +6,8 @@ use stage01_bigram::Result;
 use stage02_attention::matmul::Dtype;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
-use stage03_gpt::cli::bench::machine::matrix_product_speed;
 use stage03_gpt::gpt::Gpt;
+use stage03_gpt::machine::matrix_product_speed;
 use stage03_gpt::trainer::{Settings, Step, Trainer};
 
 use super::Backend;
@@ -71,7 +71,7 @@ impl Backend for Cpu {
         Some(self.settings().threads)
     }
 
-    /// What the process itself has taken, without the files that are mapped into it.
+    /// What the process itself has allocated, without the files that are mapped into it.
     fn memory(&self) -> Option<u64> {
         // A line reads `RssAnon:     12345 kB`. Systems other than Linux have no such file.
         let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -79,7 +79,7 @@ impl Backend for Cpu {
         Some(1024 * line.trim().trim_end_matches(" kB").parse::<u64>().ok()?)
     }
 
-    /// Measured again at each call, which takes about a third of a second.
+    /// Measured at each call, which takes about a third of a second.
     fn peak_flops(&self) -> Option<f64> {
         // It is measured in f32, and is no measure for anything else.
         if self.gpt().dtype() != Dtype::Float32 {

@@ -1,4 +1,13 @@
-//! Where to compute, and with how many digits: the two words a user chooses.
+//! Where to compute, and in which precision: the two words a user chooses.
+//!
+//! ```
+//! use stage04_training::backend::device::{Device, Precision};
+//!
+//! let device: Device = "cuda:1".parse()?;
+//! assert_eq!(Precision::choose("auto", device)?, Precision::Bf16);
+//! assert_eq!(Precision::choose("auto", Device::Cpu)?, Precision::F32);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -6,7 +15,7 @@ use std::str::FromStr;
 use stage01_bigram::{Error, Result};
 
 // ANCHOR: devices
-/// What does the arithmetic.
+/// The device that does the arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Device {
     /// A GPU where libtorch sees one, else the engine of stage 3.
@@ -52,15 +61,15 @@ impl Display for Device {
     }
 }
 
-/// With how many digits matrix products are computed. Weights, gradient, moments, norms, softmax
+/// The precision of the matrix products. Weights, gradient, moments, norms, softmax
 /// and loss are always in f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
-    /// All 24 binary digits of f32.
+    /// All 24 significand bits of f32.
     F32,
-    /// TF32: what is multiplied is rounded to 11 digits, sums are f32. NVIDIA's since Ampere.
+    /// TF32: what is multiplied is rounded to 11 significand bits, sums are f32. NVIDIA's since Ampere.
     Tf32,
-    /// bfloat16: what is multiplied is rounded to 8 digits and stored so, sums are f32.
+    /// bfloat16: what is multiplied is rounded to 8 significand bits and stored so, sums are f32.
     Bf16,
 }
 

@@ -1,4 +1,4 @@
-//! Who does the arithmetic of a training step.
+//! What does the arithmetic of a training step.
 //!
 //! The loop does not care: it brings batches, asks for steps, and saves what it is given. So a
 //! run can begin on one backend and go on on another.
@@ -6,10 +6,28 @@
 //! - [`cpu`]: the engine of stage 3. Nothing to install, the same bytes every time.
 //! - `torch`: libtorch, on the processor or on a GPU. Behind the feature `torch`.
 //!
-//! [`open`] chooses between them by the words of a user: see [`device`].
+//! [`open`] chooses between them by the words of a user: see [`device`]. What can be seen of
+//! libtorch and the GPU is in [`device_info`], what follows from it in [`mod@judge`].
+//!
+//! ```
+//! use stage02_attention::params::Params;
+//! use stage03_gpt::settings::Run;
+//! use stage04_training::backend::{Backend, cpu::Cpu};
+//!
+//! let run = Run { n_layer: 1, n_embd: 16, block_size: 8, batch_size: 2, ..Run::default() };
+//! let gpt = run.gpt(65)?;
+//! let weights = Params::zeros(gpt.layout());
+//! let mut backend = Cpu::new(gpt, weights, run.settings())?;
+//! backend.accumulate(&[1; 16], &[2; 16])?;
+//! // Weights of zero know nothing: each of 65 tokens is equally likely.
+//! assert!((backend.step()?.loss - 65f64.ln()).abs() < 1e-4);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 pub mod cpu;
 pub mod device;
+pub mod device_info;
+pub mod judge;
 #[cfg(feature = "torch")]
 pub mod torch;
 
@@ -20,15 +38,19 @@ use stage03_gpt::adamw::Moments;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::trainer::{Settings, Step};
 
-use crate::doctor::{Facts, Verdict, judge};
 use device::{Device, Precision};
+pub use device_info::DeviceInfo;
+pub use judge::{Reason, Verdict, judge};
+
+/// About how many logits `torch/head.rs` has at a time: 256 MB in f32.
+pub const LOGITS: usize = 1 << 26;
 
 /// A model in training, somewhere.
 pub trait Backend {
     /// What it computes on, for people: `CPU, 2 threads`.
     fn name(&self) -> String;
 
-    /// The model's plan.
+    /// The model's architecture.
     fn gpt(&self) -> &Gpt;
 
     /// How the model is trained.
@@ -38,7 +60,7 @@ pub trait Backend {
     fn iter(&self) -> usize;
 
     // ANCHOR: asked
-    /// One pass: adds the gradient of a batch.
+    /// One micro-batch: forward and backward pass, which adds its gradient.
     ///
     /// inputs, targets: (batch_size, block_size), sequence after sequence.
     ///
@@ -46,15 +68,15 @@ pub trait Backend {
     /// When the device refuses, such as for want of memory.
     fn accumulate(&mut self, inputs: &[u32], targets: &[u32]) -> Result<()>;
 
-    /// Takes a step along the gradient of the passes since the last one.
+    /// Takes a step along the gradient of the micro-batches since the last one.
     ///
     /// # Errors
-    /// [`Error::Diverged`] when the loss or the gradient is no
-    /// longer a number. The weights are then as they were before.
+    /// [`Error::Diverged`] when the loss or the gradient is NaN
+    /// or infinite. The weights are then as they were before.
     fn step(&mut self) -> Result<Step>;
     // ANCHOR_END: asked
 
-    /// The summed loss of a batch, in nats, with nothing dropped and nothing learned.
+    /// The summed loss of a batch, in nats, with dropout off and no gradient.
     ///
     /// inputs, targets: as in [`Backend::accumulate`].
     ///
@@ -62,7 +84,7 @@ pub trait Backend {
     /// When the device refuses.
     fn evaluate(&mut self, inputs: &[u32], targets: &[u32]) -> Result<f64>;
 
-    /// The weights and the optimiser's averages, brought to the processor's memory.
+    /// The weights and the optimiser's moments, brought to the processor's memory.
     ///
     /// # Errors
     /// When the device refuses.
@@ -74,7 +96,7 @@ pub trait Backend {
     /// When the device refuses.
     fn restore(&mut self, iter: usize, weights: Params<f32>, moments: Moments<f32>) -> Result<()>;
 
-    /// On how many threads it computes, where the last digits of a run depend on that.
+    /// The number of threads, where the rounding of a run depends on it.
     fn threads(&self) -> Option<usize> {
         None
     }
@@ -85,7 +107,7 @@ pub trait Backend {
     }
 
     /// How many operations per second this device does in matrix products and nothing else, as
-    /// its maker says or as measured: what utilisation is a share of.
+    /// its maker says or as measured: the denominator of the utilisation (MFU).
     fn peak_flops(&self) -> Option<f64> {
         None
     }
@@ -123,7 +145,7 @@ pub fn open(
 
 /// What the words mean on this machine; a device that it does not have is refused.
 fn choose(device: &str, precision: &str) -> Result<(Device, Precision)> {
-    let facts = Facts::gather();
+    let facts = DeviceInfo::gather();
     let device = match device.parse()? {
         Device::Auto => automatic(&facts),
         chosen => chosen,
@@ -136,7 +158,7 @@ fn choose(device: &str, precision: &str) -> Result<(Device, Precision)> {
 
 // ANCHOR: automatic
 /// A GPU where one can be used, else the engine of stage 3.
-fn automatic(facts: &Facts) -> Device {
+fn automatic(facts: &DeviceInfo) -> Device {
     match judge(facts) {
         Verdict::Ready => Device::Cuda(0),
         Verdict::No(_) => Device::Cpu,
@@ -181,7 +203,7 @@ fn on_libtorch(
 }
 
 /// Refuses a device of libtorch that this program or this machine does not have.
-fn refuse(device: Device, facts: &Facts) -> Result<()> {
+fn refuse(device: Device, facts: &DeviceInfo) -> Result<()> {
     let refused = |problem: String, remedy: String| {
         Err(Error::Device { device: device.to_string(), problem, remedy })
     };
@@ -206,7 +228,7 @@ fn refuse(device: Device, facts: &Facts) -> Result<()> {
     }
 }
 
-/// So many GPUs, in words.
+/// A number of GPUs, in words.
 fn count(gpus: usize) -> String {
     match gpus {
         1 => "1 GPU".into(),
@@ -217,12 +239,12 @@ fn count(gpus: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::facts::Libtorch;
+    use device_info::Libtorch;
 
-    /// A machine on which libtorch sees so many NVIDIA GPUs.
-    fn machine(gpus: usize) -> Facts {
+    /// A machine on which libtorch sees this many NVIDIA GPUs.
+    fn machine(gpus: usize) -> DeviceInfo {
         let version = "2.11.0+cu130".to_string();
-        Facts {
+        DeviceInfo {
             libtorch: Some(Libtorch {
                 directory: "/venv/torch/lib".into(),
                 built: version.clone(),
@@ -231,7 +253,7 @@ mod tests {
                 cuda_loaded: true,
             }),
             gpus,
-            ..Facts::default()
+            ..DeviceInfo::default()
         }
     }
 
@@ -239,12 +261,12 @@ mod tests {
     fn a_gpu_is_taken_where_there_is_one() {
         assert_eq!(automatic(&machine(2)), Device::Cuda(0));
         assert_eq!(automatic(&machine(0)), Device::Cpu);
-        assert_eq!(automatic(&Facts::default()), Device::Cpu);
+        assert_eq!(automatic(&DeviceInfo::default()), Device::Cpu);
     }
 
     #[test]
     fn a_device_that_is_not_there_is_refused() {
-        let refusal = |device, facts: &Facts| refuse(device, facts).unwrap_err().to_string();
+        let refusal = |device, facts: &DeviceInfo| refuse(device, facts).unwrap_err().to_string();
         assert!(refuse(Device::Cuda(1), &machine(2)).is_ok());
         assert_eq!(
             refusal(Device::Cuda(2), &machine(2)),
@@ -252,11 +274,11 @@ mod tests {
         );
         assert!(refusal(Device::Cuda(0), &machine(0)).contains("there is no NVIDIA driver"));
         assert!(refusal(Device::Mps, &machine(1)).starts_with("mps: libtorch sees no GPU of an"));
-        assert!(refuse(Device::Mps, &Facts { mps: true, ..machine(0) }).is_ok());
+        assert!(refuse(Device::Mps, &DeviceInfo { mps: true, ..machine(0) }).is_ok());
         // The processor needs no GPU, but it needs libtorch.
         assert!(refuse(Device::TorchCpu, &machine(0)).is_ok());
         for device in [Device::TorchCpu, Device::Cuda(0), Device::Mps] {
-            let said = refusal(device, &Facts::default());
+            let said = refusal(device, &DeviceInfo::default());
             assert!(said.contains("built without libtorch; install libtorch with"), "{said}");
         }
     }

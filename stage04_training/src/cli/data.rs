@@ -1,7 +1,7 @@
 //! Which data a run learns: a directory that was prepared, or a text that is prepared now.
 //!
-//! While a run lives it holds the directory's lock for reading, so that nobody begins the data
-//! again under it.
+//! While a run lives it holds the directory's lock for reading, so that no other program
+//! begins the data again under it.
 
 use std::fs;
 use std::hash::{Hash, Hasher};
@@ -33,7 +33,7 @@ pub struct Data {
     pub shards: Shards,
     /// What they were made with.
     pub tokenizer: Tokenizer,
-    /// Nobody alters the directory while it is read.
+    /// Keeps other programs from altering the directory while it is read.
     _lock: DirLock,
 }
 
@@ -64,7 +64,7 @@ impl Data {
                     Some(path) => TokenizerKind::File(path.to_path_buf()),
                     None => recipe.run.tokenizer.parse()?,
                 };
-                // As stage 3 does: the texts in a row, the last tenth to measure.
+                // As stage 3 does: the texts in a row, the last tenth for validation.
                 let settings = Settings {
                     input: recipe.run.text.clone(),
                     out: place(recipe, &kind)?,
@@ -121,7 +121,7 @@ impl Data {
             loop {
                 if directory.join(MANIFEST_FILE).exists() {
                     let lock = DirLock::try_shared(directory)?;
-                    // Somebody may have begun it again, before we had the lock.
+                    // Another program may have begun it again before the lock was taken.
                     if lock.is_none() || directory.join(MANIFEST_FILE).exists() {
                         shards = lock.as_ref().map(|_| Shards::open(directory)).transpose()?;
                         return Ok(lock);
@@ -150,7 +150,7 @@ impl Data {
             Ok(())
         };
         let again = |error| match error {
-            // This directory is nobody's but the program's.
+            // This directory belongs to the program alone.
             Error::Format { path, problem, .. } if path.starts_with(directory) => {
                 let remedy = format!(
                     "remove the directory {}: it is made again from the text",
@@ -161,14 +161,14 @@ impl Data {
             other => other,
         };
         let lock = DirLock::wait(attempt, waiting).map_err(again)?;
-        let shards = shards.expect("who has the lock has opened them");
+        let shards = shards.expect("they are opened with the lock");
         Data::new(shards, lock, verify && !new, new).map_err(again)
     }
 
     fn new(shards: Shards, lock: DirLock, verify: bool, new: bool) -> Result<Data> {
         let tokenizer = shards.tokenizer()?;
         if verify {
-            shards.verify()?;
+            shards.verify(&Screen::new())?;
         }
         Ok(Data {
             directory: shards.directory().to_path_buf(),
@@ -179,7 +179,7 @@ impl Data {
         })
     }
 
-    /// Refuses data without a validation part, with the reason.
+    /// Refuses data without a validation set, with the reason.
     fn can_be_measured(&self) -> Result<()> {
         if self.shards.part(Split::Validation).len() > 0 {
             return Ok(());
@@ -187,11 +187,11 @@ impl Data {
         let reason = match self.shards.manifest().split.validation {
             0.0 => {
                 "it was prepared with --validation 0, and a training measures itself on a \
-                    validation part; prepare it again with --restart and a fraction, such as \
+                    validation set; prepare it again with --restart and a fraction, such as \
                     --validation 0.1"
             }
             _ => {
-                "no document fell into its validation part; prepare it again with --restart and \
+                "no document fell into its validation set; prepare it again with --restart and \
                   a larger --validation, or with --split tail"
             }
         };
@@ -232,7 +232,7 @@ impl Data {
         manifest.train.bytes + manifest.validation.bytes
     }
 
-    /// How many bytes of text a token of the validation part stands for.
+    /// How many bytes of text a token of the validation set stands for.
     pub fn bytes_per_token(&self) -> f64 {
         let part = self.shards.manifest().part(Split::Validation);
         part.bytes as f64 / part.tokens as f64

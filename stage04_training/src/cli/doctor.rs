@@ -8,9 +8,10 @@ use clap::{ArgMatches, Args};
 use stage01_bigram::screen::Stop;
 use stage01_bigram::tokenizer::TokenizerKind;
 use stage01_bigram::{Error, Result};
+use stage03_gpt::cli::run::typed;
 
 use crate::backend::device::{Device, Precision};
-use crate::doctor::{Plan, doctor as examine, parse_bytes};
+use crate::doctor::{Workload, doctor as examine, parse_bytes};
 use crate::recipe::{BUILT_IN, Recipe};
 
 /// Find out whether a GPU can be used, if not why not, and what fits into its memory.
@@ -23,7 +24,7 @@ pub struct Flags {
     #[arg(long, value_name = "NAME|FILE", default_value = BUILT_IN[BUILT_IN.len() - 1].0)]
     recipe: String,
 
-    /// The memory to plan for, such as 24GB. [default: that of the GPU that is seen]
+    /// The memory to workload for, such as 24GB. [default: that of the GPU that is seen]
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
 
@@ -33,16 +34,16 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn doctor(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
-    let recipe = Recipe::load(&flags.recipe, &flags.settings, matches)?;
+    let recipe = Recipe::load(&flags.recipe, &flags.settings, |setting| typed(matches, setting))?;
     let memory = flags.memory.as_deref().map(parse_bytes).transpose()?;
-    let plan = Plan {
+    let workload = Workload {
         name: flags.recipe.clone(),
         config: recipe.run.config(recipe.vocab_size(vocab_size(&recipe.run.tokenizer)?)),
         precision: Precision::choose(&recipe.precision, Device::Cuda(0))?,
         batch_size: recipe.run.batch_size,
         gradient_accumulation_steps: recipe.run.gradient_accumulation_steps,
     };
-    match examine(Some(&plan), memory, &mut io::stdout().lock()) {
+    match examine(Some(&workload), memory, &mut io::stdout().lock()) {
         Ok(code) => Ok(code),
         Err(Stop::Error(error)) => Err(error),
         Err(Stop::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),

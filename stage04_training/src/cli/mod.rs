@@ -7,6 +7,7 @@
 mod data;
 mod doctor;
 pub mod prepare;
+mod progress;
 mod recipes;
 mod start;
 pub mod table;
@@ -54,8 +55,15 @@ enum Command {
 /// Runs the command that the arguments name. The whole program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut command = Cli::command()
+        // A negative number is refused by the setting it was given to, with a better reason.
+        .allow_negative_numbers(true)
+        .mut_subcommands(|command| command.allow_negative_numbers(true))
         .mut_subcommand("train", |train| hide_dtype(train).after_help(recipes::help()))
-        .mut_subcommand("doctor", |doctor| hide_dtype(doctor).after_help(recipes::help()));
+        .mut_subcommand("doctor", |doctor| {
+            // It understands all flags of `train`; this one changes nothing that it says.
+            let doctor = doctor.mut_arg("threads", |flag| flag.hide(true));
+            hide_dtype(doctor).after_help(recipes::help())
+        });
     command = hide_dtype(command).after_help(recipes::help());
     for name in ["sample", "chat", "eval"] {
         command = command

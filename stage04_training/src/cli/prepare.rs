@@ -13,7 +13,7 @@ use crate::prepare::{self, COMMIT_BYTES, OnError, SHARD_TOKENS, Settings, Specia
 
 /// Turn text of any size into files of tokens, once, before training.
 ///
-/// Text may be plain files (.txt), JSON (.jsonl, .json), or Parquet; compressed with gzip, xz or
+/// Text may be regular files (.txt), JSON (.jsonl, .json), or Parquet; compressed with gzip, xz or
 /// zstd; in tar archives, also in archives inside of archives. The first bytes of a file say what
 /// it is, before its name does. What is no text is refused; in a directory, files with the names
 /// of other things (.md, .pdf) are left out and counted. Text is never in memory as a whole, and
@@ -64,17 +64,17 @@ pub struct Flags {
     #[arg(long, value_name = "NAME", default_value = "text")]
     field: String,
 
-    /// What is for validation: some documents, chosen by a hash of their text, or the tail of
-    /// the whole text. [default: document; tail where there is a single document]
+    /// The validation set: some documents, chosen by a hash of their text, or the tail of the
+    /// whole text. [default: document; tail where there is a single document]
     #[arg(long, value_name = "HOW")]
     split: Option<How>,
 
-    /// The fraction that is for validation. [default: 0.1 of the tail; of the documents about
+    /// The fraction of the validation set. [default: 0.1 of the tail; of the documents about
     /// 10 MB, but from 0.0005 to 0.1]
     #[arg(long, value_name = "FRACTION", value_parser = fraction)]
     validation: Option<f64>,
 
-    /// Take only so many of the documents, such as 1%. The same ones every time, and all of
+    /// The fraction of the documents to take, such as 1%. The same ones every time, and all of
     /// them are in every larger sample.
     #[arg(long, value_name = "PART", default_value = "100%", value_parser = fraction)]
     sample: f64,
@@ -87,7 +87,7 @@ pub struct Flags {
     #[arg(long, value_name = "WHAT", default_value = "stop")]
     on_error: Reaction,
 
-    /// How many threads work; the result does not depend on it. [default: all cores]
+    /// The number of threads; the result does not depend on it. [default: all cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 

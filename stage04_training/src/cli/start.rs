@@ -5,9 +5,10 @@ use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 use stage03_gpt::checkpoint::{Model, TOKENIZER_FILE};
-use stage03_gpt::cli::directory::{self, OutDir, Place};
+
 use stage03_gpt::cli::resumed::{Described, require_savable};
 use stage03_gpt::cli::run::typed;
+use stage03_gpt::files::run_directory::{self, OutDir, Place};
 use stage03_gpt::gpt::Gpt;
 
 use super::data::Data;
@@ -20,9 +21,9 @@ pub struct Ready {
     pub name: String,
     /// The settings.
     pub recipe: Recipe,
-    /// What is learned.
+    /// The data.
     pub data: Data,
-    /// The plan of the model.
+    /// The architecture of the model.
     pub gpt: Gpt,
     /// Where it begins.
     pub start: Start,
@@ -42,9 +43,9 @@ pub enum Start {
 /// When the recipe, the data or the model to begin with cannot be used, or the directory is taken.
 pub fn begin(recipe: &str, given: &Recipe, matches: &ArgMatches) -> Result<Ready> {
     let name = recipe.to_string();
-    let mut recipe = Recipe::load(recipe, given, matches)?;
+    let mut recipe = Recipe::load(recipe, given, |setting| typed(matches, setting))?;
     recipe.run.threads = Some(recipe.run.settings().threads); // the last digits depend on it
-    let place = directory::reserve(&recipe.out_dir)?;
+    let place = run_directory::reserve(&recipe.out_dir)?;
     if let Some(directory) = recipe.init_from.clone() {
         let Model { gpt, params, tokenizer, .. } = Model::load(&directory)?;
         take_shape(&mut recipe, &gpt, matches)?;
@@ -88,10 +89,11 @@ fn take_shape(recipe: &mut Recipe, gpt: &Gpt, matches: &ArgMatches) -> Result<()
 /// # Errors
 /// When no run was saved there or it is damaged, and when the settings or the data do not fit it.
 pub fn resume(given: &Recipe, matches: &ArgMatches) -> Result<Ready> {
-    let out = directory::resume(&given.out_dir)?;
-    directory::refuse_link(&out.path.join(BEST))?;
+    let out = run_directory::resume(&given.out_dir)?;
+    run_directory::refuse_link(&out.path.join(BEST))?;
     let saved = Saved::load(&out.path)?;
-    let recipe = Recipe::resumed(&saved.settings, given, matches)?;
+    let typed_here = |setting: &str| typed(matches, setting);
+    let recipe = Recipe::resumed(&saved.settings, given, typed_here)?;
     let described = Described::read(&out.path, &saved.state, &recipe.run)?;
     let Described { gpt, tokenizer, tokenizer_sum } = described;
     let path = out.path.join(TOKENIZER_FILE);

@@ -2,24 +2,25 @@
 
 use stage01_bigram::loss::bits;
 use stage01_bigram::screen::thousands;
-use stage03_gpt::cli::screen::duration;
+
+use crate::units::{memory, time};
 
 /// What is known when the model was measured.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
     /// How many steps have been taken.
     pub iter: usize,
-    /// The mean loss on what is learned, in nats per token.
+    /// The mean loss on the training set, in nats per token.
     pub train: f64,
-    /// The mean loss on what is only measured.
+    /// The mean loss on the validation set.
     pub validation: f64,
     /// How many bytes of text a token stands for.
     pub bytes_per_token: f64,
     /// The learning rate.
     pub lr: f64,
-    /// Tokens learned a second since the last row.
+    /// Tokens per second since the last row.
     pub tokens_per_second: Option<f64>,
-    /// The share of the device's speed in matrix products: model-flops utilisation.
+    /// Model FLOP utilisation (MFU): the fraction of the device's speed in matrix products.
     pub utilisation: Option<f64>,
     /// How many bytes of the device's memory are in use.
     pub memory: Option<u64>,
@@ -58,7 +59,7 @@ const COLUMNS: [Column; 10] = [
         head: "util",
         width: 5,
         from: 48,
-        text: |row| dash(row.utilisation.map(|share| format!("{:.0} %", 100.0 * share))),
+        text: |row| dash(row.utilisation.map(|fraction| format!("{:.0} %", 100.0 * fraction))),
     },
     Column { head: "memory", width: 7, from: 68, text: |row| dash(row.memory.map(memory)) },
     Column { head: "time", width: 11, from: 42, text: |row| time(row.elapsed) },
@@ -74,22 +75,6 @@ impl Row {
     /// The row, for a terminal of this width.
     pub fn text(&self, width: usize) -> String {
         line(width, |column| (column.text)(self))
-    }
-}
-
-/// A time as people say it, of days as well: 48 s, 3 min 05 s, 2 h 10 min, 4 d 03 h.
-pub fn time(seconds: f64) -> String {
-    match (seconds / 3600.0).round() as u64 {
-        hours if hours >= 48 => format!("{} d {:02} h", hours / 24, hours % 24),
-        _ => duration(seconds),
-    }
-}
-
-/// A number of bytes: 83 MB, 2.5 GB.
-pub fn memory(bytes: u64) -> String {
-    match bytes as f64 / 1e6 {
-        megabytes if megabytes < 999.5 => format!("{megabytes:.0} MB"),
-        megabytes => format!("{:.1} GB", megabytes / 1e3),
     }
 }
 
@@ -137,14 +122,5 @@ mod tests {
     fn what_is_not_known_is_a_dash() {
         let text = Row { bytes_per_token: 1.0, ..Row::default() }.text(100);
         assert_eq!(text.matches(" -").count(), 4, "{text}");
-    }
-
-    #[test]
-    fn times_and_bytes_are_set_for_reading() {
-        assert_eq!([time(59.0), time(172_800.0), time(1e6)], ["59 s", "2 d 00 h", "11 d 14 h"]);
-        assert_eq!(
-            [83_400_000, 999_400_000, 2_540_000_000].map(memory),
-            ["83 MB", "999 MB", "2.5 GB"]
-        );
     }
 }

@@ -25,7 +25,7 @@ use super::start::{self, Ready, Start};
 use super::table;
 use super::watch::Watch;
 use crate::backend;
-use crate::checkpoint::{BEST, Keeper};
+use crate::checkpoint::{BEST, CheckpointManager};
 use crate::recipe::{BUILT_IN, OUT_DIR, Recipe};
 use crate::report::{REPORT_FILE, Report, State};
 use crate::shards::Split;
@@ -77,26 +77,27 @@ fn run(ready: Ready) -> Result<ExitCode> {
         backend::open(&recipe.device, &recipe.precision, gpt.clone(), weights, settings.clone())
     };
     let (tokenizer, identity) = (data.tokenizer.clone(), data.identity());
-    let mut keeper = Keeper::new(&recipe.out_dir, tokenizer, recipe.saved(), identity);
+    let mut checkpoints =
+        CheckpointManager::new(&recipe.out_dir, tokenizer, recipe.saved(), identity);
     let mut other_data = None;
-    // Of `out` and then of `keeper`, which hold the directory's lock to the end of the run.
+    // Of `out` and then of `checkpoints`, which hold the directory's lock to the end of the run.
     let (mut trainer, out) = match start {
         Start::New(weights, place) => {
             let mut trainer = Trainer::new(open(weights)?, &data.shards)?;
-            let out = keeper.create(&mut trainer, place)?;
+            let out = checkpoints.create(&mut trainer, place)?;
             (trainer, out)
         }
         Start::Saved(saved, out, tokenizer_sum) => {
-            keeper.tokenizer_sum = tokenizer_sum;
+            checkpoints.tokenizer_sum = tokenizer_sum;
             let zeros = Params::zeros(gpt.layout()); // until `restore` brings the saved ones
             let mut trainer = Trainer::new(open(zeros)?, &data.shards)?;
-            saved.restore(&mut trainer, &keeper.data)?;
+            saved.restore(&mut trainer, &checkpoints.data)?;
             other_data = match &saved.data {
                 None => Some(
                     "note: stage 3 does not save a place in the data, so the run goes on from the \
                      first window",
                 ),
-                Some(data) if *data != keeper.data => Some(
+                Some(data) if *data != checkpoints.data => Some(
                     "note: the saved run was learning from other data; it goes on with this, \
                      from its first window on",
                 ),
@@ -110,8 +111,8 @@ fn run(ready: Ready) -> Result<ExitCode> {
         }
     };
     let moved = out.moved.clone();
-    keeper.hold(out);
-    let directory = keeper.directory.clone();
+    checkpoints.hold(out);
+    let directory = checkpoints.directory.clone();
     let first = trainer.backend.iter();
     let log = MetricsLog::open(&directory, first)?;
     let peak = match recipe.peak_tflops {
@@ -155,7 +156,7 @@ fn run(ready: Ready) -> Result<ExitCode> {
             .unwrap_or(Duration::MAX),
         ..recipe.run.loop_config()?
     };
-    let ending = trainer::train(&mut trainer, &config, &keeper, &mut watch);
+    let ending = trainer::train(&mut trainer, &config, &checkpoints, &mut watch);
     watch.screen.end_bar();
     match ending {
         Ok(Ending::Finished) => finished(watch, trainer),
@@ -163,7 +164,7 @@ fn run(ready: Ready) -> Result<ExitCode> {
         Err(error) => {
             // The page shall not wait for ever. The first error is what counts. A directory that
             // another program may have by now is left alone.
-            if keeper.require().is_ok() {
+            if checkpoints.require().is_ok() {
                 let iter = trainer.backend.iter();
                 let _ = watch.write_pending(iter);
                 let _ = watch.end_report(iter, State::Failed { why: error.to_string() });
@@ -272,7 +273,7 @@ fn finished(mut watch: Watch, mut trainer: Trainer) -> Result<ExitCode> {
     watch.write_pending(iter)?;
     let (loss, tokens) = trainer.evaluate_all(MOST)?;
     let all = format!(
-        "Over {} tokens of the validation part: {loss:.4} nats per token, {:.4} bits per byte.",
+        "Over {} tokens of the validation set: {loss:.4} nats per token, {:.4} bits per byte.",
         thousands(tokens),
         bits(loss) / watch.bytes_per_token,
     );

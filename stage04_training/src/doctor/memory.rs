@@ -4,46 +4,44 @@
 //! weights, gradient    4 bytes each for every weight
 //! moments              8
 //! rounded copy         2, in bf16
-//! one pass's gradient  what libtorch threads over before it is added: 4, or 2 where it is bf16
+//! micro-batch gradient what libtorch threads over before it is added: 4, or 2 where it is bf16
 //! activations          what the forward pass keeps for the backward pass, for every token
 //! logits               a part of the rows at a time, see `backend/torch/head.rs`
 //! ```
 //!
 //! In each block a token keeps, with C = n_embd and H = n_head: the stream before either layer
-//! norm (2 C), their results (2 C), queries, keys and values (3 C), what attention brought (C),
-//! the hidden numbers before and after their bend (8 C), and one number for each head. That is
+//! norm (2 C), their results (2 C), queries, keys and values (3 C), the output of attention (C),
+//! the hidden units before and after the activation function (8 C), and one number for each head. That is
 //! the 16 C + H of [`GptConfig::activations_per_token`]. In f32 each takes 4 bytes; in bf16 all
 //! take 2 but the stream and the heads' numbers, which stay in f32.
 //!
-//! What this file leaves out: what CUDA takes for itself and what is lost between tables of
+//! What this file leaves out: what CUDA takes for itself and what is lost between tensors of
 //! different lengths. [`USABLE`] and [`CONTEXT`] leave room for them.
 
 use stage01_bigram::{Error, Result};
 use stage03_gpt::config::GptConfig;
 
+use crate::backend::LOGITS;
 use crate::backend::device::Precision;
 
-/// The share of a device's memory that a run should fill.
+/// The fraction of a device's memory that a run should fill.
 pub const USABLE: f64 = 0.92;
 
 /// What CUDA and its libraries take for themselves, in bytes.
 pub const CONTEXT: f64 = 0.8e9;
 
-/// About how many logits `backend/torch/head.rs` has at a time: 256 MB in f32.
-pub const LOGITS: usize = 1 << 26;
-
 /// A run whose memory is in question.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
+pub struct Workload {
     /// What it is called: a recipe, or a directory.
     pub name: String,
     /// The model.
     pub config: GptConfig,
-    /// The digits of its products.
+    /// The precision of its matrix products.
     pub precision: Precision,
-    /// How many sequences one pass reads.
+    /// The sequences of a micro-batch.
     pub batch_size: usize,
-    /// How many passes make one step.
+    /// The micro-batches of a step.
     pub gradient_accumulation_steps: usize,
 }
 
@@ -58,8 +56,8 @@ pub struct Need {
     pub moments: f64,
     /// The weights in bf16.
     pub rounded: f64,
-    /// The gradient of one pass.
-    pub pass: f64,
+    /// The gradient of one micro-batch.
+    pub micro_batch: f64,
     /// What the forward pass of one sequence keeps.
     pub sequence: f64,
     /// How many sequences there are at a time.
@@ -79,13 +77,13 @@ impl Need {
         self.sequence * self.batch_size as f64
     }
 
-    /// The most at any time. The gradient of a pass grows while the activations go.
+    /// The most at any time. The gradient of a micro-batch grows while the activations go.
     pub fn peak(&self) -> f64 {
-        self.fixed() + (self.activations() + self.logits).max(self.pass)
+        self.fixed() + (self.activations() + self.logits).max(self.micro_batch)
     }
 }
 
-impl Plan {
+impl Workload {
     /// What this run takes.
     pub fn need(&self) -> Need {
         self.need_of(self.batch_size)
@@ -96,8 +94,8 @@ impl Plan {
         let n = self.config.n_params() as f64;
         let half = self.precision == Precision::Bf16;
         let [v, t, l, c] = [vocab_size, block_size, n_layer, n_embd].map(|n| n as f64);
-        let digits = if half { 2.0 } else { 4.0 };
-        // The embeddings are learned in f32 always.
+        let width = if half { 2.0 } else { 4.0 };
+        // The gradient of the embeddings is always f32.
         let embeddings = (v + t) * c;
         // Before, between and after the blocks: the embeddings, the last norm, and what comes
         // back from the output layer.
@@ -110,11 +108,11 @@ impl Plan {
             gradient: 4.0 * n,
             moments: 8.0 * n,
             rounded: if half { 2.0 * n } else { 0.0 },
-            pass: 4.0 * embeddings + digits * (n - embeddings),
+            micro_batch: 4.0 * embeddings + width * (n - embeddings),
             sequence: t * token,
             batch_size,
-            // Themselves and their logarithms; and the gradient of the tokens' table.
-            logits: rows * v * (4.0 + 4.0) + digits * v * c,
+            // Themselves and their logarithms; and the gradient of the token embeddings.
+            logits: rows * v * (4.0 + 4.0) + width * v * c,
         }
     }
 
@@ -166,8 +164,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn gpt2(precision: Precision) -> Plan {
-        Plan {
+    fn gpt2(precision: Precision) -> Workload {
+        Workload {
             name: "gpt2-124m".into(),
             config: GptConfig {
                 vocab_size: 50257,
@@ -186,10 +184,10 @@ mod tests {
 
     #[test]
     fn in_f32_the_blocks_keep_what_stage_3_keeps() {
-        let plan = gpt2(Precision::F32);
-        let GptConfig { vocab_size, n_layer, n_embd, .. } = plan.config;
-        let of_blocks = plan.config.activations_per_token() - (2 * n_embd + vocab_size) as f64;
-        assert_eq!(plan.bytes_per_token_and_block() * n_layer as f64, 4.0 * of_blocks);
+        let workload = gpt2(Precision::F32);
+        let GptConfig { vocab_size, n_layer, n_embd, .. } = workload.config;
+        let of_blocks = workload.config.activations_per_token() - (2 * n_embd + vocab_size) as f64;
+        assert_eq!(workload.bytes_per_token_and_block() * n_layer as f64, 4.0 * of_blocks);
     }
 
     #[test]
@@ -204,9 +202,10 @@ mod tests {
 
     #[test]
     fn what_fits_makes_the_same_step() {
-        let plan = gpt2(Precision::Bf16);
-        assert_eq!(plan.fit(2_000_000_000), None);
-        let (small, large) = (plan.fit(8_000_000_000).unwrap(), plan.fit(80_000_000_000).unwrap());
+        let workload = gpt2(Precision::Bf16);
+        assert_eq!(workload.fit(2_000_000_000), None);
+        let (small, large) =
+            (workload.fit(8_000_000_000).unwrap(), workload.fit(80_000_000_000).unwrap());
         assert!(small.0 < large.0);
         for (batch_size, steps) in [small, large] {
             assert_eq!(batch_size * steps, 480);
@@ -216,13 +215,13 @@ mod tests {
     proptest! {
         #[test]
         fn the_batch_that_fits_is_the_largest(gigabytes in 3u64..200, batch in 1usize..20, steps in 1usize..20) {
-            let plan =
-                Plan { batch_size: batch, gradient_accumulation_steps: steps, ..gpt2(Precision::Bf16) };
+            let workload =
+                Workload { batch_size: batch, gradient_accumulation_steps: steps, ..gpt2(Precision::Bf16) };
             let bytes = gigabytes * 1_000_000_000;
             let room = bytes as f64 * USABLE - CONTEXT;
-            let largest = plan.fit(bytes).map_or(0, |(n, _)| n);
+            let largest = workload.fit(bytes).map_or(0, |(n, _)| n);
             for n in (1..=batch * steps).filter(|n| (batch * steps).is_multiple_of(*n)) {
-                prop_assert_eq!(plan.need_of(n).peak() <= room, n <= largest);
+                prop_assert_eq!(workload.need_of(n).peak() <= room, n <= largest);
             }
         }
     }

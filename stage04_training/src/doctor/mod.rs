@@ -1,13 +1,27 @@
 //! `doctor`: can this program use a GPU here, if not why not, and what fits into its memory?
 //!
-//! - [`facts`]: what can be seen, gathered in one place
-//! - [`mod@judge`]: what follows from it
-//! - [`memory`]: what a run takes, and how large a batch fits
+//! What can be seen is gathered in [`backend::device_info`](crate::backend::device_info), and
+//! judged in [`backend::judge`](mod@crate::backend::judge). [`memory`] says what a run takes, and
+//! how large a batch fits. This file says all of it. Nothing is wider than 60 columns.
 //!
-//! This file says it. Nothing is wider than 60 columns.
+//! ```
+//! use stage03_gpt::settings::Run;
+//! use stage04_training::backend::device::Precision;
+//! use stage04_training::doctor::{Workload, parse_bytes};
+//!
+//! let run = Run { n_layer: 12, n_head: 12, n_embd: 768, block_size: 1024, ..Run::default() };
+//! let workload = Workload {
+//!     name: "GPT-2".into(),
+//!     config: run.config(50_257),
+//!     precision: Precision::Bf16,
+//!     batch_size: 4,
+//!     gradient_accumulation_steps: 120,
+//! };
+//! let (batch_size, steps) = workload.fit(parse_bytes("24GB")?).expect("one sequence fits");
+//! assert_eq!(batch_size * steps, 480);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
-pub mod facts;
-pub mod judge;
 pub mod memory;
 
 use std::io::{self, Write};
@@ -15,18 +29,17 @@ use std::process::ExitCode;
 
 use stage01_bigram::screen::{Stop, thousands, wrap};
 
-pub use facts::Facts;
-pub use judge::{Reason, Verdict, judge};
-pub use memory::{Need, Plan, parse_bytes};
+pub use memory::{Need, Workload, parse_bytes};
 
-use facts::{EXPECTED, Libtorch};
+use crate::backend::device_info::{EXPECTED, Libtorch};
+use crate::backend::{DeviceInfo, Reason, Verdict, judge};
 
 /// Columns of what is said.
 const WIDTH: usize = 60;
 
 /// Looks around and says what it finds, what is wrong, and what to do.
 ///
-/// plan: a run whose memory is in question. memory: the bytes of a device to plan for; without
+/// workload: a run whose memory is in question. memory: the bytes of a device to workload for; without
 /// it the GPU that is seen.
 ///
 /// The exit status is a success where a GPU can be used, and where the program was built without
@@ -35,15 +48,15 @@ const WIDTH: usize = 60;
 /// # Errors
 /// When the output goes nowhere.
 pub fn doctor(
-    plan: Option<&Plan>,
+    workload: Option<&Workload>,
     memory: Option<u64>,
     out: &mut impl Write,
 ) -> Result<ExitCode, Stop> {
-    let facts = Facts::gather();
+    let facts = DeviceInfo::gather();
     let verdict = judge(&facts);
     say(&facts, &verdict, out)?;
-    if let Some(plan) = plan {
-        say_memory(plan, memory.or(facts.memory.map(|(free, _)| free)), out)?;
+    if let Some(workload) = workload {
+        say_memory(workload, memory.or(facts.memory.map(|(free, _)| free)), out)?;
     }
     Ok(match verdict {
         Verdict::Ready | Verdict::No(Reason::NotBuilt) => ExitCode::SUCCESS,
@@ -52,7 +65,7 @@ pub fn doctor(
 }
 
 /// What was seen, and the verdict.
-fn say(facts: &Facts, verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
+fn say(facts: &DeviceInfo, verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "libtorch and the GPU\n")?;
     for (well, name, text) in checks(facts) {
         let mark = if well { '✓' } else { '✗' };
@@ -74,7 +87,7 @@ fn say(facts: &Facts, verdict: &Verdict, out: &mut impl Write) -> io::Result<()>
 }
 
 /// Each thing that was looked at: whether it is well, its name, and what was seen.
-fn checks(facts: &Facts) -> Vec<(bool, &'static str, String)> {
+fn checks(facts: &DeviceInfo) -> Vec<(bool, &'static str, String)> {
     let Some(libtorch) = &facts.libtorch else {
         return vec![(false, "libtorch", "not in this program (feature `torch`)".into())];
     };
@@ -118,9 +131,9 @@ fn checks(facts: &Facts) -> Vec<(bool, &'static str, String)> {
 }
 
 /// What a run takes, and what fits.
-fn say_memory(plan: &Plan, memory: Option<u64>, out: &mut impl Write) -> io::Result<()> {
-    let need = plan.need();
-    let Plan { name, precision, batch_size, config, .. } = plan;
+fn say_memory(workload: &Workload, memory: Option<u64>, out: &mut impl Write) -> io::Result<()> {
+    let need = workload.need();
+    let Workload { name, precision, batch_size, config, .. } = workload;
     let n = config.n_params();
     writeln!(out, "\nMemory of {name} in {precision}, on libtorch\n")?;
     let mut line = |name: &str, how: &str, bytes: f64| {
@@ -139,9 +152,9 @@ fn say_memory(plan: &Plan, memory: Option<u64>, out: &mut impl Write) -> io::Res
         need.activations(),
     )?;
     line("logits", "a part at a time", need.logits)?;
-    line("or a pass's gradient", "instead of these two", need.pass)?;
+    line("micro-batch gradient", "instead of these two", need.micro_batch)?;
     line("at most", "", need.peak())?;
-    let per_block = thousands(plan.bytes_per_token_and_block() as usize);
+    let per_block = thousands(workload.bytes_per_token_and_block() as usize);
     let tokens = thousands(config.block_size);
     let how = format!(
         "A sequence keeps {per_block} bytes for each of its {tokens} tokens in each of {} blocks.",
@@ -154,7 +167,7 @@ fn say_memory(plan: &Plan, memory: Option<u64>, out: &mut impl Write) -> io::Res
         return writeln!(out, "{text}");
     };
     let total = gigabytes(memory as f64);
-    match plan.fit(memory) {
+    match workload.fit(memory) {
         Some((batch_size, steps)) => writeln!(
             out,
             "\nInto {total} fit, for the same step:\n  --batch-size {batch_size} \
@@ -195,7 +208,7 @@ mod tests {
         text
     }
 
-    fn verdict_of(facts: &Facts) -> String {
+    fn verdict_of(facts: &DeviceInfo) -> String {
         said(|out| say(facts, &judge(facts), out))
     }
 
@@ -212,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_machine_with_a_gpu() {
-        let facts = Facts {
+        let facts = DeviceInfo {
             libtorch: Some(libtorch()),
             gpus: 2,
             names: vec!["NVIDIA H100 80GB HBM3".into()],
@@ -220,7 +233,7 @@ mod tests {
             driver: Some("580.65.06".into()),
             libcuda: true,
             device_file: true,
-            ..Facts::default()
+            ..DeviceInfo::default()
         };
         let text = verdict_of(&facts);
         assert!(text.contains("  ✓ libtorch    2.11.0+cu130\n"), "{text}");
@@ -231,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_machine_with_cargo_alone() {
-        let text = verdict_of(&Facts::default());
+        let text = verdict_of(&DeviceInfo::default());
         assert!(text.contains("✗ libtorch    not in this program (feature `torch`)"), "{text}");
         assert!(text.contains("install-libtorch.sh"), "{text}");
         assert!(text.contains("Everything else works: --device cpu."), "{text}");
@@ -239,7 +252,7 @@ mod tests {
 
     #[test]
     fn every_trouble_is_marked_and_named() {
-        type Change = fn(&mut Facts);
+        type Change = fn(&mut DeviceInfo);
         let cases: [(&str, Change); 4] = [
             ("✗ libtorch    2.10.0; expected 2.11.0", |f| {
                 f.libtorch.as_mut().unwrap().version = "2.10.0".into();
@@ -253,7 +266,7 @@ mod tests {
             ("✗ visible     CUDA_VISIBLE_DEVICES=\"\"", |f| f.visible = Some(String::new())),
         ];
         for (expected, change) in cases {
-            let mut facts = Facts { libtorch: Some(libtorch()), ..Facts::default() };
+            let mut facts = DeviceInfo { libtorch: Some(libtorch()), ..DeviceInfo::default() };
             change(&mut facts);
             let text = verdict_of(&facts);
             assert!(text.contains(expected), "{expected} is not in:\n{text}");
@@ -267,19 +280,19 @@ mod tests {
         let (vocab_size, block_size, n_layer, n_head, n_embd) = (50257, 1024, 12, 12, 768);
         let config =
             GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout: 0.0, bias: true };
-        let plan = Plan {
+        let workload = Workload {
             name: "gpt2-124m".into(),
             config,
             precision: Precision::Bf16,
             batch_size: 12,
             gradient_accumulation_steps: 40,
         };
-        let text = said(|out| say_memory(&plan, Some(24_000_000_000), out));
+        let text = said(|out| say_memory(&workload, Some(24_000_000_000), out));
         assert!(text.contains("moments               8 x 124,439,808           "), "{text}");
         assert!(text.contains("--batch-size "), "{text}");
         assert!(text.contains("keeps 27,696 bytes"), "{text}");
-        let text = said(|out| say_memory(&plan, Some(1_000_000_000), out));
+        let text = said(|out| say_memory(&workload, Some(1_000_000_000), out));
         assert!(text.contains("not even one sequence fits"), "{text}");
-        assert!(said(|out| say_memory(&plan, None, out)).contains("--memory 24GB"));
+        assert!(said(|out| say_memory(&workload, None, out)).contains("--memory 24GB"));
     }
 }

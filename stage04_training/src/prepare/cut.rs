@@ -6,7 +6,7 @@
 //! it does not depend on what comes after (stage 1's `split` says why).
 //!
 //! Where the cuts are depends on the bytes alone, so a text has the same segments whether it
-//! comes from a plain file, from an archive, or from a line of JSON.
+//! comes from a regular file, from an archive, or from a line of JSON.
 
 use std::io::{self, Read};
 

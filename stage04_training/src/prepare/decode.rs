@@ -305,28 +305,9 @@ impl<R: BufRead> Read for Zstd<R> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use std::io::Write;
-
-    /// Three texts of the same two members each, with all compressions.
-    pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    pub(crate) fn xz(bytes: &[u8]) -> Vec<u8> {
-        let options = lzma_rust2::XzOptions::with_preset(1);
-        let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
-        use ruzstd::encoding::{CompressionLevel, compress_to_vec};
-        compress_to_vec(bytes, CompressionLevel::Fastest)
-    }
+    use crate::prepare::archives::{gzip, xz, zstd};
 
     type Encoder = fn(&[u8]) -> Vec<u8>;
 

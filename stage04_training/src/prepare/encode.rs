@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use stage01_bigram::Error;
 use stage01_bigram::tokenizer::{END_OF_TEXT, Tokenizer};
 
-use super::fate::Fate;
 use super::fault::{Fault, Lost};
-use super::special::SpecialTokens;
+use super::settings::SpecialTokens;
+use super::split::SplitAssignment;
 use super::texts::{Digest, Note, Text};
 use crate::manifest::Split;
 
@@ -27,7 +27,7 @@ pub struct Encoding<'a> {
     pub special_tokens: SpecialTokens,
     /// What stands at the end of a document.
     pub separator: Separator,
-    /// Where the validation part begins, if it is the end of the whole text.
+    /// Where the validation set begins, if it is the end of the whole text.
     pub tail: Option<Tail>,
 }
 
@@ -109,8 +109,8 @@ impl<'a> Encoder<'a> {
         Encoder { encoding, job, characters: 0, chunk: Encoded::default() }
     }
 
-    /// How many of the next `characters` characters are learned, where the end of the whole text
-    /// is the validation part.
+    /// How many of the next `characters` characters are for training, where the end of the whole text
+    /// is the validation set.
     fn before_tail(&self, tail: Tail, characters: u64) -> u64 {
         match self.job.cmp(&tail.job) {
             std::cmp::Ordering::Less => characters,
@@ -121,10 +121,15 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// The text in two: what is learned, and what is only measured.
-    fn halves<'t>(&self, text: &'t str, characters: u64, fate: Fate) -> [&'t str; 2] {
+    /// The text in two: for training, and for validation.
+    fn halves<'t>(
+        &self,
+        text: &'t str,
+        characters: u64,
+        assignment: SplitAssignment,
+    ) -> [&'t str; 2] {
         let Some(tail) = self.encoding.tail else {
-            return if fate == Fate::Train { [text, ""] } else { ["", text] };
+            return if assignment == SplitAssignment::Train { [text, ""] } else { ["", text] };
         };
         let train = self.before_tail(tail, characters);
         if train == characters {
@@ -136,7 +141,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// The part to which the end of a document belongs.
-    fn part_at_end(&self, fate: Fate) -> Split {
+    fn part_at_end(&self, assignment: SplitAssignment) -> Split {
         let train = match self.encoding.tail {
             // The character before the end is what counts.
             Some(tail) => match self.job.cmp(&tail.job) {
@@ -144,7 +149,7 @@ impl<'a> Encoder<'a> {
                 std::cmp::Ordering::Equal => self.characters <= tail.characters,
                 std::cmp::Ordering::Greater => false,
             },
-            None => fate == Fate::Train,
+            None => assignment == SplitAssignment::Train,
         };
         if train { Split::Train } else { Split::Validation }
     }
@@ -210,7 +215,7 @@ impl Digest for Encoder<'_> {
     // ANCHOR: text
     fn text(&mut self, text: Text<'_>) -> Result<(), Fault> {
         let characters = text.text.chars().count() as u64;
-        let halves = self.halves(text.text, characters, text.fate);
+        let halves = self.halves(text.text, characters, text.assignment);
         self.characters += characters;
         let Encoding { tokenizer, special_tokens, .. } = self.encoding;
         if *special_tokens == SpecialTokens::Error {
@@ -236,14 +241,14 @@ impl Digest for Encoder<'_> {
             part.push(tokens, self.encoding.token_bytes);
         }
         if text.last && !(text.text.ends_with('\n') && self.ends_in_line_breaks()) {
-            self.end(text.fate);
+            self.end(text.assignment);
         }
         Ok(())
     }
     // ANCHOR_END: text
 
-    fn end(&mut self, fate: Fate) {
-        let part = self.part_at_end(fate);
+    fn end(&mut self, assignment: SplitAssignment) {
+        let part = self.part_at_end(assignment);
         let part = &mut self.chunk.parts[part as usize];
         match &self.encoding.separator {
             Separator::Nothing => {}
@@ -254,8 +259,8 @@ impl Digest for Encoder<'_> {
 
     fn note(&mut self, note: Note) {
         match note {
-            Note::Marker(fate) => {
-                let part = self.part_at_end(fate);
+            Note::Marker(assignment) => {
+                let part = self.part_at_end(assignment);
                 self.chunk.parts[part as usize].special_tokens += 1;
             }
             note => self.chunk.notes.push(note),

@@ -1,6 +1,6 @@
 //! Something in the inputs that cannot be used: where, what, and what to do.
 //!
-//! Files of tens of gigabytes come from many hands and over many networks. A fault in them is
+//! Files of tens of gigabytes come from many people and over many networks. A fault in them is
 //! an error that ends the command, unless it was told to go on (`--on-error skip`): then faults
 //! are counted and listed. Nothing is left out in silence.
 

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use stage01_bigram::tokenizer::END_OF_TEXT;
 
-use super::fate::{Choice, Fate};
 use super::fault::Fault;
 use super::kind::Format;
+use super::split::{SplitAssignment, SplitRule};
 use super::texts::{Digest, Note, Text, Texts};
 use super::walk::{Flow, Item, Walker};
 
@@ -28,7 +28,7 @@ pub struct Found {
 
 /// All documents of a file that is in memory, up to so many bytes of text and as many faults.
 ///
-/// hand_out: whether what is packed goes through the hands of a second walker, as in the program.
+/// hand_out: whether what is packed goes through a second walker, as in the program.
 pub fn documents(name: &str, bytes: &[u8], most: usize, hand_out: bool) -> Found {
     read(name, bytes, most, Format::Auto, hand_out, "text")
 }
@@ -62,7 +62,7 @@ fn walk(
     field: &str,
     begin: &mut dyn FnMut(&mut Walker<'_>) -> Flow,
 ) -> Found {
-    let (choice, marker) = (Choice { sample: 1.0, validation: 0.0 }, Some(END_OF_TEXT));
+    let (rule, marker) = (SplitRule { sample: 1.0, validation: 0.0 }, Some(END_OF_TEXT));
     let mut found = Found::default();
     let mut send = |piece: Found| {
         found.add(piece);
@@ -71,9 +71,9 @@ fn walk(
         if found.more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let collector = Collector::default();
-    let mut texts = Texts { digest: collector, field, format, marker, choice, send: &mut send };
+    let mut texts = Texts { digest: collector, field, format, marker, rule, send: &mut send };
     let mut emit = |item: Item| -> Flow { texts.item(item) };
-    let _ = begin(&mut Walker { emit: &mut emit, marker, choice, format, hand_out });
+    let _ = begin(&mut Walker { emit: &mut emit, marker, rule, format, hand_out });
     let rest = texts.digest.rest();
     let _ = send(rest);
     found
@@ -100,12 +100,12 @@ impl Digest for Collector {
     fn text(&mut self, text: Text<'_>) -> Result<(), Fault> {
         self.open.push_str(text.text);
         if text.last {
-            self.end(text.fate);
+            self.end(text.assignment);
         }
         Ok(())
     }
 
-    fn end(&mut self, _: Fate) {
+    fn end(&mut self, _: SplitAssignment) {
         self.found.documents.push(std::mem::take(&mut self.open));
     }
 
@@ -120,14 +120,14 @@ impl Digest for Collector {
     fn full(&mut self) -> Option<Found> {
         // A document without an end counts, too.
         if self.open.len() > 1 << 22 {
-            self.end(Fate::Train);
+            self.end(SplitAssignment::Train);
         }
         Some(std::mem::take(&mut self.found))
     }
 
     fn rest(&mut self) -> Found {
         if !self.open.is_empty() {
-            self.end(Fate::Train);
+            self.end(SplitAssignment::Train);
         }
         std::mem::take(&mut self.found)
     }
@@ -136,8 +136,7 @@ impl Digest for Collector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prepare::decode::tests::{gzip, xz, zstd};
-    use crate::prepare::walk::tests::tar;
+    use crate::prepare::archives::{gzip, tar, xz, zstd};
     use proptest::prelude::*;
 
     const MOST: usize = 1 << 20;
@@ -275,7 +274,7 @@ mod tests {
         }
     }
 
-    /// What is true of any bytes: little comes of little, and it does not matter who unpacks.
+    /// What is true of any bytes: little comes of little, and it does not matter where it is unpacked.
     fn hold(name: &str, bytes: &[u8]) -> Result<(), TestCaseError> {
         let found = documents(name, bytes, MOST, false);
         let held: usize = found.documents.iter().map(String::len).sum();
@@ -391,7 +390,7 @@ mod tests {
         let found = documents("a.tar", &header(b'0', wrap, b"text"), MOST, true);
         assert!(found.faults[0].contains("too large"), "{found:?}");
         let found = documents("a.tar", &header(b'0', b"\xFF\xFF", b"text"), MOST, true);
-        assert!(found.faults[0].contains("is NaN"), "{found:?}");
+        assert!(found.faults[0].contains("is not a number"), "{found:?}");
         let found = documents("a.tar", &header(b'S', b"00000000000\0", &[0; 1024]), MOST, true);
         assert!(found.faults[0].contains("a file with holes"), "{found:?}");
         let name = tar(&[("evil\u{1b}[31m\n.txt", b"caf\xE9 au lait")]);

@@ -111,10 +111,12 @@ pub struct Inputs {
 impl Inputs {
     /// The files a user named, or the built-in text. What lies in `out` is left alone.
     ///
+    /// skip_loops: whether a link to a directory that it lies in is counted instead of refused.
+    ///
     /// # Errors
     /// [`Error::File`] for what is not there or cannot be read, [`Error::Setting`] for a pattern
     /// that nothing fits or for the directory `out` itself, [`Error::Text`] when there is nothing to read.
-    pub fn find(named: &[PathBuf], out: &Path, format: Format) -> Result<Inputs> {
+    pub fn find(named: &[PathBuf], out: &Path, format: Format, skip_loops: bool) -> Result<Inputs> {
         let mut inputs = Inputs::default();
         if named.is_empty() {
             let Corpus { text, origin } = Corpus::built_in();
@@ -141,7 +143,7 @@ impl Inputs {
                                         is not read; name another --out, inside of it or beside it";
                         return Err(Error::setting("--input", path.display(), expected));
                     }
-                    inputs.directory(&path, out.as_deref(), format, &mut seen)?;
+                    inputs.directory(&path, out.as_deref(), format, skip_loops, &mut seen)?;
                 } else {
                     inputs.file(path, true, &mut seen)?;
                 }
@@ -167,6 +169,7 @@ impl Inputs {
         directory: &Path,
         out: Option<&Path>,
         format: Format,
+        skip_loops: bool,
         seen: &mut HashSet<[u64; 2]>,
     ) -> Result<()> {
         let mut hidden = 0;
@@ -179,6 +182,10 @@ impl Inputs {
             !hide && !is_out
         });
         for entry in walk {
+            if skip_loops && entry.as_ref().is_err_and(|error| error.loop_ancestor().is_some()) {
+                *self.ignored.entry("(link to its own directory)".into()).or_default() += 1;
+                continue;
+            }
             let entry = entry.map_err(|error| {
                 let path = error.path().unwrap_or(directory).to_path_buf();
                 let source = error.into_io_error();
@@ -305,7 +312,7 @@ mod tests {
     use super::*;
 
     fn find(named: &[PathBuf], out: &Path) -> Result<Inputs> {
-        Inputs::find(named, out, Format::Auto)
+        Inputs::find(named, out, Format::Auto, false)
     }
 
     /// A directory with these files, each with one byte in it.
@@ -321,7 +328,7 @@ mod tests {
 
     fn names(directory: &Path, named: &[&str]) -> Vec<String> {
         let named: Vec<PathBuf> = named.iter().map(|name| directory.join(name)).collect();
-        let inputs = Inputs::find(&named, &directory.join("out"), Format::Auto).unwrap();
+        let inputs = Inputs::find(&named, &directory.join("out"), Format::Auto, false).unwrap();
         let short = |input: &Input| {
             let path = Path::new(&input.name).strip_prefix(directory).unwrap();
             path.to_string_lossy().replace('\\', "/")
@@ -362,7 +369,7 @@ mod tests {
     #[test]
     fn a_file_without_a_suffix_is_known_by_its_bytes() {
         let directory = directory(&["a.txt", "b"]);
-        fs::write(directory.path().join("data"), super::super::decode::tests::gzip(b"x")).unwrap();
+        fs::write(directory.path().join("data"), super::super::archives::gzip(b"x")).unwrap();
         assert_eq!(names(directory.path(), &[""]), ["a.txt", "data"]);
     }
 

@@ -11,11 +11,11 @@
 //! | a plan and a journal | interrupted | goes on |
 //! | a manifest, whatever else | finished | nothing |
 //!
-//! Both carry a checksum of themselves ([`crate::sealed`]), and the journal one of each file that
+//! Both carry a checksum of themselves ([`crate::checksummed`]), and the journal one of each file that
 //! the run has written. What they say is checked before any file is opened: a directory may come
 //! from anywhere, and a number in it may be any number.
 //!
-//! What this file leaves out: who may write into the directory (`claim`).
+//! What this file leaves out: the lock of the directory (`output_directory`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,7 +33,7 @@ use crate::manifest::{
     Check, FAULTS_FILE, LeftOutEntry, MANIFEST_FILE, MOST, Manifest, PartEntry, Split, SplitBy,
     SplitEntry, TOKENIZER_FILE,
 };
-use crate::{plain, sealed};
+use crate::{checksummed, regular_file};
 
 /// The form of both files; a run of another form cannot be gone on with.
 const VERSION: u32 = 2;
@@ -43,7 +43,7 @@ const JOURNAL_FILE: &str = "journal.json";
 
 /// What shall be made, from what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct PreparePlan {
     version: u32,
     /// The flags that make a difference.
     pub flags: BTreeMap<String, Value>,
@@ -61,13 +61,13 @@ pub struct Journal {
     pub split: SplitEntry,
     /// Whether there is more than one document.
     pub many: bool,
-    /// Where the validation part begins, if it is the end of the whole text.
+    /// Where the validation set begins, if it is the end of the whole text.
     pub tail: Option<Tail>,
     /// Where to go on.
     pub position: Position,
-    /// What was written of the training part.
+    /// What was written of the training set.
     pub train: PartEntry,
-    /// What was written of the validation part.
+    /// What was written of the validation set.
     pub validation: PartEntry,
     /// What was left out.
     pub left_out: LeftOutEntry,
@@ -90,17 +90,17 @@ pub enum Found {
     /// Nothing of ours.
     New,
     /// A run that was interrupted, and how far it came if it came far enough.
-    Begun(Plan, Option<Box<Journal>>),
+    Begun(PreparePlan, Option<Box<Journal>>),
     /// Everything.
     Finished(Box<Manifest>),
-    /// Files of our names that somebody else made; the name of one.
+    /// Files of our names that another program made; the name of one.
     Foreign(String),
 }
 
-impl Plan {
+impl PreparePlan {
     /// A plan.
-    pub fn new(flags: BTreeMap<String, Value>, inputs: Vec<Stamp>) -> Plan {
-        Plan { version: VERSION, flags, inputs }
+    pub fn new(flags: BTreeMap<String, Value>, inputs: Vec<Stamp>) -> PreparePlan {
+        PreparePlan { version: VERSION, flags, inputs }
     }
 
     /// Writes it.
@@ -108,11 +108,11 @@ impl Plan {
     /// # Errors
     /// [`Error::File`] when it cannot be written.
     pub fn save(&self, directory: &Path) -> Result<()> {
-        sealed::save(self, &directory.join(PLAN_FILE))
+        checksummed::save(self, &directory.join(PLAN_FILE))
     }
 
     /// Says what another plan has differently; `None` where a run can go on.
-    pub fn difference(&self, now: &Plan) -> Option<String> {
+    pub fn difference(&self, now: &PreparePlan) -> Option<String> {
         flag_difference(&self.flags, &now.flags).or_else(|| {
             let pairs = self.inputs.iter().zip(&now.inputs);
             let changed = pairs.into_iter().find(|(then, now)| then != now);
@@ -188,7 +188,7 @@ impl Journal {
     /// # Errors
     /// [`Error::File`] when it cannot be written.
     pub fn save(&self, directory: &Path) -> Result<()> {
-        sealed::save(self, &directory.join(JOURNAL_FILE))
+        checksummed::save(self, &directory.join(JOURNAL_FILE))
     }
 
     /// Refuses what no run of these settings has written.
@@ -206,7 +206,7 @@ impl Journal {
     fn wrong(&self, inputs: usize, shard_tokens: u64) -> Check {
         /// The width of a token is known from the tokenizer; here the larger one will do.
         const TOKEN_BYTES: usize = 4;
-        if !sealed::is_hex(&self.tokenizer_xxh3) {
+        if !checksummed::is_hex(&self.tokenizer_xxh3) {
             return Err("tokenizer_xxh3 is not a checksum".into());
         }
         self.split.check()?;
@@ -218,7 +218,7 @@ impl Journal {
         let listed = *bytes > 0;
         if *bytes > MOST
             || listed != (self.left_out.faults > 0)
-            || if listed { !sealed::is_hex(xxh3) } else { !xxh3.is_empty() }
+            || if listed { !checksummed::is_hex(xxh3) } else { !xxh3.is_empty() }
         {
             return Err("its list of faults contradicts their number".into());
         }
@@ -267,7 +267,7 @@ pub fn look(directory: &Path) -> Result<Found> {
 /// # Errors
 /// [`Error::Format`] for what `prepare` would refuse.
 pub fn check_texts(plan: &str, journal: &str) -> Result<()> {
-    let plan: Plan = parse(Path::new(PLAN_FILE), plan, "plan")?;
+    let plan: PreparePlan = parse(Path::new(PLAN_FILE), plan, "plan")?;
     let journal: Journal = parse(Path::new(JOURNAL_FILE), journal, "journal")?;
     let shard_tokens = plan.flags.get("shard_tokens").and_then(Value::as_u64).unwrap_or(0);
     journal.check(Path::new(""), plan.inputs.len(), shard_tokens)
@@ -280,11 +280,11 @@ pub fn check_texts(plan: &str, journal: &str) -> Result<()> {
 /// [`Error::File`] when a file cannot be removed.
 pub fn clear(directory: &Path) -> Result<()> {
     for name in [JOURNAL_FILE, MANIFEST_FILE] {
-        plain::remove(&directory.join(name))?;
+        regular_file::remove(&directory.join(name))?;
     }
     for name in ours(directory)? {
         if name != PLAN_FILE {
-            plain::remove(&directory.join(name))?;
+            regular_file::remove(&directory.join(name))?;
         }
     }
     files::remove_temporaries(directory);
@@ -297,7 +297,7 @@ pub fn clear(directory: &Path) -> Result<()> {
 /// [`Error::File`] when a file cannot be removed.
 pub fn tidy(directory: &Path) -> Result<()> {
     for name in [JOURNAL_FILE, PLAN_FILE] {
-        plain::remove(&directory.join(name))?;
+        regular_file::remove(&directory.join(name))?;
     }
     files::remove_temporaries(directory);
     Ok(())
@@ -321,11 +321,11 @@ fn ours(directory: &Path) -> Result<Vec<String>> {
 }
 
 fn load<T: DeserializeOwned>(path: &Path, what: &str) -> Result<Option<T>> {
-    sealed::read(path)?.map(|text| parse(path, &text, what)).transpose()
+    checksummed::read(path)?.map(|text| parse(path, &text, what)).transpose()
 }
 
 fn parse<T: DeserializeOwned>(path: &Path, text: &str, what: &str) -> Result<T> {
-    sealed::open(text, what, VERSION)
+    checksummed::parse(text, what, VERSION)
         .map_err(|problem| Error::format(path, problem, "begin again with --restart"))
 }
 
@@ -334,14 +334,14 @@ mod tests {
     use super::*;
     use crate::manifest::ShardEntry;
 
-    fn plan(flags: &[(&str, Value)], inputs: &[(&str, u64, u64)]) -> Plan {
+    fn plan(flags: &[(&str, Value)], inputs: &[(&str, u64, u64)]) -> PreparePlan {
         let flags = flags.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
         let stamp = |&(name, bytes, modified): &(&str, u64, u64)| Stamp {
             name: name.into(),
             bytes,
             modified,
         };
-        Plan::new(flags, inputs.iter().map(stamp).collect())
+        PreparePlan::new(flags, inputs.iter().map(stamp).collect())
     }
 
     #[test]
@@ -349,7 +349,7 @@ mod tests {
         let flags = [("field", Value::from("text")), ("on_error", "stop".into())];
         let then = plan(&flags, &[("a", 1, 1), ("b", 2, 2)]);
         assert_eq!(then.difference(&then), None);
-        let said = |now: &Plan| then.difference(now).unwrap();
+        let said = |now: &PreparePlan| then.difference(now).unwrap();
         let other = [("field", Value::from("body")), ("on_error", "stop".into())];
         let now = plan(&other, &[("a", 1, 1), ("b", 2, 2)]);
         assert_eq!(said(&now), r#"--field was "text", and is "body" now"#);
@@ -463,7 +463,7 @@ mod tests {
     fn an_altered_plan_or_journal_is_refused() {
         let (plan, journal) =
             (plan(&[("shard_tokens", 10.into())], &[("a", 1, 1), ("b", 2, 2)]), journal());
-        let (plan, journal) = (sealed::seal(&plan), sealed::seal(&journal));
+        let (plan, journal) = (checksummed::to_text(&plan), checksummed::to_text(&journal));
         check_texts(&plan, &journal).unwrap();
         let changed = |text: &str, from, to| text.replacen(from, to, 1);
         for (plan, journal) in [

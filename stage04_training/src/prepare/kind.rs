@@ -175,7 +175,7 @@ pub fn is_hidden(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prepare::walk::tests::tar;
+    use crate::prepare::archives::tar;
 
     fn auto(name: &str, head: &[u8], named: bool) -> Kind {
         kind(name, head, named, Format::Auto)

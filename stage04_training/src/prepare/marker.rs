@@ -2,7 +2,7 @@
 //!
 //! Many data sets are one file of text in which `<|endoftext|>` stands between the documents
 //! (TinyStories is such a file). A text is cut there before anything else is done with it, so
-//! these documents count as documents: each is learned or measured as a whole, `--sample` chooses
+//! these documents count as documents: each is for training or for validation as a whole, `--sample` chooses
 //! among them, and each gets its end-of-text token once.
 //!
 //! White space that remains after the last marker, most often one line break, is no document.

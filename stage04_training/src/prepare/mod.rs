@@ -6,29 +6,49 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `settings`, `run` | what is asked for, and the command from its beginning to its end |
+//! | `settings`, `preparation` | what is asked for, and the command from its beginning to its end |
 //! | `inputs` | from what a user names to a sorted list of files |
 //! | `kind`, `layout`, `decode` | what a file is; how its JSON is laid out; gzip, xz, zstd |
 //! | `walk` | through archives in archives to documents |
 //! | `marker`, `special` | documents inside of a text; special tokens that it spells |
 //! | `cut` | long texts in segments |
 //! | `texts`, `jsonl`, `parquet` | from bytes to texts, on all threads |
-//! | `fate` | which part a document belongs to |
+//! | `split` | the rule that assigns documents to training and validation |
 //! | `scan`, `vocabulary` | what must be known of the whole text first; the tokenizer |
 //! | `encode` | from texts to tokens |
 //! | `pipeline` | one reader, many workers, one writer |
-//! | `claim` | one run at a time in a directory |
+//! | `output_directory` | one run at a time in a directory |
 //! | `writer`, `journal` | shards that survive a kill |
-//! | `fault`, `progress`, `report`, `space` | what is said to people |
+//! | `fault`, `report`, `space` | what is said to people |
+//!
+//! ```
+//! use stage04_training::prepare::{Settings, prepare};
+//! use stage04_training::progress::Silent;
+//!
+//! let directory = tempfile::tempdir().unwrap();
+//! let input = directory.path().join("text.txt");
+//! let sentence = "In the beginning God created the heaven and the earth. ";
+//! std::fs::write(&input, sentence.repeat(20)).unwrap();
+//! let settings = Settings {
+//!     input: vec![input],
+//!     out: directory.path().join("tokens"),
+//!     tokenizer: "char".parse()?,
+//!     ..Settings::default()
+//! };
+//! let manifest = prepare(&settings, &Silent)?;
+//! assert_eq!(manifest.train.tokens + manifest.validation.tokens, 1100);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 //!
 //! What this module leaves out: cleaning text, finding near duplicates, and mixing sources in
-//! given shares. Each of them is a step of its own, before this one.
+//! given proportions. Each of them is a step of its own, before this one.
 
-mod claim;
+#[cfg(test)]
+#[path = "../../tests/common/archives.rs"]
+mod archives;
 mod cut;
 mod decode;
 mod encode;
-mod fate;
 mod fault;
 #[doc(hidden)]
 pub mod fuzz;
@@ -38,16 +58,17 @@ mod jsonl;
 mod kind;
 mod layout;
 mod marker;
+mod output_directory;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod pipeline;
-pub(crate) mod progress;
+mod preparation;
 mod report;
-mod run;
 mod scan;
 mod settings;
 mod space;
 mod special;
+mod split;
 mod texts;
 mod vocabulary;
 mod walk;
@@ -57,17 +78,16 @@ use std::sync::atomic::AtomicU64;
 
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
-use stage03_gpt::cli::screen::Screen;
 
-use self::claim::Claim;
 use self::inputs::{Inputs, Source};
-use self::journal::Plan;
+use self::journal::PreparePlan;
 pub use self::journal::check_texts;
 pub use self::kind::Format;
-use self::run::{Run, State};
-pub use self::settings::{COMMIT_BYTES, OnError, SHARD_TOKENS, Settings};
-pub use self::special::SpecialTokens;
+use self::output_directory::OutputDirectory;
+use self::preparation::{Preparation, State};
+pub use self::settings::{COMMIT_BYTES, OnError, SHARD_TOKENS, Settings, SpecialTokens};
 use crate::manifest::Manifest;
+use crate::progress::Reporter;
 
 /// Makes a directory of tokens, or goes on with one that was interrupted. A directory that is
 /// finished is left as it is, and its checksums are compared. From the first look to the last
@@ -79,31 +99,33 @@ use crate::manifest::Manifest;
 /// altered; [`Error::Text`] for the first fault in the inputs, unless they are skipped;
 /// [`Error::File`] when something cannot be read or written. The same command goes on, once what
 /// was in its way is mended.
-pub fn prepare(settings: &Settings, screen: &Screen) -> Result<Manifest> {
+pub fn prepare(settings: &Settings, reporter: &dyn Reporter) -> Result<Manifest> {
     settings.check()?;
     start_rayon(settings)?;
-    let mut claim = Claim::new(&settings.out)?;
-    let inputs = Inputs::find(&settings.input, &settings.out, settings.format)?;
+    let mut output = OutputDirectory::new(&settings.out)?;
+    let skip_loops = settings.on_error == OnError::Skip;
+    let inputs = Inputs::find(&settings.input, &settings.out, settings.format, skip_loops)?;
     keep_apart(settings, &inputs)?;
     let given = settings.given_tokenizer()?;
     let marker = settings.marker(given.as_ref())?;
     let end_token = given.as_ref().and_then(Tokenizer::end_of_text_token);
     let flags = settings.flags(end_token.map(|(_, content)| content))?;
-    let plan = Plan::new(flags, inputs.stamps());
+    let plan = PreparePlan::new(flags, inputs.stamps());
     let read = AtomicU64::new(0);
     let (given, marker) = (given.as_ref(), marker.as_deref());
-    let run = Run { settings, given, marker, inputs: &inputs, plan: &plan, screen, read: &read };
-    let journal = match run.look(&mut claim)? {
+    let (inputs, plan, read) = (&inputs, &plan, &read);
+    let run = Preparation { settings, given, marker, inputs, plan, reporter, read };
+    let journal = match run.look(&mut output)? {
         Some(State::Finished(manifest)) => return Ok(*manifest),
         Some(State::Interrupted(journal)) => Some(*journal),
         None => None,
     };
-    run.introduce();
+    report::introduce(reporter, inputs);
     let (journal, tokenizer) = match journal {
         Some(journal) => run.go_on(journal)?,
-        None => run.begin(&claim)?,
+        None => run.begin(&output)?,
     };
-    run.encode(journal, &tokenizer, &claim)
+    run.encode(journal, &tokenizer, &output)
 }
 
 /// The vocabulary is trained on rayon's threads, which would be started unasked, and with a panic

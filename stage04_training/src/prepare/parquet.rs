@@ -22,10 +22,12 @@ use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::fault::{Fault, Lost};
-use super::walk::Flow;
 
 /// How many rows are read at a time.
 const ROWS: usize = 64;
+
+/// Takes the number of a row and its text, or the fault in its place; says whether to go on.
+pub type Take<'t> = dyn FnMut(u64, Result<&str, Fault>) -> ControlFlow<()> + 't;
 
 /// About how many bytes each group of rows has in the file.
 pub fn row_groups(path: &Path) -> Result<Vec<usize>, Fault> {
@@ -51,7 +53,7 @@ fn damaged(place: &str, problem: impl std::fmt::Display) -> Fault {
 }
 
 thread_local! {
-    /// Whether this thread is in the hands of the crate `parquet`.
+    /// Whether this thread runs code of the crate `parquet`.
     static READING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -79,12 +81,7 @@ fn guarded<T>(place: &str, read: impl FnOnce() -> Result<T, ParquetError>) -> Re
 
 /// Hands out the texts of a column in one group of rows, each with the number of its row in the
 /// file, from 1.
-pub fn read(
-    path: &Path,
-    group: usize,
-    field: &str,
-    take: &mut dyn FnMut(u64, Result<&str, Fault>) -> Flow,
-) -> Flow {
+pub fn read(path: &Path, group: usize, field: &str, take: &mut Take<'_>) -> ControlFlow<()> {
     let mut row = 1;
     match read_rows(path, group, field, &mut row, take) {
         Ok(flow) => flow,
@@ -130,8 +127,8 @@ fn read_rows(
     group: usize,
     field: &str,
     row: &mut u64,
-    take: &mut dyn FnMut(u64, Result<&str, Fault>) -> Flow,
-) -> Result<Flow, Fault> {
+    take: &mut Take<'_>,
+) -> Result<ControlFlow<()>, Fault> {
     let shown = path.display().to_string();
     let (reader, file) = open(path)?;
     let groups = reader.metadata().row_groups();

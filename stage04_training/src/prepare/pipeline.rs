@@ -1,8 +1,8 @@
 //! One reader, many workers, one writer: all cores are busy, and nothing depends on their number.
 //!
 //! The reader walks through the files in order and cuts them into jobs of about a megabyte. The
-//! workers take jobs as they come, and whoever is done takes the next. The writer takes the
-//! results in the order of the jobs, whoever finished first. So the same inputs give the same
+//! workers take jobs as they come: a worker that is done takes the next. The writer takes the
+//! results in the order of the jobs, whichever finished first. So the same inputs give the same
 //! bytes on any number of threads.
 //!
 //! Memory stays small whatever happens, by two rules:
@@ -12,8 +12,8 @@
 //! 2. A job hands over its result in pieces, through a channel that holds few. A small archive
 //!    that turns out to be huge waits for its turn with the channel full, and then passes through.
 //!
-//! The job whose turn it is is always in the hands of a worker, and the writer empties its
-//! channel: so somebody always goes on.
+//! The job whose turn it is always has a worker, and the writer empties its
+//! channel: so there is always progress.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
@@ -27,10 +27,10 @@ use serde::{Deserialize, Serialize};
 use stage01_bigram::{Error, Result};
 
 use super::decode::{self, LARGEST_WINDOW, USUAL_WINDOW};
-use super::fate::Choice;
 use super::inputs::{Input, Source};
 use super::kind::Format;
 use super::refused_threads;
+use super::split::SplitRule;
 use super::texts::{Digest, Texts};
 use super::walk::{Flow, Item, Walker};
 
@@ -74,7 +74,7 @@ pub struct Pipeline<'a> {
     /// The spelling that ends a document inside of a text.
     pub marker: Option<&'a str>,
     /// How documents are chosen.
-    pub choice: Choice,
+    pub rule: SplitRule,
     /// How many workers there are.
     pub threads: usize,
     /// Counts the bytes that were read from files.
@@ -101,6 +101,11 @@ struct Ordered<'b, C> {
 }
 
 impl Pipeline<'_> {
+    /// The sizes of all files, summed, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.inputs.iter().map(|input| input.bytes).sum()
+    }
+
     // ANCHOR: run
     /// Reads everything from `start` on. `digest` makes what takes the texts of the job of a
     /// number; `take` gets the results in order, and may end the run early.
@@ -127,7 +132,7 @@ impl Pipeline<'_> {
                         self.work(job, digest, &results);
                     }
                 };
-                // After a refusal nobody sends jobs, and those that were started end.
+                // After a refusal no job is sent, and the threads that were started end.
                 Builder::new().spawn_scoped(scope, work).map_err(refused)?;
             }
             drop(jobs);
@@ -164,7 +169,7 @@ impl Pipeline<'_> {
                 }
                 Ok(())
             })();
-            // However it ended: whoever still works finds nobody who waits for it.
+            // However it ended: dropping the receivers stops the remaining workers.
             drop(ordered);
             budget.close();
             written
@@ -196,13 +201,13 @@ impl Pipeline<'_> {
             field: self.field,
             format: self.format,
             marker: self.marker,
-            choice: self.choice,
+            rule: self.rule,
             send: &mut send,
         };
         let whole = job.items.into_iter().try_for_each(|item| texts.item(item));
         let rest = texts.digest.rest();
         if whole.is_continue() && send(rest).is_continue() {
-            // If nobody waits any more, nobody minds.
+            // The receiver may be gone: then the result is not needed.
             let _ = results.send(Message::End);
         }
     }
@@ -230,8 +235,8 @@ impl Pipeline<'_> {
     }
 
     fn file(&self, input: &Input, emit: &mut dyn FnMut(Item) -> Flow) -> Flow {
-        let (choice, format, marker) = (self.choice, self.format, self.marker);
-        let mut walker = Walker { emit, marker, choice, format, hand_out: true };
+        let (rule, format, marker) = (self.rule, self.format, self.marker);
+        let mut walker = Walker { emit, marker, rule, format, hand_out: true };
         match &input.source {
             Source::File { path, named } => {
                 let file = match input.open(path) {

@@ -1,172 +1,157 @@
 //! What the command says of itself: before, and after.
 
-use stage01_bigram::screen::{thousands, wrap};
+use stage01_bigram::screen::thousands;
 use stage01_bigram::tokenizer::{END_OF_TEXT, Tokenizer};
-use stage03_gpt::cli::screen::{remark, width};
 
+use super::inputs::Inputs;
 use super::journal::Journal;
-use super::progress::size;
-use super::run::Run;
-use super::special::SpecialTokens;
+use super::settings::{Settings, SpecialTokens};
 use crate::manifest::{FAULTS_FILE, LeftOutEntry, Manifest, PartEntry, Split, SplitBy};
+use crate::progress::Reporter;
+use crate::units::{number, plural, size, two_digits};
 
-impl Run<'_> {
-    /// Says what will be read.
-    pub(super) fn introduce(&self) {
-        let files = self.inputs.files.len();
-        let what = match (&self.inputs.files[..], files) {
-            ([one], _) => one.name.clone(),
-            (_, files) => format!("{} files", thousands(files)),
-        };
-        self.line(&format!("input       {what}, {}", size(self.inputs.bytes())));
-        if self.inputs.repeated > 0 {
-            remark(format!(
-                "note: {} files were named more than once, and are read once",
-                self.inputs.repeated
-            ));
+/// Says what will be read.
+pub fn introduce(reporter: &dyn Reporter, inputs: &Inputs) {
+    let what = match &inputs.files[..] {
+        [one] => one.name.clone(),
+        files => plural(files.len() as u64, "file"),
+    };
+    reporter.fact("input", &format!("{what}, {}", size(inputs.bytes())));
+    match inputs.repeated {
+        0 => {}
+        1 => reporter.note("note: 1 file was named more than once, and is read once"),
+        n => {
+            reporter.note(&format!("note: {n} files were named more than once, and are read once"))
         }
     }
+}
 
-    /// Says what will be done.
-    pub(super) fn say(&self, journal: &Journal, tokenizer: &Tokenizer) {
-        let line = |text: String| self.line(&text);
-        let vocab = thousands(tokenizer.vocab_size());
-        line(format!("tokenizer   {}, {vocab} tokens", self.settings.tokenizer));
-        let percent = format!("{} %", two_digits(100.0 * journal.split.validation));
-        line(match journal.split.by {
-            SplitBy::Tail if !journal.many => {
-                format!("split       a single document: its last {percent} are for validation")
-            }
-            SplitBy::Tail => {
-                format!("split       the last {percent} of the text are for validation")
-            }
-            SplitBy::Document => format!(
-                "split       {percent} of the documents are for validation, chosen by their text"
-            ),
-        });
-        line(format!(
-            "threads     {}; directory {}",
-            self.settings.threads(),
-            self.settings.out.display()
+/// Says what will be done.
+pub fn announce(
+    reporter: &dyn Reporter,
+    settings: &Settings,
+    journal: &Journal,
+    tokenizer: &Tokenizer,
+) {
+    let vocab = thousands(tokenizer.vocab_size());
+    reporter.fact("tokenizer", &format!("{}, {vocab} tokens", settings.tokenizer));
+    let percent = format!("{} %", number(two_digits(100.0 * journal.split.validation)));
+    let split = match journal.split.by {
+        SplitBy::Tail if !journal.many => {
+            format!("a single document: its last {percent} are for validation")
+        }
+        SplitBy::Tail => format!("the last {percent} of the text are for validation"),
+        SplitBy::Document => {
+            format!("{percent} of the documents are for validation, chosen by their text")
+        }
+    };
+    reporter.fact("split", &split);
+    let threads = format!("{}; directory {}", settings.threads(), settings.out.display());
+    reporter.fact("threads", &threads);
+    let added = tokenizer.added_tokens();
+    let special: Vec<&str> =
+        added.iter().filter(|token| token.special).map(|token| &*token.content).collect();
+    if tokenizer.end_of_text().is_none() && !special.is_empty() {
+        reporter.note(&format!(
+            "note: none of the tokenizer's special tokens ({}) is known to end a document, so a \
+             line break stands between documents; --end-token names one",
+            special[..special.len().min(8)].join(" ")
         ));
-        let added = tokenizer.added_tokens();
-        let special: Vec<&str> =
-            added.iter().filter(|token| token.special).map(|token| &*token.content).collect();
-        if tokenizer.end_of_text().is_none() && !special.is_empty() {
-            remark(format!(
-                "note: none of the tokenizer's special tokens ({}) is known to end a document, so \
-                 a line break stands between documents; --end-token names one",
-                special[..special.len().min(8)].join(" ")
-            ));
-        }
-        let tokens = journal.train.tokens + journal.validation.tokens;
-        if tokens > 0 {
-            let tokens = thousands(tokens as usize);
-            line(format!("goes on     {tokens} tokens were there already"));
+    }
+    let tokens = journal.train.tokens + journal.validation.tokens;
+    if tokens > 0 {
+        let there = if tokens == 1 { "was" } else { "were" };
+        reporter.fact("goes on", &format!("{} {there} there already", plural(tokens, "token")));
+    }
+}
+
+/// Says what was done.
+///
+/// marker: the spelling that ends a document inside of a text.
+pub fn summarise(
+    reporter: &dyn Reporter,
+    settings: &Settings,
+    marker: Option<&str>,
+    manifest: &Manifest,
+) {
+    for which in Split::ALL {
+        let PartEntry { documents, bytes, tokens, shards, .. } = manifest.part(which);
+        let text = format!(
+            "{} in {}; {}, {}",
+            plural(*tokens, "token"),
+            plural(shards.len() as u64, "file"),
+            plural(*documents, "document"),
+            size(*bytes),
+        );
+        reporter.fact(which.name(), &text);
+    }
+    special_tokens(reporter, settings, marker, manifest);
+    let LeftOutEntry { not_sampled, empty, faults, first_faults, ignored, .. } = &manifest.left_out;
+    for (name, count) in [("not sampled", *not_sampled), ("empty", *empty)] {
+        if count > 0 {
+            reporter.fact(name, &plural(count, "document"));
         }
     }
+    if !ignored.is_empty() {
+        let kinds: Vec<_> = ignored.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+        reporter.fact("ignored", &format!("files of unknown kind: {}", kinds.join(", ")));
+    }
+    if *faults > 0 {
+        let file = settings.out.join(FAULTS_FILE);
+        let text = format!("{}, listed in {}", plural(*faults, "fault"), file.display());
+        reporter.fact("skipped", &text);
+        // As they are, so that a name can be copied.
+        first_faults.iter().for_each(|fault| reporter.line(&format!("            {fault}")));
+        if *faults > first_faults.len() as u64 {
+            reporter.fact("", "…");
+        }
+    }
+    if manifest.validation.tokens == 0 && manifest.split.validation > 0.0 {
+        reporter.note(
+            "note: no document fell into the validation set; with --restart, give --validation a \
+             larger fraction, or use --split tail",
+        );
+    }
+}
 
-    /// Says what was done.
-    pub(super) fn report(&self, manifest: &Manifest) {
-        let line = |text: String| self.line(&text);
-        for which in Split::ALL {
-            let PartEntry { documents, bytes, tokens, shards, .. } = manifest.part(which);
-            let files = if shards.len() == 1 { "file" } else { "files" };
-            line(format!(
-                "{:12}{} tokens in {} {files}; {} documents, {}",
-                which.name(),
-                thousands(*tokens as usize),
-                shards.len(),
-                thousands(*documents as usize),
-                size(*bytes),
-            ));
-        }
-        self.report_special(manifest);
-        let LeftOutEntry { not_sampled, empty, faults, first_faults, ignored, .. } =
-            &manifest.left_out;
-        if *not_sampled > 0 {
-            line(format!("not sampled {} documents", thousands(*not_sampled as usize)));
-        }
-        if *empty > 0 {
-            line(format!("empty       {} documents", thousands(*empty as usize)));
-        }
-        if !ignored.is_empty() {
-            let kinds: Vec<_> = ignored.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
-            line(format!("ignored     files of unknown kind: {}", kinds.join(", ")));
-        }
-        if *faults > 0 {
-            let file = self.settings.out.join(FAULTS_FILE);
-            let all = thousands(*faults as usize);
-            line(format!("skipped     {all} faults, listed in {}", file.display()));
-            // As they are, so that a name can be copied.
-            first_faults.iter().for_each(|f| self.screen.line(format!("            {f}")));
-            if *faults > first_faults.len() as u64 {
-                line("            …".into());
+/// Says what became of special tokens that the text spelled.
+fn special_tokens(
+    reporter: &dyn Reporter,
+    settings: &Settings,
+    marker: Option<&str>,
+    manifest: &Manifest,
+) {
+    let sum = |count: fn(&PartEntry) -> u64| {
+        count(&manifest.train).saturating_add(count(&manifest.validation))
+    };
+    let special = sum(|part| part.special_tokens);
+    if special > 0 {
+        let became = match (settings.special_tokens, marker) {
+            (SpecialTokens::Tokens, Some(marker)) if manifest.end_of_text.is_none() => format!(
+                "{marker} was read as the end of a document (--special-tokens text spells it out)"
+            ),
+            (SpecialTokens::Tokens, Some(marker)) => format!(
+                "read as tokens, and {marker} as the end of a document (--special-tokens text \
+                 spells them out)"
+            ),
+            (SpecialTokens::Tokens, None) => {
+                "read as tokens (--special-tokens text spells them out)".to_string()
             }
-        }
-        if manifest.validation.tokens == 0 && manifest.split.validation > 0.0 {
-            remark(
-                "note: no document fell into the validation part; with --restart, give \
-                 --validation a larger fraction, or use --split tail",
-            );
-        }
-    }
-}
-
-impl Run<'_> {
-    /// Says what became of special tokens that the text spelled.
-    fn report_special(&self, manifest: &Manifest) {
-        let sum = |count: fn(&PartEntry) -> u64| {
-            count(&manifest.train).saturating_add(count(&manifest.validation)) as usize
+            _ => "spelled out (--special-tokens tokens makes them tokens)".to_string(),
         };
-        let special = sum(|part| part.special_tokens);
-        if special > 0 {
-            let became = match (self.settings.special_tokens, self.marker) {
-                (SpecialTokens::Tokens, Some(marker)) if manifest.end_of_text.is_none() => format!(
-                    "{marker} was read as the end of a document (--special-tokens text spells it \
-                     out)"
-                ),
-                (SpecialTokens::Tokens, Some(marker)) => format!(
-                    "read as tokens, and {marker} as the end of a document (--special-tokens text \
-                     spells them out)"
-                ),
-                (SpecialTokens::Tokens, None) => {
-                    "read as tokens (--special-tokens text spells them out)".to_string()
-                }
-                _ => "spelled out (--special-tokens tokens makes them tokens)".to_string(),
-            };
-            self.line(&format!("special     {} in the text, {became}", thousands(special)));
-        }
-        let unknown = sum(|part| part.unknown_markers);
-        if unknown > 0 {
-            remark(format!(
-                "note: the text spells {END_OF_TEXT} {} times, and the tokenizer has no such \
-                 token; it is spelled out. {}",
-                thousands(unknown),
-                match (self.settings.special_tokens, manifest.end_of_text) {
-                    (SpecialTokens::Tokens, Some(_)) =>
-                        "If it ends documents, write the tokenizer's end-of-text token for it",
-                    _ => "--special-tokens tokens ends a document there",
-                }
-            ));
-        }
+        reporter.fact("special", &format!("{} in the text, {became}", thousands(special as usize)));
     }
-}
-
-/// How wide the names are.
-const NAME: usize = 12;
-
-impl Run<'_> {
-    /// A line of the report: a name of [`NAME`] letters, and what there is to say, as wide as the
-    /// terminal.
-    fn line(&self, text: &str) {
-        let (name, fact) = text.split_at(NAME.min(text.len()));
-        let wrapped = wrap(fact, width(), &" ".repeat(NAME));
-        self.screen.line(format!("{name}{}", wrapped.trim_start()));
+    let unknown = sum(|part| part.unknown_markers);
+    if unknown > 0 {
+        reporter.note(&format!(
+            "note: the text spells {END_OF_TEXT} {}, and the tokenizer has no such token; it is \
+             spelled out. {}",
+            plural(unknown, "time"),
+            match (settings.special_tokens, manifest.end_of_text) {
+                (SpecialTokens::Tokens, Some(_)) =>
+                    "If it ends documents, write the tokenizer's end-of-text token for it",
+                _ => "--special-tokens tokens ends a document there",
+            }
+        ));
     }
-}
-
-/// A number with two digits that count: 0.0123 becomes 0.012.
-pub(super) fn two_digits(x: f64) -> f64 {
-    format!("{x:.1e}").parse().unwrap_or(x)
 }

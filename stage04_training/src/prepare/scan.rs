@@ -5,7 +5,7 @@
 //!
 //! To train a vocabulary, some tens of megabytes say as much as all of a corpus, if they are
 //! taken from all over it. They are chosen by hash: of all segments those with the smallest
-//! hashes, until there are enough. So no file and no place is preferred, and the choice depends
+//! hashes, until there are enough. So no file and no place is preferred, and the rule depends
 //! on the text alone.
 
 use std::cmp::Ordering;
@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::encode::Tail;
-use super::fate::Fate;
 use super::fault::Fault;
+use super::split::SplitAssignment;
 use super::texts::{Digest, Note, Text};
 
 /// How much text a vocabulary is trained on, in bytes.
@@ -29,7 +29,7 @@ pub struct Wanted {
     pub characters: bool,
     /// Some text to train a vocabulary on.
     pub sample: bool,
-    /// Whether the end of the whole text is kept aside, whatever the fate of its documents.
+    /// Whether the end of the whole text is kept aside, whatever the assignment of its documents.
     pub tail: bool,
     /// Segments whose hash is not below this will not be chosen any more.
     limit: Limit,
@@ -145,11 +145,11 @@ impl Digest for Scanner<'_> {
     type Chunk = Found;
 
     fn text(&mut self, text: Text<'_>) -> Result<(), Fault> {
-        let Text { text, first, fate, .. } = text;
+        let Text { text, first, assignment, .. } = text;
         if let Some(present) = &mut self.present {
             text.chars().for_each(|c| present.insert(c));
         }
-        if self.wanted.sample && (self.wanted.tail || fate == Fate::Train) {
+        if self.wanted.sample && (self.wanted.tail || assignment == SplitAssignment::Train) {
             let hash = xxh3_64_with_seed(text.as_bytes(), 3);
             if hash <= self.wanted.limit.0.load(Relaxed) {
                 let place = (self.job, self.before);
@@ -163,7 +163,7 @@ impl Digest for Scanner<'_> {
         Ok(())
     }
 
-    fn end(&mut self, _: Fate) {}
+    fn end(&mut self, _: SplitAssignment) {}
 
     fn note(&mut self, note: Note) {
         // All notes come again when the text becomes tokens, and are dealt with there. But a
@@ -318,7 +318,9 @@ mod tests {
         let mut scanner = Scanner::new(wanted, job);
         for &(text, first) in texts {
             let place = Place { origin: "x", line: 1, column: None };
-            scanner.text(Text { text, first, last: true, fate: Fate::Train, place }).unwrap();
+            scanner
+                .text(Text { text, first, last: true, assignment: SplitAssignment::Train, place })
+                .unwrap();
         }
         scanner.rest()
     }
@@ -348,7 +350,13 @@ mod tests {
         let mut count = 0;
         for first in [true, false, false, false, false] {
             scanner
-                .text(Text { text: &text, first, last: false, fate: Fate::Train, place })
+                .text(Text {
+                    text: &text,
+                    first,
+                    last: false,
+                    assignment: SplitAssignment::Train,
+                    place,
+                })
                 .unwrap();
             if let Some(found) = scanner.full() {
                 pieces.add(found);

@@ -9,8 +9,8 @@ use stage01_bigram::{Error, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::kind::Format;
-use super::special::SpecialTokens;
 use crate::manifest::SplitBy;
+use crate::units::number;
 
 /// How many tokens a shard holds unless told otherwise: 200 MB in two bytes each.
 pub const SHARD_TOKENS: u64 = 100_000_000;
@@ -28,6 +28,29 @@ pub enum OnError {
     Stop,
     /// Leave it out, count it, list it.
     Skip,
+}
+
+/// What becomes of special tokens that a text spells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SpecialTokens {
+    /// They are those tokens; the end-of-text token ends a document.
+    #[default]
+    Tokens,
+    /// They are ordinary text.
+    Text,
+    /// They are faults.
+    Error,
+}
+
+impl SpecialTokens {
+    /// The word of the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            SpecialTokens::Tokens => "tokens",
+            SpecialTokens::Text => "text",
+            SpecialTokens::Error => "error",
+        }
+    }
 }
 
 /// What to make from what. [`Settings::default`] makes the built-in text tokens.
@@ -50,7 +73,7 @@ pub struct Settings {
     pub out: PathBuf,
     /// How the text is divided. `None`: by document, or by place where there is only one.
     pub split: Option<SplitBy>,
-    /// The fraction that is for validation. `None`: a tenth, or less of much text.
+    /// The fraction of the validation set. `None`: a tenth, or less of much text.
     pub validation: Option<f64>,
     /// The fraction of documents to take at all.
     pub sample: f64,
@@ -58,7 +81,7 @@ pub struct Settings {
     pub shard_tokens: u64,
     /// What to do about faults in the inputs.
     pub on_error: OnError,
-    /// How many threads work. `None`: all cores.
+    /// The number of threads. `None`: all cores.
     pub threads: Option<usize>,
     /// Whether to begin although the disk seems too small.
     pub force: bool,
@@ -102,13 +125,13 @@ impl Settings {
     pub(super) fn check(&self) -> Result<()> {
         if !(self.sample > 0.0 && self.sample <= 1.0) {
             let expected = "expected a part of the documents, such as 1% or 0.01, at most 100%";
-            return Err(Error::setting("--sample", self.sample, expected));
+            return Err(Error::setting("--sample", number(self.sample), expected));
         }
         if let Some(fraction) = self.validation
             && !(0.0..1.0).contains(&fraction)
         {
             let expected = "expected a fraction from 0 up to 1, 1 itself excluded, such as 0.0005";
-            return Err(Error::setting("--validation", fraction, expected));
+            return Err(Error::setting("--validation", number(fraction), expected));
         }
         if self.shard_tokens == 0 {
             return Err(Error::setting("--shard-tokens", 0, "it must be at least 1"));
@@ -147,7 +170,7 @@ impl Settings {
                 json!(if self.on_error == OnError::Skip { "skip" } else { "stop" }),
             ),
         ]);
-        // Data that was prepared before there was a choice is still the same.
+        // Data that was prepared before there was a rule is still the same.
         if self.format != Format::Auto {
             flags.insert("format".into(), json!(self.format.to_string()));
         }
@@ -168,8 +191,8 @@ impl Settings {
         Ok(flags)
     }
 
-    /// How many threads work.
+    /// The number of threads.
     pub(super) fn threads(&self) -> usize {
-        self.threads.unwrap_or_else(|| stage03_gpt::cli::run::cores().min(MOST_THREADS))
+        self.threads.unwrap_or_else(|| stage03_gpt::trainer::cores().min(MOST_THREADS))
     }
 }

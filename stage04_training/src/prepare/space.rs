@@ -1,4 +1,4 @@
-//! Is there room for it? Asked before hours of work, not after.
+//! Is there space for it on the disk? Asked before hours of work, not after.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use stage01_bigram::{Error, Result};
 
 use super::inputs::Inputs;
 use super::kind::suffix;
-use super::progress::size;
+use crate::units::size;
 
 /// About how many bytes of shards the inputs become.
 ///

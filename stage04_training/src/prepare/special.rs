@@ -1,7 +1,7 @@
 //! Special tokens that are spelled in a text: what they become, and which of them ends a document.
 //!
 //! In a text `<|endoftext|>` can be two things: thirteen letters that speak about a token, or the
-//! token. Nobody but the user can know. The usual case of training data is the second, and it is
+//! token. Only the user can know. The usual case of training data is the second, and it is
 //! what the `tokenizers` library does, so it is the default; how often it was found is reported.
 //!
 //! The marker that ends a document inside of a text is the spelling of the tokenizer's
@@ -10,30 +10,7 @@
 use stage01_bigram::tokenizer::{AddedToken, END_OF_TEXT, Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
 
-use super::settings::Settings;
-
-/// What becomes of special tokens that a text spells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SpecialTokens {
-    /// They are those tokens; the end-of-text token ends a document.
-    #[default]
-    Tokens,
-    /// They are ordinary text.
-    Text,
-    /// They are faults.
-    Error,
-}
-
-impl SpecialTokens {
-    /// The word of the command line.
-    pub fn word(self) -> &'static str {
-        match self {
-            SpecialTokens::Tokens => "tokens",
-            SpecialTokens::Text => "text",
-            SpecialTokens::Error => "error",
-        }
-    }
-}
+use super::settings::{Settings, SpecialTokens};
 
 impl Settings {
     /// The tokenizer, where it is finished before the text is seen: GPT-2's, or a file.

@@ -7,11 +7,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::cut::segments;
-use super::fate::{Choice, Fate};
 use super::fault::{Fault, Lost};
 use super::jsonl;
 use super::kind::Format;
 use super::marker::documents;
+use super::split::{SplitAssignment, SplitRule};
 use super::walk::{Flow, Item, Segment, Walker};
 
 /// A document, or a part of a long one.
@@ -24,7 +24,7 @@ pub struct Text<'a> {
     /// Whether it ends here.
     pub last: bool,
     /// Which part of the data it belongs to.
-    pub fate: Fate,
+    pub assignment: SplitAssignment,
     /// Where it comes from, for faults.
     pub place: Place<'a>,
 }
@@ -49,8 +49,8 @@ pub trait Digest {
     /// Takes a text. The fault, if there is one, is what the digest cannot use it for.
     fn text(&mut self, text: Text<'_>) -> Result<(), Fault>;
 
-    /// Ends a document of this fate whose last part was lost.
-    fn end(&mut self, fate: Fate);
+    /// Ends a document of this assignment whose last part was lost.
+    fn end(&mut self, assignment: SplitAssignment);
 
     /// Takes note of something that is not a text.
     fn note(&mut self, note: Note);
@@ -73,8 +73,8 @@ pub enum Note {
     NotSampled,
     /// A document with no text in it.
     Empty,
-    /// The spelling of the end-of-text token, where it ended a document of this fate.
-    Marker(Fate),
+    /// The spelling of the end-of-text token, where it ended a document of this assignment.
+    Marker(SplitAssignment),
 }
 
 /// Turns items into texts for a digest.
@@ -88,7 +88,7 @@ pub struct Texts<'a, D: Digest> {
     /// The spelling that ends a document inside of a text.
     pub marker: Option<&'a str>,
     /// How documents are chosen.
-    pub choice: Choice,
+    pub rule: SplitRule,
     /// Takes what the digest hands over early.
     pub send: &'a mut dyn FnMut(D::Chunk) -> Flow,
 }
@@ -100,9 +100,9 @@ impl<D: Digest> Texts<'_, D> {
             Item::Segment(segment) => self.segment(&segment),
             Item::Lines { origin, line, bytes } => return self.lines(&origin, line, &bytes),
             Item::Whole { origin, name, named, bytes } => {
-                let (choice, format, marker) = (self.choice, self.format, self.marker);
+                let (rule, format, marker) = (self.rule, self.format, self.marker);
                 let mut emit = |item| self.item(item);
-                return Walker { emit: &mut emit, marker, choice, format, hand_out: false }
+                return Walker { emit: &mut emit, marker, rule, format, hand_out: false }
                     .bytes(origin, &name, named, &bytes);
             }
             #[cfg(feature = "parquet")]
@@ -110,8 +110,10 @@ impl<D: Digest> Texts<'_, D> {
             Item::Ignored(suffix) => self.digest.note(Note::Ignored(suffix)),
             Item::Fault { fault, open } => {
                 self.digest.note(Note::Fault(fault));
-                if let Some(fate) = open.filter(|&fate| fate != Fate::NotSampled) {
-                    self.digest.end(fate);
+                if let Some(assignment) =
+                    open.filter(|&assignment| assignment != SplitAssignment::NotSampled)
+                {
+                    self.digest.end(assignment);
                 }
             }
         }
@@ -127,36 +129,38 @@ impl<D: Digest> Texts<'_, D> {
     }
 
     fn segment(&mut self, segment: &Segment) {
-        let Segment { origin, line, column, first, last, marked, fate, bytes } = segment;
+        let Segment { origin, line, column, first, last, marked, assignment, bytes } = segment;
         if bytes.is_empty() {
             // Two markers meet, or one stands at the very beginning, which begins no document.
             if *first {
                 self.digest.note(Note::Empty);
             }
             if *marked {
-                self.digest.note(Note::Marker(fate.unwrap_or(Fate::Train)));
+                self.digest.note(Note::Marker(assignment.unwrap_or(SplitAssignment::Train)));
             }
             return;
         }
-        let fate = fate.unwrap_or_else(|| self.choice.fate(bytes));
-        if fate == Fate::NotSampled {
+        let assignment = assignment.unwrap_or_else(|| self.rule.assign(bytes));
+        if assignment == SplitAssignment::NotSampled {
             return self.digest.note(Note::NotSampled);
         }
         let lost = if *first && *last { Lost::Document } else { Lost::PartOfDocument };
         let place = Place { origin, line: *line, column: Some(*column) };
         let taken = match std::str::from_utf8(bytes) {
-            Ok(text) => self.digest.text(Text { text, first: *first, last: *last, fate, place }),
+            Ok(text) => {
+                self.digest.text(Text { text, first: *first, last: *last, assignment, place })
+            }
             Err(_) => Err(Fault::not_utf8(origin, *line, bytes, lost)),
         };
         if let Err(mut fault) = taken {
             fault.lost = lost;
             self.digest.note(Note::Fault(fault));
             if *last && !*first {
-                self.digest.end(fate);
+                self.digest.end(assignment);
             }
         }
         if *marked {
-            self.digest.note(Note::Marker(fate));
+            self.digest.note(Note::Marker(assignment));
         }
     }
 
@@ -202,17 +206,17 @@ impl<D: Digest> Texts<'_, D> {
     /// A text that is in memory: one document, or several with a marker after each.
     fn row(&mut self, text: &str, place: Place<'_>) {
         let (documents, tail) = documents(text, self.marker);
-        let mut fate = Fate::Train;
+        let mut assignment = SplitAssignment::Train;
         for (number, &(document, marked)) in documents.iter().enumerate() {
             if !document.is_empty() || number > 0 || documents.len() == 1 {
-                fate = self.document(document, place);
+                assignment = self.document(document, place);
             }
             if marked {
-                self.digest.note(Note::Marker(fate));
+                self.digest.note(Note::Marker(assignment));
             }
         }
-        if !tail.is_empty() && fate != Fate::NotSampled {
-            let text = Text { text: tail, first: false, last: false, fate, place };
+        if !tail.is_empty() && assignment != SplitAssignment::NotSampled {
+            let text = Text { text: tail, first: false, last: false, assignment, place };
             if let Err(fault) = self.digest.text(text) {
                 self.digest.note(Note::Fault(fault));
             }
@@ -220,28 +224,29 @@ impl<D: Digest> Texts<'_, D> {
     }
 
     /// A document that is in memory.
-    fn document(&mut self, text: &str, place: Place<'_>) -> Fate {
+    fn document(&mut self, text: &str, place: Place<'_>) -> SplitAssignment {
         if text.is_empty() {
             self.digest.note(Note::Empty);
-            return Fate::Train;
+            return SplitAssignment::Train;
         }
-        let fate = self.choice.fate(text.as_bytes());
-        if fate == Fate::NotSampled {
+        let assignment = self.rule.assign(text.as_bytes());
+        if assignment == SplitAssignment::NotSampled {
             self.digest.note(Note::NotSampled);
-            return fate;
+            return assignment;
         }
         let segments = segments(text);
         let count = segments.len();
         for (number, text) in segments.into_iter().enumerate() {
             let (first, last) = (number == 0, number + 1 == count);
-            if let Err(mut fault) = self.digest.text(Text { text, first, last, fate, place }) {
+            if let Err(mut fault) = self.digest.text(Text { text, first, last, assignment, place })
+            {
                 fault.lost = if count == 1 { Lost::Document } else { Lost::PartOfDocument };
                 self.digest.note(Note::Fault(fault));
                 if last && !first {
-                    self.digest.end(fate);
+                    self.digest.end(assignment);
                 }
             }
         }
-        fate
+        assignment
     }
 }

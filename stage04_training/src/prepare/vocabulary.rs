@@ -10,27 +10,32 @@ use stage01_bigram::{Error, Result};
 
 use super::decode::LARGEST_WINDOW;
 use super::encode::Tail;
-use super::fate::{Choice, Fate};
 use super::fault::Fault;
 use super::inputs::{Input, Source};
 use super::kind::{Format, HEAD, Kind, inner_name, kind};
 use super::pipeline::{Event, Pipeline, Position};
-use super::progress::Progress;
-use super::run::Run;
 use super::scan::{Scanner, Summary, Wanted};
-use super::settings::OnError;
+use super::settings::{OnError, Settings};
+use super::split::SplitAssignment;
 use super::texts::{Digest, Note, Text};
 use crate::manifest::{SplitBy, SplitEntry};
+use crate::progress::Reporter;
 
 /// Makes the tokenizer, looking through the text first where that is needed. Also says where the
-/// validation part begins, if it is the end of the text.
-pub(super) fn make(
-    run: &Run<'_>,
+/// validation set begins, if it is the end of the text.
+///
+/// given: the tokenizer, where it is finished before the text is seen. many: whether there is more
+/// than one document.
+pub fn make(
+    settings: &Settings,
+    given: Option<&Tokenizer>,
+    pipeline: &Pipeline<'_>,
     many: bool,
     split: SplitEntry,
-    choice: Choice,
+    reporter: &dyn Reporter,
 ) -> Result<(Tokenizer, Option<Tail>)> {
-    let kind = &run.settings.tokenizer;
+    let kind = &settings.tokenizer;
+    let given = || given.map_or_else(|| kind.train(""), |tokenizer| Ok(tokenizer.clone()));
     let tail = split.by == SplitBy::Tail;
     let wanted = Wanted::new(
         matches!(kind, TokenizerKind::Char),
@@ -39,23 +44,23 @@ pub(super) fn make(
     );
     if wanted.is_nothing() {
         // GPT-2's, or a file: what is given is not trained.
-        return Ok((given(run)?, None));
+        return Ok((given()?, None));
     }
-    run.read.store(0, Ordering::Relaxed);
-    let mut progress = Progress::new(run.screen, "looks", run.inputs.bytes(), run.read);
+    pipeline.read.store(0, Ordering::Relaxed);
+    let mut progress = reporter.begin("looks", pipeline.bytes(), 0);
     let mut summary = Summary::new(&wanted);
-    run.pipeline(choice).run(
+    pipeline.run(
         Position::default(),
         |job| Scanner::new(&wanted, job),
         |event| {
             match event {
                 Event::Chunk(found) => {
-                    if let (OnError::Stop, Some(fault)) = (run.settings.on_error, found.fault()) {
+                    if let (OnError::Stop, Some(fault)) = (settings.on_error, found.fault()) {
                         return Err(fault.clone().into_error());
                     }
                     summary.add(found);
                 }
-                Event::Done(_) => progress.update(),
+                Event::Done(_) => progress.update(pipeline.read.load(Ordering::Relaxed)),
             }
             Ok(ControlFlow::Continue(()))
         },
@@ -73,7 +78,7 @@ pub(super) fn make(
         }
         TokenizerKind::Bpe { vocab_size } => {
             let text = summary.training_text(tail);
-            match &run.settings.end_token {
+            match &settings.end_token {
                 // The last token ends documents.
                 Some(content) => BpeTokenizer::train(&text, vocab_size - 1)
                     .and_then(|tokenizer| tokenizer.with_new_end_of_text(content)),
@@ -84,7 +89,7 @@ pub(super) fn make(
             }
             .map(Tokenizer::Bpe)
         }
-        TokenizerKind::Gpt2 | TokenizerKind::File(_) => given(run),
+        TokenizerKind::Gpt2 | TokenizerKind::File(_) => given(),
     };
     let tokenizer = tokenizer.map_err(|error| match error {
         Error::Text { .. } => Error::text(
@@ -103,36 +108,22 @@ pub(super) fn make(
     Ok((tokenizer, tail))
 }
 
-/// The tokenizer that is not trained.
-fn given(run: &Run<'_>) -> Result<Tokenizer> {
-    match run.given {
-        Some(tokenizer) => Ok(tokenizer.clone()),
-        None => run.settings.tokenizer.train(""),
-    }
-}
-
 /// Whether the input is a single document. What cannot be used counts as well: that is for the
 /// next reading to deal with.
-pub(super) fn is_single(run: &Run<'_>) -> Result<bool> {
-    let files = &run.inputs.files;
+///
+/// pipeline: one that takes all documents.
+pub fn is_single(pipeline: &Pipeline<'_>) -> Result<bool> {
+    let Pipeline { inputs: files, format, .. } = *pipeline;
     // Often the names and the first bytes tell, and a file of gigabytes need not be read for it.
-    let mut texts = files.iter().filter(|file| is_text(file, run.settings.format).unwrap_or(false));
+    let mut texts = files.iter().filter(|file| is_text(file, format).unwrap_or(false));
     match (texts.next(), texts.next()) {
         // There may be several documents in a text, and then it must be read.
-        (Some(_), None) if files.len() == 1 && run.marker.is_none() => return Ok(true),
+        (Some(_), None) if files.len() == 1 && pipeline.marker.is_none() => return Ok(true),
         (Some(_), Some(_)) => return Ok(false),
         _ => {}
     }
     let mut documents = 0;
-    let pipeline = Pipeline {
-        inputs: files,
-        field: &run.settings.field,
-        format: run.settings.format,
-        marker: run.marker,
-        choice: Choice { sample: 1.0, validation: 0.0 },
-        threads: 1,
-        read: &AtomicU64::new(0),
-    };
+    let pipeline = Pipeline { threads: 1, read: &AtomicU64::new(0), ..*pipeline };
     pipeline.run(
         Position::default(),
         |_| Counter(0),
@@ -178,7 +169,7 @@ impl Digest for Counter {
         Ok(())
     }
 
-    fn end(&mut self, _: Fate) {}
+    fn end(&mut self, _: SplitAssignment) {}
 
     fn note(&mut self, note: Note) {
         // One document beside a fault is one of several.

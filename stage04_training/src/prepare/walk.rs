@@ -2,9 +2,9 @@
 //!
 //! A [`Walker`] reads one file from its beginning to its end, never more than a piece of it at a
 //! time, and hands out [`Item`]s in the order of the file. It does as little as it can: it
-//! neither checks that text is UTF-8 nor parses JSON, because it runs on one thread, and those
-//! who take the items run on all others. Small compressed files inside archives it does not even
-//! open: whoever gets them walks through them on a thread of their own.
+//! neither checks that text is UTF-8 nor parses JSON, because it runs on one thread, and the
+//! workers that take the items run on all others. Small compressed files inside archives it does not even
+//! open: the worker that gets them walks through them.
 
 mod archive;
 mod documents;
@@ -18,9 +18,9 @@ use std::sync::Arc;
 use stage01_bigram::form::BYTE_ORDER_MARK;
 
 use super::decode::{LARGEST_WINDOW, USUAL_WINDOW};
-use super::fate::{Choice, Fate};
 use super::fault::{Fault, Lost};
 use super::kind::{Format, HEAD, Kind, inner_name, kind};
+use super::split::{SplitAssignment, SplitRule};
 
 /// A compressed file up to this size is handed out whole, in bytes.
 pub const WHOLE: u64 = 4 << 20;
@@ -42,7 +42,7 @@ pub enum Item {
         /// The lines.
         bytes: Vec<u8>,
     },
-    /// A small compressed file, to be walked through by whoever gets it.
+    /// A small compressed file, to be walked through by the worker that gets it.
     Whole {
         /// The file.
         origin: Arc<str>,
@@ -69,8 +69,8 @@ pub enum Item {
     Fault {
         /// Where and why.
         fault: Fault,
-        /// The fate of the document that ends here, because its rest cannot be read.
-        open: Option<Fate>,
+        /// The assignment of the document that ends here, because its rest cannot be read.
+        open: Option<SplitAssignment>,
     },
 }
 
@@ -89,8 +89,8 @@ pub struct Segment {
     pub last: bool,
     /// Whether the marker stands at its end.
     pub marked: bool,
-    /// The fate of a long document; a short one's is found by whoever gets it.
-    pub fate: Option<Fate>,
+    /// The assignment of a long document; a short one's is found by the worker that gets it.
+    pub assignment: Option<SplitAssignment>,
     /// The text.
     pub bytes: Vec<u8>,
 }
@@ -132,7 +132,7 @@ pub struct Walker<'a> {
     /// The spelling that ends a document inside of a text.
     pub marker: Option<&'a str>,
     /// How documents are chosen, for long ones.
-    pub choice: Choice,
+    pub rule: SplitRule,
     /// How files are read that are neither archives nor compressed.
     pub format: Format,
     /// Whether small compressed files are handed out whole.
@@ -306,7 +306,7 @@ fn empty(origin: &str) -> Fault {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::prepare::decode::tests::{gzip, zstd};
+    use crate::prepare::archives::{gzip, zstd};
 
     /// All that a walk hands out.
     pub(crate) fn items(format: Format, walk: impl FnOnce(&mut Walker<'_>) -> Flow) -> Vec<Item> {
@@ -315,23 +315,11 @@ pub(crate) mod tests {
             items.push(item);
             Flow::Continue(())
         };
-        let choice = Choice { sample: 1.0, validation: 0.5 };
+        let rule = SplitRule { sample: 1.0, validation: 0.5 };
         let ended =
-            walk(&mut Walker { emit: &mut emit, marker: None, choice, format, hand_out: true });
+            walk(&mut Walker { emit: &mut emit, marker: None, rule, format, hand_out: true });
         assert!(ended.is_continue());
         items
-    }
-
-    /// An archive of these files.
-    pub(crate) fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut archive = tar::Builder::new(Vec::new());
-        for (name, bytes) in files {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(bytes.len() as u64);
-            header.set_mode(0o644);
-            archive.append_data(&mut header, name, *bytes).unwrap();
-        }
-        archive.into_inner().unwrap()
     }
 
     /// What a file in memory holds, in short.
@@ -349,9 +337,9 @@ pub(crate) mod tests {
             });
             Flow::Continue(())
         };
-        let choice = Choice { sample: 1.0, validation: 0.0 };
+        let rule = SplitRule { sample: 1.0, validation: 0.0 };
         let format = Format::Auto;
-        let mut walker = Walker { emit: &mut emit, marker: None, choice, format, hand_out };
+        let mut walker = Walker { emit: &mut emit, marker: None, rule, format, hand_out };
         assert!(walker.bytes("a".into(), name, named, bytes).is_continue());
         found
     }
@@ -384,9 +372,9 @@ pub(crate) mod tests {
             count += 1;
             if count == 2 { Flow::Break(()) } else { Flow::Continue(()) }
         };
-        let choice = Choice { sample: 1.0, validation: 0.0 };
+        let rule = SplitRule { sample: 1.0, validation: 0.0 };
         let format = Format::Auto;
-        let mut walker = Walker { emit: &mut emit, marker: None, choice, format, hand_out: true };
+        let mut walker = Walker { emit: &mut emit, marker: None, rule, format, hand_out: true };
         let text = "so many words ".repeat(200_000);
         assert!(walker.bytes("a".into(), "a.txt", true, text.as_bytes()).is_break());
         assert_eq!(count, 2);

@@ -4,9 +4,9 @@
 //! are a safe place to go on from. A run that is killed leaves more bytes than were safe; they
 //! are cut off. What was written after the safe place is made again, and comes out the same.
 //!
-//! Nothing is built on bytes that somebody else has altered: before a run goes on, all that it
+//! Nothing is built on bytes that were altered since: before a run goes on, all that it
 //! has written is read once and compared with the journal's checksums ([`verify()`]). And no file
-//! but a plain one of this directory is ever written to: see [`crate::plain`].
+//! but a plain one of this directory is ever written to: see [`crate::regular_file`].
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -19,12 +19,13 @@ use xxhash_rust::xxh3::Xxh3;
 use super::encode::EncodedPart;
 use super::fault::Fault;
 use super::journal::{FaultsEntry, Journal};
+use crate::checksummed::hex;
 use crate::manifest::{FAULTS_FILE, LeftOutEntry, PartEntry, ShardEntry, Split, TOKENIZER_FILE};
-use crate::plain;
-use crate::sealed::hex;
+use crate::progress::{Reporter, Silent};
+use crate::regular_file;
 use crate::shards::verify::{self, Expected, checksum};
 
-/// What to do about a file of an interrupted run that somebody else has touched.
+/// What to do about a file of an interrupted run that was changed since.
 const CHANGED: &str = "it was changed since the run was interrupted: begin again with --restart";
 
 /// How many faults the manifest shows.
@@ -69,14 +70,16 @@ impl PartWriter {
                 let (file, sum) = go_on(&path, length, &shard.xxh3)?;
                 open = Some(OpenShard { path, file, sum, tokens: shard.tokens });
             } else if length_of(&path)? > length {
-                plain::append(&path)?.set_len(length).map_err(Error::file("write", &path))?;
+                regular_file::append(&path)?
+                    .set_len(length)
+                    .map_err(Error::file("write", &path))?;
             }
         }
         for found in fs::read_dir(directory).map_err(Error::file("read", directory))? {
             let path = found.map_err(Error::file("read", directory))?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if which.shard_number(name).is_some_and(|number| number >= entry.shards.len()) {
-                plain::remove(&path)?;
+                regular_file::remove(&path)?;
             }
         }
         let directory = directory.to_path_buf();
@@ -143,7 +146,7 @@ impl PartWriter {
 
 impl OpenShard {
     fn create(path: PathBuf, shards: &mut Vec<ShardEntry>) -> Result<OpenShard> {
-        let file = plain::create(&path)?;
+        let file = regular_file::create(&path)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         shards.push(ShardEntry { file: name, tokens: 0, xxh3: String::new() });
         Ok(OpenShard {
@@ -171,7 +174,7 @@ impl FaultWriter {
     pub fn resume(directory: &Path, entry: &FaultsEntry) -> Result<FaultWriter> {
         let path = directory.join(FAULTS_FILE);
         if entry.bytes == 0 {
-            plain::remove(&path)?;
+            regular_file::remove(&path)?;
             return Ok(FaultWriter { path, file: None, bytes: 0, sum: Xxh3::new() });
         }
         let (file, sum) = go_on(&path, entry.bytes, &entry.xxh3)?;
@@ -187,7 +190,7 @@ impl FaultWriter {
         line.push('\n');
         let file = match &mut self.file {
             Some(file) => file,
-            None => self.file.insert(BufWriter::new(plain::create(&self.path)?)),
+            None => self.file.insert(BufWriter::new(regular_file::create(&self.path)?)),
         };
         file.write_all(line.as_bytes()).map_err(Error::file("write", &self.path))?;
         self.bytes += line.len() as u64;
@@ -218,7 +221,12 @@ impl FaultWriter {
 /// # Errors
 /// [`Error::Format`] for the first file that is something else, [`Error::File`] for one that
 /// cannot be read.
-pub fn verify(directory: &Path, journal: &Journal, token_bytes: usize) -> Result<()> {
+pub fn verify(
+    directory: &Path,
+    journal: &Journal,
+    token_bytes: usize,
+    reporter: &dyn Reporter,
+) -> Result<()> {
     let mut files: Vec<Expected> = Vec::new();
     for shard in journal.train.shards.iter().chain(&journal.validation.shards) {
         let bytes = shard.tokens.saturating_mul(token_bytes as u64);
@@ -229,7 +237,7 @@ pub fn verify(directory: &Path, journal: &Journal, token_bytes: usize) -> Result
         let FaultsEntry { bytes, xxh3 } = journal.faults.clone();
         files.push(Expected { path: directory.join(FAULTS_FILE), bytes, xxh3 });
     }
-    verify::verify(&files, CHANGED)
+    verify::verify(&files, CHANGED, reporter)
 }
 
 /// Compares the tokenizer of an interrupted run with its checksum in the journal.
@@ -240,7 +248,7 @@ pub fn verify_tokenizer(directory: &Path, journal: &Journal) -> Result<()> {
     let path = directory.join(TOKENIZER_FILE);
     let bytes = fs::metadata(&path).map_or(0, |about| about.len());
     let xxh3 = journal.tokenizer_xxh3.clone();
-    verify::verify(&[Expected { path, bytes, xxh3 }], CHANGED)
+    verify::verify(&[Expected { path, bytes, xxh3 }], CHANGED, &Silent)
 }
 
 /// Opens a file to go on after its first `length` bytes, which must have this checksum. What
@@ -250,7 +258,7 @@ fn go_on(path: &Path, length: u64, xxh3: &str) -> Result<(BufWriter<File>, Xxh3)
     let Some(sum) = sum.filter(|sum| hex(sum.digest()) == xxh3) else {
         return Err(Error::format(path, "its content is not what was written", CHANGED));
     };
-    let file = plain::append(path)?;
+    let file = regular_file::append(path)?;
     file.set_len(length).map_err(Error::file("write", path))?;
     Ok((BufWriter::with_capacity(1 << 16, file), sum))
 }

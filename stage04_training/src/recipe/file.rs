@@ -1,19 +1,17 @@
 //! Reading a recipe's file, and saying what is wrong in it, with the line.
 //!
-//! The names and types of the settings are those of the command line, so they are asked of it
-//! and written nowhere a second time.
+//! The names and types of the settings are those of [`Recipe`], so they are asked of it and
+//! written nowhere a second time.
 
-use std::any::TypeId;
 use std::path::Path;
 
-use clap::builder::PossibleValue;
-use clap::{Arg, ArgAction, Args, Command};
 use serde_json::{Map, Value, json};
 use stage01_bigram::{Error, Result};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Recipe;
+use super::{Recipe, Run};
+use crate::backend::device::Precision;
 
 /// What a recipe's file says.
 pub(super) struct Written {
@@ -40,7 +38,7 @@ impl Written {
             let remedy = "a recipe has lines such as n_layer = 4 (the format is TOML)";
             wrong(e.span().map_or(0, |span| span.start), problem, remedy)
         })?;
-        let command = Recipe::augment_args(Command::new("train"));
+        let settings = settings();
         let mut written = Written { about: String::new(), settings: Map::new() };
         for (key, value) in table.into_inner() {
             let (place, name) = (key.span().start, key.get_ref().as_ref());
@@ -52,10 +50,8 @@ impl Written {
                 written.about = about.to_string();
                 continue;
             }
-            let known = |arg: &&Arg| arg.get_id() == name && name != "dtype";
-            let Some(arg) = command.get_arguments().find(known) else {
-                let names: Vec<&str> =
-                    command.get_arguments().map(|a| a.get_id().as_str()).collect();
+            let Some(example) = settings.get(name) else {
+                let names: Vec<&str> = settings.keys().map(String::as_str).collect();
                 // Stage 3's name for it.
                 let near = match name {
                     "dtype" => Some("precision"),
@@ -67,7 +63,7 @@ impl Written {
                 };
                 return Err(wrong(place, format!("{name} is no setting"), &remedy));
             };
-            let value = read(arg, value)
+            let value = read(name, example, value)
                 .map_err(|expected| wrong(place, format!("{name} is {}", a(value)), &expected))?;
             written.settings.insert(name.to_string(), value);
         }
@@ -75,45 +71,66 @@ impl Written {
     }
 }
 
-/// A value of a file, if it is what the setting takes; or what was expected.
-fn read(arg: &Arg, value: &DeValue) -> std::result::Result<Value, String> {
-    let takes = arg.get_value_parser().type_id();
-    let (whole, number) = ([TypeId::of::<usize>(), TypeId::of::<u64>()], TypeId::of::<f64>());
-    if matches!(arg.get_action(), ArgAction::Append) {
-        let text = |item: &Spanned<DeValue>| item.get_ref().as_str().map(str::to_string);
-        let texts = match value {
-            DeValue::Array(items) => items.iter().map(text).collect::<Option<Vec<_>>>(),
-            one => one.as_str().map(|text| vec![text.to_string()]),
-        };
-        return texts.map(|texts| json!(texts)).ok_or("expected a list of texts in quotes".into());
-    }
-    match value {
-        DeValue::Integer(n) if whole.iter().any(|&id| takes == id) => {
-            let n = u64::from_str_radix(n.as_str(), n.radix()).ok();
-            n.map(|n| json!(n)).ok_or("expected a whole number, 0 or more".into())
+/// All settings that a recipe may name, each with a value of its type.
+fn settings() -> Map<String, Value> {
+    let run = Run {
+        min_lr: Some(0.5),
+        warmup_iters: Some(0),
+        lr_decay_iters: Some(0),
+        threads: Some(0),
+        eval_interval: Some(0),
+        ..Run::default()
+    };
+    let mut settings = super::object(&Recipe {
+        run,
+        data: Some("".into()),
+        init_from: Some("".into()),
+        peak_tflops: Some(0.5),
+        save_interval: Some(0),
+        ..Recipe::default()
+    });
+    settings.shift_remove("dtype"); // stage 3's name for `precision`
+    settings
+}
+
+/// A value of a file, if it is of the type of `example`; or what was expected.
+fn read(name: &str, example: &Value, value: &DeValue) -> std::result::Result<Value, String> {
+    match (example, value) {
+        (Value::Array(_), value) => {
+            let text = |item: &Spanned<DeValue>| item.get_ref().as_str().map(str::to_string);
+            let texts = match value {
+                DeValue::Array(items) => items.iter().map(text).collect::<Option<Vec<_>>>(),
+                one => one.as_str().map(|text| vec![text.to_string()]),
+            };
+            texts.map(|texts| json!(texts)).ok_or("expected a list of texts in quotes".into())
         }
-        DeValue::Integer(n) if takes == number => {
+        (Value::Number(number), DeValue::Integer(n)) if number.is_f64() => {
             let n = i64::from_str_radix(n.as_str(), n.radix()).ok();
             n.map(|n| json!(n as f64)).ok_or("expected a number".into())
         }
-        DeValue::Float(x) if takes == number => {
+        (Value::Number(number), DeValue::Float(x)) if number.is_f64() => {
             let x = x.as_str().parse().ok().filter(|x: &f64| x.is_finite());
             x.map(|x| json!(x)).ok_or("expected a number".into())
         }
-        DeValue::Boolean(yes) if takes == TypeId::of::<bool>() => Ok(json!(yes)),
-        DeValue::String(text)
-            if !whole.iter().any(|&id| takes == id)
-                && takes != number
-                && takes != TypeId::of::<bool>() =>
-        {
-            let choices = arg.get_possible_values();
-            let known = choices.is_empty() || choices.iter().any(|c| c.get_name() == text);
-            let names = || choices.iter().map(PossibleValue::get_name).collect::<Vec<_>>();
-            known.then(|| json!(text)).ok_or_else(|| format!("choose from {}", names().join(", ")))
+        (Value::Number(number), _) if number.is_f64() => Err("expected a number".into()),
+        (Value::Number(_), DeValue::Integer(n)) => {
+            let n = u64::from_str_radix(n.as_str(), n.radix()).ok();
+            n.map(|n| json!(n)).ok_or("expected a whole number, 0 or more".into())
         }
-        _ if whole.iter().any(|&id| takes == id) => Err("expected a whole number".into()),
-        _ if takes == number => Err("expected a number".into()),
-        _ if takes == TypeId::of::<bool>() => Err("expected true or false".into()),
+        (Value::Number(_), _) => Err("expected a whole number".into()),
+        (Value::Bool(_), DeValue::Boolean(yes)) => Ok(json!(yes)),
+        (Value::Bool(_), _) => Err("expected true or false".into()),
+        (_, DeValue::String(text)) => {
+            let choices: Vec<&str> = match name {
+                "precision" => {
+                    ["auto"].into_iter().chain(Precision::ALL.map(|(name, _)| name)).collect()
+                }
+                _ => Vec::new(),
+            };
+            let known = choices.is_empty() || choices.contains(&text.as_ref());
+            let expected = || format!("choose from {}", choices.join(", "));
+            known.then(|| json!(text)).ok_or_else(expected)
+        }
         _ => Err("expected a text in quotes".into()),
     }
 }
@@ -178,6 +195,13 @@ mod tests {
             assert!(message.contains(expected), "{message}\nexpected {expected}");
             assert_eq!(message.lines().count(), 1, "{message}");
         }
+    }
+
+    #[test]
+    fn every_setting_has_a_type() {
+        let (settings, all) = (settings(), super::super::object(&Recipe::default()));
+        assert!(settings.values().all(|value| !value.is_null()), "{settings:?}");
+        assert!(all.keys().all(|name| name == "dtype" || settings.contains_key(name)));
     }
 
     #[test]

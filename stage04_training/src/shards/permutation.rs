@@ -1,7 +1,7 @@
 //! A shuffle that is computed, never stored.
 //!
 //! To visit the windows of a text in a random order, one could shuffle a list of all of them.
-//! For ten billion tokens that list has ten million entries, must be made again for every pass,
+//! For ten billion tokens that list has ten million entries, must be made again for every epoch,
 //! and must be the same on every machine of a run. A keyed permutation needs no list: it is a
 //! function that takes the place in the order and returns the window, each window for exactly
 //! one place.
@@ -87,15 +87,15 @@ mod tests {
     use proptest::prelude::*;
     use stage01_bigram::random::{Purpose, generator};
 
-    fn order(size: u64, seed: u64, pass: u64) -> Vec<u64> {
-        let permutation = Permutation::new(size, &mut generator(seed, Purpose::Batch, pass));
+    fn order(size: u64, seed: u64, epoch: u64) -> Vec<u64> {
+        let permutation = Permutation::new(size, &mut generator(seed, Purpose::Batch, epoch));
         (0..size).map(|place| permutation.at(place)).collect()
     }
 
     proptest! {
         #[test]
-        fn every_number_comes_exactly_once(size in 1u64..3000, seed: u64, pass in 0u64..1 << 40) {
-            let mut order = order(size, seed, pass);
+        fn every_number_comes_exactly_once(size in 1u64..3000, seed: u64, epoch in 0u64..1 << 40) {
+            let mut order = order(size, seed, epoch);
             order.sort_unstable();
             prop_assert_eq!(order, (0..size).collect::<Vec<_>>());
         }
@@ -119,11 +119,11 @@ mod tests {
 
     #[test]
     fn it_is_a_shuffle_and_not_a_pattern() {
-        // Over 1,000 passes of ten windows, each comes first about a hundred times, and each
+        // Over 1,000 epochs of ten windows, each comes first about a hundred times, and each
         // comes right after its neighbour about as often as after any other.
         let (mut first, mut steps) = ([0; 10], 0);
-        for pass in 0..1000 {
-            let order = order(10, 7, pass);
+        for epoch in 0..1000 {
+            let order = order(10, 7, epoch);
             first[order[0] as usize] += 1;
             steps += order.windows(2).filter(|pair| pair[1] == pair[0] + 1).count();
         }

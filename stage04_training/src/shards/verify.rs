@@ -15,12 +15,13 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use stage01_bigram::{Error, Result};
-use stage03_gpt::cli::screen::{Screen, remark};
+use stage03_gpt::trainer::cores;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::plain;
-use crate::prepare::progress::{Progress, size};
-use crate::sealed::hex;
+use crate::checksummed::hex;
+use crate::progress::Reporter;
+use crate::regular_file;
+use crate::units::size;
 
 /// A file, and what was written into it.
 #[derive(Clone, Debug)]
@@ -35,16 +36,16 @@ pub struct Expected {
 
 /// Reads all files on all cores. Where that takes more than a second it is said.
 ///
-/// remedy: what to do about a file that is something else.
+/// remedy: what to do about a file that is something else. reporter: where progress goes.
 ///
 /// # Errors
 /// [`Error::Format`] for the first file in their order that is not what was written,
 /// [`Error::File`] for one that cannot be read.
-pub fn verify(files: &[Expected], remedy: &str) -> Result<()> {
+pub fn verify(files: &[Expected], remedy: &str, reporter: &dyn Reporter) -> Result<()> {
     let total = files.iter().map(|file| file.bytes).sum();
     let (next, read, stop) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let work = || {
-        // After a fault only the files before it matter, and somebody has taken those.
+        // After a fault only the files before it matter, and those were taken.
         while !stop.load(Ordering::Relaxed) {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if let Err(error) = verify_one(files.get(number)?, remedy, &read) {
@@ -55,7 +56,7 @@ pub fn verify(files: &[Expected], remedy: &str) -> Result<()> {
         None
     };
     let found = std::thread::scope(|scope| {
-        let threads = stage03_gpt::cli::run::cores().clamp(1, files.len().clamp(1, 64));
+        let threads = cores().clamp(1, files.len().clamp(1, 64));
         // Where the system gives no thread, this one does the work.
         let helpers: Vec<_> =
             (1..=threads).map_while(|_| Builder::new().spawn_scoped(scope, work).ok()).collect();
@@ -63,7 +64,7 @@ pub fn verify(files: &[Expected], remedy: &str) -> Result<()> {
         if helpers.is_empty() {
             found.extend(work());
         }
-        show(total, &read, || helpers.iter().all(|helper| helper.is_finished()));
+        show(reporter, total, &read, || helpers.iter().all(|helper| helper.is_finished()));
         for helper in helpers {
             found.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
@@ -76,22 +77,22 @@ pub fn verify(files: &[Expected], remedy: &str) -> Result<()> {
 }
 
 /// Waits, and says how far it is where the wait is long.
-fn show(total: u64, read: &AtomicU64, done: impl Fn() -> bool) {
-    let (began, screen) = (Instant::now(), Screen::new());
+fn show(reporter: &dyn Reporter, total: u64, read: &AtomicU64, done: impl Fn() -> bool) {
+    let began = Instant::now();
     let mut progress = None;
     let mut pause = Duration::from_micros(50);
     while !done() {
         std::thread::sleep(pause);
         pause = (2 * pause).min(Duration::from_millis(100));
         if progress.is_none() && began.elapsed() > Duration::from_millis(1500) {
-            remark(format!(
+            reporter.note(&format!(
                 "comparing the checksums of {}; --no-verify leaves it out",
                 size(total)
             ));
-            progress = Some(Progress::new(&screen, "checked", total, read));
+            progress = Some(reporter.begin("checked", total, read.load(Ordering::Relaxed)));
         }
         if let Some(progress) = &mut progress {
-            progress.update();
+            progress.update(read.load(Ordering::Relaxed));
         }
     }
 }
@@ -119,9 +120,9 @@ fn verify_one(file: &Expected, remedy: &str, read: &AtomicU64) -> Result<()> {
 /// `None` where there are fewer. What is read is added to `read`.
 ///
 /// # Errors
-/// As [`plain::read`], and [`Error::File`] when the disk fails.
+/// As [`regular_file::read`], and [`Error::File`] when the disk fails.
 pub fn checksum(path: &Path, bytes: u64, read: &AtomicU64) -> Result<Option<Xxh3>> {
-    let mut file = plain::read(path)?;
+    let mut file = regular_file::read(path)?;
     let (mut sum, mut left) = (Xxh3::new(), bytes);
     let mut buffer = vec![0; (1 << 18).min(bytes as usize)];
     while left > 0 {
@@ -143,6 +144,7 @@ pub fn checksum(path: &Path, bytes: u64, read: &AtomicU64) -> Result<Option<Xxh3
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::Silent;
     use xxhash_rust::xxh3::xxh3_64;
 
     #[test]
@@ -156,24 +158,24 @@ mod tests {
                 Expected { path, bytes: content.len() as u64, xxh3: hex(xxh3_64(&content)) }
             })
             .collect();
-        verify(&files, "restore it").unwrap();
-        verify(&[], "restore it").unwrap();
+        verify(&files, "restore it", &Silent).unwrap();
+        verify(&[], "restore it", &Silent).unwrap();
         for n in [39, 17, 3] {
             let mut content = std::fs::read(&files[n].path).unwrap();
             content[500] ^= 1;
             std::fs::write(&files[n].path, &content).unwrap();
-            let error = verify(&files, "restore it").unwrap_err().to_string();
+            let error = verify(&files, "restore it", &Silent).unwrap_err().to_string();
             assert!(error.contains(&format!("f{n}: its checksum is")), "{error}");
             assert!(error.ends_with("restore it"), "{error}");
         }
         std::fs::write(&files[2].path, "short").unwrap();
-        let error = verify(&files, "restore it").unwrap_err().to_string();
+        let error = verify(&files, "restore it", &Silent).unwrap_err().to_string();
         assert!(error.contains("f2: it has fewer than the 2000 bytes"), "{error}");
         std::fs::remove_file(&files[1].path).unwrap();
-        let error = verify(&files, "restore it").unwrap_err().to_string();
+        let error = verify(&files, "restore it", &Silent).unwrap_err().to_string();
         assert!(error.ends_with("f1: it is missing; restore it"), "{error}");
         // What stands behind the bytes that count does not matter.
         std::fs::write(&files[0].path, "more").unwrap();
-        verify(&files[..1], "restore it").unwrap();
+        verify(&files[..1], "restore it", &Silent).unwrap();
     }
 }

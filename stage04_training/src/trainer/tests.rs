@@ -10,7 +10,6 @@ use stage01_bigram::tokenizer::TokenizerKind;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
 use stage03_gpt::checkpoint::Model;
-use stage03_gpt::cli::screen::Screen;
 use stage03_gpt::files::run_directory::{self, OutDir};
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::resume::State;
@@ -19,8 +18,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::backend::cpu::Cpu;
-use crate::checkpoint::{BEST, Keeper, Saved};
+use crate::checkpoint::{BEST, CheckpointManager, Saved};
 use crate::prepare;
+use crate::progress::Silent;
 
 /// Data in which every token occurs once, so the first token of a window says where it begins.
 fn data() -> (TempDir, Shards) {
@@ -35,7 +35,7 @@ fn data() -> (TempDir, Shards) {
         out: shards.clone(),
         ..prepare::Settings::default()
     };
-    prepare::prepare(&settings, &Screen::new()).unwrap();
+    prepare::prepare(&settings, &Silent).unwrap();
     (directory, Shards::open(&shards).unwrap())
 }
 
@@ -105,19 +105,19 @@ fn trainer<'a>(
     let gpt = run.gpt(400).unwrap();
     let weights = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
     let seen = Seen::default();
-    // Each evaluation asks twice: for the training part, and for the validation part.
+    // Each evaluation asks twice: for the training set, and for the validation set.
     let losses = losses.iter().flat_map(|&loss| [loss, loss]).collect();
     let cpu = Cpu::new(gpt, weights, run.settings()).unwrap();
     let spy = Spy { cpu, seen: seen.clone(), losses };
     (Trainer::new(Box::new(spy), data).unwrap(), seen)
 }
 
-fn keeper(directory: &Path, data: &Shards) -> Keeper {
-    Keeper::new(directory, data.tokenizer().unwrap(), json!({}), json!("this"))
+fn checkpoints(directory: &Path, data: &Shards) -> CheckpointManager {
+    CheckpointManager::new(directory, data.tokenizer().unwrap(), json!({}), json!("this"))
 }
 
-fn create(keeper: &Keeper, run: &mut Trainer) -> OutDir {
-    keeper.create(run, run_directory::reserve(&keeper.directory).unwrap()).unwrap()
+fn create(checkpoints: &CheckpointManager, run: &mut Trainer) -> OutDir {
+    checkpoints.create(run, run_directory::reserve(&checkpoints.directory).unwrap()).unwrap()
 }
 
 fn config(max_iters: usize) -> LoopConfig {
@@ -150,12 +150,12 @@ fn every_window_comes_once_before_any_comes_again() {
 fn a_resumed_run_reads_on_where_it_stopped_whatever_its_batch_size() {
     let (directory, data) = data();
     let (mut first, seen) = trainer(&data, 4, 1, &[]);
-    let keeper = keeper(&directory.path().join("run"), &data);
-    let _out = create(&keeper, &mut first);
-    train(&mut first, &config(5), &keeper, &mut ()).unwrap();
+    let checkpoints = checkpoints(&directory.path().join("run"), &data);
+    let _out = create(&checkpoints, &mut first);
+    train(&mut first, &config(5), &checkpoints, &mut ()).unwrap();
 
     let (mut second, more) = trainer(&data, 3, 2, &[]);
-    let saved = Saved::load(&keeper.directory).unwrap();
+    let saved = Saved::load(&checkpoints.directory).unwrap();
     saved.restore(&mut second, &json!("this")).unwrap();
     assert_eq!((second.backend.iter(), second.position), (5, 20));
     for _ in 0..4 {
@@ -189,7 +189,7 @@ fn evaluating_changes_nothing_and_is_always_on_the_same_windows() {
     let (weights, moments) = (weights.clone(), moments.clone());
     run.backend.restore(7, weights, moments).unwrap();
     assert_eq!(run.evaluate(3).unwrap(), again);
-    // All of the validation part: 40 tokens are 9 windows, which are 4 batches of 2.
+    // All of the validation set: 40 tokens are 9 windows, which are 4 batches of 2.
     assert_eq!(run.evaluate_all(1000).unwrap().1, 32);
     assert_eq!(run.evaluate_all(17).unwrap().1, 16);
     assert_eq!(run.evaluate_all(0).unwrap().1, 8);
@@ -209,11 +209,11 @@ fn a_run_is_saved_at_its_intervals() {
     let (directory, data) = data();
     let saved = |config: &LoopConfig, name: &str| {
         let (mut run, _) = trainer(&data, 2, 1, &[]);
-        let keeper = keeper(&directory.path().join(name), &data);
-        let _out = create(&keeper, &mut run);
-        let mut log = Log(keeper.directory.clone(), Vec::new());
-        assert_eq!(train(&mut run, config, &keeper, &mut log).unwrap(), Ending::Finished);
-        assert_eq!(State::load(&keeper.directory).unwrap().iter, config.max_iters);
+        let checkpoints = checkpoints(&directory.path().join(name), &data);
+        let _out = create(&checkpoints, &mut run);
+        let mut log = Log(checkpoints.directory.clone(), Vec::new());
+        assert_eq!(train(&mut run, config, &checkpoints, &mut log).unwrap(), Ending::Finished);
+        assert_eq!(State::load(&checkpoints.directory).unwrap().iter, config.max_iters);
         log.1
     };
     assert_eq!(saved(&config(5), "rare"), [0, 0, 0, 0, 0]);
@@ -241,13 +241,16 @@ impl Callback<Trainer<'_>> for Impatient {
 fn a_run_that_is_asked_to_stop_ends_after_its_step_and_is_saved() {
     let (directory, data) = data();
     let (mut run, _) = trainer(&data, 2, 3, &[]);
-    let keeper = keeper(&directory.path().join("run"), &data);
-    let _out = create(&keeper, &mut run);
-    let ending = train(&mut run, &config(1000), &keeper, &mut Impatient(7)).unwrap();
+    let checkpoints = checkpoints(&directory.path().join("run"), &data);
+    let _out = create(&checkpoints, &mut run);
+    let ending = train(&mut run, &config(1000), &checkpoints, &mut Impatient(7)).unwrap();
     assert_eq!(ending, Ending::Stopped);
-    let saved = Saved::load(&keeper.directory).unwrap();
+    let saved = Saved::load(&checkpoints.directory).unwrap();
     assert_eq!((saved.state.iter, saved.position), (7, 42));
-    assert_eq!(Model::load(&keeper.directory).unwrap().params, *run.backend.state().unwrap().0);
+    assert_eq!(
+        Model::load(&checkpoints.directory).unwrap().params,
+        *run.backend.state().unwrap().0
+    );
 }
 
 #[test]
@@ -255,8 +258,8 @@ fn the_best_weights_are_kept_and_worse_ones_are_not() {
     let (directory, data) = data();
     // Evaluated before the steps 0, 2, 4, 6 and after the last.
     let (mut run, _) = trainer(&data, 2, 1, &[5.0, 4.0, 4.5, 4.0, 4.2]);
-    let keeper = keeper(&directory.path().join("run"), &data);
-    let _out = create(&keeper, &mut run);
+    let checkpoints = checkpoints(&directory.path().join("run"), &data);
+    let _out = create(&checkpoints, &mut run);
     struct Memory(Vec<Params<f32>>);
     impl Callback<Trainer<'_>> for Memory {
         fn saved(&mut self, run: &mut Trainer, _: Option<&Evaluation>) -> Result<()> {
@@ -265,11 +268,12 @@ fn the_best_weights_are_kept_and_worse_ones_are_not() {
         }
     }
     let mut memory = Memory(Vec::new());
-    train(&mut run, &LoopConfig { eval_interval: 2, ..config(8) }, &keeper, &mut memory).unwrap();
-    let best = Model::load(&keeper.directory.join(BEST)).unwrap().params;
+    train(&mut run, &LoopConfig { eval_interval: 2, ..config(8) }, &checkpoints, &mut memory)
+        .unwrap();
+    let best = Model::load(&checkpoints.directory.join(BEST)).unwrap().params;
     assert_eq!(memory.0.iter().position(|weights| *weights == best), Some(1));
-    assert_eq!(Saved::load(&keeper.directory).unwrap().best, 4.0);
-    assert!(!keeper.directory.join("best.1").exists(), "nothing is moved aside");
+    assert_eq!(Saved::load(&checkpoints.directory).unwrap().best, 4.0);
+    assert!(!checkpoints.directory.join("best.1").exists(), "nothing is moved aside");
 }
 
 /// The lowest loss is read back to the last bit. A reader of decimal numbers that is only nearly
@@ -277,15 +281,15 @@ fn the_best_weights_are_kept_and_worse_ones_are_not() {
 #[test]
 fn the_lowest_loss_is_saved_to_the_last_bit() {
     let (directory, data) = data();
-    let keeper = keeper(&directory.path().join("run"), &data);
+    let checkpoints = checkpoints(&directory.path().join("run"), &data);
     let mut rng = generator(1, Purpose::Other, 0);
     let losses = (0..100).map(|_| rng.random_range(0.5..5.0));
     let (mut run, _) = trainer(&data, 2, 1, &[]);
-    let _out = create(&keeper, &mut run);
+    let _out = create(&checkpoints, &mut run);
     for loss in [0.942_362_965_706_400_9].into_iter().chain(losses) {
         run.best = loss;
-        keeper.save(&mut run).unwrap();
-        assert_eq!(Saved::load(&keeper.directory).unwrap().best, loss);
+        checkpoints.save(&mut run).unwrap();
+        assert_eq!(Saved::load(&checkpoints.directory).unwrap().best, loss);
     }
 }
 
@@ -293,26 +297,27 @@ fn the_lowest_loss_is_saved_to_the_last_bit() {
 fn a_loss_that_is_nan_is_never_saved() {
     let (directory, data) = data();
     let (mut run, _) = trainer(&data, 2, 1, &[5.0, f64::NAN]);
-    let keeper = keeper(&directory.path().join("run"), &data);
-    let _out = create(&keeper, &mut run);
-    let error = train(&mut run, &LoopConfig { eval_interval: 2, ..config(8) }, &keeper, &mut ())
-        .unwrap_err();
+    let checkpoints = checkpoints(&directory.path().join("run"), &data);
+    let _out = create(&checkpoints, &mut run);
+    let error =
+        train(&mut run, &LoopConfig { eval_interval: 2, ..config(8) }, &checkpoints, &mut ())
+            .unwrap_err();
     assert!(matches!(error, Error::Diverged { iter: 2, .. }), "{error}");
-    assert_eq!(State::load(&keeper.directory).unwrap().iter, 0);
+    assert_eq!(State::load(&checkpoints.directory).unwrap().iter, 0);
     // Nor is one that would be saved between two evaluations.
     let (mut run, _) = trainer(&data, 2, 1, &[5.0, f64::NAN]);
     let config = LoopConfig { save_interval: Some(3), ..config(8) };
-    let error = train(&mut run, &config, &keeper, &mut ()).unwrap_err();
+    let error = train(&mut run, &config, &checkpoints, &mut ()).unwrap_err();
     assert!(matches!(error, Error::Diverged { iter: 3, .. }), "{error}");
-    assert_eq!(State::load(&keeper.directory).unwrap().iter, 0);
+    assert_eq!(State::load(&checkpoints.directory).unwrap().iter, 0);
     // Nor is a weight.
     let (gpt, (weights, moments)) = (run.backend.gpt().clone(), run.backend.state().unwrap());
     let (mut weights, moments) = (weights.clone(), moments.clone());
     weights.values[gpt.layout().len() / 2] = f32::INFINITY;
     run.backend.restore(3, weights, moments).unwrap();
-    assert!(matches!(keeper.save(&mut run), Err(Error::Diverged { iter: 3, .. })));
-    assert!(matches!(keeper.save_best(&mut run), Err(Error::Diverged { .. })));
-    assert_eq!(State::load(&keeper.directory).unwrap().iter, 0);
+    assert!(matches!(checkpoints.save(&mut run), Err(Error::Diverged { iter: 3, .. })));
+    assert!(matches!(checkpoints.save_best(&mut run), Err(Error::Diverged { .. })));
+    assert_eq!(State::load(&checkpoints.directory).unwrap().iter, 0);
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! What the tests of `prepare` share: files in every form, and the program itself.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
+
+mod archives;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+pub use archives::*;
 
 /// The program, about to run `prepare` in a directory of its own.
 pub fn program(directory: &Path, flags: &str) -> Command {
@@ -63,34 +66,6 @@ pub fn content(directory: &Path) -> BTreeMap<String, Vec<u8>> {
 /// The shards of both parts alone.
 pub fn shards(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     content(directory).into_iter().filter(|(name, _)| name.ends_with(".bin")).collect()
-}
-
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-pub fn xz(bytes: &[u8]) -> Vec<u8> {
-    let options = lzma_rust2::XzOptions::with_preset(1);
-    let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-pub fn zstd(bytes: &[u8]) -> Vec<u8> {
-    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
-}
-
-pub fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut archive = tar::Builder::new(Vec::new());
-    for (name, bytes) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, name, *bytes).unwrap();
-    }
-    archive.into_inner().unwrap()
 }
 
 pub fn jsonl(documents: &[&str]) -> Vec<u8> {

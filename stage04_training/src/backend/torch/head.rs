@@ -16,7 +16,7 @@
 use tch::{Kind, Tensor};
 
 use super::Torch;
-use crate::doctor::memory::LOGITS;
+use crate::backend::LOGITS;
 
 /// The summed loss of some rows, as a scalar of this kind on their device. With `gradient` also
 /// the gradient of h, and that of W is added to `dw`.

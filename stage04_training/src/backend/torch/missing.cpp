@@ -68,7 +68,7 @@ const char* missing_peak_memory(int device, uint64_t* bytes) {
   });
 }
 
-// Begins to count anew: the most so far is what is taken now.
+// Begins to count again: the most so far is what is taken now.
 const char* missing_reset_peak_memory(int device) {
   return guarded([&] { at::getDeviceAllocator(at::kCUDA)->resetPeakStats(device); });
 }

@@ -1,7 +1,7 @@
 //! Five functions of libtorch that the crate tch does not pass on; `missing.cpp` is their other
 //! half.
 //!
-//! This is the only place of the crate that needs `unsafe`: whoever calls C++ must promise that
+//! This is the only place of the crate that needs `unsafe`: code that calls C++ must promise that
 //! the pointers are good. They are: each is taken from a [`Tensor`] that is borrowed until the
 //! call is over, and C++ keeps none of them.
 
@@ -63,7 +63,7 @@ pub(super) struct Rates {
 
 /// One step of AdamW in one kernel, each number fetched once.
 ///
-/// weights, gradients, m, v: tables of the same lengths, in the same order. step: its number,
+/// weights, gradients, m, v: tensors of the same lengths, in the same order. step: its number,
 /// counted from 1, and divisor: what the gradients are divided by first; f32 scalars on the same
 /// device.
 ///

@@ -1,6 +1,6 @@
 //! libtorch, PyTorch's engine in C++, as a backend: on a GPU or on the processor.
 //!
-//! What is computed is stage 3's; who computes changes. The flat vector of parameters, the
+//! What is computed is stage 3's; the device changes. The flat vector of parameters, the
 //! formula of AdamW and the scale of the loss stay, so that a run can move between the two, and
 //! so that one can be tested against the other.
 //!
@@ -13,8 +13,8 @@
 //! - `missing`: what the crate tch leaves out
 //!
 //! A GPU works through a queue. To ask for an operation takes microseconds, whatever its size;
-//! to look at a result waits until everything before it is done. So a pass looks at nothing, and
-//! a step looks once: at the loss and the gradient norm.
+//! to look at a result waits until everything before it is done. So a micro-batch looks at nothing,
+//! and a step looks once: at the loss and the gradient norm.
 
 pub(crate) mod missing;
 pub(crate) mod peak;
@@ -47,14 +47,14 @@ use weights::{Weights, fetch};
 /// What libtorch gives.
 pub(crate) type Torch<T> = std::result::Result<T, TchError>;
 
-/// libtorch has one generator for the whole process. Whoever names its state must be alone with
+/// libtorch has one generator for the whole process. Code that sets its state must be alone with
 /// it until the numbers are drawn.
 static GENERATOR: Mutex<()> = Mutex::new(());
 
-/// How to compute, where there is a choice. What is learned is the same but for rounding.
+/// How to compute, where there is a choice. The result is the same but for rounding.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// With how many digits to multiply.
+    /// The precision of the matrix products.
     pub precision: Precision,
     /// Attention in one operation, without a table of length x length shares.
     pub fused_attention: bool,
@@ -63,7 +63,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The fastest way with these digits.
+    /// The fastest way in this precision.
     pub fn new(precision: Precision) -> Self {
         Options { precision, fused_attention: true, fused_optimiser: true }
     }
@@ -82,9 +82,9 @@ pub struct TorchBackend {
     wte: Tensor,
     optimiser: Optimiser,
     iter: usize,
-    /// The summed loss of the passes since the last step, on the device, and how many there were.
+    /// The summed loss of the micro-batches since the last step, on the device, and how many there were.
     loss: Tensor,
-    passes: usize,
+    micro_batches: usize,
     /// Where [`Backend::state`] brings everything to.
     state: Option<(Params<f32>, Moments<f32>)>,
     peak: OnceCell<Option<f64>>,
@@ -143,13 +143,13 @@ impl TorchBackend {
             optimiser,
             iter: 0,
             loss,
-            passes: 0,
+            micro_batches: 0,
             state: None,
             peak: OnceCell::new(),
         })
     }
 
-    /// The gradient that the passes since the last step have given so far.
+    /// The gradient that the micro-batches since the last step have given so far.
     ///
     /// # Errors
     /// When the device refuses.
@@ -214,8 +214,8 @@ impl TorchBackend {
         Ok(length)
     }
 
-    // ANCHOR: pass
-    fn pass(&mut self, inputs: &[u32], targets: &[u32], length: usize) -> Torch<()> {
+    // ANCHOR: micro_batch
+    fn micro_batch(&mut self, inputs: &[u32], targets: &[u32], length: usize) -> Torch<()> {
         let (x, y) = (self.upload(inputs, length)?, self.upload(targets, length)?.f_view([-1])?);
         let steps = self.settings.gradient_accumulation_steps;
         let scale = 1.0 / (inputs.len() as f64 * steps as f64);
@@ -225,8 +225,8 @@ impl TorchBackend {
             let _alone = (dropout > 0.0).then(|| {
                 let alone = GENERATOR.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                 let seed = self.settings.seed;
-                let pass = self.settings.micro_batch_number(self.iter, self.passes);
-                tch::manual_seed(generator(seed, Purpose::Dropout, pass).next_u64() as i64);
+                let number = self.settings.micro_batch_number(self.iter, self.micro_batches);
+                tch::manual_seed(generator(seed, Purpose::Dropout, number).next_u64() as i64);
                 alone
             });
             let h = self.model.forward(&self.weights.leaves, &x, dropout)?;
@@ -248,7 +248,7 @@ impl TorchBackend {
         let _ = self.loss.f_add_(&loss)?;
         Ok(())
     }
-    // ANCHOR_END: pass
+    // ANCHOR_END: micro_batch
 
     fn measure(&self, inputs: &[u32], targets: &[u32], length: usize) -> Torch<f64> {
         let _guard = tch::no_grad_guard();
@@ -260,7 +260,7 @@ impl TorchBackend {
     }
 
     // ANCHOR: look
-    /// The summed loss and the gradient norm, and everything ready for new passes.
+    /// The summed loss and the gradient norm, and everything ready for new micro-batches.
     fn look(&mut self) -> Torch<(f64, f64)> {
         let _guard = tch::no_grad_guard();
         let norm = length(&self.weights.gradient, real(self.place))?;
@@ -303,15 +303,15 @@ impl Backend for TorchBackend {
 
     fn accumulate(&mut self, inputs: &[u32], targets: &[u32]) -> Result<()> {
         let length = self.check(inputs, targets)?;
-        self.pass(inputs, targets, length).map_err(|error| self.explain(error))?;
-        self.passes += 1;
+        self.micro_batch(inputs, targets, length).map_err(|error| self.explain(error))?;
+        self.micro_batches += 1;
         Ok(())
     }
 
     fn step(&mut self) -> Result<Step> {
         let iter = self.iter;
-        let tokens = self.passes * self.settings.batch_size * self.gpt.config().block_size;
-        self.passes = 0;
+        let tokens = self.micro_batches * self.settings.batch_size * self.gpt.config().block_size;
+        self.micro_batches = 0;
         let (loss, grad_norm) = self.look().map_err(|error| self.explain(error))?;
         let loss = loss / tokens as f64;
         let lr = self.settings.schedule.at(iter);

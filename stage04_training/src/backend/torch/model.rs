@@ -49,7 +49,7 @@ pub(super) fn is_linear(name: &str) -> bool {
 }
 
 impl Model {
-    /// Finds the tables of a model by their names.
+    /// Finds the tensors of a model by their names.
     pub fn new(config: &GptConfig, layout: &Layout, fused: bool) -> Self {
         let find = |name: &str| layout.tensors().iter().position(|t| t.name == name);
         let must = |name: &str| find(name).unwrap_or_else(|| panic!("a GPT has a table {name}"));
@@ -84,7 +84,7 @@ impl Model {
     /// The vectors of all tokens after the last norm, ready for the output layer. Shape:
     /// (batch * length, n_embd), f32.
     ///
-    /// w: the tables, as the layout orders them; tokens: (batch, length); dropout: the
+    /// w: the tensors, as the layout orders them; tokens: (batch, length); dropout: the
     /// probability of dropping a number, 0 outside training.
     pub fn forward(&self, w: &[Tensor], tokens: &Tensor, dropout: f64) -> Torch<Tensor> {
         let (_, length) = tokens.size2()?;

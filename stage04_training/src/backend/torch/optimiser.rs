@@ -4,7 +4,7 @@
 //!
 //! - *flat*: each line of the equations is one operation on whole vectors. It can be read, and
 //!   every line fetches and stores all the numbers again.
-//! - *fused*: one kernel does all lines for a number while it is at hand.
+//! - *fused*: one kernel does all lines for a number while it is in a register.
 
 use std::ops::Range;
 
@@ -129,7 +129,7 @@ fn part(vector: &Tensor, run: &Range<usize>) -> Torch<Tensor> {
     vector.f_narrow(0, run.start as i64, run.len() as i64)
 }
 
-/// The parts of the vector whose tables have weight decay, or have none. Tables that touch make
+/// The parts of the vector whose tensors have weight decay, or have none. Tensors that touch make
 /// one part.
 fn runs(layout: &Layout, decay: bool) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
@@ -143,7 +143,7 @@ fn runs(layout: &Layout, decay: bool) -> Vec<Range<usize>> {
     runs
 }
 
-/// The length of a vector: the root of the sum of its squares, as a scalar of this kind.
+/// The norm of a vector: the root of the sum of its squares, as a scalar of this kind.
 ///
 /// In rows: the squares of a thousand numbers can be added in f32 without much loss, those of a
 /// hundred million cannot.

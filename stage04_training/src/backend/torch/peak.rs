@@ -11,7 +11,7 @@ use tch::{Kind, Tensor};
 use super::Torch;
 use crate::backend::device::Precision;
 
-/// Part of a GPU's name; then 10^12 operations a second in f32, TF32 and bf16. The first that
+/// Part of a GPU's name; then 10^12 operations per second in f32, TF32 and bf16. The first that
 /// fits counts. NVIDIA's data sheets of each.
 const KNOWN: [(&str, [f64; 3]); 10] = [
     ("B200", [80.0, 1125.0, 2250.0]),
@@ -26,7 +26,7 @@ const KNOWN: [(&str, [f64; 3]); 10] = [
     ("RTX 3090", [35.6, 35.6, 71.0]),
 ];
 
-/// Operations a second, as the maker says or as measured.
+/// Operations per second, as the maker says or as measured.
 pub(super) fn flops(place: tch::Device, precision: Precision) -> Option<f64> {
     let name = match place {
         tch::Device::Cuda(_) => gpu_name(),

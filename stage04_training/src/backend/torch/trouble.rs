@@ -7,7 +7,7 @@ use crate::backend::device::Device;
 
 /// An error for users.
 ///
-/// batch_size: how many sequences a pass reads, which is what to change when memory runs out.
+/// batch_size: how many sequences a micro-batch has, which is what to change when memory runs out.
 pub(super) fn explain(device: Device, batch_size: usize, error: TchError) -> Error {
     let text = match error {
         TchError::Torch(text) => text,

@@ -1,7 +1,7 @@
 //! The one vector of parameters, on a device.
 //!
 //! ```text
-//! flat     [ wte ..... | wpe ... | h.0.ln_1.weight | ...          ]   f32, what is learned
+//! flat     [ wte ..... | wpe ... | h.0.ln_1.weight | ...          ]   f32, the weights
 //! rounded  [ the same, rounded to bf16 for matrix products         ]   after every step
 //! gradient [ the same places                                       ]   f32
 //! ```
@@ -22,18 +22,18 @@ pub(super) struct Weights {
     pub flat: Tensor,
     /// The same in bf16, where products are in bf16.
     rounded: Option<Tensor>,
-    /// The gradient of the passes since the last step. Shape: (n_params), f32.
+    /// The gradient of the micro-batches since the last step. Shape: (n_params), f32.
     pub gradient: Tensor,
-    /// For each table of the layout, what the forward pass reads.
+    /// For each tensor of the layout, what the forward pass reads.
     pub leaves: Vec<Tensor>,
-    /// For each table of the layout, its part of `gradient`.
+    /// For each tensor of the layout, its part of `gradient`.
     pub gradients: Vec<Tensor>,
 }
 
 impl Weights {
     /// Brings weights to a device.
     ///
-    /// rounded: says of a table's name whether the forward pass reads it in bf16.
+    /// rounded: says of a tensor's name whether the forward pass reads it in bf16.
     pub fn new(
         layout: &Layout,
         values: &Params<f32>,

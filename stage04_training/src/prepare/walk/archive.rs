@@ -124,7 +124,7 @@ fn next(source: &mut dyn Read) -> io::Result<Option<Member>> {
             return Err(damaged("the checksum of a header differs"));
         }
         let size = number(&header.as_old().size);
-        let size = size.ok_or_else(|| damaged("the size of a file is no number"))?;
+        let size = size.ok_or_else(|| damaged("the size of a file is not a number"))?;
         let kind = header.entry_type();
         let limit = match kind {
             EntryType::GNULongName | EntryType::GNULongLink => LONGEST_NAME,
@@ -173,7 +173,7 @@ fn member(
             b"path" => name = value.to_vec(),
             b"size" => {
                 let size = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
-                member.size = size.ok_or_else(|| damaged("the size of a file is no number"))?;
+                member.size = size.ok_or_else(|| damaged("the size of a file is not a number"))?;
             }
             key => member.sparse |= key.starts_with(b"GNU.sparse."),
         }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::{Flow, Item, Segment, Walker};
 use crate::prepare::cut::{Cut, Cutter, LONGEST};
-use crate::prepare::fate::Fate;
 use crate::prepare::fault::{Fault, Lost};
 use crate::prepare::marker::{Documents, Next};
+use crate::prepare::split::SplitAssignment;
 
 /// How many bytes of lines are handed out at a time.
 const LINES: usize = 1 << 20;
@@ -20,7 +20,8 @@ impl Walker<'_> {
         let mut place = (1, 1);
         let mut begins = true;
         loop {
-            let Some(fate) = self.document_of(origin, &mut documents, &mut place, begins)? else {
+            let Some(assignment) = self.document_of(origin, &mut documents, &mut place, begins)?
+            else {
                 return Flow::Continue(());
             };
             let tail = match documents.next() {
@@ -34,7 +35,7 @@ impl Walker<'_> {
                     return self.fault(Fault::unreadable(&**origin, &error, Lost::RestOfFile));
                 }
             };
-            if fate == Fate::NotSampled {
+            if assignment == SplitAssignment::NotSampled {
                 return Flow::Continue(());
             }
             return (self.emit)(Item::Segment(Segment {
@@ -44,13 +45,13 @@ impl Walker<'_> {
                 first: false,
                 last: false,
                 marked: false,
-                fate: Some(fate),
+                assignment: Some(assignment),
                 bytes: tail,
             }));
         }
     }
 
-    /// One document. Returns its fate; nothing where the rest of the text cannot be read.
+    /// One document. Returns its assignment; nothing where the rest of the text cannot be read.
     ///
     /// place: the line and the column where it begins, and then where it ends. begins: whether it
     /// is the first of the text.
@@ -60,11 +61,11 @@ impl Walker<'_> {
         source: &mut Documents<'_, R>,
         place: &mut (u64, u64),
         begins: bool,
-    ) -> ControlFlow<(), Option<Fate>> {
+    ) -> ControlFlow<(), Option<SplitAssignment>> {
         let mut cutter = Cutter::new(source);
         let (mut line, mut column) = *place;
         let mut first = true;
-        let mut fate = None;
+        let mut assignment = None;
         loop {
             let lost = if first { Lost::Document } else { Lost::RestOfFile };
             let (bytes, last) = match cutter.next() {
@@ -74,18 +75,18 @@ impl Walker<'_> {
                     let place = format!("{origin}:{line}");
                     let problem = format!("{LONGEST} bytes without white space between words");
                     let fault = Fault::new(place, problem, "check that the file is text", lost);
-                    (self.emit)(Item::Fault { fault, open: fate })?;
+                    (self.emit)(Item::Fault { fault, open: assignment })?;
                     return ControlFlow::Continue(None);
                 }
                 Err(error) => {
                     let fault = Fault::unreadable(&**origin, &error, lost);
-                    (self.emit)(Item::Fault { fault, open: fate })?;
+                    (self.emit)(Item::Fault { fault, open: assignment })?;
                     return ControlFlow::Continue(None);
                 }
             };
             let marked = last && cutter.source().marked();
             if first && (!last || marked) {
-                fate = Some(self.choice.fate(&bytes));
+                assignment = Some(self.rule.assign(&bytes));
             }
             let (begins_line, begins_column) = (line, column);
             line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
@@ -96,7 +97,7 @@ impl Walker<'_> {
                 None => column + characters(&bytes) as u64,
             };
             // What is not sampled is read to its end all the same: it must be whole.
-            if first || fate != Some(Fate::NotSampled) {
+            if first || assignment != Some(SplitAssignment::NotSampled) {
                 (self.emit)(Item::Segment(Segment {
                     origin: origin.clone(),
                     line: begins_line,
@@ -105,14 +106,14 @@ impl Walker<'_> {
                     first: first && !(begins && marked && bytes.is_empty()),
                     last,
                     marked,
-                    fate,
+                    assignment,
                     bytes,
                 }))?;
             }
             if last {
                 let marker = self.marker.filter(|_| marked).unwrap_or_default();
                 *place = (line, column + marker.chars().count() as u64);
-                return ControlFlow::Continue(Some(fate.unwrap_or(Fate::Train)));
+                return ControlFlow::Continue(Some(assignment.unwrap_or(SplitAssignment::Train)));
             }
             first = false;
         }
@@ -203,7 +204,7 @@ mod tests {
         for text in ["été and\n語 so ".repeat(60_000), "one long línea ".repeat(60_000)] {
             let items = items(|walker| walker.text(&"t".into(), Box::new(text.as_bytes())));
             assert!(items.len() > 3);
-            let (mut before, mut fates) = (String::new(), Vec::new());
+            let (mut before, mut assignments) = (String::new(), Vec::new());
             for (number, item) in items.iter().enumerate() {
                 let Item::Segment(segment) = item else { panic!("{item:?}") };
                 assert_eq!(segment.first, number == 0);
@@ -212,10 +213,10 @@ mod tests {
                 let column = 1 + before.rsplit('\n').next().unwrap().chars().count() as u64;
                 assert_eq!((segment.line, segment.column), (line, column));
                 before.push_str(std::str::from_utf8(&segment.bytes).unwrap());
-                fates.push(segment.fate.unwrap());
+                assignments.push(segment.assignment.unwrap());
             }
             assert_eq!(before, text);
-            assert!(fates.iter().all(|fate| *fate == fates[0]));
+            assert!(assignments.iter().all(|assignment| *assignment == assignments[0]));
         }
     }
 

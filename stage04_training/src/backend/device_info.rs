@@ -10,7 +10,7 @@ pub const EXPECTED: &str = "2.11.0";
 
 /// What was seen.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Facts {
+pub struct DeviceInfo {
     /// libtorch; none in a program that was built without it.
     pub libtorch: Option<Libtorch>,
     /// How many NVIDIA GPUs libtorch sees.
@@ -46,11 +46,11 @@ pub struct Libtorch {
     pub cuda_loaded: bool,
 }
 
-impl Facts {
+impl DeviceInfo {
     /// Looks around.
-    pub fn gather() -> Facts {
+    pub fn gather() -> DeviceInfo {
         let visible = env::var_os("CUDA_VISIBLE_DEVICES");
-        Facts {
+        DeviceInfo {
             libtorch: libtorch::look(),
             gpus: libtorch::gpus(),
             names: libtorch::names(),
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn facts_agree_with_the_build() {
-        let facts = Facts::gather();
+        let facts = DeviceInfo::gather();
         assert_eq!(facts.built_with_libtorch(), cfg!(feature = "torch"));
         if let Some(libtorch) = facts.libtorch {
             assert_eq!(libtorch.version, libtorch.built);

@@ -1,6 +1,12 @@
 //! Can this program use a GPU? If not: for which of the usual reasons, and what to do.
+//!
+//! ```
+//! use stage04_training::backend::{DeviceInfo, Reason, Verdict, judge};
+//!
+//! assert_eq!(judge(&DeviceInfo::default()), Verdict::No(Reason::NotBuilt));
+//! ```
 
-use super::facts::{EXPECTED, Facts, Libtorch};
+use super::device_info::{DeviceInfo, EXPECTED, Libtorch};
 
 /// Whether a GPU can be used.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,7 +130,7 @@ impl Reason {
 }
 
 /// Judges what was seen. The first reason counts: the later ones often follow from it.
-pub fn judge(facts: &Facts) -> Verdict {
+pub fn judge(facts: &DeviceInfo) -> Verdict {
     let Some(libtorch) = &facts.libtorch else { return Verdict::No(Reason::NotBuilt) };
     let directory = || libtorch.directory.clone();
     if !libtorch.fits() {
@@ -176,7 +182,7 @@ fn hides_all(visible: &str) -> bool {
 }
 
 /// The oldest drivers: NVIDIA's CUDA compatibility guide, "minor version compatibility".
-fn old_driver(facts: &Facts, libtorch: &Libtorch) -> Option<Reason> {
+fn old_driver(facts: &DeviceInfo, libtorch: &Libtorch) -> Option<Reason> {
     let cuda = libtorch.cuda()?;
     let needed = match cuda {
         13.. => 580,
@@ -193,8 +199,8 @@ mod tests {
     use super::*;
 
     /// A machine on which everything is as it should be.
-    fn well() -> Facts {
-        Facts {
+    fn well() -> DeviceInfo {
+        DeviceInfo {
             libtorch: Some(Libtorch {
                 directory: "/venv/torch/lib".into(),
                 version: "2.11.0+cu130".into(),
@@ -214,8 +220,8 @@ mod tests {
     }
 
     /// The same without a GPU, changed in one thing.
-    fn without_gpu(change: impl FnOnce(&mut Facts)) -> Reason {
-        let mut facts = Facts { gpus: 0, names: Vec::new(), memory: None, ..well() };
+    fn without_gpu(change: impl FnOnce(&mut DeviceInfo)) -> Reason {
+        let mut facts = DeviceInfo { gpus: 0, names: Vec::new(), memory: None, ..well() };
         change(&mut facts);
         match judge(&facts) {
             Verdict::No(reason) => reason,
@@ -223,7 +229,7 @@ mod tests {
         }
     }
 
-    fn libtorch(facts: &mut Facts) -> &mut Libtorch {
+    fn libtorch(facts: &mut DeviceInfo) -> &mut Libtorch {
         facts.libtorch.as_mut().unwrap()
     }
 
@@ -231,7 +237,7 @@ mod tests {
     fn a_machine_that_is_well() {
         assert_eq!(judge(&well()), Verdict::Ready);
         // A list that names a GPU hides none.
-        assert_eq!(judge(&Facts { visible: Some("0".into()), ..well() }), Verdict::Ready);
+        assert_eq!(judge(&DeviceInfo { visible: Some("0".into()), ..well() }), Verdict::Ready);
     }
 
     #[test]
@@ -247,7 +253,7 @@ mod tests {
             let hidden = Reason::Hidden { value: value.into() };
             assert_eq!(without_gpu(|f| f.visible = Some(value.into())), hidden);
         }
-        let none = |f: &mut Facts| (f.driver, f.libcuda) = (None, false);
+        let none = |f: &mut DeviceInfo| (f.driver, f.libcuda) = (None, false);
         assert_eq!(without_gpu(none), Reason::NoDriver);
         assert_eq!(without_gpu(|f| f.libcuda = false), Reason::NoLibrary);
         let old = Reason::OldDriver { found: "570.195.03".into(), needed: 580, cuda: 13 };
@@ -260,12 +266,12 @@ mod tests {
 
     #[test]
     fn an_older_cuda_is_content_with_an_older_driver() {
-        let older = |f: &mut Facts| {
+        let older = |f: &mut DeviceInfo| {
             libtorch(f).version = "2.11.0+cu128".into();
             f.driver = Some("570.195.03".into());
         };
         assert_eq!(without_gpu(older), Reason::Unknown);
-        let too_old = |f: &mut Facts| {
+        let too_old = |f: &mut DeviceInfo| {
             libtorch(f).version = "2.11.0+cu128".into();
             f.driver = Some("515.43.04".into());
         };
@@ -275,7 +281,7 @@ mod tests {
 
     #[test]
     fn the_first_reason_counts() {
-        let both = |f: &mut Facts| {
+        let both = |f: &mut DeviceInfo| {
             libtorch(f).cuda_file = false;
             (f.driver, f.libcuda) = (None, false);
         };

@@ -10,26 +10,29 @@ use stage01_bigram::screen::thousands;
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
 use stage03_gpt::checkpoint::MODEL_FILE;
-use stage03_gpt::cli::screen::Screen;
 use stage03_gpt::resume::TRAINER_FILE;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::claim::Claim;
 use super::encode::{Encoder, Encoding, Separator};
-use super::fate::Choice;
 use super::inputs::Inputs;
-use super::journal::{self, Found, Journal, Plan};
+use super::journal::{self, Found, Journal, PreparePlan};
+use super::output_directory::OutputDirectory;
 use super::pipeline::{Event, Pipeline};
-use super::progress::Progress;
 use super::settings::{OnError, Settings};
+use super::split::SplitRule;
 use super::texts::Note;
 use super::writer::{self, FaultWriter, PartWriter};
 use super::{report, space, vocabulary};
+use crate::checksummed;
 use crate::manifest::{
     LeftOutEntry, Manifest, Split, SplitBy, SplitEntry, TOKENIZER_FILE, VERSION,
 };
-use crate::sealed;
+use crate::progress::Reporter;
 use crate::shards::Shards;
+use crate::units::{number, two_digits};
+
+/// Every document, none of them for validation.
+const TAKE_ALL: SplitRule = SplitRule { sample: 1.0, validation: 0.0 };
 
 /// What an earlier run left.
 pub(super) enum State {
@@ -40,7 +43,7 @@ pub(super) enum State {
 }
 
 /// One run of the command.
-pub(super) struct Run<'a> {
+pub(super) struct Preparation<'a> {
     /// What is asked for.
     pub(super) settings: &'a Settings,
     /// The tokenizer, where it is finished before the text is seen.
@@ -50,21 +53,21 @@ pub(super) struct Run<'a> {
     /// What is read.
     pub(super) inputs: &'a Inputs,
     /// Both, as they are remembered.
-    pub(super) plan: &'a Plan,
+    pub(super) plan: &'a PreparePlan,
     /// Where it is said.
-    pub(super) screen: &'a Screen,
+    pub(super) reporter: &'a dyn Reporter,
     /// How many bytes of the inputs were read.
     pub(super) read: &'a AtomicU64,
 }
 
-impl Run<'_> {
+impl Preparation<'_> {
     /// What is in the directory already, if it is of use. Unless everything is done there, the
     /// directory must be one that can be written.
-    pub(super) fn look(&self, claim: &mut Claim) -> Result<Option<State>> {
+    pub(super) fn look(&self, output: &mut OutputDirectory) -> Result<Option<State>> {
         let Settings { out, restart, .. } = self.settings;
         let refuse = |problem: String, remedy: &str| Err(Error::format(out, problem, remedy));
         if *restart {
-            claim.require_writable()?;
+            output.require_writable()?;
         }
         // With --restart, whatever is damaged goes away; but only what is ours.
         let found = match journal::look(out) {
@@ -78,10 +81,10 @@ impl Run<'_> {
                     "name another directory with --out",
                 );
             }
-            Found::Finished(manifest) if !restart => return self.finished(manifest, claim),
+            Found::Finished(manifest) if !restart => return self.finished(manifest, output),
             _ => {}
         }
-        claim.require_writable()?;
+        output.require_writable()?;
         self.beside_no_model()?;
         match found {
             Found::Begun(plan, Some(journal)) if !restart => {
@@ -103,7 +106,7 @@ impl Run<'_> {
     }
 
     /// A directory in which everything is done: is it what is asked for, and still whole?
-    fn finished(&self, manifest: Box<Manifest>, claim: &Claim) -> Result<Option<State>> {
+    fn finished(&self, manifest: Box<Manifest>, output: &OutputDirectory) -> Result<Option<State>> {
         let Settings { out, verify, .. } = self.settings;
         let changed = journal::flag_difference(&manifest.flags, &self.plan.flags);
         let changed = changed.or_else(|| {
@@ -118,13 +121,13 @@ impl Run<'_> {
         let shards = Shards::open(out)?;
         shards.tokenizer()?;
         if *verify {
-            shards.verify()?;
+            shards.verify(self.reporter)?;
         }
-        if claim.is_writable() {
+        if output.is_writable() {
             journal::tidy(out)?;
         }
-        self.screen.line(format!(
-            "{} is finished already ({} tokens to learn, {} to measure); --restart makes it again.",
+        self.reporter.line(&format!(
+            "{} is finished already ({} tokens for training, {} for validation); --restart makes it again.",
             out.display(),
             thousands(manifest.train.tokens as usize),
             thousands(manifest.validation.tokens as usize),
@@ -149,32 +152,32 @@ impl Run<'_> {
     /// text would be divided the same way now, then every byte is compared.
     pub(super) fn go_on(&self, journal: Journal) -> Result<(Journal, Tokenizer)> {
         let out = &self.settings.out;
-        let many = !vocabulary::is_single(self)?;
+        let many = !vocabulary::is_single(&self.pipeline(TAKE_ALL))?;
         if (many, self.split(many)?) != (journal.many, journal.split) {
             let problem = "its interrupted run divided the text in another way";
             return Err(Error::format(out, problem, "begin again with --restart"));
         }
         writer::verify_tokenizer(out, &journal)?;
         let tokenizer = Tokenizer::load(&out.join(TOKENIZER_FILE))?;
-        writer::verify(out, &journal, token_bytes(&tokenizer))?;
+        writer::verify(out, &journal, token_bytes(&tokenizer), self.reporter)?;
         Ok((journal, tokenizer))
     }
 
     /// What reads.
-    pub(super) fn pipeline(&self, choice: Choice) -> Pipeline<'_> {
+    fn pipeline(&self, rule: SplitRule) -> Pipeline<'_> {
         Pipeline {
             inputs: &self.inputs.files,
             field: &self.settings.field,
             format: self.settings.format,
             marker: self.marker,
-            choice,
+            rule,
             threads: self.settings.threads(),
             read: self.read,
         }
     }
 
-    /// A new run: room is made, the text is looked through, the vocabulary is made.
-    pub(super) fn begin(&self, claim: &Claim) -> Result<(Journal, Tokenizer)> {
+    /// A new run: space is found on the disk, the text is looked through, the vocabulary is made.
+    pub(super) fn begin(&self, output: &OutputDirectory) -> Result<(Journal, Tokenizer)> {
         let Settings { out, tokenizer, .. } = self.settings;
         if !self.settings.force {
             let (bytes_per_token, token_bytes) = match tokenizer {
@@ -187,13 +190,14 @@ impl Run<'_> {
                 space::estimate(self.inputs, self.settings.sample, bytes_per_token, token_bytes);
             space::require(needed, out)?;
         }
-        let many = !vocabulary::is_single(self)?;
+        let many = !vocabulary::is_single(&self.pipeline(TAKE_ALL))?;
         let split = self.split(many)?;
-        let choice = self.choice(split);
-        let (tokenizer, tail) = vocabulary::make(self, many, split, choice)?;
+        let pipeline = self.pipeline(self.split_rule(split));
+        let (tokenizer, tail) =
+            vocabulary::make(self.settings, self.given, &pipeline, many, split, self.reporter)?;
         // Only now, when nothing but the disk can refuse any more, something is written, and what
         // was there before goes.
-        claim.require_held()?;
+        output.require_held()?;
         self.plan.save(out)?;
         journal::clear(out)?;
         let path = out.join(TOKENIZER_FILE);
@@ -201,7 +205,7 @@ impl Run<'_> {
         let sum = xxh3_64(&fs::read(&path).map_err(Error::file("read", &path))?);
         let left_out =
             LeftOutEntry { ignored: self.inputs.ignored.clone(), ..LeftOutEntry::default() };
-        let journal = Journal::new(sealed::hex(sum), split, many, tail, left_out);
+        let journal = Journal::new(checksummed::hex(sum), split, many, tail, left_out);
         journal.save(out)?;
         Ok((journal, tokenizer))
     }
@@ -223,22 +227,22 @@ impl Run<'_> {
         };
         if !many && self.settings.sample < 1.0 {
             let expected = "the input is a single document; take a shorter text instead";
-            return Err(Error::setting("--sample", self.settings.sample, expected));
+            return Err(Error::setting("--sample", number(self.settings.sample), expected));
         }
         let usual = match by {
             SplitBy::Tail => 0.1,
             // Ten megabytes are enough for a steady measurement; of little text, a tenth.
             SplitBy::Document => {
-                report::two_digits((1e7 / self.inputs.bytes().max(1) as f64).clamp(0.0005, 0.1))
+                two_digits((1e7 / self.inputs.bytes().max(1) as f64).clamp(0.0005, 0.1))
             }
         };
         Ok(SplitEntry { by, validation: self.settings.validation.unwrap_or(usual) })
     }
 
-    fn choice(&self, split: SplitEntry) -> Choice {
+    fn split_rule(&self, split: SplitEntry) -> SplitRule {
         let by_document = split.by == SplitBy::Document;
         let validation = if by_document { split.validation } else { 0.0 };
-        Choice { sample: self.settings.sample, validation }
+        SplitRule { sample: self.settings.sample, validation }
     }
 
     /// Makes all texts tokens, from where the journal says.
@@ -246,7 +250,7 @@ impl Run<'_> {
         &self,
         mut journal: Journal,
         tokenizer: &Tokenizer,
-        claim: &Claim,
+        output: &OutputDirectory,
     ) -> Result<Manifest> {
         let Settings { out, shard_tokens, commit_bytes, .. } = self.settings;
         let token_bytes = token_bytes(tokenizer);
@@ -257,7 +261,7 @@ impl Run<'_> {
             separator: separator(tokenizer, journal.many)?,
             tail: journal.tail,
         };
-        self.say(&journal, tokenizer);
+        report::announce(self.reporter, self.settings, &journal, tokenizer);
         let resume =
             |which, entry| PartWriter::resume(out, which, token_bytes, *shard_tokens, entry);
         let mut writers = [
@@ -266,11 +270,12 @@ impl Run<'_> {
         ];
         let mut faults = FaultWriter::resume(out, &journal.faults)?;
         let before = self.inputs.files[..journal.position.file].iter().map(|input| input.bytes);
-        self.read.store(before.sum(), Ordering::Relaxed);
-        let mut progress = Progress::new(self.screen, "tokens", self.inputs.bytes(), self.read);
+        let before = before.sum();
+        self.read.store(before, Ordering::Relaxed);
+        let mut progress = self.reporter.begin("tokens", self.inputs.bytes(), before);
         let (mut unsafe_bytes, mut last_commit) = (0, Instant::now());
         let start = journal.position;
-        let choice = self.choice(journal.split);
+        let rule = self.split_rule(journal.split);
         let commit =
             |writers: &mut [PartWriter; 2], faults: &mut FaultWriter, journal: &mut Journal| {
                 journal.train = writers[0].commit()?.clone();
@@ -278,11 +283,11 @@ impl Run<'_> {
                 journal.faults = faults.commit()?;
                 journal.save(out)
             };
-        self.pipeline(choice).run(
+        self.pipeline(rule).run(
             start,
             |job| Encoder::new(&encoding, job),
             |event| {
-                claim.require_held()?; // what follows may begin a shard, or write the journal
+                output.require_held()?; // what follows may begin a shard, or write the journal
                 match event {
                     Event::Chunk(chunk) => {
                         for (writer, which) in writers.iter_mut().zip(Split::ALL) {
@@ -303,12 +308,12 @@ impl Run<'_> {
                         }
                     }
                 }
-                progress.update();
+                progress.update(self.read.load(Ordering::Relaxed));
                 Ok(ControlFlow::Continue(()))
             },
         )?;
         drop(progress);
-        claim.require_held()?;
+        output.require_held()?;
         commit(&mut writers, &mut faults, &mut journal)?;
         self.finish(journal, &encoding)
     }
@@ -344,7 +349,7 @@ impl Run<'_> {
     /// Writes the manifest: the directory is whole.
     fn finish(&self, journal: Journal, encoding: &Encoding<'_>) -> Result<Manifest> {
         if journal.tail.is_some_and(|tail| tail.job > journal.position.job) {
-            let problem = "its interrupted run was to find the validation part beyond the text";
+            let problem = "its interrupted run was to find the validation set beyond the text";
             return Err(Error::format(&self.settings.out, problem, "begin again with --restart"));
         }
         let Journal { tokenizer_xxh3, train, validation, left_out, split, .. } = journal;
@@ -352,7 +357,7 @@ impl Run<'_> {
             let given = if self.settings.input.is_empty() { "the input" } else { "--input" };
             return Err(Error::text(
                 given,
-                "no document of it is left to learn from",
+                "no document of it is left for training",
                 "give more text, a smaller --validation or a larger --sample, and begin again \
                  with --restart",
             ));
@@ -372,7 +377,7 @@ impl Run<'_> {
         };
         manifest.save(&self.settings.out)?;
         journal::tidy(&self.settings.out)?;
-        self.report(&manifest);
+        report::summarise(self.reporter, self.settings, self.marker, &manifest);
         Ok(manifest)
     }
 }

@@ -1,6 +1,6 @@
-//! The right to write into a directory, before anything in it is read.
+//! The directory that is written: made, locked, and removed again if nothing comes of it.
 //!
-//! Two runs in one directory would write into each other's shards. So whoever prepares holds the
+//! Two runs in one directory would write into each other's shards. So a run holds the
 //! directory's lock from its first look to its last file, and a second run is refused. A
 //! directory that is finished and may not be written, or is being read by a training, can still
 //! be looked at: nothing is to be done there.
@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use stage01_bigram::files::{self, DirLock, LOCK_FILE};
 use stage01_bigram::{Error, Result};
 
-/// A directory that nobody else writes into while this value lives.
+/// A directory that no other program writes into while this value lives.
 #[derive(Debug)]
-pub struct Claim {
+pub struct OutputDirectory {
     directory: PathBuf,
     /// The directories that were made for it, the innermost first.
     made: Vec<PathBuf>,
@@ -26,18 +26,18 @@ pub struct Claim {
     lock: DirLock,
 }
 
-impl Claim {
+impl OutputDirectory {
     /// Takes the lock of a directory, which is made where it is missing.
     ///
     /// # Errors
     /// [`Error::Busy`] when another program writes there; [`Error::File`] when there is no such
     /// directory and none can be made.
-    pub fn new(directory: &Path) -> Result<Claim> {
+    pub fn new(directory: &Path) -> Result<OutputDirectory> {
         let busy = || Error::Busy {
             path: directory.to_path_buf(),
             remedy: "wait until it has ended, or name another directory with --out".into(),
         };
-        let claim = |made, read_only, lock| Claim {
+        let output = |made, read_only, lock| OutputDirectory {
             directory: directory.to_path_buf(),
             made,
             read_only,
@@ -51,7 +51,7 @@ impl Claim {
             let made = make(directory)?;
             // Why it cannot be written, if it can be read all the same.
             let refusal = match DirLock::try_exclusive(directory) {
-                Ok(Some(lock)) => return Ok(claim(made, None, lock)),
+                Ok(Some(lock)) => return Ok(output(made, None, lock)),
                 Ok(None) => busy(),
                 Err(Error::File { source, .. })
                     if source.kind() == ErrorKind::NotFound && tries < TRIES =>
@@ -62,7 +62,7 @@ impl Claim {
                 Err(error) => return Err(error),
             };
             return match DirLock::try_shared(directory)? {
-                Some(lock) => Ok(claim(made, Some(refusal), lock)),
+                Some(lock) => Ok(output(made, Some(refusal), lock)),
                 None => Err(busy()),
             };
         }
@@ -92,7 +92,7 @@ impl Claim {
 }
 
 /// A run that was refused leaves no empty directory behind.
-impl Drop for Claim {
+impl Drop for OutputDirectory {
     fn drop(&mut self) {
         let Some(innermost) = self.made.first() else { return };
         if self.require_held().is_err() {
@@ -132,12 +132,12 @@ mod tests {
     #[test]
     fn a_second_run_is_refused_and_told_what_to_do() {
         let directory = tempfile::tempdir().unwrap();
-        let first = Claim::new(directory.path()).unwrap();
-        let error = Claim::new(directory.path()).unwrap_err();
+        let first = OutputDirectory::new(directory.path()).unwrap();
+        let error = OutputDirectory::new(directory.path()).unwrap_err();
         assert!(matches!(error, Error::Busy { .. }));
         assert!(error.to_string().ends_with("name another directory with --out"), "{error}");
         drop(first);
-        assert!(Claim::new(directory.path()).unwrap().is_writable());
+        assert!(OutputDirectory::new(directory.path()).unwrap().is_writable());
         assert!(directory.path().exists(), "it was there before");
     }
 
@@ -146,10 +146,10 @@ mod tests {
     fn a_directory_whose_lock_was_removed_is_no_longer_ours() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("data");
-        let first = Claim::new(&path).unwrap();
+        let first = OutputDirectory::new(&path).unwrap();
         first.require_held().unwrap();
         fs::remove_file(path.join(LOCK_FILE)).unwrap();
-        let second = Claim::new(&path).unwrap();
+        let second = OutputDirectory::new(&path).unwrap();
         assert!(first.require_held().is_err());
         drop(first); // it had made the directory, and does not remove that of the second
         second.require_held().unwrap();
@@ -159,22 +159,22 @@ mod tests {
     fn where_others_read_one_can_look_and_not_write() {
         let directory = tempfile::tempdir().unwrap();
         let reader = DirLock::try_shared(directory.path()).unwrap();
-        let mut claim = Claim::new(directory.path()).unwrap();
-        assert!(!claim.is_writable());
-        assert!(matches!(claim.require_writable(), Err(Error::Busy { .. })));
-        drop((reader, claim));
-        Claim::new(directory.path()).unwrap().require_writable().unwrap();
+        let mut output = OutputDirectory::new(directory.path()).unwrap();
+        assert!(!output.is_writable());
+        assert!(matches!(output.require_writable(), Err(Error::Busy { .. })));
+        drop((reader, output));
+        OutputDirectory::new(directory.path()).unwrap().require_writable().unwrap();
     }
 
     #[test]
     fn an_empty_directory_that_was_made_for_nothing_is_removed() {
         let parent = tempfile::tempdir().unwrap();
         let (outer, inner) = (parent.path().join("a"), parent.path().join("a/b"));
-        drop(Claim::new(&inner).unwrap());
+        drop(OutputDirectory::new(&inner).unwrap());
         assert!(!outer.exists());
-        let claim = Claim::new(&inner).unwrap();
+        let output = OutputDirectory::new(&inner).unwrap();
         fs::write(inner.join("plan.json"), "").unwrap();
-        drop(claim);
+        drop(output);
         assert!(inner.join("plan.json").exists());
     }
 }

@@ -1,11 +1,20 @@
 //! JSON files that notice when they were altered.
 //!
-//! A bit may flip on a disk, a copy may be cut short, a hand may change a number to see what
-//! happens. So what `prepare` says about its work carries a checksum of itself, in the field
+//! A bit may flip on a disk, a copy may be cut short, an editor may change a number. So what `prepare` says about its work carries a checksum of itself, in the field
 //! `checksum`: that of all other fields as compact JSON. Spaces and line breaks may change, a
 //! value may not.
 //!
-//! What this file leaves out: what the values mean. A checksum finds accidents; whoever writes a
+//! ```
+//! use serde_json::{Value, json};
+//! use stage04_training::checksummed::{parse, to_text};
+//!
+//! let text = to_text(&json!({ "version": 1, "tokens": 5 }));
+//! assert!(parse::<Value>(&text, "example", 1).is_ok());
+//! let altered = text.replace("\"tokens\": 5", "\"tokens\": 6");
+//! assert!(parse::<Value>(&altered, "example", 1).unwrap_err().contains("altered"));
+//! ```
+//!
+//! What this file leaves out: what the values mean. A checksum finds accidents; a program that writes a
 //! false value can write its checksum, too. So a file that is whole is checked as any other.
 
 use std::fs;
@@ -32,7 +41,7 @@ pub fn is_hex(text: &str) -> bool {
 
 /// The text of a JSON object with its checksum in it. A checksum that is there already is
 /// replaced.
-pub fn seal(value: &impl Serialize) -> String {
+pub fn to_text(value: &impl Serialize) -> String {
     let mut value = serde_json::to_value(value).expect("plain JSON");
     if let Some(fields) = value.as_object_mut() {
         fields.shift_remove(CHECKSUM);
@@ -44,13 +53,13 @@ pub fn seal(value: &impl Serialize) -> String {
     text
 }
 
-/// Reads what [`seal`] wrote, of this version.
+/// Reads what [`to_text`] wrote, of this version.
 ///
 /// what: the name of such a file for messages, such as "manifest".
 ///
 /// # Errors
 /// What is wrong with the text, in words.
-pub fn open<T: DeserializeOwned>(
+pub fn parse<T: DeserializeOwned>(
     text: &str,
     what: &str,
     version: u32,
@@ -75,12 +84,12 @@ pub fn open<T: DeserializeOwned>(
     serde_json::from_value(value).map_err(|error| format!("it is not a {what}: {error}"))
 }
 
-/// Writes a file, sealed, in one step as far as anybody else can see.
+/// Writes a file with its checksum, in one step as far as anybody else can see.
 ///
 /// # Errors
 /// [`Error::File`] when it cannot be written.
 pub fn save(value: &impl Serialize, path: &Path) -> Result<()> {
-    files::write_bytes(path, seal(value).as_bytes())
+    files::write_bytes(path, to_text(value).as_bytes())
 }
 
 /// The text of a file; `None` where there is none.
@@ -95,7 +104,7 @@ pub fn read(path: &Path) -> Result<Option<String>> {
         }
         Err(error) => Err(Error::file("read", path)(error)),
         Ok(about) if !about.is_file() => {
-            Err(Error::format(path, "it is not a plain file", "begin again with --restart"))
+            Err(Error::format(path, "it is not a regular file", "begin again with --restart"))
         }
         Ok(_) => files::read_text(path).map(Some),
     }
@@ -106,19 +115,19 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn open(text: &str) -> std::result::Result<Value, String> {
-        super::open(text, "list", 3)
+    fn parse(text: &str) -> std::result::Result<Value, String> {
+        super::parse(text, "list", 3)
     }
 
     #[test]
-    fn what_was_sealed_is_read_back_and_any_other_value_is_refused() {
+    fn what_was_written_is_read_back_and_any_other_value_is_refused() {
         let value = json!({ "version": 3, "a": [1, 0.1, "x"], "b": { "c": u64::MAX } });
-        let text = seal(&value);
-        assert_eq!(open(&text).unwrap(), value);
-        assert_eq!(seal(&open(&text).unwrap()), text);
-        assert_eq!(open(&text.replace(char::is_whitespace, "")).unwrap(), value);
+        let text = to_text(&value);
+        assert_eq!(parse(&text).unwrap(), value);
+        assert_eq!(to_text(&parse(&text).unwrap()), text);
+        assert_eq!(parse(&text.replace(char::is_whitespace, "")).unwrap(), value);
         for (from, to) in [("0.1", "0.2"), ("\"x\"", "\"y\""), ("\"a\"", "\"A\""), ("[", "[1,")] {
-            let error = open(&text.replacen(from, to, 1)).unwrap_err();
+            let error = parse(&text.replacen(from, to, 1)).unwrap_err();
             assert!(error.contains("altered after it was written"), "{error}");
         }
     }
@@ -131,7 +140,7 @@ mod tests {
             (r#"{"version": 2}"#, "version 2, and this program reads version 3"),
             (r#"{"version": 3}"#, "its checksum is another one"),
         ] {
-            let error = open(text).unwrap_err();
+            let error = parse(text).unwrap_err();
             assert!(error.contains(expected), "{error}");
         }
     }

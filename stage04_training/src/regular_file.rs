@@ -1,6 +1,6 @@
-//! Opening files that must be plain files of one directory.
+//! Opening files that must be regular files of one directory.
 //!
-//! A directory may come from somebody else, and whatever has the name of a shard may be a link
+//! A directory may come from elsewhere, and what has the name of a shard may be a link
 //! to another file, a pipe, or a second name of a file that is part of another directory. Opened
 //! for writing, a link would alter what it leads to; opened at all, a pipe would be waited for.
 //! So here a file is looked at before it is opened, and once more after that.
@@ -21,7 +21,7 @@ const REMEDY: &str = "remove it and begin again with --restart";
 pub fn read(path: &Path) -> Result<File> {
     let about = fs::metadata(path).map_err(Error::file("read", path))?;
     if !about.is_file() {
-        return Err(Error::format(path, "it is not a plain file", "put the file back"));
+        return Err(Error::format(path, "it is not a regular file", "put the file back"));
     }
     File::open(path).map_err(Error::file("read", path))
 }
@@ -29,7 +29,7 @@ pub fn read(path: &Path) -> Result<File> {
 /// Opens a file that is there, to be cut and appended to.
 ///
 /// # Errors
-/// [`Error::Format`] when it is a link or no plain file, or has a second name, so that writing
+/// [`Error::Format`] when it is a link or no regular file, or has a second name, so that writing
 /// would alter something outside the directory; [`Error::File`] when it cannot be opened.
 pub fn append(path: &Path) -> Result<File> {
     let about = fs::symlink_metadata(path).map_err(Error::file("write", path))?;
@@ -38,7 +38,7 @@ pub fn append(path: &Path) -> Result<File> {
         return refused("it is a link, and writing would alter what it leads to");
     }
     if !about.is_file() {
-        return refused("it is not a plain file");
+        return refused("it is not a regular file");
     }
     let file = OpenOptions::new().append(true).open(path).map_err(Error::file("write", path))?;
     let opened = file.metadata().map_err(Error::file("write", path))?;
@@ -51,7 +51,7 @@ pub fn append(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Makes a new, empty file. Whatever has its name is removed, and not written to.
+/// Makes a new, empty file. What has its name is removed, and not written to.
 ///
 /// # Errors
 /// [`Error::File`] when it cannot be made.
@@ -147,7 +147,7 @@ mod tests {
         for (name, expected) in [
             ("link", "it is a link"),
             ("second", "a second name"),
-            ("directory", "not a plain file"),
+            ("directory", "not a regular file"),
             ("missing", "cannot write"),
         ] {
             let error = append(&at(name)).unwrap_err().to_string();
@@ -169,8 +169,8 @@ mod tests {
         let pipe = directory.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status();
         if made.is_ok_and(|status| status.success()) {
-            assert!(read(&pipe).unwrap_err().to_string().contains("not a plain file"));
-            assert!(append(&pipe).unwrap_err().to_string().contains("not a plain file"));
+            assert!(read(&pipe).unwrap_err().to_string().contains("not a regular file"));
+            assert!(append(&pipe).unwrap_err().to_string().contains("not a regular file"));
         }
     }
 

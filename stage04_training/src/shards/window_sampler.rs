@@ -1,8 +1,8 @@
-//! Passing through a text in windows: shuffled, each once, for ever.
+//! Going through a text in windows: shuffled, each once, for ever.
 //!
-//! Stage 3 draws windows at random, with replacement: after one pass' worth of draws a third of
+//! Stage 3 draws windows at random, with replacement: after one epoch's worth of draws a third of
 //! the text (1/e) was never seen, and other parts three times. With a text of gigabytes and one
-//! or two passes that is a loss. So here a pass visits every window once, in a shuffled order,
+//! or two epochs that is a loss. So here an epoch visits every window once, in a shuffled order,
 //! before any comes again.
 //!
 //! Everything follows from one number, the position, which counts windows from the start of the
@@ -10,30 +10,34 @@
 //! w, w + n, w + 2n, …: disjoint, and complete together.
 //!
 //! Windows that always begin at multiples of `block_size` would always have the same borders:
-//! the first token of a window would be predicted from nothing in every pass. So each pass
+//! the first token of a window would be predicted from nothing in every epoch. So each epoch
 //! begins its windows at another offset.
 
 use rand::RngExt;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::{Error, Result};
 
-use super::Part;
+use super::SplitTokens;
 use super::permutation::Permutation;
 
-// ANCHOR: pass
-/// An endless walk through a part of the data. See [`Part::pass`].
+// ANCHOR: sampler
+/// Windows of a part of the data in a shuffled order, epoch after epoch. See [`SplitTokens::sampler`].
 #[derive(Clone, Copy, Debug)]
-pub struct Pass<'a> {
-    part: &'a Part,
+pub struct WindowSampler<'a> {
+    part: &'a SplitTokens,
     block_size: usize,
     seed: u64,
     windows: u64,
-    /// How many places there are where the first window of a pass may begin.
+    /// How many places there are where the first window of an epoch may begin.
     offsets: u64,
 }
 
-impl<'a> Pass<'a> {
-    pub(super) fn new(part: &'a Part, block_size: usize, seed: u64) -> Result<Pass<'a>> {
+impl<'a> WindowSampler<'a> {
+    pub(super) fn new(
+        part: &'a SplitTokens,
+        block_size: usize,
+        seed: u64,
+    ) -> Result<WindowSampler<'a>> {
         if block_size == 0 {
             return Err(Error::setting("--block-size", 0, "expected at least 1"));
         }
@@ -51,14 +55,14 @@ impl<'a> Pass<'a> {
             ));
         }
         // A window covers block_size tokens, and its targets one more. Wherever it begins, a
-        // pass has the same number of windows, so that position / windows is the pass.
+        // epoch has the same number of windows, so that position / windows is the epoch.
         let examples = tokens - 1;
         let windows = (examples.saturating_sub(block - 1) / block).max(1);
         let offsets = (examples - windows * block + 1).min(block);
-        Ok(Pass { part, block_size, seed, windows, offsets })
+        Ok(WindowSampler { part, block_size, seed, windows, offsets })
     }
 
-    /// How many windows make one pass.
+    /// The number of windows of an epoch.
     pub fn windows(&self) -> u64 {
         self.windows
     }
@@ -66,22 +70,22 @@ impl<'a> Pass<'a> {
     // ANCHOR: start
     /// Where the window at a position begins, in tokens.
     pub fn start(&self, position: u64) -> u64 {
-        let (pass, place) = (position / self.windows, position % self.windows);
-        let mut rng = generator(self.seed, Purpose::Batch, pass);
+        let (epoch, place) = (position / self.windows, position % self.windows);
+        let mut rng = generator(self.seed, Purpose::Batch, epoch);
         let permutation = Permutation::new(self.windows, &mut rng);
         let offset = rng.random_range(0..self.offsets);
         offset + permutation.at(place) * self.block_size as u64
     }
     // ANCHOR_END: start
 
-    /// The window at a position: 0, 1, 2, … for ever; a pass ends every
-    /// [`windows`](Pass::windows). Depends on nothing but the data, the block size, the seed and
+    /// The window at a position: 0, 1, 2, … for ever; an epoch ends every
+    /// [`windows`](WindowSampler::windows). Depends on nothing but the data, the block size, the seed and
     /// the position.
     ///
     /// inputs, targets: (block_size); targets\[t\] is the token after inputs\[t\].
     ///
     /// # Errors
-    /// As [`Part::read`].
+    /// As [`SplitTokens::read`].
     ///
     /// # Panics
     /// If `inputs` or `targets` is not `block_size` long.
@@ -92,7 +96,7 @@ impl<'a> Pass<'a> {
         self.part.read(start + 1, targets)
     }
 }
-// ANCHOR_END: pass
+// ANCHOR_END: sampler
 
 #[cfg(test)]
 mod tests {
@@ -113,15 +117,15 @@ mod tests {
 
         #[test]
         fn a_pass_visits_every_window_once_across_shard_borders(
-            tokens in 2u32..400, block in 1usize..40, shard in 1usize..90, seed: u64, pass in 0u64..1000,
+            tokens in 2u32..400, block in 1usize..40, shard in 1usize..90, seed: u64, epoch in 0u64..1000,
         ) {
             prop_assume!(tokens as usize > block);
             let (_directory, shards) = counting(tokens, shard);
-            let walk = shards.part(Split::Train).pass(block, seed).unwrap();
+            let walk = shards.part(Split::Train).sampler(block, seed).unwrap();
             let (mut inputs, mut targets) = (vec![0; block], vec![0; block]);
             let mut starts = BTreeSet::new();
             for place in 0..walk.windows() {
-                walk.window(pass * walk.windows() + place, &mut inputs, &mut targets).unwrap();
+                walk.window(epoch * walk.windows() + place, &mut inputs, &mut targets).unwrap();
                 let start = inputs[0];
                 prop_assert_eq!(&inputs, &(start..start + block as u32).collect::<Vec<_>>());
                 prop_assert_eq!(&targets, &(start + 1..=start + block as u32).collect::<Vec<_>>());
@@ -138,7 +142,7 @@ mod tests {
         #[test]
         fn workers_share_a_pass_without_gaps(workers in 1u64..7, positions in 1u64..200, seed: u64) {
             let (_directory, shards) = counting(300, 70);
-            let walk = shards.part(Split::Train).pass(8, seed).unwrap();
+            let walk = shards.part(Split::Train).sampler(8, seed).unwrap();
             let alone: Vec<u64> = (0..positions).map(|p| walk.start(p)).collect();
             let mut shared = vec![u64::MAX; positions as usize];
             for worker in 0..workers {
@@ -153,22 +157,22 @@ mod tests {
     #[test]
     fn borders_and_order_move_from_pass_to_pass() {
         let (_directory, shards) = counting(1000, 1000);
-        let walk = shards.part(Split::Train).pass(16, 1).unwrap();
-        let offset = |pass: u64| walk.start(pass * walk.windows()) % 16;
+        let walk = shards.part(Split::Train).sampler(16, 1).unwrap();
+        let offset = |epoch: u64| walk.start(epoch * walk.windows()) % 16;
         assert!((0..50).map(offset).collect::<BTreeSet<_>>().len() > 10);
-        let order = |pass: u64| {
-            let starts = pass * walk.windows()..(pass + 1) * walk.windows();
+        let order = |epoch: u64| {
+            let starts = epoch * walk.windows()..(epoch + 1) * walk.windows();
             starts.map(|p| walk.start(p) / 16).collect::<Vec<_>>()
         };
         assert_ne!(order(0), order(1));
-        let other = shards.part(Split::Train).pass(16, 2).unwrap();
+        let other = shards.part(Split::Train).sampler(16, 2).unwrap();
         assert_ne!(order(0), (0..61).map(|p| other.start(p) / 16).collect::<Vec<_>>());
     }
 
     #[test]
     fn the_walk_never_changes() {
         let (_directory, shards) = counting(1000, 300);
-        let walk = shards.part(Split::Train).pass(16, 1337).unwrap();
+        let walk = shards.part(Split::Train).sampler(16, 1337).unwrap();
         assert_eq!(walk.windows(), 61);
         let starts: Vec<u64> = [0, 1, 2, 60, 61, 62, 1_000_000].map(|p| walk.start(p)).to_vec();
         assert_eq!(starts, [952, 360, 664, 280, 957, 941, 620]);
@@ -178,11 +182,11 @@ mod tests {
     fn a_window_that_does_not_fit_is_refused() {
         let (_directory, shards) = counting(8, 8);
         let part = shards.part(Split::Train);
-        assert_eq!(part.pass(7, 1).unwrap().windows(), 1);
-        let error = part.pass(8, 1).unwrap_err().to_string();
+        assert_eq!(part.sampler(7, 1).unwrap().windows(), 1);
+        let error = part.sampler(8, 1).unwrap_err().to_string();
         assert!(error.contains("need 9 tokens") && error.contains("train part"), "{error}");
-        assert!(part.pass(0, 1).is_err() && part.pass(usize::MAX, 1).is_err());
-        let error = shards.part(Split::Validation).pass(1, 1).unwrap_err().to_string();
+        assert!(part.sampler(0, 1).is_err() && part.sampler(usize::MAX, 1).is_err());
+        let error = shards.part(Split::Validation).sampler(1, 1).unwrap_err().to_string();
         assert!(error.contains("validation part of the data has 0"), "{error}");
     }
 }

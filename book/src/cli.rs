@@ -1,4 +1,4 @@
-//! The commands: `serve`, `build`, `check`, `outputs`.
+//! The commands: `serve`, `build`, `check`, `words`, `outputs`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,6 +14,7 @@ use crate::places::Places;
 use crate::problem::Problem;
 use crate::serve::{listen, serve};
 use crate::shelf::Shelf;
+use crate::vocabulary;
 
 /// The book of the course: read it, or help to write it.
 ///
@@ -39,6 +40,7 @@ enum What {
     Serve(Serve),
     Build(Build),
     Check(Check),
+    Words(Words),
     Outputs(Outputs),
 }
 
@@ -83,6 +85,16 @@ struct Build {
 #[derive(Args)]
 struct Check {}
 
+/// Looks for words that the project gave up for the field's, and lists where they came back.
+///
+/// The words and their terms are in `book/vocabulary.toml`. It takes a second; `check` does it, too.
+#[derive(Args)]
+struct Words {
+    /// Only files whose path begins with one of these, such as `stage03_gpt/src`.
+    #[arg(value_name = "PATH")]
+    paths: Vec<String>,
+}
+
 /// Runs the commands whose outputs the book shows, and compares.
 ///
 /// A recorded output is a file `book/outputs/NAME.txt` that begins with its command; a figure
@@ -120,6 +132,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         What::Serve(flags) => run_serve(&places, &flags),
         What::Build(flags) => run_build(&places, &flags),
         What::Check(_) => run_check(&places),
+        What::Words(flags) => Ok(run_words(&places, &flags)),
         What::Outputs(flags) => run_outputs(&places, &flags),
     };
     match result {
@@ -136,6 +149,18 @@ fn list(problems: &[Problem]) {
     for problem in problems {
         eprintln!("{problem}");
     }
+}
+
+fn run_words(places: &Places, flags: &Words) -> bool {
+    let asked = |file: &str| {
+        flags.paths.is_empty() || flags.paths.iter().any(|path| file.starts_with(path.as_str()))
+    };
+    let mut problems = vocabulary::problems(places);
+    problems.retain(|problem| asked(&problem.file));
+    problems.sort();
+    list(&problems);
+    println!("The words have {}.", summary(&problems));
+    problems.is_empty()
 }
 
 fn run_serve(places: &Places, flags: &Serve) -> Result<bool> {

@@ -4,6 +4,9 @@ use crate::Answer;
 
 /// Every answer by its name.
 pub const ANSWERS: &[Answer] = answers![
+    members_of_a_slice,
+    a_sum_of_squares,
+    a_number_cut_by_as,
     a_dot_product,
     how_many_multiplications,
     the_slope_of_a_square,
@@ -30,6 +33,16 @@ fn after(a: char, b: char) -> f64 {
     let tokens: Vec<u32> = "abracadabra".chars().map(place).collect();
     let model = stage01_bigram::bigram::CountedBigram::count(&tokens, 5, 0.0).unwrap();
     model.probability(place(a), place(b)).unwrap()
+}
+
+pub fn members_of_a_slice() -> f64 {
+    [1, 2, 3, 4, 5][1..4].len() as f64
+}
+pub fn a_sum_of_squares() -> f64 {
+    [1.0, 2.0, 3.0].iter().map(|x| x * x).sum::<f64>()
+}
+pub fn a_number_cut_by_as() -> f64 {
+    f64::from(258_u32 as u8)
 }
 
 pub fn a_dot_product() -> f64 {

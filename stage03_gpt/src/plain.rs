@@ -109,6 +109,7 @@ impl<T: Float> Plain<'_, T> {
     /// The logits of every row, and all that was computed on the way to them.
     pub fn forward(&self, params: &Params<T>, tokens: &[u32]) -> Activations<T> {
         let Gpt { wte, wpe, ln_f, .. } = self.gpt;
+        // ANCHOR: forward_in_short
         let mut x = embed([wte, wpe], params, tokens, self.length);
         let mut blocks = Vec::new();
         for block in &self.gpt.blocks {
@@ -118,6 +119,7 @@ impl<T: Float> Plain<'_, T> {
         }
         let normed = layer_norm(ln_f, params, &x);
         let logits = times(self.product, T::one(), normed.view(), params.matrix(wte.weight).t());
+        // ANCHOR_END: forward_in_short
         Activations { blocks, x, normed, logits }
     }
 

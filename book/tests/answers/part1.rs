@@ -19,6 +19,7 @@ pub const ANSWERS: &[Answer] = answers![
     questions_in_a_batch,
     validation_of_twenty,
     vocabulary_of_aaaa,
+    vocabulary_of_aaab,
     tokens_of_an_emoji,
     pieces_of_sheep,
     n_after_a,
@@ -65,6 +66,14 @@ pub fn validation_of_twenty() -> f64 {
 /// The size of the vocabulary that "aaaa" leads to, if it may grow as long as it can.
 pub fn vocabulary_of_aaaa() -> f64 {
     BpeTokenizer::train("aaaa", 1000).expect("a text").vocab_size() as f64
+}
+
+/// How many tokens there are after training on aaab aaab as far as it goes; the chapter says which.
+pub fn vocabulary_of_aaab() -> f64 {
+    let tokenizer = BpeTokenizer::train("aaab aaab", 1000).expect("a text");
+    let learned: Vec<_> = (256..259).map(|id| tokenizer.token_bytes(id)).collect();
+    assert_eq!(learned, [Some(&b"aa"[..]), Some(b"ab"), Some(b"aaab")]);
+    tokenizer.vocab_size() as f64
 }
 
 /// How many tokens an emoji of four bytes is to a tokenizer that knows single bytes only.

@@ -6,9 +6,10 @@ use crate::build::build;
 use crate::outputs::{self, LIMIT};
 use crate::places::Places;
 use crate::problem::Problem;
+use crate::vocabulary;
 
-/// All that is wrong with a book: in the text, in what lies beside it, and in the outputs that
-/// were recorded. Outputs that take longer than [`LIMIT`] are not run.
+/// All that is wrong with a book: in the text, in what lies beside it, in the words of the whole
+/// repository, and in the outputs that were recorded. Outputs that take longer than [`LIMIT`] are not run.
 ///
 /// # Errors
 /// When the book cannot be built at all.
@@ -16,6 +17,7 @@ pub fn check(places: &Places) -> Result<Vec<Problem>> {
     let directory = tempfile::tempdir()?;
     let built = build(places, directory.path())?;
     let mut problems = built.problems;
+    problems.extend(vocabulary::problems(places));
     let jobs = outputs::jobs(&built.shelf);
     problems.extend(
         jobs.iter()

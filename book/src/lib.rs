@@ -17,6 +17,7 @@
 //!     pages      notation, glossary, flashcards, index of equations
 //!     insert     finished HTML that Markdown shall not touch
 //!     unused     what no chapter takes
+//!   vocabulary every idea has one word
 //!   links      every link leads somewhere
 //!   source     a source file as a page
 //! outputs    what is shown, made again and compared
@@ -53,4 +54,5 @@ pub mod shelf;
 pub mod source;
 mod svg;
 pub mod unused;
+pub mod vocabulary;
 pub mod weave;

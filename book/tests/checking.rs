@@ -59,6 +59,8 @@ fn every_fault_is_reported_with_its_place() {
         ("text/third.md", 7, "no line from its line 2 on begins with `nothing`"),
         ("text/third.md", 9, "says its lines by number, and by words too"),
         ("text/third.md", 11, "`fails:some` has no range of lines"),
+        ("text/third.md", 13, "`the way back` is not the field's word"),
+        ("vocabulary.toml", 11, "unclosed group"),
     ];
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
     for (file, line, what) in expected {

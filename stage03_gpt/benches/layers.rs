@@ -172,7 +172,7 @@ mod attention {
         fn plain(bencher: Bencher, shape: Shape) {
             let head = Head::new(shape);
             let bencher = bencher.counter(ItemsCount::new(2 * head.flops));
-            bencher.bench_local(|| plain::attention(matmul::plain, head.qkv()));
+            bencher.bench_local(|| plain::attention(matmul::plain, head.qkv(), None));
         }
     }
 
@@ -211,9 +211,9 @@ mod attention {
         #[divan::bench(args = SHAPES)]
         fn plain(bencher: Bencher, shape: Shape) {
             let head = Head::new(shape);
-            let (att, _) = plain::attention(matmul::gemm, head.qkv());
+            let (att, _) = plain::attention(matmul::gemm, head.qkv(), None);
             bencher.counter(ItemsCount::new(4 * head.flops)).bench_local(|| {
-                plain::attention_backward(matmul::plain, head.qkv(), &att, head.dy.view())
+                plain::attention_backward(matmul::plain, head.qkv(), (&att, None), head.dy.view())
             });
         }
     }
@@ -474,7 +474,7 @@ mod adamw {
     use super::*;
     use stage02_attention::params::Init;
     use stage03_gpt::adamw::{AdamW, Moments};
-    use stage03_gpt::plain;
+    use stage03_gpt::plain::Optimiser;
 
     const ADAMW: AdamW =
         AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 };
@@ -502,9 +502,10 @@ mod adamw {
 
     #[divan::bench(args = WIDTHS)]
     fn plain(bencher: Bencher, n_embd: usize) {
-        let (layout, mut weights, gradient, mut moments) = case(n_embd);
+        let (layout, mut weights, gradient, _) = case(n_embd);
+        let mut optimiser = Optimiser::new(ADAMW, &layout);
         bencher.counter(ItemsCount::new(layout.len())).bench_local(|| {
-            plain::adamw(&ADAMW, 1, 1e-3, &layout, &mut weights, &gradient, &mut moments);
+            optimiser.step(1e-3, &mut weights, &gradient);
         });
     }
 }

@@ -2,7 +2,7 @@
 
 use super::draw::{Anchor, Area, Dimension, Drawing, Letters, Point, number};
 
-/// Values forward and slopes backward, as in `stage03_gpt/examples/backpropagation.rs`, and what
+/// Values forward and slopes backward, as in `experiments/src/part3/backpropagation.rs`, and what
 /// each line hands back.
 struct Relay {
     /// e, w, x, f, x1, z, L.

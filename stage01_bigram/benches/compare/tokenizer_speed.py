@@ -1,7 +1,7 @@
 """Our tokenizer beside others, on the same text, on one thread.
 
     pip install "tokenizers==0.23.*" "tiktoken==0.14.*" "rustbpe==0.1.*" numpy
-    cargo build --release -p stage01_bigram --example tokenizer_speed --features gpt2
+    cargo build --release -p experiments --features gpt2
     python stage01_bigram/benches/compare/tokenizer_speed.py TEXT_FILE R50K_BASE
 
 TEXT_FILE is any UTF-8 text of a few megabytes. R50K_BASE is GPT-2's list of tokens as
@@ -46,7 +46,8 @@ def seconds(task):
 
 def ours(binary, task, kind, text_file, out):
     """Our binary times itself, five times without the start of the program."""
-    run = subprocess.run([binary, task, kind, text_file, out], capture_output=True, text=True)
+    command = [binary, "tokenizer_speed", task, kind, text_file, out]
+    run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode != 0:
         raise SystemExit(run.stderr)
     return statistics.median(json.loads(run.stdout)["seconds"])
@@ -88,7 +89,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("text_file")
     parser.add_argument("r50k_base")
-    parser.add_argument("--binary", default="target/release/examples/tokenizer_speed")
+    parser.add_argument("--binary", default="target/release/experiments")
     arguments = parser.parse_args()
     binary, text_file = arguments.binary, arguments.text_file
 

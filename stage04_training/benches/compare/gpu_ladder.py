@@ -1,4 +1,4 @@
-"""The rungs of `examples/gpu_ladder.rs` in Python: the same model, the same steps, in PyTorch.
+"""The rungs of the experiment `gpu_ladder` in Python: the same model, the same steps, in PyTorch.
 
     .venv/bin/python stage04_training/benches/compare/gpu_ladder.py
 

@@ -2,7 +2,7 @@
 
     pip install "tiktoken==0.14.*" numpy
     cargo build -p stage04_training --features gpt2
-    cargo build -p stage01_bigram --features gpt2 --example tokenizer_speed
+    cargo build -p experiments --features gpt2
     python stage04_training/benches/compare/prepare_speed.py TEXT_FILE ... [--megabytes N]
 
 The texts, any UTF-8 files, are cut into documents of a few kilobytes at empty lines and repeated
@@ -111,7 +111,7 @@ def theirs_whole(encoding, lines, out, threads):
 def ours_alone(binary, text_file, threads):
     """Our encoder times itself: the median of its rounds, no start and no file included."""
     environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
-    command = [binary, "encode", "gpt2", text_file]
+    command = [binary, "tokenizer_speed", "encode", "gpt2", text_file]
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
     if run.returncode != 0:
         raise SystemExit(run.stderr)
@@ -134,7 +134,7 @@ def main():
     parser.add_argument("--megabytes", type=float, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--binary", default="target/debug/stage04_training")
-    parser.add_argument("--encoder", default="target/debug/examples/tokenizer_speed")
+    parser.add_argument("--encoder", default="target/debug/experiments")
     arguments = parser.parse_args()
     documents, size = documents_of(arguments.text_files, arguments.megabytes)
     print(f"{len(documents)} documents, {size / 1e6:.0f} MB")

@@ -15,9 +15,9 @@ directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 
 [ -x "$python" ] || { echo "error: $python is missing; run stage04_training/install-libtorch.sh" >&2; exit 1; }
-cargo build -q -p stage04_training --features torch --example gpu_ladder
+cargo build -q -p experiments --features torch
 echo "Rust …" >&2
-target/debug/examples/gpu_ladder --json --seconds "$seconds" >"$directory/ours.json"
+target/debug/experiments gpu_ladder --json --seconds "$seconds" >"$directory/ours.json"
 echo "Python …" >&2
 "$python" stage04_training/benches/compare/gpu_ladder.py --seconds "$seconds" >"$directory/theirs.json"
 "$python" stage04_training/benches/compare/gpu_ladder.py --table "$directory/ours.json" "$directory/theirs.json"

@@ -2,7 +2,7 @@
 
     stage04_training/install-libtorch.sh
     .venv/bin/pip install -r stage03_gpt/benches/compare/requirements.txt
-    cargo build -p stage04_training --features torch --example gpu_ladder
+    cargo build -p experiments --features torch
     .venv/bin/python stage04_training/benches/compare/torch_speed.py
 
 Both sides do the same arithmetic with the same libtorch, so the ratio says what the two languages
@@ -37,14 +37,15 @@ ROWS = {
     ),
 }
 WAYS = ["eager", "fused"]
-BUILD = "cargo build -p stage04_training --features torch --example gpu_ladder"
+BUILD = "cargo build -p experiments --features torch"
 
 
 def our_row(row, settings):
     """One run of one rung of our ladder."""
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in row.items()]
     flags += [f"--seconds={settings.seconds / 2}", f"--threads={settings.threads}"]
-    command = [str(settings.ours), "--device=torch-cpu", "--only=fused AdamW", "--json", *flags]
+    command = [str(settings.ours), "gpu_ladder", "--device=torch-cpu", "--only=fused AdamW"]
+    command += ["--json", *flags]
     result = side_by_side.run("ours", command, f"\nBuild it again: {BUILD}")
     return {**result["rungs"][0], "peak_mb": result["peak_mb"]}
 
@@ -75,7 +76,7 @@ def main():
     )
     parser.add_argument("--rows", default=",".join(ROWS), help="which, like small,gpt-2")
     side_by_side.add_options(parser)
-    binary = ROOT / "target" / "debug" / "examples" / "gpu_ladder"
+    binary = ROOT / "target" / "debug" / "experiments"
     parser.set_defaults(ours=binary)
     settings = parser.parse_args()
     names = settings.rows.split(",")

@@ -8,6 +8,13 @@
 //! It comes from the crate `bible-lib`. What that crate's functions hand out ends each verse at
 //! its first colon, so `build.rs` takes the text from the file in the crate's source.
 //!
+//! ```
+//! use stage01_bigram::corpus::Corpus;
+//! let corpus = Corpus::built_in();
+//! assert!(corpus.text.starts_with("Genesis 1\n\nIn the beginning"));
+//! assert_eq!(corpus.describe().distinct_chars, 73);
+//! ```
+//!
 //! What this file leaves out: cutting the text into a training and a validation part
 //! ([`crate::dataset`]), and texts larger than memory (`stage04_training`).
 
@@ -15,7 +22,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::screen::printable;
+use crate::text::printable;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result, files};
 

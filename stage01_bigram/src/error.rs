@@ -9,7 +9,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::screen::printable;
+use crate::text::{printable, shorten};
 
 /// The result of anything that a user's files or settings can make fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -154,10 +154,9 @@ fn short(text: &str) -> Cow<'_, str> {
     const LONGEST: usize = 600;
     // An escape is longer than what it stands for, so the beginning is enough.
     let end = text.char_indices().nth(LONGEST + 1).map_or(text.len(), |(end, _)| end);
-    let text = printable(&text[..end]);
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
-        None => text,
+    match printable(&text[..end]) {
+        Cow::Borrowed(text) => shorten(text, LONGEST),
+        Cow::Owned(text) => Cow::Owned(shorten(&text, LONGEST).into_owned()),
     }
 }
 
@@ -216,6 +215,11 @@ impl Error {
             given: given.to_string(),
             expected: expected.into(),
         }
+    }
+
+    /// What every trainer says of a text with nothing in it.
+    pub(crate) fn empty_text() -> Error {
+        Error::text("the text", "it is empty", "give a text with at least one character")
     }
 
     /// A text that cannot be used.

@@ -10,6 +10,18 @@
 //! the number of the process, it must not exist yet, and no link that somebody laid there is
 //! followed. Two programs that write several files of one directory would still mix theirs:
 //! [`DirLock`] keeps the second one out.
+//!
+//! ```
+//! use stage01_bigram::files::{DirLock, read_text, write_bytes};
+//! # let directory = tempfile::tempdir().unwrap();
+//! # let directory = directory.path();
+//! let lock = DirLock::exclusive(directory, "wait for it to end")?;
+//! let path = directory.join("text.txt");
+//! write_bytes(&path, b"old")?;
+//! write_bytes(&path, b"new")?;
+//! assert_eq!(read_text(&path)?, "new");
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 mod lock;
 

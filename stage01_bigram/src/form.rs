@@ -4,6 +4,14 @@
 //! and a reader of text looks for them, so that an error can say what the file is and what to do
 //! with it, instead of the number of a byte.
 //!
+//! ```
+//! use stage01_bigram::form::recognise;
+//! let form = recognise(b"%PDF-1.7").unwrap();
+//! assert_eq!(form.name, "a PDF document");
+//! assert!(form.remedy.contains("pdftotext"));
+//! assert_eq!(recognise("In the beginning".as_bytes()), None);
+//! ```
+//!
 //! What this file leaves out: reading any of these formats.
 
 use std::fmt;
@@ -37,67 +45,73 @@ const UNPACK: &str = "unpack it first";
 const EXPORT: &str = "export its text first, as plain text or as JSON lines";
 const NO_TEXT: &str = "expected text; take the file away";
 
-/// The first bytes of formats that no text begins with.
-#[rustfmt::skip]
-const CERTAIN: &[(&[u8], &str, &str)] = &[
-    (b"\x1F\x8B\x08", "compressed with gzip", PREPARE),
-    (b"\xFD7zXZ\0", "compressed with xz", PREPARE),
-    (b"\x28\xB5\x2F\xFD", "compressed with zstd", PREPARE),
-    (b"\x04\x22\x4D\x18", "compressed with lz4", UNPACK),
-    (b"\x1F\x9D", "compressed with compress", UNPACK),
-    (b"7z\xBC\xAF\x27\x1C", "a 7z archive", UNPACK),
-    (b"PK\x03\x04", "a zip archive, or a document of Word or LibreOffice", "unpack it, or save it as plain text"),
-    (b"PK\x05\x06", "an empty zip archive", NO_TEXT),
-    (b"Rar!\x1A\x07", "a rar archive", UNPACK),
-    (b"\xFF\xFE\0\0", "UTF-32 text", "convert it with `iconv -f UTF-32 -t UTF-8`"),
-    (b"\0\0\xFE\xFF", "UTF-32 text", "convert it with `iconv -f UTF-32 -t UTF-8`"),
-    (b"\xFF\xFE", "UTF-16 text", "convert it with `iconv -f UTF-16 -t UTF-8`"),
-    (b"\xFE\xFF", "UTF-16 text", "convert it with `iconv -f UTF-16 -t UTF-8`"),
-    (b"\x89PNG\r\n\x1A\n", "a PNG picture", NO_TEXT),
-    (b"\xFF\xD8\xFF", "a JPEG picture", NO_TEXT),
-    (b"\x7FELF", "a program (ELF)", NO_TEXT),
-    (b"\xFE\xED\xFA\xCE", "a program (Mach-O)", NO_TEXT),
-    (b"\xCF\xFA\xED\xFE", "a program (Mach-O)", NO_TEXT),
-    (b"\xCA\xFE\xBA\xBE", "a program (Java or Mach-O)", NO_TEXT),
-    (b"\0asm", "a program (WebAssembly)", NO_TEXT),
-    (b"SQLite format 3\0", "an SQLite database", EXPORT),
-    (b"\x93NUMPY", "an array of NumPy", EXPORT),
-    (b"\x89HDF\r\n\x1A\n", "an HDF5 file", EXPORT),
-    (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", "an old document of Word or Excel", "save it as plain text"),
-    (b"ARROW1\0\0", "an Arrow file", EXPORT),
-    (b"\xFF\xFF\xFF\xFF\0", "an Arrow stream", EXPORT),
-    (b"Obj\x01", "an Avro file", EXPORT),
-    (b"{\\rtf1", "an RTF document", "save it as plain text"),
-];
+/// What else must hold, so that the first bytes of a file tell its format.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// Nothing: no text begins so.
+    Always,
+    /// The bytes after them are no text. A text could begin so, too.
+    Binary,
+}
 
-/// The first bytes of formats that a text could begin with, too: they count where the bytes after
-/// them are no text.
+use When::{Always, Binary};
+
+/// The first bytes of formats: when they count, what the file is, what to do.
 #[rustfmt::skip]
-const LIKELY: &[(&[u8], &str, &str)] = &[
-    (b"PAR1", "a Parquet file", "give it to `prepare` of stage 4, built with `--features parquet`"),
-    (b"GIF8", "a GIF picture", NO_TEXT),
-    (b"RIFF", "a sound, a film or a picture (RIFF)", NO_TEXT),
-    (b"OggS", "a sound (Ogg)", NO_TEXT),
-    (b"ID3", "a sound (MP3)", NO_TEXT),
-    (b"fLaC", "a sound (FLAC)", NO_TEXT),
-    (b"MZ", "a program (Windows)", NO_TEXT),
-    (b"BM", "a BMP picture", NO_TEXT),
-    (b"II*\0", "a TIFF picture", NO_TEXT),
-    (b"MM\0*", "a TIFF picture", NO_TEXT),
-    (b"FEA1", "a Feather file", EXPORT),
-    (b"ORC", "an ORC file", EXPORT),
-    (b"GGUF", "a model (GGUF)", NO_TEXT),
+const MAGIC: &[(&[u8], When, &str, &str)] = &[
+    (b"\x1F\x8B\x08", Always, "compressed with gzip", PREPARE),
+    (b"\xFD7zXZ\0", Always, "compressed with xz", PREPARE),
+    (b"\x28\xB5\x2F\xFD", Always, "compressed with zstd", PREPARE),
+    (b"\x04\x22\x4D\x18", Always, "compressed with lz4", UNPACK),
+    (b"\x1F\x9D", Always, "compressed with compress", UNPACK),
+    (b"7z\xBC\xAF\x27\x1C", Always, "a 7z archive", UNPACK),
+    (b"PK\x03\x04", Always, "a zip archive, or a document of Word or LibreOffice", "unpack it, or save it as plain text"),
+    (b"PK\x05\x06", Always, "an empty zip archive", NO_TEXT),
+    (b"Rar!\x1A\x07", Always, "a rar archive", UNPACK),
+    (b"\xFF\xFE\0\0", Always, "UTF-32 text", "convert it with `iconv -f UTF-32 -t UTF-8`"),
+    (b"\0\0\xFE\xFF", Always, "UTF-32 text", "convert it with `iconv -f UTF-32 -t UTF-8`"),
+    (b"\xFF\xFE", Always, "UTF-16 text", "convert it with `iconv -f UTF-16 -t UTF-8`"),
+    (b"\xFE\xFF", Always, "UTF-16 text", "convert it with `iconv -f UTF-16 -t UTF-8`"),
+    (b"\x89PNG\r\n\x1A\n", Always, "a PNG picture", NO_TEXT),
+    (b"\xFF\xD8\xFF", Always, "a JPEG picture", NO_TEXT),
+    (b"\x7FELF", Always, "a program (ELF)", NO_TEXT),
+    (b"\xFE\xED\xFA\xCE", Always, "a program (Mach-O)", NO_TEXT),
+    (b"\xCF\xFA\xED\xFE", Always, "a program (Mach-O)", NO_TEXT),
+    (b"\xCA\xFE\xBA\xBE", Always, "a program (Java or Mach-O)", NO_TEXT),
+    (b"\0asm", Always, "a program (WebAssembly)", NO_TEXT),
+    (b"SQLite format 3\0", Always, "an SQLite database", EXPORT),
+    (b"\x93NUMPY", Always, "an array of NumPy", EXPORT),
+    (b"\x89HDF\r\n\x1A\n", Always, "an HDF5 file", EXPORT),
+    (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", Always, "an old document of Word or Excel", "save it as plain text"),
+    (b"ARROW1\0\0", Always, "an Arrow file", EXPORT),
+    (b"\xFF\xFF\xFF\xFF\0", Always, "an Arrow stream", EXPORT),
+    (b"Obj\x01", Always, "an Avro file", EXPORT),
+    (b"{\\rtf1", Always, "an RTF document", "save it as plain text"),
+    (b"PAR1", Binary, "a Parquet file", "give it to `prepare` of stage 4, built with `--features parquet`"),
+    (b"GIF8", Binary, "a GIF picture", NO_TEXT),
+    (b"RIFF", Binary, "a sound, a film or a picture (RIFF)", NO_TEXT),
+    (b"OggS", Binary, "a sound (Ogg)", NO_TEXT),
+    (b"ID3", Binary, "a sound (MP3)", NO_TEXT),
+    (b"fLaC", Binary, "a sound (FLAC)", NO_TEXT),
+    (b"MZ", Binary, "a program (Windows)", NO_TEXT),
+    (b"BM", Binary, "a BMP picture", NO_TEXT),
+    (b"II*\0", Binary, "a TIFF picture", NO_TEXT),
+    (b"MM\0*", Binary, "a TIFF picture", NO_TEXT),
+    (b"FEA1", Binary, "a Feather file", EXPORT),
+    (b"ORC", Binary, "an ORC file", EXPORT),
+    (b"GGUF", Binary, "a model (GGUF)", NO_TEXT),
 ];
 
 /// What the file is, if its first bytes (up to [`HEAD`]) show that it is not UTF-8 text. Text in an
 /// older encoding is not recognised: its first strange letter may come late ([`not_utf8`]).
 pub fn recognise(head: &[u8]) -> Option<Form> {
     let form = |name, remedy| Some(Form { name, remedy });
-    let found = |table: &[(&'static [u8], &'static str, &'static str)]| {
-        let row = table.iter().find(|(magic, ..)| head.starts_with(magic));
-        row.map(|&(_, name, remedy)| Form { name, remedy })
+    let found = |when| {
+        let mut rows = MAGIC.iter().filter(|row| row.1 == when);
+        let row = rows.find(|(magic, ..)| head.starts_with(magic));
+        row.map(|&(_, _, name, remedy)| Form { name, remedy })
     };
-    if let Some(form) = found(CERTAIN) {
+    if let Some(form) = found(Always) {
         return Some(form);
     }
     match head {
@@ -120,7 +134,7 @@ pub fn recognise(head: &[u8]) -> Option<Form> {
     if !is_binary(head) {
         return None;
     }
-    if let Some(form) = found(LIKELY) {
+    if let Some(form) = found(Binary) {
         return Some(form);
     }
     match head {

@@ -8,14 +8,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use stage01_bigram::bigram::{CountedBigram, LearnedBigram};
+use stage01_bigram::bigram::{Bigram, CountedBigram, LearnedBigram};
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::{Dataset, split};
 use stage01_bigram::loss::{bits, bits_per_byte, perplexity};
 use stage01_bigram::plot::{LineChart, Series, terminal_chart};
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
-use stage01_bigram::screen::{self, Stop, thousands, visible, wrap};
+use stage01_bigram::screen::{self, Stop};
+use stage01_bigram::text::{shorten, thousands, visible, wrap};
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
 
@@ -169,7 +170,8 @@ fn show_text(corpus: &Corpus, out: &mut impl Write) -> io::Result<()> {
         thousands(facts.distinct_chars)
     )?;
     for line in corpus.text.lines().take(6) {
-        writeln!(out, "{}", format!("  {}", shortened(line, 72)).trim_end())?;
+        let line: String = line.chars().map(visible).collect();
+        writeln!(out, "{}", format!("  {}", shorten(&line, 72)).trim_end())?;
     }
     writeln!(out, "  …")
 }
@@ -333,16 +335,6 @@ fn report_at(step: usize, last: usize) -> bool {
         leading /= 10;
     }
     step == 0 || step == last || (step >= 5 && matches!(leading, 1 | 2 | 5))
-}
-
-/// The beginning of a line that is too long for the screen.
-fn shortened(line: &str, width: usize) -> String {
-    let mut short: String = line.chars().map(visible).take(width).collect();
-    if line.chars().count() > width {
-        short.pop();
-        short.push('…');
-    }
-    short
 }
 
 fn indented(text: &str) -> String {

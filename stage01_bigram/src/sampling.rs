@@ -12,6 +12,17 @@
 //!   p together (*nucleus sampling*, Holtzman et al. 2020). Where the model is sure the set is
 //!   small, where it is not it is large.
 //!
+//! ```
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage01_bigram::sampling::Sampler;
+//! let logits = [1.0, 3.0, 2.9, -1.0];
+//! let rng = &mut generator(1, Purpose::Sampling, 0);
+//! assert_eq!(Sampler::greedy().sample(&logits, rng), 1);
+//! let mut sampler = Sampler::new(0.8, Some(2), None)?;
+//! assert!((0..100).all(|_| [1, 2].contains(&sampler.sample(&logits, rng))));
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
+//!
 //! What this file leaves out: beam search, penalties for repetition.
 
 use std::cmp::Ordering;

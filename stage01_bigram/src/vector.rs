@@ -1,20 +1,30 @@
 //! Rows of numbers, many at a time.
 //!
 //! A processor can add sixteen pairs of `f32` as fast as one, if the program is written so
-//! that the sixteen do not wait for each other. Three things in a language model do wait when
+//! that the sixteen do not wait for each other. Two things in a language model do wait when
 //! they are written down plainly, and this file is about them:
 //!
 //! - a **sum** adds every number to the one total before it: [`sum`] keeps sixteen totals;
 //! - the **largest** of a row is found by comparing each with the best so far: [`largest`]
-//!   keeps sixteen of those;
-//! - **exp** is a call into a library, one number a time: [`exp_f32`] is arithmetic alone,
-//!   without a call and without a branch, so that sixteen fit side by side.
+//!   keeps sixteen of those.
 //!
 //! Which instructions there are is known only when the program runs. [`simd_dispatch`] runs a piece
 //! of code with the best the processor has.
 //!
 //! The order of all additions is fixed by the code, so the same row gives the same bits every
 //! time.
+//!
+//! ```
+//! use stage01_bigram::vector::{add_scaled, dot, largest, sum};
+//! let (x, mut y) = ([1.0, 2.0, 3.0], [0.0, 0.0, 1.0]);
+//! assert_eq!(sum(x.iter().copied()), 6.0);
+//! assert_eq!(largest(&x), 3.0);
+//! add_scaled(&mut y, 2.0, &x);
+//! assert_eq!(y, [2.0, 4.0, 7.0]);
+//! assert_eq!(dot(&x, &y), 31.0);
+//! ```
+//!
+//! What this file leaves out: a fast exp, which is [`exp_f32`](crate::float::exp_f32).
 
 use crate::Float;
 
@@ -122,69 +132,11 @@ pub fn largest<T: Float>(values: &[T]) -> T {
     best.iter().chain(rest).fold(T::neg_infinity(), |best, &value| larger(best, value))
 }
 
-/// exp(x) for `f32`, by arithmetic alone.
-///
-/// x is split into n ln 2 + r with a whole n and a small r, so that
-///
-/// ```text
-/// exp(x) = 2^n exp(r),    exp(r) = 1 + r + r²/2! + ... + r⁷/7!,    |r| < 0.35
-/// ```
-///
-/// The first term left out, r⁸/8!, is below 6e-9: less than an `f32` can tell. 2^n is no
-/// computation at all, n is written into the exponent of a float. Below -87.3 the result is 0
-/// and above 88.3 it is ∞, where the true values leave the range of ordinary `f32`.
-#[inline(always)]
-pub fn exp_f32(x: f32) -> f32 {
-    const LOWEST: f32 = -87.3;
-    // Added to a small number, this leaves no room for digits after the point: it rounds.
-    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
-    // ln 2 in two parts: n times the first is exact.
-    const LN_2_HIGH: f32 = 0.693_359_4;
-    const LN_2_LOW: f32 = -2.121_944_4e-4;
-
-    let inside = x.clamp(LOWEST, 89.0);
-    let rounded = inside * std::f32::consts::LOG2_E + ROUND;
-    let n = rounded - ROUND;
-    let r = inside - n * LN_2_HIGH - n * LN_2_LOW;
-    let mut series = 1.0 / 5040.0;
-    for coefficient in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
-        series = series * r + coefficient;
-    }
-    // The last bits of `rounded` are n; 127 is the exponent field of 2^0.
-    let power = f32::from_bits(rounded.to_bits().wrapping_add(127) << 23);
-    if x < LOWEST { 0.0 } else { series * power }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::float::exp_f32;
     use proptest::prelude::*;
-
-    #[test]
-    fn exp_is_as_close_as_it_says_everywhere() {
-        let mut worst = 0.0f64;
-        // Every 1024th float between -87.3 and 88.
-        for bits in (0..0x42b0_0000u32).step_by(1024) {
-            for x in [f32::from_bits(bits), -f32::from_bits(bits)] {
-                if (-87.3..88.0).contains(&x) {
-                    let truth = f64::from(x).exp();
-                    worst = worst.max((f64::from(exp_f32(x)) - truth).abs() / truth);
-                }
-            }
-        }
-        assert!(worst < 2e-7, "{worst:e}");
-    }
-
-    #[test]
-    fn exp_of_the_extremes() {
-        assert_eq!(exp_f32(0.0), 1.0);
-        assert_eq!(exp_f32(f32::NEG_INFINITY), 0.0);
-        assert_eq!(exp_f32(-1e30), 0.0);
-        assert_eq!(exp_f32(-87.31), 0.0);
-        assert_eq!(exp_f32(1e30), f32::INFINITY);
-        assert_eq!(exp_f32(f32::INFINITY), f32::INFINITY);
-        assert!(exp_f32(f32::NAN).is_nan());
-    }
 
     proptest! {
         #[test]

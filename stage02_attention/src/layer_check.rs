@@ -64,7 +64,6 @@ impl<L> Problem<L> {
         Problem { layer, params, inputs, rng }
     }
 
-    // ANCHOR: check
     /// Compares every derivative.
     ///
     /// `forward(layer, params, inputs, y)` fills y, a slice of `output_len` numbers.
@@ -81,10 +80,12 @@ impl<L> Problem<L> {
     ) {
         let r: Vec<f64> = (0..output_len).map(|_| self.rng.random::<f64>() * 2.0 - 1.0).collect();
 
+        // ANCHOR: backward
         // What the backward pass says. The gradient begins at one, to see that it is added to.
         let mut grads = Params { values: vec![1.0; self.params.values.len()] };
         let mut dx: Vec<_> = self.inputs.iter().map(|x| vec![f64::NAN; x.len()]).collect();
         backward(&self.layer, &self.params, &self.inputs, &r, &mut dx, &mut grads);
+        // ANCHOR_END: backward
         let mut gradient: Vec<f64> = grads.values.iter().map(|g| g - 1.0).collect();
         gradient.extend(dx.into_iter().flatten());
 
@@ -108,5 +109,4 @@ impl<L> Problem<L> {
             panic!("{mismatch} (the first {n_params} values are the weights)");
         }
     }
-    // ANCHOR_END: check
 }

@@ -192,7 +192,6 @@ impl AttentionModel {
     }
     // ANCHOR_END: forward
 
-    // ANCHOR: backward
     /// Adds the gradient of `scale` times the loss of the last forward pass to `grads`, and
     /// returns the loss: the sum over all places, in nats, not scaled.
     ///
@@ -209,15 +208,16 @@ impl AttentionModel {
         grads: &mut Params<T>,
     ) -> f64 {
         let Activations { length, x, attn, sum, logits, dsum, dx, scratch } = acts;
+        // ANCHOR: backward_lines
         let loss = cross_entropy_backward(logits.view_mut(), targets, scale);
         self.lm_head.backward(params, sum.view(), logits.view(), dsum.view_mut(), grads);
         self.attn.backward(params, x.view(), attn, scratch, dsum.view(), dx.view_mut(), grads);
         *dx += &*dsum;
         self.wpe.backward((0..tokens.len()).map(|i| i % *length), dx.view(), grads);
         self.wte.backward(tokens.iter().map(|&t| t as usize), dx.view(), grads);
+        // ANCHOR_END: backward_lines
         loss
     }
-    // ANCHOR_END: backward
 
     /// The loss of a window, summed over its places, in nats.
     pub fn loss<T: Float>(

@@ -35,7 +35,6 @@ pub enum Init {
     Normal(f64),
 }
 
-// ANCHOR: tensor
 /// One table of a model: everything there is to say about it, except its numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
@@ -50,7 +49,6 @@ pub struct Tensor {
     /// Whether weight decay pulls its numbers towards zero. True for matrices only.
     pub decay: bool,
 }
-// ANCHOR_END: tensor
 
 impl Tensor {
     /// How many numbers the table holds.
@@ -69,14 +67,12 @@ impl Tensor {
     }
 }
 
-// ANCHOR: layout
 /// The plan of a parameter vector: its tables, in order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Layout {
     tensors: Vec<Tensor>,
     len: usize,
 }
-// ANCHOR_END: layout
 
 impl Layout {
     /// A plan without tables.
@@ -125,14 +121,12 @@ impl Scope<'_> {
         Scope { prefix: format!("{}.{name}", self.prefix), layout: self.layout }
     }
 
-    // ANCHOR: matrix
     /// Declares a table of `rows` times `cols` numbers. Weight decay applies to it.
     pub fn matrix(&mut self, name: &str, rows: usize, cols: usize, init: Init) -> Matrix {
         let name = format!("{}.{name}", self.prefix);
         let offset = self.layout.declare(name, vec![rows, cols], init, true);
         Matrix { offset, rows, cols }
     }
-    // ANCHOR_END: matrix
 
     /// Declares a list of `len` numbers. Weight decay leaves it alone.
     pub fn vector(&mut self, name: &str, len: usize, init: Init) -> Vector {
@@ -196,7 +190,6 @@ impl<T: Float> Params<T> {
         Params { values: vec![T::zero(); layout.len()] }
     }
 
-    // ANCHOR: initialise
     /// The first weights of a model: every table as its [`Init`] says.
     ///
     /// The numbers are drawn table by table in the layout's order, so one seed always gives
@@ -213,15 +206,12 @@ impl<T: Float> Params<T> {
         }
         params
     }
-    // ANCHOR_END: initialise
 
-    // ANCHOR: view
     /// A two-dimensional table, to read. Shape: (rows, columns) of the handle.
     pub fn matrix(&self, handle: Matrix) -> ArrayView2<'_, T> {
         ArrayView2::from_shape((handle.rows, handle.cols), &self.values[handle.range()])
             .expect("the range of a handle fits its shape")
     }
-    // ANCHOR_END: view
 
     /// A two-dimensional table, to change.
     pub fn matrix_mut(&mut self, handle: Matrix) -> ArrayViewMut2<'_, T> {

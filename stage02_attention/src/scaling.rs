@@ -97,6 +97,7 @@ impl Scores {
     /// Adds one query's part to the means.
     fn add(&mut self, scores: &mut [f64], datt: &[f64]) {
         let part = 1.0 / (ROUNDS * KEYS) as f64;
+        // ANCHOR: add
         // Their mean is known to be 0, so the variance is the mean square.
         self.variance += part * scores.iter().map(|s| s * s).sum::<f64>() / scores.len() as f64;
         softmax_in_place(scores);
@@ -108,6 +109,7 @@ impl Scores {
         let mean: f64 = p.iter().zip(datt).map(|(p, dp)| p * dp).sum();
         let dscores = p.iter().zip(datt).map(|(p, dp)| p * (dp - mean));
         self.gradient += part * dscores.map(f64::abs).sum::<f64>();
+        // ANCHOR_END: add
     }
 }
 

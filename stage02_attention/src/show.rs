@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ndarray::{Array2, ArrayView2};
 use stage01_bigram::Error;
-use stage01_bigram::bigram::CountedBigram;
+use stage01_bigram::bigram::{Bigram, CountedBigram};
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::{Dataset, split};
 use stage01_bigram::plot::{LineChart, Series};

@@ -185,7 +185,7 @@ mod tests {
     use super::*;
     use crate::model::Config;
     use rand::RngExt;
-    use stage01_bigram::bigram::CountedBigram;
+    use stage01_bigram::bigram::{Bigram, CountedBigram};
 
     /// Letters of an alphabet of four: each is the one after the letter *two* places before,
     /// except that one in ten is any letter. The letter right before says nothing.

@@ -54,7 +54,7 @@ pub fn evaluate<T: Float>(
         let problem = format!("{} tokens are too few to predict one", tokens.len());
         return Err(Error::text("the text", problem, "give a longer one"));
     }
-    gpt.check_tokens(tokens, 0)?;
+    gpt.check_vocabulary(tokens)?;
 
     let predicted = tokens.len() - 1;
     let last_start = predicted.saturating_sub(block_size).div_ceil(stride) * stride;

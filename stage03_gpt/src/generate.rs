@@ -131,7 +131,7 @@ impl<'a, T: Float> Decoder<'a, T> {
     /// [`Error::UnknownToken`] for a token that is not in the vocabulary.
     pub fn prefill(&mut self, tokens: &[u32]) -> Result<()> {
         let block_size = self.gpt.config().block_size;
-        self.gpt.check_tokens(tokens, 0)?;
+        self.gpt.check_vocabulary(tokens)?;
         let seen = self.context.len();
         let total = seen + tokens.len();
         if tokens.is_empty() {

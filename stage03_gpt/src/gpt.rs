@@ -158,11 +158,20 @@ impl Gpt {
     /// # Errors
     /// [`Error::UnknownToken`] or [`Error::Setting`].
     pub fn check_tokens(&self, tokens: &[u32], length: usize) -> Result<()> {
-        let &GptConfig { vocab_size, block_size, .. } = &self.config;
+        let block_size = self.config.block_size;
         if length > block_size {
             let expected = format!("this model reads at most {block_size} tokens at once");
             return Err(Error::setting("the length of the text", length, expected));
         }
+        self.check_vocabulary(tokens)
+    }
+
+    /// Checks that every token is in the vocabulary.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] for the first that is not.
+    pub fn check_vocabulary(&self, tokens: &[u32]) -> Result<()> {
+        let vocab_size = self.config.vocab_size;
         match tokens.iter().find(|&&token| token as usize >= vocab_size) {
             Some(&token) => Err(Error::UnknownToken { token, vocab_size }),
             None => Ok(()),

@@ -230,9 +230,9 @@ pub fn first_key_of_head_two() -> f64 {
     attention(64).0.columns(2)[1].start as f64
 }
 
-/// A quarter of (8, 0) and three quarters of (0, 8): the second number.
+/// The attention weights 0.3 and 0.7 of (20, 0) and (0, 20): the second number.
 pub fn blurred() -> f64 {
-    digits(look_up(1.0, &[0.0, 3f64.ln()], &[0.0, 8.0]).1, 9)
+    digits(look_up(1.0, &[3f64.ln(), 7f64.ln()], &[0.0, 20.0]).1, 9)
 }
 
 /// The gradients of queries, keys and values of one number each.

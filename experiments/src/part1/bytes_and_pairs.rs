@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use stage01_bigram::Result;
-use stage01_bigram::bigram::CountedBigram;
+use stage01_bigram::bigram::{Bigram, CountedBigram};
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::split;
 use stage01_bigram::loss::bits_per_byte;

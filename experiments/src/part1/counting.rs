@@ -1,7 +1,7 @@
 //! Counting: the bigram table on paper, what it knows of English, and a count of zero.
 
 use stage01_bigram::Result;
-use stage01_bigram::bigram::CountedBigram;
+use stage01_bigram::bigram::{Bigram, CountedBigram};
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::split;
 use stage01_bigram::random::{Purpose, generator};

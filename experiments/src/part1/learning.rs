@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ndarray::{Array2, ArrayView2, Axis};
 use stage01_bigram::Result;
-use stage01_bigram::bigram::{CountedBigram, LearnedBigram};
+use stage01_bigram::bigram::{Bigram, CountedBigram, LearnedBigram};
 use stage01_bigram::dataset::Dataset;
 use stage01_bigram::gradcheck::{Agreement, Mismatch, check_gradient};
 use stage01_bigram::loss::{cross_entropy, cross_entropy_backward, log_softmax, softmax};

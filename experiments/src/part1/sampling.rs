@@ -2,7 +2,7 @@
 //! twice.
 
 use stage01_bigram::Result;
-use stage01_bigram::bigram::CountedBigram;
+use stage01_bigram::bigram::{Bigram, CountedBigram};
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::loss::softmax;
 use stage01_bigram::random::{Purpose, generator};

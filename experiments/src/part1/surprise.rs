@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use stage01_bigram::Result;
-use stage01_bigram::bigram::CountedBigram;
+use stage01_bigram::bigram::{Bigram, CountedBigram};
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::split;
 use stage01_bigram::loss::{bits, bits_per_byte, perplexity};

@@ -4,7 +4,7 @@
 //! King James text. At the end a bug: targets that are the inputs themselves.
 
 use stage01_bigram::Result;
-use stage01_bigram::bigram::LearnedBigram;
+use stage01_bigram::bigram::{Bigram, LearnedBigram};
 use stage01_bigram::dataset::{Dataset, split};
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use ndarray::{Array2, s};
 use stage01_bigram::Result;
-use stage01_bigram::bigram::CountedBigram;
+use stage01_bigram::bigram::{Bigram, CountedBigram};
 use stage01_bigram::dataset::Dataset;
 use stage01_bigram::loss::{cross_entropy, cross_entropy_backward};
 use stage01_bigram::plot::{LineChart, Series};

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use stage01_bigram::bigram::CountedBigram;
+use stage01_bigram::bigram::{Bigram, CountedBigram};
 use stage01_bigram::dataset::Dataset;
 use stage01_bigram::loss::{log_softmax, softmax};
 use stage01_bigram::plot::{LineChart, Series};

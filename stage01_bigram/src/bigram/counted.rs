@@ -14,9 +14,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{check_tokens, generate, mean_over_pairs};
-use crate::random::Generator;
-use crate::sampling::Sampler;
+use super::{Bigram, check_tokens};
 use crate::{Error, Result};
 
 /// Up to this vocabulary the table is stored in full: 1024 · 1024 numbers of 8 bytes.
@@ -83,11 +81,6 @@ impl CountedBigram {
         // ANCHOR_END: count
     }
 
-    /// How many tokens the vocabulary has.
-    pub fn vocab_size(&self) -> usize {
-        self.vocab_size
-    }
-
     /// How many different pairs occur.
     pub fn distinct_pairs(&self) -> usize {
         match &self.pairs {
@@ -120,17 +113,14 @@ impl CountedBigram {
         (count as f64 + self.smoothing) / all
     }
     // ANCHOR_END: probability
+}
 
-    /// The whole row: log p(b | previous) for every b; −∞ where the probability is 0.
-    ///
-    /// row: (vocab_size).
-    ///
-    /// # Errors
-    /// [`Error::UnknownToken`] for a previous token that does not exist.
-    ///
-    /// # Panics
-    /// If the row has another length.
-    pub fn log_probabilities(&self, previous: u32, row: &mut [f64]) -> Result<()> {
+impl Bigram for CountedBigram {
+    fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    fn log_probabilities(&self, previous: u32, row: &mut [f64]) -> Result<()> {
         assert_eq!(row.len(), self.vocab_size, "one log-probability for each token");
         check_tokens(&[previous], self.vocab_size)?;
         for (b, log_p) in (0..).zip(row) {
@@ -140,46 +130,19 @@ impl CountedBigram {
     }
 
     // ANCHOR: sum_loss
-    /// −log p of every token of a text given the one before, summed, in nats. The first has
-    /// none before and does not count. One pass; +∞ if a pair has probability 0.
-    ///
-    /// # Errors
-    /// [`Error::UnknownToken`] for a token that does not exist.
-    pub fn sum_loss(&self, tokens: &[u32]) -> Result<f64> {
+    /// The sum over all pairs of neighbours, in one pass.
+    fn sum_loss(&self, tokens: &[u32]) -> Result<f64> {
         check_tokens(tokens, self.vocab_size)?;
         Ok(tokens.windows(2).map(|pair| -self.known(pair[0], pair[1]).ln()).sum())
     }
     // ANCHOR_END: sum_loss
-
-    /// [`CountedBigram::sum_loss`] for each predicted token: divided by their number less one.
-    ///
-    /// # Errors
-    /// As there, and [`Error::Text`] for fewer than two tokens.
-    pub fn mean_loss(&self, tokens: &[u32]) -> Result<f64> {
-        mean_over_pairs(self.sum_loss(tokens)?, tokens.len())
-    }
-
-    /// `count` tokens that continue from `first`, each drawn given the one before.
-    ///
-    /// # Errors
-    /// [`Error::UnknownToken`] when `first` does not exist.
-    pub fn generate(
-        &self,
-        first: u32,
-        count: usize,
-        sampler: &mut Sampler,
-        rng: &mut Generator,
-    ) -> Result<Vec<u32>> {
-        generate(first, count, self.vocab_size, sampler, rng, |previous, row| {
-            self.log_probabilities(previous, row)
-        })
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::random::{Purpose, generator};
+    use crate::sampling::Sampler;
     use proptest::prelude::*;
 
     prop_compose! {

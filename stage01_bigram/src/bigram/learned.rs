@@ -14,10 +14,8 @@
 
 use ndarray::{Array1, Array2};
 
-use super::{check_tokens, generate, mean_over_pairs};
+use super::{Bigram, check_tokens};
 use crate::loss::{cross_entropy_backward, log_softmax};
-use crate::random::Generator;
-use crate::sampling::Sampler;
 use crate::{Error, Float, Result};
 
 /// A vocabulary larger than this would need a table of more than 64 MiB in `f32`.
@@ -50,11 +48,6 @@ impl<T: Float> LearnedBigram<T> {
         }
         let zeros = Array2::zeros((vocab_size, vocab_size));
         Ok(Self { gradient: zeros.clone(), logits: zeros, rows: Array2::zeros((0, vocab_size)) })
-    }
-
-    /// How many tokens the vocabulary has.
-    pub fn vocab_size(&self) -> usize {
-        self.logits.ncols()
     }
 
     /// The table as one slice, row after row: for tests and pictures.
@@ -115,26 +108,21 @@ impl<T: Float> LearnedBigram<T> {
         Ok(loss)
     }
     // ANCHOR_END: step
+}
 
-    /// log p(b | previous) for every b. row: (vocab_size).
-    ///
-    /// # Errors
-    /// [`Error::UnknownToken`] for a previous token that does not exist.
-    ///
-    /// # Panics
-    /// If the row has another length.
-    pub fn log_probabilities(&self, previous: u32, row: &mut [f64]) -> Result<()> {
+impl<T: Float> Bigram for LearnedBigram<T> {
+    fn vocab_size(&self) -> usize {
+        self.logits.ncols()
+    }
+
+    fn log_probabilities(&self, previous: u32, row: &mut [f64]) -> Result<()> {
         check_tokens(&[previous], self.vocab_size())?;
         let logits: Array1<f64> = self.logits.row(previous as usize).mapv(T::f64);
         log_softmax(logits.as_slice().expect("contiguous"), row);
         Ok(())
     }
 
-    /// −log p of every token of a text given the one before, summed, in nats.
-    ///
-    /// # Errors
-    /// [`Error::UnknownToken`] for a token that does not exist.
-    pub fn sum_loss(&self, tokens: &[u32]) -> Result<f64> {
+    fn sum_loss(&self, tokens: &[u32]) -> Result<f64> {
         check_tokens(tokens, self.vocab_size())?;
         // A text is longer than the table: compute every row once, then only look up.
         let mut table = Array2::zeros(self.logits.raw_dim());
@@ -143,30 +131,6 @@ impl<T: Float> LearnedBigram<T> {
         }
         let surprise = |pair: &[u32]| -> f64 { -table[[pair[0] as usize, pair[1] as usize]] };
         Ok(tokens.windows(2).map(surprise).sum())
-    }
-
-    /// [`LearnedBigram::sum_loss`] for each predicted token.
-    ///
-    /// # Errors
-    /// As there, and [`Error::Text`] for fewer than two tokens.
-    pub fn mean_loss(&self, tokens: &[u32]) -> Result<f64> {
-        mean_over_pairs(self.sum_loss(tokens)?, tokens.len())
-    }
-
-    /// `count` tokens that continue from `first`, each drawn given the one before.
-    ///
-    /// # Errors
-    /// [`Error::UnknownToken`] when `first` does not exist.
-    pub fn generate(
-        &self,
-        first: u32,
-        count: usize,
-        sampler: &mut Sampler,
-        rng: &mut Generator,
-    ) -> Result<Vec<u32>> {
-        generate(first, count, self.vocab_size(), sampler, rng, |previous, row| {
-            self.log_probabilities(previous, row)
-        })
     }
 }
 

@@ -10,6 +10,21 @@
 //! - [`LearnedBigram`] starts from nothing and is pushed along the gradient of the loss, as
 //!   all later models are. It walks down to the same floor, which shows that the pushing works.
 //!
+//! What both can do is the trait [`Bigram`].
+//!
+//! ```
+//! use stage01_bigram::bigram::{Bigram, CountedBigram, LearnedBigram};
+//! let text = [0, 1, 0, 2, 0, 1];
+//! let counted = CountedBigram::count(&text, 3, 0.0)?;
+//! let mut learned = LearnedBigram::<f32>::new(3)?;
+//! assert!((learned.mean_loss(&text)? - 3f64.ln()).abs() < 1e-6); // all tokens equally likely
+//! for _ in 0..1000 {
+//!     learned.step(&text[..5], &text[1..], 1.0)?;
+//! }
+//! assert!(learned.mean_loss(&text)? - counted.mean_loss(&text)? < 0.01);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
+//!
 //! What this file leaves out: any memory beyond one token (`stage02_attention`).
 
 mod counted;
@@ -22,29 +37,74 @@ use crate::random::Generator;
 use crate::sampling::Sampler;
 use crate::{Error, Result};
 
-// ANCHOR: generate
-/// Continues from the token `first`: `count` tokens, each drawn given the one before.
+/// A model that gives each token a probability by the one before it.
 ///
-/// `log_probabilities(previous, row)` fills in the model's row for the previous token.
-fn generate(
-    first: u32,
-    count: usize,
-    vocab_size: usize,
-    sampler: &mut Sampler,
-    rng: &mut Generator,
-    mut log_probabilities: impl FnMut(u32, &mut [f64]) -> Result<()>,
-) -> Result<Vec<u32>> {
-    let mut row = vec![0.0; vocab_size];
-    let mut previous = first;
-    (0..count)
-        .map(|_| {
-            log_probabilities(previous, &mut row)?;
-            previous = sampler.sample(&row, rng);
-            Ok(previous)
-        })
-        .collect()
+/// A model says how probable each next token is; what a text's loss is, and how a text is
+/// continued, follows from that.
+pub trait Bigram {
+    /// How many tokens the vocabulary has.
+    fn vocab_size(&self) -> usize;
+
+    /// The row of one token: log p(b | previous) for every b; −∞ where the probability is 0.
+    ///
+    /// row: (vocab_size).
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] for a previous token that does not exist.
+    ///
+    /// # Panics
+    /// If the row has another length.
+    fn log_probabilities(&self, previous: u32, row: &mut [f64]) -> Result<()>;
+
+    /// −log p of every token of a text given the one before, summed, in nats. The first has
+    /// none before and does not count. +∞ if a pair has probability 0.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] for a token that does not exist.
+    fn sum_loss(&self, tokens: &[u32]) -> Result<f64>;
+
+    // ANCHOR: mean_over_pairs
+    /// [`Bigram::sum_loss`] per predicted token: divided by their number less one.
+    ///
+    /// # Errors
+    /// As there, and [`Error::Text`] for fewer than two tokens.
+    fn mean_loss(&self, tokens: &[u32]) -> Result<f64> {
+        let sum = self.sum_loss(tokens)?;
+        if tokens.len() < 2 {
+            return Err(Error::text(
+                "the text to measure",
+                format!("it has {} tokens, and so no token that follows another", tokens.len()),
+                "give a longer one",
+            ));
+        }
+        Ok(sum / (tokens.len() - 1) as f64)
+    }
+    // ANCHOR_END: mean_over_pairs
+
+    // ANCHOR: generate
+    /// Continues from the token `first`: `count` tokens, each drawn given the one before.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`] when `first` does not exist.
+    fn generate(
+        &self,
+        first: u32,
+        count: usize,
+        sampler: &mut Sampler,
+        rng: &mut Generator,
+    ) -> Result<Vec<u32>> {
+        let mut row = vec![0.0; self.vocab_size()];
+        let mut previous = first;
+        (0..count)
+            .map(|_| {
+                self.log_probabilities(previous, &mut row)?;
+                previous = sampler.sample(&row, rng);
+                Ok(previous)
+            })
+            .collect()
+    }
+    // ANCHOR_END: generate
 }
-// ANCHOR_END: generate
 
 /// The first of the tokens that the vocabulary does not have, as an error.
 fn check_tokens(tokens: &[u32], vocab_size: usize) -> Result<()> {
@@ -53,20 +113,3 @@ fn check_tokens(tokens: &[u32], vocab_size: usize) -> Result<()> {
         None => Ok(()),
     }
 }
-
-// ANCHOR: mean_over_pairs
-/// The mean of a sum over all pairs of neighbours in a text of `tokens` tokens.
-///
-/// # Errors
-/// [`Error::Text`] when there are no pairs.
-fn mean_over_pairs(sum: f64, tokens: usize) -> Result<f64> {
-    if tokens < 2 {
-        return Err(Error::text(
-            "the text to measure",
-            format!("it has {tokens} tokens, and so no token that follows another"),
-            "give a longer one",
-        ));
-    }
-    Ok(sum / (tokens - 1) as f64)
-}
-// ANCHOR_END: mean_over_pairs

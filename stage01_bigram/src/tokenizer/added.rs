@@ -12,9 +12,11 @@
 //! What this file leaves out: which of them ends a document ([`super::end_of_text`]).
 
 mod search;
+mod token;
 
 pub(super) use self::search::Part;
 use self::search::Search;
+pub use self::token::AddedToken;
 use super::end_of_text;
 use crate::{Error, Result};
 
@@ -23,51 +25,6 @@ pub const LONGEST: usize = 1024;
 
 /// The most bytes that the spellings of all added tokens may have together.
 pub const MOST: usize = 4 << 20;
-
-/// One added token, with the attributes of the `tokenizers` library.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AddedToken {
-    /// Its number.
-    pub id: u32,
-    /// How it is spelled.
-    pub content: String,
-    /// Whether it counts only where no word character stands directly before or after it.
-    pub single_word: bool,
-    /// Whether it takes the white space before it along.
-    pub lstrip: bool,
-    /// Whether it takes the white space after it along.
-    pub rstrip: bool,
-    /// Whether it is looked for in the normalised text, after all those that are not. This
-    /// tokenizer does not normalise, so only the order remains.
-    pub normalized: bool,
-    /// Whether it is a special token: one that steers a model and is no text.
-    pub special: bool,
-}
-
-impl AddedToken {
-    /// A special token without further attributes, as `<|endoftext|>` is one.
-    pub fn special(id: u32, content: impl Into<String>) -> AddedToken {
-        AddedToken {
-            id,
-            content: content.into(),
-            single_word: false,
-            lstrip: false,
-            rstrip: false,
-            normalized: false,
-            special: true,
-        }
-    }
-
-    /// Whether a long text may be cut before any white space that follows something else, and
-    /// still has this token where it had it.
-    ///
-    /// Not so where the token takes the white space after it along, or has white space inside.
-    pub fn survives_cuts(&self) -> bool {
-        let inside = |pair: &[char]| !pair[0].is_whitespace() && pair[1].is_whitespace();
-        let characters: Vec<char> = self.content.chars().collect();
-        !self.rstrip && !characters.windows(2).any(inside)
-    }
-}
 
 /// All added tokens of a vocabulary.
 #[derive(Clone, Default)]
@@ -121,7 +78,7 @@ impl AddedTokens {
         }
         let end_of_text = match end_of_text {
             Some(id) => tokens.iter().position(|token| token.id == id),
-            None => end_of_text::known(&tokens),
+            None => known(&tokens),
         };
         let search = Search::new(&tokens)?;
         Ok(AddedTokens { tokens, end_of_text, search })
@@ -174,7 +131,7 @@ impl AddedTokens {
 
     /// Whether the spelling alone tells which token ends a document.
     pub(super) fn end_of_text_is_known(&self) -> bool {
-        self.end_of_text == end_of_text::known(&self.tokens)
+        self.end_of_text == known(&self.tokens)
     }
 
     /// The first spellings, for a message; `None` where there are no added tokens.
@@ -193,6 +150,11 @@ impl AddedTokens {
     pub(super) fn are_none(&self, special: bool) -> bool {
         !self.tokens.iter().any(|token| special || !token.special)
     }
+}
+
+/// The place of the token whose spelling says that it ends a document.
+fn known(tokens: &[AddedToken]) -> Option<usize> {
+    end_of_text::known(tokens.iter().map(|token| &*token.content))
 }
 
 impl PartialEq for AddedTokens {

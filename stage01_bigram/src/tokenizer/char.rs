@@ -5,15 +5,24 @@
 //! the vocabulary is so small that a table of all pairs of tokens fits on a page. The price
 //! is length: five or six tokens for an English word. nanoGPT's Shakespeare data is made
 //! the same way.
+//!
+//! ```
+//! use stage01_bigram::tokenizer::CharTokenizer;
+//! let tokenizer = CharTokenizer::train("abracadabra")?;
+//! assert_eq!(tokenizer.characters(), ['a', 'b', 'c', 'd', 'r']);
+//! assert_eq!(tokenizer.encode("crab")?, [2, 4, 0, 1]);
+//! assert_eq!(tokenizer.decode(&[2, 4, 0, 1])?, "crab");
+//! assert!(tokenizer.encode("crabs").is_err());
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 use std::path::Path;
 
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value, json};
 
+use super::json::reader::{Reader, short};
 use super::json::rules::Allowed::{self, Anything, False, Word};
-use super::json::{Reader, short};
-use super::{empty_text, unknown_token};
 use crate::{Error, Result};
 
 /// The characters of a text, in the order of their code points.
@@ -38,7 +47,7 @@ impl CharTokenizer {
     // ANCHOR: train
     pub fn train(text: &str) -> Result<CharTokenizer> {
         if text.is_empty() {
-            return Err(empty_text());
+            return Err(Error::empty_text());
         }
         let mut ascii = [false; 128];
         let mut rest = rustc_hash::FxHashSet::default();
@@ -112,7 +121,7 @@ impl CharTokenizer {
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
         let character = |&id: &u32| match self.characters.get(id as usize) {
             Some(&c) => Ok(c),
-            None => Err(unknown_token(id, self.vocab_size())),
+            None => Err(Error::UnknownToken { token: id, vocab_size: self.vocab_size() }),
         };
         ids.iter().map(character).collect()
     }

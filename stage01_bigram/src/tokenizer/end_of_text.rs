@@ -17,12 +17,6 @@
 //!
 //! [`Tokenizer::with_end_token`]: super::Tokenizer::with_end_token
 
-use std::path::Path;
-
-use serde_json::Value;
-
-use super::added::{AddedToken, AddedTokens};
-
 /// How the token between documents is spelled by GPT-2 and by the tokenizers made here.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
 
@@ -40,7 +34,7 @@ pub const KNOWN: [&str; 9] = [
 ];
 
 /// The spellings that mean the end of a turn in a conversation.
-const END_OF_TURN: [&str; 7] = [
+pub(super) const END_OF_TURN: [&str; 7] = [
     "<|im_end|>",
     "<|eot_id|>",
     "<|eom_id|>",
@@ -50,40 +44,7 @@ const END_OF_TURN: [&str; 7] = [
     "<|endofturn|>",
 ];
 
-/// The place of the token whose spelling says that it ends a document.
-pub(super) fn known(tokens: &[AddedToken]) -> Option<usize> {
-    KNOWN.iter().find_map(|known| tokens.iter().position(|token| token.content == *known))
-}
-
-/// What the files beside a `tokenizer.json` say: the spelling of a token. What is missing,
-/// damaged, or names no added token says nothing.
-pub(super) fn named_beside(path: &Path, added: &AddedTokens) -> Option<String> {
-    let read = |name: &str| -> Option<Value> {
-        let content = super::json::file::read(&path.with_file_name(name)).ok()?;
-        serde_json::from_str(&content).ok()
-    };
-    let spelled = |name| {
-        let file = read(name)?;
-        let token = file.get("eos_token")?;
-        Some(token.as_str().or_else(|| token.get("content")?.as_str())?.to_string())
-    };
-    let numbered = || {
-        let file = read("config.json")?;
-        let numbers = match file.get("eos_token_id")? {
-            Value::Array(all) => all.clone(),
-            one => vec![one.clone()],
-        };
-        let contents = numbers.iter().filter_map(|number| {
-            let id = u32::try_from(number.as_u64()?).ok()?;
-            Some(added.get(id)?.content.clone())
-        });
-        contents.into_iter().find(|content| !END_OF_TURN.contains(&&**content))
-    };
-    [spelled("tokenizer_config.json"), spelled("special_tokens_map.json"), numbered()]
-        .into_iter()
-        .flatten()
-        .find(|content| {
-            let exists = added.tokens().iter().any(|token| token.content == *content);
-            exists && !END_OF_TURN.contains(&&**content)
-        })
+/// The place of the spelling which says that its token ends a document.
+pub(super) fn known<'t>(spellings: impl Iterator<Item = &'t str> + Clone) -> Option<usize> {
+    KNOWN.iter().find_map(|known| spellings.clone().position(|spelling| spelling == *known))
 }

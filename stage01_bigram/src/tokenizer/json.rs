@@ -1,21 +1,70 @@
-//! What both kinds share in reading a `tokenizer.json`.
+//! Tokenizers as files: the `tokenizer.json` of Hugging Face's `tokenizers` library.
 //!
-//! `file` reads it from the disk, `rules` refuses what would not be followed. Here its
-//! vocabulary is taken out: `model.vocab` and `added_tokens`.
+//! `file` reads a file from the disk, `rules` refuses what would not be followed, `reader` takes
+//! the vocabulary out of it. What the entries of its model mean stands with each kind of
+//! tokenizer. `beside` reads the other files of a model's directory.
 
+mod beside;
 pub(super) mod file;
+pub(super) mod reader;
 pub(super) mod rules;
 
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::added::{AddedToken, AddedTokens};
+use self::reader::Reader;
 use super::{BpeTokenizer, CharTokenizer, Tokenizer};
-use crate::{Error, Result};
+use crate::{Result, files};
+
+impl Tokenizer {
+    /// Writes a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] when it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        files::write_bytes(path, self.to_json().as_bytes())
+    }
+
+    /// Reads a `tokenizer.json`, one of ours or one that the `tokenizers` library wrote for a
+    /// GPT-2 style vocabulary. Of a directory it reads the file of that name. The files that a
+    /// model has beside it may tell which token ends a document.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] when it cannot be read; [`crate::Error::Format`] when it is not such a file,
+    /// with what is wrong in it.
+    pub fn load(path: &Path) -> Result<Tokenizer> {
+        let path = file::locate(path)?;
+        let content = file::read(&path)?;
+        let mut tokenizer = read(&path, &content)?;
+        if let Tokenizer::Bpe(bpe) = &mut tokenizer
+            && bpe.added().end_of_text_is_known()
+            && let Some(content) = beside::end_of_text(&path, bpe.added())
+        {
+            bpe.set_end_of_text(&content)?;
+        }
+        Ok(tokenizer)
+    }
+
+    /// The content of a `tokenizer.json`.
+    pub fn to_json(&self) -> String {
+        match self {
+            Tokenizer::Char(tokenizer) => tokenizer.to_json(),
+            Tokenizer::Bpe(tokenizer) => tokenizer.to_json(),
+        }
+    }
+
+    /// [`Tokenizer::load`] for a file's content that is already in memory.
+    ///
+    /// # Errors
+    /// [`crate::Error::Format`], naming the file as `tokenizer.json`.
+    pub fn from_json(json: &str) -> Result<Tokenizer> {
+        read(Path::new("tokenizer.json"), json)
+    }
+}
 
 /// Reads a file's content; which kind it holds is said by its model.
-pub(super) fn read(path: &Path, content: &str) -> Result<Tokenizer> {
+fn read(path: &Path, content: &str) -> Result<Tokenizer> {
     let reader = Reader { path };
     let file: Value =
         serde_json::from_str(content).map_err(|e| reader.wrong(format!("not whole JSON: {e}")))?;
@@ -33,192 +82,4 @@ pub(super) fn read(path: &Path, content: &str) -> Result<Tokenizer> {
         Some(other) => Err(reader.wrong(format!("model.type is {other:?}"))),
         None => Err(reader.wrong("model.type is missing")),
     }
-}
-
-/// Takes values out of a parsed file and says what is wrong where they are not there.
-#[derive(Clone, Copy)]
-pub(super) struct Reader<'a> {
-    /// The file, for the messages.
-    pub(super) path: &'a Path,
-}
-
-/// The entry of an added token that says it ends a document; this program's own.
-const ENDS_DOCUMENTS: &str = "end_of_text";
-
-impl Reader<'_> {
-    /// The error for a file that cannot be used.
-    pub(super) fn wrong(&self, problem: impl Into<String>) -> Error {
-        self.refused(problem, "expected a tokenizer.json that this program saved, or GPT-2's")
-    }
-
-    /// The error for a file that can be used once it is changed.
-    fn refused(&self, problem: impl Into<String>, remedy: &str) -> Error {
-        Error::format(self.path, problem, remedy)
-    }
-
-    /// The object at a pointer such as `/model/vocab`.
-    pub(super) fn object<'v>(
-        &self,
-        file: &'v Value,
-        pointer: &str,
-    ) -> Result<&'v Map<String, Value>> {
-        file.pointer(pointer)
-            .and_then(Value::as_object)
-            .ok_or_else(|| self.wrong(format!("the object `{}` is missing", dotted(pointer))))
-    }
-
-    /// The list at a pointer.
-    pub(super) fn list<'v>(&self, file: &'v Value, pointer: &str) -> Result<&'v [Value]> {
-        file.pointer(pointer)
-            .and_then(Value::as_array)
-            .map(Vec::as_slice)
-            .ok_or_else(|| self.wrong(format!("the list `{}` is missing", dotted(pointer))))
-    }
-
-    /// A token's number.
-    fn id(&self, token: &str, value: &Value) -> Result<u32> {
-        value.as_u64().and_then(|id| u32::try_from(id).ok()).ok_or_else(|| {
-            let (token, value) = (short(token), short(&value.to_string()));
-            self.wrong(format!("the number of token {token:?} is {value}, not a whole number"))
-        })
-    }
-
-    /// The spelling of every token, by number: `model.vocab` and `added_tokens` together.
-    /// The numbers must be 0, 1, 2, … without a gap. Also the added tokens by themselves.
-    pub(super) fn vocab(&self, file: &Value) -> Result<(Vec<String>, AddedTokens)> {
-        let vocab = self.object(file, "/model/vocab")?;
-        let mut entries = Vec::with_capacity(vocab.len());
-        for (token, id) in vocab {
-            let id = self.id(token, id)?;
-            if token.is_empty() {
-                return Err(self.wrong(format!("token {id} is spelled by nothing")));
-            }
-            entries.push((id, token.as_str()));
-        }
-        let added = self.added(file, vocab)?;
-        for AddedToken { id, content, .. } in added.tokens() {
-            // GPT-2 has its special token in both places.
-            if !vocab.contains_key(content) {
-                entries.push((*id, content));
-            }
-        }
-        entries.sort_unstable();
-        for (place, &(id, token)) in entries.iter().enumerate() {
-            if (id as usize) < place {
-                let (other, token) = (short(entries[place - 1].1), short(token));
-                return Err(
-                    self.wrong(format!("tokens {other:?} and {token:?} have one number, {id}"))
-                );
-            }
-            if id as usize > place {
-                return Err(self.wrong(format!("no token has the number {place}")));
-            }
-        }
-        let spelled = entries.into_iter().map(|(_, token)| token.to_string()).collect();
-        Ok((spelled, added))
-    }
-
-    /// The added tokens, with their numbers and attributes.
-    ///
-    /// The library does not believe the numbers of the file. A token that is in `model.vocab`
-    /// has its number from there, any other the next that is free, in the order of the list. So
-    /// a file that says something else is refused.
-    fn added(&self, file: &Value, vocab: &Map<String, Value>) -> Result<AddedTokens> {
-        let list = match file.get("added_tokens") {
-            None | Some(Value::Null) => &[][..],
-            Some(Value::Array(list)) => list,
-            Some(_) => return Err(self.wrong("`added_tokens` is not a list")),
-        };
-        let mut tokens = Vec::with_capacity(list.len());
-        let mut ends = None;
-        let mut free = vocab.len() as u64;
-        for entry in list {
-            let token = self.added_token(entry)?;
-            let AddedToken { id, ref content, .. } = token;
-            let expected = vocab.get(content).and_then(Value::as_u64).unwrap_or(free);
-            if u64::from(id) != expected {
-                let content = short(content);
-                return Err(self.wrong(format!(
-                    "the added token {content:?} has the number {id}, where {expected} is its turn"
-                )));
-            }
-            free = free.max(expected + 1);
-            if entry.get(ENDS_DOCUMENTS) == Some(&Value::Bool(true)) && ends.replace(id).is_some() {
-                return Err(self.wrong(format!("two added tokens have `{ENDS_DOCUMENTS}`")));
-            }
-            tokens.push(token);
-        }
-        AddedTokens::new(tokens, ends).map_err(|problem| self.wrong(problem))
-    }
-
-    /// One entry of `added_tokens`.
-    fn added_token(&self, entry: &Value) -> Result<AddedToken> {
-        let (Some(content), Some(id)) =
-            (entry.get("content").and_then(Value::as_str), entry.get("id"))
-        else {
-            let shown = short(&entry.to_string());
-            return Err(self.wrong(format!("an added token lacks `content` or `id`: {shown}")));
-        };
-        let shown = short(content);
-        let id = self.id(&shown, id)?;
-        let attribute = |name: &str| {
-            entry.get(name).and_then(Value::as_bool).ok_or_else(|| {
-                self.wrong(format!("the added token {shown:?} lacks `{name}`, true or false"))
-            })
-        };
-        let names = ["single_word", "lstrip", "rstrip", "normalized", "special"];
-        let mut values = [false; 5];
-        for (value, name) in values.iter_mut().zip(names) {
-            *value = attribute(name)?;
-        }
-        let known =
-            |key: &str| ["id", "content", ENDS_DOCUMENTS].contains(&key) || names.contains(&key);
-        let mut entries = entry.as_object().into_iter().flatten();
-        if let Some((key, _)) = entries.find(|(key, value)| !known(key) && !value.is_null()) {
-            let key = short(key);
-            let problem = format!("the added token {shown:?} has `{key}`, which is not supported");
-            return Err(self.wrong(problem));
-        }
-        let [single_word, lstrip, rstrip, normalized, special] = values;
-        let content = content.to_string();
-        Ok(AddedToken { id, content, single_word, lstrip, rstrip, normalized, special })
-    }
-}
-
-/// The list `added_tokens` of a file, as [`Reader`] takes it.
-pub(super) fn write_added(added: &AddedTokens) -> Value {
-    let ends = match added.end_of_text() {
-        Some(token) if !added.end_of_text_is_known() => Some(token.id),
-        _ => None,
-    };
-    let entry = |token: &AddedToken| {
-        let AddedToken { id, content, single_word, lstrip, rstrip, normalized, special } = token;
-        let mut entry = json!({
-            "id": id,
-            "content": content,
-            "single_word": single_word,
-            "lstrip": lstrip,
-            "rstrip": rstrip,
-            "normalized": normalized,
-            "special": special,
-        });
-        if ends == Some(*id) {
-            entry[ENDS_DOCUMENTS] = true.into();
-        }
-        entry
-    };
-    added.tokens().iter().map(entry).collect()
-}
-
-/// The beginning of a text from a file, for a message of one line.
-pub(super) fn short(text: &str) -> String {
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{} …", &text[..end]),
-        None => text.to_string(),
-    }
-}
-
-/// `/model/vocab` as people write it: `model.vocab`.
-fn dotted(pointer: &str) -> String {
-    pointer.trim_start_matches('/').replace('/', ".")
 }

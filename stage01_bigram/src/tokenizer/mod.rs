@@ -34,8 +34,6 @@ mod json;
 mod kind;
 mod note;
 
-use std::path::Path;
-
 pub use added::AddedToken;
 use added::Part;
 pub use bpe::BpeTokenizer;
@@ -43,7 +41,7 @@ pub use char::CharTokenizer;
 pub use end_of_text::{END_OF_TEXT, KNOWN};
 pub use kind::{DEFAULT_BPE_SIZE, TokenizerKind};
 
-use crate::{Error, Result, files};
+use crate::{Error, Result};
 
 /// A tokenizer of either kind.
 ///
@@ -226,50 +224,6 @@ impl Tokenizer {
     pub fn token_text(&self, id: u32) -> Result<String> {
         self.decode_bytes(&[id]).map(|bytes| printable(&bytes))
     }
-
-    /// Writes a `tokenizer.json`.
-    ///
-    /// # Errors
-    /// [`Error::File`] when it cannot be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        files::write_bytes(path, self.to_json().as_bytes())
-    }
-
-    /// Reads a `tokenizer.json`, one of ours or one that the `tokenizers` library wrote for a
-    /// GPT-2 style vocabulary. Of a directory it reads the file of that name. The files that a
-    /// model has beside it may tell which token ends a document.
-    ///
-    /// # Errors
-    /// [`Error::File`] when it cannot be read; [`Error::Format`] when it is not such a file,
-    /// with what is wrong in it.
-    pub fn load(path: &Path) -> Result<Tokenizer> {
-        let path = json::file::locate(path)?;
-        let content = json::file::read(&path)?;
-        let mut tokenizer = json::read(&path, &content)?;
-        if let Tokenizer::Bpe(bpe) = &mut tokenizer
-            && bpe.added().end_of_text_is_known()
-            && let Some(content) = end_of_text::named_beside(&path, bpe.added())
-        {
-            bpe.set_end_of_text(&content)?;
-        }
-        Ok(tokenizer)
-    }
-
-    /// The content of a `tokenizer.json`.
-    pub fn to_json(&self) -> String {
-        match self {
-            Tokenizer::Char(tokenizer) => tokenizer.to_json(),
-            Tokenizer::Bpe(tokenizer) => tokenizer.to_json(),
-        }
-    }
-
-    /// [`Tokenizer::load`] for a file's content that is already in memory.
-    ///
-    /// # Errors
-    /// [`Error::Format`], naming the file as `tokenizer.json`.
-    pub fn from_json(json: &str) -> Result<Tokenizer> {
-        json::read(Path::new("tokenizer.json"), json)
-    }
 }
 
 /// Bytes made visible. Whatever is text is shown as text.
@@ -289,16 +243,6 @@ fn printable(bytes: &[u8]) -> String {
         }
     }
     shown
-}
-
-/// What every decoder says of a number that is too large.
-fn unknown_token(token: u32, vocab_size: usize) -> Error {
-    Error::UnknownToken { token, vocab_size }
-}
-
-/// What every trainer says of a text with nothing in it.
-fn empty_text() -> Error {
-    Error::text("the text", "it is empty", "give a text with at least one character")
 }
 
 #[cfg(test)]

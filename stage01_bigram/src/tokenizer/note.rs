@@ -1,7 +1,7 @@
 //! What is said of special tokens that a text spells, so that none is read in silence.
 
 use super::{END_OF_TEXT, Tokenizer};
-use crate::screen::thousands;
+use crate::text::thousands;
 
 impl Tokenizer {
     /// How often a text spells `<|endoftext|>` although the vocabulary has no such token, so

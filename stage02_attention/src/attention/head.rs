@@ -89,12 +89,12 @@ impl Head {
             // ANCHOR_END: scores
 
             // ANCHOR: shares
-            // Scores become shares: all above zero, together one.
+            // Scores become attention weights: all above zero, together one.
             softmax_in_place(&mut scores);
             // ANCHOR_END: shares
 
             // ANCHOR: mixture
-            // Take that share of every value.
+            // Multiply every value by its weight, and add up.
             for j in 0..visible {
                 att[[i, j]] = scores[j];
                 for c in 0..self.head_size {
@@ -137,7 +137,7 @@ impl Head {
             // ANCHOR_END: back_through_mixture
 
             // ANCHOR: back_through_softmax
-            // The softmax: a share can only grow by what the others lose.
+            // The softmax: a weight can only grow by what the others lose.
             let mean: T = (0..visible).map(|j| datt[j] * att[[i, j]]).sum();
             let dscores: Vec<T> = (0..visible).map(|j| att[[i, j]] * (datt[j] - mean)).collect();
             // ANCHOR_END: back_through_softmax
@@ -172,7 +172,6 @@ mod tests {
     use crate::layer_check::{Problem, array};
     use proptest::prelude::*;
 
-    // ANCHOR: check
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
@@ -199,13 +198,12 @@ mod tests {
             );
         }
     }
-    // ANCHOR_END: check
 
     // ANCHOR: worked_example
     #[test]
     fn worked_example_of_the_book() {
         // Two tokens, one number each; q = k = v = x. Token 1 scores 1*2 = 2 against token 0
-        // and 2*2 = 4 against itself, so its shares are e^2 and e^4 over their sum.
+        // and 2*2 = 4 against itself, so its weights are e^2 and e^4 over their sum.
         let mut layout = crate::params::Layout::new();
         let head = Head::declare(layout.scope("head"), 1, 1, Mask::Causal, Init::Ones);
         let params = Params { values: vec![1.0f64; 3] };

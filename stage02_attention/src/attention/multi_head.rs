@@ -89,8 +89,10 @@ impl MultiHeadAttention {
         (init, init_proj): (Init, Init),
     ) -> Result<Self> {
         head_size(n_embd, n_head)?;
+        // ANCHOR: layers
         let c_attn = Linear::declare(scope.scope("c_attn"), n_embd, 3 * n_embd, bias, init);
         let c_proj = Linear::declare(scope.scope("c_proj"), n_embd, n_embd, bias, init_proj);
+        // ANCHOR_END: layers
         Ok(MultiHeadAttention { c_attn, c_proj, n_embd, n_head, mask, dropout })
     }
     // ANCHOR_END: declare

@@ -29,21 +29,25 @@ pub fn attention_weights<T: Float>(
     mut att: ArrayViewMut2<T>,
 ) {
     let (queries, keys) = att.dim();
+    // ANCHOR: scale
     let scale = T::of(1.0 / (q.ncols() as f64).sqrt());
     gemm(scale, q, k.t(), T::zero(), &mut att);
+    // ANCHOR_END: scale
+    // ANCHOR: mask
     for (i, mut row) in att.rows_mut().into_iter().enumerate() {
         let visible = mask.visible(i, queries, keys);
         let row = row.as_slice_mut().expect("rows are contiguous");
         softmax_in_place(&mut row[..visible]);
         row[visible..].fill(T::zero());
     }
+    // ANCHOR_END: mask
 }
 // ANCHOR_END: shares
 
 // ANCHOR: forward
 /// y = softmax(mask(q k' / sqrt(d))) v.
 ///
-/// q: (queries, d); k, v: (keys, d). att: (queries, keys), overwritten with the [`att`];
+/// q: (queries, d); k, v: (keys, d). att: (queries, keys), overwritten with attention weights;
 /// the backward pass wants them again. y: (queries, d), overwritten.
 pub fn forward<T: Float>(
     (q, k, v): (ArrayView2<T>, ArrayView2<T>, ArrayView2<T>),

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use clap::{ArgMatches, Args};
 use serde_json::{Value, json};
-use stage01_bigram::bigram::CountedBigram;
+use stage01_bigram::bigram::{Bigram, CountedBigram};
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::Dataset;
 use stage01_bigram::loss::bits;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{ArgMatches, Args};
 use serde_json::Value;
 use stage01_bigram::Result;
-use stage01_bigram::bigram::CountedBigram;
+use stage01_bigram::bigram::{Bigram, CountedBigram};
 use stage01_bigram::loss::bits;
 use stage01_bigram::screen::{thousands, wrap};
 use stage02_attention::params::Params;

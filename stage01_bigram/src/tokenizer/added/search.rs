@@ -8,7 +8,7 @@
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use unicode_general_category::{GeneralCategory as Category, get_general_category};
 
-use super::AddedToken;
+use super::token::AddedToken;
 
 /// A part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

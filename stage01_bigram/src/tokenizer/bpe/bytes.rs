@@ -30,6 +30,17 @@ pub(super) const BYTE_OF_TOKEN: [u8; 256] = {
 };
 // ANCHOR_END: alphabet
 
+/// The token of each byte.
+pub(super) const TOKEN_OF_BYTE: [u32; 256] = {
+    let mut tokens = [0; 256];
+    let mut token = 0;
+    while token < 256 {
+        tokens[BYTE_OF_TOKEN[token] as usize] = token as u32;
+        token += 1;
+    }
+    tokens
+};
+
 /// The character that spells a byte.
 pub(super) fn letter(byte: u8) -> char {
     if spells_itself(byte) {
@@ -75,6 +86,7 @@ mod tests {
         let letters: Vec<char> = BYTE_OF_TOKEN.iter().map(|&byte| letter(byte)).collect();
         assert!(letters.is_sorted_by(|a, b| a < b));
         for value in 0..=255 {
+            assert_eq!(BYTE_OF_TOKEN[TOKEN_OF_BYTE[value as usize] as usize], value);
             assert_eq!(byte(letter(value)), Some(value));
         }
         assert_eq!(unspell("a b"), None);

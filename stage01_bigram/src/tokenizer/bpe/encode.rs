@@ -1,10 +1,11 @@
 //! Text to tokens: joining the pairs of each piece in the order they were learned.
 //!
 //! The rule: of all neighbouring pairs that are merges, join the one learned first (of
-//! equal ones the leftmost), and repeat until none is left. Three observations make it fast.
+//! equal ones the leftmost), and repeat until none is left. The plain version is in `plain.rs`,
+//! and is one loop; this one is fast because of three observations.
 //!
-//! 1. Most pieces are common words. A small cache remembers what became of recent pieces,
-//!    and a table has the pieces that are one token; few must be worked out.
+//! 1. Most pieces are common words. A small cache (`cache`) remembers what became of recent
+//!    pieces, and a table has the pieces that are one token; few must be worked out.
 //! 2. A piece is short, so looking through all of its pairs for the next one beats anything
 //!    clever, below [`SHORT`] bytes. Above, that would take quadratic time; a heap of pairs
 //!    takes n log n.
@@ -13,12 +14,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::Mutex;
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::{Merge, split};
+use super::cache::{Cache, Caches, Key};
+use super::merge::Merge;
+use super::split;
 use crate::tokenizer::added::{AddedTokens, Part};
 use crate::{Error, Result};
 
@@ -279,108 +281,6 @@ impl PartialEq for Encoder {
 impl std::fmt::Debug for Encoder {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         write!(f, "Encoder({} merges)", self.merged.len())
-    }
-}
-
-/// A piece of at most 15 bytes as one number: its bytes, and its length on top.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Key(u128);
-
-impl Key {
-    /// The key of `text[start..end]`; `None` where that is too long.
-    fn of(text: &[u8], start: usize, end: usize) -> Option<Key> {
-        let length = end - start;
-        if length > 15 {
-            return None;
-        }
-        let bytes = match text[start..].first_chunk::<16>() {
-            Some(&bytes) => bytes,
-            None => {
-                let mut bytes = [0; 16];
-                bytes[..length].copy_from_slice(&text[start..end]);
-                bytes
-            }
-        };
-        let own = u128::from_le_bytes(bytes) & ((1 << (8 * length)) - 1);
-        Some(Key(own | (length as u128) << 120))
-    }
-
-    /// A number below 2^`bits` that looks random.
-    fn hash(self, bits: u32) -> usize {
-        let (low, high) = (self.0 as u64, (self.0 >> 64) as u64);
-        let mixed =
-            (low ^ high.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-        (mixed >> (64 - bits)) as usize
-    }
-}
-
-/// What became of recent pieces. Each has one place where it can be; a newer piece takes
-/// the place of an older, so the cache never grows.
-struct Cache {
-    slots: Vec<Slot>,
-}
-
-/// One remembered piece: 64 bytes, a cache line of the processor.
-#[derive(Clone, Copy)]
-struct Slot {
-    key: Key,
-    length: u32,
-    ids: [u32; 11],
-}
-
-impl Cache {
-    const BITS: u32 = 14;
-
-    fn new() -> Cache {
-        // No piece has length 0, so no key is 0.
-        Cache { slots: vec![Slot { key: Key(0), length: 0, ids: [0; 11] }; 1 << Self::BITS] }
-    }
-
-    /// Appends the piece's tokens: remembered ones, or those that `work_out` appends.
-    #[inline]
-    fn encode(&mut self, key: Key, ids: &mut Vec<u32>, work_out: impl FnOnce(&mut Vec<u32>)) {
-        let slot = &mut self.slots[key.hash(Self::BITS)];
-        if slot.key == key {
-            if slot.length == 1 {
-                ids.push(slot.ids[0]);
-            } else {
-                ids.extend_from_slice(&slot.ids[..slot.length as usize]);
-            }
-            return;
-        }
-        let start = ids.len();
-        work_out(ids);
-        let new = &ids[start..];
-        if new.len() <= slot.ids.len() {
-            slot.key = key;
-            slot.length = new.len() as u32;
-            slot.ids[..new.len()].copy_from_slice(new);
-        }
-    }
-}
-
-/// Caches that wait for the next text. A thread takes one and gives it back, so there are
-/// at most as many as threads ever encoded at one time, and each stays warm.
-#[derive(Default)]
-struct Caches(Mutex<Vec<Cache>>);
-
-impl Caches {
-    fn take(&self) -> Cache {
-        let waiting = self.0.lock().map_or(None, |mut caches| caches.pop());
-        waiting.unwrap_or_else(Cache::new)
-    }
-
-    fn give_back(&self, cache: Cache) {
-        if let Ok(mut caches) = self.0.lock() {
-            caches.push(cache);
-        }
-    }
-}
-
-impl Clone for Caches {
-    /// A clone starts with none: they hold nothing that cannot be worked out again.
-    fn clone(&self) -> Caches {
-        Caches::default()
     }
 }
 

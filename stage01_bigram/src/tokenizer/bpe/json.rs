@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 use super::bytes::{letter, spell, unspell};
 use super::{BpeTokenizer, Merge};
 use crate::Result;
+use crate::tokenizer::json::reader::{Reader, short, write_added};
 use crate::tokenizer::json::rules::Allowed::{self, Anything, False, Off, True, Word};
-use crate::tokenizer::json::{Reader, short, write_added};
 
 impl BpeTokenizer {
     /// The content of a `tokenizer.json`.

@@ -6,38 +6,29 @@
 //! (`train`). Encoding joins the pairs of a piece in the order in which they were learned
 //! (`encode`). Decoding puts the tokens' bytes in a row. `json` is the file format.
 //!
+//! [`plain`] has training, encoding and decoding in a hundred lines, to be read first; `train` and
+//! `encode` do the same fast.
+//!
 //! Because every byte is a token, every text can be encoded, and decoding gives it back
 //! exactly.
 
 mod bytes;
+mod cache;
 mod encode;
 #[cfg(feature = "gpt2")]
 mod gpt2;
 mod json;
+mod merge;
+pub mod plain;
 mod split;
 mod train;
 
-use self::bytes::BYTE_OF_TOKEN;
 use self::encode::Encoder;
+pub use self::merge::Merge;
 pub use self::split::pieces;
 use super::added::{AddedToken, AddedTokens};
 pub use super::end_of_text::END_OF_TEXT;
-use super::{empty_text, unknown_token};
 use crate::{Error, Result};
-
-// ANCHOR: merge
-/// One step of what was learned: `left` followed by `right` becomes `id`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Merge {
-    /// The first token of the pair.
-    pub left: u32,
-    /// The second.
-    pub right: u32,
-    /// The token that stands for both. In a vocabulary that was trained here, the first
-    /// merge makes token 256, the next one 257, and so on.
-    pub id: u32,
-}
-// ANCHOR_END: merge
 
 /// A byte-level BPE vocabulary: tokens, and the merges that make them.
 ///
@@ -97,14 +88,10 @@ impl BpeTokenizer {
             ));
         }
         if texts.iter().all(|text| text.is_empty()) {
-            return Err(empty_text());
+            return Err(Error::empty_text());
         }
         let merges = train::learn(texts, vocab_size);
-        let mut tokens: Vec<Vec<u8>> = BYTE_OF_TOKEN.iter().map(|&byte| vec![byte]).collect();
-        for merge in &merges {
-            tokens.push([&*tokens[merge.left as usize], &*tokens[merge.right as usize]].concat());
-        }
-        Ok(Self::new(&tokens, merges, AddedTokens::default()))
+        Ok(Self::new(&plain::vocabulary(&merges), merges, AddedTokens::default()))
     }
 
     /// Puts a tokenizer together from parts that fit: each byte is a token, and each merge
@@ -116,16 +103,6 @@ impl BpeTokenizer {
         });
         let encoder = Encoder::new(tokens, &merges, &added);
         BpeTokenizer { bytes: tokens.concat(), ends: ends.collect(), merges, added, encoder }
-    }
-
-    /// GPT-2's vocabulary, 50,257 tokens with [`END_OF_TEXT`] the last; from the crate
-    /// `tiktoken-rs`, without a network.
-    ///
-    /// # Errors
-    /// [`Error::Text`] if that crate's data is not what it was.
-    #[cfg(feature = "gpt2")]
-    pub fn gpt2() -> Result<BpeTokenizer> {
-        gpt2::load()
     }
 
     /// Adds [`END_OF_TEXT`] as the last token, for texts of many documents; nothing happens
@@ -235,10 +212,11 @@ impl BpeTokenizer {
     /// # Errors
     /// [`Error::UnknownToken`] for a number outside the vocabulary.
     pub fn decode_bytes(&self, ids: &[u32]) -> Result<Vec<u8>> {
+        let unknown = |token| Error::UnknownToken { token, vocab_size: self.vocab_size() };
         // English has about four bytes per token.
         let mut bytes = Vec::with_capacity(ids.len() * 5);
         for &id in ids {
-            let token = self.token_bytes(id).ok_or_else(|| unknown_token(id, self.vocab_size()))?;
+            let token = self.token_bytes(id).ok_or_else(|| unknown(id))?;
             bytes.extend_from_slice(token);
         }
         Ok(bytes)

@@ -4,8 +4,8 @@
 //! find the pair of neighbouring tokens that occurs most often, and make it a new token. The
 //! list of joined pairs, in order, is all there is to a trained tokenizer.
 //!
-//! Counting all pairs again after every join would be simple and slow. Three things make it
-//! fast here:
+//! The plain version is in `plain.rs`; it counts all pairs again after every join. This one is
+//! fast because of three things:
 //!
 //! 1. The text is cut into pieces ([`split`]) and equal pieces are kept once,
 //!    with their count: the King James text has a million pieces, some 14,000 different ones.
@@ -24,16 +24,17 @@ use std::collections::BinaryHeap;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::bytes::BYTE_OF_TOKEN;
-use super::{Merge, split};
-
-/// A pair seen once is no pattern: joining it would learn the text by heart.
-const MIN_COUNT: i64 = 2;
+use super::bytes::TOKEN_OF_BYTE;
+use super::merge::{self, Merge};
+use super::split;
 
 /// The longest piece that is learned from as a whole, in bytes. Longer runs of letters are no
 /// words: a line of a genome, an image written in letters. They are learned from in parts,
 /// because joining a pair goes through all of a piece, and that of a gigabyte 4,000 times.
 const LONGEST: usize = 1024;
+
+/// [`merge::MIN_COUNT`] as a count is held here: corrections make counts smaller, too.
+const MIN_COUNT: i64 = merge::MIN_COUNT as i64;
 
 /// Text per task when counting pieces.
 const CHUNK: usize = 1 << 18;
@@ -104,16 +105,12 @@ struct Words {
 
 impl Words {
     fn new(pieces: Vec<(&str, i64)>) -> Words {
-        let mut byte_ids = [0; 256];
-        for (&byte, id) in BYTE_OF_TOKEN.iter().zip(0..) {
-            byte_ids[byte as usize] = id;
-        }
         let mut words = Words { tokens: vec![], starts: vec![], lengths: vec![], counts: vec![] };
         for (piece, count) in pieces {
             words.starts.push(words.tokens.len());
             words.lengths.push(piece.len());
             words.counts.push(count);
-            words.tokens.extend(piece.bytes().map(|byte| byte_ids[byte as usize]));
+            words.tokens.extend(piece.bytes().map(|byte| TOKEN_OF_BYTE[byte as usize]));
         }
         words
     }

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::{Reader, short};
+use super::reader::{Reader, short};
 use crate::Result;
 
 /// What an entry may hold.

@@ -1,0 +1,19 @@
+//! What training learns, one merge after another.
+
+/// A pair that occurs less often is not merged: a pair seen once is no pattern, and merging it
+/// would memorise the text.
+pub(super) const MIN_COUNT: usize = 2;
+
+// ANCHOR: merge
+/// One step of what was learned: `left` followed by `right` becomes `id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Merge {
+    /// The first token of the pair.
+    pub left: u32,
+    /// The second.
+    pub right: u32,
+    /// The token that stands for both. In a vocabulary that was trained here, the first
+    /// merge makes token 256, the next one 257, and so on.
+    pub id: u32,
+}
+// ANCHOR_END: merge

@@ -23,6 +23,7 @@ mod part0 {
     pub mod chance;
     pub mod exp_and_log;
     pub mod processor_rounding;
+    pub mod rust;
     pub mod slopes;
     pub mod vectors;
 }

@@ -1,4 +1,4 @@
-//! A tree of chances, a stick that is cut, and the noise of a mean.
+//! A tree of chances, a stick that is cut, the noise of a mean, and the bell that it makes.
 
 use rand::RngExt;
 use stage01_bigram::random::{Generator, Purpose, generator};
@@ -152,9 +152,74 @@ pub fn chance_noise() -> String {
     drawing.finish()
 }
 
+/// How probable each mean of `draws` lengths is: (mean, probability), without any chance.
+///
+/// A length is 1 + 2 s with s = 0, 1 or 2, so a mean is 1 + 2 S / draws, S the sum of them. The
+/// probabilities of S come from those of one s less, one draw after another.
+fn means(draws: usize) -> Vec<(f64, f64)> {
+    let mut sums = vec![1.0];
+    for _ in 0..draws {
+        let mut next = vec![0.0; sums.len() + 2];
+        for (sum, p) in sums.iter().enumerate() {
+            for (s, share) in PROBABILITIES.iter().enumerate() {
+                next[sum + s] += p * share;
+            }
+        }
+        sums = next;
+    }
+    let mean = |sum: usize| 1.0 + 2.0 * sum as f64 / draws as f64;
+    sums.into_iter().enumerate().map(|(sum, p)| (mean(sum), p)).collect()
+}
+
+/// The probabilities of the mean of 64 draws as bars, and the normal distribution over them.
+pub fn chance_bell() -> String {
+    const DRAWS: usize = 64;
+    let mut drawing = Drawing::new(640.0, 330.0);
+    let area = Area { at: (60.0, 40.0), size: (520.0, 220.0) };
+    let axes = Axes { area, x: (1.7, 3.3), y: (0.0, 0.064) };
+    let means = means(DRAWS);
+    let expectation: f64 = means.iter().map(|(x, p)| p * x).sum();
+    let deviation: f64 =
+        means.iter().map(|(x, p)| p * (x - expectation).powi(2)).sum::<f64>().sqrt();
+    let step = means[1].0 - means[0].0;
+    let width = 0.8 * (axes.point(step, 0.0).0 - axes.point(0.0, 0.0).0);
+    for &(mean, p) in means.iter().filter(|(x, _)| (axes.x.0..axes.x.1).contains(x)) {
+        let (x, y) = axes.point(mean, p);
+        let size = (width, area.at.1 + area.size.1 - y);
+        let strength = if (mean - expectation).abs() <= deviation { 0.55 } else { 0.2 };
+        drawing.bar(Area { at: (x - width / 2.0, y), size }, Dimension::Vocabulary, strength);
+    }
+    let bell = |x: f64| {
+        let z = (x - expectation) / deviation;
+        step * (-z * z / 2.0).exp() / (deviation * std::f64::consts::TAU.sqrt())
+    };
+    drawing.stroke(&axes.points(axes.x.0, axes.x.1, bell), 2.5, Dimension::Accent);
+    axes.draw(&mut drawing, "", "probability");
+    let marks = [1.75, 2.0, 2.25, 2.5, 2.75, 3.0, 3.25];
+    axes.x_marks(&mut drawing, &marks.map(|x| (x, number(x, 2))));
+    axes.y_marks(&mut drawing, &[0.02, 0.04, 0.06].map(|y| (y, number(y, 2))));
+    let words = "mean length of 64 tokens";
+    drawing.words((area.bottom().0, area.at.1 + area.size.1 + 44.0), Anchor::Middle, words);
+    drawing.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_means_of_the_chapter() {
+        let means = means(64);
+        let sum = |keep: &dyn Fn(f64) -> bool| -> f64 {
+            means.iter().filter(|(x, _)| keep(*x)).map(|(_, p)| p).sum()
+        };
+        assert!((sum(&|_| true) - 1.0).abs() < 1e-12);
+        let off = 2.75f64.sqrt() / 8.0; // of one draw: 2.25 / 2 + 0.25 / 4 + 6.25 / 4 = 2.75
+        assert!((off - 0.207).abs() < 5e-4);
+        // About two thirds of them lie within one deviation, and 19 of 20 within two.
+        assert!((sum(&|x| (x - 2.5).abs() <= off) - 0.68).abs() < 0.02);
+        assert!((sum(&|x| (x - 2.5).abs() <= 2.0 * off) - 0.95).abs() < 0.01);
+    }
 
     #[test]
     fn what_follows_in_the_word() {

@@ -63,6 +63,7 @@ pub const ALL: &[Figure] = &[
     ("chance_tree", chance::chance_tree),
     ("chance_stick", chance::chance_stick),
     ("chance_noise", chance::chance_noise),
+    ("chance_bell", chance::chance_bell),
     ("windows-and-batch", text_as_numbers::windows_and_batch),
     ("merge-tree", bytes_and_pairs::merge_tree),
     ("bigram-table", counting::bigram_table),

@@ -4,7 +4,11 @@ use crate::Answer;
 
 /// Every answer by its name.
 pub const ANSWERS: &[Answer] = answers![
+    members_of_a_slice,
+    a_sum_of_squares,
+    a_number_cut_by_as,
     a_dot_product,
+    a_cosine_similarity,
     how_many_multiplications,
     the_slope_of_a_square,
     slopes_add_up,
@@ -32,9 +36,28 @@ fn after(a: char, b: char) -> f64 {
     model.probability(place(a), place(b)).unwrap()
 }
 
+pub fn members_of_a_slice() -> f64 {
+    [1, 2, 3, 4, 5][1..4].len() as f64
+}
+pub fn a_sum_of_squares() -> f64 {
+    [1.0, 2.0, 3.0].iter().map(|x| x * x).sum::<f64>()
+}
+pub fn a_number_cut_by_as() -> f64 {
+    f64::from(258_u32 as u8)
+}
+
 pub fn a_dot_product() -> f64 {
     [2.0, -1.0, 3.0].iter().zip([1.0, 4.0, 0.0]).map(|(x, w)| x * w).sum()
 }
+/// The dot product of two lists, divided by both norms.
+fn cosine(x: [f64; 2], w: [f64; 2]) -> f64 {
+    let dot = |a: [f64; 2], b: [f64; 2]| a[0] * b[0] + a[1] * b[1];
+    dot(x, w) / (dot(x, x).sqrt() * dot(w, w).sqrt())
+}
+pub fn a_cosine_similarity() -> f64 {
+    cosine([3.0, 4.0], [4.0, 3.0])
+}
+
 pub fn how_many_multiplications() -> f64 {
     f64::from(128 * 2048)
 }
@@ -76,4 +99,19 @@ pub fn an_expected_length() -> f64 {
 pub fn how_many_draws() -> f64 {
     // The typical error falls with the square root of the number of draws.
     100.0 * (0.2f64 / 0.1).powi(2)
+}
+
+#[test]
+fn numbers_on_paper() {
+    // Vectors: dogs and bark.
+    assert!((cosine([1.0, 2.0], [1.0, 3.0]) - 0.99).abs() < 5e-4);
+    assert!((5f64.sqrt() - 2.24).abs() < 5e-3 && (10f64.sqrt() - 3.16).abs() < 5e-3);
+
+    // Slopes: two central differences of a cube at 1, and what is made of them.
+    let cube = |x: f64| x * x * x;
+    let central = |h: f64| (cube(1.0 + h) - cube(1.0 - h)) / (2.0 * h);
+    assert_eq!((central(1.0), central(2.0)), (4.0, 7.0));
+    assert_eq!((4.0 * central(1.0) - central(2.0)) / 3.0, 3.0);
+    let (near, far) = (cube(2.0) - cube(0.0), cube(3.0) - cube(-1.0));
+    assert_eq!((8.0 * near - far) / 12.0, 3.0);
 }

@@ -19,6 +19,7 @@ pub const ANSWERS: &[Answer] = answers![
     questions_in_a_batch,
     validation_of_twenty,
     vocabulary_of_aaaa,
+    vocabulary_of_aaab,
     tokens_of_an_emoji,
     pieces_of_sheep,
     n_after_a,
@@ -28,6 +29,7 @@ pub const ANSWERS: &[Answer] = answers![
     perplexity_of_nothing,
     bits_per_byte_of_large_tokens,
     perplexity_of_one_and_three_bits,
+    entropy_of_four_tokens,
     softmax_of_equal,
     gradient_at_the_target,
     gradient_of_a_row_adds_up_to,
@@ -65,6 +67,14 @@ pub fn validation_of_twenty() -> f64 {
 /// The size of the vocabulary that "aaaa" leads to, if it may grow as long as it can.
 pub fn vocabulary_of_aaaa() -> f64 {
     BpeTokenizer::train("aaaa", 1000).expect("a text").vocab_size() as f64
+}
+
+/// How many tokens there are after training on aaab aaab as far as it goes; the chapter says which.
+pub fn vocabulary_of_aaab() -> f64 {
+    let tokenizer = BpeTokenizer::train("aaab aaab", 1000).expect("a text");
+    let learned: Vec<_> = (256..259).map(|id| tokenizer.token_bytes(id)).collect();
+    assert_eq!(learned, [Some(&b"aa"[..]), Some(b"ab"), Some(b"aaab")]);
+    tokenizer.vocab_size() as f64
 }
 
 /// How many tokens an emoji of four bytes is to a tokenizer that knows single bytes only.
@@ -174,4 +184,23 @@ pub fn share_among_two() -> f64 {
 /// Rounded as the question asks.
 fn two_digits(x: f64) -> f64 {
     (x * 100.0).round() / 100.0
+}
+
+/// The mean surprise, in bits, of what comes with these probabilities at a model that says `q`.
+fn cross_entropy(p: &[f64], q: &[f64]) -> f64 {
+    p.iter().zip(q).map(|(p, q)| p * bits(-q.ln())).sum()
+}
+pub fn entropy_of_four_tokens() -> f64 {
+    let p = [0.5, 0.25, 0.125, 0.125];
+    cross_entropy(&p, &p)
+}
+
+#[test]
+fn entropy_on_paper() {
+    let (p, q) = ([0.5, 0.25, 0.25], [1.0 / 3.0; 3]);
+    let entropy = cross_entropy(&p, &p);
+    assert!((entropy - 1.5).abs() < 1e-12);
+    assert!((entropy * std::f64::consts::LN_2 - 1.04).abs() < 5e-3);
+    assert!((cross_entropy(&p, &q) - 1.585).abs() < 5e-4);
+    assert!((cross_entropy(&p, &q) - entropy - 0.085).abs() < 5e-4);
 }

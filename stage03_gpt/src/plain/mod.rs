@@ -131,6 +131,7 @@ impl<'a, T: Float> Plain<'a, T> {
         let mut rngs = if self.gpt.config().dropout > 0.0 { rngs.to_vec() } else { Vec::new() };
 
         let mask = self.dropout_mask(&mut rngs);
+        // ANCHOR: forward_in_short
         let mut x = dropout(embed([wte, wpe], params, tokens, self.length), mask.as_ref());
         let mut blocks = Vec::new();
         for block in &self.gpt.blocks {
@@ -140,6 +141,7 @@ impl<'a, T: Float> Plain<'a, T> {
         }
         let normed = layer_norm(ln_f, params, &x);
         let logits = times(self.product, T::one(), normed.view(), params.matrix(wte.weight).t());
+        // ANCHOR_END: forward_in_short
         Activations { mask, blocks, x, normed, logits }
     }
     // ANCHOR_END: forward

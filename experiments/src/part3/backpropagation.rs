@@ -14,9 +14,10 @@ const INPUTS: [u32; 8] = [0, 1, 4, 0, 2, 0, 3, 0];
 const TARGETS: [u32; 8] = [1, 4, 0, 2, 0, 3, 0, 1];
 
 // ANCHOR: relay
-/// A GPT of single numbers: e is the embedding, w the only layer, 5 should come out.
+/// A GPT of single numbers: e is the embedding, w the only layer, and 5 should
+/// come out.
 ///
-/// Each value, forward, and each derivative of the loss, backward, in the order e, w, x, f, x1, z, L.
+/// Each value, and each derivative of the loss, in the order e, w, x, f, x1, z, L.
 fn relay(e: f64, w: f64) -> ([f64; 7], [f64; 7]) {
     let x = e;
     let f = w * x;

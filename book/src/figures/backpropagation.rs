@@ -114,8 +114,8 @@ pub fn relay_of_single_numbers() -> String {
     drawing.vector((390.0, y - 28.0), (430.0, y - 28.0), ink);
     drawing.write((442.0, y - 28.0), Anchor::Start, Letters::SMALL, "values run forward");
     drawing.vector((430.0, y), (390.0, y), back);
-    drawing.write((442.0, y), Anchor::Start, Letters::SMALL, "slopes are handed back");
-    drawing.write((442.0, y - 56.0), Anchor::Start, Letters::SMALL, "the slope of a number");
+    drawing.write((442.0, y), Anchor::Start, Letters::SMALL, "gradients are handed back");
+    drawing.write((442.0, y - 56.0), Anchor::Start, Letters::SMALL, "the derivative of a number");
     drawing.write((410.0, y - 56.0), Anchor::Middle, Letters::STRONG, "12");
     drawing.finish()
 }

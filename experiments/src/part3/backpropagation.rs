@@ -15,9 +15,10 @@ const INPUTS: [u32; 8] = [0, 1, 4, 0, 2, 0, 3, 0];
 const TARGETS: [u32; 8] = [1, 4, 0, 2, 0, 3, 0, 1];
 
 // ANCHOR: relay
-/// A GPT of single numbers: e is the embedding, w the only layer, 5 should come out.
+/// A GPT of single numbers: e is the embedding, w the only layer, and 5 should
+/// come out.
 ///
-/// Each value, forward, and each slope of the loss, backward, in the order e, w, x, f, x1, z, L.
+/// Each value, and each derivative of the loss, in the order e, w, x, f, x1, z, L.
 fn relay(e: f64, w: f64) -> ([f64; 7], [f64; 7]) {
     let x = e;
     let f = w * x;
@@ -38,7 +39,7 @@ fn relay(e: f64, w: f64) -> ([f64; 7], [f64; 7]) {
 }
 // ANCHOR_END: relay
 
-/// The sizes of a GPT: vocabulary, context, layers, heads, numbers a token.
+/// The sizes of a GPT: vocabulary, context, layers, heads, embedding width.
 fn config([vocab_size, block_size, n_layer, n_head, n_embd]: [usize; 5], bias: bool) -> GptConfig {
     GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout: 0.0, bias }
 }
@@ -62,8 +63,8 @@ fn loss(gpt: &Gpt, params: &Params<f64>, inputs: &[u32], targets: &[u32]) -> f64
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Bug {
     None,
-    /// The gradient of the last batch was not emptied.
-    NotEmptied,
+    /// The gradient of the last batch was not set to zero.
+    NotZeroed,
     /// Another text was read between the forward pass and the backward pass.
     ReadInBetween,
 }
@@ -89,7 +90,7 @@ fn add_gradient(
 /// The gradient of the word, with a bug or without.
 fn gradient(gpt: &Gpt, params: &Params<f64>, bug: Bug) -> Params<f64> {
     let mut grads = Params::zeros(gpt.layout());
-    for _ in 0..if bug == Bug::NotEmptied { 2 } else { 1 } {
+    for _ in 0..if bug == Bug::NotZeroed { 2 } else { 1 } {
         add_gradient(gpt, params, (&INPUTS, &TARGETS), (1.0 / 8.0, bug), &mut grads);
     }
     grads
@@ -105,18 +106,18 @@ fn check(gpt: &Gpt, params: &Params<f64>, bug: Bug) -> std::result::Result<Agree
 }
 // ANCHOR_END: check
 
-/// The losses of some steps downhill, with the gradient emptied before each or not.
-fn walk(emptied: bool) -> Result<Vec<f64>> {
+/// The losses of some steps downhill, with the gradient set to zero before each or not.
+fn walk(zeroed: bool) -> Result<Vec<f64>> {
     let gpt = Gpt::new(config([5, 4, 2, 2, 8], true))?;
     let mut params: Params<f64> = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
     let (mut grads, mut losses) = (Params::zeros(gpt.layout()), Vec::new());
     for _ in 0..=100 {
         losses.push(loss(&gpt, &params, &INPUTS, &TARGETS));
-        // ANCHOR: empty
-        if emptied {
+        // ANCHOR: zero
+        if zeroed {
             grads.values.fill(0.0);
         }
-        // ANCHOR_END: empty
+        // ANCHOR_END: zero
         add_gradient(&gpt, &params, (&INPUTS, &TARGETS), (1.0 / 8.0, Bug::None), &mut grads);
         params.values.iter_mut().zip(&grads.values).for_each(|(w, dw)| *w -= 0.1 * dw);
     }
@@ -131,10 +132,10 @@ fn commas(n: usize) -> String {
 /// Runs the experiment.
 pub fn run() -> Result<()> {
     println!("A GPT OF SINGLE NUMBERS");
-    println!("  {:>6}{:>10}{:>10}", "", "value", "slope");
-    let (values, slopes) = relay(2.0, 0.5);
+    println!("  {:>6}{:>10}{:>12}", "", "value", "derivative");
+    let (values, derivatives) = relay(2.0, 0.5);
     for (i, name) in ["e", "w", "x", "f", "x1", "z", "L"].iter().enumerate() {
-        println!("  {name:>6}{:>10.4}{:>10.4}", values[i], slopes[i]);
+        println!("  {name:>6}{:>10.4}{:>12.4}", values[i], derivatives[i]);
     }
     let (h, last) = (1e-5, |e, w| relay(e, w).0[6]);
     let by_e = (last(2.0 + h, 0.5) - last(2.0 - h, 0.5)) / (2.0 * h);
@@ -143,7 +144,7 @@ pub fn run() -> Result<()> {
 
     let (gpt, params) = small()?;
     println!("\nEVERY DERIVATIVE OF A SMALL GPT, against a nudge");
-    println!("  {:24}{:>10}{:>16}{:>16}", "table", "numbers", "gradient", "largest error");
+    println!("  {:24}{:>10}{:>16}{:>16}", "tensor", "numbers", "gradient norm", "largest error");
     let grads = gradient(&gpt, &params, Bug::None).values;
     for tensor in gpt.layout().tensors().iter().filter(|t| !t.name.starts_with("h.1")) {
         let length = grads[tensor.range()].iter().map(|g| g * g).sum::<f64>().sqrt();
@@ -156,9 +157,9 @@ pub fn run() -> Result<()> {
     }
 
     println!("\nNUDGE THEM ALL");
-    for bug in [Bug::None, Bug::NotEmptied, Bug::ReadInBetween] {
+    for bug in [Bug::None, Bug::NotZeroed, Bug::ReadInBetween] {
         match check(&gpt, &params, bug) {
-            Ok(agreement) => println!("  {bug:?}: all {} slopes agree", agreement.checked),
+            Ok(agreement) => println!("  {bug:?}: all {} derivatives agree", agreement.checked),
             Err(Mismatch { wrong, checked, analytic, numeric, .. }) => println!(
                 "  {bug:?}: {wrong} of {checked} are wrong; one is {analytic:.4}, nudging gives \
                  {numeric:.4}"
@@ -166,11 +167,11 @@ pub fn run() -> Result<()> {
         }
     }
 
-    println!("\nA BUG: THE GRADIENT IS NOT EMPTIED. The loss, step by step");
-    println!("  {:>6}{:>12}{:>16}", "step", "emptied", "not emptied");
+    println!("\nA BUG: THE GRADIENT IS NOT SET TO ZERO. The loss, step by step");
+    println!("  {:>6}{:>14}{:>18}", "step", "set to zero", "not set to zero");
     let (right, wrong) = (walk(true)?, walk(false)?);
     for step in [0, 5, 10, 20, 30, 40, 100] {
-        println!("  {step:>6}{:>12.4}{:>16.4}", right[step], wrong[step]);
+        println!("  {step:>6}{:>14.4}{:>18.4}", right[step], wrong[step]);
     }
 
     println!("\nTWO HALVES OF A BATCH, ADDED UP");
@@ -204,16 +205,16 @@ mod tests {
 
     #[test]
     fn the_relay_on_paper() {
-        let (values, slopes) = relay(2.0, 0.5);
+        let (values, derivatives) = relay(2.0, 0.5);
         assert_eq!(values, [2.0, 0.5, 2.0, 1.0, 3.0, 6.0, 1.0]);
-        assert_eq!(slopes, [12.0, 8.0, 6.0, 4.0, 4.0, 2.0, 1.0]);
+        assert_eq!(derivatives, [12.0, 8.0, 6.0, 4.0, 4.0, 2.0, 1.0]);
     }
 
     #[test]
     fn nudges_agree_and_find_both_bugs() {
         let (gpt, params) = small().unwrap();
         assert_eq!(check(&gpt, &params, Bug::None).unwrap().checked, gpt.layout().len());
-        assert!(check(&gpt, &params, Bug::NotEmptied).is_err());
+        assert!(check(&gpt, &params, Bug::NotZeroed).is_err());
         assert!(check(&gpt, &params, Bug::ReadInBetween).is_err());
     }
 
@@ -221,7 +222,7 @@ mod tests {
     fn a_second_pass_doubles_the_gradient() {
         let (gpt, params) = small().unwrap();
         let [once, twice] =
-            [Bug::None, Bug::NotEmptied].map(|bug| gradient(&gpt, &params, bug).values);
+            [Bug::None, Bug::NotZeroed].map(|bug| gradient(&gpt, &params, bug).values);
         assert!(once.iter().zip(twice).all(|(once, twice)| (2.0 * once - twice).abs() < 1e-12));
     }
 }

@@ -12,7 +12,7 @@ use stage03_gpt::gpt::Gpt;
 use stage03_gpt::layer_norm::{LayerNorm, Statistics};
 use stage03_gpt::mlp::Mlp;
 
-/// The vector with mean 0 and spread 1, and its rstd. (The model adds 0.00001 to the variance.)
+/// The vector with mean 0 and standard deviation 1, and its rstd. (The model adds 0.00001 to the variance.)
 fn normalised(x: [f64; 3]) -> ([f64; 3], f64) {
     let mean = (x[0] + x[1] + x[2]) / 3.0;
     let shifted = x.map(|x| x - mean);
@@ -91,13 +91,13 @@ impl Stack {
         (y, statistics)
     }
 
-    /// The sizes of the stream after each layer, those of its gradient in the backward pass, and what
+    /// The root mean square of the stream after each layer, that of its gradient in the backward pass, and what
     /// is left of a nudge that goes around all layers.
-    fn sizes(&self) -> (Vec<f64>, Vec<f64>, f64) {
+    fn root_mean_squares(&self) -> (Vec<f64>, Vec<f64>, f64) {
         let mut around = 1.0;
         let (mut x, mut forward, mut kept) = (random_row(1), Vec::new(), Vec::new());
         for (norm, mlp) in &self.layers {
-            forward.push(size(&x));
+            forward.push(rms(&x));
             let input = match self.place {
                 Place::Before => self.normed(norm, &x).0,
                 Place::Nowhere | Place::After => x.clone(),
@@ -107,18 +107,18 @@ impl Stack {
             sum += &x;
             let y = match self.place {
                 Place::After => {
-                    around /= size(&sum); // the norm divides by it
+                    around /= rms(&sum); // the norm divides by it
                     self.normed(norm, &sum).0
                 }
                 Place::Nowhere | Place::Before => sum.clone(),
             };
             kept.push((std::mem::replace(&mut x, y), input, acts, sum));
         }
-        forward.push(size(&x));
+        forward.push(rms(&x));
 
         let mut grads = Params { values: vec![0.0; self.params.values.len()] };
         let mut d = random_row(2);
-        d /= size(&d);
+        d /= rms(&d);
         let mut back = vec![1.0];
         for ((norm, mlp), (x, input, acts, sum)) in self.layers.iter().zip(&kept).rev() {
             if let Place::After = self.place {
@@ -138,7 +138,7 @@ impl Stack {
             } else {
                 d += &dinput;
             }
-            back.push(size(&d));
+            back.push(rms(&d));
         }
         (forward, back, around)
     }
@@ -151,8 +151,8 @@ fn random_row(index: u64) -> Array2<f64> {
     Array2::from_shape_vec((1, WIDTH), row).expect("one row")
 }
 
-/// The size of a typical number: the root of the mean square.
-fn size(row: &Array2<f64>) -> f64 {
+/// The root mean square: the size of a typical number.
+fn rms(row: &Array2<f64>) -> f64 {
     row.mapv(|x| x * x).mean().expect("at least one number").sqrt()
 }
 
@@ -211,7 +211,7 @@ impl Swap {
         (sum * scale, grads, apart)
     }
 
-    /// So many steps downhill.
+    /// Some steps downhill.
     fn learn(&mut self, steps: usize) {
         for _ in 0..steps {
             let grads = self.look().1.values;
@@ -219,7 +219,7 @@ impl Swap {
         }
     }
 
-    /// The gradient norm of all tables that `which` picks.
+    /// The gradient norm of all tensors that `which` picks.
     fn length(&self, grads: &Params<f64>, which: impl Fn(&Tensor) -> bool) -> f64 {
         let tensors = self.gpt.layout().tensors().iter().filter(|tensor| which(tensor));
         let squares = tensors.flat_map(|t| &grads.values[t.range()]).map(|g| g * g);
@@ -242,7 +242,7 @@ pub fn run() -> Result<()> {
         println!("  nudge x{}        {}", i + 1, columns(&nudge(x, i)));
     }
 
-    println!("\nTHE WAY BACK, for g = (1, 0, 0)");
+    println!("\nTHE BACKWARD PASS, for g = (1, 0, 0)");
     let steps = backward(x, [1.0, 0.0, 0.0]);
     let names = ["g - mean of g", "n * mean of gn", "the difference", "dx: times rstd"];
     for (name, step) in names.iter().zip(&steps) {
@@ -250,10 +250,11 @@ pub fn run() -> Result<()> {
     }
 
     println!("\nWHERE THE NORM STANDS: 24 feed-forward layers with residual connections");
-    println!("  {:>8}{:>30}{:>36}", "", "size of the stream", "size of its gradient");
+    println!("  {:>8}{:>30}{:>36}", "", "RMS of the stream", "RMS of its gradient");
     let header = format!("{:>12}{:>12}{:>12}", "no norm", "before", "after");
     println!("  {:>8}{header}{header}", "layer");
-    let runs = [Place::Nowhere, Place::Before, Place::After].map(|place| Stack::new(place).sizes());
+    let runs = [Place::Nowhere, Place::Before, Place::After]
+        .map(|place| Stack::new(place).root_mean_squares());
     for layer in [0, 1, 2, 4, 8, 16, 24] {
         let forward: String = runs.iter().map(|run| format!("{:>12.2e}", run.0[layer])).collect();
         let back: String =

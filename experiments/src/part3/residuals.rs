@@ -18,9 +18,9 @@ const LAYERS: usize = 24;
 const WIDTH: usize = 32;
 
 // ANCHOR: paper
-/// How far a nudge gets through some layers of one number each, if every layer has this slope.
-fn relay(slope: f64, layers: i32, plus: bool) -> f64 {
-    if plus { (1.0 + slope).powi(layers) } else { slope.powi(layers) }
+/// How far a nudge gets through some layers of one number each, all with this derivative.
+fn relay(derivative: f64, layers: i32, plus: bool) -> f64 {
+    if plus { (1.0 + derivative).powi(layers) } else { derivative.powi(layers) }
 }
 // ANCHOR_END: paper
 
@@ -54,7 +54,6 @@ impl Stack {
         Stack { layers, params: Params::initialise(&layout, rng), plus }
     }
 
-    // ANCHOR: forward
     /// The input of each layer, and the result of the last.
     fn forward(&self, x: ArrayView2<f64>) -> Vec<(Array2<f64>, Activations<f64>)> {
         let mut x = x.to_owned();
@@ -63,18 +62,18 @@ impl Stack {
             let mut y = Array2::zeros(x.raw_dim());
             let mut acts = layer.activations(x.nrows());
             layer.forward(&self.params, x.view(), &mut acts, y.view_mut());
+            // ANCHOR: forward
             if self.plus != Plus::Nowhere {
                 y += &x;
             }
+            // ANCHOR_END: forward
             kept.push((x, acts));
             x = y;
         }
         kept.push((x, self.layers[0].activations(0)));
         kept
     }
-    // ANCHOR_END: forward
 
-    // ANCHOR: backward
     /// The gradient of each layer's input, the last layer's first, from that of the result.
     fn backward(
         &self,
@@ -89,20 +88,21 @@ impl Stack {
             let (x, dy) = (x.view(), d.view());
             let pass = Backward { params: &self.params, grads: &mut grads, scratch };
             layer.backward(x, acts, dy, dx.view_mut(), pass);
+            // ANCHOR: backward
             if self.plus == Plus::BothWays {
                 dx += d;
             }
+            // ANCHOR_END: backward
             gradients.push(dx);
         }
         gradients
     }
-    // ANCHOR_END: backward
 
-    /// The lengths of the gradients after 0, 1, 2, … layers in the backward pass.
-    fn lengths(&self) -> Vec<f64> {
+    /// The gradient norms after 0, 1, 2, … layers in the backward pass.
+    fn norms(&self) -> Vec<f64> {
         let (x, mut d) = (random_row(1), random_row(2));
-        d /= length(&d);
-        self.backward(&self.forward(x.view()), d).iter().map(length).collect()
+        d /= norm(&d);
+        self.backward(&self.forward(x.view()), d).iter().map(norm).collect()
     }
 }
 
@@ -113,8 +113,8 @@ fn random_row(index: u64) -> Array2<f64> {
     Array2::from_shape_vec((1, WIDTH), row).expect("one row")
 }
 
-/// The length of the arrow: the root of the sum of squares.
-fn length(row: &Array2<f64>) -> f64 {
+/// The norm of a row, the length of its arrow: the root of the sum of squares.
+fn norm(row: &Array2<f64>) -> f64 {
     row.mapv(|x| x * x).sum().sqrt()
 }
 
@@ -129,7 +129,7 @@ fn check(plus: Plus) -> String {
     };
     let analytic = analytic.as_slice().expect("one row");
     match check_gradient(&mut x.into_raw_vec_and_offset().0, analytic, 1e-8, loss) {
-        Ok(agreement) => format!("{} slopes agree", agreement.checked),
+        Ok(agreement) => format!("{} derivatives agree", agreement.checked),
         Err(wrong) => format!(
             "{} of {} are wrong; one is {:.4}, nudging gives {:.4}",
             wrong.wrong, wrong.checked, wrong.analytic, wrong.numeric
@@ -137,7 +137,7 @@ fn check(plus: Plus) -> String {
     }
 }
 
-/// What is compared, and the spread of its first weights.
+/// What is compared, and the standard deviation of its first weights.
 const STACKS: [(&str, f64, Plus); 3] = [
     ("no plus, small", 0.1, Plus::Nowhere),
     ("no plus, large", 0.3, Plus::Nowhere),
@@ -146,22 +146,22 @@ const STACKS: [(&str, f64, Plus); 3] = [
 
 /// Runs the experiment.
 pub fn run(plot: Option<&Path>) -> Result<()> {
-    println!("ONE NUMBER, 24 LAYERS, EACH WITH THE SAME SLOPE");
-    println!("  {:>14}{:>16}{:>16}", "slope of layer", "without plus", "with plus");
+    println!("ONE NUMBER, 24 LAYERS, EACH WITH THE SAME DERIVATIVE");
+    println!("  {:>14}{:>16}{:>16}", "derivative", "without plus", "with plus");
     for slope in [0.5, 0.1, 0.02, -0.02] {
         println!("  {slope:>14}{:>16.1e}{:>16.4}", relay(slope, 24, false), relay(slope, 24, true));
     }
 
-    println!("\nTHE LENGTH OF THE GRADIENT ON ITS WAY BACK THROUGH 24 FEED-FORWARD LAYERS");
-    let runs = STACKS.map(|(name, std, plus)| (name, Stack::new(LAYERS, std, plus).lengths()));
+    println!("\nTHE GRADIENT NORM IN THE BACKWARD PASS THROUGH 24 FEED-FORWARD LAYERS");
+    let runs = STACKS.map(|(name, std, plus)| (name, Stack::new(LAYERS, std, plus).norms()));
     println!("  {:>14}{:>18}{:>18}{:>18}", "layers passed", runs[0].0, runs[1].0, runs[2].0);
     for passed in [0, 1, 2, 4, 8, 12, 16, 20, 24] {
         let row: String = runs.iter().map(|run| format!("{:>18.2e}", run.1[passed])).collect();
         println!("  {passed:>14}{row}");
     }
 
-    println!("\nA BUG: THE PLUS IS FORGOTTEN ON THE WAY BACK");
-    let forgotten = Stack::new(LAYERS, 0.1, Plus::ForwardOnly).lengths();
+    println!("\nA BUG: THE PLUS IS FORGOTTEN IN THE BACKWARD PASS");
+    let forgotten = Stack::new(LAYERS, 0.1, Plus::ForwardOnly).norms();
     for passed in [0, 1, 2, 4, 8, 24] {
         println!("  {passed:>14}{:>18.2e}", forgotten[passed]);
     }
@@ -179,14 +179,14 @@ fn chart(runs: &[(&str, Vec<f64>)]) -> LineChart {
         lengths.iter().enumerate().map(|(passed, l)| (passed as f64, l.log10())).collect()
     };
     LineChart {
-        title: "How strong is the gradient after so many layers?".into(),
+        title: "The gradient norm, layer by layer".into(),
         x_label: "layers passed in the backward pass".into(),
         y_label: "gradient norm, in powers of ten".into(),
         series: runs
             .iter()
             .map(|(name, lengths)| Series { name: (*name).into(), points: points(lengths) })
             .collect(),
-        references: vec![("as strong as at the start".into(), 0.0)],
+        references: vec![("as large as at the start".into(), 0.0)],
     }
 }
 
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn with_the_plus_the_gradient_arrives() {
-        let arrives = |std, plus| Stack::new(LAYERS, std, plus).lengths()[LAYERS];
+        let arrives = |std, plus| Stack::new(LAYERS, std, plus).norms()[LAYERS];
         assert!(arrives(0.1, Plus::Nowhere) < 1e-6);
         let with_plus = arrives(0.1, Plus::BothWays);
         assert!((1.0..10.0).contains(&with_plus), "{with_plus}");

@@ -1,4 +1,4 @@
-//! The whole GPT in numbers: every table of a tiny one, the sizes of known ones, and who sees whom.
+//! The whole GPT in numbers: every matrix and vector of a tiny one, the sizes of known ones, and who sees whom.
 
 use stage01_bigram::Result;
 use stage01_bigram::random::{Purpose, generator};
@@ -6,7 +6,7 @@ use stage02_attention::params::{Params, fill_normal};
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
 
-/// The sizes of a GPT: vocabulary, context, layers, heads, numbers a token.
+/// The sizes of a GPT: vocabulary, context, layers, heads, embedding width.
 fn config([vocab_size, block_size, n_layer, n_head, n_embd]: [usize; 5], bias: bool) -> GptConfig {
     GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout: 0.0, bias }
 }
@@ -72,7 +72,7 @@ fn commas(n: usize) -> String {
 /// Runs the experiment.
 pub fn run() -> Result<()> {
     println!(
-        "EVERY TABLE OF A GPT FOR PAPER: 5 tokens, context 4, 1 layer, 1 head, 2 numbers a token"
+        "EVERY TENSOR OF A GPT FOR PAPER: 5 tokens, context 4, 1 layer, 1 head, embedding width 2"
     );
     let gpt = Gpt::new(paper())?;
     for tensor in gpt.layout().tensors() {

@@ -22,13 +22,13 @@ pub const ANSWERS: &[Answer] = answers![
     numbers_for_each_weight,
     rate_in_step_one,
     rate_half_way,
-    passes_of_twelve,
+    micro_batches_of_twelve,
     scale_of_one_fifth,
     mean_of_dropped_four_and_eight,
     third_token_finds,
     rows_of_a_hundred,
     numbers_in_a_cache,
-    rows_with_a_slide_of_sixteen,
+    rows_with_a_context_shift_of_sixteen,
     bytes_of_a_million_weights,
     numbers_in_the_state,
     operations_of_four_by_four,
@@ -92,8 +92,8 @@ pub fn rate_half_way() -> f64 {
     digits(PAPER.at(8), 6)
 }
 
-/// How many passes of 12 windows make 48.
-pub fn passes_of_twelve() -> f64 {
+/// How many micro-batches of 12 windows make 48.
+pub fn micro_batches_of_twelve() -> f64 {
     48.0 / 12.0
 }
 
@@ -132,14 +132,14 @@ pub fn rows_of_a_hundred() -> f64 {
     (1..=100).sum::<u32>().into()
 }
 
-/// How many numbers the cache of 4 blocks, 64 tokens and 128 numbers a token has.
+/// How many numbers the cache of 4 blocks, 64 tokens and an embedding width of 128 has.
 pub fn numbers_in_a_cache() -> f64 {
     let (keys, values) = (64 * 128, 64 * 128);
     f64::from(4 * (keys + values))
 }
 
-/// Rows a token in a full context of 64 that slides by 16.
-pub fn rows_with_a_slide_of_sixteen() -> f64 {
+/// Rows per token in a full context of 64 with a context shift of 16.
+pub fn rows_with_a_context_shift_of_sixteen() -> f64 {
     let (rows, tokens) = ((64 - 16 + 1) + (16 - 1), 16);
     f64::from(rows) / f64::from(tokens)
 }
@@ -154,23 +154,23 @@ pub fn numbers_in_the_state() -> f64 {
     numbers_for_each_weight() - 1.0
 }
 
-/// Multiplications and additions of a product of two tables of 4 by 4.
+/// Multiplications and additions of a product of two matrices of 4 by 4.
 pub fn operations_of_four_by_four() -> f64 {
     let (results, products) = (4 * 4, 4);
     f64::from(2 * results * products)
 }
 
-/// Tokens a second at most, with 500 million weights and 20 gigabytes a second.
+/// Tokens per second at most, with 500 million weights and 20 gigabytes a second.
 pub fn limit_of_writing() -> f64 {
     20e9 / (500e6 * size_of::<f32>() as f64)
 }
 
-/// How many times faster at most, at half of the machine's own speed.
+/// How many times faster at most, at a utilisation of one half.
 pub fn left_at_half() -> f64 {
     1.0 / 0.5
 }
 
-/// Into how many parts 101 pieces are cut for two hands, when half is rounded up. Rounded down it
+/// Into how many parts 101 pieces are cut for two threads, when half is rounded up. Rounded down it
 /// is two.
 pub fn parts_of_a_hundred_and_one() -> f64 {
     assert_eq!(101 / min_len(101, 2), 2);

@@ -189,8 +189,11 @@ fn knobs(data: &CharData) -> Result<()> {
 
 /// The loss and the gradient norm of 12 windows, read in so many micro-batches.
 fn in_micro_batches(data: &CharData, micro_batches: usize) -> Result<[f64; 2]> {
-    let settings =
-        Settings { batch_size: 12 / micro_batches, gradient_accumulation_steps: micro_batches, ..usual() };
+    let settings = Settings {
+        batch_size: 12 / micro_batches,
+        gradient_accumulation_steps: micro_batches,
+        ..usual()
+    };
     let mut trainer = trainer(data, settings)?;
     let (mut x, mut y) = (Vec::new(), Vec::new());
     data.train.sample_batch(12, LENGTH, &mut generator(1, Purpose::Batch, 0), &mut x, &mut y);
@@ -204,7 +207,8 @@ fn in_micro_batches(data: &CharData, micro_batches: usize) -> Result<[f64; 2]> {
 
 fn accumulation(data: &CharData) -> Result<()> {
     println!("\nACCUMULATION: the same 12 windows");
-    let ways = [(1, "1 micro-batch of 12"), (4, "4 micro-batches of 3"), (12, "12 micro-batches of 1")];
+    let ways =
+        [(1, "1 micro-batch of 12"), (4, "4 micro-batches of 3"), (12, "12 micro-batches of 1")];
     for (micro_batches, words) in ways {
         let [loss, norm] = in_micro_batches(data, micro_batches)?;
         println!("{words:<22} loss {loss:.5}, gradient norm {norm:.5}");
@@ -233,7 +237,8 @@ fn noise(data: &CharData) -> Result<()> {
 
 /// The gradient of some micro-batches of 16 windows, at the weights of the beginning.
 fn mean_gradient(data: &CharData, micro_batches: usize, first: u64) -> Result<Vec<f64>> {
-    let settings = Settings { batch_size: 16, gradient_accumulation_steps: micro_batches, ..usual() };
+    let settings =
+        Settings { batch_size: 16, gradient_accumulation_steps: micro_batches, ..usual() };
     let mut trainer = trainer(data, settings)?;
     let (mut x, mut y) = (Vec::new(), Vec::new());
     for i in 0..micro_batches as u64 {
@@ -264,7 +269,8 @@ mod tests {
         let data =
             CharData::new(&"the quick brown fox jumps over the lazy dog. ".repeat(40), LENGTH)
                 .unwrap();
-        let [whole, parts] = [1, 4].map(|micro_batches| in_micro_batches(&data, micro_batches).unwrap());
+        let [whole, parts] =
+            [1, 4].map(|micro_batches| in_micro_batches(&data, micro_batches).unwrap());
         for (a, b) in whole.into_iter().zip(parts) {
             assert!((a - b).abs() < 1e-4, "{a} {b}");
         }

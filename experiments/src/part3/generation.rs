@@ -30,11 +30,11 @@ pub fn run() -> Result<()> {
 
 /// What one head finds for a query of 1, where every token has one number as key and one as value.
 fn attend(keys: &[f64], values: &[f64]) -> f64 {
-    let (mut space, mut y) = (vec![0.0; single_query::room(1, keys.len(), 1)], [0.0]);
+    let (mut scratch, mut y) = (vec![0.0; single_query::room(1, keys.len(), 1)], [0.0]);
     let column = |x| ArrayView2::from_shape((keys.len(), 1), x).expect("one number per token");
     let q = ArrayView2::from_shape((1, 1), &[1.0]).expect("one number");
     let found = ArrayViewMut2::from_shape((1, 1), &mut y).expect("one number");
-    single_query::forward(1, [q, column(keys), column(values)], &mut space, found);
+    single_query::forward(1, [q, column(keys), column(values)], &mut scratch, found);
     y[0]
 }
 
@@ -87,7 +87,7 @@ fn timed<R>(work: impl FnOnce() -> Result<R>) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-/// The time to choose and read one token after so many: with the cache, and from the beginning.
+/// The time to read one more token after `seen`: with the cache, and from the beginning.
 fn one_token(gpt: &Gpt, params: &Params<f32>, seen: usize) -> Result<[Duration; 2]> {
     let tokens = text(256);
     let mut decoder = Decoder::new(gpt, params, None)?;

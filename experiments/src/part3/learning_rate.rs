@@ -53,8 +53,8 @@ fn frequencies(data: &CharData) -> f64 {
     let tokens = data.train.tokens();
     let mut counts = vec![0.0; data.vocab_size()];
     tokens.iter().for_each(|&token| counts[token as usize] += 1.0);
-    let shares = counts.iter().map(|count| count / tokens.len() as f64);
-    shares.filter(|&p| p > 0.0).map(|p: f64| -p * p.ln()).sum()
+    let frequencies = counts.iter().map(|count| count / tokens.len() as f64);
+    frequencies.filter(|&p| p > 0.0).map(|p: f64| -p * p.ln()).sum()
 }
 
 // ANCHOR: usual
@@ -187,7 +187,7 @@ fn knobs(data: &CharData) -> Result<()> {
     Ok(())
 }
 
-/// The loss and the gradient norm of 12 windows, read in so many micro-batches.
+/// The loss and the gradient norm of 12 windows, read in this number of micro-batches.
 fn in_micro_batches(data: &CharData, micro_batches: usize) -> Result<[f64; 2]> {
     let settings = Settings {
         batch_size: 12 / micro_batches,

@@ -82,12 +82,12 @@ fn on_paper() -> Result<()> {
     Ok(())
 }
 
-/// The mean of so many sums of 4 and 8 after the real dropout.
+/// The mean of `draws` sums of 4 and 8 after the real dropout.
 fn drawn(draws: usize) -> Result<f64> {
     let mut rng = generator(1, Purpose::Dropout, 0);
     let mut x: Vec<f64> = [4.0, 8.0].repeat(draws);
-    let mut keep = vec![0.0; x.len()];
-    Dropout::new(0.25)?.forward(&mut x, &mut keep, std::slice::from_mut(&mut rng));
+    let mut mask = vec![0.0; x.len()];
+    Dropout::new(0.25)?.forward(&mut x, &mut mask, std::slice::from_mut(&mut rng));
     Ok(x.iter().sum::<f64>() / draws as f64)
 }
 
@@ -102,7 +102,7 @@ struct Run {
 impl Run {
     fn train(text: &str, dropout: f64) -> Result<Run> {
         let data = CharData::new(text, LENGTH)?;
-        // Of a long text a part is enough to measure by.
+        // Of a long text, a part is enough for an evaluation.
         let ends = |tokens: &[u32]| tokens[..tokens.len().min(8000)].to_vec();
         let measured = [ends(data.train.tokens()), ends(data.validation.tokens())];
 

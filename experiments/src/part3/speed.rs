@@ -41,7 +41,7 @@ fn on_paper() {
     }
 }
 
-/// The best of some times, in nanoseconds for each of so many numbers.
+/// The best of some times, in nanoseconds per number.
 fn best(numbers: usize, mut work: impl FnMut()) -> f64 {
     let time = |_| {
         let start = Instant::now();
@@ -137,7 +137,7 @@ fn not_inlined() {
     );
 }
 
-/// Into how many parts so many pieces are cut, when each thread gets at least so many.
+/// Into how many parts the pieces are cut, when each thread gets at least `at_least`.
 fn parts(pieces: usize, threads: usize, at_least: usize) -> usize {
     // ANCHOR: parts
     threads.min(pieces / at_least)

@@ -192,7 +192,7 @@ impl<'a> Rung<'a> {
         Rung { name, step: Box::new(step), loss: f64::NAN, times: Vec::new() }
     }
 
-    /// Steps until so many seconds have passed.
+    /// Steps until `seconds` have passed.
     fn take_turn(&mut self, seconds: f64) -> Result<(), Error> {
         let turn = Instant::now();
         loop {

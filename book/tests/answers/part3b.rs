@@ -20,7 +20,7 @@ pub const ANSWERS: &[Answer] = answers![
     average_after_four_and_zero,
     six_after_clipping,
     numbers_for_each_weight,
-    rate_in_step_one,
+    rate_in_step_three,
     rate_half_way,
     micro_batches_of_twelve,
     scale_of_one_fifth,
@@ -31,7 +31,7 @@ pub const ANSWERS: &[Answer] = answers![
     rows_with_a_context_shift_of_sixteen,
     bytes_of_a_million_weights,
     numbers_in_the_state,
-    operations_of_four_by_four,
+    operations_of_five_by_five,
     limit_of_writing,
     left_at_half,
     parts_of_a_hundred_and_one,
@@ -78,18 +78,18 @@ pub fn numbers_for_each_weight() -> f64 {
     all.iter().map(|numbers| numbers.values.len()).sum::<usize>() as f64
 }
 
-/// The schedule of the chapter's example for paper.
-const PAPER: Schedule =
-    Schedule { learning_rate: 0.01, min_lr: 0.001, warmup_iters: 4, lr_decay_iters: 12 };
+/// A schedule like that of the chapter's example for paper, with other numbers.
+const SCHEDULE: Schedule =
+    Schedule { learning_rate: 0.02, min_lr: 0.002, warmup_iters: 9, lr_decay_iters: 29 };
 
-/// Its rate in step 1, in the warm-up.
-pub fn rate_in_step_one() -> f64 {
-    digits(PAPER.at(1), 6)
+/// Its rate in step 3, in the warm-up.
+pub fn rate_in_step_three() -> f64 {
+    digits(SCHEDULE.at(3), 6)
 }
 
-/// Its rate in step 8, half way down.
+/// Its rate in step 19, half way down.
 pub fn rate_half_way() -> f64 {
-    digits(PAPER.at(8), 6)
+    digits(SCHEDULE.at(19), 6)
 }
 
 /// How many micro-batches of 12 windows make 48.
@@ -116,9 +116,9 @@ pub fn mean_of_dropped_four_and_eight() -> f64 {
     [0.0, 4.0, 8.0, 12.0].map(|sum| keep * sum / 4.0).iter().sum()
 }
 
-/// What a query of 1 finds in keys 0, ln 2, ln 3 with the values 6, 3, 0.
+/// What a query of 1 finds in keys ln 3, 0, ln 4 with the values 8, 16, 2.
 pub fn third_token_finds() -> f64 {
-    let (keys, values) = ([0.0, 2f64.ln(), 3f64.ln()], [6.0, 3.0, 0.0]);
+    let (keys, values) = ([3f64.ln(), 0.0, 4f64.ln()], [8.0, 16.0, 2.0]);
     let (mut space, mut y) = (vec![0.0; single_query::room(1, 3, 1)], [0.0]);
     let column = |x| ArrayView2::from_shape((3, 1), x).expect("three numbers");
     let q = ArrayView2::from_shape((1, 1), &[1.0]).expect("one number");
@@ -154,9 +154,9 @@ pub fn numbers_in_the_state() -> f64 {
     numbers_for_each_weight() - 1.0
 }
 
-/// Multiplications and additions of a product of two matrices of 4 by 4.
-pub fn operations_of_four_by_four() -> f64 {
-    let (results, products) = (4 * 4, 4);
+/// Multiplications and additions of a product of two matrices of 5 by 5.
+pub fn operations_of_five_by_five() -> f64 {
+    let (results, products) = (5 * 5, 5);
     f64::from(2 * results * products)
 }
 

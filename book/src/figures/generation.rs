@@ -8,7 +8,7 @@ pub fn kv_cache() -> String {
     let mut drawing = Drawing::new(760.0, 350.0);
     let (plain, time, channel) = (Dimension::Plain, Dimension::Time, Dimension::Channel);
     let small = Letters::SMALL;
-    let shares = Area { at: (34.0, 104.0), size: (4.0 * CELL, 4.0 * CELL) };
+    let triangle = Area { at: (34.0, 104.0), size: (4.0 * CELL, 4.0 * CELL) };
     for row in 0..4 {
         for column in 0..4 {
             let at = (34.0 + CELL * column as f64, 104.0 + CELL * row as f64);
@@ -21,14 +21,14 @@ pub fn kv_cache() -> String {
         }
         let name = ["1", "2", "3", "4"][row];
         let along = CELL * (row as f64 + 0.5);
-        drawing.write((shares.at.0 - 10.0, shares.at.1 + along), Anchor::End, small, name);
-        drawing.write((shares.at.0 + along, shares.at.1 - 12.0), Anchor::Middle, small, name);
+        drawing.write((triangle.at.0 - 10.0, triangle.at.1 + along), Anchor::End, small, name);
+        drawing.write((triangle.at.0 + along, triangle.at.1 - 12.0), Anchor::Middle, small, name);
     }
-    let middle = shares.top().0;
-    drawing.write((middle, 40.0), Anchor::Middle, Letters::STRONG, "who looks at whom");
-    drawing.words((middle, 66.0), Anchor::Middle, "row at column");
-    drawing.words((middle, shares.bottom().1 + 20.0), Anchor::Middle, "grey: done");
-    drawing.words((middle, shares.bottom().1 + 42.0), Anchor::Middle, "blue: the new row");
+    let middle = triangle.top().0;
+    drawing.write((middle, 40.0), Anchor::Middle, Letters::STRONG, "attention weights");
+    drawing.words((middle, 66.0), Anchor::Middle, "row attends to column");
+    drawing.words((middle, triangle.bottom().1 + 20.0), Anchor::Middle, "grey: done");
+    drawing.words((middle, triangle.bottom().1 + 42.0), Anchor::Middle, "blue: the new row");
 
     let rows = [100.0, 138.0, 176.0, 242.0];
     let (height, width) = (28.0, 76.0);
@@ -49,7 +49,7 @@ pub fn kv_cache() -> String {
     for (x, words) in [(keys, "keys"), (values, "values")] {
         drawing.write((x + width / 2.0, 40.0), Anchor::Middle, Letters::STRONG, words);
     }
-    drawing.write((weights + 15.0, 40.0), Anchor::Middle, Letters::STRONG, "shares");
+    drawing.write((weights + 15.0, 40.0), Anchor::Middle, Letters::STRONG, "weights");
     drawing.tinted(query.at, query.size, "query 4", time);
     drawing.tinted(result.at, result.size, "y₄", time);
     for (row, y) in rows.into_iter().enumerate() {

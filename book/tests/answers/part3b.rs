@@ -19,18 +19,18 @@ pub const ANSWERS: &[Answer] = answers![
     average_after_four_and_zero,
     six_after_clipping,
     numbers_for_each_weight,
-    rate_in_step_one,
+    rate_in_step_three,
     rate_half_way,
-    passes_of_twelve,
+    micro_batches_of_twelve,
     scale_of_one_fifth,
     mean_of_dropped_four_and_eight,
     third_token_finds,
     rows_of_a_hundred,
     numbers_in_a_cache,
-    rows_with_a_slide_of_sixteen,
+    rows_with_a_context_shift_of_sixteen,
     bytes_of_a_million_weights,
     numbers_in_the_state,
-    operations_of_four_by_four,
+    operations_of_five_by_five,
     limit_of_writing,
     left_at_half,
     parts_of_a_hundred_and_one,
@@ -77,22 +77,22 @@ pub fn numbers_for_each_weight() -> f64 {
     all.iter().map(|numbers| numbers.values.len()).sum::<usize>() as f64
 }
 
-/// The schedule of the chapter's example for paper.
-const PAPER: Schedule =
-    Schedule { learning_rate: 0.01, min_lr: 0.001, warmup_iters: 4, lr_decay_iters: 12 };
+/// A schedule like that of the chapter's example for paper, with other numbers.
+const SCHEDULE: Schedule =
+    Schedule { learning_rate: 0.02, min_lr: 0.002, warmup_iters: 9, lr_decay_iters: 29 };
 
-/// Its rate in step 1, in the warm-up.
-pub fn rate_in_step_one() -> f64 {
-    digits(PAPER.at(1), 6)
+/// Its rate in step 3, in the warm-up.
+pub fn rate_in_step_three() -> f64 {
+    digits(SCHEDULE.at(3), 6)
 }
 
-/// Its rate in step 8, half way down.
+/// Its rate in step 19, half way down.
 pub fn rate_half_way() -> f64 {
-    digits(PAPER.at(8), 6)
+    digits(SCHEDULE.at(19), 6)
 }
 
-/// How many passes of 12 windows make 48.
-pub fn passes_of_twelve() -> f64 {
+/// How many micro-batches of 12 windows make 48.
+pub fn micro_batches_of_twelve() -> f64 {
     48.0 / 12.0
 }
 
@@ -115,9 +115,9 @@ pub fn mean_of_dropped_four_and_eight() -> f64 {
     [0.0, 4.0, 8.0, 12.0].map(|sum| keep * sum / 4.0).iter().sum()
 }
 
-/// What a query of 1 finds in keys 0, ln 2, ln 3 with the values 6, 3, 0.
+/// What a query of 1 finds in keys ln 3, 0, ln 4 with the values 8, 16, 2.
 pub fn third_token_finds() -> f64 {
-    let (keys, values) = ([0.0, 2f64.ln(), 3f64.ln()], [6.0, 3.0, 0.0]);
+    let (keys, values) = ([3f64.ln(), 0.0, 4f64.ln()], [8.0, 16.0, 2.0]);
     let (mut space, mut y) = (vec![0.0; single_query::room(1, 3, 1)], [0.0]);
     let column = |x| ArrayView2::from_shape((3, 1), x).expect("three numbers");
     let q = ArrayView2::from_shape((1, 1), &[1.0]).expect("one number");
@@ -131,14 +131,14 @@ pub fn rows_of_a_hundred() -> f64 {
     (1..=100).sum::<u32>().into()
 }
 
-/// How many numbers the cache of 4 blocks, 64 tokens and 128 numbers a token has.
+/// How many numbers the cache of 4 blocks, 64 tokens and an embedding width of 128 has.
 pub fn numbers_in_a_cache() -> f64 {
     let (keys, values) = (64 * 128, 64 * 128);
     f64::from(4 * (keys + values))
 }
 
-/// Rows a token in a full context of 64 that slides by 16.
-pub fn rows_with_a_slide_of_sixteen() -> f64 {
+/// Rows per token in a full context of 64 with a context shift of 16.
+pub fn rows_with_a_context_shift_of_sixteen() -> f64 {
     let (rows, tokens) = ((64 - 16 + 1) + (16 - 1), 16);
     f64::from(rows) / f64::from(tokens)
 }
@@ -153,23 +153,23 @@ pub fn numbers_in_the_state() -> f64 {
     numbers_for_each_weight() - 1.0
 }
 
-/// Multiplications and additions of a product of two tables of 4 by 4.
-pub fn operations_of_four_by_four() -> f64 {
-    let (results, products) = (4 * 4, 4);
+/// Multiplications and additions of a product of two matrices of 5 by 5.
+pub fn operations_of_five_by_five() -> f64 {
+    let (results, products) = (5 * 5, 5);
     f64::from(2 * results * products)
 }
 
-/// Tokens a second at most, with 500 million weights and 20 gigabytes a second.
+/// Tokens per second at most, with 500 million weights and 20 gigabytes a second.
 pub fn limit_of_writing() -> f64 {
     20e9 / (500e6 * size_of::<f32>() as f64)
 }
 
-/// How many times faster at most, at half of the machine's own speed.
+/// How many times faster at most, at a utilisation of one half.
 pub fn left_at_half() -> f64 {
     1.0 / 0.5
 }
 
-/// Into how many parts 101 pieces are cut for two hands, when half is rounded up. Rounded down it
+/// Into how many parts 101 pieces are cut for two threads, when half is rounded up. Rounded down it
 /// is two.
 pub fn parts_of_a_hundred_and_one() -> f64 {
     assert_eq!(101 / (101 / 2), 2);

@@ -155,7 +155,7 @@ fn strides(odd: f64) -> Vec<f64> {
 
 fn odd_batch() {
     let factor = ADAM.clip_factor(5.0);
-    println!("\nCLIPPING: the gradient (3, 4) has the length 5");
+    println!("\nCLIPPING: the gradient (3, 4) has the norm 5");
     println!("clipped to 1: ({:.2}, {:.2})", 3.0 * factor, 4.0 * factor);
     println!("one odd batch in step 100, all others have the gradient 1");
     println!("step              99   100   101   110   130   200   100 to 200");

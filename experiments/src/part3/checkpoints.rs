@@ -98,7 +98,7 @@ fn save(directory: &Path, trainer: &Trainer<f32>, tokenizer: &Tokenizer) -> Resu
 // ANCHOR_END: save
 
 fn files(directory: &Path) {
-    println!("\nTHE FOLDER");
+    println!("\nTHE DIRECTORY");
     let mut files: Vec<_> = fs::read_dir(directory)
         .expect("the directory")
         .map(|entry| entry.expect("an entry"))
@@ -136,7 +136,9 @@ fn head(directory: &Path) {
         println!("{:<6}{:<38}{}", tensor["dtype"].as_str().expect("a type"), name, json!(shape));
         numbers += shape.iter().product::<u64>();
     }
+    // ANCHOR: file_size
     println!("8 + {length} + 4 x {numbers} = {} bytes", 8 + length as u64 + 4 * numbers);
+    // ANCHOR_END: file_size
 }
 
 fn round_trip(directory: &Path, trainer: &Trainer<f32>) -> Result<()> {

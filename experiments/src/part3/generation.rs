@@ -21,20 +21,20 @@ pub fn run() -> Result<()> {
     on_paper();
     let (gpt, params) = model(256)?;
     same_logits(&gpt, &params)?;
-    // On one thread: who waits for whom is not the subject here.
+    // On one thread: threads are the subject of another chapter.
     single_threaded(|| cost(&gpt, &params))?;
     single_threaded(|| prompt(&gpt, &params))?;
-    sliding()?;
+    context_shifts()?;
     half_a_character()
 }
 
 /// What one head finds for a query of 1, where every token has one number as key and one as value.
-fn look(keys: &[f64], values: &[f64]) -> f64 {
-    let (mut space, mut y) = (vec![0.0; single_query::room(1, keys.len(), 1)], [0.0]);
-    let column = |x| ArrayView2::from_shape((keys.len(), 1), x).expect("one number a token");
+fn attend(keys: &[f64], values: &[f64]) -> f64 {
+    let (mut scratch, mut y) = (vec![0.0; single_query::room(1, keys.len(), 1)], [0.0]);
+    let column = |x| ArrayView2::from_shape((keys.len(), 1), x).expect("one number per token");
     let q = ArrayView2::from_shape((1, 1), &[1.0]).expect("one number");
     let found = ArrayViewMut2::from_shape((1, 1), &mut y).expect("one number");
-    single_query::forward(1, [q, column(keys), column(values)], &mut space, found);
+    single_query::forward(1, [q, column(keys), column(values)], &mut scratch, found);
     y[0]
 }
 
@@ -42,7 +42,7 @@ fn on_paper() {
     println!("ON PAPER: one head, keys 0, ln 2, ln 3, values 6, 3, 12, every query is 1");
     let (keys, values) = ([0.0, 2f64.ln(), 3f64.ln()], [6.0, 3.0, 12.0]);
     for n in 1..=3 {
-        println!("token {n} finds {:.4}", look(&keys[..n], &values[..n]));
+        println!("token {n} finds {:.4}", attend(&keys[..n], &values[..n]));
     }
 }
 
@@ -87,7 +87,7 @@ fn timed<R>(work: impl FnOnce() -> Result<R>) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-/// The time to choose and read one token after so many: with the cache, and from the beginning.
+/// The time to read one more token after `seen`: with the cache, and from the beginning.
 fn one_token(gpt: &Gpt, params: &Params<f32>, seen: usize) -> Result<[Duration; 2]> {
     let tokens = text(256);
     let mut decoder = Decoder::new(gpt, params, None)?;
@@ -124,8 +124,8 @@ fn prompt(gpt: &Gpt, params: &Params<f32>) -> Result<()> {
     let singly = timed(|| prompt.iter().try_for_each(|&token| one_by_one.prefill(&[token])))?;
     let pairs = at_once.logits().iter().zip(one_by_one.logits());
     let off = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    println!("in one pass        {:>7.1} ms", once.as_secs_f64() * 1e3);
-    println!("one token a pass   {:>7.1} ms", singly.as_secs_f64() * 1e3);
+    println!("all at once        {:>7.1} ms", once.as_secs_f64() * 1e3);
+    println!("one at a time      {:>7.1} ms", singly.as_secs_f64() * 1e3);
     println!("the same logits: {}", off < 1e-5);
     Ok(())
 }
@@ -145,11 +145,11 @@ fn contexts(context_shift: usize) -> Result<(Vec<usize>, usize)> {
     Ok((lengths, rows))
 }
 
-fn sliding() -> Result<()> {
+fn context_shifts() -> Result<()> {
     println!("\nA CONTEXT OF 8, AND 20 TOKENS: how many are seen after each");
     for context_shift in [1, 4, 8] {
         let (lengths, rows) = contexts(context_shift)?;
-        print!("slide {context_shift}:");
+        print!("context shift {context_shift}:");
         lengths.iter().for_each(|length| print!("{length:>3}"));
         println!("   {rows} rows");
     }
@@ -183,14 +183,14 @@ mod tests {
     #[test]
     fn the_example_for_paper() {
         let (keys, values) = ([0.0, 2f64.ln(), 3f64.ln()], [6.0, 3.0, 12.0]);
-        // Shares 1; then 1/3, 2/3; then 1/6, 2/6, 3/6.
+        // Attention weights 1; then 1/3, 2/3; then 1/6, 2/6, 3/6.
         for (n, expected) in [(1, 6.0), (2, 4.0), (3, 8.0)] {
-            assert!((look(&keys[..n], &values[..n]) - expected).abs() < 1e-12);
+            assert!((attend(&keys[..n], &values[..n]) - expected).abs() < 1e-12);
         }
     }
 
     #[test]
-    fn a_slide_of_one_reads_the_whole_context_again_and_again() {
+    fn a_context_shift_of_one_reads_the_whole_context_again_and_again() {
         let (lengths, rows) = contexts(1).unwrap();
         assert_eq!(&lengths[..9], [1, 2, 3, 4, 5, 6, 7, 8, 8]);
         assert_eq!(rows, 8 + 12 * 8);

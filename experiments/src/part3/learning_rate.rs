@@ -1,6 +1,6 @@
-//! What each knob of training does: the same small GPT, two hundred steps, one setting changed.
+//! What each hyperparameter does: the same small GPT, two hundred steps, one setting changed.
 //!
-//! A model of 2 layers, 64 numbers a token, on the characters of the King James text. Everything
+//! A model of 2 layers and embedding width 64, on the characters of the King James text. Everything
 //! is as in `stage03_gpt train`, only small enough that a run takes about a second.
 //! `--plot FILE` draws the training loss for five learning rates.
 
@@ -53,8 +53,8 @@ fn frequencies(data: &CharData) -> f64 {
     let tokens = data.train.tokens();
     let mut counts = vec![0.0; data.vocab_size()];
     tokens.iter().for_each(|&token| counts[token as usize] += 1.0);
-    let shares = counts.iter().map(|count| count / tokens.len() as f64);
-    shares.filter(|&p| p > 0.0).map(|p: f64| -p * p.ln()).sum()
+    let frequencies = counts.iter().map(|count| count / tokens.len() as f64);
+    frequencies.filter(|&p| p > 0.0).map(|p: f64| -p * p.ln()).sum()
 }
 
 // ANCHOR: usual
@@ -90,9 +90,9 @@ fn trainer(data: &CharData, settings: Settings) -> Result<Trainer<f32>> {
 struct Curve {
     /// The loss of every step's batch.
     losses: Vec<f64>,
-    /// The longest gradient of the run.
+    /// The largest gradient norm of the run.
     longest: f64,
-    /// The loss on text that was not learned, at the end.
+    /// The loss on the validation set, at the end.
     validation: f64,
 }
 
@@ -112,7 +112,7 @@ fn train(data: &CharData, settings: Settings) -> Result<Curve> {
     Ok(Curve { losses, longest, validation })
 }
 
-const HEAD: &str = "                             step 10     50    100    200   val    longest g";
+const HEAD: &str = "                             step 10     50    100    200   val     max norm";
 
 fn show(name: &str, curve: &Curve) {
     let around = |step| mean_before(&curve.losses, step);
@@ -187,58 +187,62 @@ fn knobs(data: &CharData) -> Result<()> {
     Ok(())
 }
 
-/// The loss and the gradient norm of 12 windows, read in so many passes.
-fn in_passes(data: &CharData, passes: usize) -> Result<[f64; 2]> {
-    let settings =
-        Settings { batch_size: 12 / passes, gradient_accumulation_steps: passes, ..usual() };
+/// The loss and the gradient norm of 12 windows, read in this number of micro-batches.
+fn in_micro_batches(data: &CharData, micro_batches: usize) -> Result<[f64; 2]> {
+    let settings = Settings {
+        batch_size: 12 / micro_batches,
+        gradient_accumulation_steps: micro_batches,
+        ..usual()
+    };
     let mut trainer = trainer(data, settings)?;
     let (mut x, mut y) = (Vec::new(), Vec::new());
     data.train.sample_batch(12, LENGTH, &mut generator(1, Purpose::Batch, 0), &mut x, &mut y);
-    // ANCHOR: accumulate
-    let tokens_a_pass = x.len() / passes;
-    for (x, y) in x.chunks(tokens_a_pass).zip(y.chunks(tokens_a_pass)) {
+    let tokens_per_micro_batch = x.len() / micro_batches;
+    for (x, y) in x.chunks(tokens_per_micro_batch).zip(y.chunks(tokens_per_micro_batch)) {
         trainer.accumulate(x, y);
     }
     let step = trainer.step()?;
-    // ANCHOR_END: accumulate
     Ok([step.loss, step.grad_norm])
 }
 
 fn accumulation(data: &CharData) -> Result<()> {
     println!("\nACCUMULATION: the same 12 windows");
-    for (passes, words) in [(1, "1 pass of 12"), (4, "4 passes of 3"), (12, "12 passes of 1")] {
-        let [loss, length] = in_passes(data, passes)?;
-        println!("{words:<16} loss {loss:.5}, gradient {length:.5} long");
+    let ways =
+        [(1, "1 micro-batch of 12"), (4, "4 micro-batches of 3"), (12, "12 micro-batches of 1")];
+    for (micro_batches, words) in ways {
+        let [loss, norm] = in_micro_batches(data, micro_batches)?;
+        println!("{words:<22} loss {loss:.5}, gradient norm {norm:.5}");
     }
     Ok(())
 }
 
-/// How far the gradient of a batch is from that of many, as a share of its length: the root of
-/// the mean square over some batches.
+/// How far the gradient of a batch is from that of many, divided by the norm of the latter: the
+/// root of the mean square over some batches.
 fn noise(data: &CharData) -> Result<()> {
     println!("\nNOISE: a batch's gradient beside that of 1,024 windows, at the start");
     println!("windows    off by");
     let truth = mean_gradient(data, 64, 0)?;
     let length = |g: &[f64]| g.iter().map(|g| g * g).sum::<f64>().sqrt();
-    for passes in [1, 4, 16] {
+    for micro_batches in [1, 4, 16] {
         let mut squares = 0.0;
         for draw in 1..=4 {
-            let batch = mean_gradient(data, passes, 1000 * draw)?;
+            let batch = mean_gradient(data, micro_batches, 1000 * draw)?;
             let off: Vec<f64> = batch.iter().zip(&truth).map(|(a, b)| a - b).collect();
             squares += (length(&off) / length(&truth)).powi(2);
         }
-        println!("{:>7} {:>8.0} %", 16 * passes, 100.0 * (squares / 4.0).sqrt());
+        println!("{:>7} {:>8.0} %", 16 * micro_batches, 100.0 * (squares / 4.0).sqrt());
     }
     Ok(())
 }
 
-/// The gradient of some passes of 16 windows, at the weights of the beginning.
-fn mean_gradient(data: &CharData, passes: usize, first: u64) -> Result<Vec<f64>> {
-    let settings = Settings { batch_size: 16, gradient_accumulation_steps: passes, ..usual() };
+/// The gradient of some micro-batches of 16 windows, at the weights of the beginning.
+fn mean_gradient(data: &CharData, micro_batches: usize, first: u64) -> Result<Vec<f64>> {
+    let settings =
+        Settings { batch_size: 16, gradient_accumulation_steps: micro_batches, ..usual() };
     let mut trainer = trainer(data, settings)?;
     let (mut x, mut y) = (Vec::new(), Vec::new());
-    for pass in 0..passes as u64 {
-        let mut rng = generator(1, Purpose::Batch, first + pass);
+    for i in 0..micro_batches as u64 {
+        let mut rng = generator(1, Purpose::Batch, first + i);
         data.train.sample_batch(16, LENGTH, &mut rng, &mut x, &mut y);
         trainer.accumulate(&x, &y);
     }
@@ -261,11 +265,12 @@ mod tests {
     }
 
     #[test]
-    fn passes_add_up_to_the_batch() {
+    fn micro_batches_add_up_to_the_batch() {
         let data =
             CharData::new(&"the quick brown fox jumps over the lazy dog. ".repeat(40), LENGTH)
                 .unwrap();
-        let [whole, parts] = [1, 4].map(|passes| in_passes(&data, passes).unwrap());
+        let [whole, parts] =
+            [1, 4].map(|micro_batches| in_micro_batches(&data, micro_batches).unwrap());
         for (a, b) in whole.into_iter().zip(parts) {
             assert!((a - b).abs() < 1e-4, "{a} {b}");
         }

@@ -1,8 +1,8 @@
-//! Learning by heart: a small text, the same with dropout, and a larger text.
+//! Memorising: a small text, the same with dropout, and a larger text.
 //!
 //! First dropout on paper: two numbers, all four cases. Then the same model three times, with the
-//! loss on what it learns and on what it never sees, both measured with nothing dropped. `--plot
-//! FILE` draws them.
+//! loss on the training and the validation set, both with nothing dropped. `--plot FILE` draws
+//! them.
 
 use std::path::Path;
 
@@ -26,14 +26,14 @@ const BATCH: usize = 12;
 /// How many steps a run has.
 const STEPS: usize = 1000;
 
-/// After how many steps it is measured.
+/// After how many steps it is evaluated.
 const INTERVAL: usize = 100;
 
 /// Runs the experiment.
 pub fn run(plot: Option<&Path>) -> Result<()> {
     on_paper()?;
     let text = Corpus::built_in().text;
-    println!("\nLEARNING BY HEART: nats per character, {STEPS} steps");
+    println!("\nMEMORISING: nats per character, {STEPS} steps");
     println!("              8,000 characters        the same, dropout     1,000,000 characters");
     println!("   step     train    val    gap      train    val    gap      train    val    gap");
     let runs = [
@@ -49,23 +49,21 @@ pub fn run(plot: Option<&Path>) -> Result<()> {
         }
         println!();
     }
-    println!("\nWITH DROPOUT: the last step's batches, learned by the second model");
-    println!("as they are learned, with dropout   {:.3}", runs[1].batches);
-    println!("the training text, nothing dropped  {:.3}", runs[1].rows.last().expect("rows")[0]);
+    println!("\nWITH DROPOUT: two losses of the second model at the end");
+    println!("the last batches, with dropout      {:.3}", runs[1].batches);
+    println!("the training set, nothing dropped   {:.3}", runs[1].rows.last().expect("rows")[0]);
     if let Some(file) = plot {
         chart(&runs).save(file)?;
     }
     Ok(())
 }
 
-// ANCHOR: cases
 /// Every way to drop some of two numbers: its probability, and the sum of what is left, scaled.
 fn cases(x: [f64; 2], p: f64) -> Vec<(f64, f64)> {
     let keeps = [(1.0 - p, 1.0 / (1.0 - p)), (p, 0.0)];
     let both = keeps.iter().flat_map(|a| keeps.iter().map(move |b| (a, b)));
     both.map(|(a, b)| (a.0 * b.0, a.1 * x[0] + b.1 * x[1])).collect()
 }
-// ANCHOR_END: cases
 
 /// The mean over the cases, each weighted by its probability.
 fn expectation(cases: &[(f64, f64)]) -> f64 {
@@ -84,27 +82,27 @@ fn on_paper() -> Result<()> {
     Ok(())
 }
 
-/// The mean of so many sums of 4 and 8 after the real dropout.
+/// The mean of `draws` sums of 4 and 8 after the real dropout.
 fn drawn(draws: usize) -> Result<f64> {
     let mut rng = generator(1, Purpose::Dropout, 0);
     let mut x: Vec<f64> = [4.0, 8.0].repeat(draws);
-    let mut keep = vec![0.0; x.len()];
-    Dropout::new(0.25)?.forward(&mut x, &mut keep, std::slice::from_mut(&mut rng));
+    let mut mask = vec![0.0; x.len()];
+    Dropout::new(0.25)?.forward(&mut x, &mut mask, std::slice::from_mut(&mut rng));
     Ok(x.iter().sum::<f64>() / draws as f64)
 }
 
 /// What a run leaves behind.
 struct Run {
-    /// The losses on the training and on the validation text, every `INTERVAL` steps.
+    /// The losses on the training and on the validation set, every `INTERVAL` steps.
     rows: Vec<[f64; 2]>,
-    /// The mean loss of the last batches, as they were learned.
+    /// The mean loss of the last batches, with dropout.
     batches: f64,
 }
 
 impl Run {
     fn train(text: &str, dropout: f64) -> Result<Run> {
         let data = CharData::new(text, LENGTH)?;
-        // Of a long text a part is enough to measure by.
+        // Of a long text, a part is enough for an evaluation.
         let ends = |tokens: &[u32]| tokens[..tokens.len().min(8000)].to_vec();
         let measured = [ends(data.train.tokens()), ends(data.validation.tokens())];
 
@@ -140,7 +138,7 @@ fn chart(runs: &[Run; 3]) -> LineChart {
         points: (0..).zip(&run.rows).map(|(i, row)| (f64::from(i) * 100.0, row[part])).collect(),
     };
     LineChart {
-        title: "Learning by heart, and two ways out".into(),
+        title: "Memorising, and two ways out".into(),
         x_label: "step".into(),
         y_label: "loss (nats per token)".into(),
         series: vec![

@@ -21,8 +21,8 @@ pub fn run() {
     pieces();
 }
 
-/// For n rows times a table of (n, n): multiplications and additions, numbers that are needed, and
-/// how much is done with each.
+/// For some rows times a matrix of (n, n): multiplications and additions, numbers that are needed,
+/// and how much is done with each.
 fn work(rows: u64, n: u64) -> [u64; 3] {
     // ANCHOR: work
     let operations = 2 * rows * n * n;
@@ -32,15 +32,15 @@ fn work(rows: u64, n: u64) -> [u64; 3] {
 }
 
 fn on_paper() {
-    println!("ON PAPER: rows times a table of n x n");
-    println!("  rows     n     operations     numbers   operations a number");
+    println!("ON PAPER: rows times a matrix of n x n");
+    println!("  rows     n     operations     numbers   operations per number");
     for (rows, n) in [(4, 4), (1, 768), (64, 768), (768, 768)] {
         let [operations, numbers, each] = work(rows, n);
-        println!("{rows:>6}{n:>6}{operations:>15}{numbers:>12}{each:>22}");
+        println!("{rows:>6}{n:>6}{operations:>15}{numbers:>12}{each:>24}");
     }
 }
 
-/// The best of some times, in nanoseconds for each of so many numbers.
+/// The best of some times, in nanoseconds per number.
 fn best(numbers: usize, mut work: impl FnMut()) -> f64 {
     let time = |_| {
         let start = Instant::now();
@@ -78,15 +78,15 @@ fn totals() {
     let x = numbers(1 << 14);
     let one = best(x.len(), || _ = black_box(one_total(black_box(&x))));
     let many = best(x.len(), || _ = black_box(sixteen_totals(black_box(&x))));
-    println!("one total         {one:>7.3} ns a number");
-    println!("sixteen totals    {many:>7.3} ns a number, {:.0} times as fast", one / many);
+    println!("one total         {one:>7.3} ns per number");
+    println!("sixteen totals    {many:>7.3} ns per number, {:.0} times as fast", one / many);
 }
 
 fn products() {
-    println!("\nA PRODUCT OF TWO TABLES, 256 x 256");
+    println!("\nA PRODUCT OF TWO MATRICES, 256 x 256");
     let n = 256;
-    let table = |i| Array2::from_elem((n, n), i as f32 / 4.0);
-    let (a, b, mut c) = (table(1), table(2), table(0));
+    let matrix = |i| Array2::from_elem((n, n), i as f32 / 4.0);
+    let (a, b, mut c) = (matrix(1), matrix(2), matrix(0));
     let products: [(&str, Product<f32>); 2] =
         [("three loops", matmul::plain), ("blocked", matmul::gemm)];
     for (name, product) in products {
@@ -95,8 +95,7 @@ fn products() {
     }
 }
 
-// ANCHOR: inlined
-/// exp of every number. What `simd_dispatch` runs is compiled again for each kind of processor...
+/// exp of every number. What `simd_dispatch` runs is compiled again for each kind of processor.
 fn inside(x: &mut [f32]) {
     simd_dispatch(
         #[inline(always)]
@@ -104,7 +103,8 @@ fn inside(x: &mut [f32]) {
     );
 }
 
-/// ...but a function that it calls is compiled once, for the oldest.
+// ANCHOR: not_inlined
+/// The same, but `exponentials` is a function of its own: compiled once, for the oldest processor.
 fn outside(x: &mut [f32]) {
     simd_dispatch(
         #[inline(always)]
@@ -116,7 +116,7 @@ fn outside(x: &mut [f32]) {
 fn exponentials(x: &mut [f32]) {
     x.iter_mut().for_each(|x| *x = x.fast_exp());
 }
-// ANCHOR_END: inlined
+// ANCHOR_END: not_inlined
 
 fn not_inlined() {
     println!("\nA BUG: exp of 16,384 numbers, in a function that was not inlined");
@@ -129,11 +129,14 @@ fn not_inlined() {
         })
     };
     let (inside, outside) = (measure(inside), measure(outside));
-    println!("inlined           {inside:>7.3} ns a number");
-    println!("not inlined       {outside:>7.3} ns a number, {:.0} times as slow", outside / inside);
+    println!("inlined           {inside:>7.3} ns per number");
+    println!(
+        "not inlined       {outside:>7.3} ns per number, {:.0} times as slow",
+        outside / inside
+    );
 }
 
-/// Into how many parts so many pieces are cut, when each hand gets at least so many.
+/// Into how many parts the pieces are cut, when each thread gets at least `at_least`.
 fn parts(pieces: usize, threads: usize, at_least: usize) -> usize {
     // ANCHOR: parts
     threads.min(pieces / at_least)
@@ -146,7 +149,7 @@ fn min_len(pieces: usize, threads: usize) -> usize {
 }
 
 fn pieces() {
-    println!("\nA BUG: pieces for two hands");
+    println!("\nA BUG: pieces for two threads");
     println!("pieces   at least, rounded up   parts   at least, rounded down   parts");
     for pieces in [8usize, 98, 99, 100] {
         let (up, down) = (pieces.div_ceil(2), min_len(pieces, 2));
@@ -164,14 +167,14 @@ mod tests {
 
     #[test]
     fn the_example_for_paper() {
-        // Four rows times 4 x 4: 64 multiplications and as many additions, on three tables of 16.
+        // Four rows times 4 x 4: 64 multiplications and as many additions, on three matrices of 16.
         assert_eq!(work(4, 4), [128, 48, 2]);
         assert_eq!(work(768, 768)[2], 512);
         assert_eq!(work(1, 768)[2], 1);
     }
 
     #[test]
-    fn ninety_nine_pieces_reach_both_hands_only_if_rounded_down() {
+    fn ninety_nine_pieces_reach_both_threads_only_if_rounded_down() {
         assert_eq!(parts(99, 2, 99usize.div_ceil(2)), 1);
         assert_eq!(parts(99, 2, min_len(99, 2)), 2);
     }

@@ -6,8 +6,9 @@
 //! 1. [`plain`](stage03_gpt::plain) as it is: loops;
 //! 2. the same with [`matmul::gemm`] for its products, whose tiles fit the caches and the
 //!    registers, and nothing else changed;
-//! 3. the fast model on one thread: attention without the table of shares, and everything between
-//!    the products, too, with the widest instructions of this processor;
+//! 3. the fast model on one thread: attention without its matrix of attention weights, everything
+//!    between the products with the SIMD instructions of this processor, and an optimiser that goes
+//!    through memory once. This rung does not part the three;
 //! 4. the same on all threads.
 //!
 //! Computers grow warm and have other things to do, so the rungs take turns, and the table shows
@@ -33,11 +34,11 @@ use crate::setup::{self, constant_rate};
 
 /// Measure training from plain loops to all threads, rung by rung.
 ///
-/// Tokens a second of whole training steps on random tokens. The default sizes are those of the
+/// Tokens per second of whole training steps on random tokens. The default sizes are those of the
 /// preset shakespeare-cpu.
 #[derive(Debug, Parser)]
 struct Flags {
-    /// How many blocks stand one above another.
+    /// Number of transformer blocks.
     #[arg(long, value_name = "N", default_value_t = 4)]
     n_layer: usize,
 
@@ -45,7 +46,7 @@ struct Flags {
     #[arg(long, value_name = "N", default_value_t = 4)]
     n_head: usize,
 
-    /// How many numbers stand for one token.
+    /// Embedding width.
     #[arg(long, value_name = "N", default_value_t = 128)]
     n_embd: usize,
 
@@ -125,7 +126,7 @@ pub fn run(arguments: &[String]) -> Outcome {
     let mut rungs = vec![
         by_loops("plain loops", matmul::plain),
         by_loops("blocked matrix products", matmul::gemm),
-        by_engine("fused attention, wide instructions".into(), 1)?,
+        by_engine("fused attention, SIMD, one-pass AdamW".into(), 1)?,
     ];
     if settings.threads > 1 {
         rungs.push(by_engine(format!("{} threads", settings.threads), settings.threads)?);
@@ -191,7 +192,7 @@ impl<'a> Rung<'a> {
         Rung { name, step: Box::new(step), loss: f64::NAN, times: Vec::new() }
     }
 
-    /// Steps until so many seconds have passed.
+    /// Steps until `seconds` have passed.
     fn take_turn(&mut self, seconds: f64) -> Result<(), Error> {
         let turn = Instant::now();
         loop {

@@ -13,6 +13,7 @@
 
 pub mod directory;
 pub mod guard;
+pub mod message;
 pub mod server;
 mod slots;
 mod socket;
@@ -34,7 +35,8 @@ use mdbook_driver::errors::{Error, Result};
 use crate::build::{Built, build};
 use crate::places::Places;
 use directory::{FileBody, Found, find, kind};
-use server::{Limits, Request, Response, plain, run};
+use message::{Request, Response, plain};
+use server::{Limits, run};
 
 /// A page asks here for the number of the build.
 const VERSION: &str = "/__version";

@@ -13,7 +13,7 @@ use hyper::body::Body;
 use hyper::header::{ALLOW, CONNECTION, HOST, HeaderValue, ORIGIN};
 use hyper::{Method, Request, StatusCode};
 
-use super::server::{Response, plain};
+use super::message::{Response, plain};
 
 /// The checks of a server: its names, its methods, the size of a body.
 #[derive(Clone, Debug)]

@@ -14,25 +14,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http_body_util::Limited;
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full, Limited};
+use hyper::Method;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::{sleep, timeout};
 
 use super::guard::Guard;
+use super::message::{Request, Response};
 use super::slots::{Slot, Slots};
 use super::socket::Socket;
-
-/// A request. Reading its body fails beyond [`Limits::body`].
-pub type Request = hyper::Request<Limited<Incoming>>;
-
-/// A response.
-pub type Response = hyper::Response<BoxBody<Bytes, io::Error>>;
 
 /// What a client may do.
 #[derive(Clone, Debug)]
@@ -72,16 +67,6 @@ const BUFFER: usize = 64 << 10;
 
 /// Bytes that are read and discarded from a client that was refused while it was still sending.
 const DRAIN: usize = 256 << 10;
-
-/// A response of plain text.
-pub fn plain(status: StatusCode, words: impl Into<Bytes>) -> Response {
-    let body = Full::new(words.into()).map_err(|never| match never {});
-    let mut response = Response::new(body.boxed());
-    *response.status_mut() = status;
-    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    response
-}
 
 /// Serves requests until the program ends.
 ///

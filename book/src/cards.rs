@@ -53,7 +53,7 @@ const QUESTIONS: [(&str, &str); 4] = [
     ),
     (r"^What are ((?:the) )?(TERM(?: and TERM)?(?: (?:of|in|to) [^,?]+)?)\?$", "are "),
     (r"^What does ((?:an?|the) )?(TERM) mean\?$", "means "),
-    (r"^What does ((?:an?|the) )?(TERM) (?:do|say|compute|measure)\?$", "It "),
+    (r"^What does ((?:an?|the) )?(TERM) (?:do|say|show|compute|measure)\?$", "It "),
 ];
 
 impl Card {
@@ -93,7 +93,7 @@ impl Card {
             return Some(format!("no sentence for the glossary defines `{term}`"));
         };
         let plain = sentence.replace(['*', '`'], "").to_lowercase();
-        let articles = ["a ", "an ", "the "];
+        let articles = ["a ", "an ", "the ", "to "];
         let bare = articles.iter().find_map(|a| plain.strip_prefix(a)).unwrap_or(&plain);
         let about = |term: &str| {
             let term = term.split(" (").next().unwrap_or(term).to_lowercase();

@@ -45,15 +45,12 @@ pub struct Card {
 }
 
 /// Questions that make a sentence with their answer: article, terms, and the verb between the two.
-/// `TERM` is a word in stars or backticks.
+/// `TERM` is a word in stars or backticks; what follows it after a comma is asked besides.
 const QUESTIONS: [(&str, &str); 4] = [
-    (
-        r"^What is ((?:an?|the) )?(TERM(?: \(\w+\))?(?:, or TERM)?(?: (?:of|in|to) [^,?]+)?)\?$",
-        "is ",
-    ),
-    (r"^What are ((?:the) )?(TERM(?: and TERM)?(?: (?:of|in|to) [^,?]+)?)\?$", "are "),
-    (r"^What does ((?:an?|the) )?(TERM) mean\?$", "means "),
-    (r"^What does ((?:an?|the) )?(TERM) (?:do|say|show|compute|measure)\?$", "It "),
+    (r"^What is ((?:an?|the) )?(TERM(?: \(\w+\))?(?: (?:of|in|to) [^,?]+)?)(?:, .+)?\?$", "is"),
+    (r"^What are ((?:the) )?(TERM(?: and TERM)?(?: (?:of|in|to) [^,?]+)?)\?$", "are"),
+    (r"^What does ((?:an?|the) )?(TERM) mean\?$", "means"),
+    (r"^What does ((?:an?|the) )?(TERM) (?:do|say|show|compute|measure)\?$", "is"),
 ];
 
 impl Card {
@@ -62,27 +59,38 @@ impl Card {
         self.term.iter().flat_map(|term| term.split(',')).map(str::trim)
     }
 
-    /// The sentence for the glossary: the definition, or front and back as one sentence, *A query
-    /// is the list of numbers that …*; none where they do not make one.
+    /// The sentence for the glossary: the definition; or the back, where it begins with a term; or
+    /// front and back as one sentence, *A query is the list of numbers that …*; none where they do
+    /// not make one.
     pub fn sentence(&self) -> Option<String> {
         if self.term.is_none() || self.definition.is_some() {
             return self.definition.clone();
         }
         let (front, back) = (self.front.get_ref().trim(), self.back.trim());
+        if self.is_about(back) {
+            return Some(back.to_string());
+        }
         QUESTIONS.iter().find_map(|(question, verb)| {
             let question = question.replace("TERM", r"(?:\*[^*]+\*|`[^`]+`)");
             let parts = Regex::new(&question).expect("a pattern of this file").captures(front)?;
             let article = parts.get(1).map_or("", |article| article.as_str());
-            let mut subject = capital(&format!("{article}{}", parts[2].replace('*', "")));
-            if subject.contains(", or ") {
-                subject.push(',');
-            }
-            let verb = if back.starts_with("Said of ") { "is " } else { verb };
-            match back.strip_prefix("It ") {
-                Some(back) if verb == "It " => Some(format!("{subject} {back}")),
-                None if verb != "It " => Some(format!("{subject} {verb}{}", small(back))),
-                _ => None,
-            }
+            let subject = capital(&format!("{article}{}", parts[2].replace('*', "")));
+            let verb = if back.starts_with("Said of ") { "is" } else { verb };
+            Some(match back.strip_prefix("It ") {
+                Some(back) => format!("{subject} {back}"),
+                None => format!("{subject} {verb} {}", small(back)),
+            })
+        })
+    }
+
+    /// Whether a sentence begins with one of the terms, with or without an article.
+    fn is_about(&self, sentence: &str) -> bool {
+        let plain = sentence.replace(['*', '`'], "").to_lowercase();
+        let articles = ["a ", "an ", "the ", "to "];
+        let bare = articles.iter().find_map(|a| plain.strip_prefix(a)).unwrap_or(&plain);
+        self.terms().any(|term| {
+            let term = term.split(" (").next().unwrap_or(term).to_lowercase();
+            [bare, &plain].iter().any(|sentence| sentence.starts_with(&term))
         })
     }
 
@@ -92,15 +100,8 @@ impl Card {
         let Some(sentence) = self.sentence() else {
             return Some(format!("no sentence for the glossary defines `{term}`"));
         };
-        let plain = sentence.replace(['*', '`'], "").to_lowercase();
-        let articles = ["a ", "an ", "the ", "to "];
-        let bare = articles.iter().find_map(|a| plain.strip_prefix(a)).unwrap_or(&plain);
-        let about = |term: &str| {
-            let term = term.split(" (").next().unwrap_or(term).to_lowercase();
-            [bare, &plain].iter().any(|sentence| sentence.starts_with(&term))
-        };
         let ends = sentence.trim_end().ends_with(['.', ')']);
-        match self.terms().any(about) && ends {
+        match self.is_about(&sentence) && ends {
             true => None,
             false => Some(format!("\"{sentence}\" is no sentence about `{term}`")),
         }
@@ -249,20 +250,18 @@ back = \" \"
                 "NVIDIA’s green.",
                 "A leaf of a tree is NVIDIA’s green.",
             ),
-            (
-                "What is *top-p*, or *nucleus sampling*?",
-                "A cut.",
-                "Top-p, or nucleus sampling, is a cut.",
-            ),
+            ("What is *top-p*, or *nucleus sampling*?", "A cut.", "Top-p is a cut."),
             ("What are *bits* and *nats*?", "Units.", "Bits and nats are units."),
             ("What does *independent* mean?", "Said of two.", "Independent is said of two."),
             ("What does *greedy* mean?", "Taking the best.", "Greedy means taking the best."),
             ("What does the *chain rule* say?", "It multiplies.", "The chain rule multiplies."),
+            ("What does *softmax* do?", "A function.", "Softmax is a function."),
+            ("What is an *x*, and what a *y*?", "An x is a y.", "An x is a y."),
             ("What is `NaN`?", "*No number.*", "`NaN` is *no number.*"),
         ] {
             assert_eq!(card(front, back, "x", None).sentence().as_deref(), Some(sentence));
         }
-        for front in ["Why *synchronise*?", "What is *bias* for?", "What is *a*, and why *b*?"] {
+        for front in ["Why *synchronise*?", "What is *bias* for?", "How is a *key* made?"] {
             assert_eq!(card(front, "Otherwise it lies.", "x", None).sentence(), None, "{front}");
         }
     }

@@ -1,10 +1,9 @@
-//! The two walls of a graphics processor, and the queue before it.
+//! The roofline of a GPU, and the queue before it.
 
 use super::axes::Axes;
 use super::draw::{Anchor, Area, Dimension, Drawing, Letters, Point};
 
-/// Bytes a second of an H100, and its operations a second in bf16 and in f32, in millions of
-/// millions.
+/// TB per second of an H100's memory, and its TFLOP/s in bf16 and in f32.
 const BANDWIDTH: f64 = 3.35;
 const BF16: f64 = 989.0;
 const F32: f64 = 67.0;
@@ -14,7 +13,7 @@ fn power(x: f64) -> f64 {
     x.log10()
 }
 
-/// Operations a byte, and what can be had with them.
+/// Arithmetic intensity, and the operations per second that are possible with it.
 pub fn two_walls() -> String {
     let mut drawing = Drawing::new(760.0, 430.0);
     let area = Area { at: (76.0, 50.0), size: (600.0, 300.0) };

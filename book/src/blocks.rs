@@ -257,7 +257,7 @@ impl Weaver<'_> {
         if all {
             return match others.len() {
                 0 => String::new(),
-                n => format!(" *(one of the {} meanings of this sign)*", n + 1),
+                n => format!(" *(one of {} meanings)*", n + 1),
             };
         }
         let before = others.iter().filter(|other| !shown.iter().any(|id| id == **other));

@@ -116,9 +116,7 @@ fn a_sound_book_has_everything_on_its_pages() {
         read(directory.path(), "source/book/tests/sound/softmax.rs.html").contains("id=\"L4\"")
     );
     assert!(read(directory.path(), "notation.html").contains("id=\"symbol-p_i\""));
-    assert!(
-        read(directory.path(), "notation.html").contains("(one of the 2 meanings of this sign)")
-    );
+    assert!(read(directory.path(), "notation.html").contains("(one of 2 meanings)"));
     assert!(
         read(directory.path(), "part/next.html")
             .contains("<em>Elsewhere the same sign is:</em> vocabulary size")

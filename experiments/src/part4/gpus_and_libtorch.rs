@@ -51,12 +51,12 @@ const THREADS: usize = 2048;
 
 impl Card {
     // ANCHOR: limit
-    /// At most so many operations per second, when so many are done with each byte that is fetched.
+    /// The most operations per second, at this arithmetic intensity.
     fn limit(&self, per_byte: f64) -> f64 {
         self.peak.min(self.bandwidth * per_byte)
     }
 
-    /// From so many operations a byte on, arithmetic is the limit.
+    /// From this arithmetic intensity on, work is compute-bound.
     fn ridge(&self) -> f64 {
         self.peak / self.bandwidth
     }
@@ -133,7 +133,7 @@ fn on_paper() {
 }
 
 // ANCHOR: device
-/// What lies on the device: a number by which to name it. The numbers themselves are there.
+/// The name of a matrix on the device: its number in the list there.
 #[derive(Clone, Copy)]
 struct There(usize);
 
@@ -144,7 +144,7 @@ enum Order {
     Fetch(There, Sender<Array2<f32>>),
 }
 
-/// The other end of the queue: one order after another, in a memory that only it can see.
+/// The device: does one order after another, in a memory of its own.
 fn work(queue: Receiver<Order>) {
     let mut memory: Vec<Array2<f32>> = Vec::new();
     for order in queue {

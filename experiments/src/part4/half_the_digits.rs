@@ -40,7 +40,7 @@ pub fn run(plot: Option<&Path>) -> Result<()> {
 fn bf16(x: f32) -> f32 {
     let bits = x.to_bits();
     let last_kept = bits >> 16 & 1;
-    let nearest = bits + 0x7fff + last_kept; // just under half a step, or exactly half
+    let nearest = bits + 0x7fff + last_kept; // half a step, or just under it
     f32::from_bits(nearest & 0xffff_0000)
 }
 // ANCHOR_END: bf16

@@ -358,7 +358,7 @@ fn two_files(shards: &Shards) -> Result<()> {
     walk(&mut whole, 100)?;
     // Step 100 is saved: the weights are renamed, and here the power goes off.
     let (weights, _) = state(&mut whole)?;
-    // Whoever resumes finds both files, whole and loadable.
+    // A resumed run finds both files, whole and loadable.
     let mut mixed = trainer(shards, 16)?;
     mixed.backend.restore(iter, weights, moments)?;
     mixed.position = position;

@@ -229,7 +229,8 @@ fn the_loop(data: &Shards, tokenizer: CharTokenizer, directory: &Path) -> Result
     // ANCHOR: resume
     let mut second = trainer(data, 8, 1)?;
     Saved::load(directory)?.restore(&mut second, &checkpoints.data)?;
-    train(&mut second, &config(300, 15), &checkpoints, &mut Rows::default())?; // 15 x 8 windows are 20 x 6
+    let config = config(300, 15); // 15 x 8 windows are 20 x 6
+    train(&mut second, &config, &checkpoints, &mut Rows::default())?;
     // ANCHOR_END: resume
     Ok(())
 }
@@ -251,7 +252,7 @@ fn read(pass: &WindowSampler, positions: impl Iterator<Item = u64>) -> Read {
 fn resumed_at(steps: u64, old_batch: u64, new_batch: u64) -> [u64; 2] {
     // ANCHOR: resumed_at
     let saved = steps * old_batch; // counted while it ran, and saved
-    let computed = steps * new_batch; // from the number of the step, with today's settings
+    let computed = steps * new_batch; // from the step, with today's settings
     // ANCHOR_END: resumed_at
     [saved, computed]
 }

@@ -226,7 +226,8 @@ impl Weaver<'_> {
         let mut table = format!("| {} |\n|{}\n", head.join(" | "), "---|".repeat(head.len()));
         for (id, symbol) in known {
             let sign = self.inline(&format!("${}$", symbol.tex), line);
-            let words = self.inline(&symbol.words, line);
+            let mut words = self.inline(&symbol.words, line);
+            words += &self.other_meanings(id, ids, with_chapter);
             let sign =
                 if with_chapter { format!("<a id=\"symbol-{id}\"></a>{sign}") } else { sign };
             let mut row = vec![sign, symbol.name.clone(), words];
@@ -245,6 +246,33 @@ impl Weaver<'_> {
             table += &format!("| {} |\n", row.join(" | "));
         }
         table
+    }
+
+    /// What else the sign of a symbol stands for, where a reader may take one for the other: in a
+    /// chapter, what the chapters before it have called so; in the page of all symbols, how many
+    /// there are, since they stand together there.
+    fn other_meanings(&self, id: &str, shown: &[String], all: bool) -> String {
+        let notation = &self.shelf.notation;
+        let others = notation.namesakes(id);
+        if all {
+            return match others.len() {
+                0 => String::new(),
+                n => format!(" *(one of {} meanings)*", n + 1),
+            };
+        }
+        let before = others.iter().filter(|other| !shown.iter().any(|id| id == **other));
+        let said: Vec<String> = before
+            .filter_map(|other| {
+                let home =
+                    self.introduced.get(*other).filter(|home| **home != self.chapter.path)?;
+                let name = &notation.symbols.get(*other)?.name;
+                Some(format!("{name} ({})", self.chapter_link(home)))
+            })
+            .collect();
+        match said.is_empty() {
+            true => String::new(),
+            false => format!(". *Elsewhere the same sign is:* {}", said.join("; ")),
+        }
     }
 
     /// The head of an equation; its formula follows as a `$$` block.

@@ -41,6 +41,26 @@ pub struct Notation {
 }
 
 impl Notation {
+    /// The ids of all symbols in the order in which a reader looks them up: by how the sign is
+    /// read, Latin letters first, then Greek ones, then operators.
+    pub fn by_sign(&self) -> Vec<String> {
+        let mut ids: Vec<_> = self.symbols.iter().collect();
+        ids.sort_by_cached_key(|(id, symbol)| {
+            let sign = reading(&symbol.tex);
+            let capital = sign.starts_with(char::is_uppercase);
+            (sign.to_lowercase(), capital, symbol.tex.len(), id.to_string())
+        });
+        ids.into_iter().map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The ids of the other symbols that are written with the same sign.
+    pub fn namesakes(&self, id: &str) -> Vec<&str> {
+        let Some(symbol) = self.symbols.get(id) else { return Vec::new() };
+        let sign = tokens(&symbol.tex);
+        let same = self.symbols.iter().filter(|(other, s)| *other != id && tokens(&s.tex) == sign);
+        same.map(|(other, _)| other.as_str()).collect()
+    }
+
     /// The ids of the symbols that a formula uses, each once, in the order of the formula.
     pub fn used_in(&self, tex: &str) -> Vec<&str> {
         let mut known: Vec<(Vec<&str>, &str)> =
@@ -83,6 +103,52 @@ const WORDS: [&str; 16] = [
     "\\color",
     "\\boldsymbol",
 ];
+
+/// Greek letters and operators as characters, which sort in the order of the alphabet.
+const CHARACTERS: [(&str, char); 22] = [
+    ("\\beta", 'β'),
+    ("\\gamma", 'γ'),
+    ("\\Delta", 'δ'),
+    ("\\varepsilon", 'ε'),
+    ("\\eta", 'η'),
+    ("\\theta", 'θ'),
+    ("\\lambda", 'λ'),
+    ("\\mu", 'μ'),
+    ("\\pi", 'π'),
+    ("\\rho", 'ρ'),
+    ("\\sigma", 'σ'),
+    ("\\tau", 'τ'),
+    ("\\phi", 'φ'),
+    ("\\leftarrow", '←'),
+    ("\\partial", '∂'),
+    ("\\nabla", '∇'),
+    ("\\prod", '∏'),
+    ("\\sum", '∑'),
+    ("\\approx", '≈'),
+    ("\\oplus", '⊕'),
+    ("\\alpha", 'α'),
+    ("\\ell", 'l'),
+];
+
+/// A sign as it is read, for sorting: without the commands that only say how it looks.
+fn reading(tex: &str) -> String {
+    let mut read = String::new();
+    for token in tokens(tex) {
+        match token {
+            "_" | "(" if !read.is_empty() => read.push(' '),
+            "\\hat" | "\\frac" | "\\mid" | "\\top" | "\\cdot" | "\\mathrm" | "\\mathbf"
+            | "\\mathbb" | "\\text" => {}
+            command if command.starts_with('\\') => {
+                match CHARACTERS.iter().find(|(name, _)| *name == command) {
+                    Some((_, character)) => read.push(*character),
+                    None => read += &command[1..],
+                }
+            }
+            other => read.extend(other.chars().filter(|c| c.is_alphanumeric())),
+        }
+    }
+    read
+}
 
 /// How many tokens a group in braces takes, or 1 where there is none.
 fn group(tokens: &[&str]) -> usize {
@@ -160,10 +226,66 @@ mod tests {
     }
 
     #[test]
+    fn symbols_are_sorted_as_they_are_read() {
+        let signs = [
+            r"\sum",
+            r"\frac{\partial L}{\partial w_i}",
+            r"\beta_2",
+            r"\eta_{\max}",
+            "T",
+            r"\hat{x}",
+            r"\beta_1",
+            r"\ell",
+            r"p(b \mid a)",
+            r"\mathbb{E}",
+            "t_w",
+            "e",
+            r"\exp",
+            r"\eta",
+            "p",
+            "x",
+            "t",
+        ];
+        let ids: Vec<String> = (0..signs.len()).map(|i| i.to_string()).collect();
+        let pairs: Vec<_> = ids.iter().map(String::as_str).zip(signs).collect();
+        let notation = notation(&pairs);
+        let sorted: Vec<_> =
+            notation.by_sign().iter().map(|id| signs[id.parse::<usize>().unwrap()]).collect();
+        let expected = [
+            "e",
+            r"\mathbb{E}",
+            r"\exp",
+            r"\ell",
+            "p",
+            r"p(b \mid a)",
+            "t",
+            "T",
+            "t_w",
+            "x",
+            r"\hat{x}",
+            r"\beta_1",
+            r"\beta_2",
+            r"\eta",
+            r"\eta_{\max}",
+            r"\frac{\partial L}{\partial w_i}",
+            r"\sum",
+        ];
+        assert_eq!(sorted, expected);
+    }
+
+    #[test]
+    fn a_sign_with_two_meanings_is_known() {
+        let notation = notation(&[("merges", "M"), ("mask", "M"), ("m", "m"), ("p", "p_{i}")]);
+        assert_eq!(notation.namesakes("mask"), ["merges"]);
+        assert_eq!(notation.namesakes("m"), [""; 0]);
+    }
+
+    #[test]
     fn broken_tex_is_survived() {
         let notation = notation(&[("x", "x")]);
         for tex in ["", "\\", "{", "}", "\\text{", "x_{", "é\\é"] {
             notation.used_in(tex);
+            reading(tex);
         }
     }
 }

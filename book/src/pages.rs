@@ -18,10 +18,10 @@ impl Weaver<'_> {
         self.chapters.iter().find(|chapter| chapter.stem() == stem).map(|c| c.path.clone())
     }
 
-    /// All symbols.
+    /// All symbols, sorted by their signs.
     pub fn notation_page(&mut self, line: usize) -> String {
         self.unordered(|weaver| {
-            let ids: Vec<_> = weaver.shelf.notation.symbols.keys().cloned().collect();
+            let ids = weaver.shelf.notation.by_sign();
             match ids.is_empty() {
                 true => "No symbol has been introduced yet.".into(),
                 false => weaver.symbol_table(&ids, true, line),
@@ -29,15 +29,17 @@ impl Weaver<'_> {
         })
     }
 
-    /// All terms, sorted.
+    /// All terms, sorted, each with a sentence that stands by itself.
     pub fn glossary_page(&mut self) -> String {
         self.unordered(|weaver| {
             let shelf = weaver.shelf;
             let mut entries = Vec::new();
             for (stem, deck) in &shelf.cards {
                 for (card, &line) in deck.cards.iter().zip(&deck.lines) {
-                    if let Some(term) = &card.term {
-                        entries.push((term.to_lowercase(), term, &card.back, stem, line));
+                    // What has no definition is reported with the cards.
+                    let Some(definition) = card.sentence() else { continue };
+                    for term in card.terms() {
+                        entries.push((term.to_lowercase(), term, definition.clone(), stem, line));
                     }
                 }
             }
@@ -46,13 +48,13 @@ impl Weaver<'_> {
                 return "No term has been explained yet.".into();
             }
             let mut html = String::from("<dl class=\"glossary\">\n");
-            for (_, term, back, stem, line) in entries {
+            for (_, term, definition, stem, line) in entries {
                 weaver.foreign = Some(format!("cards/{stem}.toml"));
-                let back = weaver.inline_html(back, line);
+                let definition = weaver.inline_html(&definition, line);
                 let chapter = weaver.path_of(stem);
                 let chapter = chapter.map_or(String::new(), |path| weaver.chapter_link(&path));
                 html += &format!(
-                    "<dt id=\"term-{}\">{}</dt>\n<dd>{back} <span class=\"home\">{chapter}</span></dd>\n",
+                    "<dt id=\"term-{}\">{}</dt>\n<dd>{definition} <span class=\"home\">{chapter}</span></dd>\n",
                     slug(term),
                     escape(term)
                 );

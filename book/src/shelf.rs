@@ -13,7 +13,7 @@ use regex::Regex;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::cards::Deck;
+use crate::cards::{Deck, double_terms};
 use crate::notation::Notation;
 use crate::places::{Places, files};
 use crate::problem::{Problem, toml_problem};
@@ -106,6 +106,11 @@ impl Shelf {
                 shelf.problems.extend(deck.problems(&places.name(&file), &text));
                 shelf.cards.insert(chapter, deck);
             }
+        }
+        for (chapter, line, problem) in double_terms(&shelf.cards) {
+            let file = places.name(&format!("cards/{chapter}.toml"));
+            let remedy = "leave the `term` to the chapter that explains it best";
+            shelf.problems.push(Problem::new(file, line, problem, remedy));
         }
         for (name, path) in files(&places.of("outputs"), "txt") {
             let file = places.name(&format!("outputs/{name}.txt"));

@@ -16,6 +16,9 @@ fn every_fault_is_reported_with_its_place() {
     let problems = check(&places("faulty")).unwrap();
     let expected = [
         ("cards/no_such_chapter.toml", 1, "there is no chapter `no_such_chapter.md`"),
+        ("cards/first.toml", 2, "no sentence for the glossary defines `wait`"),
+        ("cards/first.toml", 12, "is no sentence about `thread`"),
+        ("cards/second.toml", 2, "the term `Token` is explained in cards/first.toml, too"),
         ("notation.toml", 6, "no chapter introduces the symbol `unused`"),
         ("outputs/fails.txt", 1, "the command cannot be run"),
         ("outputs/figures.toml", 1, "the figure `nudge` has neither a command"),
@@ -113,7 +116,14 @@ fn a_sound_book_has_everything_on_its_pages() {
         read(directory.path(), "source/book/tests/sound/softmax.rs.html").contains("id=\"L4\"")
     );
     assert!(read(directory.path(), "notation.html").contains("id=\"symbol-p_i\""));
-    assert!(read(directory.path(), "glossary.html").contains("id=\"term-softmax\""));
+    assert!(read(directory.path(), "notation.html").contains("(one of 2 meanings)"));
+    assert!(
+        read(directory.path(), "part/next.html")
+            .contains("<em>Elsewhere the same sign is:</em> vocabulary size")
+    );
+    let glossary = read(directory.path(), "glossary.html");
+    assert!(glossary.contains("id=\"term-softmax\""));
+    assert!(glossary.contains("Softmax turns logits into probabilities"), "a sentence");
     assert!(read(directory.path(), "equations.html").contains("part/everything.html#eq-softmax"));
     assert!(read(directory.path(), "flashcards.txt").contains("\t\\(4.17\\)\teverything\n"));
     let print = read(directory.path(), "print.html");

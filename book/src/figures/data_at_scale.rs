@@ -74,7 +74,7 @@ pub fn feistel_round() -> String {
     drawing.finish()
 }
 
-/// Two hundred windows, drawn with replacement and in the order of a pass.
+/// Two hundred windows, drawn with replacement and in the order of an epoch.
 pub fn two_passes() -> String {
     const ROWS: usize = 10;
     const COLUMNS: usize = 20;
@@ -85,7 +85,7 @@ pub fn two_passes() -> String {
     (0..drawn.len()).for_each(|_| drawn[rng.random_range(0..drawn.len())] += 1);
     let once = [1; ROWS * COLUMNS];
     let strength = |times: usize| [0.0, 0.3, 0.6, 0.9][times.min(3)];
-    let sides = [(10.0, "drawn with replacement", drawn), (430.0, "the order of a pass", once)];
+    let sides = [(10.0, "drawn with replacement", drawn), (430.0, "the order of an epoch", once)];
     for (left, title, times) in sides {
         let middle = left + CELL * COLUMNS as f64 / 2.0;
         drawing.write((middle, 18.0), Anchor::Middle, Letters::STRONG, title);

@@ -1,10 +1,9 @@
-//! The two walls of a graphics processor, and the queue before it.
+//! The roofline of a GPU, and the queue before it.
 
 use super::axes::Axes;
 use super::draw::{Anchor, Area, Dimension, Drawing, Letters, Point};
 
-/// Bytes a second of an H100, and its operations a second in bf16 and in f32, in millions of
-/// millions.
+/// TB per second of an H100's memory, and its TFLOP/s in bf16 and in f32.
 const BANDWIDTH: f64 = 3.35;
 const BF16: f64 = 989.0;
 const F32: f64 = 67.0;
@@ -14,7 +13,7 @@ fn power(x: f64) -> f64 {
     x.log10()
 }
 
-/// Operations a byte, and what can be had with them.
+/// Arithmetic intensity, and the operations per second that are possible with it.
 pub fn two_walls() -> String {
     let mut drawing = Drawing::new(760.0, 430.0);
     let area = Area { at: (76.0, 50.0), size: (600.0, 300.0) };
@@ -25,7 +24,7 @@ pub fn two_walls() -> String {
     for y in [10.0, 100.0, 1000.0] {
         drawing.faint(&[axes.point(axes.x.0, power(y)), axes.point(axes.x.1, power(y))]);
     }
-    axes.draw(&mut drawing, "", "millions of millions of operations per second");
+    axes.draw(&mut drawing, "", "TFLOP/s");
     let mark = |x: f64, words: &str| (power(x), words.to_string());
     axes.x_marks(
         &mut drawing,
@@ -36,7 +35,11 @@ pub fn two_walls() -> String {
         &[mark(1.0, "1"), mark(10.0, "10"), mark(100.0, "100"), mark(1000.0, "1,000")],
     );
     let below = (area.at.0 + area.size.0 / 2.0, area.at.1 + area.size.1 + 48.0);
-    drawing.words(below, Anchor::Middle, "operations for each byte that is fetched");
+    drawing.words(
+        below,
+        Anchor::Middle,
+        "arithmetic intensity: operations per byte that is fetched",
+    );
 
     let roof = |per_byte: f64, peak: f64| axes.point(power(per_byte), power(peak));
     let (start, end) = (10f64.powf(axes.x.0), 10f64.powf(axes.x.1));
@@ -49,9 +52,9 @@ pub fn two_walls() -> String {
     let at = roof(3900.0, BF16);
     drawing.write((at.0, at.1 - 14.0), Anchor::End, Letters::SMALL, "bf16: 989");
     let at = roof(14.0, 14.0 * BANDWIDTH);
-    drawing.write((at.0 - 16.0, at.1 - 12.0), Anchor::End, Letters::SMALL, "memory is the limit");
+    drawing.write((at.0 - 16.0, at.1 - 12.0), Anchor::End, Letters::SMALL, "memory-bound");
     let at = roof(3200.0, BF16);
-    drawing.write((at.0, at.1 + 20.0), Anchor::End, Letters::SMALL, "arithmetic is the limit");
+    drawing.write((at.0, at.1 + 20.0), Anchor::End, Letters::SMALL, "compute-bound");
 
     let works: [(f64, &str, Point); 5] = [
         (16.0 / 28.0, "AdamW", (14.0, 8.0)),

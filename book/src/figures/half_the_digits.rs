@@ -42,8 +42,8 @@ pub fn bits_of_a_third() -> String {
     let size_at = LEFT + CELL + 6.0;
     for (x, words) in [
         (LEFT - 4.0, "sign"),
-        (size_at + 4.0 * CELL, "size"),
-        (size_at + 8.0 * CELL + 6.0 + 11.0 * CELL, "digits behind “1 point”"),
+        (size_at + 4.0 * CELL, "exponent"),
+        (size_at + 8.0 * CELL + 6.0 + 11.0 * CELL, "mantissa"),
     ] {
         let anchor = if words == "sign" { Anchor::Start } else { Anchor::Middle };
         drawing.write((x, 22.0), anchor, Letters::SMALL, words);

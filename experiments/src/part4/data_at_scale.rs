@@ -82,7 +82,7 @@ fn order(size: u64, pass: u64) -> Vec<u64> {
 fn orders() {
     println!("\nTHE PROGRAM'S ORDER of ten windows");
     for pass in 0..3 {
-        println!("pass {pass}: {:?}", order(10, pass));
+        println!("epoch {pass}: {:?}", order(10, pass));
     }
     let permutation = Permutation::new(10_000_000, &mut generator(1337, Purpose::Batch, 0));
     let first: Vec<_> = (0..5).map(|place| permutation.at(place)).collect();
@@ -122,7 +122,7 @@ fn replacement() {
     }
     let order = order(1_000_000, 0);
     let visits = visits(1_000_000, |place| order[place] as usize);
-    print!("{:>22}", "the order of a pass");
+    print!("{:>22}", "the order of an epoch");
     visits.iter().for_each(|&n| print!("{:>8.2}", 100.0 * n as f64 / 1e6));
     println!();
 }
@@ -335,9 +335,9 @@ fn twice(chapters: &[String]) {
     {
         let (validation, leaked) = leaked(&deal(&documents));
         println!("{name}: {validation} of {} for validation", documents.len());
-        println!("  learned as well: {leaked}");
+        println!("  in training as well: {leaked}");
         println!(
-            "  learned as soon as one document more stands in front: {}",
+            "  in training as soon as one more document stands in front: {}",
             changed(&documents, deal)
         );
     }

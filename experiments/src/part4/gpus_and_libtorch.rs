@@ -51,12 +51,12 @@ const THREADS: usize = 2048;
 
 impl Card {
     // ANCHOR: limit
-    /// At most so many operations per second, when so many are done with each byte that is fetched.
+    /// The most operations per second, at this arithmetic intensity.
     fn limit(&self, per_byte: f64) -> f64 {
         self.peak.min(self.bandwidth * per_byte)
     }
 
-    /// From so many operations a byte on, arithmetic is the limit.
+    /// From this arithmetic intensity on, work is compute-bound.
     fn ridge(&self) -> f64 {
         self.peak / self.bandwidth
     }
@@ -64,7 +64,7 @@ impl Card {
 }
 
 fn many_threads() {
-    println!("MANY HANDS: an H100, by its data sheet");
+    println!("MANY LANES: an H100, by its data sheet");
     let lanes = MULTIPROCESSORS * LANES;
     let clock = H100_F32.peak / (2 * lanes) as f64;
     println!("{MULTIPROCESSORS} multiprocessors x {LANES} lanes     {:>7} lanes", thousands(lanes));
@@ -74,8 +74,8 @@ fn many_threads() {
 }
 
 fn walls() {
-    println!("\nTWO WALLS");
-    println!("products in   TFLOP/s   TB/s   operations per byte, to be busy");
+    println!("\nTHE ROOFLINE");
+    println!("products in   TFLOP/s   TB/s   operations per byte at the ridge");
     for (name, card) in [("f32", H100_F32), ("TF32", H100_TF32), ("bf16", H100)] {
         let Card { peak, bandwidth } = card;
         let (peak, bandwidth, ridge) = (peak / 1e12, bandwidth / 1e12, card.ridge());
@@ -125,7 +125,7 @@ fn on_paper() {
         println!("{name:<24}{per_byte:>18.2}{:>10.1}{share:>12.1} %", limit / 1e12);
     }
     let rows = rows_needed(&H100, 768).expect("768 is enough columns");
-    println!("a table of (768, 768) keeps it busy from {} rows on", thousands(rows as usize));
+    println!("a matrix of (768, 768) keeps it busy from {} rows on", thousands(rows as usize));
     match rows_needed(&H100, 512) {
         Some(rows) => println!("one of (512, 512) from {rows} rows on"),
         None => println!("one of (512, 512) never does"),
@@ -133,7 +133,7 @@ fn on_paper() {
 }
 
 // ANCHOR: device
-/// What lies on the device: a number by which to name it. The numbers themselves are there.
+/// The name of a matrix on the device: its number in the list there.
 #[derive(Clone, Copy)]
 struct There(usize);
 
@@ -144,7 +144,7 @@ enum Order {
     Fetch(There, Sender<Array2<f32>>),
 }
 
-/// The other end of the queue: one order after another, in a memory that only it can see.
+/// The device: does one order after another, in a memory of its own.
 fn work(queue: Receiver<Order>) {
     let mut memory: Vec<Array2<f32>> = Vec::new();
     for order in queue {
@@ -261,7 +261,7 @@ fn gpt2() -> Gpt {
 
 fn views() {
     println!("\nONE VECTOR, MANY VIEWS: GPT-2's smallest");
-    println!("table                      begins at   shape");
+    println!("tensor                     begins at   shape");
     let gpt = gpt2();
     let tensors = gpt.layout().tensors();
     for tensor in &tensors[..5] {
@@ -270,11 +270,14 @@ fn views() {
         println!("{:<24}{place:>12}   {}", tensor.name, shape.join(" x "));
     }
     let [n, tables] = [gpt.layout().len(), tensors.len()];
-    println!("{tables} tables, {} numbers", thousands(n));
-    println!("one leaf: a gradient of that length for each of {tables} tables");
+    println!("{tables} tensors, {} numbers", thousands(n));
+    println!("one leaf: a gradient of that length for each of {tables} tensors");
     let bytes = (4 * n * tables) as f64;
     let milliseconds = 1e3 * bytes / H100.bandwidth;
-    println!("{:.1} GB a pass; to write them takes an H100 {milliseconds:.0} ms", bytes / 1e9);
+    println!(
+        "{:.1} GB per backward pass; to write them takes an H100 {milliseconds:.0} ms",
+        bytes / 1e9
+    );
 }
 
 /// 1, 1/2, 1/3 and so on.

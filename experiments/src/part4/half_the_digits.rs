@@ -40,7 +40,7 @@ pub fn run(plot: Option<&Path>) -> Result<()> {
 fn bf16(x: f32) -> f32 {
     let bits = x.to_bits();
     let last_kept = bits >> 16 & 1;
-    let nearest = bits + 0x7fff + last_kept; // just under half a step, or exactly half
+    let nearest = bits + 0x7fff + last_kept; // half a step, or just under it
     f32::from_bits(nearest & 0xffff_0000)
 }
 // ANCHOR_END: bf16
@@ -104,13 +104,13 @@ impl Form {
 
 fn on_paper() {
     println!("ON PAPER: a third");
-    println!("      sign  size      digits behind \"1 point\"    is");
+    println!("      sign  exponent  mantissa                  is");
     for form in FORMS {
         let [sign, size, digits] = form.bits(1.0 / 3.0);
         println!("{:<6}{sign:<6}{size:<10}{digits:<26}{:.9}", form.name, form.nearest(1.0 / 3.0));
     }
     println!("\nTHE RANGE");
-    println!("      bits   smallest with all digits    largest    step after 1");
+    println!("      bits            smallest normal    largest    step after 1");
     for form in FORMS {
         let bits = 1 + form.size + form.digits;
         println!(
@@ -342,7 +342,7 @@ fn small_gradients(data: &CharData) -> Result<()> {
     trainer.accumulate(&x, &y);
     let gradient = trainer.gradient();
     println!("\nTHE GRADIENT after 100 steps, kept in 16 bits");
-    println!("                             becomes 0   loses digits");
+    println!("                             becomes 0   less precise");
     for (words, form, scale) in [
         ("bf16", FORMS[2], 1.0),
         ("f16", FORMS[3], 1.0),

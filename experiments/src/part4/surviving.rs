@@ -107,9 +107,9 @@ fn on_paper() {
     }
     println!("least at {} s", best_gap(SAVE, FAIL));
 
-    println!("\nA LARGE RUN: 54 days, 16,384 processors, 419 failures");
+    println!("\nA LARGE RUN: 54 days, 16,384 GPUs, 419 failures");
     let hours = 54.0 * 24.0 / 419.0;
-    println!("one every {hours:.1} hours; of a single processor, one every {:.1} years", {
+    println!("one every {hours:.1} hours; of a single GPU, one every {:.1} years", {
         hours * 16_384.0 / (24.0 * 365.0)
     });
     println!("with saves of 20 s: least at {:.0} s", best_gap(SAVE, 3600.0 * hours));
@@ -358,7 +358,7 @@ fn two_files(shards: &Shards) -> Result<()> {
     walk(&mut whole, 100)?;
     // Step 100 is saved: the weights are renamed, and here the power goes off.
     let (weights, _) = state(&mut whole)?;
-    // Whoever resumes finds both files, whole and loadable.
+    // A resumed run finds both files, whole and loadable.
     let mut mixed = trainer(shards, 16)?;
     mixed.backend.restore(iter, weights, moments)?;
     mixed.position = position;

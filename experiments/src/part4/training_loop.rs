@@ -78,7 +78,7 @@ fn mean_over_all(parts: &[&[f64]]) -> f64 {
 const SLOPES: [f64; 4] = [4.0, 2.0, 6.0, 8.0];
 
 fn on_paper() {
-    println!("ON PAPER: the slopes of four tokens, 4, 2, 6 and 8");
+    println!("ON PAPER: the derivatives of four tokens, 4, 2, 6 and 8");
     println!("                     means of the parts   mean of the means   over all");
     for (name, cut) in [("as a whole", 0), ("two and two", 2), ("one and three", 1)] {
         let (a, b) = SLOPES.split_at(cut);
@@ -124,11 +124,11 @@ fn costs() -> Result<()> {
     println!("\nWHAT A RUN COSTS: the recipe gpt2-124m on eight A100");
     println!("tokens per step              {step:>12.0}");
     println!("tokens of the run          {tokens:>12.3e}");
-    println!("operations for a token     {operations:>12.3e}");
+    println!("operations per token       {operations:>12.3e}");
     println!("operations of the run      {:>12.3e}", tokens * operations);
-    println!("days at a share of 100 %   {:>12.2}", days(1.0));
-    println!("days at a share of 30 %    {:>12.2}", days(0.3));
-    println!("share, if it took 4 days   {:>10.0} %", 100.0 * days(1.0) / 4.0);
+    println!("days at an MFU of 100 %    {:>12.2}", days(1.0));
+    println!("days at an MFU of 30 %     {:>12.2}", days(0.3));
+    println!("MFU, if it took 4 days     {:>10.0} %", 100.0 * days(1.0) / 4.0);
     Ok(())
 }
 
@@ -215,21 +215,22 @@ impl Callback<Trainer<'_>> for Rows {
 }
 // ANCHOR_END: watcher
 
-const HEAD: &str = "step    train      val      longest g  position     of a pass";
+const HEAD: &str = "step    train      val      grad norm  position   of an epoch";
 
 fn the_loop(data: &Shards, tokenizer: CharTokenizer, directory: &Path) -> Result<()> {
     let tokenizer = Tokenizer::Char(tokenizer);
     let checkpoints = CheckpointManager::new(directory, tokenizer, json!({}), json!("King James"));
-    println!("\nTHE LOOP: 150 steps of 2 passes of 6 windows\n{HEAD}");
+    println!("\nTHE LOOP: 150 steps of 2 micro-batches of 6 windows\n{HEAD}");
     let mut first = trainer(data, 6, 2)?;
     let _out = checkpoints.create(&mut first, reserve(directory)?)?;
     train(&mut first, &config(150, 20), &checkpoints, &mut Rows::default())?;
 
-    println!("\nGOING ON: another 150 steps, of 1 pass of 8 windows\n{HEAD}");
+    println!("\nGOING ON: another 150 steps, of 1 micro-batch of 8 windows\n{HEAD}");
     // ANCHOR: resume
     let mut second = trainer(data, 8, 1)?;
     Saved::load(directory)?.restore(&mut second, &checkpoints.data)?;
-    train(&mut second, &config(300, 15), &checkpoints, &mut Rows::default())?; // 15 x 8 windows are 20 x 6
+    let config = config(300, 15); // 15 x 8 windows are 20 x 6
+    train(&mut second, &config, &checkpoints, &mut Rows::default())?;
     // ANCHOR_END: resume
     Ok(())
 }
@@ -251,7 +252,7 @@ fn read(pass: &WindowSampler, positions: impl Iterator<Item = u64>) -> Read {
 fn resumed_at(steps: u64, old_batch: u64, new_batch: u64) -> [u64; 2] {
     // ANCHOR: resumed_at
     let saved = steps * old_batch; // counted while it ran, and saved
-    let computed = steps * new_batch; // from the number of the step, with today's settings
+    let computed = steps * new_batch; // from the step, with today's settings
     // ANCHOR_END: resumed_at
     [saved, computed]
 }

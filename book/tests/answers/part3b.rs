@@ -172,8 +172,9 @@ pub fn left_at_half() -> f64 {
 /// Into how many parts 101 pieces are cut for two threads, when half is rounded up. Rounded down it
 /// is two.
 pub fn parts_of_a_hundred_and_one() -> f64 {
-    assert_eq!(101 / (101 / 2), 2);
-    (101 / 101usize.div_ceil(2)) as f64
+    let (pieces, threads) = (101_usize, 2);
+    assert_eq!(pieces / (pieces / threads), 2);
+    (pieces / pieces.div_ceil(threads)) as f64
 }
 
 /// Rounded to so many digits after the point.

@@ -19,7 +19,7 @@ fn main() {
     divan::main();
 }
 
-/// (m, k) times (k, n); `.t` marks the table that is a transposed view.
+/// (m, k) times (k, n); `.t` marks the matrix that is a transposed view.
 struct Shape {
     name: &'static str,
     sizes: [usize; 3],

@@ -420,8 +420,8 @@ fn a_wrong_kind_is_answered_with_the_nearest() {
         ("chars", "did you mean char?"),
         ("BPE", "did you mean bpe?"),
         ("gpt-2", "did you mean gpt2?"),
-        ("bpe:many", "\"many\" is no size"),
-        ("bpe:", "\"\" is no size"),
+        ("bpe:many", "\"many\" is not a size"),
+        ("bpe:", "\"\" is not a size"),
         ("wordpiece", "expected char, bpe, bpe:SIZE, gpt2 or the path"),
         ("", "expected char"),
     ] {

@@ -1,8 +1,7 @@
 //! The second stage on the screen: a model that looks back beats one that does not.
 //!
-//! Everything worth reading is in the library; this file asks it and prints. What it prints is
-//! plain text of at most 76 columns, the same for the same options; only a heat map on a
-//! terminal has colours.
+//! The model is in the library; this file parses options and prints. The output is plain text of at
+//! most 76 columns, the same for the same options; only a heat map on a terminal has colours.
 
 mod show;
 

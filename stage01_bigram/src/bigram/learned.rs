@@ -151,15 +151,15 @@ mod tests {
 
         #[test]
         fn the_gradient_agrees_with_finite_differences(
-            examples in examples(4), table in prop::collection::vec(-2.0..2.0f64, 16),
+            examples in examples(4), logits in prop::collection::vec(-2.0..2.0f64, 16),
         ) {
             let (inputs, targets): (Vec<u32>, Vec<u32>) = examples.into_iter().unzip();
             let mut model = LearnedBigram::new(4).unwrap();
-            model.logits_mut().copy_from_slice(&table);
+            model.logits_mut().copy_from_slice(&logits);
             let gradient = model.loss_and_gradient(&inputs, &targets).unwrap().1.to_vec();
             // The loss by another way: rows of log_softmax.
-            check_gradient(&mut table.clone(), &gradient, 1e-8, |table| {
-                model.logits_mut().copy_from_slice(table);
+            check_gradient(&mut logits.clone(), &gradient, 1e-8, |logits| {
+                model.logits_mut().copy_from_slice(logits);
                 let mut row = [0.0; 4];
                 let surprise = |(&a, &b): (&u32, &u32)| {
                     model.log_probabilities(a, &mut row).unwrap();

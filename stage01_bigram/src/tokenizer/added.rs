@@ -51,18 +51,18 @@ impl AddedTokens {
         for AddedToken { id, content, .. } in &tokens {
             bytes += content.len();
             if content.is_empty() {
-                return Err(format!("the added token {id} is spelled by nothing"));
+                return Err(format!("the added token {id} has an empty spelling"));
             }
             if content.len() > LONGEST {
                 let length = content.len();
                 return Err(format!(
-                    "the added token {id} is {length} bytes long, and {LONGEST} are the most"
+                    "the added token {id} is {length} bytes long, and at most {LONGEST} are allowed"
                 ));
             }
         }
         if bytes > MOST {
             return Err(format!(
-                "the added tokens are {bytes} bytes in all, and {MOST} are the most"
+                "the added tokens are {bytes} bytes in all, and at most {MOST} are allowed"
             ));
         }
         let mut spellings: Vec<&AddedToken> = tokens.iter().collect();

@@ -190,7 +190,7 @@ impl CharTokenizer {
                 (Some(c), None) => characters.push(c),
                 _ => {
                     return Err(
-                        reader.wrong(format!("token {id}, {:?}, is no character", short(&word)))
+                        reader.wrong(format!("token {id}, {:?}, is not a character", short(&word)))
                     );
                 }
             }

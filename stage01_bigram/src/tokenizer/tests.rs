@@ -111,7 +111,7 @@ fn a_wrong_file_is_explained() {
         (&bpe, "/decoder", json!(null), "decoder is not ByteLevel"),
         (&bpe, "/added_tokens/0", json!({"id": 3}), "an added token lacks `content`"),
         (&char, "/pre_tokenizer", json!(null), "does not cut the text into characters"),
-        (&char, "/model/vocab", json!({"ab": 0}), "token 0, \"ab\", is no character"),
+        (&char, "/model/vocab", json!({"ab": 0}), "token 0, \"ab\", is not a character"),
         (&char, "/model/vocab", json!({}), "model.vocab is empty"),
     ];
     for (tokenizer, pointer, value, expected) in cases {
@@ -260,7 +260,7 @@ fn merges_that_stand_twice_and_empty_tokens_are_refused() {
         let mut file: Value = serde_json::from_str(&tokenizer.to_json()).unwrap();
         file["model"]["vocab"][""] = tokenizer.vocab_size().into();
         let error = Tokenizer::from_json(&file.to_string()).unwrap_err().to_string();
-        assert!(error.contains("is spelled by nothing"), "{error}");
+        assert!(error.contains("has an empty spelling"), "{error}");
     }
 }
 

@@ -113,28 +113,28 @@ fn a_megabyte_of_white_space() {
 #[test]
 fn a_number_out_of_turn_is_refused() {
     let gap = refusal(&with_added(&[entry(263, "<a>", "")]));
-    assert!(gap.contains("\"<a>\" has the number 263, where 262 is its turn"), "{gap}");
+    assert!(gap.contains("\"<a>\" has the number 263, and 262 is the next one"), "{gap}");
     let swapped = refusal(&with_added(&[entry(263, "<a>", ""), entry(262, "<b>", "")]));
-    assert!(swapped.contains("where 262 is its turn"), "{swapped}");
+    assert!(swapped.contains("262 is the next one"), "{swapped}");
     // A token that is in `model.vocab` as well must have the id that it has there.
     let mut file = with_added(&[entry(262, "<a>", "")]);
     file["model"]["vocab"]["<a>"] = 262.into();
     assert!(read(&file).is_ok());
     file["added_tokens"][0]["id"] = 3.into();
-    assert!(refusal(&file).contains("where 262 is its turn"));
+    assert!(refusal(&file).contains("262 is the next one"));
 }
 
 #[test]
 fn what_cannot_be_saved_is_refused() {
     let twice = refusal(&with_added(&[entry(262, "<a>", "S"), entry(263, "<a>", "l")]));
-    assert!(twice.contains("is its turn") || twice.contains("both spelled"), "{twice}");
+    assert!(twice.contains("is the next one") || twice.contains("both spelled"), "{twice}");
     let long = "x".repeat(LONGEST + 1);
     let many: Vec<Value> =
         (262..262 + 4400).map(|id| entry(id, &format!("{id}{}", &long[40..]), "")).collect();
     for (entries, expected) in [
-        (vec![entry(262, "", "")], "262 is spelled by nothing"),
-        (vec![entry(262, &long, "")], "1025 bytes long, and 1024 are the most"),
-        (many, "bytes in all, and 4194304 are the most"),
+        (vec![entry(262, "", "")], "262 has an empty spelling"),
+        (vec![entry(262, &long, "")], "1025 bytes long, and at most 1024 are allowed"),
+        (many, "bytes in all, and at most 4194304 are allowed"),
         (vec![entry(64, "a", "")], "\"a\" is the token of a byte as well"),
         (vec![entry(258, "the", "")], "\"the\", which is an added token as well"),
     ] {
@@ -144,7 +144,8 @@ fn what_cannot_be_saved_is_refused() {
     let tokens = vec![AddedToken::special(1, "x"), AddedToken::special(2, "x")];
     assert!(AddedTokens::new(tokens, None).unwrap_err().contains("1 and 2 are both spelled \"x\""));
     let bpe = BpeTokenizer::train("low low low", 260).unwrap();
-    for (content, expected) in [("low", "ordinary token"), ("a", "ordinary token"), ("", "nothing")]
+    for (content, expected) in
+        [("low", "ordinary token"), ("a", "ordinary token"), ("", "empty spelling")]
     {
         let error = bpe.clone().with_new_end_of_text(content).unwrap_err().to_string();
         assert!(error.contains("--end-token") && error.contains(expected), "{error}");

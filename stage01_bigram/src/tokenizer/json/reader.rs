@@ -71,7 +71,7 @@ impl Reader<'_> {
         for (token, id) in vocab {
             let id = self.id(token, id)?;
             if token.is_empty() {
-                return Err(self.wrong(format!("token {id} is spelled by nothing")));
+                return Err(self.wrong(format!("token {id} has an empty spelling")));
             }
             entries.push((id, token.as_str()));
         }
@@ -119,7 +119,7 @@ impl Reader<'_> {
             if u64::from(id) != expected {
                 let content = short(content);
                 return Err(self.wrong(format!(
-                    "the added token {content:?} has the number {id}, where {expected} is its turn"
+                    "the added token {content:?} has the number {id}, and {expected} is the next one"
                 )));
             }
             free = free.max(expected + 1);

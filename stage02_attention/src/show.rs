@@ -337,7 +337,8 @@ pub(crate) fn scaling(seed: u64, out: &mut impl Write) -> Shown {
     }
     writeln!(
         out,
-        "\nWithout the division the softmax saturates: one key gets nearly all the weight,\nand the gradient vanishes."
+        "\nWithout the division the softmax saturates: one key gets nearly all\n\
+         the weight, and the gradient vanishes."
     )?;
     Ok(())
 }

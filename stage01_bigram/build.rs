@@ -1,10 +1,10 @@
-//! Finds the whole King James text on its way through cargo.
+//! Finds the whole King James text in cargo's sources.
 //!
-//! The crate `bible-lib` carries the text as a file, but what its functions return ends each
-//! verse at its first colon ("And God said, Let there be light:"). Cargo has unpacked the file
-//! before it runs this script, so the script takes it from there. Where cargo keeps its
-//! sources in some other place, the shorter text serves; a warning says so. Either way it ends
-//! up as one file, a verse a line: `Genesis 1:1 In the beginning …`.
+//! The crate `bible-lib` carries the text as a file, but what its functions return ends each verse
+//! at its first colon ("And God said, Let there be light:"). Cargo has unpacked the file before it
+//! runs this script, so the script takes it from there. Where cargo keeps its sources in some other
+//! place, the shorter text is used; a warning says so. The result is one file with one verse per
+//! line: `Genesis 1:1 In the beginning …`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::env;
@@ -36,7 +36,7 @@ fn main() {
 
 /// All verses in order, each up to its first colon: what the library's functions return.
 fn shorter_text() -> String {
-    /// By number: the order of a hash map is random.
+    /// Sorted by number: the order of a hash map is random.
     fn sorted<V: Clone>(map: &HashMap<u32, V>) -> BTreeMap<u32, V> {
         map.clone().into_iter().collect()
     }
@@ -56,8 +56,8 @@ fn shorter_text() -> String {
     text
 }
 
-/// Where the crate may lie: in cargo's home, under one directory for each registry, or in a
-/// directory `vendor` above this one.
+/// The directories where the crate's source may be: in cargo's home, under one directory for each
+/// registry, or in a directory `vendor` above this one.
 fn directories() -> Vec<PathBuf> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| {
         let user = env::var_os("HOME").or_else(|| env::var_os("USERPROFILE"))?;

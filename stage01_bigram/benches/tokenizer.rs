@@ -1,4 +1,4 @@
-//! How long the tokenizers take: `cargo bench -p stage01_bigram --bench tokenizer`.
+//! Speed of the tokenizers: `cargo bench -p stage01_bigram --bench tokenizer`.
 //!
 //! The text is the built-in one; the environment variable `TOKENIZER_TEXT` names another file. GPT-2's vocabulary is measured with
 //! `--features gpt2`; without it, one of 32,768 tokens trained on the same text.
@@ -11,7 +11,7 @@ use divan::Bencher;
 use divan::counter::BytesCount;
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::files;
-use stage01_bigram::tokenizer::bpe::pieces;
+use stage01_bigram::tokenizer::bpe::pre_tokens;
 use stage01_bigram::tokenizer::{BpeTokenizer, CharTokenizer};
 
 fn main() {
@@ -31,14 +31,14 @@ static TOKENIZER: LazyLock<BpeTokenizer> = LazyLock::new(|| {
     tokenizer.expect("a vocabulary")
 });
 
-/// Runs a benchmark on that many threads, and on text of that many bytes.
+/// Runs a benchmark on this number of threads.
 fn on<T: Send>(bencher: Bencher, threads: usize, text: &str, task: impl Fn(&str) -> T + Sync) {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
     LazyLock::force(&TOKENIZER);
     bencher.counter(BytesCount::of_str(text)).bench(|| pool.install(|| task(text)));
 }
 
-/// 0 is all of them.
+/// Numbers of threads; 0 is all of them.
 const THREADS: [usize; 2] = [1, 0];
 
 #[divan::bench(args = THREADS, sample_count = 20)]
@@ -51,7 +51,7 @@ fn encode(bencher: Bencher, threads: usize) {
     on(bencher, threads, &TEXT, |text| TOKENIZER.encode(text));
 }
 
-/// The clone starts with an empty cache, as a program that has just been started does.
+/// The clone starts with an empty cache, as a new process does.
 #[divan::bench(sample_count = 20)]
 fn encode_cold(bencher: Bencher) {
     bencher
@@ -62,7 +62,7 @@ fn encode_cold(bencher: Bencher) {
 
 #[divan::bench(sample_count = 20)]
 fn split(bencher: Bencher) {
-    on(bencher, 1, &TEXT, |text| pieces(text).count());
+    on(bencher, 1, &TEXT, |text| pre_tokens(text).count());
 }
 
 #[divan::bench(sample_count = 20)]
@@ -71,7 +71,7 @@ fn decode(bencher: Bencher) {
     on(bencher, 1, &TEXT, |_| TOKENIZER.decode_bytes(&ids));
 }
 
-/// A megabyte without a border between words.
+/// A megabyte in one pre-token.
 #[divan::bench(sample_count = 10)]
 fn encode_one_letter(bencher: Bencher) {
     on(bencher, 1, &"a".repeat(1 << 20), |text| TOKENIZER.encode(text));

@@ -1,12 +1,11 @@
-//! The text to learn from.
+//! The corpus: the text that a model is trained on.
 //!
-//! A language model is made of text, so the first step is to look at some. [`Corpus`] holds
-//! one: files of the reader's choice, or the built-in King James Bible of 1611/1769. That is
-//! real English, large enough that nothing is learnt by heart in a few minutes, small enough
-//! for a laptop, in the public domain nearly everywhere, and it comes with the program.
+//! A [`Corpus`] holds one text: files of the user's choice, or the built-in King James Bible of
+//! 1611/1769. That is real English, too large for a small model to memorise in a few minutes, small
+//! enough for a laptop, in the public domain nearly everywhere, and it comes with the program.
 //!
-//! It comes from the crate `bible-lib`. What that crate's functions hand out ends each verse at
-//! its first colon, so `build.rs` takes the text from the file in the crate's source.
+//! It comes from the crate `bible-lib`. The functions of that crate end each verse at its first
+//! colon, so `build.rs` takes the text from the file in the crate's source.
 //!
 //! ```
 //! use stage01_bigram::corpus::Corpus;
@@ -27,37 +26,37 @@ use crate::tokenizer::Tokenizer;
 use crate::{Error, Result, files};
 
 // ANCHOR: corpus
-/// A text, and where it came from.
+/// A text and its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Corpus {
     /// The whole text.
     pub text: String,
-    /// Where it came from, in words: file names, or the name of the built-in text.
+    /// Its origin: file names, or the name of the built-in text.
     pub origin: String,
 }
 // ANCHOR_END: corpus
 
-/// The first facts about a text.
+/// The size of a text: bytes, characters, lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// Its length in bytes, as UTF-8.
     pub bytes: usize,
     /// Its length in characters: Unicode scalar values.
     pub chars: usize,
-    /// How many different characters it has: the vocabulary of a character tokenizer.
+    /// Number of distinct characters: the vocabulary size of a character tokenizer.
     pub distinct_chars: usize,
-    /// How many lines it has.
+    /// Number of lines.
     pub lines: usize,
 }
 
 impl Corpus {
     /// The built-in text: the King James Bible.
     ///
-    /// A heading such as `Genesis 1`, an empty line, the verses of that chapter, one a line and
+    /// A heading such as `Genesis 1`, an empty line, the verses of that chapter, one per line and
     /// without numbers, an empty line, and so on through all 1189 chapters. The editors' marks
-    /// (brackets around words that the Hebrew or Greek does not have, angle quotes around words
-    /// of Jesus) are left out. All of it is ASCII. Always the same, to the byte; see `build.rs`
-    /// for the one exception.
+    /// (brackets around words that the Hebrew or Greek does not have, angle quotes around words of
+    /// Jesus) are left out. All of it is ASCII. Always the same, to the byte; see `build.rs` for
+    /// the one exception.
     pub fn built_in() -> Self {
         let mut text = String::with_capacity(4_400_000);
         let mut chapter = String::new();
@@ -75,8 +74,8 @@ impl Corpus {
 
     /// The texts of several files as one, in the order given.
     ///
-    /// A line break is put between two files where the first does not end in one; apart from
-    /// that nothing is changed.
+    /// A line break is added between two files where the first does not end in one; nothing else is
+    /// changed.
     ///
     /// # Errors
     /// [`Error::File`] for a file that cannot be read; [`Error::Text`] for one that is empty or
@@ -104,7 +103,7 @@ impl Corpus {
         Ok(Self { text, origin: names.join(", ") })
     }
 
-    /// The files a user named, or the built-in text when there are none.
+    /// The files that a user named, or the built-in text when there are none.
     ///
     /// # Errors
     /// As [`Corpus::from_files`].
@@ -112,8 +111,8 @@ impl Corpus {
         if paths.is_empty() { Ok(Self::built_in()) } else { Self::from_files(paths) }
     }
 
-    /// What a user should know of how this text is read, in no place an error: special tokens
-    /// that it spells ([`Tokenizer::special_note`]), and JSON lines that are read as plain text.
+    /// Notes for the user on how this text is read, none of them an error: special tokens that it
+    /// spells ([`Tokenizer::special_note`]), and JSON lines that are read as plain text.
     pub fn notes(&self, tokenizer: &Tokenizer) -> impl Iterator<Item = String> {
         [tokenizer.special_note(&self.text), self.json_note()].into_iter().flatten()
     }
@@ -131,7 +130,7 @@ impl Corpus {
     }
 
     // ANCHOR: describe
-    /// Counts what there is to count at first sight.
+    /// Counts bytes, characters and lines.
     pub fn describe(&self) -> Facts {
         let distinct: HashSet<char> = self.text.chars().collect();
         Facts {
@@ -153,7 +152,7 @@ impl fmt::Display for Facts {
 
 /// All verses in order, each with the heading of its chapter: ("Genesis 1", "In the …").
 fn verses() -> impl Iterator<Item = (String, String)> {
-    // A line reads `Genesis 1:1 In the beginning …`. One verse, Genesis 1:17, stands twice.
+    // A line reads `Genesis 1:1 In the beginning …`. One verse, Genesis 1:17, occurs twice.
     let mut last = ("", "");
     include_str!(concat!(env!("OUT_DIR"), "/kjv.txt")).lines().filter_map(move |line| {
         let (heading, rest) = line.split_once(':')?;

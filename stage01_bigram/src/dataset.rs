@@ -1,18 +1,27 @@
-//! From a row of tokens to training examples.
+//! Datasets: from a sequence of tokens to training examples.
 //!
-//! Predicting the next token needs no labels made by people: the text is its own answer. The
-//! inputs are a window of `block_size` tokens, the targets the same window one step later:
+//! Predicting the next token needs no labels made by people: the text holds the answers. The inputs
+//! are a window of `block_size` tokens, the targets the same window one step later:
 //!
 //! ```text
 //! tokens    I n   t h e
-//! inputs    I n   t h        what the model sees, place by place
-//! targets   n   t h e        what came next at each place
+//! inputs    I n   t h        what the model sees, position by position
+//! targets   n   t h e        what came next at each position
 //! ```
 //!
-//! So a window holds `block_size` examples, one at each of its places. Training draws windows
-//! at random starts ([`Dataset::sample_batch`]); a measurement walks over all of them in order
-//! ([`Dataset::windows`]). And it is taken on text that was kept aside ([`split`]), because a
-//! model can also learn a text by heart.
+//! So a window holds `block_size` examples, one at each position. Training draws windows at random
+//! starts ([`Dataset::sample_batch`]); an evaluation takes all of them in order
+//! ([`Dataset::windows`]), on held-out text ([`split`]), because a model can also memorise its
+//! training text.
+//!
+//! ```
+//! use stage01_bigram::dataset::Dataset;
+//!
+//! let data = Dataset::new(vec![5, 6, 7, 8, 9], 2)?;
+//! let windows: Vec<_> = data.windows(2).collect();
+//! assert_eq!(windows, [(&[5, 6][..], &[6, 7][..]), (&[7, 8], &[8, 9])]);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 //!
 //! What this file leaves out: data that does not fit into memory (`stage04_training`).
 
@@ -28,7 +37,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Takes tokens from which windows of `block_size` shall be drawn.
+    /// A dataset of windows of `block_size` tokens.
     ///
     /// # Errors
     /// [`Error::Setting`] when there are not at least `block_size` + 1 tokens, or the block
@@ -63,13 +72,13 @@ impl Dataset {
         Ok(Self { tokens })
     }
 
-    /// How many tokens there are.
+    /// Number of tokens.
     #[allow(clippy::len_without_is_empty, reason = "it never is")]
     pub fn len(&self) -> usize {
         self.tokens.len()
     }
 
-    /// All of them, in the order of the text.
+    /// All tokens, in the order of the text.
     pub fn tokens(&self) -> &[u32] {
         &self.tokens
     }
@@ -94,7 +103,7 @@ impl Dataset {
         targets: &mut Vec<u32>,
     ) {
         assert!(block_size < self.len(), "{} tokens hold no window of {block_size}", self.len());
-        // The type is named: `usize` would use up other random numbers on a 32-bit machine.
+        // u64 and not usize, which would use other random numbers on a 32-bit machine.
         let starts = (self.len() - block_size) as u64;
         inputs.clear();
         targets.clear();
@@ -122,7 +131,7 @@ impl Dataset {
     // ANCHOR_END: windows
 }
 
-/// Cuts a text in two: the part to learn from, and the part to be measured on.
+/// Splits a text in two: the training set and the validation set.
 ///
 /// The first part is the first ⌊n · `train_fraction`⌋ of the n characters, as in nanoGPT. It is
 /// a cut, not a shuffle: neighbouring sentences are too alike for one of them to be a fair

@@ -1,8 +1,15 @@
-//! What can go wrong through no fault of the program, said so that a reader can act on it.
+//! Errors that users and files can cause, with messages that say what to do.
 //!
-//! Every message answers three questions: what was given, what was expected, what to do.
-//! Library functions return these values; the binaries print them in one line and exit with
-//! a status other than zero. Panics are kept for bugs.
+//! Every message answers three questions: what was given, what was expected, what to do. Library
+//! functions return these values; the binaries print them in one line and exit with a status other
+//! than zero. Panics are for bugs.
+//!
+//! ```
+//! use stage01_bigram::Error;
+//!
+//! let error = Error::setting("--n-embd", 10, "expected a multiple of 4");
+//! assert_eq!(error.to_string(), "--n-embd = 10: expected a multiple of 4");
+//! ```
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,24 +18,24 @@ use std::path::{Path, PathBuf};
 
 use crate::text::{printable, shorten};
 
-/// The result of anything that a user's files or settings can make fail.
+/// The result of a function that a user's files or settings can make fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Everything a user can cause, in every stage.
+/// An error that a user can cause, in any stage.
 ///
-/// Its text is one line, whatever stands in the files that it speaks of: what could end the line
-/// or control a terminal is written as an escape ([`printable`]), and what a file says is cut after
-/// some hundred characters, so that the remedy behind it is seen.
+/// Its message is one line, for any content of the files that it names: characters that could end
+/// the line or control a terminal are escaped ([`printable`]), and text from a file is cut after
+/// some hundred characters, so that the remedy behind it can be seen.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused to read or write a file.
     File {
-        /// What was being done: `read`, `write`, `create the directory` …
+        /// The action: `read`, `write`, `create the directory` …
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 
@@ -42,7 +49,7 @@ pub enum Error {
 
     /// The text cannot be used as it is.
     Text {
-        /// The file the text came from, or a word for it.
+        /// The file that the text came from, or its description.
         origin: String,
         /// What is wrong with it.
         problem: String,
@@ -50,7 +57,7 @@ pub enum Error {
         remedy: String,
     },
 
-    /// A character that the tokenizer has never seen.
+    /// A character that the tokenizer's vocabulary does not have.
     UnknownCharacter {
         /// The character itself.
         character: char,
@@ -58,7 +65,7 @@ pub enum Error {
         line: usize,
         /// Column in characters, counted from 1.
         column: usize,
-        /// How many characters the vocabulary has.
+        /// The vocabulary size.
         vocab_size: usize,
     },
 
@@ -66,11 +73,11 @@ pub enum Error {
     UnknownToken {
         /// The number that was given.
         token: u32,
-        /// How many tokens there are.
+        /// The vocabulary size.
         vocab_size: usize,
     },
 
-    /// One setting, or several that do not fit together.
+    /// A setting that cannot be used, or several that do not fit together.
     Setting {
         /// The setting's name as the user typed it, such as `--n-embd`.
         setting: String,
@@ -80,7 +87,7 @@ pub enum Error {
         expected: String,
     },
 
-    /// A file that exists and could be read, but does not hold what it should.
+    /// A file that can be read, but has the wrong content.
     Format {
         /// The file.
         path: PathBuf,
@@ -90,7 +97,7 @@ pub enum Error {
         remedy: String,
     },
 
-    /// The loss is no longer a number.
+    /// The loss is NaN or infinite.
     Diverged {
         /// The iteration whose loss it was.
         iter: usize,
@@ -100,7 +107,7 @@ pub enum Error {
         remedy: String,
     },
 
-    /// A device that computes, such as a GPU, cannot be used or gave up.
+    /// A compute device, such as a GPU, that cannot be used or has failed.
     Device {
         /// The device's name as the user typed it, such as `cuda:0`.
         device: String,
@@ -148,11 +155,11 @@ impl fmt::Display for Error {
     }
 }
 
-/// What may come from a file, fit for a line and no longer than that.
+/// Text that may come from a file, escaped and cut.
 fn short(text: &str) -> Cow<'_, str> {
-    /// More than any message of ours has.
+    /// Longer than any message of this program.
     const LONGEST: usize = 600;
-    // An escape is longer than what it stands for, so the beginning is enough.
+    // An escape is longer than its character, so the beginning is enough.
     let end = text.char_indices().nth(LONGEST + 1).map_or(text.len(), |(end, _)| end);
     match printable(&text[..end]) {
         Cow::Borrowed(text) => shorten(text, LONGEST),
@@ -160,7 +167,7 @@ fn short(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What to do where the operating system refused, as far as its reason tells.
+/// What to do about an error of the operating system, where its kind tells.
 fn remedy(action: &str, source: &io::Error) -> &'static str {
     use io::ErrorKind::*;
     let reading = action == "read";
@@ -182,7 +189,7 @@ fn remedy(action: &str, source: &io::Error) -> &'static str {
 }
 
 impl Error {
-    /// A closure for `map_err`: says which file it was and what was being done to it.
+    /// A closure for `map_err`: adds the file and the action to an error of the operating system.
     ///
     /// ```
     /// use stage01_bigram::Error;
@@ -194,7 +201,7 @@ impl Error {
         move |source| Error::File { action, path, source }
     }
 
-    /// A file whose content is not what it should be.
+    /// A file with the wrong content.
     pub fn format(
         path: impl AsRef<Path>,
         problem: impl Into<String>,
@@ -217,7 +224,7 @@ impl Error {
         }
     }
 
-    /// What every trainer says of a text with nothing in it.
+    /// The error of every trainer for an empty text.
     pub(crate) fn empty_text() -> Error {
         Error::text("the text", "it is empty", "give a text with at least one character")
     }
@@ -229,7 +236,7 @@ impl Error {
         Error::Diverged { iter, loss, remedy: remedy.into() }
     }
 
-    /// A loss or a gradient that is NaN or infinite, found before the weights were changed by it.
+    /// A loss or a gradient that is NaN or infinite, found before the weights were updated.
     pub fn diverged_gradient(iter: usize, loss: f64, grad_norm: f64) -> Error {
         let remedy = format!(
             "the norm of its gradient is {grad_norm}; the weights are as they were before this \
@@ -253,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_one_line_whatever_a_file_is_called() {
+    fn a_message_is_one_line_for_any_file_name() {
         let error =
             Error::format("a\nb\u{1b}[31m", "the tensor x\r\u{202e}y is missing", "restore it");
         let expected = r"a\nb\u{1b}[31m: the tensor x\r\u{202e}y is missing; restore it";
@@ -262,10 +269,10 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_short_however_much_a_file_says() {
+    fn a_message_is_short_for_any_content_of_a_file() {
         let long = "\n\u{1b}é".repeat(100_000);
         for error in [
-            Error::format("recipe.toml", format!("{long} is no setting"), "see train --help"),
+            Error::format("recipe.toml", format!("{long} is not a setting"), "see train --help"),
             Error::setting("--device", &long, "see train --help"),
             Error::text(&*long, &*long, "see train --help"),
         ] {
@@ -276,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_system_refuses_comes_with_something_to_do() {
+    fn errors_of_the_system_come_with_a_remedy() {
         let directory = tempfile::tempdir().unwrap();
         let text = |action, result: io::Result<Vec<u8>>| {
             Error::file(action, "x")(result.unwrap_err()).to_string()

@@ -1,15 +1,14 @@
-//! Writing files so that nothing is ever lost.
+//! Atomic writing of files.
 //!
-//! A program can be killed between any two instructions, and a file that was half written
-//! by then must not stand where a good one stood. So every file of the course is written to
-//! a temporary name beside its place, pushed to the disk, and only then renamed: the rename
-//! is one step for the operating system, and whoever looks sees the old file or the new
-//! one, whole.
+//! A program can be killed between any two instructions, and a file that was half written by then
+//! must not stand where a good one stood. So every file of the course is written to a temporary
+//! name beside its place, pushed to the disk, and only then renamed: the rename is one step for the
+//! operating system, and every program sees either the whole old file or the whole new one.
 //!
-//! Two programs that write the same file must not meet in the temporary one. So its name holds
-//! the number of the process, it must not exist yet, and no link that somebody laid there is
-//! followed. Two programs that write several files of one directory would still mix theirs:
-//! [`DirLock`] keeps the second one out.
+//! Two programs that write the same file must not write the same temporary file. So its name
+//! contains the process id, it must not exist yet, and links are not followed. Two programs that
+//! write several files of one directory would still mix theirs: [`DirLock`] keeps the second one
+//! out.
 //!
 //! ```
 //! use stage01_bigram::files::{DirLock, read_text, write_bytes};
@@ -33,7 +32,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub use self::lock::{DirLock, LOCK_FILE};
 use crate::{Error, Result, form};
 
-/// Writes `path` in one step as far as anybody else can see.
+/// Writes `path` in one step, as other programs see it.
 ///
 /// `write` fills the file. On any error the file that was there before is untouched.
 ///
@@ -73,7 +72,7 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomically(path, |file| file.write_all(bytes))
 }
 
-/// Creates the temporary file for `path`: a new one in the same directory, whatever lies there.
+/// Creates the temporary file for `path`: a new one in the same directory.
 fn create_temporary(path: &Path) -> std::io::Result<(File, PathBuf)> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     loop {
@@ -83,7 +82,7 @@ fn create_temporary(path: &Path) -> std::io::Result<(File, PathBuf)> {
         name.push(format!(".{}-{number}.tmp", std::process::id()));
         let temporary = path.with_file_name(name);
         // `create_new` fails where anything has this name, a link included. That can only be the
-        // file of a dead process that had our number: take the next name.
+        // file of a dead process with the same id: take the next name.
         match OpenOptions::new().write(true).create_new(true).open(&temporary) {
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
             opened => return opened.map(|file| (file, temporary)),
@@ -101,10 +100,10 @@ pub fn is_temporary(name: &str) -> bool {
             .is_some_and(|(process, count)| number(process) && number(count))
 }
 
-/// Removes what [`write_atomically`] left in a directory in processes that were killed. Call it
-/// with the directory's [`DirLock`] held: then nobody else has one in use.
+/// Removes the temporary files that killed processes left in a directory. Call it with the
+/// directory's [`DirLock`] held: then no other program uses one.
 ///
-/// What cannot be removed stays; it is in nobody's way.
+/// Files that cannot be removed stay; they do no harm.
 pub fn remove_temporaries(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         if entry.file_name().to_str().is_some_and(is_temporary) {
@@ -113,7 +112,7 @@ pub fn remove_temporaries(directory: &Path) {
     }
 }
 
-/// Renames a file or a directory, in one step, and brings the new name to the disk.
+/// Renames a file or a directory in one step, and syncs the new name to the disk.
 ///
 /// # Errors
 /// Those of the operating system.
@@ -134,7 +133,7 @@ pub fn create_directory(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::File`] when it cannot be read; [`Error::Text`] when it is not UTF-8: with the name of
-/// what it is, if its first bytes show that, or else with the place of the first bad byte.
+/// its format, if its first bytes show that, or else with the position of the first invalid byte.
 pub fn read_text(path: &Path) -> Result<String> {
     let device = fs::metadata(path).is_ok_and(|about| is_endless(&about));
     let refuse =
@@ -157,7 +156,7 @@ pub fn read_text(path: &Path) -> Result<String> {
     })
 }
 
-/// Whether reading it may have no end, as with `/dev/zero`. A pipe has one.
+/// Whether reading it may never end, as with `/dev/zero`. A pipe ends.
 #[cfg(unix)]
 fn is_endless(about: &fs::Metadata) -> bool {
     use std::os::unix::fs::FileTypeExt;
@@ -189,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_text_is_called_by_its_name_and_a_mark_in_front_is_no_text() {
+    fn other_formats_are_named_and_a_byte_order_mark_is_removed() {
         let directory = tempfile::tempdir().unwrap();
         let read = |bytes: &[u8]| {
             let path = directory.path().join("a.txt");
@@ -215,7 +214,7 @@ mod tests {
         assert!(read_text(Path::new("/dev/zero")).unwrap_err().to_string().contains("a device"));
     }
 
-    /// A user with all rights would lose `/dev/null` otherwise.
+    /// Otherwise root would lose `/dev/null`.
     #[cfg(unix)]
     #[test]
     fn a_pipe_is_not_replaced_by_a_file() {
@@ -244,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn only_temporary_files_of_ours_are_removed() {
+    fn only_our_temporary_files_are_removed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("model.safetensors");
         let (_, left) = create_temporary(&path).unwrap();
@@ -257,10 +256,10 @@ mod tests {
         assert!(others.iter().all(|name| directory.path().join(name).exists()));
     }
 
-    /// Two threads of one process, and by the same means two processes, never share a temporary
-    /// file: the result is one of the two texts, whole.
+    /// Two threads of one process, like two processes, never use the same temporary file: the
+    /// result is one of the texts, whole.
     #[test]
-    fn writers_of_one_file_do_not_meet() {
+    fn concurrent_writers_leave_one_whole_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         let text = |letter: u8| vec![letter; 100_000];
@@ -283,7 +282,7 @@ mod tests {
         let victim = directory.path().join("victim");
         fs::write(&victim, "precious").unwrap();
         let path = directory.path().join("file");
-        // The next names this process would take.
+        // Links at the next names that this process would take.
         let (_, first) = create_temporary(&path).unwrap();
         let name = first.file_name().unwrap().to_str().unwrap();
         let (head, tail) = name.rsplit_once('-').unwrap();
@@ -295,7 +294,7 @@ mod tests {
         write_bytes(&path, b"new").unwrap();
         assert_eq!(fs::read(&victim).unwrap(), b"precious");
         assert_eq!(fs::read(&path).unwrap(), b"new");
-        remove_temporaries(directory.path()); // removes the links, not what they point to
+        remove_temporaries(directory.path()); // removes the links, not their targets
         assert_eq!(fs::read(&victim).unwrap(), b"precious");
     }
 }

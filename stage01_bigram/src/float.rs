@@ -1,9 +1,8 @@
-//! The two kinds of numbers the course computes with, under one name, and their exp.
+//! `f32` and `f64` under one trait, [`Float`], and a fast exp.
 //!
-//! Training runs in `f32`: half the memory, twice the speed. Every derivative is checked in
-//! `f64`, where rounding is small enough to tell a wrong formula from a right one. Writing
-//! each layer once, for any [`Float`], makes sure that the code which is checked is the code
-//! which trains.
+//! Training runs in `f32`: half the memory, twice the speed. Every derivative is checked in `f64`,
+//! where rounding is small enough to tell a wrong formula from a right one. Each layer is written
+//! once, for any [`Float`], so the code that is checked is the code that trains.
 //!
 //! ```
 //! use stage01_bigram::Float;
@@ -24,10 +23,10 @@ pub trait Float: NdFloat + std::iter::Sum + Default + 'static {
     /// This number as an `f64`. Exact for both types.
     fn f64(self) -> f64;
 
-    /// exp(x), quickly: within 2e-7 of the truth for `f32`, the usual exp for `f64`.
+    /// A fast exp(x): with a relative error below 2e-7 for `f32`, the standard exp for `f64`.
     ///
-    /// A model computes millions of these in every step, for the softmax and the bend of its
-    /// feed-forward layers. See [`exp_f32`] for how it becomes quick.
+    /// A model computes millions of these in every step, for the softmax and the activation
+    /// function of its feed-forward layers. See [`exp_f32`] for the method.
     fn fast_exp(self) -> Self;
 }
 
@@ -61,8 +60,8 @@ impl Float for f64 {
     }
 }
 
-/// exp(x) for `f32`, by arithmetic alone: without a call into a library and without a branch, so
-/// that a processor computes sixteen side by side.
+/// exp(x) for `f32`, by arithmetic alone: without a library call and without a branch, so that a
+/// processor computes sixteen in parallel.
 ///
 /// x is split into n ln 2 + r with a whole n and a small r, so that
 ///
@@ -70,13 +69,13 @@ impl Float for f64 {
 /// exp(x) = 2^n exp(r),    exp(r) = 1 + r + r²/2! + ... + r⁷/7!,    |r| < 0.35
 /// ```
 ///
-/// The first term left out, r⁸/8!, is below 6e-9: less than an `f32` can tell. 2^n is no
-/// computation at all, n is written into the exponent of a float. Below -87.3 the result is 0
-/// and above 88.3 it is ∞, where the true values leave the range of ordinary `f32`.
+/// The first term left out, r⁸/8!, is below 6e-9: less than the precision of an `f32`. 2^n needs no
+/// computation: n is written into the exponent of a float. Below -87.3 the result is 0 and above
+/// 88.3 it is ∞, where the true values leave the range of ordinary `f32`.
 #[inline(always)]
 pub fn exp_f32(x: f32) -> f32 {
     const LOWEST: f32 = -87.3;
-    // Added to a small number, this leaves no room for digits after the point: it rounds.
+    // Adding this to a small number rounds it: no significand bits remain for a fraction.
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
     // ln 2 in two parts: n times the first is exact.
     const LN_2_HIGH: f32 = 0.693_359_4;

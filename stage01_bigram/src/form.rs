@@ -1,8 +1,8 @@
-//! What a file holds when it is not UTF-8 text, seen from its first bytes.
+//! File formats other than UTF-8 text, recognised by their first bytes.
 //!
-//! A name proves nothing: a PDF can be called `a.txt`. Most formats begin with bytes of their own,
-//! and a reader of text looks for them, so that an error can say what the file is and what to do
-//! with it, instead of the number of a byte.
+//! A name proves nothing: a PDF can be called `a.txt`. Most formats begin with magic bytes, and the
+//! readers of text check for them, so that an error can say what the file is and what to do with
+//! it, instead of the position of a byte.
 //!
 //! ```
 //! use stage01_bigram::form::recognise;
@@ -17,7 +17,7 @@
 use std::fmt;
 use std::str::Utf8Error;
 
-/// How many bytes of a file's beginning are enough for [`recognise`].
+/// Number of bytes at the beginning of a file that are enough for [`recognise`].
 pub const HEAD: usize = 4096;
 
 /// The three bytes that some editors put before UTF-8 text. They are not part of the text.
@@ -28,7 +28,7 @@ pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 pub struct Form {
     /// What it is, with its article: `a PDF document`.
     pub name: &'static str,
-    /// What a user can do.
+    /// What the user can do.
     pub remedy: &'static str,
 }
 
@@ -38,25 +38,25 @@ impl fmt::Display for Form {
     }
 }
 
-/// For what stage 4 reads as it is.
+/// For formats that stage 4 reads.
 const PREPARE: &str =
     "unpack it first, or give it to `prepare` of stage 4, which reads it as it is";
 const UNPACK: &str = "unpack it first";
 const EXPORT: &str = "export its text first, as plain text or as JSON lines";
 const NO_TEXT: &str = "expected text; take the file away";
 
-/// What else must hold, so that the first bytes of a file tell its format.
+/// The condition under which the first bytes of a file show its format.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
-    /// Nothing: no text begins so.
+    /// Always: no text begins so.
     Always,
-    /// The bytes after them are no text. A text could begin so, too.
+    /// Only where the bytes after them are not text: a text could begin so, too.
     Binary,
 }
 
 use When::{Always, Binary};
 
-/// The first bytes of formats: when they count, what the file is, what to do.
+/// The first bytes of formats: the condition, the name of the format, the remedy.
 #[rustfmt::skip]
 const MAGIC: &[(&[u8], When, &str, &str)] = &[
     (b"\x1F\x8B\x08", Always, "compressed with gzip", PREPARE),
@@ -103,7 +103,7 @@ const MAGIC: &[(&[u8], When, &str, &str)] = &[
 ];
 
 /// What the file is, if its first bytes (up to [`HEAD`]) show that it is not UTF-8 text. Text in an
-/// older encoding is not recognised: its first strange letter may come late ([`not_utf8`]).
+/// older encoding is not recognised: its first invalid byte may come late ([`not_utf8`]).
 pub fn recognise(head: &[u8]) -> Option<Form> {
     let form = |name, remedy| Some(Form { name, remedy });
     let found = |when| {
@@ -138,7 +138,7 @@ pub fn recognise(head: &[u8]) -> Option<Form> {
         return Some(form);
     }
     match head {
-        // The length of a head, and then the head in JSON.
+        // The length of the header, and then the header in JSON.
         [_, _, _, _, 0, 0, 0, 0, b'{', b'"', ..] => form("weights (safetensors)", NO_TEXT),
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => form("a film or a sound (MP4)", NO_TEXT),
         _ => match zeros(head) {
@@ -161,7 +161,7 @@ pub fn is_tar(head: &[u8]) -> bool {
     let Some(given) = given.and_then(|digits| u32::from_str_radix(digits, 8).ok()) else {
         return false;
     };
-    // The place of the checksum itself counts as eight spaces.
+    // The bytes of the checksum itself count as eight spaces.
     let others = header[..148].iter().chain(&header[156..]);
     header[0] != 0 && given == 8 * 32 + others.map(|&byte| u32::from(byte)).sum::<u32>()
 }
@@ -173,14 +173,14 @@ fn is_binary(head: &[u8]) -> bool {
     let controls = head.iter().filter(control).count();
     let broken = match std::str::from_utf8(head) {
         Ok(_) => false,
-        // A character that goes on after the end is none of the file's faults.
+        // A character that is cut at the end of the head is not an error of the file.
         Err(error) => error.error_len().is_some(),
     };
     controls * 10 > head.len() || broken && head.contains(&0)
 }
 
-/// How many bytes are zero in even and in odd places, if that is at least a quarter of them all;
-/// as UTF-16 has it, most of whose letters leave one of their two bytes empty.
+/// The number of zero bytes at even and at odd positions, if they are at least a quarter of all: so
+/// it is in UTF-16, where one of the two bytes of most letters is zero.
 fn zeros(head: &[u8]) -> (usize, usize) {
     let count = |first| head.iter().skip(first).step_by(2).filter(|&&byte| byte == 0).count();
     let (even, odd) = (count(0), count(1));
@@ -294,7 +294,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_can_be_looked_at(bytes: Vec<u8>) {
+        fn any_bytes_can_be_examined(bytes: Vec<u8>) {
             recognise(&bytes);
         }
     }

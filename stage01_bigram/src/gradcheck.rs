@@ -1,33 +1,32 @@
-//! Is the derivative right? Nudge every number and see how the loss moves.
+//! Gradient checks: compare every derivative with finite differences.
 //!
-//! The gradient says, for each number that the loss depends on, how fast the loss rises when
-//! that number rises. So it can be tested without understanding it: change one number by a
-//! little, up and down, compute the loss again, and compare. Every backward pass of the
-//! course is checked this way, in `f64`.
+//! The gradient says, for each number that the loss depends on, how fast the loss rises when that
+//! number rises. So it can be tested without understanding it: change one number a little, up and
+//! down, compute the loss again, and compare. Every backward pass of the course is checked this
+//! way, in `f64`.
 //!
-//! The simple quotient (L(x + h) − L(x − h)) / 2h errs by about h², because loss is no
-//! straight line. Taking the same quotient at 2h and combining the two so that this error
-//! cancels leaves one of about h⁴ (Richardson's extrapolation):
+//! The central difference (L(x + h) − L(x − h)) / 2h has an error of about h², because the loss is
+//! not linear. A second one at 2h, combined with the first so that this error cancels, leaves an
+//! error of about h⁴ (Richardson's extrapolation):
 //!
 //! ```text
-//! slope ≈ (8·(L(x + h) − L(x − h)) − (L(x + 2h) − L(x − 2h))) / 12h
+//! dL/dx ≈ (8·(L(x + h) − L(x − h)) − (L(x + 2h) − L(x − 2h))) / 12h
 //! ```
 //!
-//! h is 2⁻¹² ≈ 0.00024, times |x| where that is above 1. Smaller is not better: L is only
-//! known to 16 digits, and what is lost there is divided by h.
+//! h is 2⁻¹² ≈ 0.00024, times |x| where that is above 1. Smaller is not better: L has only 16
+//! significant digits, and its rounding error is divided by h.
 //!
-//! # How a difference is measured
+//! # The error of a derivative
 //!
 //! ```text
 //! error = |analytic − numeric| / max(|analytic|, |numeric|, 0.01·R, 0.0001·max(1, |L|))
 //! ```
 //!
-//! R is the root of the mean square of the whole analytic gradient. The first two terms make
-//! the error relative to the number itself. The third says that a derivative which is a
-//! hundred times smaller than its fellows matters less, and the fourth that a nudge of the
-//! loss cannot be read more finely than its last digits: without them, a derivative of zero
-//! would be compared with rounding noise. At a tolerance of 1e-6 the noise is then some
-//! hundred times smaller than what is tolerated.
+//! R is the root mean square of the whole analytic gradient. The first two terms make the error
+//! relative to the derivative itself. The third gives less weight to a derivative a hundred times
+//! smaller than the others, and the fourth accounts for the rounding error of the loss: without
+//! them, a derivative of zero would be compared with rounding noise. At a tolerance of 1e-6 the
+//! noise is then some hundred times smaller than the tolerance.
 //!
 //! What this file cannot do: check a loss at a kink (such as that of |x| at 0), or one that
 //! is random. Give dropout the same generator for every call.
@@ -38,33 +37,33 @@ use rand::RngExt;
 
 use crate::random::{Purpose, generator};
 
-/// A gradient that agrees with the nudges.
+/// A gradient that agrees with the finite differences.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Agreement {
-    /// How many derivatives were compared.
+    /// Number of derivatives that were compared.
     pub checked: usize,
-    /// The largest error met, measured as this module's head says.
+    /// The largest error, as the module's documentation defines it.
     pub error: f64,
-    /// Where it was.
+    /// The index of that derivative.
     pub index: usize,
 }
 
-/// A derivative that does not agree with the nudges: the worst one.
+/// The derivative with the largest error, where one exceeds the tolerance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mismatch {
-    /// Which number was nudged.
+    /// Its index.
     pub index: usize,
-    /// What the gradient under test says.
+    /// The derivative under test.
     pub analytic: f64,
-    /// What the nudges say.
+    /// The finite difference.
     pub numeric: f64,
-    /// The error, measured as this module's head says; infinite when it is not a number.
+    /// The error, as the module's documentation defines it; infinite where it would be NaN.
     pub error: f64,
     /// The error that was allowed.
     pub tolerance: f64,
-    /// How many derivatives are wrong by more than that.
+    /// Number of derivatives with a larger error.
     pub wrong: usize,
-    /// How many were compared.
+    /// Number of derivatives that were compared.
     pub checked: usize,
 }
 
@@ -82,12 +81,11 @@ impl fmt::Display for Mismatch {
 
 impl std::error::Error for Mismatch {}
 
-/// Compares every derivative in `gradient` with what nudges of `values` do to `loss`.
+/// Compares every derivative in `gradient` with finite differences of `loss`.
 ///
 /// values, gradient: the numbers that the loss depends on, and the gradient under test there.
-/// `tolerance`: the largest error, measured as this module's head says; 1e-6 suits a whole
-/// model, 1e-8 a single formula. `loss` is called 4 times for each value, and once at the
-/// start; `values` are given back as they came.
+/// `tolerance`: the largest error allowed; 1e-6 suits a whole model, 1e-8 a single formula. `loss`
+/// is called 4 times for each value, and once at the start; `values` are unchanged at the end.
 ///
 /// # Errors
 /// [`Mismatch`], which names the worst derivative.
@@ -111,8 +109,8 @@ pub fn check_gradient(
     check_gradient_at(0..values.len(), values, gradient, tolerance, loss)
 }
 
-/// [`check_gradient`] for some of the values: those of a large model are too many to nudge
-/// them all. See [`some_indices`].
+/// [`check_gradient`] for some of the values: a large model has too many to check them all. See
+/// [`some_indices`].
 ///
 /// # Errors
 /// [`Mismatch`], which names the worst derivative.
@@ -135,7 +133,7 @@ pub fn check_gradient_at(
     let mut worst: Option<Mismatch> = None;
     for index in indices {
         let analytic = gradient[index];
-        let numeric = slope(values, index, &mut loss);
+        let numeric = derivative(values, index, &mut loss);
         let size = analytic.abs().max(numeric.abs()).max(floor);
         let mut error = (analytic - numeric).abs() / size;
         if error.is_nan() {
@@ -154,9 +152,9 @@ pub fn check_gradient_at(
     }
 }
 
-// ANCHOR: slope
-/// How fast the loss rises with `values[index]`, by four nudges.
-fn slope(values: &mut [f64], index: usize, loss: &mut impl FnMut(&[f64]) -> f64) -> f64 {
+// ANCHOR: derivative
+/// The derivative of the loss with respect to `values[index]`, from two central differences.
+fn derivative(values: &mut [f64], index: usize, loss: &mut impl FnMut(&[f64]) -> f64) -> f64 {
     let x = values[index];
     let h = x.abs().max(1.0) / 4096.0;
     let mut at = |nudged: f64| {
@@ -168,14 +166,14 @@ fn slope(values: &mut [f64], index: usize, loss: &mut impl FnMut(&[f64]) -> f64)
     values[index] = x;
     (8.0 * near - far) / (12.0 * h)
 }
-// ANCHOR_END: slope
+// ANCHOR_END: derivative
 
 /// `count` of the indices below `len`, in order, drawn without repetition; all of them where
 /// there are no more. The same seed gives the same ones.
 pub fn some_indices(len: usize, count: usize, seed: u64) -> Vec<usize> {
     let mut rng = generator(seed, Purpose::Other, 0);
     let mut open = count.min(len);
-    // Knuth's selection sampling: each index is taken with the chance that keeps it fair.
+    // Knuth's selection sampling: every set of indices is equally likely.
     let mut taken = Vec::with_capacity(open);
     for index in 0..len {
         if rng.random_range(0..(len - index) as u64) < open as u64 {
@@ -234,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_derivative_of_zero_is_no_trouble() {
-        // At its lowest point x^4 has slope 0; the constant does not depend on x at all.
+        // At its minimum x^4 has derivative 0; the constant does not depend on x at all.
         check_gradient(&mut [0.0], &[0.0], 1e-9, |x| x[0].powi(4)).unwrap();
         check_gradient(&mut [0.3, 0.7], &[0.0, 0.0], 1e-9, |_| 4.17).unwrap();
         check_gradient(&mut [0.0], &[1e-6], 1e-6, |x| x[0].powi(4)).unwrap_err();

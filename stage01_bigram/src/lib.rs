@@ -1,14 +1,13 @@
 //! Text, tokens, and the first language model.
 //!
-//! The whole course rests on one question: given the text so far, what comes next? This
-//! stage answers it in the simplest way that works. Text becomes numbers ([`tokenizer`]),
-//! the numbers become training examples ([`dataset`]), a table of counts or of learned
-//! scores gives each possible next token a probability ([`bigram`]), one number says how
-//! surprised the model is by what really came ([`loss`]), and [`sampling`] turns
-//! probabilities back into text.
+//! The whole course rests on one question: given the text so far, what comes next? This stage
+//! answers it in the simplest way that works. Text becomes numbers ([`tokenizer`]), the numbers
+//! become training examples ([`dataset`]), a table of counts or a matrix of learned logits gives
+//! each possible next token a probability ([`bigram`]), the loss says how surprised the model is by
+//! the token that came ([`loss`]), and [`sampling`] turns probabilities back into text.
 //!
-//! Later stages replace the table by something that looks further back. They keep
-//! everything else: each idea is written once, here, and imported from there.
+//! Later stages replace the table by a model that sees more than one token, and import the rest
+//! from here.
 //!
 //! ```
 //! use stage01_bigram::bigram::{Bigram, CountedBigram};

@@ -1,41 +1,50 @@
-//! How wrong is a prediction? One number, and which way to push it down.
+//! The loss of a prediction, cross-entropy, and its gradient.
 //!
 //! A model gives every possible next token a score, called a **logit**: any number, high for
-//! likely. [`softmax`] turns the scores of one place into probabilities:
+//! likely. [`softmax`] turns the scores of one position into probabilities:
 //!
 //! ```text
 //! p[i] = exp(logits[i]) / sum over j of exp(logits[j])
 //! ```
 //!
-//! All are above zero, together they are 1, and adding the same number to every logit
-//! changes nothing. The **loss** of a prediction is the surprise at what really came,
-//! −ln p\[target\]: 0 when the model was certain and right, ln V when it spread its belief
-//! evenly over V tokens, without bound when it called the truth impossible. With the natural
-//! logarithm it is counted in *nats*; divided by ln 2 it is in *bits*, the number of yes/no
-//! questions that a perfect coder would still have to ask. Its average over a text is the
-//! cross-entropy, and exp of that average the [`perplexity`]: among how many equally likely
-//! tokens the model hesitates, as it were.
+//! All are above zero, together they are 1, and adding the same number to every logit changes
+//! nothing. The **loss** of a prediction is the surprise at the token that came, −ln p\[target\],
+//! the negative log-likelihood: 0 when the model was certain and right, ln V for equal
+//! probabilities of V tokens, infinite when the target had probability 0. With the natural
+//! logarithm its unit is the *nat*; divided by ln 2 it is in *bits*, the length of an optimal code.
+//! Its mean over a text is the cross-entropy, and exp of that mean the [`perplexity`]: the number
+//! of equally likely tokens that would give the same loss.
 //!
 //! # The gradient is p − 1
 //!
-//! Learning needs to know how the loss moves when one logit is nudged. Written out,
+//! Training needs the derivative of the loss with respect to each logit. Written out,
 //!
 //! ```text
 //! loss = −ln p[target] = ln(sum of exp(logits)) − logits[target]
 //! ```
 //!
-//! Raise `logits[i]` by a tiny h. The second part falls by h if i is the target, else it
-//! stays. In the first part exp(logits\[i\]) grows by the share h of itself. It is the share
-//! p\[i\] of the sum, so the sum grows by the share p\[i\]·h of itself, and the logarithm of
-//! something that grows by a tiny share grows by that share: p\[i\]·h. Together, per unit of
-//! nudge:
+//! Raise `logits[i]` by a tiny h. The second term falls by h if i is the target, and is unchanged
+//! otherwise. In the first term exp(logits\[i\]) is multiplied by 1 + h. It is the fraction p\[i\]
+//! of the sum, so the sum is multiplied by 1 + p\[i\]·h, and its logarithm rises by p\[i\]·h.
+//! Divided by h, the derivatives are:
 //!
 //! ```text
 //! target: p − 1        every other token: p
 //! ```
 //!
-//! Pushing against it lifts the truth by what was missing to certainty, lowers all others by
-//! what they were wrongly given, and stops when nothing is missing.
+//! A step against the gradient raises the target's logit in proportion to 1 − p, lowers every other
+//! logit in proportion to its p, and is zero when p of the target is 1.
+//!
+//! ```
+//! use ndarray::array;
+//! use stage01_bigram::loss::cross_entropy_backward;
+//!
+//! // Two tokens with p = 1/2 each; the second came.
+//! let mut logits = array![[0.0, 0.0]];
+//! let loss = cross_entropy_backward(logits.view_mut(), &[1], 1.0);
+//! assert!((loss - 2f64.ln()).abs() < 1e-12);
+//! assert_eq!(logits, array![[0.5, -0.5]]); // the gradient, in place of the logits
+//! ```
 //!
 //! What this file leaves out: where the logits come from ([`crate::bigram`] and every later
 //! stage), and what to do with the gradient.
@@ -52,9 +61,9 @@ use crate::vector::{largest, simd_dispatch, sum, sum_of};
 /// logits, log_probabilities: (vocab_size).
 ///
 /// Subtracting the largest logit changes nothing on paper. In a computer it keeps exp from
-/// overflowing: the largest term is exp(0) = 1, whatever the size of the logits. A logit of
-/// −∞ is a token that cannot come: its log-probability is −∞. A row that has nothing else,
-/// or that has +∞ or NaN in it, describes no distribution, and the result is NaN.
+/// overflowing: the largest term is exp(0) = 1, whatever the size of the logits. A logit of −∞ is a
+/// token that cannot come: its log-probability is −∞. A row without any other logit, or with +∞ or
+/// NaN, is not a distribution, and the result is NaN.
 ///
 /// # Panics
 /// If the two lengths differ.
@@ -100,8 +109,8 @@ pub fn softmax_in_place<T: Float>(row: &mut [T]) {
         #[inline(always)]
         || {
             let (_, sum) = exponentials_in_place(row);
-            let share = T::of(1.0 / sum);
-            row.iter_mut().for_each(|p| *p *= share);
+            let inv_sum = T::of(1.0 / sum);
+            row.iter_mut().for_each(|p| *p *= inv_sum);
         },
     );
 }
@@ -113,8 +122,8 @@ pub fn softmax_in_place<T: Float>(row: &mut [T]) {
 ///
 /// logits: (rows, vocab_size); targets: (rows), each below vocab_size.
 ///
-/// A sum and not a mean, because a batch may be cut into shards and a text into windows of
-/// different lengths: the sums add up to the whole, means do not. Added up in f64.
+/// A sum and not a mean, because a batch may be cut into slices and a text into windows of
+/// different lengths: sums add up to that of the whole, means do not. Accumulated in f64.
 ///
 /// # Panics
 /// If there is not one target for each row, a target is not below vocab_size, or the rows
@@ -162,8 +171,8 @@ pub fn cross_entropy_backward<T: Float>(
             || {
                 let (max, sum) = exponentials_in_place(row);
                 loss += sum.ln() - (logit - max).f64();
-                let share = T::of(scale.f64() / sum);
-                row.iter_mut().for_each(|p| *p *= share);
+                let coeff = T::of(scale.f64() / sum);
+                row.iter_mut().for_each(|p| *p *= coeff);
             },
         );
         row[target] -= scale;
@@ -173,22 +182,22 @@ pub fn cross_entropy_backward<T: Float>(
 // ANCHOR_END: cross_entropy_backward
 
 // ANCHOR: units
-/// Nats counted as bits: one bit is ln 2 = 0.693 nats.
+/// Nats converted to bits: one bit is ln 2 = 0.693 nats.
 pub fn bits(nats: f64) -> f64 {
     nats / std::f64::consts::LN_2
 }
 
-/// The bits that a model needs for each byte of a text.
+/// Bits per byte of a text.
 ///
-/// `sum_nats`: the loss summed over all tokens; `bytes`: the length of that text. Losses per
-/// token cannot be compared between tokenizers, for one token of the one may be five of the
-/// other. Bytes are bytes: this is the number to compare.
+/// `sum_nats`: the loss summed over all tokens; `bytes`: the length of that text. Losses per token
+/// cannot be compared between tokenizers, because one token of one may be five of the other; losses
+/// per byte can.
 pub fn bits_per_byte(sum_nats: f64, bytes: usize) -> f64 {
     bits(sum_nats) / bytes as f64
 }
 
-/// exp of the mean loss in nats: the number of equally likely tokens that would be as
-/// surprising. A model that knows nothing of V tokens has perplexity V, a perfect one 1.
+/// exp of the mean loss in nats: the number of equally likely tokens that would give the same loss.
+/// The uniform baseline for V tokens has perplexity V, a perfect model 1.
 pub fn perplexity(mean_nats: f64) -> f64 {
     mean_nats.exp()
 }
@@ -204,8 +213,8 @@ fn exponentials_in_place<T: Float>(row: &mut [T]) -> (T, f64) {
 }
 // ANCHOR_END: exponentials
 
-/// (max, sum of exp(row\[i\] − max)): what is left of [`exponentials_in_place`] when the row
-/// must stay as it is. It is done a piece at a time, in the same order.
+/// (max, sum of exp(row\[i\] − max)), as [`exponentials_in_place`] returns them, with the row
+/// unchanged. The sum is added in the same order.
 #[inline(always)]
 fn largest_and_sum<T: Float>(row: &[T]) -> (T, f64) {
     let max = largest(row);
@@ -243,7 +252,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn the_gradient_agrees_with_nudges((logits, targets) in logits_and_targets()) {
+        fn the_gradient_agrees_with_finite_differences((logits, targets) in logits_and_targets()) {
             let scale = 0.7;
             let shape = logits.raw_dim();
             let mut gradient = logits.clone();
@@ -312,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_knows_nothing_pays_ln_v() {
+    fn the_uniform_baseline_has_loss_ln_v() {
         let loss = cross_entropy(Array2::<f32>::from_elem((3, 65), -7.0).view(), &[0, 30, 64]);
         assert_relative_eq!(loss, 3.0 * 65f64.ln(), epsilon = 1e-12);
         assert_relative_eq!(perplexity(loss / 3.0), 65.0, epsilon = 1e-9);
@@ -320,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn the_impossible_costs_everything_and_nonsense_is_not_hidden() {
+    fn an_impossible_target_costs_infinity_and_nan_is_not_hidden() {
         let inf = f64::INFINITY;
         assert_eq!(cross_entropy(ndarray::arr2(&[[0.0, -inf]]).view(), &[1]), inf);
         for bad in [[-inf, -inf], [inf, 0.0], [f64::NAN, 0.0]] {

@@ -1,7 +1,7 @@
 //! The first stage on the screen: a text, its tokens, and two models of which token comes next.
 //!
-//! Everything worth reading is in the library; this file asks it and prints. What it prints is
-//! plain text of at most 76 columns, the same for the same options, on a screen or in a pipe.
+//! The models are in the library; this file parses options and prints. The output is plain text of
+//! at most 76 columns, the same for the same options, on a screen or in a pipe.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -20,57 +20,57 @@ use stage01_bigram::text::{shorten, thousands, visible, wrap};
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
 
-/// The first language model: which token comes next, if all you know is the last one?
+/// The first language model: the next token, predicted from the last one alone.
 ///
-/// Shows a text and cuts it into tokens. Then two models learn which token tends to follow
-/// which. One counts: no other model that looks at a single token can fit the text better.
-/// The other starts from nothing and follows the gradient of its loss, as all the larger
-/// models of this course do, and walks down to the first one's number. At the end it writes.
+/// Shows a text and cuts it into tokens. Then two models learn which token tends to follow which.
+/// One counts: no other model of a single token can fit the text better. The other is trained by
+/// gradient descent, as all the larger models of this course are, and its loss falls to that of the
+/// first. At the end it generates text.
 ///
-/// Losses are in nats for each token: 0 for a model that always knows what comes, the
-/// logarithm of the vocabulary for one that knows nothing. They are measured on the first
-/// part of the text, from which the models learn, and on the rest, which they never see.
+/// Losses are in nats per token: 0 for a model that always knows what comes, the logarithm of the
+/// vocabulary size for the uniform baseline. They are computed on the training set, the first part
+/// of the text, and on the validation set, the rest.
 #[derive(Parser)]
 #[command(version, max_term_width = 80)]
 struct Options {
-    /// The text to learn from, one file or several; without it, the King James Bible.
+    /// The training text, one file or several; without it, the King James Bible.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     text: Vec<PathBuf>,
 
-    /// How to cut the text into tokens: `char`, one for each character, or `bpe:SIZE`, pieces
-    /// of words. The learned table has SIZE times SIZE entries: up to 1024 it is trained.
+    /// The tokenizer: `char`, one token for each character, or `bpe:SIZE`, byte-pair encoding. The
+    /// learned matrix has SIZE times SIZE entries: it is trained for a SIZE of up to 1024.
     #[arg(long, value_name = "KIND", default_value = "char")]
     tokenizer: String,
 
-    /// The part of the text to learn from; the rest is for measuring.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.9)]
+    /// The fraction of the text for training; the rest is for validation.
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.9)]
     train_fraction: f64,
 
-    /// The k of the counted model: every pair of tokens counts as seen k times in advance.
+    /// The k of add-k smoothing: it is added to the count of every pair of tokens.
     #[arg(long, value_name = "K", default_value_t = 1.0)]
     smoothing: f64,
 
-    /// How many steps of gradient descent the learned model makes.
+    /// Number of steps of gradient descent for the learned model.
     #[arg(long, visible_alias = "max-iters", value_name = "N", default_value_t = 3000)]
     steps: usize,
 
-    /// How far each step goes. A table bears large steps; later models need a thousandth.
+    /// Learning rate. A bigram tolerates large steps; later models need a thousandth.
     #[arg(long, value_name = "RATE", default_value_t = 30.0)]
     learning_rate: f64,
 
-    /// How many windows of the text each step looks at.
+    /// Number of windows of the text per step.
     #[arg(long, value_name = "N", default_value_t = 64)]
     batch_size: usize,
 
-    /// How many tokens are in a window.
+    /// Number of tokens in a window.
     #[arg(long, value_name = "N", default_value_t = 32)]
     block_size: usize,
 
-    /// How many tokens to write at the end.
+    /// Number of tokens to generate at the end.
     #[arg(long, value_name = "N", default_value_t = 300)]
     max_new_tokens: usize,
 
-    /// Names the random numbers: the same seed, the same run.
+    /// Random seed: the same seed, the same run.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
@@ -79,8 +79,9 @@ struct Options {
     plot: Option<PathBuf>,
 }
 
-/// A learned table for more tokens than this takes longer than anybody wants to watch.
-const LARGEST_TABLE: usize = 1024;
+/// The largest vocabulary for which the learned model is trained: beyond it training takes too
+/// long.
+const LARGEST_VOCABULARY: usize = 1024;
 
 fn main() -> ExitCode {
     screen::main(|options: Options, out| run(&options, out))
@@ -91,7 +92,7 @@ struct Part {
     name: &'static str,
     tokens: Vec<u32>,
     bytes: usize,
-    /// The bytes of all tokens but the first, which nothing predicts.
+    /// The bytes of all tokens but the first, which is not predicted.
     predicted_bytes: usize,
 }
 
@@ -145,7 +146,7 @@ fn run(options: &Options, out: &mut impl Write) -> std::result::Result<(), Stop>
     Ok(())
 }
 
-/// Settings that no other check would explain.
+/// Settings that no other function checks.
 fn check(options: &Options) -> Result<()> {
     if !(options.learning_rate > 0.0 && options.learning_rate.is_finite()) {
         let expected = "expected a number above 0, such as 30";
@@ -207,7 +208,7 @@ fn show_tokens(
     Ok(())
 }
 
-/// The counted model's losses, between those of no model and those of the bare counts.
+/// The counted model's losses, between the uniform baseline and the bare counts.
 fn show_counted(
     counted: &CountedBigram,
     bare: &CountedBigram,
@@ -220,7 +221,8 @@ fn show_counted(
     writeln!(
         out,
         "Of {} possible pairs of tokens the text has {}.\n\
-         p(b | a) = the share of b among all that followed a, {smoothing} added to each.\n",
+         p(b | a) = the fraction of b among all that followed a, with {smoothing} added\n\
+         to each count.\n",
         thousands(vocab_size * vocab_size),
         thousands(counted.distinct_pairs())
     )?;
@@ -235,8 +237,8 @@ fn show_counted(
             perplexity(mean)
         )
     };
-    let nothing = (vocab_size as f64).ln() * (parts[0].tokens.len() - 1) as f64;
-    row("knows nothing".into(), nothing, &parts[0])?;
+    let uniform = (vocab_size as f64).ln() * (parts[0].tokens.len() - 1) as f64;
+    row("uniform baseline".into(), uniform, &parts[0])?;
     for part in parts {
         counted.mean_loss(&part.tokens)?; // an error where there is nothing to measure
         row(format!("counted, {}", part.name), counted.sum_loss(&part.tokens)?, part)?;
@@ -246,7 +248,7 @@ fn show_counted(
     Ok(())
 }
 
-/// Trains the learned model, and reports how it comes nearer to the counted one.
+/// Trains the learned model, and prints how its loss nears that of the counted one.
 fn learn(
     options: &Options,
     data: &Dataset,
@@ -257,11 +259,11 @@ fn learn(
 ) -> std::result::Result<Option<LearnedBigram<f32>>, Stop> {
     let Options { steps, batch_size, block_size, learning_rate, seed, .. } = *options;
     writeln!(out, "\nTHE LEARNED BIGRAM")?;
-    if vocab_size > LARGEST_TABLE {
+    if vocab_size > LARGEST_VOCABULARY {
         writeln!(
             out,
-            "Left out: {} tokens make a table of {} logits, most of\n\
-             them for pairs that never come. `char` and `bpe:512` make a smaller one.",
+            "Left out: {} tokens make a matrix of {} logits, most of\n\
+             them for pairs that never occur. `char` and `bpe:512` make a smaller one.",
             thousands(vocab_size),
             thousands(vocab_size * vocab_size)
         )?;
@@ -270,7 +272,7 @@ fn learn(
     let mut model = LearnedBigram::<f32>::new(vocab_size)?;
     writeln!(
         out,
-        "{} logits, all 0 at first. Each step looks at {} examples and\n\
+        "{} logits, all 0 at first. Each step takes {} examples and\n\
          moves the logits against the gradient: p − 1 for what came, p for the rest.\n",
         thousands(vocab_size * vocab_size),
         thousands(batch_size * block_size)
@@ -301,7 +303,7 @@ fn learn(
         }
         seen.push((step as f64, loss));
     }
-    // All that can be seen happens early.
+    // The visible changes happen early.
     let early = &seen[..seen.len().min(180)];
     if early.len() > 1 {
         writeln!(out, "\n  Each batch's loss, the first {} steps:\n", early.len())?;
@@ -310,7 +312,7 @@ fn learn(
     if let Some(path) = &options.plot {
         let uniform = (vocab_size as f64).ln();
         let chart = LineChart {
-            title: "The learned bigram walks down to the counted one".into(),
+            title: "The loss of the learned bigram falls to that of the counted one".into(),
             x_label: "step".into(),
             y_label: "loss (nats per token)".into(),
             series: vec![
@@ -328,7 +330,7 @@ fn learn(
     Ok(Some(model))
 }
 
-/// 0, 1, 2, 5, 10, 20, 50 … and the last: steps at which something has changed.
+/// The steps that are printed: 0, 5, 10, 20, 50, 100 … and the last.
 fn report_at(step: usize, last: usize) -> bool {
     let mut leading = step;
     while leading >= 10 && leading.is_multiple_of(10) {

@@ -1,12 +1,11 @@
-//! Curves to look at: the loss while a model learns.
+//! Line charts, such as the loss during training.
 //!
-//! [`LineChart`] becomes an SVG picture, for a page or a browser; [`terminal_chart`] becomes a
-//! few lines of text, for the screen. A chart tells its content in words as well, to those who
-//! cannot see it.
+//! [`LineChart`] becomes an SVG picture, for a page or a browser; [`terminal_chart`] a few lines of
+//! text, for the screen. A chart has a description in words as well, for readers who cannot see it.
 //!
-//! The drawing is done by the crate `plotters`. What this file adds is care: values that are no
-//! numbers leave a gap, a first loss of a million does not flatten all that follows, and a
-//! curve of a million points becomes one of some hundred that looks the same.
+//! The drawing is done by the crate `plotters`. This file handles the special cases: NaN and
+//! infinite values leave a gap, a first loss of a million does not flatten the rest, and a curve of
+//! a million points becomes one of a thousand that looks the same.
 //!
 //! What this file leaves out: other kinds of pictures (heat maps are in `stage02_attention`).
 
@@ -25,9 +24,10 @@ pub use terminal::terminal_chart;
 
 /// Width and height of the picture in pixels.
 const SIZE: (i32, i32) = (760, 420);
-/// `plotters` rounds coordinates to whole numbers: it draws on a larger sheet, shown smaller.
+/// Scale of the drawing: `plotters` rounds coordinates to whole numbers, so it draws on a larger
+/// sheet.
 const FINE: i32 = 8;
-/// More points than that cannot be told apart on a picture of this width.
+/// The most points of a curve; more cannot be distinguished at this width.
 const MOST_POINTS: usize = 1200;
 /// Colours that people with any kind of colour vision tell apart (Okabe and Ito 2008).
 const PALETTE: [RGBColor; 6] = [
@@ -96,7 +96,7 @@ impl LineChart {
         let sheet = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         self.draw(&sheet, width).expect("drawing into a string cannot fail");
         drop(sheet);
-        // The head is written again: shown in this size, never wider than the page, and in words.
+        // Replaces the opening tag: with this size, never wider than the page, and a description.
         let body = svg.split_once('>').expect("an svg element").1;
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"{width}\" \
@@ -179,11 +179,11 @@ impl LineChart {
         for (series, colour) in self.series.iter().zip(PALETTE.iter().cycle()) {
             // A curve of many points is a jagged one: a thin line shows it better.
             let width = if series.points.len() > 300 { FINE } else { 2 * FINE } as u32;
-            for piece in pieces(&thin_out(&series.points), &y_range) {
-                if let [point] = piece[..] {
+            for segment in segments(&thin_out(&series.points), &y_range) {
+                if let [point] = segment[..] {
                     chart.draw_series([Circle::new(point, 3 * FINE, colour.filled())])?;
                 } else {
-                    chart.draw_series(LineSeries::new(piece, colour.stroke_width(width)))?;
+                    chart.draw_series(LineSeries::new(segment, colour.stroke_width(width)))?;
                 }
             }
         }
@@ -210,7 +210,7 @@ impl LineChart {
         sheet.present()
     }
 
-    /// The names of the curves in a row, each behind a piece of its line.
+    /// The legend: the names of the curves in a row, each after a sample of its line.
     fn draw_legend<DB: DrawingBackend>(
         &self,
         sheet: &DrawingArea<DB, Shift>,
@@ -221,7 +221,7 @@ impl LineChart {
             sheet.draw(&PathElement::new(line, colour.stroke_width(3 * FINE as u32)))?;
             let text = style(13, TEXT).pos(Pos::new(HPos::Left, VPos::Center));
             sheet.draw_text(&series.name, &text, (x + 30 * FINE, y))?;
-            // The reader's font is not known here; 8 pixels a letter are enough for most.
+            // The font is not known here; 8 pixels per letter are enough for most.
             x += (30 + 24 + 8 * series.name.chars().count() as i32) * FINE;
         }
         Ok(())
@@ -234,10 +234,10 @@ impl LineChart {
         ends.iter().sum::<f64>() / ends.len() as f64
     }
 
-    /// The parts of both axes to show.
+    /// The ranges of both axes.
     ///
-    /// Everything, unless the highest points are absurd: those that lie above the bulk of the
-    /// others by more than ten times its height are left outside. The references always show.
+    /// They cover all points but outliers: those above the bulk of the others by more than ten
+    /// times its height. The references are always inside.
     fn ranges(&self) -> (Range<f64>, Range<f64>) {
         let points = || self.series.iter().flat_map(|series| &series.points);
         let finite = || points().filter(|(x, y)| drawable(*x) && drawable(*y));
@@ -255,39 +255,40 @@ impl LineChart {
     }
 }
 
-/// A number that has a place on an axis: finite, and not so large that distances are not.
+/// Whether a number has a place on an axis: finite, and so small that differences are finite.
 fn drawable(x: f64) -> bool {
     x.abs() < 1e30
 }
 
-/// From the least to the greatest, with that share of the distance added at both ends.
+/// The range from the least to the greatest value, with this fraction of its width added at both
+/// ends.
 fn range(values: impl Iterator<Item = f64>, margin: f64) -> Range<f64> {
     let (low, high) =
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     if low > high {
-        return 0.0..1.0; // nothing at all
+        return 0.0..1.0; // no values
     }
     let mut width = high - low;
     let mut margin = margin;
     if width <= 1e-9 * low.abs().max(high.abs()) {
-        // A single value stands in the middle.
+        // A single value is in the middle.
         width = low.abs().max(1.0);
         margin = 0.5;
     }
     low - margin * width..high + margin * width
 }
 
-/// The curve in pieces: it is torn where a value is NaN or outside the picture.
-fn pieces(points: &[(f64, f64)], shown: &Range<f64>) -> Vec<Vec<(f64, f64)>> {
+/// The segments of a curve: it is cut where a value is NaN or outside the picture.
+fn segments(points: &[(f64, f64)], shown: &Range<f64>) -> Vec<Vec<(f64, f64)>> {
     let visible = |&(x, y): &(f64, f64)| drawable(x) && y >= shown.start && y <= shown.end;
     points
         .chunk_by(|a, b| visible(a) == visible(b))
-        .filter(|piece| visible(&piece[0]))
+        .filter(|segment| visible(&segment[0]))
         .map(<[_]>::to_vec)
         .collect()
 }
 
-/// The same curve to the eye, of few points: of each stretch the lowest and the highest.
+/// A curve of fewer points that looks the same: the lowest and the highest point of each stretch.
 fn thin_out(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     if points.len() <= MOST_POINTS {
         return points.to_vec();
@@ -307,7 +308,7 @@ fn thin_out(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     thin
 }
 
-/// A number as a person would write it: four digits at most behind the point, no idle zeros.
+/// A number with at most four decimals and without trailing zeros.
 fn number(x: f64) -> String {
     if x.abs() >= 1e7 || (x != 0.0 && x.abs() < 1e-3) {
         return format!("{x:.3e}");
@@ -317,7 +318,7 @@ fn number(x: f64) -> String {
     if text == "-0" { "0".into() } else { text.into() }
 }
 
-/// A number beside its axis, with as many digits behind the point as its neighbours need.
+/// The label of a tick, with as many decimals as the axis needs.
 fn tick(x: f64, axis: &Range<f64>) -> String {
     let step = (axis.end - axis.start) / 10.0;
     if x.abs() >= 1e7 || step < 1e-4 {
@@ -360,7 +361,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
-        fn no_values_can_break_it(
+        fn any_values_give_a_picture(
             points in prop::collection::vec((any_number(), any_number()), 0..20),
             references in prop::collection::vec(any_number(), 0..3),
         ) {
@@ -381,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn it_speaks_in_words() {
+    fn it_has_a_description() {
         let svg = chart(vec![(0.0, 4.17), (5.0, f64::NAN), (10.0, 2.5)], &[4.17]).to_svg();
         assert!(svg.contains("<title>Loss &amp; &lt;learning&gt;</title>"));
         assert!(svg.contains(
@@ -392,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn one_absurd_value_does_not_flatten_the_rest() {
+    fn one_outlier_does_not_flatten_the_rest() {
         let mut points: Vec<_> =
             (0..100).map(|i| (f64::from(i), 3.0 - f64::from(i) / 100.0)).collect();
         points[0].1 = 4.17;
@@ -401,15 +402,15 @@ mod tests {
         assert!(chart(points[..10].to_vec(), &[]).ranges().1.end < 20.0);
         let (_, y) = chart(points.clone(), &[]).ranges();
         assert!(y.end < 20.0, "{y:?}");
-        assert_eq!(pieces(&points, &y).len(), 1);
-        assert_eq!(pieces(&points, &y)[0].len(), 99);
+        assert_eq!(segments(&points, &y).len(), 1);
+        assert_eq!(segments(&points, &y)[0].len(), 99);
     }
 
     #[test]
-    fn a_gap_tears_the_curve() {
+    fn a_gap_cuts_the_curve() {
         let points = [(0.0, 1.0), (1.0, 2.0), (2.0, f64::NAN), (3.0, 1.0), (4.0, 9.0)];
-        let torn = pieces(&points, &(0.0..5.0));
-        assert_eq!(torn, [vec![(0.0, 1.0), (1.0, 2.0)], vec![(3.0, 1.0)]]);
+        let cut = segments(&points, &(0.0..5.0));
+        assert_eq!(cut, [vec![(0.0, 1.0), (1.0, 2.0)], vec![(3.0, 1.0)]]);
     }
 
     #[test]

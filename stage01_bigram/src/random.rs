@@ -1,11 +1,11 @@
-//! Random numbers that anybody can have again.
+//! Random numbers that can be reproduced.
 //!
 //! Everything random in the course (initial weights, batches, dropout, sampling) takes its
-//! generator as an argument; nothing reads a hidden global one. A generator is named by
-//! three numbers: the user's `seed`, a [`Purpose`], and an `index` within that purpose (the
-//! iteration, say). So the batch of iteration 700 is known without drawing the 699 before
-//! it, and a run that is stopped and resumed continues exactly as if nothing had happened:
-//! the whole state of chance is the seed and the iteration.
+//! generator as an argument; nothing reads a hidden global one. A generator is determined by three
+//! numbers: the user's `seed`, a [`Purpose`], and an `index` within that purpose (the iteration,
+//! say). So the batch of iteration 700 is known without drawing the 699 before it, and a run that
+//! is stopped and resumed continues exactly as if nothing had happened: the RNG state of a run is
+//! the seed and the iteration.
 //!
 //! The generator is ChaCha with 8 rounds (Bernstein 2008): the same stream on every platform
 //! and in every version, and any number of independent streams for one seed.

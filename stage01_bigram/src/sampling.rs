@@ -1,16 +1,16 @@
-//! From probabilities back to text: which token comes next?
+//! Sampling: choosing the next token from its probabilities.
 //!
-//! A model says how likely each token is; somebody must still choose one. Always taking the
-//! likeliest is safe and dull: the text soon runs in circles. Drawing by the probabilities is
-//! lively, but with thousands of tokens the many unlikely ones are together likely enough to
-//! derail the text now and then. The usual remedies, in the order in which they are applied:
+//! Always taking the likeliest token is safe and dull: the text soon repeats itself. Drawing by the
+//! probabilities is lively, but with thousands of tokens the many unlikely ones are together likely
+//! enough to derail the text now and then. The usual remedies, in the order in which they are
+//! applied:
 //!
 //! - **temperature**: logits are divided by it. Below 1 sharpens the probabilities, above 1
 //!   flattens them, 0 is the limit: always the likeliest (*greedy*).
 //! - **top-k**: only the k likeliest tokens may be drawn (Fan et al. 2018).
-//! - **top-p**: of those, only the smallest set of likeliest tokens whose probabilities reach
-//!   p together (*nucleus sampling*, Holtzman et al. 2020). Where the model is sure the set is
-//!   small, where it is not it is large.
+//! - **top-p**: of those, only the smallest set of likeliest tokens whose probabilities reach p
+//!   together (*nucleus sampling*, Holtzman et al. 2020). Where the model is certain the set is
+//!   small, elsewhere it is large.
 //!
 //! ```
 //! use stage01_bigram::random::{Purpose, generator};
@@ -34,7 +34,7 @@ use crate::{Error, Float, Result};
 
 /// A way of choosing the next token from logits.
 ///
-/// Keeps its working memory, so that a long generation allocates only once.
+/// Keeps its scratch memory, so that a long generation allocates only once.
 #[derive(Clone, Debug)]
 pub struct Sampler {
     temperature: f64,
@@ -99,16 +99,16 @@ impl Sampler {
 
     /// Chooses one token.
     ///
-    /// logits: (vocab_size); log-probabilities serve as well. Of equal logits the smaller token
+    /// logits: (vocab_size); log-probabilities give the same. Of equal logits the smaller token
     /// number counts as the likelier one. A token whose logit is −∞ or NaN is never chosen; of
-    /// several +∞ each is as likely. Where nothing may be chosen (a model that is broken
-    /// altogether) the result is token 0. One random number is used up, none when greedy.
+    /// several +∞ all are equally likely. Where no token may be chosen (a broken model) the result
+    /// is token 0. One random number is drawn, none when greedy.
     ///
     /// # Panics
     /// If there are no logits at all.
     // ANCHOR: sample
     pub fn sample<T: Float>(&mut self, logits: &[T], rng: &mut Generator) -> u32 {
-        assert!(!logits.is_empty(), "a choice needs something to choose from");
+        assert!(!logits.is_empty(), "there is at least one logit");
         let likeliest = likeliest(logits);
         if self.temperature == 0.0 {
             return likeliest as u32;
@@ -117,8 +117,8 @@ impl Sampler {
         self.candidates.clear();
         self.candidates.extend(logits.iter().enumerate().filter_map(|(token, logit)| {
             let logit = logit.f64();
-            // exp(logit / T) divided by the largest one. The comparison covers +∞, for which
-            // the difference is not a number.
+            // exp(logit / T) divided by the largest one. The comparison covers +∞, for which the
+            // difference is NaN.
             let weight = if logit == max { 1.0 } else { ((logit - max) / self.temperature).exp() };
             (weight > 0.0).then_some(Candidate { token: token as u32, weight })
         }));
@@ -136,7 +136,7 @@ impl Sampler {
     // ANCHOR_END: sample
 }
 
-/// The place of the largest logit, the first of several; 0 when all are −∞ or NaN.
+/// The index of the largest logit, the first of several; 0 when all are −∞ or NaN.
 fn likeliest<T: Float>(logits: &[T]) -> usize {
     let (mut best, mut max) = (0, T::neg_infinity());
     for (token, &logit) in logits.iter().enumerate() {
@@ -159,20 +159,20 @@ fn keep_top_k(candidates: &mut Vec<Candidate>, k: usize) {
         candidates.select_nth_unstable_by(k - 1, likelier_first);
         candidates.truncate(k);
     }
-    // The order in which the selection left them is not promised; a seed must mean one token.
+    // The order after the selection is not specified; a seed must always give the same token.
     candidates.sort_unstable_by_key(|candidate| candidate.token);
 }
 // ANCHOR_END: top_k
 
 // ANCHOR: top_p
-/// Leaves the smallest set of likeliest candidates whose share of all is at least `p`.
+/// Leaves the smallest set of likeliest candidates with at least the fraction `p` of the total.
 fn keep_top_p(candidates: &mut Vec<Candidate>, p: f64) {
     if p == 1.0 {
         return;
     }
     let total = total(candidates);
-    // Candidates that each have less than (1 − p) / n of the total have less than 1 − p
-    // together: p is reached without them. They are most, and need not be sorted.
+    // Candidates that each have less than (1 − p) / n of the total have less than 1 − p together: p
+    // is reached without them. Most candidates are such, and need not be sorted.
     let least = total * (1.0 - p) / candidates.len() as f64;
     candidates.retain(|candidate| candidate.weight >= least);
     candidates.sort_unstable_by(likelier_first);
@@ -197,7 +197,7 @@ fn draw(candidates: &[Candidate], rng: &mut Generator) -> u32 {
             return candidate.token;
         }
     }
-    // Rounding may leave the point a hair beyond the end.
+    // Rounding may put the point just beyond the end.
     candidates.last().map_or(0, |candidate| candidate.token)
 }
 // ANCHOR_END: draw
@@ -304,7 +304,8 @@ mod tests {
             }
             let mut probabilities = [0.0; 6];
             softmax(&logits.map(|x| x / temperature), &mut probabilities);
-            // Pearson's test: with 4 degrees of freedom chance exceeds 18.5 once in a thousand.
+            // Pearson's test: with 4 degrees of freedom 18.5 is exceeded by chance once in a
+            // thousand.
             let chi_squared: f64 = (0..5)
                 .map(|i| (seen[i], probabilities[i] * count as f64))
                 .map(|(seen, expected)| (seen - expected) * (seen - expected) / expected)
@@ -331,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_means_the_same_tokens_for_ever() {
+    fn a_seed_always_gives_the_same_tokens() {
         let logits: Vec<f32> = (0..50).map(|i| (i as f32 * 0.7).sin() * 2.0).collect();
         let run = |seed| -> Vec<u32> {
             let (mut sampler, mut rng) =
@@ -341,7 +342,7 @@ mod tests {
         assert_eq!(run(1), GOLDEN_DRAWS);
         assert_ne!(run(1), run(2));
     }
-    /// Computed once by this very code: no other is known to be right, but it may not change.
+    /// Computed once by this code: there is no reference to compare with, but it may not change.
     const GOLDEN_DRAWS: [u32; 8] = [20, 3, 47, 38, 2, 46, 39, 46];
 
     #[test]

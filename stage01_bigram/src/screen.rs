@@ -1,8 +1,8 @@
-//! What the commands of all stages share: how they begin, and how they end.
+//! The common part of all command-line programs: parsing, errors, exit status.
 //!
-//! A command writes plain text to the standard output. It ends in one of three ways: well;
-//! with one line on the error output that says what a user can do; or quietly, because
-//! the reader of its output has seen enough (`| head`).
+//! A command writes plain text to the standard output. It ends in one of three ways: with success;
+//! with a one-line error message that says what a user can do; or silently, because its output was
+//! closed (`| head`).
 //!
 //! ```
 //! use std::io::Write;
@@ -18,7 +18,7 @@
 //! }
 //! ```
 //!
-//! What this file leaves out: how text is set, which libraries need as well ([`crate::text`]).
+//! What this file leaves out: formatting of text, which libraries need as well ([`crate::text`]).
 
 use std::io::{self, ErrorKind, StdoutLock, Write};
 use std::process::ExitCode;
@@ -29,9 +29,9 @@ pub use crate::text::{printable, thousands, visible, wrap};
 /// Why a command stops early.
 #[derive(Debug)]
 pub enum Stop {
-    /// Something the user can mend.
+    /// An error that the user can correct.
     Error(Error),
-    /// The output goes nowhere.
+    /// The output cannot be written.
     Output(io::Error),
 }
 
@@ -47,7 +47,7 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// A whole program: reads the command line, runs the command, says how it ended.
+/// A whole program: parses the command line, runs the command, reports errors.
 pub fn main<C: clap::Parser>(
     run: impl FnOnce(C, &mut StdoutLock) -> std::result::Result<(), Stop>,
 ) -> ExitCode {
@@ -69,13 +69,13 @@ pub fn end(result: std::result::Result<(), Stop>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The end of a program whose command line was not understood (status 2), or asked for help.
+/// The end of a program whose command line cannot be parsed (status 2), or asks for help.
 pub fn refuse(refusal: &clap::Error) -> ExitCode {
     if !refusal.use_stderr() {
         let _ = refusal.print(); // --help or --version
         return ExitCode::SUCCESS;
     }
-    // The first paragraph says what is wrong; the rest is advice, which --help gives better.
+    // The first paragraph names the error; the rest is advice, which --help gives better.
     let text = refusal.to_string();
     let first = text.split("\n\n").next().unwrap_or(&text);
     let words: Vec<&str> = first.trim_start_matches("error: ").split_whitespace().collect();

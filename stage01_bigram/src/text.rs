@@ -1,14 +1,20 @@
-//! Text for a reader: numbers, names and lines as they may stand on a screen or in a message.
+//! Text for the screen: numbers, names and lines, made safe for a terminal or a message.
 //!
-//! What comes from a file (its name, a line of it, a token) can hold anything, and a terminal
-//! obeys some characters. Such text is shown by [`printable`], where it must stay readable as it
-//! is, or by [`visible`], where it only fills a place.
+//! Text from a file (its name, a line of it, a token) can hold any characters, and some of them
+//! control a terminal. [`printable`] escapes such text; [`visible`] replaces single characters.
+//!
+//! ```
+//! use stage01_bigram::text::{printable, thousands};
+//!
+//! assert_eq!(thousands(1_234_567), "1,234,567");
+//! assert_eq!(printable("a\u{1b}[31m"), "a\\u{1b}[31m");
+//! ```
 //!
 //! What this file leaves out: how a program begins and ends (`screen`, with the feature `cli`).
 
 use std::borrow::Cow;
 
-/// A number with its thousands set apart: 1,234,567.
+/// A number with thousands separators: 1,234,567.
 pub fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -21,7 +27,7 @@ pub fn thousands(number: usize) -> String {
     text
 }
 
-/// A character as it may be shown: control characters could do anything to a terminal.
+/// A character, with `·` for a control character.
 pub fn visible(c: char) -> char {
     if c.is_control() { '·' } else { c }
 }
@@ -72,21 +78,21 @@ pub fn shorten(text: &str, width: usize) -> Cow<'_, str> {
     Cow::Owned(text.chars().take(width.saturating_sub(1)).chain(['…']).collect())
 }
 
-/// Sets a text in lines of at most `width` columns, each after `indent`. They are broken
-/// between words where there are any; line breaks of the text stay.
+/// Wraps a text to lines of at most `width` columns, each after `indent`. Lines break between words
+/// where there are any; line breaks of the text stay.
 ///
 /// ```
 /// use stage01_bigram::text::wrap;
 /// assert_eq!(wrap("let there be light", 11, "  "), "  let there\n  be light");
 /// ```
 pub fn wrap(text: &str, width: usize, indent: &str) -> String {
-    let room = width.saturating_sub(indent.chars().count()).max(1);
+    let columns = width.saturating_sub(indent.chars().count()).max(1);
     let mut lines = Vec::new();
     for line in text.lines() {
         let mut left: Vec<char> = line.chars().map(visible).collect();
-        while left.len() > room {
-            let space = left[..=room].iter().rposition(|&c| c == ' ').filter(|&at| at > 0);
-            let rest = left.split_off(space.unwrap_or(room));
+        while left.len() > columns {
+            let space = left[..=columns].iter().rposition(|&c| c == ' ').filter(|&at| at > 0);
+            let rest = left.split_off(space.unwrap_or(columns));
             lines.push(std::mem::replace(
                 &mut left,
                 rest.into_iter().skip(usize::from(space.is_some())).collect(),

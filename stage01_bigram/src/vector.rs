@@ -1,15 +1,15 @@
-//! Rows of numbers, many at a time.
+//! Sums, maxima and dot products of rows, in a form that SIMD instructions can compute.
 //!
-//! A processor can add sixteen pairs of `f32` as fast as one, if the program is written so
-//! that the sixteen do not wait for each other. Two things in a language model do wait when
-//! they are written down plainly, and this file is about them:
+//! A processor can add sixteen pairs of `f32` as fast as one, if the sixteen do not depend on each
+//! other. Two operations of a language model do depend on each other when they are written as a
+//! plain loop, and this file is about them:
 //!
 //! - a **sum** adds every number to the one total before it: [`sum`] keeps sixteen totals;
-//! - the **largest** of a row is found by comparing each with the best so far: [`largest`]
-//!   keeps sixteen of those.
+//! - the **maximum** of a row compares every number with the largest so far: [`largest`] keeps
+//!   sixteen of those.
 //!
-//! Which instructions there are is known only when the program runs. [`simd_dispatch`] runs a piece
-//! of code with the best the processor has.
+//! Which instructions the processor has is known only at run time. [`simd_dispatch`] runs code that
+//! was compiled for the best of them.
 //!
 //! The order of all additions is fixed by the code, so the same row gives the same bits every
 //! time.
@@ -28,19 +28,19 @@
 
 use crate::Float;
 
-/// How many numbers are worked on side by side: sixteen `f32` fill the widest register.
+/// Numbers computed in parallel: sixteen `f32` fill the largest register.
 const LANES: usize = 16;
 
-/// Runs `work` with the widest vector instructions of this processor.
+/// Runs `work` with the best vector instructions of this processor.
 ///
-/// The compiler makes several versions of it, and the one that fits is chosen here. What it
-/// calls must be inlined for that.
+/// `work` is compiled once for each instruction set, and the version that fits is chosen here. The
+/// functions that it calls must be inlined for that.
 #[inline(always)]
-// ANCHOR: widest
+// ANCHOR: simd_dispatch
 pub fn simd_dispatch<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
-// ANCHOR_END: widest
+// ANCHOR_END: simd_dispatch
 
 /// The sum of some numbers, with sixteen running totals instead of one.
 #[inline(always)]
@@ -59,8 +59,8 @@ pub fn sum<T: Float>(mut values: impl ExactSizeIterator<Item = T>) -> T {
 /// The sum of a function of some numbers: [`sum`] of the values, in the same order, where the
 /// function is more than a multiplication.
 ///
-/// Sixteen values are computed before they are added, or else the compiler would take them
-/// one by one.
+/// Sixteen values are computed before they are added, otherwise the compiler would compute them one
+/// by one.
 #[inline(always)]
 pub fn sum_of<T: Float>(values: &[T], function: impl Fn(T) -> T) -> T {
     let mut totals = [T::zero(); LANES];
@@ -106,7 +106,7 @@ pub fn add_scaled<T: Float>(y: &mut [T], a: T, x: &[T]) {
 /// The sum of all totals.
 #[inline(always)]
 fn together<T: Float>(mut totals: [T; LANES]) -> T {
-    // Halves are added to halves, so the last additions do not wait in a line either.
+    // Halves are added to halves, so the last additions are parallel as well.
     let mut n = LANES;
     while n > 1 {
         n /= 2;

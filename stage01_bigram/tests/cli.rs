@@ -1,4 +1,4 @@
-//! The program as its user meets it: what it prints, and what it says when it cannot.
+//! The program as its user sees it: what it prints, and its error messages.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -40,7 +40,7 @@ fn error(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn it_shows_all_there_is_to_see() {
+fn the_whole_tour() {
     let (directory, text) = small_text();
     let picture = directory.path().join("loss.svg");
     let arguments = ["--text", word(&text), "--steps", "30", "--plot", word(&picture)];
@@ -95,7 +95,7 @@ fn other_tokenizers_and_no_steps_at_all() {
 }
 
 #[test]
-fn a_reader_who_has_seen_enough_is_no_error() {
+fn a_closed_pipe_is_no_error() {
     let (_directory, text) = small_text();
     let mut child = program(&["--text", word(&text), "--steps", "0", "--max-new-tokens", "300000"])
         .stdout(Stdio::piped())

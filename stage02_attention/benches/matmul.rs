@@ -19,7 +19,7 @@ fn main() {
     divan::main();
 }
 
-/// (m, k) times (k, n); `.t` marks the table that is a transposed view.
+/// (m, k) times (k, n); `.t` marks the matrix that is a transposed view.
 struct Shape {
     name: &'static str,
     sizes: [usize; 3],
@@ -65,14 +65,14 @@ type Gemm = fn(f32, ArrayView2<f32>, ArrayView2<f32>, f32, &mut ArrayViewMut2<f3
 
 fn run(bencher: Bencher, shape: &Shape, gemm: Gemm) {
     let mut rng = generator(1, Purpose::Other, 0);
-    let mut table = |rows, cols, transposed| {
+    let mut matrix = |rows, cols, transposed| {
         let shape = if transposed { (cols, rows) } else { (rows, cols) };
-        let table = Array2::from_shape_simple_fn(shape, || rng.random::<f32>() - 0.5);
-        if transposed { table.reversed_axes() } else { table }
+        let matrix = Array2::from_shape_simple_fn(shape, || rng.random::<f32>() - 0.5);
+        if transposed { matrix.reversed_axes() } else { matrix }
     };
     let [m, k, n] = shape.sizes;
-    let a = table(m, k, shape.transposed[0]);
-    let b = table(k, n, shape.transposed[1]);
+    let a = matrix(m, k, shape.transposed[0]);
+    let b = matrix(k, n, shape.transposed[1]);
     let mut c = Array2::zeros((m, n));
     bencher
         .counter(ItemsCount::new(2 * m * k * n))

@@ -1,9 +1,9 @@
-//! What a backward pass carries along beside its matrices.
+//! The arguments that every backward pass has in common.
 //!
 //! A layer's backward pass is given what its forward pass was given (`x`), what that left behind
 //! (`acts`), the gradient of its output (`dy`) and the place for the gradient of its input (`dx`).
-//! Those are its equation. The rest is the same for every layer of several parts, and travels
-//! together in a [`Backward`].
+//! Those are its equation. The rest is the same for every layer of several parts, and is passed as
+//! a [`Backward`].
 //!
 //! ```
 //! use ndarray::Array2;
@@ -31,13 +31,13 @@
 
 use crate::params::Params;
 
-/// The weights, the place of their gradients, and the workspace of a layer.
+/// The weights, their gradients, and the scratch of a layer.
 #[derive(Debug)]
 pub struct Backward<'a, T, S> {
     /// The weights, as in the forward pass.
     pub params: &'a Params<T>,
     /// Their gradients, which are added to.
     pub grads: &'a mut Params<T>,
-    /// Workspace of the layer. Nothing in it outlives the pass.
+    /// Scratch of the layer. Nothing in it outlives the pass.
     pub scratch: &'a mut S,
 }

@@ -1,9 +1,9 @@
-//! Tokens become vectors: a table with one row for every token, or for every position.
+//! Embeddings: tokens become vectors, rows of a matrix with one row for every token or position.
 //!
-//! A token's number says nothing by itself: token 7 is not "more" than token 6. So each token
-//! gets a row of `n_embd` numbers that the model may choose freely, and looking a token up
-//! means copying its row. GPT-2 adds a second table for positions (0, 1, 2, ...), because
-//! attention by itself cannot tell the order of the words.
+//! A token's number says nothing by itself: token 7 is not "more" than token 6. So each token gets
+//! a row of `n_embd` numbers, all of them learned, and looking a token up means copying its row.
+//! GPT-2 adds a second matrix for positions (0, 1, 2, ...), because attention by itself cannot tell
+//! the order of the words.
 //!
 //! ```
 //! use ndarray::{Array2, array};
@@ -23,11 +23,11 @@ use stage01_bigram::Float;
 
 use crate::params::{Init, Matrix, Params, Scope};
 
-/// A table of vectors, one for each index.
+/// A matrix with one vector (a row) for each index.
 #[derive(Clone, Copy, Debug)]
 pub struct Embedding {
-    /// The table. Shape: (number of indices, n_embd). Public, because GPT-2 uses the table of
-    /// the tokens a second time, as the weights of its output.
+    /// The matrix. Shape: (number of indices, n_embd). Public, because GPT-2 uses that of the
+    /// tokens a second time, as the weights of its output layer.
     pub weight: Matrix,
 }
 
@@ -40,7 +40,7 @@ impl Embedding {
     // ANCHOR_END: declare
 
     // ANCHOR: forward
-    /// `x[i] = weight[index i]`: looks every index up.
+    /// `x[i] = weight[index i]`: copies the row of every index.
     ///
     /// indices: one for each row, all below n; x: (rows, n_embd), overwritten.
     pub fn forward<T: Float>(
@@ -49,9 +49,9 @@ impl Embedding {
         indices: impl Iterator<Item = usize>,
         mut x: ArrayViewMut2<T>,
     ) {
-        let table = params.matrix(self.weight);
+        let weight = params.matrix(self.weight);
         for (mut row, index) in x.rows_mut().into_iter().zip(indices) {
-            row.assign(&table.row(index));
+            row.assign(&weight.row(index));
         }
     }
     // ANCHOR_END: forward
@@ -63,9 +63,9 @@ impl Embedding {
         indices: impl Iterator<Item = usize>,
         mut x: ArrayViewMut2<T>,
     ) {
-        let table = params.matrix(self.weight);
+        let weight = params.matrix(self.weight);
         for (mut row, index) in x.rows_mut().into_iter().zip(indices) {
-            row += &table.row(index);
+            row += &weight.row(index);
         }
     }
 
@@ -79,9 +79,9 @@ impl Embedding {
         dx: ArrayView2<T>,
         grads: &mut Params<T>,
     ) {
-        let mut table = grads.matrix_mut(self.weight);
+        let mut weight = grads.matrix_mut(self.weight);
         for (row, index) in dx.rows().into_iter().zip(indices) {
-            let mut target = table.row_mut(index);
+            let mut target = weight.row_mut(index);
             target += &row;
         }
     }

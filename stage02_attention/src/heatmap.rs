@@ -1,14 +1,13 @@
-//! Who looks at whom, as a picture: a heat map of the shares of attention.
+//! Heat maps of attention weights.
 //!
-//! A row is a token that looks, a column a token that is looked at, and the colour of a cell
-//! says which share of its attention the row gives to the column. [`HeatMap::to_svg`] draws it
-//! for a page, [`HeatMap::to_text`] for the screen. Both can show several panels, such as the
-//! heads of a layer, side by side.
+//! A row is a query token, a column a key token, and the colour of a cell is the attention weight
+//! that the row gives to the column. [`HeatMap::to_svg`] draws it for a page, [`HeatMap::to_text`]
+//! for the screen. Both can show several panels, such as the heads of a layer, side by side.
 //!
-//! Shares are uneven: in a row of thirty tokens most get a few percent and one gets half. So
-//! the colour follows the square root of the share, which spreads the small ones apart. The
-//! legend says so. A share of exactly zero is what a mask hides (softmax gives everybody
-//! something), and is left empty.
+//! Attention weights are uneven: in a row of thirty tokens most get a few percent and one gets
+//! half. So the colour follows the square root of the weight, which spreads the small ones apart;
+//! the legend says so. A weight of exactly zero is what a mask hides (softmax gives every visible
+//! key more than zero), and is left empty.
 //!
 //! What this file leaves out: curves (`stage01_bigram::plot`).
 
@@ -22,7 +21,7 @@ use stage01_bigram::{Result, files};
 
 pub use terminal::Ink;
 
-/// The shares of one attention head over one text, or of one text over another.
+/// The attention weights of one head over one text, or of one text over another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panel {
     title: String,
@@ -39,7 +38,7 @@ pub struct Panel {
 /// let labels = ["a".to_string(), "b".to_string()];
 /// let att = array![[1.0, 0.0], [0.3, 0.7]];
 /// let panel = Panel::new("head 0", att.view(), &labels, &labels);
-/// let map = HeatMap { title: "Who looks at whom".into(), panels: vec![panel] };
+/// let map = HeatMap { title: "Attention weights".into(), panels: vec![panel] };
 /// assert!(map.to_svg().starts_with("<svg"));
 /// assert_eq!(
 ///     map.to_text(Ink::Shades, 60).lines().take(4).collect::<Vec<_>>(),
@@ -57,7 +56,7 @@ pub struct HeatMap {
 impl Panel {
     /// A panel of `att`, whose rows each add up to one.
     ///
-    /// shares: (rows, columns), from 0 to 1; one label for each row and each column, such as
+    /// att: (rows, columns), from 0 to 1; one label for each row and each column, such as
     /// [`token_text`](stage01_bigram::tokenizer::Tokenizer::token_text) gives.
     ///
     /// # Panics
@@ -77,12 +76,12 @@ impl Panel {
         }
     }
 
-    /// The shares, as given: (rows, columns).
+    /// The attention weights. Shape: (rows, columns).
     pub fn attention_weights(&self) -> ArrayView2<'_, f32> {
         self.att.view()
     }
 
-    /// The column that gets most of a row, and its share. None for a row of nothing.
+    /// The column with the largest weight of a row, and that weight. `None` for a row of zeros.
     fn strongest(&self, row: usize) -> Option<(usize, f32)> {
         let att = self.att.row(row);
         let best = (0..att.len()).max_by(|&a, &b| att[a].total_cmp(&att[b]))?;
@@ -94,16 +93,16 @@ impl Panel {
         let (rows, columns) = self.att.dim();
         let mut words = format!("{}: {rows} rows, {columns} columns.", self.title);
         let strongest: Vec<(usize, usize, f32)> =
-            (0..rows).filter_map(|i| self.strongest(i).map(|(j, share)| (i, j, share))).collect();
+            (0..rows).filter_map(|i| self.strongest(i).map(|(j, weight)| (i, j, weight))).collect();
         if rows <= 10 {
-            for (i, j, share) in strongest {
+            for (i, j, weight) in strongest {
                 let (row, column) = (&self.row_labels[i], &self.col_labels[j]);
-                words += &format!(" {row} looks most at {column} ({}).", percent(share));
+                words += &format!(" {row} attends most to {column} ({}).", percent(weight));
             }
             return words;
         }
         let mean = strongest.iter().map(|s| s.2).sum::<f32>() / strongest.len().max(1) as f32;
-        words += &format!(" The largest share of a row is {} on average.", percent(mean));
+        words += &format!(" The largest weight of a row is {} on average.", percent(mean));
         if rows == columns {
             let distance = |&(i, j, _): &(usize, usize, f32)| i as isize - j as isize;
             let count = |d| strongest.iter().filter(|s| distance(s) == d).count();
@@ -133,9 +132,8 @@ impl HeatMap {
 
     /// What the picture shows, as sentences.
     pub fn in_words(&self) -> String {
-        let mut words = String::from(
-            "Heat map. Each row is a token that looks, each column a token that is looked at.",
-        );
+        let mut words =
+            String::from("Heat map. Each row is a query token, each column a key token.");
         for panel in &self.panels {
             words += " ";
             words += &panel.in_words();
@@ -144,22 +142,21 @@ impl HeatMap {
     }
 }
 
-/// How strongly a share is coloured, from 0 to 1.
-fn strength(share: f32) -> f32 {
-    if share > 0.0 { share.min(1.0).sqrt() } else { 0.0 }
+/// How strongly a weight is coloured, from 0 to 1.
+fn strength(weight: f32) -> f32 {
+    if weight > 0.0 { weight.min(1.0).sqrt() } else { 0.0 }
 }
 
-/// A share as a reader says it.
-fn percent(share: f32) -> String {
-    format!("{:.0}%", 100.0 * share)
+/// A weight in percent, as text.
+fn percent(weight: f32) -> String {
+    format!("{:.0}%", 100.0 * weight)
 }
 
 /// The colour of a strength from 0 (pale yellow) over green to 1 (dark blue).
 ///
-/// Equal steps look equally large: the lightness falls in a straight line in OKLab, a colour
-/// space made for that (Ottosson 2020). The hue turns as well, which helps to tell the steps
-/// apart, but the lightness alone carries the picture, in print and for any kind of colour
-/// vision.
+/// Equal steps look equally large: the lightness falls in a straight line in OKLab, a colour space
+/// made for that (Ottosson 2020). The hue changes as well, which helps to tell the steps apart, but
+/// the lightness alone is enough, in print and for any kind of colour vision.
 fn colour(strength: f32) -> (u8, u8, u8) {
     let t = strength.clamp(0.0, 1.0);
     let lightness = 0.97 - 0.69 * t;

@@ -5,16 +5,16 @@
 //! whose numbers all live in one place ([`params`]), and tokens exchange what they know by
 //! [`attention`].
 //!
-//! Put together they are a language model ([`model`]) that is trained ([`training`]) on the
-//! same text as the bigram, and beats it. [`heatmap`] shows who looks at whom, and
-//! [`scaling`] why scores are divided by the square root of their length.
+//! Put together they are a language model ([`model`]) that is trained ([`training`]) on the same
+//! text as the bigram, and beats it. [`heatmap`] draws the attention weights, and [`scaling`] shows
+//! why scores are divided by the square root of their length.
 //!
-//! Nearly all the work is in one function, the matrix product ([`matmul`]). [`parallel`] shares
-//! work out among threads, and [`profiler`] says where the time goes.
+//! Nearly all the work is in one function, the matrix product ([`matmul`]). [`parallel`] divides
+//! work among threads, and [`profiler`] says where the time goes.
 //!
-//! Every layer is a pair: a forward pass, and beside it a backward pass derived by hand.
-//! What the second carries along is a [`backward::Backward`].
-//! [`layer_check`] proves each pair right by nudging every number.
+//! Every layer is a pair: a forward pass, and beside it a backward pass derived by hand. A
+//! [`backward::Backward`] holds the arguments that every backward pass has in common.
+//! [`layer_check`] checks each pair by finite differences.
 //!
 //! What this crate leaves out: the rest of a GPT (feed-forward layers, layer norm, many
 //! blocks) and a better optimiser; both come in `stage03_gpt`.

@@ -1,7 +1,7 @@
 //! The linear layer: every output is a weighted sum of all inputs.
 //!
-//! It is where a model keeps most of what it knows, and the only layer that mixes the
-//! columns of a row. Rows never meet here: each token is treated alone and alike.
+//! It is where a model keeps most of what it knows, and the only layer that mixes the columns of a
+//! row. Rows never mix here: each token is treated by itself.
 //!
 //! ```
 //! use ndarray::array;
@@ -33,7 +33,7 @@ pub struct Linear {
     pub weight: Matrix,
     /// b. Shape: (n_out).
     pub bias: Option<Vector>,
-    /// How exactly it multiplies.
+    /// Precision of the matrix products.
     pub dtype: Dtype,
 }
 
@@ -85,7 +85,7 @@ impl Linear {
     // ANCHOR_END: backward
 
     // ANCHOR: backward_weights
-    /// The second half of [`Linear::backward`], for inputs that nobody asks the gradient of.
+    /// The second half of [`Linear::backward`], where the gradient of x is not needed.
     pub fn backward_weights<T: Float>(
         &self,
         x: ArrayView2<T>,

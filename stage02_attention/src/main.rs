@@ -1,8 +1,7 @@
 //! The second stage on the screen: a model that looks back beats one that does not.
 //!
-//! Everything worth reading is in the library; this file asks it and prints. What it prints is
-//! plain text of at most 76 columns, the same for the same options; only a heat map on a
-//! terminal has colours.
+//! The model is in the library; this file parses options and prints. The output is plain text of at
+//! most 76 columns, the same for the same options; only a heat map on a terminal has colours.
 
 mod show;
 
@@ -14,20 +13,19 @@ use clap::{Args, Parser, Subcommand};
 use stage01_bigram::screen::{self, Stop};
 use stage02_attention::training::Settings;
 
-/// Attention: a model in which every token can look at all tokens before it.
+/// Attention: a model in which every token can attend to all tokens before it.
 ///
-/// The bigram of stage 1 knows one token and guesses the next. Here each token becomes a
-/// list of numbers, a vector; it compares itself with the tokens before it, chooses how much
-/// of its attention each of them deserves, and takes that share of what they have to say.
-/// How to choose, and what to say, is learned.
+/// The bigram of stage 1 knows one token and guesses the next. Here each token becomes a vector; it
+/// compares itself with the tokens before it, gives each of them an attention weight, and takes the
+/// weighted mean of their values. Queries, keys and values are learned.
 ///
-/// Without a command you get the whole tour: the model is trained beside the loss of the
-/// counted bigram on the same text, it writes, and a heat map shows who looks at whom. Then
-/// the three kinds of attention (encoder, decoder, cross), and an experiment on why scores
-/// are divided by the square root of their length.
+/// Without a command you get the whole tour: the model is trained beside the loss of the counted
+/// bigram on the same text, it generates text, and a heat map shows its attention weights. Then the
+/// three kinds of attention (encoder, decoder, cross), and an experiment on why scores are divided
+/// by the square root of their length.
 ///
-/// Losses are in nats for each character: 0 for a model that always knows what comes, the
-/// logarithm of the vocabulary for one that knows nothing.
+/// Losses are in nats per character: 0 for a model that always knows what comes, the logarithm of
+/// the vocabulary size for the uniform baseline.
 #[derive(Parser)]
 #[command(version, max_term_width = 80, args_conflicts_with_subcommands = true)]
 struct Cli {
@@ -46,11 +44,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Trains the model and lets it write: the first half of the tour.
+    /// Trains the model and generates text: the first half of the tour.
     ///
-    /// The model is one layer of attention between a table of token vectors and a table that
-    /// turns vectors into scores for the next token. It learns from the first nine tenths of
-    /// the text by gradient descent with momentum, and is measured on the rest.
+    /// The model is one layer of attention between a token embedding and an output layer, which
+    /// gives every possible next token a score. It is trained on the first nine tenths of the text
+    /// by gradient descent with momentum, and validated on the rest.
     Train {
         #[command(flatten)]
         train: TrainOptions,
@@ -62,29 +60,28 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         out_dir: Option<PathBuf>,
     },
-    /// Shows the three kinds of attention side by side, computed by layers that have learned
-    /// nothing.
+    /// Shows the three kinds of attention side by side, computed by untrained layers.
     ///
-    /// A translator reads one sentence and writes another. The encoder reads: each word sees
-    /// the whole sentence. The decoder writes: each word sees only what stands before it,
-    /// because the rest is not written yet. Cross-attention joins them: each word that is
-    /// written looks into the sentence that is read. A GPT is a decoder and nothing else.
+    /// A translator reads one sentence and writes another. The encoder reads: each word sees the
+    /// whole sentence. The decoder writes: each word sees only what stands before it, because the
+    /// rest is not written yet. Cross-attention joins them: each word that is written attends to
+    /// the sentence that is read. A GPT is a decoder and nothing else.
     Masks {
-        /// Names the random numbers: the same seed, the same picture.
+        /// Random seed: the same seed, the same picture.
         #[arg(long, value_name = "N", default_value_t = 1337)]
         seed: u64,
     },
     /// Measures why scores are divided by the square root of their length.
     ///
-    /// Draws random queries and keys of growing length d and shows how their scores spread,
-    /// how evenly the shares fall, and how much of the gradient survives the backward pass through
-    /// the softmax; once with scores as they are, once divided by sqrt(d).
+    /// Draws random queries and keys of growing length d and shows how their scores spread, how
+    /// even the attention weights are, and how much of the gradient gets through the softmax; once
+    /// with scores as they are, once divided by sqrt(d).
     Scaling {
-        /// Names the random numbers: the same seed, the same table.
+        /// Random seed: the same seed, the same table.
         #[arg(long, value_name = "N", default_value_t = 1337)]
         seed: u64,
     },
-    /// Trains the model, then draws who looks at whom as SVG pictures.
+    /// Trains the model, then draws its attention weights as SVG pictures.
     ///
     /// Writes DIR/heads.svg, all heads of the trained model over one text, and DIR/masks.svg,
     /// the three kinds of attention. Any browser shows them.
@@ -95,7 +92,7 @@ enum Command {
         #[command(flatten)]
         prompt: PromptOption,
 
-        /// The directory for the pictures; it is made where it does not exist.
+        /// The directory for the pictures; created if it does not exist.
         #[arg(long, visible_alias = "out", value_name = "DIR", default_value = "heatmaps")]
         out_dir: PathBuf,
     },
@@ -103,47 +100,47 @@ enum Command {
 
 #[derive(Args)]
 struct TrainOptions {
-    /// The text to learn from, one file or several; without it, the King James Bible.
+    /// The training text, one file or several; without it, the King James Bible.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     text: Vec<PathBuf>,
 
-    /// How many numbers stand for one token: the length of its vector.
+    /// Embedding width: the length of a token's vector.
     #[arg(long, value_name = "N", default_value_t = 64)]
     n_embd: usize,
 
-    /// How many heads attention has. They share the numbers of a vector equally, and each
-    /// may look elsewhere.
+    /// Number of attention heads. Each attends by itself, with an equal part of the embedding
+    /// width.
     #[arg(long, value_name = "N", default_value_t = 4)]
     n_head: usize,
 
-    /// How many tokens the model can see at once.
+    /// Context length: the most tokens that the model can see at once.
     #[arg(long, value_name = "N", default_value_t = 64)]
     block_size: usize,
 
-    /// How many windows of the text each step looks at.
+    /// Number of windows of the text per step.
     #[arg(long, value_name = "N", default_value_t = Settings::default().batch_size)]
     batch_size: usize,
 
-    /// How many steps of gradient descent to make.
+    /// Number of steps of gradient descent.
     #[arg(long, value_name = "N", default_value_t = Settings::default().max_iters)]
     max_iters: usize,
 
-    /// How far the first step goes; the later ones go less far, in a straight line to zero.
+    /// Learning rate of the first step; it falls in a straight line to zero.
     #[arg(long, value_name = "RATE", default_value_t = Settings::default().learning_rate)]
     learning_rate: f64,
 
-    /// How many steps lie between two measurements.
+    /// Number of steps between two evaluations.
     #[arg(long, value_name = "N", default_value_t = Settings::default().eval_interval)]
     eval_interval: usize,
 
-    /// Names the random numbers: the same seed, the same run.
+    /// Random seed: the same seed, the same run.
     #[arg(long, value_name = "N", default_value_t = Settings::default().seed)]
     seed: u64,
 }
 
 #[derive(Args)]
 struct SampleOption {
-    /// How many characters to write at the end.
+    /// Number of characters to generate at the end.
     #[arg(long, value_name = "N", default_value_t = 300)]
     max_new_tokens: usize,
 }

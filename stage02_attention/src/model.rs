@@ -1,18 +1,36 @@
-//! The first model that looks back: one layer of attention between two tables.
+//! The first model that looks back: one layer of attention between an embedding and an output
+//! layer.
 //!
 //! ```text
-//! x       =  wte[token] + wpe[place]        what stands here, and where
-//! x       =  x + attention(x)               what the tokens before have to say about it
-//! logits  =  x W                            how well every token would fit next
+//! x       =  wte[token] + wpe[position]     which token stands here, and where
+//! x       =  x + attention(x)               what the tokens before contribute
+//! logits  =  x W                            a score for every possible next token
 //! ```
 //!
-//! Attention is *added* to x: it need not repeat what is known already, and in the backward pass
-//! the gradient reaches the tables through the sum untouched, whatever attention makes of its
-//! own part. Such a sum is called a residual connection (He and others 2015).
+//! Attention is *added* to x: it need not repeat what x holds already, and in the backward pass the
+//! gradient reaches the embeddings through the sum unchanged, whatever attention adds to it. Such a
+//! sum is called a residual connection (He and others 2015).
 //!
 //! Take the middle line away and what remains is the learned bigram of stage 1, up to the
-//! places: x W is then a table of logits with one row for each token. Everything this model
+//! positions: x W is then a matrix of logits with one row for each token. Everything this model
 //! does better than a bigram, attention does.
+//!
+//! ```
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage02_attention::model::{AttentionModel, Config};
+//! use stage02_attention::params::Params;
+//!
+//! let config = Config { vocab_size: 65, block_size: 8, n_embd: 16, n_head: 2 };
+//! let model = AttentionModel::new(config)?;
+//! let rng = &mut generator(1, Purpose::Initialisation, 0);
+//! let params = Params::<f32>::initialise(model.layout(), rng);
+//!
+//! // An untrained model is near the uniform baseline of ln 65 nats per token.
+//! let (tokens, targets) = ([1, 2, 3, 4], [2, 3, 4, 5]);
+//! let loss = model.loss(&params, (&tokens, &targets), &mut model.activations(1, 4));
+//! assert!((loss / 4.0 - 65f64.ln()).abs() < 0.2);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 //!
 //! What this file leaves out: training ([`crate::training`]), and the other parts of a GPT
 //! block, layer norm and feed-forward layer (`stage03_gpt`).
@@ -31,34 +49,34 @@ use crate::embedding::Embedding;
 use crate::linear::Linear;
 use crate::params::{Init, Layout, Params};
 
-/// The sizes of a model: everything that decides the shapes of its tables.
+/// The sizes of a model, which determine the shapes of its tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// How many different tokens there are.
+    /// Number of different tokens.
     pub vocab_size: usize,
-    /// How many tokens the model can see at once.
+    /// Context length: the most tokens that the model can see at once.
     pub block_size: usize,
-    /// How many numbers stand for one token.
+    /// Embedding width.
     pub n_embd: usize,
-    /// How many heads attention has.
+    /// Number of attention heads.
     pub n_head: usize,
 }
 
-/// More numbers than that would fill the memory of many a computer: 4 GiB in `f32`.
+/// The most numbers that a model may need for training: 4 GiB in `f32`.
 const LARGEST: f64 = (1u64 << 30) as f64;
 
 impl Config {
-    /// How many numbers a model of these sizes needs to train on `batch_size` windows at a
-    /// time, about. As a floating-point number, because a user may have typed anything.
+    /// About how many numbers are needed to train a model of these sizes on `batch_size` windows at
+    /// a time. A floating-point number, because a user may ask for any sizes.
     fn numbers(&self, batch_size: usize) -> f64 {
         let [v, t, c, h, b] =
             [self.vocab_size, self.block_size, self.n_embd, self.n_head, batch_size]
                 .map(|n| n as f64);
-        // Weights, gradient and velocity; then, for every token, a row in each table of a pass.
+        // Weights, gradient and velocity; then, for every token, a row in each activation.
         3.0 * (2.0 * v * c + t * c + 4.0 * c * c) + b * t * (13.0 * c + v + h * t)
     }
 
-    /// Refuses sizes for which no memory could be had.
+    /// Refuses sizes that need too much memory.
     ///
     /// # Errors
     /// [`Error::Setting`] for a size of zero, or sizes that are too large together.
@@ -76,8 +94,8 @@ impl Config {
         if numbers <= LARGEST {
             return Ok(());
         }
-        // To blame is the one that is farthest above its usual value.
-        let excess = |(_, given, usual): &(&str, usize, f64)| *given as f64 / usual;
+        // The error names the size that is farthest above its default.
+        let excess = |(_, given, default): &(&str, usize, f64)| *given as f64 / default;
         let (setting, given, _) =
             settings.iter().max_by(|a, b| excess(a).total_cmp(&excess(b))).expect("four of them");
         let gib = 4.0 * numbers / (1u64 << 30) as f64;
@@ -100,18 +118,19 @@ pub struct AttentionModel {
     lm_head: Linear,
 }
 
-/// All tables of a forward and a backward pass. Built once for a batch and a length.
+/// All activations and scratch of a forward and a backward pass. Built once for a batch and a
+/// length.
 #[derive(Clone, Debug)]
 pub struct Activations<T> {
     length: usize,
-    /// Token and place. Shape: (batch * length, n_embd).
+    /// Token plus position embedding. Shape: (batch * length, n_embd).
     x: Array2<T>,
-    /// What attention remembers, with who looks at whom in `attn.att`.
+    /// The activations of the attention layer.
     pub attn: multi_head::Activations<T>,
     /// x + attention(x). The same shape.
     sum: Array2<T>,
-    /// How well every token would fit next. Shape: (batch * length, vocab_size). The backward
-    /// pass puts their gradient in their place.
+    /// A score for every possible next token. Shape: (batch * length, vocab_size). The backward
+    /// pass overwrites them with their gradient.
     pub logits: Array2<T>,
     dsum: Array2<T>,
     dx: Array2<T>,
@@ -119,11 +138,11 @@ pub struct Activations<T> {
 }
 
 impl AttentionModel {
-    /// Declares the tables.
+    /// Declares the tensors.
     ///
-    /// Standard deviations of the first weights: 1 / sqrt(inputs) lets a linear layer hand on
-    /// numbers of the size it was given. `lm_head` begins near zero: an untrained model should
-    /// think all tokens alike, not be sure and wrong.
+    /// Standard deviations of the initial weights: with 1 / sqrt(inputs) the outputs of a linear
+    /// layer are about as large as its inputs. `lm_head` begins near zero: an untrained model
+    /// should give all tokens nearly the same probability, not be certain and wrong.
     ///
     /// # Errors
     /// [`Error::Setting`] when a size is zero, the sizes are too large, or `n_embd` cannot be
@@ -132,7 +151,7 @@ impl AttentionModel {
         config.check(1)?;
         let Config { vocab_size, block_size, n_embd, n_head } = config;
         let mut layout = Layout::new();
-        let keep = Init::Normal(1.0 / (n_embd as f64).sqrt());
+        let init = Init::Normal(1.0 / (n_embd as f64).sqrt());
         let wte = Embedding::declare(layout.scope("wte"), vocab_size, n_embd, Init::Normal(0.5));
         let wpe = Embedding::declare(layout.scope("wpe"), block_size, n_embd, Init::Normal(0.5));
         let dropout = Dropout::new(0.0)?;
@@ -142,7 +161,7 @@ impl AttentionModel {
             Mask::Causal,
             dropout,
             false,
-            (keep, keep),
+            (init, init),
         )?;
         let lm_head =
             Linear::declare(layout.scope("lm_head"), n_embd, vocab_size, false, Init::Normal(0.02));
@@ -154,33 +173,34 @@ impl AttentionModel {
         self.config
     }
 
-    /// The plan of its parameters.
+    /// The layout of its parameters.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// Room for `batch` windows of `length` tokens.
+    /// Allocates for `batch` windows of `length` tokens.
     ///
     /// # Panics
     /// When `length` is more than the block size.
     pub fn activations<T: Float>(&self, batch: usize, length: usize) -> Activations<T> {
-        assert!(length <= self.config.block_size, "there is no place {length}");
-        let table = |cols| Array2::zeros((batch * length, cols));
+        assert!(length <= self.config.block_size, "there is no position {length}");
+        let zeros = |cols| Array2::zeros((batch * length, cols));
         let n_embd = self.config.n_embd;
         Activations {
             length,
-            x: table(n_embd),
+            x: zeros(n_embd),
             attn: self.attn.activations(batch, length),
-            sum: table(n_embd),
-            logits: table(self.config.vocab_size),
-            dsum: table(n_embd),
-            dx: table(n_embd),
+            sum: zeros(n_embd),
+            logits: zeros(self.config.vocab_size),
+            dsum: zeros(n_embd),
+            dx: zeros(n_embd),
             scratch: self.attn.scratch(batch, length),
         }
     }
 
     // ANCHOR: forward
-    /// Fills `acts.logits`: row i says what comes after token i, from what stands up to it.
+    /// Fills `acts.logits`: row i holds the logits of the token after token i, given the tokens up
+    /// to i.
     ///
     /// tokens: (batch * length), window after window, all below `vocab_size`.
     pub fn forward<T: Float>(&self, params: &Params<T>, tokens: &[u32], acts: &mut Activations<T>) {
@@ -193,13 +213,13 @@ impl AttentionModel {
     }
     // ANCHOR_END: forward
 
-    /// Adds the gradient of `scale` times the loss of the last forward pass to `grads`, and
-    /// returns the loss: the sum over all places, in nats, not scaled.
+    /// Adds the gradient of `scale` times the loss of the last forward pass to `grads`, and returns
+    /// the loss: the sum over all positions, in nats, not scaled.
     ///
     /// tokens: as in the forward pass; targets: the same number, what really came next.
     ///
-    /// A sum hands its gradient to both of its parts, so `dsum` goes into attention and, as
-    /// it is, to x; and x gets what comes out of attention as well.
+    /// The gradient of a sum goes to both of its terms, so `dsum` is the gradient of attention's
+    /// output and a part of that of x; the other part comes back through attention.
     pub fn backward<T: Float>(
         &self,
         params: &Params<T>,
@@ -221,7 +241,7 @@ impl AttentionModel {
         loss
     }
 
-    /// The loss of a window, summed over its places, in nats.
+    /// The loss of a window, summed over its positions, in nats.
     pub fn loss<T: Float>(
         &self,
         params: &Params<T>,
@@ -232,14 +252,13 @@ impl AttentionModel {
         cross_entropy(acts.logits.view(), targets)
     }
 
-    /// Who looks at whom in head `h` of the first window of the last forward pass. Row i holds
-    /// the shares of token i. Shape: (length, length).
+    /// The attention weights of head `h` in the first window of the last forward pass. Row i holds
+    /// those of token i. Shape: (length, length).
     pub fn attention_weights<T: Float>(&self, acts: &Activations<T>, h: usize) -> Array2<T> {
         self.attn.attention_weights(&acts.attn, 0, h)
     }
 
-    /// Continues a text: `count` tokens, each drawn given those before, as far back as the
-    /// block size reaches.
+    /// Continues a prompt: `count` tokens, each drawn given the `block_size` tokens before it.
     ///
     /// # Errors
     /// [`Error::Setting`] for an empty prompt, [`Error::UnknownToken`] for a token that does not exist.
@@ -262,8 +281,8 @@ impl AttentionModel {
         let mut window = vec![0; block_size];
         let mut text = prompt.to_vec();
         for _ in 0..count {
-            // The window always has block_size tokens. Where the text is shorter its rest is
-            // filled with anything: what comes later changes nothing.
+            // The window always has block_size tokens. Where the text is shorter the rest is
+            // arbitrary: the causal mask hides it.
             let seen = &text[text.len().saturating_sub(block_size)..];
             window[..seen.len()].copy_from_slice(seen);
             self.forward(params, &window, &mut acts);
@@ -308,7 +327,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
-        /// From the loss back to every number of every table.
+        /// From the loss back to every parameter.
         #[test]
         fn gradient(
             batch in 1usize..3, length in 1usize..5, spare in 0usize..2,
@@ -331,7 +350,7 @@ mod tests {
             .unwrap();
         }
 
-        /// What comes later changes nothing; what stands here does.
+        /// A later token changes nothing; the token itself does.
         #[test]
         fn no_row_of_logits_depends_on_a_later_token(
             length in 2usize..70, at in any::<prop::sample::Index>(), seed: u64,
@@ -354,12 +373,12 @@ mod tests {
         fn a_batch_is_its_windows_one_by_one(batch in 1usize..5, length in 1usize..9, seed: u64) {
             let (model, params) = model(length, 2, 2, seed);
             let text = tokens(batch * length, seed);
-            let (mut together, mut single_threaded) = (model.activations(batch, length), model.activations(1, length));
+            let (mut together, mut alone) = (model.activations(batch, length), model.activations(1, length));
             model.forward(&params, &text, &mut together);
             for (b, window) in text.chunks(length).enumerate() {
-                model.forward(&params, window, &mut single_threaded);
+                model.forward(&params, window, &mut alone);
                 let rows = together.logits.slice(s![b * length..(b + 1) * length, ..]);
-                let difference = (&rows - &single_threaded.logits).iter().fold(0.0f64, |d, x| d.max(x.abs()));
+                let difference = (&rows - &alone.logits).iter().fold(0.0f64, |d, x| d.max(x.abs()));
                 prop_assert!(difference < 1e-12);
             }
         }
@@ -406,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_that_cannot_be_are_refused() {
+    fn sizes_that_cannot_be_used_are_refused() {
         let usual = Config { vocab_size: 73, block_size: 64, n_embd: 64, n_head: 4 };
         let message = |config: Config| AttentionModel::new(config).unwrap_err().to_string();
         assert_eq!(

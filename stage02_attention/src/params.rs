@@ -1,19 +1,33 @@
-//! One vector for all the numbers a model learns.
+//! All parameters of a model in one vector.
 //!
-//! A model has weights in dozens of tables. Keeping them as dozens of separate arrays would
-//! make the optimiser, the checkpoint, the gradient check and the sum over threads each walk
-//! a tree. Here all weights of a model stand one after another in a single `Vec`, and a layer
-//! owns small *handles* that say where its tables begin and which shape they have:
+//! A model has weights in dozens of tensors: matrices and vectors. Keeping them as dozens of
+//! separate arrays would make the optimiser, the checkpoint, the gradient check and the sum over
+//! threads each walk a tree. Here all weights of a model stand one after another in a single `Vec`,
+//! and a layer owns small *handles* that say where its tensors begin and which shape they have:
 //!
 //! ```text
 //! Params.values   | wte ............ | h.0.ln_1 | h.0.attn.c_attn ...... | ...
 //!                   ^ Matrix { offset: 0, rows: 65, cols: 128 }
 //! ```
 //!
-//! A handle is made once, in [`Scope`], where the table's name, shape, first values and
-//! weight decay are said together. The gradient and both moments of the optimiser are
-//! [`Params`] over the same [`Layout`], so the same handle finds the gradient of a weight.
-//! The idea is llm.c's (Karpathy 2024); the types are ours.
+//! A handle is made once, by a [`Scope`], where the tensor's name, shape, initial values and weight
+//! decay are declared together. The gradient and both moments of the optimiser are [`Params`] over
+//! the same [`Layout`], so the same handle finds the gradient of a weight. The idea is llm.c's
+//! (Karpathy 2024); the types are ours.
+//!
+//! ```
+//! use stage02_attention::params::{Init, Layout, Params};
+//!
+//! let mut layout = Layout::new();
+//! let weight = layout.scope("c_fc").matrix("weight", 2, 3, Init::Ones);
+//! let bias = layout.scope("c_fc").vector("bias", 3, Init::Zeros);
+//! assert_eq!(layout.len(), 9); // the parameter count
+//!
+//! let mut params = Params::<f32>::zeros(&layout);
+//! params.matrix_mut(weight)[[1, 2]] = 5.0;
+//! params.vector_mut(bias)[0] = 7.0;
+//! assert_eq!(params.values, [0., 0., 0., 0., 0., 5., 7., 0., 0.]);
+//! ```
 //!
 //! What this file leaves out: reading and writing files (`stage03_gpt::checkpoint`), and the
 //! optimiser (`stage03_gpt::adamw`).
@@ -24,7 +38,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use rand::{Rng, RngExt};
 use stage01_bigram::Float;
 
-/// How the numbers of one table begin.
+/// Initial values of one tensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
     /// All zero: biases.
@@ -35,39 +49,39 @@ pub enum Init {
     Normal(f64),
 }
 
-/// One table of a model: everything there is to say about it, except its numbers.
+/// One tensor of a model: its description, without its values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     /// The full name, such as `h.0.attn.c_attn.weight`.
     pub name: String,
     /// One or two lengths: `[n]` for a vector, `[rows, columns]` for a matrix.
     pub shape: Vec<usize>,
-    /// Where its first number stands in the vector of all parameters.
+    /// Index of its first value in the vector of all parameters.
     pub offset: usize,
-    /// How its numbers begin.
+    /// Its initial values.
     pub init: Init,
-    /// Whether weight decay pulls its numbers towards zero. True for matrices only.
+    /// Whether weight decay applies to it. True for matrices only.
     pub decay: bool,
 }
 
 impl Tensor {
-    /// How many numbers the table holds.
+    /// Number of values.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// Whether the table holds no number at all.
+    /// Whether it has no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The numbers of the vector that belong to this table.
+    /// Its indices in the vector of all parameters.
     pub fn range(&self) -> Range<usize> {
         self.offset..self.offset + self.len()
     }
 }
 
-/// The plan of a parameter vector: its tables, in order.
+/// The layout of a parameter vector: its tensors, in order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Layout {
     tensors: Vec<Tensor>,
@@ -75,22 +89,22 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// A plan without tables.
+    /// A layout without tensors.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The place under which a layer declares its tables: `name.` comes before their names.
+    /// The scope in which a layer declares its tensors: `name.` is the prefix of their names.
     pub fn scope(&mut self, name: impl Into<String>) -> Scope<'_> {
         Scope { layout: self, prefix: name.into() }
     }
 
-    /// The tables, in the order in which they stand in the vector.
+    /// The tensors, in the order in which they stand in the vector.
     pub fn tensors(&self) -> &[Tensor] {
         &self.tensors
     }
 
-    /// How many numbers there are in all: the model's parameter count.
+    /// The model's parameter count.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -109,7 +123,7 @@ impl Layout {
     }
 }
 
-/// A name within a [`Layout`], under which tables are declared.
+/// A prefix of names within a [`Layout`], under which tensors are declared.
 pub struct Scope<'a> {
     layout: &'a mut Layout,
     prefix: String,
@@ -121,14 +135,14 @@ impl Scope<'_> {
         Scope { prefix: format!("{}.{name}", self.prefix), layout: self.layout }
     }
 
-    /// Declares a table of `rows` times `cols` numbers. Weight decay applies to it.
+    /// Declares a matrix. Shape: (rows, cols). Weight decay applies to it.
     pub fn matrix(&mut self, name: &str, rows: usize, cols: usize, init: Init) -> Matrix {
         let name = format!("{}.{name}", self.prefix);
         let offset = self.layout.declare(name, vec![rows, cols], init, true);
         Matrix { offset, rows, cols }
     }
 
-    /// Declares a list of `len` numbers. Weight decay leaves it alone.
+    /// Declares a vector of `len` values. Weight decay does not apply to it.
     pub fn vector(&mut self, name: &str, len: usize, init: Init) -> Vector {
         let name = format!("{}.{name}", self.prefix);
         let offset = self.layout.declare(name, vec![len], init, false);
@@ -137,7 +151,7 @@ impl Scope<'_> {
 }
 
 // ANCHOR: handle
-/// A handle to a two-dimensional table.
+/// A handle to a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Matrix {
     offset: usize,
@@ -147,12 +161,12 @@ pub struct Matrix {
 // ANCHOR_END: handle
 
 impl Matrix {
-    /// How many rows the table has.
+    /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// How many columns the table has.
+    /// Number of columns.
     pub fn cols(&self) -> usize {
         self.cols
     }
@@ -162,7 +176,7 @@ impl Matrix {
     }
 }
 
-/// A handle to a one-dimensional table.
+/// A handle to a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vector {
     offset: usize,
@@ -170,17 +184,17 @@ pub struct Vector {
 }
 
 impl Vector {
-    /// How many numbers the list has.
-    #[allow(clippy::len_without_is_empty, reason = "a declared list is never empty")]
+    /// Number of values.
+    #[allow(clippy::len_without_is_empty, reason = "a declared vector is never empty")]
     pub fn len(&self) -> usize {
         self.len
     }
 }
 
-/// One number for every parameter of a model: its weights, its gradient, or a moment.
+/// One value for every parameter of a model: its weights, its gradient, or a moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Params<T> {
-    /// All the numbers, table after table, as the [`Layout`] says.
+    /// All values, tensor after tensor, in the order of the [`Layout`].
     pub values: Vec<T>,
 }
 
@@ -190,10 +204,10 @@ impl<T: Float> Params<T> {
         Params { values: vec![T::zero(); layout.len()] }
     }
 
-    /// The first weights of a model: every table as its [`Init`] says.
+    /// The initial weights of a model: every tensor as its [`Init`] says.
     ///
-    /// The numbers are drawn table by table in the layout's order, so one seed always gives
-    /// one model.
+    /// The values are drawn tensor by tensor in the layout's order, so one seed always gives one
+    /// model.
     pub fn initialise(layout: &Layout, rng: &mut impl Rng) -> Self {
         let mut params = Self::zeros(layout);
         for tensor in &layout.tensors {
@@ -207,25 +221,25 @@ impl<T: Float> Params<T> {
         params
     }
 
-    /// A two-dimensional table, to read. Shape: (rows, columns) of the handle.
+    /// A matrix, to read. Shape: (rows, columns) of the handle.
     pub fn matrix(&self, handle: Matrix) -> ArrayView2<'_, T> {
         ArrayView2::from_shape((handle.rows, handle.cols), &self.values[handle.range()])
             .expect("the range of a handle fits its shape")
     }
 
-    /// A two-dimensional table, to change.
+    /// A matrix, to change.
     pub fn matrix_mut(&mut self, handle: Matrix) -> ArrayViewMut2<'_, T> {
         let shape = (handle.rows, handle.cols);
         ArrayViewMut2::from_shape(shape, &mut self.values[handle.range()])
             .expect("the range of a handle fits its shape")
     }
 
-    /// A list of numbers, to read.
+    /// A vector, to read.
     pub fn vector(&self, handle: Vector) -> &[T] {
         &self.values[handle.offset..handle.offset + handle.len]
     }
 
-    /// A list of numbers, to change.
+    /// A vector, to change.
     pub fn vector_mut(&mut self, handle: Vector) -> &mut [T] {
         &mut self.values[handle.offset..handle.offset + handle.len]
     }
@@ -237,7 +251,7 @@ impl<T: Float> Params<T> {
 /// sqrt(-2 ln u) cos(2 pi v) and sqrt(-2 ln u) sin(2 pi v).
 pub fn fill_normal<T: Float>(values: &mut [T], std: f64, rng: &mut impl Rng) {
     for pair in values.chunks_mut(2) {
-        // 1 - [0, 1) is (0, 1], whose logarithm is always a number.
+        // 1 - [0, 1) is (0, 1], whose logarithm is always finite.
         let u = 1.0 - rng.random::<f64>();
         let angle = std::f64::consts::TAU * rng.random::<f64>();
         let radius = std * (-2.0 * u.ln()).sqrt();
@@ -254,7 +268,7 @@ mod tests {
     use stage01_bigram::random::{Purpose, generator};
 
     #[test]
-    fn tables_stand_one_after_another_and_handles_find_them() {
+    fn tensors_stand_one_after_another_and_handles_find_them() {
         let mut layout = Layout::new();
         let mut block = layout.scope("h.0");
         let weight = block.scope("c_fc").matrix("weight", 2, 3, Init::Ones);
@@ -272,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn first_weights_have_the_mean_and_spread_that_were_asked_for() {
+    fn initial_weights_have_mean_0_and_the_given_standard_deviation() {
         let mut layout = Layout::new();
         layout.scope("wte").matrix("weight", 100, 101, Init::Normal(0.02));
         let rng = &mut generator(1, Purpose::Initialisation, 0);

@@ -6,13 +6,22 @@
 //! one ends about sqrt(d) steps from where one began. The variance, which is the mean square
 //! of that distance, is d.
 //!
-//! So long vectors make large scores, and softmax takes scores as exponents. Where the scores
-//! of a row lie 30 apart, one key gets all and the others nothing. Then nothing can be
-//! learned: no nudge of a score moves a share, so the gradient that comes back through the
-//! softmax is next to zero. Dividing by sqrt(d) makes the variance one, whatever the length
-//! (Vaswani and others 2017, section 3.2.1).
+//! So long vectors make large scores, and softmax takes scores as exponents. Where the scores of a
+//! row lie 30 apart, one key gets all the attention and the others none. This is saturation: no
+//! nudge of a score moves an attention weight, so the gradient that comes back through the softmax
+//! vanishes, and nothing is learned. Dividing by sqrt(d) makes the variance one, whatever the
+//! length (Vaswani and others 2017, section 3.2.1).
 //!
-//! [`measure`] does this with random numbers and reports what happens.
+//! [`measure`] draws random queries and keys and computes these quantities:
+//!
+//! ```
+//! use stage02_attention::scaling::measure;
+//!
+//! let rows = measure(&[256], 1);
+//! assert!((rows[0].plain.variance / 256.0 - 1.0).abs() < 0.1); // about d
+//! assert!((rows[0].divided.variance - 1.0).abs() < 0.1); // about 1
+//! assert!(rows[0].plain.gradient < rows[0].divided.gradient);
+//! ```
 
 use ndarray::Array2;
 use stage01_bigram::loss::softmax_in_place;
@@ -21,29 +30,29 @@ use stage01_bigram::random::{Generator, Purpose, generator};
 use crate::matmul::gemm;
 use crate::params::fill_normal;
 
-/// Over how many keys each query divides its attention.
+/// Number of keys that each query attends to.
 pub const KEYS: usize = 64;
 
-/// How many tables of queries and keys are drawn for each row of the experiment.
+/// Number of random query and key matrices for each row of the experiment.
 const ROUNDS: usize = 16;
 
-/// What happens to scores and shares. Means over many random queries.
+/// Statistics of scores and attention weights. Means over many random queries.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Scores {
     /// The variance of the scores.
     pub variance: f64,
-    /// The entropy of the shares of a query, in nats: ln [`KEYS`] when all keys get the same,
-    /// 0 when one gets all.
+    /// The entropy of the attention weights of a query, in nats: ln [`KEYS`] when all are equal, 0
+    /// when one is 1.
     pub entropy: f64,
-    /// The largest share of a query.
-    pub largest_share: f64,
-    /// The size of the gradient that gets through the softmax to the scores of a query: the
-    /// sum of its absolute values, when the gradients of the shares are random numbers of
-    /// size one.
+    /// The largest attention weight of a query.
+    pub largest_weight: f64,
+    /// The size of the gradient with respect to the scores of a query: the sum of its absolute
+    /// values, when the gradient with respect to the attention weights is drawn from a normal
+    /// distribution with standard deviation 1.
     pub gradient: f64,
 }
 
-/// One length of vectors, with and without the division.
+/// One length of queries and keys, with and without the division.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
     /// The length of queries and keys.
@@ -66,7 +75,7 @@ pub fn measure(lengths: &[usize], seed: u64) -> Vec<Row> {
             for round in 0..ROUNDS {
                 let mut rng = generator(seed, Purpose::Other, round as u64);
                 let (q, k) = (normal(d, &mut rng), normal(d, &mut rng));
-                // What the loss would like the shares to do.
+                // A random gradient of the attention weights.
                 let datt = normal(KEYS, &mut rng);
                 for (scale, result) in [(1.0, &mut plain), (1.0 / (d as f64).sqrt(), &mut divided)]
                 {
@@ -88,9 +97,9 @@ pub fn measure(lengths: &[usize], seed: u64) -> Vec<Row> {
 
 /// As many random vectors of length `d` as there are keys.
 fn normal(d: usize, rng: &mut Generator) -> Array2<f64> {
-    let mut table = Array2::zeros((KEYS, d));
-    fill_normal(table.as_slice_mut().expect("a new table is contiguous"), 1.0, rng);
-    table
+    let mut matrix = Array2::zeros((KEYS, d));
+    fill_normal(matrix.as_slice_mut().expect("a new matrix is contiguous"), 1.0, rng);
+    matrix
 }
 
 impl Scores {
@@ -104,7 +113,7 @@ impl Scores {
         let p = scores;
         let surprise = |&p: &f64| if p > 0.0 { -p * p.ln() } else { 0.0 };
         self.entropy += part * p.iter().map(surprise).sum::<f64>();
-        self.largest_share += part * p.iter().copied().fold(0.0, f64::max);
+        self.largest_weight += part * p.iter().copied().fold(0.0, f64::max);
         // The backward pass of the softmax, as in `attention::scaled_dot_product`.
         let mean: f64 = p.iter().zip(datt).map(|(p, dp)| p * dp).sum();
         let dscores = p.iter().zip(datt).map(|(p, dp)| p * (dp - mean));
@@ -138,11 +147,11 @@ mod tests {
             let (mut even, mut winner) = (Scores::default(), Scores::default());
             even.add(&mut [3.0; KEYS], &datt);
             prop_assert!((scale * even.entropy - (KEYS as f64).ln()).abs() < 1e-9);
-            prop_assert!((scale * even.largest_share - 1.0 / KEYS as f64).abs() < 1e-12);
+            prop_assert!((scale * even.largest_weight - 1.0 / KEYS as f64).abs() < 1e-12);
             let mut scores = [0.0; KEYS];
             scores[5] = 1000.0;
             winner.add(&mut scores, &datt);
-            prop_assert_eq!((winner.entropy, scale * winner.largest_share, winner.gradient), (0.0, 1.0, 0.0));
+            prop_assert_eq!((winner.entropy, scale * winner.largest_weight, winner.gradient), (0.0, 1.0, 0.0));
         }
     }
 
@@ -152,15 +161,15 @@ mod tests {
         let ln = (KEYS as f64).ln();
         for pair in rows.windows(2) {
             assert!(pair[1].plain.entropy < 0.7 * pair[0].plain.entropy, "{pair:?}");
-            assert!(pair[1].plain.largest_share > pair[0].plain.largest_share, "{pair:?}");
+            assert!(pair[1].plain.largest_weight > pair[0].plain.largest_weight, "{pair:?}");
             assert!(pair[1].plain.gradient < 0.8 * pair[0].plain.gradient, "{pair:?}");
         }
         let last = rows[4];
-        assert!(last.plain.entropy < 0.05 * ln && last.plain.largest_share > 0.9, "{last:?}");
+        assert!(last.plain.entropy < 0.05 * ln && last.plain.largest_weight > 0.9, "{last:?}");
         assert!(last.plain.gradient < 0.12, "{last:?}");
         for row in &rows {
             // With it, nothing depends on d but the tails of a short sum.
-            assert!(row.divided.entropy > 0.8 * ln && row.divided.largest_share < 0.25, "{row:?}");
+            assert!(row.divided.entropy > 0.8 * ln && row.divided.largest_weight < 0.25, "{row:?}");
             assert!(row.divided.gradient > 0.6, "{row:?}");
         }
         assert_eq!(rows, measure(&[4, 16, 64, 256, 1024], 1));

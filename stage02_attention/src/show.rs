@@ -27,14 +27,14 @@ use crate::TrainOptions;
 
 /// No heat map is wider than this on the screen.
 const WIDTH: usize = 60;
-/// How many characters of a text a heat map shows when nobody chose them.
+/// Number of characters in the heat map without `--prompt`.
 const PROMPT: usize = 24;
-/// What it shows of the built-in text, and of any text that has these characters.
+/// The default prompt, for any text that has these characters.
 const VERSE: &str = "And God said unto Moses,";
 
 type Shown<T = ()> = std::result::Result<T, Stop>;
 
-/// A trained model, and all that was learned about it on the way.
+/// A trained model, with its loss curve and the text for its heat map.
 pub(crate) struct Trained {
     tokenizer: Tokenizer,
     model: AttentionModel,
@@ -67,22 +67,22 @@ pub(crate) fn training(
     let vocab_size = tokenizer.vocab_size();
     let model = AttentionModel::new(Config { vocab_size, block_size, n_embd, n_head })?;
     settings.check(&model)?;
-    let (learn, kept) = split(&corpus.text, 0.9)?;
-    let learn = Dataset::new(tokenizer.encode(learn)?, block_size)?;
-    let kept = Dataset::new(tokenizer.encode(kept)?, block_size)?;
+    let (training, held_out) = split(&corpus.text, 0.9)?;
+    let training = Dataset::new(tokenizer.encode(training)?, block_size)?;
+    let held_out = Dataset::new(tokenizer.encode(held_out)?, block_size)?;
     let prompt = match prompt {
         Some(text) => chosen_prompt(text, &tokenizer, block_size)?,
-        None => usual_prompt(&tokenizer, kept.tokens(), block_size),
+        None => default_prompt(&tokenizer, held_out.tokens(), block_size),
     };
 
-    let bigram = CountedBigram::count(learn.tokens(), vocab_size, 0.01)?;
-    let floor = bigram.mean_loss(kept.tokens())?;
+    let bigram = CountedBigram::count(training.tokens(), vocab_size, 0.01)?;
+    let floor = bigram.mean_loss(held_out.tokens())?;
     writeln!(out, "THE TEXT")?;
-    writeln!(out, "{}: {} characters,", corpus.origin, thousands(learn.len() + kept.len()))?;
-    writeln!(out, "{vocab_size} different ones. The last tenth is kept aside for measuring.\n")?;
+    writeln!(out, "{}: {} characters,", corpus.origin, thousands(training.len() + held_out.len()))?;
+    writeln!(out, "{vocab_size} different ones. The last tenth is held out for validation.\n")?;
     let heads = if n_head == 1 { "1 head".into() } else { format!("{n_head} heads") };
     writeln!(out, "ATTENTION LEARNS")?;
-    writeln!(out, "One layer of attention, {heads}, vectors of {n_embd} numbers,")?;
+    writeln!(out, "One layer of attention, {heads}, embedding width {n_embd},")?;
     writeln!(
         out,
         "{} weights in all. It sees up to {block_size} characters.\n",
@@ -93,21 +93,21 @@ pub(crate) fn training(
         "  {:>8}{:>12}{:>14}{:>26}",
         "step", "train", "validation", "validation below bigram"
     )?;
-    let (params, curve) = train(&model, (&learn, &kept), settings, |point| -> Shown {
+    let (params, curve) = train(&model, (&training, &held_out), settings, |point| -> Shown {
         let Point { iter, train_loss, val_loss } = point;
         writeln!(out, "  {iter:>8}{train_loss:>12.4}{val_loss:>14.4}{:>26.4}", floor - val_loss)?;
         Ok(out.flush()?)
     })?;
 
-    let loss = mean_loss(&model, &params, &kept, usize::MAX);
-    writeln!(out, "\n  On the whole text that was kept aside, in nats per character:\n")?;
-    writeln!(out, "  knows nothing{:>27.4}", (vocab_size as f64).ln())?;
+    let loss = mean_loss(&model, &params, &held_out, usize::MAX);
+    writeln!(out, "\n  On the whole held-out text, in nats per character:\n")?;
+    writeln!(out, "  uniform baseline{:>24.4}", (vocab_size as f64).ln())?;
     writeln!(out, "  counted bigram, sees one{:>16.4}", floor)?;
     writeln!(out, "  attention, sees up to {block_size:<4}{loss:>14.4}")?;
     Ok(Trained { tokenizer, model, params, curve, floor, prompt })
 }
 
-/// The tokens of the text that the user wants to see.
+/// The tokens of the user's prompt.
 fn chosen_prompt(
     text: &str,
     tokenizer: &Tokenizer,
@@ -123,16 +123,16 @@ fn chosen_prompt(
     tokenizer.encode(text)
 }
 
-/// A verse that the built-in text suits, or what stands first in the text kept aside.
-fn usual_prompt(tokenizer: &Tokenizer, kept: &[u32], block_size: usize) -> Vec<u32> {
+/// [`VERSE`], or the first tokens of the held-out text where that cannot be encoded.
+fn default_prompt(tokenizer: &Tokenizer, held_out: &[u32], block_size: usize) -> Vec<u32> {
     let mut prompt =
-        tokenizer.encode(VERSE).unwrap_or_else(|_| kept[..PROMPT.min(kept.len())].to_vec());
+        tokenizer.encode(VERSE).unwrap_or_else(|_| held_out[..PROMPT.min(held_out.len())].to_vec());
     prompt.truncate(block_size);
     prompt
 }
 
 impl Trained {
-    /// Lets the model write.
+    /// Prints text that the model generates.
     pub(crate) fn sample(&self, count: usize, seed: u64, out: &mut impl Write) -> Shown {
         let first = self.tokenizer.encode("\n").unwrap_or_else(|_| vec![0]);
         let mut rng = generator(seed, Purpose::Sampling, 0);
@@ -164,11 +164,11 @@ impl Trained {
             .collect()
     }
 
-    /// Where every head looks, and the heat map of the one that most clearly picks out
+    /// Where every head attends, and the heat map of the head with the largest weights on
     /// characters further back than the one before.
     pub(crate) fn heat_map(&self, out: &mut impl Write) -> Shown {
         let heads = self.heads();
-        writeln!(out, "\nWHO LOOKS AT WHOM")?;
+        writeln!(out, "\nATTENTION WEIGHTS")?;
         writeln!(out, "Where the attention of each head goes, in the text of the map below:\n")?;
         writeln!(
             out,
@@ -177,7 +177,7 @@ impl Trained {
         )?;
         for (h, panel) in heads.iter().enumerate() {
             let [itself, before, further] =
-                distances(panel.attention_weights()).map(|share| 100.0 * share);
+                distances(panel.attention_weights()).map(|weight| 100.0 * weight);
             writeln!(out, "  {h:>8}{itself:>11.0}%{before:>19.0}%{further:>15.0}%")?;
         }
         let clearest = |panel: &&Panel| far_sight(panel.attention_weights());
@@ -185,15 +185,15 @@ impl Trained {
         let head = head.expect("there is a head").clone();
         writeln!(
             out,
-            "\nThe head that most clearly picks out a character further back. Each row is"
+            "\nThe head with the largest weights on characters further back. Each row is"
         )?;
-        writeln!(out, "a character that looks; it divides 100% among the columns.\n")?;
+        writeln!(out, "a query character; its attention weights add up to 100%.\n")?;
         show_map(&HeatMap { title: String::new(), panels: vec![head] }, out)
     }
 
     /// Draws all heads.
     pub(crate) fn draw_heads(&self, path: &Path, out: &mut impl Write) -> Shown {
-        let title = "Who looks at whom in a trained layer of attention".into();
+        let title = "Attention weights of a trained layer".into();
         HeatMap { title, panels: self.heads() }.save(path)?;
         Ok(writeln!(out, "\n  Drawn in {}", path.display())?)
     }
@@ -219,11 +219,11 @@ impl Trained {
     }
 }
 
-/// Which share goes to the token itself, to the one before, and further back: the mean over
-/// all rows that have such places.
+/// The attention weight on the token itself, on the one before, and further back: the mean over all
+/// rows that have such positions.
 fn distances(att: ArrayView2<f32>) -> [f32; 3] {
     let mut sums = [0.0; 3];
-    // Where the text is too short for three places, all its rows count.
+    // Where the text is too short for three positions, all its rows count.
     let first = 2.min(att.nrows() - 1);
     for i in first..att.nrows() {
         for j in 0..=i {
@@ -233,13 +233,13 @@ fn distances(att: ArrayView2<f32>) -> [f32; 3] {
     sums.map(|sum| sum / (att.nrows() - first) as f32)
 }
 
-/// The largest share that goes further back than the token before, summed over all rows.
+/// The largest weight further back than the token before, summed over all rows.
 fn far_sight(att: ArrayView2<f32>) -> f32 {
     let largest = |i: usize| (0..i.saturating_sub(1)).map(|j| att[[i, j]]).fold(0.0, f32::max);
     (0..att.nrows()).map(largest).sum()
 }
 
-/// A heat map, moved in a little.
+/// Prints a heat map, indented.
 fn show_map(map: &HeatMap, out: &mut impl Write) -> Shown {
     for line in map.to_text(Ink::detect(), WIDTH).lines() {
         writeln!(out, "{}", format!("  {line}").trim_end())?;
@@ -250,8 +250,8 @@ fn show_map(map: &HeatMap, out: &mut impl Write) -> Shown {
 /// Shows the three kinds of attention.
 pub(crate) fn masks(seed: u64, out: &mut impl Write) -> Shown {
     writeln!(out, "THREE KINDS OF ATTENTION")?;
-    writeln!(out, "A translator that has learned nothing yet: random words, random weights.")?;
-    writeln!(out, "What it may look at is fixed all the same.\n")?;
+    writeln!(out, "An untrained translator: random word vectors, random weights.")?;
+    writeln!(out, "What a word may attend to is fixed by the mask.\n")?;
     show_map(&masks_map(seed), out)?;
     writeln!(out, "\n  encoder  reads: every word sees the whole sentence")?;
     writeln!(out, "  decoder  writes: a word sees itself and what stands before it")?;
@@ -265,17 +265,17 @@ pub(crate) fn draw_masks(seed: u64, path: &Path, out: &mut impl Write) -> Shown 
     Ok(writeln!(out, "  Drawn in {}", path.display())?)
 }
 
-/// The three kinds of attention in a translator that has learned nothing: its words are
-/// random vectors, its layers random weights.
+/// The three kinds of attention in an untrained translator: its words are random vectors, its
+/// layers have random weights.
 fn masks_map(seed: u64) -> HeatMap {
     const SIZE: usize = 16;
     let french = ["le", "chat", "est", "assis", "là"].map(String::from);
     let english = ["the", "cat", "sits", "there"].map(String::from);
     let mut rng = generator(seed, Purpose::Other, 0);
     let mut vectors = |words: usize| {
-        let mut table = Array2::<f32>::zeros((words, SIZE));
-        fill_normal(table.as_slice_mut().expect("a new table is contiguous"), 1.0, &mut rng);
-        table
+        let mut matrix = Array2::<f32>::zeros((words, SIZE));
+        fill_normal(matrix.as_slice_mut().expect("a new matrix is contiguous"), 1.0, &mut rng);
+        matrix
     };
     let (read, written) = (vectors(french.len()), vectors(english.len()));
     let init = Init::Normal(1.0 / (SIZE as f64).sqrt());
@@ -308,33 +308,37 @@ fn masks_map(seed: u64) -> HeatMap {
     HeatMap { title: "Three kinds of attention".into(), panels }
 }
 
-/// Shows what division by sqrt(d) does.
+/// Shows the effect of dividing by sqrt(d).
 pub(crate) fn scaling(seed: u64, out: &mut impl Write) -> Shown {
     let rows = scaling::measure(&[4, 16, 64, 256, 1024], seed);
     writeln!(out, "WHY SCORES ARE DIVIDED BY sqrt(d)")?;
     writeln!(out, "Random queries and keys of length d. Each query divides its attention among")?;
     writeln!(
         out,
-        "{KEYS} keys; if all got the same, the entropy would be ln {KEYS} = {:.2}.\n",
+        "{KEYS} keys; with equal weights the entropy is ln {KEYS} = {:.2}.\n",
         (KEYS as f64).ln()
     )?;
     writeln!(
         out,
         "  {:>8}{:>12}{:>12}{:>16}{:>12}",
-        "d", "variance", "entropy", "largest share", "gradient"
+        "d", "variance", "entropy", "largest weight", "gradient"
     )?;
     for (name, divided) in [("scores as they are", false), ("divided by sqrt(d)", true)] {
         writeln!(out, "  {name}")?;
-        for Row { d, plain, divided: half } in &rows {
-            let scores = if divided { half } else { plain };
-            let Scores { variance, entropy, largest_share, gradient } = scores;
-            let share = 100.0 * largest_share;
-            writeln!(out, "  {d:>8}{variance:>12.2}{entropy:>12.2}{share:>15.0}%{gradient:>12.2}")?;
+        for Row { d, plain, divided: scaled } in &rows {
+            let scores = if divided { scaled } else { plain };
+            let Scores { variance, entropy, largest_weight, gradient } = scores;
+            let weight = 100.0 * largest_weight;
+            writeln!(
+                out,
+                "  {d:>8}{variance:>12.2}{entropy:>12.2}{weight:>15.0}%{gradient:>12.2}"
+            )?;
         }
     }
     writeln!(
         out,
-        "\nWithout the division one key gets all, and the gradient dies in the softmax."
+        "\nWithout the division the softmax saturates: one key gets nearly all\n\
+         the weight, and the gradient vanishes."
     )?;
     Ok(())
 }
@@ -345,14 +349,14 @@ mod tests {
     use ndarray::array;
 
     #[test]
-    fn where_a_head_looks() {
+    fn distances_of_attention() {
         let att = array![
             [1.0, 0.0, 0.0, 0.0],
             [0.5, 0.5, 0.0, 0.0],
             [0.5, 0.25, 0.25, 0.0],
             [0.125, 0.25, 0.5, 0.125]
         ];
-        // Rows 2 and 3 have all three places.
+        // Rows 2 and 3 have all three positions.
         assert_eq!(distances(att.view()), [0.1875, 0.375, 0.4375]);
         assert_eq!(far_sight(att.view()), 0.5 + 0.25);
         assert_eq!(distances(array![[1.0]].view()), [1.0, 0.0, 0.0]);

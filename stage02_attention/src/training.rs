@@ -1,16 +1,16 @@
-//! The training loop of this stage: look at some text, see which way is down, take a step.
+//! The training loop of this stage: draw a batch, compute the gradient, take a step.
 //!
-//! The optimiser is the plainest that does well here, gradient descent with momentum
-//! (Polyak 1964). A ball that rolls downhill does not turn at every stone: it keeps most of
-//! its velocity, and the slope under it adds to that.
+//! The optimiser is the plainest that does well here, gradient descent with momentum (Polyak 1964).
+//! A ball that rolls downhill does not turn at every stone: it keeps most of its velocity, and the
+//! gradient adds to that.
 //!
 //! ```text
 //! velocity  =  0.9 velocity + gradient
 //! weights   =  weights - learning_rate velocity
 //! ```
 //!
-//! The learning rate falls in a straight line to zero over the run. A batch of a few windows
-//! tells the slope only roughly, and small steps at the end average that roughness out.
+//! The learning rate falls in a straight line to zero over the run. The gradient of a small batch
+//! is noisy, and small steps at the end average the noise out.
 //!
 //! What this file leaves out: AdamW, warm-up, clipping, threads, files. `stage03_gpt` needs
 //! them, because a deeper model is harder to train; this one does without.
@@ -22,29 +22,29 @@ use stage01_bigram::{Error, Result};
 use crate::model::AttentionModel;
 use crate::params::Params;
 
-/// How much of its velocity the ball keeps at every step.
+/// Momentum: the fraction of the velocity that remains after a step.
 const MOMENTUM: f32 = 0.9;
 
-/// How many windows a measurement during the run looks at. The last one looks at all.
+/// Number of windows in an evaluation during the run. The last evaluation takes all.
 const EVAL_WINDOWS: usize = 256;
 
-/// What the loop needs to know.
+/// Hyperparameters of the training loop.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
-    /// How many windows one step looks at.
+    /// Number of windows per step.
     pub batch_size: usize,
-    /// How many steps to take.
+    /// Number of steps.
     pub max_iters: usize,
-    /// The first learning rate.
+    /// The learning rate of the first step.
     pub learning_rate: f64,
-    /// How many steps lie between two measurements.
+    /// Number of steps between two evaluations.
     pub eval_interval: usize,
-    /// Names all that is random: first weights and batches.
+    /// The random seed: of the initial weights and of the batches.
     pub seed: u64,
 }
 
 impl Default for Settings {
-    /// What suits the built-in text: about ten seconds on one core.
+    /// Settings for the built-in text: about ten seconds on one core.
     fn default() -> Self {
         Settings {
             batch_size: 16,
@@ -57,7 +57,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Refuses settings with which nothing could be learned.
+    /// Refuses settings with which the model cannot be trained.
     ///
     /// # Errors
     /// [`Error::Setting`] names the first of them.
@@ -77,23 +77,23 @@ impl Settings {
 /// A point of the loss curve. Losses are means over tokens, in nats.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// How many steps were taken before.
+    /// Number of steps taken so far.
     pub iter: usize,
-    /// The loss on a sample of the text it learns from.
+    /// The loss on a sample of the training text.
     pub train_loss: f64,
-    /// The loss on a sample of the text that was kept aside.
+    /// The loss on a sample of the held-out text.
     pub val_loss: f64,
 }
 
-/// Draws first weights and trains them. Returns them with the loss curve.
+/// Draws initial weights and trains them. Returns them with the loss curve.
 ///
 /// `report` is called with each point of the curve as soon as it is known; an error of its
 /// own ends the training. The same settings, texts and seed give the same weights, bit for
 /// bit, on the same kind of processor.
 ///
 /// # Errors
-/// [`Error::Setting`] for settings that cannot be used, [`Error::Diverged`] when the loss is
-/// no longer a number, and whatever `report` returns.
+/// [`Error::Setting`] for settings that cannot be used, [`Error::Diverged`] when the loss is no
+/// longer finite, and the errors of `report`.
 pub fn train<E: From<Error>>(
     model: &AttentionModel,
     (train, validation): (&Dataset, &Dataset),
@@ -112,8 +112,8 @@ pub fn train<E: From<Error>>(
     let mut curve = Vec::new();
     for iter in 0..=max_iters {
         if iter % eval_interval == 0 || iter == max_iters {
-            let measure = |data| mean_loss(model, &params, data, EVAL_WINDOWS);
-            let point = Point { iter, train_loss: measure(train), val_loss: measure(validation) };
+            let loss = |data| mean_loss(model, &params, data, EVAL_WINDOWS);
+            let point = Point { iter, train_loss: loss(train), val_loss: loss(validation) };
             if !point.val_loss.is_finite() {
                 return Err(diverged(iter, point.val_loss, learning_rate).into());
             }
@@ -125,12 +125,12 @@ pub fn train<E: From<Error>>(
         }
 
         // ANCHOR: step
-        // Look at some text.
+        // Draw a batch; forward pass.
         let mut rng = generator(seed, Purpose::Batch, iter as u64);
         train.sample_batch(batch_size, block_size, &mut rng, &mut inputs, &mut targets);
         model.forward(&params, &inputs, &mut acts);
 
-        // See which way is down.
+        // The gradient: backward pass.
         grads.values.fill(0.0);
         let scale = 1.0 / inputs.len() as f32;
         let loss = model.backward(&params, (&inputs, &targets), scale, &mut acts, &mut grads);
@@ -154,7 +154,7 @@ fn diverged(iter: usize, loss: f64, learning_rate: f64) -> Error {
     Error::Diverged { iter, loss, remedy }
 }
 
-/// The mean loss over a text, in nats for each token.
+/// The mean loss over a text, in nats per token.
 ///
 /// The text is cut into windows of `block_size` that do not overlap, so the first token of
 /// each is predicted from one token alone, the second from two, and so on. Of more than
@@ -224,13 +224,13 @@ mod tests {
     };
 
     #[test]
-    fn where_looking_back_is_needed_it_leaves_the_bigram_far_behind() {
+    fn attention_learns_a_rule_that_a_bigram_cannot() {
         let (train, validation) = text();
         let bigram = CountedBigram::count(train.tokens(), 4, 1.0).unwrap();
         let floor = bigram.mean_loss(validation.tokens()).unwrap();
-        // The letter before says nothing, so a bigram is as surprised as by dice: ln 4.
+        // The letter before says nothing, so a bigram does no better than a uniform guess: ln 4.
         assert!((floor - 4f64.ln()).abs() < 0.01, "{floor}");
-        // Who knows the rule is surprised by one letter in ten, and expects 0.925 of the next.
+        // A model that knows the rule gives the next letter of the rule the probability 0.925.
         let best = -(0.925 * 0.925f64.ln() + 0.075 * 0.025f64.ln());
 
         let (params, curve) = run(QUICK).unwrap();
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_means_one_result() {
+    fn the_same_seed_gives_the_same_result() {
         let short = Settings { max_iters: 20, ..QUICK };
         assert_eq!(run(short).unwrap(), run(short).unwrap());
         let other = Settings { seed: 2, ..short };
@@ -279,7 +279,7 @@ mod tests {
         assert!(message(Settings { eval_interval: 0, ..QUICK }).starts_with("--eval-interval = 0"));
         let wild = message(Settings { learning_rate: 1e6, ..QUICK });
         assert!(wild.contains("choose a --learning-rate below 1000000"), "{wild}");
-        // Nothing to do is no mistake.
+        // No steps at all are allowed.
         assert_eq!(run(Settings { max_iters: 0, ..QUICK }).unwrap().1.len(), 1);
     }
 

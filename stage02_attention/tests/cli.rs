@@ -1,4 +1,4 @@
-//! The program as its user meets it: what it prints, and what it says when it cannot.
+//! The program as its user sees it: what it prints, and its error messages.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -77,10 +77,10 @@ fn the_whole_tour() {
     for part in [
         "FILE: 1,720 characters,",
         "ATTENTION LEARNS",
-        "One layer of attention, 2 heads, vectors of 8 numbers,",
+        "One layer of attention, 2 heads, embedding width 8,",
         "  counted bigram, sees one ",
         "WHAT IT WRITES",
-        "WHO LOOKS AT WHOM",
+        "ATTENTION WEIGHTS",
         "  encoder            decoder          cross",
         "WHY SCORES ARE DIVIDED BY sqrt(d)",
         "█",
@@ -120,7 +120,7 @@ fn masks_hide_what_they_should() {
 }
 
 #[test]
-fn the_table_of_the_experiment() {
+fn the_scaling_experiment() {
     let shown = shown(&["scaling"]);
     check_lines(&shown);
     let row = |name: &str| -> Vec<Vec<f64>> {
@@ -154,7 +154,7 @@ fn pictures_are_written() {
 }
 
 #[test]
-fn a_reader_who_has_seen_enough_is_no_error() {
+fn a_closed_pipe_is_no_error() {
     let (_directory, text) = small_text();
     let arguments = ["train", "--text", word(&text), "--max-new-tokens", "20000"];
     let mut child = program(&[&arguments[..], &QUICK].concat())
@@ -248,7 +248,7 @@ fn the_smallest_that_works() {
     fs::write(&path, "ab".repeat(10)).unwrap();
     let sizes = ["--n-embd", "1", "--n-head", "1", "--block-size", "1", "--batch-size", "1"];
     let tour = ["--text", word(&path), "--max-iters", "1", "--eval-interval", "1"];
-    assert!(shown(&[&tour[..], &sizes].concat()).contains("1 head, vectors of 1 numbers"));
+    assert!(shown(&[&tour[..], &sizes].concat()).contains("1 head, embedding width 1"));
     shown(&["train", "--text", word(&path), "--max-iters", "0", "--block-size", "1"]);
     // A text without line ends, of one character only.
     fs::write(&path, "a".repeat(40)).unwrap();
@@ -260,7 +260,7 @@ fn help_is_a_page_to_read() {
     for (arguments, part) in [
         (
             &["--help"][..],
-            "Attention: a model in which every token can look at all tokens before it.",
+            "Attention: a model in which every token can attend to all tokens before it.",
         ),
         (&["train", "--help"], "gradient descent with momentum"),
         (&["masks", "--help"], "A GPT is a decoder"),

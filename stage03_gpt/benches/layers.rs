@@ -133,7 +133,7 @@ mod attention {
                 results: [(); 4].map(|_| Array2::zeros((length, size))),
                 tables: [(); 2].map(|_| Array2::zeros((length, length))),
                 lse: ndarray::Array1::zeros(length),
-                room: vec![0.0; fused::room(length)],
+                room: vec![0.0; fused::scratch_len(length)],
                 flops: 2 * length * length * size,
             }
         }

@@ -47,7 +47,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use stage01_bigram::random::Generator;
 use stage01_bigram::{Float, Result};
 use stage02_attention::attention::Mask;
-use stage02_attention::attention::multi_head::{self, MultiHeadAttention, Space};
+use stage02_attention::attention::multi_head::{self, CacheScratch, MultiHeadAttention};
 use stage02_attention::backward::Backward;
 use stage02_attention::dropout::Dropout;
 use stage02_attention::parallel::each_row;
@@ -121,7 +121,7 @@ pub struct Workspace<T> {
     qkv: Array2<T>,
     y: Array2<T>,
     hidden: Array2<T>,
-    attn: Space<T>,
+    attn: CacheScratch<T>,
     statistics: Statistics<T>,
 }
 
@@ -223,7 +223,7 @@ impl Block {
             qkv: matrix(3 * self.n_embd),
             y: matrix(self.n_embd),
             hidden: matrix(4 * self.n_embd),
-            attn: self.attn.space(block_size),
+            attn: self.attn.cache_scratch(block_size),
             statistics: Statistics::new(block_size),
         }
     }

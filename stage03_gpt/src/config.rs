@@ -161,7 +161,7 @@ impl GptConfig {
     /// About how many bytes a forward pass over this many tokens takes, for a model of numbers of
     /// the type `T`: what it keeps, and scratch for the scores of attention for each thread.
     pub fn forward_bytes<T>(&self, tokens: usize, threads: usize) -> f64 {
-        let scratch = self.n_layer as f64 * threads as f64 * fused::room(1) as f64;
+        let scratch = self.n_layer as f64 * threads as f64 * fused::scratch_len(1) as f64;
         tokens as f64 * (self.activations_per_token() + scratch) * size_of::<T>() as f64
     }
 

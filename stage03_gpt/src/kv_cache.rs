@@ -113,7 +113,7 @@ impl<'a, T: Float> KvCache<'a, T> {
     fn bytes(config: &GptConfig) -> f64 {
         let &GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, .. } = config;
         let [v, t, l, h, c] = [vocab_size, block_size, n_layer, n_head, n_embd].map(|n| n as f64);
-        let each = fused::room(1) as f64 + 2.0 * h + c / 64.0;
+        let each = fused::scratch_len(1) as f64 + 2.0 * h + c / 64.0;
         let numbers = t * (2.0 * l * c + 10.0 * c + h + 2.0 + threads() as f64 * each) + v;
         numbers * size_of::<T>() as f64
     }

@@ -1,7 +1,7 @@
 //! A token is a tree of earlier tokens.
 
 use stage01_bigram::tokenizer::BpeTokenizer;
-use stage01_bigram::tokenizer::bpe::pieces;
+use stage01_bigram::tokenizer::bpe::pre_tokens;
 
 use super::draw::{Anchor, Dimension, Drawing, Letters, Point};
 
@@ -22,7 +22,7 @@ fn rounds(tokenizer: &BpeTokenizer) -> Vec<Round> {
         (0..256).find(is_it).expect("each byte is a token")
     };
     let mut words: Vec<Vec<u32>> =
-        pieces(TEXT).map(|piece| piece.bytes().map(byte).collect()).collect();
+        pre_tokens(TEXT).map(|pre_token| pre_token.bytes().map(byte).collect()).collect();
     let mut rounds = Vec::new();
     for merge in tokenizer.merges() {
         let mut count = 0;

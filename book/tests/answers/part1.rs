@@ -7,7 +7,7 @@ use stage01_bigram::dataset::{Dataset, split};
 use stage01_bigram::loss::{bits, bits_per_byte, perplexity, softmax};
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
-use stage01_bigram::tokenizer::bpe::pieces;
+use stage01_bigram::tokenizer::bpe::pre_tokens;
 use stage01_bigram::tokenizer::{BpeTokenizer, CharTokenizer};
 
 use crate::Answer;
@@ -83,9 +83,9 @@ pub fn tokens_of_an_emoji() -> f64 {
     tokenizer.encode("😀").expect("bytes").len() as f64
 }
 
-/// Into how many pieces GPT-2's rules cut "it's 42 sheep!".
+/// Into how many pre-tokens GPT-2's rules cut "it's 42 sheep!".
 pub fn pieces_of_sheep() -> f64 {
-    pieces("it's 42 sheep!").count() as f64
+    pre_tokens("it's 42 sheep!").count() as f64
 }
 
 /// The counted bigram of "banana" (a b n are 0 1 2), with smoothing k.

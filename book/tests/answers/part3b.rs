@@ -118,7 +118,7 @@ pub fn mean_of_dropped_four_and_eight() -> f64 {
 /// What a query of 1 finds in keys ln 3, 0, ln 4 with the values 8, 16, 2.
 pub fn third_token_finds() -> f64 {
     let (keys, values) = ([3f64.ln(), 0.0, 4f64.ln()], [8.0, 16.0, 2.0]);
-    let (mut space, mut y) = (vec![0.0; single_query::room(1, 3, 1)], [0.0]);
+    let (mut space, mut y) = (vec![0.0; single_query::scratch_len(1, 3, 1)], [0.0]);
     let column = |x| ArrayView2::from_shape((3, 1), x).expect("three numbers");
     let q = ArrayView2::from_shape((1, 1), &[1.0]).expect("one number");
     let found = ArrayViewMut2::from_shape((1, 1), &mut y).expect("one number");

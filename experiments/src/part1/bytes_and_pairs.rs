@@ -15,7 +15,7 @@ use stage01_bigram::dataset::split;
 use stage01_bigram::loss::bits_per_byte;
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::screen::thousands;
-use stage01_bigram::tokenizer::bpe::pieces;
+use stage01_bigram::tokenizer::bpe::pre_tokens;
 use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer};
 
 const WORDS: &str = "low low low lower lowest";
@@ -32,7 +32,7 @@ pub fn run(plot: Option<&Path>) -> Result<()> {
     another_rule()
 }
 
-/// A piece of text as the tokens it has so far, each spelled out.
+/// A pre_token of text as the tokens it has so far, each spelled out.
 type Word = Vec<String>;
 
 // ANCHOR: count
@@ -69,10 +69,10 @@ fn join(words: &mut [Word], (left, right): &(String, String)) {
 }
 // ANCHOR_END: join
 
-/// The pieces of a text as single letters, the space made visible.
+/// The pre-tokens of a text as single letters, the space made visible.
 fn letters(text: &str) -> Vec<Word> {
     let visible = |c: char| if c == ' ' { "␣".to_string() } else { c.to_string() };
-    pieces(text).map(|piece| piece.chars().map(visible).collect()).collect()
+    pre_tokens(text).map(|pre_token| pre_token.chars().map(visible).collect()).collect()
 }
 
 fn on_paper() {
@@ -105,8 +105,8 @@ fn other_texts() -> Result<()> {
         println!("{text:10}  {}   {tokens:?}", spelled?.join("·"));
         assert_eq!(tokenizer.decode(&tokens)?, text);
     }
-    let pieces: Vec<_> = pieces("I'll say they've 12 sheep,  no?").collect();
-    println!("pieces: {pieces:?}");
+    let cut: Vec<_> = pre_tokens("I'll say they've 12 sheep,  no?").collect();
+    println!("pre-tokens: {cut:?}");
     Ok(())
 }
 
@@ -140,8 +140,8 @@ fn bytes_per_token() -> Result<Vec<(f64, f64)>> {
         println!("{vocab_size:>10}{tokens:>10}{bytes:>14.2}");
         gain.push((vocab_size as f64, bytes));
     }
-    let different: HashSet<&str> = pieces(train).collect();
-    println!("pieces of the text it learned from: {}", thousands(pieces(train).count()));
+    let different: HashSet<&str> = pre_tokens(train).collect();
+    println!("pre-tokens of the text it learned from: {}", thousands(pre_tokens(train).count()));
     println!("different ones among them: {}", thousands(different.len()));
     Ok(gain)
 }
@@ -160,8 +160,8 @@ fn chart(gain: Vec<(f64, f64)>) -> LineChart {
 /// The bug: takes the longest token that fits, instead of joining in the order of the merges.
 fn encode_longest(longest: &HashMap<&[u8], u32>, text: &str) -> Vec<u32> {
     let mut tokens = Vec::new();
-    for piece in pieces(text) {
-        let mut rest = piece.as_bytes();
+    for pre_token in pre_tokens(text) {
+        let mut rest = pre_token.as_bytes();
         while let Some(length) = (1..=rest.len()).rev().find(|&n| longest.contains_key(&rest[..n]))
         {
             tokens.push(longest[&rest[..length]]);
@@ -189,12 +189,14 @@ fn another_rule() -> Result<()> {
         let bits = bits_per_byte(model.sum_loss(tokens)?, validation.len());
         println!("{name:16}{:>8} tokens, {bits:.4} bits per byte", tokens.len());
     }
-    let differs = |piece: &&str| {
-        tokenizer.encode(piece).is_ok_and(|tokens| tokens != encode_longest(&longest, piece))
+    let differs = |pre_token: &&str| {
+        tokenizer
+            .encode(pre_token)
+            .is_ok_and(|tokens| tokens != encode_longest(&longest, pre_token))
     };
-    let share =
-        pieces(validation).filter(differs).count() as f64 / pieces(validation).count() as f64;
-    println!("{:.1} % of the pieces have other tokens, such as", 100.0 * share);
+    let share = pre_tokens(validation).filter(differs).count() as f64
+        / pre_tokens(validation).count() as f64;
+    println!("{:.1} % of the pre-tokens have other tokens, such as", 100.0 * share);
     let tokenizer = Tokenizer::Bpe(tokenizer.clone());
     let spelled = |tokens: &[u32]| -> Result<String> {
         let names: Result<Vec<_>> =
@@ -202,11 +204,11 @@ fn another_rule() -> Result<()> {
         Ok(names?.join("·"))
     };
     let mut shown: Vec<&str> = Vec::new();
-    for piece in pieces(validation).filter(differs) {
-        if shown.len() < 4 && !shown.contains(&piece) {
-            let right = spelled(&tokenizer.encode(piece)?)?;
-            println!("  {right:24}{}", spelled(&encode_longest(&longest, piece))?);
-            shown.push(piece);
+    for pre_token in pre_tokens(validation).filter(differs) {
+        if shown.len() < 4 && !shown.contains(&pre_token) {
+            let right = spelled(&tokenizer.encode(pre_token)?)?;
+            println!("  {right:24}{}", spelled(&encode_longest(&longest, pre_token))?);
+            shown.push(pre_token);
         }
     }
     Ok(())

@@ -30,7 +30,7 @@ pub fn run() -> Result<()> {
 
 /// What one head finds for a query of 1, where every token has one number as key and one as value.
 fn attend(keys: &[f64], values: &[f64]) -> f64 {
-    let (mut scratch, mut y) = (vec![0.0; single_query::room(1, keys.len(), 1)], [0.0]);
+    let (mut scratch, mut y) = (vec![0.0; single_query::scratch_len(1, keys.len(), 1)], [0.0]);
     let column = |x| ArrayView2::from_shape((keys.len(), 1), x).expect("one number per token");
     let q = ArrayView2::from_shape((1, 1), &[1.0]).expect("one number");
     let found = ArrayViewMut2::from_shape((1, 1), &mut y).expect("one number");

@@ -1,9 +1,9 @@
 //! The bigram model by counting.
 //!
-//! How likely is `h` after `t`? Count how often `t` was followed by anything, and how often by
-//! `h`, and divide. A pair that never occurred would get probability 0, and a text that has
-//! it an infinite loss. So every pair is counted k times in advance (*add-k smoothing*;
-//! Laplace's rule of succession for k = 1):
+//! How likely is `h` after `t`? Count how often `t` was followed by anything, and how often by `h`,
+//! and divide. A pair that never occurred would get probability 0, and a text that has it an
+//! infinite loss. So k is added to the count of every pair (*add-k smoothing*; Laplace's rule of
+//! succession for k = 1):
 //!
 //! ```text
 //! p(b | a) = (count(a, b) + k) / (count(a) + k·V)
@@ -17,7 +17,7 @@ use rustc_hash::FxHashMap;
 use super::{Bigram, check_tokens};
 use crate::{Error, Result};
 
-/// Up to this vocabulary the table is stored in full: 1024 · 1024 numbers of 8 bytes.
+/// Up to this vocabulary size the counts are a dense matrix: 1024 · 1024 numbers of 8 bytes.
 const DENSE_UP_TO: usize = 1024;
 
 /// How often each token followed each other one, and the probabilities that follow from it.
@@ -34,10 +34,10 @@ pub struct CountedBigram {
 /// count(a, b).
 #[derive(Clone, Debug)]
 enum Pairs {
-    /// Row a, column b, of a full table.
+    /// Row a, column b, of a matrix.
     Dense(Vec<u64>),
-    /// Only the pairs that occur: of the 2.5 billion pairs that 50 000 tokens can form, a text
-    /// of a million tokens shows less than one in a thousand.
+    /// Only the pairs that occur: of the 2.5 billion pairs that 50 000 tokens can form, a text of a
+    /// million tokens has less than one in a thousand.
     Sparse(FxHashMap<(u32, u32), u64>),
 }
 // ANCHOR_END: pairs
@@ -45,8 +45,8 @@ enum Pairs {
 impl CountedBigram {
     /// Counts the pairs of neighbours in a text.
     ///
-    /// `smoothing` is the k of the head of this file: 1 is the classic, small numbers such as
-    /// 0.01 suit large vocabularies, 0 is the bare count.
+    /// `smoothing` is the k of add-k smoothing: 1 is the classic, small numbers such as 0.01 suit
+    /// large vocabularies, 0 is the bare count.
     ///
     /// # Errors
     /// [`Error::UnknownToken`] for a token that is not below `vocab_size`; [`Error::Setting`]
@@ -81,7 +81,7 @@ impl CountedBigram {
         // ANCHOR_END: count
     }
 
-    /// How many different pairs occur.
+    /// Number of distinct pairs that occur.
     pub fn distinct_pairs(&self) -> usize {
         match &self.pairs {
             Pairs::Dense(table) => table.iter().filter(|&&count| count > 0).count(),
@@ -107,7 +107,7 @@ impl CountedBigram {
         };
         let all = self.totals[a as usize] as f64 + self.smoothing * self.vocab_size as f64;
         if all == 0.0 {
-            // No count and k = 0: what the formula tends to as k does.
+            // No count and k = 0: the limit of the formula as k tends to 0.
             return 1.0 / self.vocab_size as f64;
         }
         (count as f64 + self.smoothing) / all
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_never_seen_leaves_everything_open() {
+    fn after_a_token_never_seen_all_tokens_are_equally_likely() {
         for k in [0.0, 1e-6, 1.0] {
             let model = CountedBigram::count(&[0, 0], 4, k).unwrap();
             assert_eq!(model.probability(3, 1).unwrap(), 0.25);

@@ -1,16 +1,16 @@
-//! The bigram model by learning.
+//! The bigram model, trained by gradient descent.
 //!
-//! The table holds logits instead of counts: row a is the score of every token that may follow
-//! a, and softmax makes probabilities of it. At first all are 0, every token is as likely, and
-//! the loss is ln V. Then, again and again: look up the rows of some examples, let
-//! [`crate::loss`] say how the loss moves with every logit (p − 1 for the token that came, p
-//! for the others), and move the table a small step the other way. That is *gradient descent*
-//! (Cauchy 1847); with other examples at each step, *stochastic* (Robbins and Monro 1951).
+//! A matrix holds logits instead of counts: row a has the score of every token that may follow a,
+//! and softmax makes probabilities of it. At first all logits are 0, all tokens are equally likely,
+//! and the loss is ln V. Then, in each step: look up the rows of some examples, compute the
+//! gradient of the loss ([`crate::loss`]: p − 1 for the token that came, p for the others), and
+//! move the logits a small step against it. That is *gradient descent* (Cauchy 1847); with other
+//! examples at each step, *stochastic* (Robbins and Monro 1951).
 //!
-//! Where it ends can be known in advance. The steps in row a cancel when the probabilities the
-//! row gives are, summed over the examples, as large as the counts of what came: that is the
-//! table of [`super::CountedBigram`] without smoothing. Learning is a roundabout way of counting
-//! here. It is the only way once a model is more than a table.
+//! The minimum is known in advance. The gradient of row a is zero when the probabilities of the
+//! row, summed over the examples, are equal to the counts: those of [`super::CountedBigram`]
+//! without smoothing. For a bigram, gradient descent is a roundabout way of counting. For larger
+//! models nothing can be counted, and gradient descent remains.
 
 use ndarray::{Array1, Array2};
 
@@ -18,30 +18,31 @@ use super::{Bigram, check_tokens};
 use crate::loss::{cross_entropy_backward, log_softmax};
 use crate::{Error, Float, Result};
 
-/// A vocabulary larger than this would need a table of more than 64 MiB in `f32`.
+/// A vocabulary larger than this would need a matrix of more than 64 MiB in `f32`.
 const LARGEST_VOCABULARY: usize = 4096;
 
-/// A table of logits, (vocab_size, vocab_size): row = the last token, column = the next one.
+/// A matrix of logits. Shape: (vocab_size, vocab_size); row = the last token, column = the next
+/// one.
 #[derive(Clone, Debug)]
 pub struct LearnedBigram<T> {
     logits: Array2<T>,
-    /// Working memory: the gradient of the table, and a batch of its rows.
+    /// Scratch: the gradient of the logits, and a batch of their rows.
     gradient: Array2<T>,
     rows: Array2<T>,
 }
 
 impl<T: Float> LearnedBigram<T> {
-    /// A table of zeros: every token is as likely as any other.
+    /// All logits zero: every token is equally likely.
     ///
     /// # Errors
-    /// [`Error::Setting`] when the table would be empty or unreasonably large.
+    /// [`Error::Setting`] when the matrix would be empty or unreasonably large.
     pub fn new(vocab_size: usize) -> Result<Self> {
         if !(1..=LARGEST_VOCABULARY).contains(&vocab_size) {
             return Err(Error::setting(
                 "the vocabulary",
                 vocab_size,
                 format!(
-                    "expected 1 to {LARGEST_VOCABULARY} tokens for a table that has a logit for \
+                    "expected 1 to {LARGEST_VOCABULARY} tokens for a matrix that has a logit for \
                      each pair of them; choose a smaller vocabulary"
                 ),
             ));
@@ -50,19 +51,19 @@ impl<T: Float> LearnedBigram<T> {
         Ok(Self { gradient: zeros.clone(), logits: zeros, rows: Array2::zeros((0, vocab_size)) })
     }
 
-    /// The table as one slice, row after row: for tests and pictures.
+    /// The logits as one slice, row after row: for tests and figures.
     pub fn logits_mut(&mut self) -> &mut [T] {
-        self.logits.as_slice_mut().expect("a table of its own is contiguous")
+        self.logits.as_slice_mut().expect("an owned matrix is contiguous")
     }
 
-    /// Forward and backward: the mean loss of some examples, and its gradient.
+    /// Forward and backward pass: the mean loss of some examples, and its gradient.
     ///
     ///   loss = mean over i of −log softmax(logits\[inputs\[i\]\])\[targets\[i\]\]
     ///
-    /// inputs, targets: (examples). Returns (loss in nats, gradient of the table).
+    /// inputs, targets: (examples). Returns (loss in nats, gradient of the logits).
     ///
-    /// A row is looked up once for every example that starts with its token, so its gradient is
-    /// the sum over those examples; rows that were not looked up have none.
+    /// A row is looked up once for every example that starts with its token, so its gradient is the
+    /// sum over those examples; that of the other rows is zero.
     ///
     /// # Errors
     /// [`Error::UnknownToken`] for a token that does not exist.
@@ -87,7 +88,7 @@ impl<T: Float> LearnedBigram<T> {
         for (row, &a) in self.rows.rows().into_iter().zip(inputs) {
             self.gradient.row_mut(a as usize).scaled_add(T::one(), &row);
         }
-        Ok((loss, self.gradient.as_slice().expect("a table of its own is contiguous")))
+        Ok((loss, self.gradient.as_slice().expect("an owned matrix is contiguous")))
     }
     // ANCHOR_END: loss_and_gradient
 
@@ -96,8 +97,8 @@ impl<T: Float> LearnedBigram<T> {
     ///
     ///   logits ← logits − learning_rate · gradient
     ///
-    /// The mean makes the gradient of each row small: a row that one example in fifty starts
-    /// with gets a fiftieth of the push. So useful learning rates are far above 1 here.
+    /// The mean makes the gradient of each row small: a row for one example in fifty gets a
+    /// fiftieth of the gradient. So useful learning rates are far above 1 here.
     ///
     /// # Errors
     /// As [`LearnedBigram::loss_and_gradient`].
@@ -124,12 +125,12 @@ impl<T: Float> Bigram for LearnedBigram<T> {
 
     fn sum_loss(&self, tokens: &[u32]) -> Result<f64> {
         check_tokens(tokens, self.vocab_size())?;
-        // A text is longer than the table: compute every row once, then only look up.
-        let mut table = Array2::zeros(self.logits.raw_dim());
-        for (a, mut row) in (0..).zip(table.rows_mut()) {
+        // A text has more tokens than the matrix has rows: compute every row once, then look up.
+        let mut log_p = Array2::zeros(self.logits.raw_dim());
+        for (a, mut row) in (0..).zip(log_p.rows_mut()) {
             self.log_probabilities(a, row.as_slice_mut().expect("contiguous"))?;
         }
-        let surprise = |pair: &[u32]| -> f64 { -table[[pair[0] as usize, pair[1] as usize]] };
+        let surprise = |pair: &[u32]| -> f64 { -log_p[[pair[0] as usize, pair[1] as usize]] };
         Ok(tokens.windows(2).map(surprise).sum())
     }
 }
@@ -149,16 +150,16 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
-        fn the_gradient_agrees_with_nudges(
-            examples in examples(4), table in prop::collection::vec(-2.0..2.0f64, 16),
+        fn the_gradient_agrees_with_finite_differences(
+            examples in examples(4), logits in prop::collection::vec(-2.0..2.0f64, 16),
         ) {
             let (inputs, targets): (Vec<u32>, Vec<u32>) = examples.into_iter().unzip();
             let mut model = LearnedBigram::new(4).unwrap();
-            model.logits_mut().copy_from_slice(&table);
+            model.logits_mut().copy_from_slice(&logits);
             let gradient = model.loss_and_gradient(&inputs, &targets).unwrap().1.to_vec();
             // The loss by another way: rows of log_softmax.
-            check_gradient(&mut table.clone(), &gradient, 1e-8, |table| {
-                model.logits_mut().copy_from_slice(table);
+            check_gradient(&mut logits.clone(), &gradient, 1e-8, |logits| {
+                model.logits_mut().copy_from_slice(logits);
                 let mut row = [0.0; 4];
                 let surprise = |(&a, &b): (&u32, &u32)| {
                     model.log_probabilities(a, &mut row).unwrap();
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn it_walks_down_to_the_counted_one() {
+    fn its_loss_falls_to_that_of_the_counted_one() {
         let text = "a rose is a rose is a rose, said she; is it so? i see no other rose";
         let mut letters: Vec<char> = text.chars().collect();
         letters.sort_unstable();

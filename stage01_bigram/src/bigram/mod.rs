@@ -1,14 +1,13 @@
 //! The first language models: the next token depends on the last one alone.
 //!
-//! A *bigram* is a pair of neighbours. Both models here are a table with one row for each
-//! token, and in it one entry for each token that may follow. They differ in how the table
-//! comes about:
+//! A *bigram* is a pair of neighbours. Both models here have one row for each token, and in it one
+//! entry for each token that may follow. They differ in how the entries are found:
 //!
-//! - [`CountedBigram`] counts the pairs of a text. No model that looks at one token only can
-//!   fit that text better: it is the floor for the other, and for every later stage the
-//!   number to beat.
-//! - [`LearnedBigram`] starts from nothing and is pushed along the gradient of the loss, as
-//!   all later models are. It walks down to the same floor, which shows that the pushing works.
+//! - [`CountedBigram`] counts the pairs of a text. No model that looks at one token only can fit
+//!   that text better: its loss is the floor for the other model, and the baseline for every later
+//!   stage.
+//! - [`LearnedBigram`] starts with zeros and is trained by gradient descent, as all later models
+//!   are. Its loss falls to the same floor, which shows that the training works.
 //!
 //! What both can do is the trait [`Bigram`].
 //!
@@ -37,12 +36,12 @@ use crate::random::Generator;
 use crate::sampling::Sampler;
 use crate::{Error, Result};
 
-/// A model that gives each token a probability by the one before it.
+/// A model that gives each token a probability, given the one before it.
 ///
-/// A model says how probable each next token is; what a text's loss is, and how a text is
-/// continued, follows from that.
+/// A model computes log-probabilities; the loss of a text, and how a text is continued, follow from
+/// them.
 pub trait Bigram {
-    /// How many tokens the vocabulary has.
+    /// The vocabulary size.
     fn vocab_size(&self) -> usize;
 
     /// The row of one token: log p(b | previous) for every b; −∞ where the probability is 0.
@@ -56,15 +55,16 @@ pub trait Bigram {
     /// If the row has another length.
     fn log_probabilities(&self, previous: u32, row: &mut [f64]) -> Result<()>;
 
-    /// −log p of every token of a text given the one before, summed, in nats. The first has
-    /// none before and does not count. +∞ if a pair has probability 0.
+    /// The negative log-likelihood of a text: −log p of every token given the one before, summed,
+    /// in nats. The first token has none before it and does not count. +∞ if a pair has probability
+    /// 0.
     ///
     /// # Errors
     /// [`Error::UnknownToken`] for a token that does not exist.
     fn sum_loss(&self, tokens: &[u32]) -> Result<f64>;
 
     // ANCHOR: mean_over_pairs
-    /// [`Bigram::sum_loss`] per predicted token: divided by their number less one.
+    /// [`Bigram::sum_loss`] per predicted token: divided by the number of tokens less one.
     ///
     /// # Errors
     /// As there, and [`Error::Text`] for fewer than two tokens.

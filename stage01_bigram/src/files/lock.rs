@@ -1,16 +1,27 @@
-//! One writer for each directory.
+//! A lock for a directory: one writer, or many readers.
 //!
-//! A model, or a set of shards, is several files that belong together. Two programs that write
-//! into one directory leave the files of one beside those of the other, each of them whole, and
-//! no file says so. So a program that is going to write into a directory first takes its lock,
-//! before it reads anything there that decides what it writes.
+//! A model, or a set of shards, is several files that belong together. Two programs that write into
+//! one directory leave the files of one beside those of the other, each of them whole, and nothing
+//! shows it. So a program that is going to write into a directory first takes its lock, before it
+//! reads any file there on which its output depends.
 //!
-//! The lock is the operating system's (`flock`, on Windows `LockFileEx`) on the file `.lock` in
-//! the directory. It ends with the process, however that ends: a killed program leaves no lock
-//! that somebody would have to remove by hand. The file stays, empty, and means nothing.
+//! The lock is the operating system's (`flock`, on Windows `LockFileEx`) on the file `.lock` in the
+//! directory. It is released when the process ends, in any way: a killed program leaves no lock to
+//! remove by hand. The file stays, empty, and has no meaning.
 //!
-//! What this file leaves out: what to do when the lock is taken. Whoever asks knows whether to
-//! wait or what else to tell the user.
+//! What this file leaves out: what to do when the lock is taken. The caller decides whether to wait
+//! and what to tell the user.
+//!
+//! ```
+//! use stage01_bigram::files::DirLock;
+//! # let directory = tempfile::tempdir().unwrap();
+//! # let directory = directory.path();
+//! let lock = DirLock::try_exclusive(directory)?;
+//! assert!(lock.is_some() && DirLock::try_exclusive(directory)?.is_none());
+//! drop(lock);
+//! assert!(DirLock::try_shared(directory)?.is_some());
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -19,28 +30,28 @@ use std::time::Duration;
 
 use crate::{Error, Result};
 
-/// The name of the file that is locked, in the directory that it stands for.
+/// The name of the lock file, in the directory that it protects.
 pub const LOCK_FILE: &str = ".lock";
 
 /// The lock of a directory. It is held while this value lives.
 #[derive(Debug)]
 pub struct DirLock {
-    /// Nothing where the directory cannot be written or its file system knows no locks: nobody
-    /// can be kept out there.
+    /// `None` where the directory cannot be written or its file system has no locks: other programs
+    /// cannot be kept out there.
     file: Option<File>,
 }
 
-/// Who may hold the lock at the same time.
+/// How many programs may hold the lock at the same time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
     /// One program.
     Exclusive,
-    /// All that only read.
+    /// All programs that only read.
     Shared,
 }
 
 impl DirLock {
-    /// The lock for writing: nobody else may read or write meanwhile. `None` when another
+    /// The lock for writing: no other program may read or write meanwhile. `None` when another
     /// program holds it.
     ///
     /// # Errors
@@ -50,7 +61,7 @@ impl DirLock {
         acquire(directory, Mode::Exclusive)
     }
 
-    /// [`DirLock::try_exclusive`] for a program that has nothing to do until it has the lock.
+    /// [`DirLock::try_exclusive`] for a program that cannot go on without the lock.
     ///
     /// remedy: what the user can do about it, such as "name another one with --out-dir".
     ///
@@ -62,20 +73,20 @@ impl DirLock {
         DirLock::try_exclusive(directory)?.ok_or_else(busy)
     }
 
-    /// The lock for reading: others may read, nobody may write. `None` when a program writes.
+    /// The lock for reading: other programs may read, none may write. `None` when a program writes.
     ///
     /// In a directory that may not be written there is nothing to lock, and reading goes on
     /// without.
     ///
     /// # Errors
-    /// As [`DirLock::try_exclusive`], but for what has to do with writing.
+    /// As [`DirLock::try_exclusive`], except those of writing.
     pub fn try_shared(directory: &Path) -> Result<Option<DirLock>> {
         acquire(directory, Mode::Shared)
     }
 
-    /// Refuses to go on where the directory of this name is no longer the one that was locked: it
-    /// was moved or removed, or its `.lock` was. Another program may then have the lock of what
-    /// bears the name now. Call it before each writing of files that belong together.
+    /// An error where the directory at this path is no longer the one that was locked: it was moved
+    /// or removed, or its `.lock` was. Another program may then hold the lock of the directory that
+    /// has the name now. Call it before each writing of files that belong together.
     ///
     /// # Errors
     /// [`Error::Format`].
@@ -92,8 +103,8 @@ impl DirLock {
         }
     }
 
-    /// Asks `attempt` again five times a second until it has a lock. `waiting` is called before
-    /// each wait; an error of it ends the waiting.
+    /// Calls `attempt` five times per second until it returns a lock. `waiting` is called before
+    /// each wait; its error ends the waiting.
     ///
     /// # Errors
     /// Those of `attempt` and of `waiting`.
@@ -133,7 +144,7 @@ fn acquire(directory: &Path, mode: Mode) -> Result<Option<DirLock>> {
             // Between opening and locking, the directory may have been moved aside or replaced,
             // and then this is the lock of another one.
             Ok(()) if !is_still_at(&file, &path) => continue,
-            // Where the file system has no locks there is none.
+            // A file system without locks: go on without one.
             Ok(()) | Err(TryLockError::Error(_)) => return Ok(Some(DirLock { file: Some(file) })),
         }
         // ANCHOR_END: lock
@@ -152,9 +163,9 @@ impl From<io::Error> for Open {
     }
 }
 
-/// Opens the lock's file, or makes it. Nothing is written into it, so that even a link to another
-/// file, laid in the instant after the check, would not alter that file. `None`: to read, in a
-/// directory that cannot be written.
+/// Opens the lock file, or creates it. Nothing is written into it, so even a link to another file,
+/// made just after the check, would not change that file. `None`: for reading, in a directory that
+/// cannot be written.
 fn open(path: &Path, mode: Mode) -> std::result::Result<Option<File>, Open> {
     loop {
         match fs::symlink_metadata(path) {
@@ -196,7 +207,7 @@ fn is_still_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// A directory with an open file in it cannot be moved there.
+/// On these systems a directory with an open file in it cannot be moved.
 #[cfg(not(unix))]
 fn is_still_at(_: &File, _: &Path) -> bool {
     true
@@ -243,7 +254,7 @@ mod tests {
         assert!(error.starts_with("cannot write no/such/.lock"), "{error}");
     }
 
-    /// The lock is that of the directory that bears the name now, not of the one that bore it.
+    /// The lock is that of the directory that has the name now, not of the one that had it.
     #[cfg(unix)]
     #[test]
     fn a_directory_that_was_moved_aside_takes_its_lock_with_it() {
@@ -262,7 +273,7 @@ mod tests {
         let held = DirLock::try_exclusive(&aside).unwrap().unwrap();
         fs::remove_file(aside.join(LOCK_FILE)).unwrap();
         assert!(held.require_at(&aside).is_err());
-        // What others may have by now is not ours, though its name is.
+        // The directory that now has the name may belong to another program.
         let _other = DirLock::try_exclusive(&aside).unwrap().unwrap();
         assert!(held.require_at(&aside).is_err());
     }

@@ -1,14 +1,13 @@
-//! A curve in a few lines of text.
+//! A line chart in a few lines of text.
 
 /// Blocks of one to eight eighths of a line's height.
 const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Draws a curve with block characters: `width` columns, `height` lines, and the axes.
 ///
-/// Each column is the mean of the points that fall into it. The largest and the smallest of
-/// these means stand on the left, the first and the last x below. No line ends in a break that
-/// is not followed by another. Points that are no numbers are passed over; without any other
-/// the result is empty.
+/// Each column is the mean of the points that fall into it. The largest and the smallest of these
+/// means are on the left, the first and the last x below. The last line has no line break. NaN and
+/// infinite points are left out; without any other the result is empty.
 ///
 /// ```
 /// use stage01_bigram::plot::terminal_chart;
@@ -26,11 +25,11 @@ pub fn terminal_chart(points: &[(f64, f64)], width: usize, height: usize) -> Str
     let last_x = points.iter().map(|p| p.0).rev().find(|x| x.is_finite()).unwrap_or(first_x);
     let low = columns.iter().copied().fold(f64::INFINITY, f64::min);
     let high = columns.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    // In eighths of a line; the lowest still shows one.
+    // Heights in eighths of a line; the lowest column has one.
     let steps = (8 * height - 1) as f64;
     let tall = |y: f64| -> usize {
-        let share = if high > low { (y - low) / (high - low) } else { 0.0 };
-        1 + (share * steps).round() as usize
+        let fraction = if high > low { (y - low) / (high - low) } else { 0.0 };
+        1 + (fraction * steps).round() as usize
     };
     let (top, bottom) = (format!("{high:.2}"), format!("{low:.2}"));
     let margin = top.len().max(bottom.len());
@@ -52,8 +51,8 @@ pub fn terminal_chart(points: &[(f64, f64)], width: usize, height: usize) -> Str
     lines.join("\n")
 }
 
-/// The mean height of the curve in each of `width` columns of equal share of the x axis. A
-/// column without a point is as high as the one before it. Empty without points.
+/// The mean height of the curve in each of `width` columns of equal width. A column without a point
+/// is as high as the one before it. Empty without points.
 fn columns(points: &[(f64, f64)], width: usize) -> Vec<f64> {
     let finite = || points.iter().filter(|(x, y)| x.is_finite() && y.is_finite());
     let low = finite().map(|p| p.0).fold(f64::INFINITY, f64::min);
@@ -61,8 +60,11 @@ fn columns(points: &[(f64, f64)], width: usize) -> Vec<f64> {
     let mut sums = vec![(0.0, 0u32); width];
     for &(x, y) in finite() {
         // Dividing first keeps a range wider than the largest number from overflowing.
-        let share = if high > low { (x / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0) } else { 0.0 };
-        if let Some((sum, count)) = sums.get_mut(((share * width as f64) as usize).min(width - 1)) {
+        let fraction =
+            if high > low { (x / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0) } else { 0.0 };
+        if let Some((sum, count)) =
+            sums.get_mut(((fraction * width as f64) as usize).min(width - 1))
+        {
             *sum += y;
             *count += 1;
         }

@@ -1,15 +1,15 @@
 //! Added tokens: strings that are tokens as a whole, before any text is cut into words.
 //!
-//! A vocabulary is learned from text. Some tokens are put beside it by hand: a marker between
-//! documents (`<|endoftext|>`), the names of speakers (`<user>`), a gap to fill (`<mask>`). The
-//! field calls them *added tokens*. Those that steer a model and are no text are *special
-//! tokens*: they are left out when a text is shown to a reader.
+//! A vocabulary is learned from text. Some tokens are added by hand: a marker between documents
+//! (`<|endoftext|>`), the names of speakers (`<user>`), a gap to fill (`<mask>`). They are called
+//! *added tokens*. Those that control a model and are not text are *special tokens*: they are left
+//! out when a text is shown to a user.
 //!
-//! Where an added token stands in a text is found before anything else (`search`), so
-//! `<user>the` is the token `<user>` and then the word `the`. Its attributes are those of the
-//! `tokenizers` library, and mean the same here.
+//! Added tokens are found in a text before pre-tokenization (`search`), so `<user>the` is the token
+//! `<user>` and then the word `the`. Its attributes are those of the `tokenizers` library, and mean
+//! the same here.
 //!
-//! What this file leaves out: which of them ends a document ([`super::end_of_text`]).
+//! What this file leaves out: which of them is the end-of-text token ([`super::end_of_text`]).
 
 mod search;
 mod token;
@@ -31,17 +31,17 @@ pub const MOST: usize = 4 << 20;
 pub(super) struct AddedTokens {
     /// In the order of their numbers.
     tokens: Vec<AddedToken>,
-    /// The place of the one that ends a document.
+    /// The index of the end-of-text token.
     end_of_text: Option<usize>,
     search: Search,
 }
 
 impl AddedTokens {
-    /// Puts them together. Without `end_of_text`, the number of the token that ends a document,
-    /// its spelling decides: [`end_of_text::known`].
+    /// Checks the tokens and builds their search. Without `end_of_text`, the id of the end-of-text
+    /// token, the spelling decides: [`end_of_text::known`].
     ///
     /// # Errors
-    /// What is wrong with them, in words: an empty or very long spelling, or one spelling twice.
+    /// A message: for an empty or very long spelling, or the same spelling twice.
     pub(super) fn new(
         mut tokens: Vec<AddedToken>,
         end_of_text: Option<u32>,
@@ -51,18 +51,18 @@ impl AddedTokens {
         for AddedToken { id, content, .. } in &tokens {
             bytes += content.len();
             if content.is_empty() {
-                return Err(format!("the added token {id} is spelled by nothing"));
+                return Err(format!("the added token {id} has an empty spelling"));
             }
             if content.len() > LONGEST {
                 let length = content.len();
                 return Err(format!(
-                    "the added token {id} is {length} bytes long, and {LONGEST} are the most"
+                    "the added token {id} is {length} bytes long, and at most {LONGEST} are allowed"
                 ));
             }
         }
         if bytes > MOST {
             return Err(format!(
-                "the added tokens are {bytes} bytes in all, and {MOST} are the most"
+                "the added tokens are {bytes} bytes in all, and at most {MOST} are allowed"
             ));
         }
         let mut spellings: Vec<&AddedToken> = tokens.iter().collect();
@@ -89,18 +89,18 @@ impl AddedTokens {
         &self.tokens
     }
 
-    /// The one of this number.
+    /// The token of this id.
     pub(super) fn get(&self, id: u32) -> Option<&AddedToken> {
         let place = self.tokens.binary_search_by_key(&id, |token| token.id).ok()?;
         Some(&self.tokens[place])
     }
 
-    /// The token that ends a document, where there is one.
+    /// The end-of-text token, where there is one.
     pub(super) fn end_of_text(&self) -> Option<&AddedToken> {
         self.end_of_text.map(|place| &self.tokens[place])
     }
 
-    /// Says which token ends a document, by its spelling.
+    /// Sets the end-of-text token, by its spelling.
     ///
     /// # Errors
     /// [`Error::Setting`] of `--end-token` when there is none of this spelling.
@@ -120,7 +120,7 @@ impl AddedTokens {
         Err(Error::setting("--end-token", content, expected))
     }
 
-    /// Adds a special token that ends a document.
+    /// Adds a special token as the end-of-text token.
     pub(super) fn with_end_of_text(self, id: u32, content: &str) -> Result<AddedTokens> {
         let mut tokens = self.tokens;
         tokens.push(AddedToken::special(id, content));
@@ -129,7 +129,7 @@ impl AddedTokens {
         })
     }
 
-    /// Whether the spelling alone tells which token ends a document.
+    /// Whether the spelling alone identifies the end-of-text token.
     pub(super) fn end_of_text_is_known(&self) -> bool {
         self.end_of_text == known(&self.tokens)
     }
@@ -146,19 +146,19 @@ impl AddedTokens {
         self.search.parts(&self.tokens, text, special)
     }
 
-    /// Whether ordinary text is all that [`AddedTokens::parts`] can find.
+    /// Whether [`AddedTokens::parts`] can find nothing but ordinary text.
     pub(super) fn are_none(&self, special: bool) -> bool {
         !self.tokens.iter().any(|token| special || !token.special)
     }
 }
 
-/// The place of the token whose spelling says that it ends a document.
+/// The index of the token whose spelling means the end of a document.
 fn known(tokens: &[AddedToken]) -> Option<usize> {
     end_of_text::known(tokens.iter().map(|token| &*token.content))
 }
 
 impl PartialEq for AddedTokens {
-    /// The search follows from the tokens.
+    /// The search is determined by the tokens.
     fn eq(&self, other: &Self) -> bool {
         self.tokens == other.tokens && self.end_of_text == other.end_of_text
     }

@@ -1,10 +1,9 @@
-//! One token for each character.
+//! A character tokenizer: one token for each character.
 //!
-//! The simplest tokenizer there is: sort the different characters of the training text by
-//! code point and number them 0, 1, 2, … Nothing is learned, every token is readable, and
-//! the vocabulary is so small that a table of all pairs of tokens fits on a page. The price
-//! is length: five or six tokens for an English word. nanoGPT's Shakespeare data is made
-//! the same way.
+//! The simplest tokenizer: sort the distinct characters of the training text by code point and
+//! number them 0, 1, 2, … Nothing is learned, every token is readable, and the vocabulary is so
+//! small that a table of all pairs of tokens fits on a page. The price is length: five or six
+//! tokens for an English word. nanoGPT's Shakespeare data is made the same way.
 //!
 //! ```
 //! use stage01_bigram::tokenizer::CharTokenizer;
@@ -36,7 +35,7 @@ pub struct CharTokenizer {
     ascii: Box<[u32; 128]>,
 }
 
-/// No token: there are fewer characters in all of Unicode.
+/// Not a token: Unicode has fewer characters.
 const ABSENT: u32 = u32::MAX;
 
 impl CharTokenizer {
@@ -71,12 +70,12 @@ impl CharTokenizer {
         CharTokenizer { characters, ids, ascii: Box::new(ascii) }
     }
 
-    /// The characters of the vocabulary; the token of each is its place.
+    /// The characters of the vocabulary; the id of each is its index.
     pub fn characters(&self) -> &[char] {
         &self.characters
     }
 
-    /// How many characters the vocabulary has.
+    /// The vocabulary size.
     pub fn vocab_size(&self) -> usize {
         self.characters.len()
     }
@@ -191,7 +190,7 @@ impl CharTokenizer {
                 (Some(c), None) => characters.push(c),
                 _ => {
                     return Err(
-                        reader.wrong(format!("token {id}, {:?}, is no character", short(&word)))
+                        reader.wrong(format!("token {id}, {:?}, is not a character", short(&word)))
                     );
                 }
             }

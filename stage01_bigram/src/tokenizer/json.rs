@@ -1,8 +1,8 @@
 //! Tokenizers as files: the `tokenizer.json` of Hugging Face's `tokenizers` library.
 //!
-//! `file` reads a file from the disk, `rules` refuses what would not be followed, `reader` takes
-//! the vocabulary out of it. What the entries of its model mean stands with each kind of
-//! tokenizer. `beside` reads the other files of a model's directory.
+//! `file` reads a file from the disk, `rules` refuses unsupported entries, `reader` takes the
+//! vocabulary out of it. Each kind of tokenizer interprets the entries of its model. `beside` reads
+//! the other files of a model's directory.
 
 mod beside;
 pub(super) mod file;
@@ -31,8 +31,8 @@ impl Tokenizer {
     /// model has beside it may tell which token ends a document.
     ///
     /// # Errors
-    /// [`crate::Error::File`] when it cannot be read; [`crate::Error::Format`] when it is not such a file,
-    /// with what is wrong in it.
+    /// [`crate::Error::File`] when it cannot be read; [`crate::Error::Format`] when it is not such
+    /// a file, with the reason.
     pub fn load(path: &Path) -> Result<Tokenizer> {
         let path = file::locate(path)?;
         let content = file::read(&path)?;
@@ -63,7 +63,7 @@ impl Tokenizer {
     }
 }
 
-/// Reads a file's content; which kind it holds is said by its model.
+/// Reads a file's content; the type of its model decides the kind of tokenizer.
 fn read(path: &Path, content: &str) -> Result<Tokenizer> {
     let reader = Reader { path };
     let file: Value =
@@ -75,7 +75,7 @@ fn read(path: &Path, content: &str) -> Result<Tokenizer> {
     match model.get("type").and_then(Value::as_str) {
         Some("WordLevel") => CharTokenizer::from_json(path, &file).map(Tokenizer::Char),
         Some("BPE") => BpeTokenizer::from_json(path, &file).map(Tokenizer::Bpe),
-        // The oldest files of the library carry no type; merges then tell.
+        // The oldest files of the library have no type; merges identify BPE.
         None if model.get("merges").is_some() => {
             BpeTokenizer::from_json(path, &file).map(Tokenizer::Bpe)
         }

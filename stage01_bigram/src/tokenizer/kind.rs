@@ -1,4 +1,4 @@
-//! Which tokenizer a user asks for, in the words of the command line.
+//! The kind of tokenizer that a user chooses on the command line.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::{Error, Result};
 /// minutes, large enough that most words of the King James text are one or two tokens.
 pub const DEFAULT_BPE_SIZE: usize = 4096;
 
-/// What stands after `--tokenizer`.
+/// The value of `--tokenizer`.
 ///
 /// ```
 /// use stage01_bigram::tokenizer::TokenizerKind;
@@ -28,7 +28,7 @@ pub enum TokenizerKind {
     Char,
     /// `bpe` or `bpe:SIZE`: byte-level byte-pair encoding, trained on the text.
     Bpe {
-        /// How many tokens to make, the 256 bytes included.
+        /// The vocabulary size, the 256 bytes included.
         vocab_size: usize,
     },
     /// `gpt2`: the vocabulary of GPT-2, 50,257 tokens. Needs the cargo feature `gpt2`.
@@ -38,14 +38,14 @@ pub enum TokenizerKind {
 }
 
 impl TokenizerKind {
-    /// Makes the tokenizer: trains it on `text`, or, for [`TokenizerKind::Gpt2`] and
-    /// [`TokenizerKind::File`], which are finished already, loads it.
+    /// Trains the tokenizer on `text`, or, for [`TokenizerKind::Gpt2`] and [`TokenizerKind::File`],
+    /// loads it.
     ///
-    /// A text may be too small for the size that was asked: then nothing is left to join,
-    /// and the vocabulary is smaller ([`Tokenizer::vocab_size`] says how large it is).
+    /// A text may be too small for the vocabulary size asked for: then no pair is left to merge,
+    /// and the vocabulary is smaller ([`Tokenizer::vocab_size`]).
     ///
-    /// A text that spells `<|endoftext|>` has documents: the spelling is not learned from, and the
-    /// last token of a `bpe` vocabulary is that one.
+    /// A text that spells `<|endoftext|>` has documents: the spelling is not part of the training
+    /// text, and the last token of a `bpe` vocabulary is that token.
     ///
     /// ```
     /// use stage01_bigram::tokenizer::TokenizerKind;
@@ -112,13 +112,13 @@ impl FromStr for TokenizerKind {
             return super::json::file::locate(Path::new(word)).map(TokenizerKind::File);
         }
         if let Some(size) = word.strip_prefix("bpe:") {
-            // 4_096 and 4,096 are how people write such numbers.
+            // 4_096 and 4,096 are accepted as well.
             return match size.replace(['_', ','], "").parse() {
                 Ok(vocab_size) => Ok(TokenizerKind::Bpe { vocab_size }),
                 Err(_) => Err(Error::setting(
                     "--tokenizer",
                     word,
-                    format!("{size:?} is no size; expected a whole number, as in bpe:4096"),
+                    format!("{size:?} is not a size; expected a whole number, as in bpe:4096"),
                 )),
             };
         }
@@ -145,8 +145,8 @@ impl fmt::Display for TokenizerKind {
     }
 }
 
-/// How many letters must be inserted, dropped or changed to make one word of the other
-/// (Levenshtein 1966).
+/// The edit distance of two words: the number of letters to insert, delete or change (Levenshtein
+/// 1966).
 fn edits(a: &str, b: &str) -> usize {
     // row[j]: the edits between the part of `a` read so far and the first j letters of `b`.
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();

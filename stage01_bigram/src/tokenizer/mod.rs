@@ -1,30 +1,29 @@
-//! Text to numbers and back.
+//! Tokenizers: text to numbers and back.
 //!
-//! A model reads and writes numbers below some limit, the vocabulary's size. A tokenizer
-//! says which number stands for which piece of text. Two of them are here, for the two ends
-//! of one trade: more kinds of token, or more tokens for the same text.
+//! A model reads and writes token ids, numbers below the vocabulary size. A tokenizer says which
+//! string each id stands for. Two of them are here, the two ends of a trade-off: a larger
+//! vocabulary, or more tokens for the same text.
 //!
-//! - [`CharTokenizer`]: one token for each character of the training text. A hundred kinds
-//!   at most for English; nothing to learn; any other character is an error.
-//! - [`BpeTokenizer`]: byte-level byte-pair encoding, GPT-2's. It starts from the 256 bytes
-//!   and joins what often stands together, so any text can be written, and common words
-//!   become one token.
+//! - [`CharTokenizer`]: one token for each character of the training text. At most a hundred for
+//!   English; nothing to learn; any other character is an error.
+//! - [`BpeTokenizer`]: byte-level byte-pair encoding, GPT-2's. It starts from the 256 bytes and
+//!   merges frequent pairs, so any text can be encoded, and common words become one token.
 //!
-//! [`Tokenizer`] is either of them; [`TokenizerKind`] is what a user asks for on the command
-//! line. Both kinds are saved as a `tokenizer.json` which the `tokenizers` library of
-//! Hugging Face reads, giving the same numbers.
+//! [`Tokenizer`] is either of them; [`TokenizerKind`] is the choice on the command line. Both kinds
+//! are saved as a `tokenizer.json` which the `tokenizers` library of Hugging Face reads, giving the
+//! same numbers.
 //!
-//! Beside the tokens that are learned there are *added tokens*, which are whole strings; most of
-//! them are *special tokens*, which steer a model and are no text, such as the *end-of-text
-//! token* between documents. A text may spell one, `<|endoftext|>`, and two things can be meant:
+//! Besides the learned tokens there are *added tokens*, which are whole strings; most of them are
+//! *special tokens*, which control a model and are not text, such as the *end-of-text token*
+//! between documents. A text may spell one, `<|endoftext|>`, and there are two ways to read it:
 //!
-//! - [`Tokenizer::encode`] takes a text for text: special tokens are spelled out. For everything
-//!   that strangers wrote, and for texts that speak about special tokens.
-//! - [`Tokenizer::encode_with_special`] makes them the tokens that they spell, as the `tokenizers`
-//!   library does. For data that was written with them.
+//! - [`Tokenizer::encode`] reads it as ordinary text. For untrusted text, and for texts about
+//!   special tokens.
+//! - [`Tokenizer::encode_with_special`] reads it as the special token, as the `tokenizers` library
+//!   does. For data that was written with special tokens.
 //!
-//! Left out: normalising text (Unicode forms, lower case), and vocabularies that cut words by
-//! other rules than GPT-2's.
+//! Left out: normalising text (Unicode forms, lower case), and vocabularies with other
+//! pre-tokenization rules than GPT-2's.
 
 mod added;
 pub mod bpe;
@@ -62,7 +61,7 @@ pub enum Tokenizer {
 }
 
 impl Tokenizer {
-    /// The tokens of a text. What spells a special token is ordinary text.
+    /// The tokens of a text. A special token that the text spells is read as ordinary text.
     ///
     /// Long texts are encoded on all of rayon's threads; the result does not depend on how
     /// many there are.
@@ -78,14 +77,14 @@ impl Tokenizer {
         }
     }
 
-    /// The tokens of a text, in which a special token that is spelled becomes that token.
+    /// The tokens of a text. A special token that the text spells becomes that token.
     ///
     /// ```
     /// use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer};
     /// let tokenizer = BpeTokenizer::train("low low low lower lowest", 260)?.with_end_of_text();
     /// let tokenizer = Tokenizer::Bpe(tokenizer);
     /// assert_eq!(tokenizer.encode_with_special("low<|endoftext|> low")?, [257, 260, 258]);
-    /// assert_eq!(tokenizer.encode("low<|endoftext|> low")?.len(), 15); // one a letter
+    /// assert_eq!(tokenizer.encode("low<|endoftext|> low")?.len(), 15); // one per letter
     /// assert_eq!(tokenizer.decode(&[257, 260, 258])?, "low<|endoftext|> low");
     /// assert_eq!(tokenizer.decode_without_special(&[257, 260, 258])?, "low low");
     /// # Ok::<(), stage01_bigram::Error>(())
@@ -100,7 +99,7 @@ impl Tokenizer {
         }
     }
 
-    /// The special tokens that a text spells: where each begins, in bytes, and which it is.
+    /// The special tokens that a text spells, each with its byte offset.
     pub fn special_in(&self, text: &str) -> Vec<(usize, &AddedToken)> {
         let Tokenizer::Bpe(tokenizer) = self else { return Vec::new() };
         let added = tokenizer.added();
@@ -116,7 +115,7 @@ impl Tokenizer {
             .collect()
     }
 
-    /// The bytes that these tokens stand for, exactly.
+    /// The bytes of these tokens.
     ///
     /// # Errors
     /// [`Error::UnknownToken`] for a number outside the vocabulary.
@@ -127,13 +126,12 @@ impl Tokenizer {
         }
     }
 
-    /// The text that these tokens stand for.
+    /// The text of these tokens.
     ///
-    /// A byte-level token may hold a part of a character (one byte of the four of an emoji),
-    /// so a list of tokens that begins or ends inside a character, or that a model made up,
-    /// need not be valid text. Such bytes become U+FFFD, the replacement character; use
-    /// [`Tokenizer::decode_bytes`] where that would lose something, as when printing token by
-    /// token.
+    /// A byte-level token may hold a part of a character (one byte of the four of an emoji), so a
+    /// list of tokens that begins or ends inside a character, or that a model generated, need not
+    /// be valid text. Such bytes become U+FFFD, the replacement character; use
+    /// [`Tokenizer::decode_bytes`] where that would lose bytes, as when printing token by token.
     ///
     /// # Errors
     /// [`Error::UnknownToken`] for a number outside the vocabulary.
@@ -148,7 +146,7 @@ impl Tokenizer {
         }
     }
 
-    /// [`Tokenizer::decode`] for a reader: special tokens are left out.
+    /// [`Tokenizer::decode`] without special tokens.
     ///
     /// # Errors
     /// As [`Tokenizer::decode`].
@@ -157,7 +155,7 @@ impl Tokenizer {
         self.decode(&ids)
     }
 
-    /// Whether a token is a special one, which steers a model and is no text.
+    /// Whether a token is a special token.
     pub fn is_special(&self, id: u32) -> bool {
         match self {
             Tokenizer::Char(_) => false,
@@ -167,7 +165,7 @@ impl Tokenizer {
         }
     }
 
-    /// The tokens that are not learned from text, in the order of their numbers.
+    /// The added tokens, in the order of their ids.
     pub fn added_tokens(&self) -> &[AddedToken] {
         match self {
             Tokenizer::Char(_) => &[],
@@ -175,7 +173,7 @@ impl Tokenizer {
         }
     }
 
-    /// How many tokens there are; every token is a number below this.
+    /// The vocabulary size; every token id is below it.
     pub fn vocab_size(&self) -> usize {
         match self {
             Tokenizer::Char(tokenizer) => tokenizer.vocab_size(),
@@ -183,12 +181,12 @@ impl Tokenizer {
         }
     }
 
-    /// The token that ends a document, such as `<|endoftext|>`, where there is one.
+    /// The end-of-text token, which ends a document, where there is one.
     pub fn end_of_text(&self) -> Option<u32> {
         self.end_of_text_token().map(|(id, _)| id)
     }
 
-    /// The same token and its spelling.
+    /// The end-of-text token and its spelling.
     pub fn end_of_text_token(&self) -> Option<(u32, &str)> {
         match self {
             Tokenizer::Char(_) => None,
@@ -199,7 +197,7 @@ impl Tokenizer {
         }
     }
 
-    /// The same tokenizer, with another of its added tokens at the end of a document. It is saved
+    /// The same tokenizer, with another of its added tokens as the end-of-text token. It is saved
     /// with the tokenizer.
     ///
     /// # Errors
@@ -216,8 +214,8 @@ impl Tokenizer {
         Ok(self)
     }
 
-    /// A token as a reader can see it on the screen: a space as `␣`, a line end as `\n`, a
-    /// byte that is no whole character as `\xE2`.
+    /// A token in visible characters: a space as `␣`, a line end as `\n`, a byte that is not a
+    /// whole character as `\xE2`.
     ///
     /// # Errors
     /// [`Error::UnknownToken`] for a number outside the vocabulary.
@@ -226,7 +224,7 @@ impl Tokenizer {
     }
 }
 
-/// Bytes made visible. Whatever is text is shown as text.
+/// Bytes in visible characters.
 fn printable(bytes: &[u8]) -> String {
     let mut shown = String::new();
     for chunk in bytes.utf8_chunks() {

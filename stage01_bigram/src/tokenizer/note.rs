@@ -1,11 +1,11 @@
-//! What is said of special tokens that a text spells, so that none is read in silence.
+//! Notes for the user on special tokens that a text spells.
 
 use super::{END_OF_TEXT, Tokenizer};
 use crate::text::thousands;
 
 impl Tokenizer {
-    /// How often a text spells `<|endoftext|>` although the vocabulary has no such token, so
-    /// that it becomes ordinary text, a letter or two a token.
+    /// How often a text spells `<|endoftext|>` although the vocabulary has no such token, so that
+    /// it is read as ordinary text, one or two letters per token.
     pub fn unknown_markers_in(&self, text: &str) -> usize {
         let known = self.added_tokens().iter().any(|token| token.content == END_OF_TEXT);
         if known { 0 } else { text.matches(END_OF_TEXT).count() }

@@ -111,7 +111,7 @@ fn a_wrong_file_is_explained() {
         (&bpe, "/decoder", json!(null), "decoder is not ByteLevel"),
         (&bpe, "/added_tokens/0", json!({"id": 3}), "an added token lacks `content`"),
         (&char, "/pre_tokenizer", json!(null), "does not cut the text into characters"),
-        (&char, "/model/vocab", json!({"ab": 0}), "token 0, \"ab\", is no character"),
+        (&char, "/model/vocab", json!({"ab": 0}), "token 0, \"ab\", is not a character"),
         (&char, "/model/vocab", json!({}), "model.vocab is empty"),
     ];
     for (tokenizer, pointer, value, expected) in cases {
@@ -260,7 +260,7 @@ fn merges_that_stand_twice_and_empty_tokens_are_refused() {
         let mut file: Value = serde_json::from_str(&tokenizer.to_json()).unwrap();
         file["model"]["vocab"][""] = tokenizer.vocab_size().into();
         let error = Tokenizer::from_json(&file.to_string()).unwrap_err().to_string();
-        assert!(error.contains("is spelled by nothing"), "{error}");
+        assert!(error.contains("has an empty spelling"), "{error}");
     }
 }
 
@@ -420,8 +420,8 @@ fn a_wrong_kind_is_answered_with_the_nearest() {
         ("chars", "did you mean char?"),
         ("BPE", "did you mean bpe?"),
         ("gpt-2", "did you mean gpt2?"),
-        ("bpe:many", "\"many\" is no size"),
-        ("bpe:", "\"\" is no size"),
+        ("bpe:many", "\"many\" is not a size"),
+        ("bpe:", "\"\" is not a size"),
         ("wordpiece", "expected char, bpe, bpe:SIZE, gpt2 or the path"),
         ("", "expected char"),
     ] {

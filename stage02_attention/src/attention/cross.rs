@@ -1,10 +1,27 @@
-//! Cross-attention: one text looks into another.
+//! Cross-attention: the tokens of one text attend to another text.
 //!
-//! In the first Transformer an encoder read an English sentence and a decoder wrote a German
-//! or French one. The decoder's tokens ask (queries), the encoder's answer (keys and values).
-//! There is no mask: the sentence that is read is complete, so all of it may be seen.
-//! Vaswani and others 2017, section 3.2.3. A GPT has no use for it; a translator, or a model
-//! that describes pictures, does.
+//! In the first Transformer an encoder read an English sentence and a decoder wrote a German or
+//! French one. The decoder's tokens ask (queries), the encoder's answer (keys and values). There is
+//! no mask: the sentence that is read is complete, so all of it may be seen. Vaswani and others
+//! 2017, section 3.2.3. A GPT has no cross-attention; a translator, or a model that describes
+//! pictures, may.
+//!
+//! ```
+//! use ndarray::Array2;
+//! use stage02_attention::attention::cross::CrossAttention;
+//! use stage02_attention::params::{Init, Layout, Params};
+//!
+//! let mut layout = Layout::new();
+//! let cross = CrossAttention::declare(layout.scope("cross"), 4, 2, false, Init::Ones)?;
+//! let params = Params::<f64> { values: vec![0.1; layout.len()] };
+//!
+//! // Two tokens are written, three were read: a 2 by 3 matrix of weights for each of two heads.
+//! let (x, memory) = (Array2::ones((2, 4)), Array2::ones((3, 4)));
+//! let (mut acts, mut out) = (cross.activations(1, 2, 3), Array2::zeros((2, 4)));
+//! cross.forward(&params, x.view(), memory.view(), &mut acts, out.view_mut());
+//! assert_eq!(acts.att.dim(), (2 * 2, 3));
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 use std::ops::Range;
 
@@ -35,7 +52,8 @@ pub struct Activations<T> {
     lengths: (usize, usize),
     q: Array2<T>,
     kv: Array2<T>,
-    /// Who looks at whom: rows (b n_head + h) queries + i. Shape: (batch * n_head * queries, keys).
+    /// The attention weights: query i of head h of pair b is row (b n_head + h) queries + i. Shape:
+    /// (batch * n_head * queries, keys).
     pub att: Array2<T>,
     y: Array2<T>,
 }
@@ -61,7 +79,7 @@ impl CrossAttention {
     }
     // ANCHOR_END: declare
 
-    /// Room for `batch` pairs of `queries` and `keys` tokens.
+    /// Allocates for `batch` pairs of sequences of `queries` and `keys` tokens.
     pub fn activations<T: Float>(
         &self,
         batch: usize,

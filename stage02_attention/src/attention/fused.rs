@@ -1,25 +1,25 @@
-//! Attention of one head that never holds the whole table of shares.
+//! Attention of one head that never holds the whole matrix of attention weights.
 //!
-//! [`scaled_dot_product`](super::scaled_dot_product) fills a table of T times T shares for
+//! [`scaled_dot_product`](super::scaled_dot_product) fills a T by T matrix of attention weights for
 //! every head and keeps it for the backward pass. At T = 1,024 that is 4 MB per head, 600 MB for a
-//! batch of one through GPT-2, all of which travels to the memory and back. Three observations
-//! make the table unnecessary:
+//! batch of one through GPT-2, all of which travels to the memory and back. Three observations make
+//! the matrix unnecessary:
 //!
-//! 1. A row of shares needs only its own query. So the queries are taken in blocks of 64, and
-//!    scores, softmax and mixture of a block are finished before the next one is begun. The
+//! 1. A row of attention weights needs only its own query. So the queries are taken in blocks of
+//!    64, and scores, softmax and mixture of a block are finished before the next block begins. The
 //!    block's scores stay in the cache.
 //! 2. A block sees keys up to its own last row. What the mask hides altogether is not computed:
 //!    for long texts that is half of everything.
-//! 3. The backward pass can compute the shares again. All it needs is one number for each row,
+//! 3. The backward pass can recompute the weights from one number per row, the log-sum-exp,
 //!
 //!    ```text
 //!    lse[i] = ln(sum over j of exp(score[i, j])),    p[i, j] = exp(score[i, j] - lse[i])
 //!    ```
 //!
-//!    and computing is cheaper than remembering.
+//!    and recomputing is cheaper than storing.
 //!
 //! Rabe and Staats 2021; Dao and others 2022 ("FlashAttention"), whose tiles also cut the keys,
-//! which a processor with a large cache does not need. Tests hold this file to the plain one.
+//! which a processor with a large cache does not need. Tests compare this file with the plain one.
 
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, s};
 use stage01_bigram::Float;
@@ -32,20 +32,20 @@ use crate::matmul::gemm;
 use crate::parallel::each_row_here;
 use crate::profiler::{Region, time};
 
-/// How many queries are worked on at a time.
+/// Number of queries in a block.
 const BLOCK: usize = 64;
 
-/// How many numbers [`forward`] and [`backward`] need room for on the way, for so many keys.
-pub fn room(keys: usize) -> usize {
+/// Length of the scratch that [`forward`] and [`backward`] need for this number of keys.
+pub fn scratch_len(keys: usize) -> usize {
     2 * BLOCK * keys
 }
 
-/// What a head forgets in training: how much, and the generator that says which shares. The
-/// backward pass must bring the generator in the state in which the forward pass found it.
-pub type Forget<'a> = Option<(Dropout, &'a mut Generator)>;
+/// Dropout of the attention weights in training: its probability and its generator. The backward
+/// pass must bring the generator in the state that it had before the forward pass.
+pub type WeightDropout<'a> = Option<(Dropout, &'a mut Generator)>;
 
-/// The blocks of rows, each with the number of keys its last row sees. From the last to the
-/// first, because the last sees all keys: what it writes the others add to.
+/// The blocks of rows (start, end), each with the number of keys that its last row sees. The last
+/// block comes first: it sees all keys, so it writes the gradients to which the others add.
 fn blocks(mask: Mask, queries: usize, keys: usize) -> impl Iterator<Item = (usize, usize, usize)> {
     // ANCHOR: blocks
     (0..queries).step_by(BLOCK).rev().map(move |start| {
@@ -55,22 +55,22 @@ fn blocks(mask: Mask, queries: usize, keys: usize) -> impl Iterator<Item = (usiz
     // ANCHOR_END: blocks
 }
 
-/// y = (softmax(mask(q k' / sqrt(d))) * keep) v.
+/// y = (softmax(mask(q k' / sqrt(d))) * dropout_mask) v.
 ///
-/// q: (queries, d); k, v: (keys, d); y: (queries, d), overwritten. log_sums: (queries), kept
-/// for the backward pass. space: at least [`room`] of the number of keys.
+/// q: (queries, d); k, v: (keys, d); y: (queries, d), overwritten. lse: (queries), for the backward
+/// pass. scratch: at least [`scratch_len`] of the number of keys.
 pub fn forward<T: Float>(
     (q, k, v): (ArrayView2<T>, ArrayView2<T>, ArrayView2<T>),
     mask: Mask,
-    mut forget: Forget,
-    space: &mut [T],
+    mut dropout: WeightDropout,
+    scratch: &mut [T],
     mut lse: ArrayViewMut1<T>,
     mut y: ArrayViewMut2<T>,
 ) {
     let (queries, keys) = (q.nrows(), k.nrows());
     let scale = T::of(1.0 / (q.ncols() as f64).sqrt());
     for (start, end, seen) in blocks(mask, queries, keys) {
-        let mut att = table(space, end - start, seen);
+        let mut att = matrix(scratch, end - start, seen);
         let (q, k) = (q.slice(s![start..end, ..]), k.slice(s![..seen, ..]));
         gemm(scale, q, k.t(), T::zero(), &mut att);
         each_row_here(
@@ -82,55 +82,57 @@ pub fn forward<T: Float>(
                 let max = largest(row);
                 row.iter_mut().for_each(|x| *x = (*x - max).fast_exp());
                 let total = sum(row.iter().copied());
-                let share = T::one() / total;
-                row.iter_mut().for_each(|p| *p *= share);
+                let inv_sum = T::one() / total;
+                row.iter_mut().for_each(|p| *p *= inv_sum);
                 lse[i] = max + total.ln();
             },
         );
-        if let Some((dropout, rng)) = &mut forget {
-            let att = &mut space[..(end - start) * seen];
-            time(Region::Dropout, || dropout.each(att, rng, |share, keep| *share *= keep));
+        if let Some((dropout, rng)) = &mut dropout {
+            let att = &mut scratch[..(end - start) * seen];
+            time(Region::Dropout, || dropout.each(att, rng, |p, mask| *p *= mask));
         }
-        let (att, v) = (table(space, end - start, seen), v.slice(s![..seen, ..]));
+        let (att, v) = (matrix(scratch, end - start, seen), v.slice(s![..seen, ..]));
         gemm(T::one(), att.view(), v, T::zero(), &mut y.slice_mut(s![start..end, ..]));
     }
 }
 
 /// The gradients of q, k and v from the gradient of y.
 ///
-/// With p the shares, found again from `lse`, and dp = (dy v') * keep their gradient, the
-/// softmax gives (see [`scaled_dot_product::backward`](super::scaled_dot_product::backward))
+/// With p the attention weights, recomputed from `lse`, and dp = (dy v') * dropout_mask their
+/// gradient, the softmax gives (see
+/// [`scaled_dot_product::backward`](super::scaled_dot_product::backward))
 ///
 /// ```text
 /// dscore[i, j] = p[i, j] (dp[i, j] - D[i]),    D[i] = sum over j of p[i, j] dp[i, j]
 /// ```
 ///
-/// and D needs no table: the sum over j of p keep (dy · v) is dy · y, a dot product of two
+/// and D needs no matrix: the sum over j of p dropout_mask (dy · v) is dy · y, a dot product of two
 /// short rows.
 ///
-/// q, k, v, log_sums, y, space: as in [`forward`]; dy: (queries, d); dq, dk, dv: the shapes of
-/// q, k, v, overwritten.
+/// q, k, v, lse, y, scratch: as in [`forward`]; dy: (queries, d); dq, dk, dv: the shapes of q, k,
+/// v, overwritten.
 pub fn backward<T: Float>(
     (q, k, v): (ArrayView2<T>, ArrayView2<T>, ArrayView2<T>),
     mask: Mask,
-    mut forget: Forget,
+    mut dropout: WeightDropout,
     lse: ArrayView1<T>,
     (y, dy): (ArrayView2<T>, ArrayView2<T>),
-    space: &mut [T],
+    scratch: &mut [T],
     (mut dq, mut dk, mut dv): (ArrayViewMut2<T>, ArrayViewMut2<T>, ArrayViewMut2<T>),
 ) {
     let (queries, keys) = (q.nrows(), k.nrows());
     let scale = T::of(1.0 / (q.ncols() as f64).sqrt());
-    let (p_space, d_space) = space.split_at_mut(room(keys) / 2);
-    let mut old = T::zero();
+    let (p_scratch, d_scratch) = scratch.split_at_mut(scratch_len(keys) / 2);
+    // The first block overwrites dk and dv, the others add to them.
+    let mut beta = T::zero();
     for (start, end, seen) in blocks(mask, queries, keys) {
         let (q, dy) = (q.slice(s![start..end, ..]), dy.slice(s![start..end, ..]));
         let (k, v) = (k.slice(s![..seen, ..]), v.slice(s![..seen, ..]));
-        gemm(scale, q, k.t(), T::zero(), &mut table(p_space, end - start, seen));
-        gemm(T::one(), dy, v.t(), T::zero(), &mut table(d_space, end - start, seen));
+        gemm(scale, q, k.t(), T::zero(), &mut matrix(p_scratch, end - start, seen));
+        gemm(T::one(), dy, v.t(), T::zero(), &mut matrix(d_scratch, end - start, seen));
 
-        let (p, dp) = (table(p_space, end - start, seen), table(d_space, end - start, seen));
-        let forgetful = forget.is_some();
+        let (p, dp) = (matrix(p_scratch, end - start, seen), matrix(d_scratch, end - start, seen));
+        let drops = dropout.is_some();
         each_row_here(
             Region::Softmax,
             (start..end, p, dp),
@@ -139,7 +141,7 @@ pub fn backward<T: Float>(
                 let p = hide(p, mask.visible(i, queries, keys));
                 let lse = lse[i];
                 p.iter_mut().for_each(|x| *x = (*x - lse).fast_exp());
-                if !forgetful {
+                if !drops {
                     let mean = dot(y.row(i), dy.row(i - start));
                     let (seen, hidden) = dp.split_at_mut(p.len());
                     for (dp, &p) in seen.iter_mut().zip(&*p) {
@@ -149,33 +151,35 @@ pub fn backward<T: Float>(
                 }
             },
         );
-        if let Some((dropout, rng)) = &mut forget {
-            let (p, dp) = (table(p_space, end - start, seen), table(d_space, end - start, seen));
+        if let Some((dropout, rng)) = &mut dropout {
+            let (p, dp) =
+                (matrix(p_scratch, end - start, seen), matrix(d_scratch, end - start, seen));
             each_row_here(
                 Region::Dropout,
                 (start..end, p, dp),
                 #[inline(always)]
                 |(i, p, dp)| {
                     let (mean, mut dp) = (dot(y.row(i), dy.row(i - start)), dp.iter_mut());
-                    dropout.each(p, rng, |p, keep| {
-                        let dp = dp.next().expect("as many as shares");
-                        *dp = *p * (*dp * keep - mean);
-                        *p *= keep;
+                    dropout.each(p, rng, |p, mask| {
+                        let dp = dp.next().expect("one for each weight");
+                        *dp = *p * (*dp * mask - mean);
+                        *p *= mask;
                     });
                 },
             );
         }
 
-        let (p, dscores) = (table(p_space, end - start, seen), table(d_space, end - start, seen));
-        gemm(T::one(), p.t(), dy, old, &mut dv.slice_mut(s![..seen, ..]));
+        let (p, dscores) =
+            (matrix(p_scratch, end - start, seen), matrix(d_scratch, end - start, seen));
+        gemm(T::one(), p.t(), dy, beta, &mut dv.slice_mut(s![..seen, ..]));
         gemm(scale, dscores.view(), k, T::zero(), &mut dq.slice_mut(s![start..end, ..]));
-        gemm(scale, dscores.t(), q, old, &mut dk.slice_mut(s![..seen, ..]));
-        old = T::one();
+        gemm(scale, dscores.t(), q, beta, &mut dk.slice_mut(s![..seen, ..]));
+        beta = T::one();
     }
 }
 
-/// The part of a row of scores that is worth computing with: what is visible, and as many
-/// hidden scores of −∞ as fill the last register. The shares of all others are zero at once.
+/// The part of a row of scores to compute with: the visible scores, and as many hidden ones, set to
+/// −∞, as fill the last vector register. The weights of the others are set to zero here.
 #[inline(always)]
 fn hide<T: Float>(row: &mut [T], visible: usize) -> &mut [T] {
     const REGISTER: usize = 16;
@@ -192,9 +196,9 @@ fn dot<T: Float>(a: ArrayView1<T>, b: ArrayView1<T>) -> T {
     vector::dot(a.to_slice().expect(contiguous), b.to_slice().expect(contiguous))
 }
 
-/// The beginning of some room as a table.
-fn table<T>(space: &mut [T], rows: usize, cols: usize) -> ArrayViewMut2<'_, T> {
-    ArrayViewMut2::from_shape((rows, cols), &mut space[..rows * cols]).expect("as long as it is")
+/// The beginning of the scratch as a matrix.
+fn matrix<T>(scratch: &mut [T], rows: usize, cols: usize) -> ArrayViewMut2<'_, T> {
+    ArrayViewMut2::from_shape((rows, cols), &mut scratch[..rows * cols]).expect("its length")
 }
 
 #[cfg(test)]
@@ -207,30 +211,30 @@ mod tests {
     use proptest::prelude::*;
     use stage01_bigram::random::{Purpose, generator};
 
-    type Tables<'a> = (ArrayView2<'a, f64>, ArrayView2<'a, f64>, ArrayView2<'a, f64>);
+    type Matrices<'a> = (ArrayView2<'a, f64>, ArrayView2<'a, f64>, ArrayView2<'a, f64>);
 
-    /// y and log_sums.
-    fn run(tables: Tables, mask: Mask, forget: Forget) -> (Array2<f64>, Array1<f64>) {
-        let (queries, keys) = (tables.0.nrows(), tables.1.nrows());
-        let (mut y, mut lse) = (Array2::zeros((queries, tables.2.ncols())), Array1::zeros(queries));
-        // What lies in the room must not matter.
-        let mut space = vec![f64::NAN; room(keys)];
-        forward(tables, mask, forget, &mut space, lse.view_mut(), y.view_mut());
+    /// y and lse.
+    fn run(qkv: Matrices, mask: Mask, dropout: WeightDropout) -> (Array2<f64>, Array1<f64>) {
+        let (queries, keys) = (qkv.0.nrows(), qkv.1.nrows());
+        let (mut y, mut lse) = (Array2::zeros((queries, qkv.2.ncols())), Array1::zeros(queries));
+        // The old content of the scratch must not matter.
+        let mut scratch = vec![f64::NAN; scratch_len(keys)];
+        forward(qkv, mask, dropout, &mut scratch, lse.view_mut(), y.view_mut());
         (y, lse)
     }
 
     fn normal(rows: usize, cols: usize, seed: u64) -> Array2<f64> {
-        let mut table = Array2::zeros((rows, cols));
+        let mut matrix = Array2::zeros((rows, cols));
         let rng = &mut generator(seed, Purpose::Other, 0);
-        fill_normal(table.as_slice_mut().unwrap(), 1.0, rng);
-        table
+        fill_normal(matrix.as_slice_mut().unwrap(), 1.0, rng);
+        matrix
     }
 
-    fn tables(x: &[Vec<f64>], (queries, keys, d): (usize, usize, usize)) -> Tables<'_> {
+    fn qkv(x: &[Vec<f64>], (queries, keys, d): (usize, usize, usize)) -> Matrices<'_> {
         (array(&x[0], queries, d), array(&x[1], keys, d), array(&x[2], keys, d))
     }
 
-    fn forgetful(dropout: bool) -> (Option<Dropout>, Generator) {
+    fn weight_dropout(dropout: bool) -> (Option<Dropout>, Generator) {
         (dropout.then(|| Dropout::new(0.4).unwrap()), generator(3, Purpose::Dropout, 0))
     }
 
@@ -245,8 +249,8 @@ mod tests {
             let keys = queries + more_keys;
             let sizes = (queries, keys, d);
             let run = |x: &[Vec<f64>]| {
-                let (dropout, mut rng) = forgetful(dropout);
-                run(tables(x, sizes), mask, dropout.map(|d| (d, &mut rng)))
+                let (dropout, mut rng) = weight_dropout(dropout);
+                run(qkv(x, sizes), mask, dropout.map(|d| (d, &mut rng)))
             };
             Problem::new(seed, &[queries * d, keys * d, keys * d], |_| ()).check(
                 queries * d,
@@ -254,17 +258,17 @@ mod tests {
                 |_, _, x, dy, dx, _| {
                     let (y, lse) = run(x);
                     let [dq, dk, dv] = dx else { unreachable!() };
-                    let (dropout, mut rng) = forgetful(dropout);
+                    let (dropout, mut rng) = weight_dropout(dropout);
                     backward(
-                        tables(x, sizes), mask, dropout.map(|d| (d, &mut rng)), lse.view(),
-                        (y.view(), array(dy, queries, d)), &mut vec![f64::NAN; room(keys)],
+                        qkv(x, sizes), mask, dropout.map(|d| (d, &mut rng)), lse.view(),
+                        (y.view(), array(dy, queries, d)), &mut vec![f64::NAN; scratch_len(keys)],
                         (array_mut(dq, queries, d), array_mut(dk, keys, d), array_mut(dv, keys, d)),
                     );
                 },
             );
         }
 
-        /// Several blocks, the last one short, against the version that keeps its table.
+        /// Several blocks, the last one short, against the version that keeps its matrix.
         #[test]
         fn equals_the_plain_version(
             queries in 1usize..200, more_keys in 0usize..100, d in 1usize..9, causal: bool, seed: u64,
@@ -272,20 +276,20 @@ mod tests {
             let mask = if causal { Mask::Causal } else { Mask::None };
             let keys = queries + more_keys;
             let (q, k, v) = (normal(queries, d, seed), normal(keys, d, seed ^ 1), normal(keys, d, seed ^ 2));
-            let (tables, dy) = ((q.view(), k.view(), v.view()), normal(queries, d, seed ^ 3));
+            let (qkv, dy) = ((q.view(), k.view(), v.view()), normal(queries, d, seed ^ 3));
             let none = || (normal(queries, d, 0), normal(keys, d, 0), normal(keys, d, 0));
 
-            let (y, lse) = run(tables, mask, None);
+            let (y, lse) = run(qkv, mask, None);
             let (mut plain_y, mut att) = (Array2::zeros((queries, d)), Array2::zeros((queries, keys)));
-            plain::forward(tables, mask, att.view_mut(), plain_y.view_mut());
+            plain::forward(qkv, mask, att.view_mut(), plain_y.view_mut());
             let ((mut dq, mut dk, mut dv), (mut pq, mut pk, mut pv)) = (none(), none());
             backward(
-                tables, mask, None, lse.view(), (y.view(), dy.view()), &mut vec![f64::NAN; room(keys)],
+                qkv, mask, None, lse.view(), (y.view(), dy.view()), &mut vec![f64::NAN; scratch_len(keys)],
                 (dq.view_mut(), dk.view_mut(), dv.view_mut()),
             );
             let mut datt = Array2::zeros((queries, keys));
             plain::backward(
-                tables, att.view(), dy.view(), datt.view_mut(),
+                qkv, att.view(), dy.view(), datt.view_mut(),
                 (pq.view_mut(), pk.view_mut(), pv.view_mut()),
             );
             for (fast, plain) in [(&y, &plain_y), (&dq, &pq), (&dk, &pk), (&dv, &pv)] {

@@ -4,8 +4,22 @@
 //! all tokens j it may see, and mixes their values. The backward pass walks the same loops and
 //! asks of every line: if this number moves a little, what moves with it?
 //!
-//! It allocates as it goes and uses no matrix product, so it is slow. [`multi_head`] computes
-//! the same numbers fast, and a test holds the two against each other.
+//! It allocates as it goes and uses no matrix product, so it is slow. [`multi_head`] computes the
+//! same numbers fast, and a test compares the two.
+//!
+//! ```
+//! use ndarray::array;
+//! use stage02_attention::attention::{Mask, head::Head};
+//! use stage02_attention::params::{Init, Layout, Params};
+//!
+//! // Two tokens of one number; q = k = v = x. Scores of token 1: 1 * 2 and 2 * 2.
+//! let mut layout = Layout::new();
+//! let head = Head::declare(layout.scope("head"), 1, 1, Mask::Causal, Init::Ones);
+//! let params = Params { values: vec![1.0f64; 3] };
+//! let acts = head.forward(&params, array![[1.0], [2.0]].view());
+//! assert_eq!(acts.att.row(0).to_vec(), [1.0, 0.0]); // token 0 sees itself alone
+//! assert!((acts.att[[1, 0]] - 0.1192).abs() < 1e-4); // e^2 / (e^2 + e^4)
+//! ```
 //!
 //! [`multi_head`]: super::multi_head
 
@@ -36,7 +50,7 @@ pub struct Activations<T> {
     pub k: Array2<T>,
     /// See `q`.
     pub v: Array2<T>,
-    /// Who looks at whom. Row i holds the shares of token i. Shape: (length, length).
+    /// The attention weights: row i holds those of token i. Shape: (length, length).
     pub att: Array2<T>,
     /// The result. Shape: (length, head_size).
     pub y: Array2<T>,
@@ -88,10 +102,10 @@ impl Head {
             }
             // ANCHOR_END: scores
 
-            // ANCHOR: shares
+            // ANCHOR: weights
             // Scores become attention weights: all above zero, together one.
             softmax_in_place(&mut scores);
-            // ANCHOR_END: shares
+            // ANCHOR_END: weights
 
             // ANCHOR: mixture
             // Multiply every value by its weight, and add up.

@@ -1,9 +1,9 @@
-//! Attention: every token looks at other tokens and takes what it needs.
+//! Attention: every token compares itself with other tokens and takes a weighted mean of them.
 //!
-//! Each token makes three vectors of itself. Its *query* says what it is looking for, its
-//! *key* what it has to offer, its *value* what it gives to those who choose it. A token
-//! compares its query with every key it may see, turns the scores into shares that add up to
-//! one, and takes that mixture of the values:
+//! Each token makes three vectors of itself. Its *query* says what it is looking for, its *key*
+//! what it has to offer, its *value* what it passes on. A token compares its query with every key
+//! it may see, turns the scores into *attention weights* that add up to one, and takes that mixture
+//! of the values:
 //!
 //! ```text
 //! Attention(Q, K, V)  =  softmax(Q K' / sqrt(d)) V
@@ -15,10 +15,19 @@
 //! - [`head`]: one head, loop by loop, written to be read;
 //! - [`scaled_dot_product`]: the same equation as matrix products, forward and backward;
 //! - [`multi_head_plain`]: many heads side by side, as GPT-2 has them, written to be read;
-//! - [`multi_head`]: the same layer, written to be fast: it hands each head of each sequence to
-//! - [`fused`]: one head without the table of all shares;
-//! - [`single_query`]: the same for one token at a time, for writing;
+//! - [`multi_head`]: the same layer, written to be fast: each head of each sequence is a call of
+//! - [`fused`]: one head without the whole matrix of attention weights;
+//! - [`single_query`]: the same for one token at a time, for decoding;
 //! - [`cross`]: queries from one sequence, keys and values from another.
+//!
+//! ```
+//! use stage02_attention::attention::{Mask, head_size};
+//!
+//! assert_eq!(head_size(768, 12)?, 64); // GPT-2: 768 columns, 12 heads
+//! assert_eq!(Mask::Causal.visible(0, 5, 5), 1); // the first query sees one key: its own
+//! assert_eq!(Mask::Causal.visible(0, 1, 5), 5); // one new query after four cached keys
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 pub mod cross;
 pub mod fused;
@@ -31,7 +40,7 @@ pub mod single_query;
 use stage01_bigram::{Error, Result};
 
 // ANCHOR: head_size
-/// How many of the `n_embd` columns each of `n_head` heads gets.
+/// Number of columns of each head: `n_embd / n_head`.
 ///
 /// # Errors
 /// [`Error::Setting`] when the columns cannot be cut into equal parts.
@@ -46,22 +55,22 @@ pub fn head_size(n_embd: usize, n_head: usize) -> Result<usize> {
 // ANCHOR_END: head_size
 
 // ANCHOR: mask
-/// Which keys a query may look at.
+/// Which keys a query may attend to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mask {
-    /// All of them: an encoder, which reads a text that is already complete.
+    /// All keys: an encoder, which reads a text that is already complete.
     None,
-    /// Those up to its own place: a decoder, which must not see what it is to predict.
+    /// The keys up to its own position: a decoder, which must not see what it is to predict.
     Causal,
 }
 // ANCHOR_END: mask
 
 impl Mask {
     // ANCHOR: visible
-    /// How many keys, counted from the first, query `i` sees.
+    /// Number of keys, counted from the first, that query `i` sees.
     ///
-    /// With as many queries as keys, causal query i sees keys 0 to i. With fewer queries
-    /// (a generator that keeps old keys), the queries are the last tokens of the keys.
+    /// With as many queries as keys, causal query i sees keys 0 to i. With fewer queries (decoding
+    /// with a KV cache), the queries are the last tokens of the keys.
     pub fn visible(self, i: usize, queries: usize, keys: usize) -> usize {
         match self {
             Mask::None => keys,

@@ -20,11 +20,11 @@
 //! out = c_proj(y_0 | y_1 | ... )                    (B T, C) -> (B T, C)
 //! ```
 //!
-//! Attention is the only layer of a GPT that mixes positions: here a token receives something
-//! from other tokens. Every other layer treats each of the B T rows alone and alike.
+//! Attention is the only layer of a GPT that mixes positions: here a token receives something from
+//! other tokens. Every other layer treats each of the B T rows by itself.
 //!
 //! [`multi_head_plain`](super::multi_head_plain) is the same layer, written to be read. This one
-//! hands the heads to all threads ([`each_head`]), and each head to [`fused`].
+//! distributes the heads among all threads ([`each_head`]) and computes each with [`fused`].
 //!
 //! ```
 //! use ndarray::Array2;
@@ -38,7 +38,7 @@
 //! let attn = MultiHeadAttention::declare(scope, (4, 2), Mask::Causal, none, true, (init, init))?;
 //! let params = Params::<f64>::initialise(&layout, &mut generator(1, Purpose::Other, 0));
 //!
-//! // A token that changes changes nothing before it.
+//! // Changing a token changes no output before it.
 //! let (mut acts, mut out) = (attn.activations(1, 3), Array2::zeros((3, 4)));
 //! let mut run = |x: &Array2<f64>| {
 //!     attn.forward(&params, x.view(), &mut acts, out.view_mut(), None);
@@ -86,10 +86,10 @@ pub struct Activations<T> {
     length: usize,
     /// Queries, keys and values. Shape: (batch * length, 3 n_embd).
     pub qkv: Array2<T>,
-    /// What [`fused`] keeps of the shares. Shape: (batch * length, n_head).
+    /// Log-sum-exp of each row of scores (see [`fused`]). Shape: (batch * length, n_head).
     lse: Array2<T>,
-    /// By which each head of each sequence forgets; no rows where nothing is dropped. Shape:
-    /// (batch, n_head).
+    /// Dropout generator of each (sequence, head); no rows where nothing is dropped. Shape: (batch,
+    /// n_head).
     rngs: Array2<Generator>,
     /// What the heads found, side by side. Shape: (batch * length, n_embd).
     y: Array2<T>,
@@ -98,7 +98,7 @@ pub struct Activations<T> {
     training: bool,
 }
 
-/// Room for a backward pass. Nothing in it outlives the pass, so all blocks share one.
+/// Scratch of a backward pass. Nothing in it outlives the pass, so all blocks share one.
 #[derive(Clone, Debug)]
 pub struct Scratch<T> {
     dqkv: Array2<T>,
@@ -106,11 +106,11 @@ pub struct Scratch<T> {
     heads: PerThread<T>,
 }
 
-/// Room to look without learning: see [`MultiHeadAttention::attend_cached`].
+/// Scratch for attention at inference: see [`MultiHeadAttention::attend_cached`].
 #[derive(Clone, Debug)]
-pub struct Space<T> {
+pub struct CacheScratch<T> {
     lse: Array2<T>,
-    scratch: PerThread<T>,
+    per_thread: PerThread<T>,
 }
 
 impl MultiHeadAttention {
@@ -136,27 +136,27 @@ impl MultiHeadAttention {
     }
     // ANCHOR_END: declare
 
-    /// Room for the forward pass of `batch` sequences of `length` tokens.
+    /// Allocates for the forward pass of `batch` sequences of `length` tokens.
     pub fn activations<T: Float>(&self, batch: usize, length: usize) -> Activations<T> {
-        let forgetting = if self.dropout.is_active() { batch } else { 0 };
-        let rng = generator(0, Purpose::Dropout, 0); // stands here until the first pass
+        let rows = if self.dropout.is_active() { batch } else { 0 };
+        let rng = generator(0, Purpose::Dropout, 0); // replaced in every forward pass
         Activations {
             length,
             qkv: Array2::zeros((batch * length, 3 * self.n_embd)),
             lse: Array2::zeros((batch * length, self.n_head)),
-            rngs: Array2::from_elem((forgetting, self.n_head), rng),
+            rngs: Array2::from_elem((rows, self.n_head), rng),
             y: Array2::zeros((batch * length, self.n_embd)),
-            scratch: PerThread::new(fused::room(length)),
+            scratch: PerThread::new(fused::scratch_len(length)),
             training: false,
         }
     }
 
-    /// Room for the backward pass of `batch` sequences of `length` tokens.
+    /// Allocates the scratch for the backward pass of `batch` sequences of `length` tokens.
     pub fn scratch<T: Float>(&self, batch: usize, length: usize) -> Scratch<T> {
         Scratch {
             dqkv: Array2::zeros((batch * length, 3 * self.n_embd)),
             dy: Array2::zeros((batch * length, self.n_embd)),
-            heads: PerThread::new(fused::room(length)),
+            heads: PerThread::new(fused::scratch_len(length)),
         }
     }
 
@@ -171,7 +171,7 @@ impl MultiHeadAttention {
     /// out = c_proj(the heads of c_attn(x)).
     ///
     /// x, out: (batch * length, n_embd), sequence after sequence; out is overwritten. rngs: a
-    /// generator for every sequence to drop shares by (training), or none (evaluation).
+    /// dropout generator for every sequence (training), or none (evaluation).
     pub fn forward<T: Float>(
         &self,
         params: &Params<T>,
@@ -185,7 +185,7 @@ impl MultiHeadAttention {
         // ANCHOR_END: c_attn
         acts.training = rngs.is_some() && self.dropout.is_active();
         if let Some(rngs) = rngs.filter(|_| acts.training) {
-            // Each head of a sequence forgets by its own generator, so that heads need not wait
+            // Each head of a sequence has its own dropout generator, so that heads need not wait
             // for one another, and the backward pass can draw the same numbers again.
             for (mut heads, rng) in acts.rngs.rows_mut().into_iter().zip(rngs) {
                 heads.map_inplace(|own| *own = Generator::from_rng(rng));
@@ -199,8 +199,8 @@ impl MultiHeadAttention {
         let all = (qkv, acts.y.view_mut(), (acts.lse.view_mut(), rngs));
         each_head(threads, sizes, all, &mut acts.scratch, |(qkv, y, (lse, rng)), scratch| {
             let mut rng = rng.map(|rng| rng[[0, 0]].clone());
-            let forget = rng.as_mut().map(|rng| (self.dropout, rng));
-            fused::forward(qkv, self.mask, forget, scratch, column(lse), y);
+            let dropout = rng.as_mut().map(|rng| (self.dropout, rng));
+            fused::forward(qkv, self.mask, dropout, scratch, column(lse), y);
         });
         self.c_proj.forward(params, acts.y.view(), out);
         // ANCHOR_END: heads
@@ -228,13 +228,13 @@ impl MultiHeadAttention {
         let all = (qkv, (acts.y.view(), dy.view()), (dq, dk, dv), (lse, rngs));
         each_head(threads, sizes, all, heads, |(qkv, ys, gradients, (lse, rng)), scratch| {
             let mut rng = rng.map(|rng| rng[[0, 0]].clone());
-            let forget = rng.as_mut().map(|rng| (self.dropout, rng));
-            fused::backward(qkv, self.mask, forget, lse.column(0), ys, scratch, gradients);
+            let dropout = rng.as_mut().map(|rng| (self.dropout, rng));
+            fused::backward(qkv, self.mask, dropout, lse.column(0), ys, scratch, gradients);
         });
         self.c_attn.backward(params, x, dqkv.view(), dx, grads);
     }
 
-    /// What the heads find in keys and values that are kept elsewhere, such as a KV cache.
+    /// Attention of all heads over keys and values that are stored elsewhere, such as a KV cache.
     ///
     /// q, y: (queries, n_embd), the columns of all heads; y is overwritten; k, v: (keys,
     /// n_embd), where the queries are the last tokens of the keys. `c_attn` comes before this
@@ -242,29 +242,36 @@ impl MultiHeadAttention {
     pub fn attend_cached<T: Float>(
         &self,
         [q, k, v]: [ArrayView2<T>; 3],
-        space: &mut Space<T>,
+        scratch: &mut CacheScratch<T>,
         y: ArrayViewMut2<T>,
     ) {
         let (queries, keys) = (q.nrows(), k.nrows());
         if queries == 1 {
-            return single_query::forward(self.n_head, [q, k, v], space.scratch.of(1), y);
+            return single_query::forward(self.n_head, [q, k, v], scratch.per_thread.of(1), y);
         }
-        let worth =
+        let threads =
             threads_for(queries * keys * self.n_embd).max(threads_to_fetch(k.len() + v.len()));
-        let all = ((q, k, v), y, space.lse.slice_mut(s![..queries, ..]));
-        each_head(worth, (1, self.n_head), all, &mut space.scratch, |(qkv, y, lse), scratch| {
-            fused::forward(qkv, self.mask, None, scratch, column(lse), y);
-        });
+        let all = ((q, k, v), y, scratch.lse.slice_mut(s![..queries, ..]));
+        each_head(
+            threads,
+            (1, self.n_head),
+            all,
+            &mut scratch.per_thread,
+            |(qkv, y, lse), scratch| {
+                fused::forward(qkv, self.mask, None, scratch, column(lse), y);
+            },
+        );
     }
 
-    /// Room for [`MultiHeadAttention::attend_cached`] with up to so many keys.
-    pub fn space<T: Float>(&self, keys: usize) -> Space<T> {
-        let room = fused::room(keys).max(single_query::room(self.n_head, keys, self.n_embd));
-        Space { lse: Array2::zeros((keys, self.n_head)), scratch: PerThread::new(room) }
+    /// Allocates the scratch for [`MultiHeadAttention::attend_cached`] with up to `keys` keys.
+    pub fn cache_scratch<T: Float>(&self, keys: usize) -> CacheScratch<T> {
+        let len =
+            fused::scratch_len(keys).max(single_query::scratch_len(self.n_head, keys, self.n_embd));
+        CacheScratch { lse: Array2::zeros((keys, self.n_head)), per_thread: PerThread::new(len) }
     }
 
-    /// Who looks at whom in head `h` of sequence `b`, in the last forward pass, before dropout.
-    /// Row i holds the shares of token i. Shape: (length, length).
+    /// The attention weights of head `h` of sequence `b` in the last forward pass, before dropout.
+    /// Row i holds those of token i. Shape: (length, length).
     pub fn attention_weights<T: Float>(
         &self,
         acts: &Activations<T>,
@@ -278,7 +285,7 @@ impl MultiHeadAttention {
         att
     }
 
-    // ANCHOR: thirds
+    // ANCHOR: split_qkv
     /// Queries, keys and values, each of all heads.
     fn split_qkv<'a, T>(
         &self,
@@ -288,7 +295,7 @@ impl MultiHeadAttention {
         let (k, v) = rest.split_at(Axis(1), self.n_embd);
         (q, k, v)
     }
-    // ANCHOR_END: thirds
+    // ANCHOR_END: split_qkv
 }
 
 /// A matrix of one column as a vector.
@@ -343,8 +350,8 @@ mod tests {
             );
         }
 
-        /// The promise of a decoder: what comes later changes nothing. And its converse for an
-        /// encoder, so that the first half of the test is seen to be able to fail.
+        /// A later token changes no output of a decoder. It does change those of an encoder, which
+        /// shows that the first half of the test can fail.
         #[test]
         fn only_without_a_mask_does_the_future_matter(
             length in 2usize..80, at in 0.0..1.0, seed: u64,
@@ -383,8 +390,8 @@ mod tests {
             let mut rng = generator(seed, Purpose::Other, 0);
             let mut fast_params = Params::<f64>::initialise(&fast_layout, &mut rng);
             let mut plain_params = Params::<f64>::zeros(&plain_layout);
-            // The plain head keeps its three tables one after another, the fast one side by side;
-            // and the fast one's last layer is made to change nothing.
+            // The plain head has its three matrices one after another, the fast one side by side;
+            // and the fast one's last layer is the identity.
             let n = n_embd;
             for i in 0..n {
                 for j in 0..n {

@@ -2,7 +2,7 @@
 //!
 //! The same layer as [`multi_head`](super::multi_head), with the same weights: the equations of
 //! [`scaled_dot_product`], once for each head of each sequence. It keeps every matrix of attention
-//! weights, works on one thread, and drops nothing out. A test holds the fast layer to it.
+//! weights, works on one thread, and has no dropout. A test compares the fast layer with it.
 //!
 //! Shapes: B = batch, T = length, C = n_embd, nh = n_head, hs = head size = C / nh.
 //!
@@ -31,7 +31,7 @@
 //! let acts = multi_head_plain::forward(&attn, &params, x.view(), 3);
 //! assert_eq!(acts.out.dim(), (6, 4));
 //! assert_eq!(acts.att.len(), 2 * 2); // a matrix for each head of each sequence
-//! assert_eq!(acts.att[0].row(0).to_vec(), [1.0, 0.0, 0.0]); // the first token sees itself single_threaded
+//! assert_eq!(acts.att[0].row(0).to_vec(), [1.0, 0.0, 0.0]); // the first token sees itself alone
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 
@@ -159,7 +159,7 @@ mod tests {
             let mut plain_grads = Params::zeros(&layout);
             let plain_dx = backward(&attn, &params, x.view(), &plain, dout.view(), &mut plain_grads);
 
-            // The buffers are made here, and used by more threads than are here.
+            // The buffers are made on one thread and used by several.
             let (mut acts, mut scratch) = crate::parallel::single_threaded(|| {
                 (attn.activations(batch, length), attn.scratch(batch, length))
             });

@@ -4,10 +4,22 @@
 //! att = softmax(mask(q k' / sqrt(d)))        y = att v
 //! ```
 //!
-//! The equation as it stands: one table of shares for the whole head, kept for the backward pass.
-//! [`fused`](super::fused) gives the same numbers without the table, and can drop out shares;
-//! [`multi_head`](super::multi_head) uses that one. Where the queries come from, and where `y`
-//! goes, is the business of the layers.
+//! The equation as it stands: one matrix of attention weights for the whole head, kept for the
+//! backward pass. [`fused`](super::fused) gives the same numbers without that matrix, and can apply
+//! dropout to the weights; [`multi_head`](super::multi_head) calls it. The layers decide where
+//! queries come from and where `y` goes.
+//!
+//! ```
+//! use ndarray::{Array2, array};
+//! use stage02_attention::attention::{Mask, scaled_dot_product};
+//!
+//! let (q, k, v) = (array![[1.0], [0.0]], array![[1.0], [2.0]], array![[10.0], [20.0]]);
+//! let (mut att, mut y) = (Array2::zeros((2, 2)), Array2::zeros((2, 1)));
+//! let qkv = (q.view(), k.view(), v.view());
+//! scaled_dot_product::forward(qkv, Mask::Causal, att.view_mut(), y.view_mut());
+//! assert_eq!(att, array![[1.0, 0.0], [0.5, 0.5]]); // query 1 scores 0 against both keys
+//! assert_eq!(y, array![[10.0], [15.0]]);
+//! ```
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 use stage01_bigram::Float;
@@ -17,8 +29,8 @@ use stage01_bigram::vector::sum;
 use super::Mask;
 use crate::matmul::gemm;
 
-// ANCHOR: shares
-/// att = softmax(mask(q k' / sqrt(d))): who looks at whom.
+// ANCHOR: weights
+/// att = softmax(mask(q k' / sqrt(d))): the attention weights.
 ///
 /// q: (queries, d); k: (keys, d); att: (queries, keys), overwritten, zero where the mask
 /// forbids.
@@ -42,13 +54,13 @@ pub fn attention_weights<T: Float>(
     }
     // ANCHOR_END: mask
 }
-// ANCHOR_END: shares
+// ANCHOR_END: weights
 
 // ANCHOR: forward
 /// y = softmax(mask(q k' / sqrt(d))) v.
 ///
-/// q: (queries, d); k, v: (keys, d). att: (queries, keys), overwritten with attention weights;
-/// the backward pass wants them again. y: (queries, d), overwritten.
+/// q: (queries, d); k, v: (keys, d). att: (queries, keys), overwritten with attention weights; the
+/// backward pass reads them. y: (queries, d), overwritten.
 pub fn forward<T: Float>(
     (q, k, v): (ArrayView2<T>, ArrayView2<T>, ArrayView2<T>),
     mask: Mask,
@@ -62,18 +74,18 @@ pub fn forward<T: Float>(
 
 /// The gradients of q, k and v from the gradient of y.
 ///
-/// Three of the four steps are the backward pass of a matrix product. The softmax is the
-/// fourth: raising one score raises its own share and lowers all others of its row, and
-/// with p the row of shares and dp its gradient that gives
+/// Three of the four steps are the backward pass of a matrix product. The softmax is the fourth:
+/// raising one score raises its own weight and lowers all others of its row, and with p the row of
+/// attention weights and dp its gradient that gives
 ///
 /// ```text
 /// dscore[j] = p[j] (dp[j] - sum over l of dp[l] p[l])
 /// ```
 ///
-/// What the mask hides has no share, and so gets no gradient.
+/// A key that the mask hides has weight zero, and so gets no gradient.
 ///
-/// q, k, v, att: as in [`forward`]; dy: (queries, d); datt: (queries, keys), used on the way;
-/// dq, dk, dv: the shapes of q, k, v, overwritten.
+/// q, k, v, att: as in [`forward`]; dy: (queries, d); datt: (queries, keys), scratch; dq, dk, dv:
+/// the shapes of q, k, v, overwritten.
 pub fn backward<T: Float>(
     (q, k, v): (ArrayView2<T>, ArrayView2<T>, ArrayView2<T>),
     att: ArrayView2<T>,
@@ -152,12 +164,12 @@ mod tests {
         let (t, d) = (30, 3);
         let mut rng =
             stage01_bigram::random::generator(5, stage01_bigram::random::Purpose::Other, 0);
-        let mut table = || {
+        let mut matrix = || {
             let mut values = vec![0.0; t * d];
             crate::params::fill_normal(&mut values, 1.0, &mut rng);
             Array2::from_shape_vec((t, d), values).unwrap()
         };
-        let (q, k, v) = (table(), table(), table());
+        let (q, k, v) = (matrix(), matrix(), matrix());
         let (mut att, mut y) = (Array2::zeros((t, t)), Array2::zeros((t, d)));
         forward((q.view(), k.view(), v.view()), Mask::Causal, att.view_mut(), y.view_mut());
         for i in 0..t {
@@ -168,7 +180,7 @@ mod tests {
                 let expected: f64 = (0..=i).map(|j| exps[j] / total * v[[j, c]]).sum();
                 assert!((y[[i, c]] - expected).abs() < 1e-12);
             }
-            assert!(att.row(i).iter().skip(i + 1).all(|&share| share == 0.0));
+            assert!(att.row(i).iter().skip(i + 1).all(|&weight| weight == 0.0));
         }
     }
 }

@@ -1,18 +1,29 @@
-//! Attention of a single new token, as in writing token by token.
+//! Attention of a single new token, as in decoding token by token.
 //!
 //! There is one query for each head, and so nothing to gain from matrix products: every key and
-//! every value is used once. What counts is to fetch them in the order in which they lie in the
-//! memory. So this goes through the keys of all heads token by token, then through the values:
+//! every value is used once. What counts is to fetch them in the order in which they lie in memory.
+//! So this goes through the keys of all heads token by token, then through the values:
 //!
 //! ```text
 //! score[h, j] = q[h] · k[j, h] / sqrt(d)        for every token j, for every head h
 //! y[h]       += p[h, j] v[j, h]                 the same way, with p = softmax(score)
 //! ```
 //!
-//! The tokens are cut into pieces that several hands can work on. The pieces are the same whatever
-//! the number of hands, and their sums are added in order, so it changes no bit.
+//! The tokens are cut into chunks for several threads. The chunks do not depend on the number of
+//! threads, and their sums are added in order, so the result has the same bits on any number.
 //!
 //! The same numbers as [`fused`](super::fused) gives for one query; a test compares them.
+//!
+//! ```
+//! use ndarray::array;
+//! use stage02_attention::attention::single_query::{forward, scratch_len};
+//!
+//! // One head of one column; the query scores 0 against both keys.
+//! let (q, k, v) = (array![[0.0]], array![[1.0], [2.0]], array![[10.0], [20.0]]);
+//! let (mut y, mut scratch) = (array![[0.0]], vec![0.0; scratch_len(1, 2, 1)]);
+//! forward(1, [q.view(), k.view(), v.view()], &mut scratch, y.view_mut());
+//! assert_eq!(y, array![[15.0]]);
+//! ```
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 use stage01_bigram::Float;
@@ -22,21 +33,22 @@ use stage01_bigram::vector::{add_scaled, dot};
 use crate::parallel::{each_row_on, threads_to_fetch};
 use crate::profiler::{Region, time};
 
-/// So many tokens make a piece.
-const TOKENS: usize = 64;
+/// Tokens in a chunk.
+const CHUNK: usize = 64;
 
-/// How many numbers [`forward`] needs room for on the way.
-pub fn room(heads: usize, keys: usize, n_embd: usize) -> usize {
-    2 * heads * keys + keys.div_ceil(TOKENS) * n_embd
+/// Length of the scratch that [`forward`] needs.
+pub fn scratch_len(heads: usize, keys: usize, n_embd: usize) -> usize {
+    2 * heads * keys + keys.div_ceil(CHUNK) * n_embd
 }
 
 /// y = softmax(q k' / sqrt(d)) v for all heads, side by side.
 ///
-/// q, y: (1, heads * d); k, v: (keys, heads * d), contiguous. space: at least [`room`] of these sizes.
+/// q, y: (1, heads * d); k, v: (keys, heads * d), contiguous. scratch: at least [`scratch_len`] of
+/// these sizes.
 pub fn forward<T: Float>(
     heads: usize,
     [q, k, v]: [ArrayView2<T>; 3],
-    space: &mut [T],
+    scratch: &mut [T],
     mut y: ArrayViewMut2<T>,
 ) {
     const CONTIGUOUS: &str = "rows are contiguous";
@@ -44,10 +56,10 @@ pub fn forward<T: Float>(
     let d = n_embd / heads;
     let scale = T::of(1.0 / (d as f64).sqrt());
     let q = q.row(0).to_slice().expect(CONTIGUOUS);
-    // Scores token by token, as they are made; then head by head, as softmax wants them.
-    let (by_token, space) = space.split_at_mut(heads * keys);
-    let (by_head, space) = space.split_at_mut(heads * keys);
-    let sums = &mut space[..keys.div_ceil(TOKENS) * n_embd];
+    // Scores token by token, as they are computed; then head by head, as softmax reads them.
+    let (by_token, scratch) = scratch.split_at_mut(heads * keys);
+    let (by_head, scratch) = scratch.split_at_mut(heads * keys);
+    let sums = &mut scratch[..keys.div_ceil(CHUNK) * n_embd];
     let threads = threads_to_fetch(k.len());
 
     let scores = ArrayViewMut2::from_shape((keys, heads), &mut *by_token).expect("its length");
@@ -62,17 +74,17 @@ pub fn forward<T: Float>(
     time(Region::Softmax, || {
         for (h, att) in by_head.chunks_exact_mut(keys).enumerate() {
             let scores = by_token[h..].iter().step_by(heads);
-            att.iter_mut().zip(scores).for_each(|(share, &score)| *share = score);
+            att.iter_mut().zip(scores).for_each(|(att, &score)| *att = score);
             softmax_in_place(att);
         }
     });
 
-    let pieces = sums.len() / n_embd;
-    let parts = ArrayViewMut2::from_shape((pieces, n_embd), &mut *sums).expect("its length");
-    each_row_on(threads, Region::Attention, (0..pieces, parts), |(i, y)| {
+    let chunks = sums.len() / n_embd;
+    let parts = ArrayViewMut2::from_shape((chunks, n_embd), &mut *sums).expect("its length");
+    each_row_on(threads, Region::Attention, (0..chunks, parts), |(i, y)| {
         y.fill(T::zero());
         // ANCHOR: mixture
-        for j in i * TOKENS..((i + 1) * TOKENS).min(keys) {
+        for j in i * CHUNK..((i + 1) * CHUNK).min(keys) {
             let v = v.row(j).to_slice().expect(CONTIGUOUS).chunks_exact(d);
             for ((h, y), v) in y.chunks_exact_mut(d).enumerate().zip(v) {
                 add_scaled(y, by_head[h * keys + j], v);
@@ -100,20 +112,21 @@ mod tests {
         #[test]
         fn equals_fused(heads in 1usize..5, keys in 1usize..150, d in 1usize..40, seed: u64) {
             let mut rng = generator(seed, Purpose::Other, 0);
-            let mut table = |rows| {
-                let mut table = Array2::<f64>::zeros((rows, heads * d));
-                fill_normal(table.as_slice_mut().unwrap(), 1.0, &mut rng);
-                table
+            let mut normal = |rows| {
+                let mut matrix = Array2::<f64>::zeros((rows, heads * d));
+                fill_normal(matrix.as_slice_mut().unwrap(), 1.0, &mut rng);
+                matrix
             };
-            let (q, k, v) = (table(1), table(keys), table(keys));
-            let (mut y, mut expected) = (table(1), table(1));
-            // What lies in the room must not matter.
-            let mut space = vec![f64::NAN; fused::room(keys).max(room(heads, keys, heads * d))];
-            forward(heads, [q.view(), k.view(), v.view()], &mut space, y.view_mut());
+            let (q, k, v) = (normal(1), normal(keys), normal(keys));
+            let (mut y, mut expected) = (normal(1), normal(1));
+            // The old content of the scratch must not matter.
+            let len = fused::scratch_len(keys).max(scratch_len(heads, keys, heads * d));
+            let mut scratch = vec![f64::NAN; len];
+            forward(heads, [q.view(), k.view(), v.view()], &mut scratch, y.view_mut());
             for h in 0..heads {
                 let part = s![.., h * d..(h + 1) * d];
                 fused::forward(
-                    (q.slice(part), k.slice(part), v.slice(part)), Mask::Causal, None, &mut space,
+                    (q.slice(part), k.slice(part), v.slice(part)), Mask::Causal, None, &mut scratch,
                     Array1::zeros(1).view_mut(), expected.slice_mut(part),
                 );
             }

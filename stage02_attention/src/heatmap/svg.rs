@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{HeatMap, Panel, colour, percent, strength};
 
-/// The picture is not made wider than this, where its panels can stand below each other.
+/// The picture is no wider than this where its panels can stand below each other.
 const WIDEST: f32 = 960.0;
 /// The space around everything, and between two panels.
 const MARGIN: f32 = 24.0;
@@ -30,8 +30,8 @@ struct Frame<'a> {
     /// The space for labels: left of the cells, and above them with the panel's title.
     left: f32,
     above: f32,
-    /// The labels of the columns are turned.
-    turned: bool,
+    /// Whether the labels of the columns are rotated.
+    rotated: bool,
     x: f32,
     y: f32,
 }
@@ -60,8 +60,8 @@ impl HeatMap {
              fill=\"{TEXT}\">\n<title>{}</title>\n<desc>{}</desc>\n\
              <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{GROUND}\"/>\n\
              <text x=\"{MARGIN}\" y=\"34\" font-size=\"17\" font-weight=\"600\">{}</text>\n\
-             <text x=\"{MARGIN}\" y=\"56\" fill=\"{MUTED}\">Each row is a token that looks; it \
-             divides 100% among the columns.</text>\n",
+             <text x=\"{MARGIN}\" y=\"56\" fill=\"{MUTED}\">Each row is a query \
+             token; its attention weights add up to 100%.</text>\n",
             escape(&self.title),
             escape(&self.in_words()),
             escape(&self.title),
@@ -79,8 +79,8 @@ impl HeatMap {
         // All panels have cells of one size, so that their colours can be compared.
         let most = self.panels.iter().map(|p| p.att.ncols().max(p.att.nrows())).max();
         let beside = if self.panels.len() > 1 { 2.0 } else { 1.0 };
-        let room = (WIDEST - MARGIN) / beside - MARGIN - 40.0;
-        let cell = (room / most.unwrap_or(1).max(1) as f32).floor().clamp(7.0, 30.0);
+        let width = (WIDEST - MARGIN) / beside - MARGIN - 40.0;
+        let cell = (width / most.unwrap_or(1).max(1) as f32).floor().clamp(7.0, 30.0);
         let longest = |labels: &[String]| {
             labels.iter().map(|label| label.chars().count()).max().unwrap_or(0) as f32 * LETTER
         };
@@ -88,10 +88,10 @@ impl HeatMap {
         let (mut width, mut lowest) = (560.0f32, TOP);
         for panel in &self.panels {
             let label = longest(&panel.col_labels);
-            let turned = label > cell;
-            let above = 26.0 + if turned { label } else { 12.0 } + 4.0;
+            let rotated = label > cell;
+            let above = 26.0 + if rotated { label } else { 12.0 } + 4.0;
             let left = longest(&panel.row_labels) + 6.0;
-            let mut frame = Frame { panel, cell, left, above, turned, x, y };
+            let mut frame = Frame { panel, cell, left, above, rotated, x, y };
             if x > MARGIN && x + frame.width() > WIDEST - MARGIN {
                 (frame.x, frame.y) = (MARGIN, lowest + MARGIN);
             }
@@ -124,9 +124,9 @@ impl HeatMap {
                 if step + 1 < STEPS { wide + 0.6 } else { wide }
             );
         }
-        for share in [0.0, 0.04, 0.16, 0.36, 0.64, 1.0] {
-            let at = x + strength(share) * STEPS as f32 * wide;
-            let anchor = match share {
+        for weight in [0.0, 0.04, 0.16, 0.36, 0.64, 1.0] {
+            let at = x + strength(weight) * STEPS as f32 * wide;
+            let anchor = match weight {
                 0.0 => "start",
                 1.0 => "end",
                 _ => "middle",
@@ -135,10 +135,10 @@ impl HeatMap {
                 svg,
                 "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
                 y + 24.0,
-                percent(share)
+                percent(weight)
             );
         }
-        let hidden = self.panels.iter().any(|panel| panel.att.iter().any(|&share| share == 0.0));
+        let hidden = self.panels.iter().any(|panel| panel.att.iter().any(|&weight| weight == 0.0));
         if hidden {
             let at = x + STEPS as f32 * wide + 28.0;
             let _ = write!(
@@ -171,7 +171,7 @@ impl Frame<'_> {
         );
         for (j, label) in panel.col_labels.iter().enumerate() {
             let (at, foot) = (x + (j as f32 + 0.5) * cell, y - 5.0);
-            let place = if self.turned {
+            let place = if self.rotated {
                 let at = at + small * 0.35;
                 format!("transform=\"translate({at:.1} {foot:.1}) rotate(-90)\"")
             } else {
@@ -199,14 +199,14 @@ impl Frame<'_> {
         svg.push_str("</g>\n");
     }
 
-    fn draw_cell(&self, svg: &mut String, (x, y): (f32, f32), share: f32) {
-        if share.is_nan() || share <= 0.0 {
+    fn draw_cell(&self, svg: &mut String, (x, y): (f32, f32), weight: f32) {
+        if weight.is_nan() || weight <= 0.0 {
             return;
         }
         // A thin line between large cells; small ones touch.
         let gap = if self.cell >= 12.0 { 1.0 } else { 0.0 };
         let side = self.cell - gap;
-        let strength = strength(share);
+        let strength = strength(weight);
         let _ = write!(
             svg,
             "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{side:.1}\" height=\"{side:.1}\" fill=\"{}\"/>",
@@ -223,12 +223,12 @@ impl Frame<'_> {
                  fill=\"{ink}\">{:.0}</text>",
                 x + self.cell / 2.0,
                 y + self.cell / 2.0 + 3.8,
-                100.0 * share
+                100.0 * weight
             );
         }
     }
 
-    /// Whom a row looks at, from the largest share down.
+    /// The tokens that a row attends to, from the largest weight down.
     fn row_in_words(&self, i: usize) -> String {
         let panel = self.panel;
         let att = panel.att.row(i);
@@ -239,7 +239,7 @@ impl Frame<'_> {
             .take(4)
             .map(|&j| format!("{} {} ({})", percent(att[j]), panel.col_labels[j], j + 1))
             .collect();
-        format!("{} ({}) looks at: {}", panel.row_labels[i], i + 1, parts.join(", "))
+        format!("{} ({}) attends to: {}", panel.row_labels[i], i + 1, parts.join(", "))
     }
 }
 

@@ -16,7 +16,7 @@ pub enum Ink {
     TrueColour,
 }
 
-/// Shades for strengths from 0, 1/5, 2/5, 3/5 and 4/5: shares from 0, 4, 16, 36 and 64%.
+/// Shades for strengths from 0, 1/5, 2/5, 3/5 and 4/5: weights from 0, 4, 16, 36 and 64%.
 const SHADES: [char; 5] = ['·', '░', '▒', '▓', '█'];
 /// What the legend calls them.
 const NAMES: [&str; 5] = ["under 4%", "4%", "16%", "36%", "64%"];
@@ -41,19 +41,19 @@ impl Ink {
     }
 
     /// A cell of `width` columns.
-    fn cell(self, share: f32, width: usize) -> String {
-        // Not above zero: hidden by a mask, or no number at all.
-        if share.is_nan() || share <= 0.0 {
+    fn cell(self, weight: f32, width: usize) -> String {
+        // Not above zero: hidden by a mask, or NaN.
+        if weight.is_nan() || weight <= 0.0 {
             return " ".repeat(width);
         }
         match self {
             Ink::Shades => {
-                let level = ((strength(share) * 5.0) as usize).min(4);
+                let level = ((strength(weight) * 5.0) as usize).min(4);
                 let shade = SHADES[level].to_string();
-                // A single dot is enough for next to nothing.
+                // A single dot is enough for a weight near zero.
                 if level == 0 { format!("{shade:width$}") } else { shade.repeat(width) }
             }
-            _ => self.block(strength(share), width),
+            _ => self.block(strength(weight), width),
         }
     }
 
@@ -69,7 +69,7 @@ impl Ink {
         }
     }
 
-    /// Which sign stands for which share.
+    /// Which sign stands for which weight.
     fn legend(self) -> String {
         let mut legend = String::new();
         for (level, name) in NAMES.iter().enumerate() {
@@ -97,8 +97,8 @@ impl HeatMap {
     /// The panels side by side, or one below the other where they do not fit into `width`
     /// columns, and a legend. Without the title; every line ends in a line break.
     ///
-    /// A cell is two columns wide where that fits, which makes it nearly square. Of a panel
-    /// that does not even fit with one, the first columns are shown, and how many.
+    /// A cell is two columns wide where that fits, which makes it nearly square. Of a panel that
+    /// does not fit even with one, the first columns are shown, and a note says how many.
     pub fn to_text(&self, ink: Ink, width: usize) -> String {
         let mut text = String::new();
         let mut line: Vec<Block> = Vec::new();
@@ -141,8 +141,8 @@ impl Panel {
         let header = lines.len();
         for (row, label) in self.att.rows().into_iter().zip(&self.row_labels) {
             let mut line = format!("{:>1$} ", shortened(label), gutter - 1);
-            for &share in row.iter().take(columns) {
-                line += &ink.cell(share, cell);
+            for &weight in row.iter().take(columns) {
+                line += &ink.cell(weight, cell);
             }
             lines.push((line, gutter + columns * cell));
         }
@@ -181,7 +181,7 @@ impl Panel {
     }
 }
 
-/// A label that is not longer than it may be, and does nothing to the terminal.
+/// A label cut to [`LONGEST_LABEL`], without control characters.
 fn shortened(label: &str) -> String {
     let visible = label.chars().map(|c| if c.is_control() { '·' } else { c });
     if label.chars().count() <= LONGEST_LABEL {

@@ -1,10 +1,10 @@
-//! Pictures cannot be compared with the right ones, but what they are made of can.
+//! There are no reference pictures to compare with; the tests check what a picture is made of.
 
 use super::*;
 use ndarray::array;
 use proptest::prelude::*;
 
-/// A panel of any size, with shares that add up to one in every row, and any labels.
+/// Panels of any size, with weights that add up to one in every row, and any labels.
 fn panels() -> impl Strategy<Value = Vec<Panel>> {
     let panel = (1usize..70, 1usize..70, any::<bool>()).prop_flat_map(|(rows, columns, masked)| {
         (
@@ -17,7 +17,7 @@ fn panels() -> impl Strategy<Value = Vec<Panel>> {
                 let mut att = Array2::from_shape_vec((rows, columns), att).unwrap();
                 for (i, mut row) in att.rows_mut().into_iter().enumerate() {
                     if masked {
-                        row.iter_mut().skip(i + 1).for_each(|share| *share = 0.0);
+                        row.iter_mut().skip(i + 1).for_each(|weight| *weight = 0.0);
                     }
                     let sum = row.sum();
                     row /= sum;
@@ -147,24 +147,22 @@ fn hidden_is_not_the_same_as_little() {
 fn in_words_row_by_row_or_in_general() {
     assert_eq!(
         example().in_words(),
-        "Heat map. Each row is a token that looks, each column a token that is looked at. one: 3 \
-         rows, 3 columns. I looks most at I (100%). <am> looks most at <am> (70%). here looks \
-         most at <am> (50%)."
+        "Heat map. Each row is a query token, each column a key token. one: 3 rows, 3 columns. I \
+         attends most to I (100%). <am> attends most to <am> (70%). here attends most to <am> \
+         (50%)."
     );
     let svg = example().to_svg();
     assert!(svg.contains("<title>A &amp; B</title>\n<desc>Heat map."));
-    assert!(
-        svg.contains(
-            "<title>here (3) looks at: 50% &lt;am&gt; (2), 48% here (3), 2% I (1)</title>"
-        )
-    );
+    assert!(svg.contains(
+        "<title>here (3) attends to: 50% &lt;am&gt; (2), 48% here (3), 2% I (1)</title>"
+    ));
     let many: Vec<String> = (0..12).map(|i| i.to_string()).collect();
     let before =
         Array2::from_shape_fn((12, 12), |(i, j)| if j == i.max(1) - 1 { 0.75 } else { 0.0 });
     let panel = Panel::new("two", before.view(), &many, &many);
     assert_eq!(
         panel.in_words(),
-        "two: 12 rows, 12 columns. The largest share of a row is 75% on average. In 11 rows it \
+        "two: 12 rows, 12 columns. The largest weight of a row is 75% on average. In 11 rows it \
          goes to the token just before."
     );
 }
@@ -183,7 +181,7 @@ fn a_missing_label_is_a_bug() {
     Panel::new("p", array![[1.0, 0.0]].view(), &labels("a"), &labels("a"));
 }
 
-/// The lightness of a colour in OKLab, by the backward pass.
+/// The lightness of a colour in OKLab: the inverse of the conversion.
 fn lightness((red, green, blue): (u8, u8, u8)) -> f64 {
     let linear = |value: u8| {
         let x = f64::from(value) / 255.0;

@@ -1,11 +1,11 @@
-//! A single row times a table, as in writing token by token.
+//! A single row times a matrix, as in decoding token by token.
 //!
-//! Here every number of the table is used once, and fetching it from memory is all the work.
-//! That goes fastest where it goes straight on. So each hand gets whole rows of b where those are
-//! contiguous, and else whole columns.
+//! Every entry of the matrix is used once, so fetching it from memory is all the work, and memory
+//! is fastest when it is read in order. So each thread gets whole rows of b where those are
+//! contiguous, and otherwise whole columns.
 //!
-//! The pieces are the same whatever the number of hands, and sums of pieces are added in order, so
-//! it changes no bit.
+//! The chunks do not depend on the number of threads, and their sums are added in order, so the
+//! result has the same bits on any number.
 
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 use stage01_bigram::Float;
@@ -25,16 +25,16 @@ pub(super) fn gemv<T: Float>(
     beta: T,
     mut c: ArrayViewMut2<T>,
 ) {
-    /// So many rows of b make a piece.
+    /// Rows of b in a chunk.
     const ROWS: usize = 128;
     let (k, n) = b.dim();
     let threads = threads_to_fetch(b.len());
     let by_rows = b.strides()[1] == 1;
     let mut results = vec![T::zero(); if by_rows { k.div_ceil(ROWS) * n } else { n }];
     if by_rows {
-        let pieces = k.div_ceil(ROWS);
-        let sums = ArrayViewMut2::from_shape((pieces, n), &mut results[..]).expect("its length");
-        each_row_on(threads, Region::MatrixProducts, (0..pieces, sums), |(i, sums)| {
+        let chunks = k.div_ceil(ROWS);
+        let sums = ArrayViewMut2::from_shape((chunks, n), &mut results[..]).expect("its length");
+        each_row_on(threads, Region::MatrixProducts, (0..chunks, sums), |(i, sums)| {
             let rows = i * ROWS..((i + 1) * ROWS).min(k);
             let (a, b) = (a.slice(s![.., rows.clone()]), b.slice(s![rows, ..]));
             let mut sums = ArrayViewMut2::from_shape((1, n), sums).expect("one row");
@@ -61,22 +61,22 @@ mod tests {
     use crate::matmul::{Dtype, par_gemm, plain};
 
     #[test]
-    fn one_row_gives_the_same_bits_with_any_number_of_hands() {
-        let (a, table, old) = (random(1, 1000, 1), random(1000, 2200, 2), random(1, 2200, 3));
-        for b in [table.view(), random(2200, 1000, 2).t()] {
+    fn the_result_has_the_same_bits_on_any_number_of_threads() {
+        let (a, matrix, old) = (random(1, 1000, 1), random(1000, 2200, 2), random(1, 2200, 3));
+        for b in [matrix.view(), random(2200, 1000, 2).t()] {
             let run = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 let (mut c, full) = (old.clone(), Dtype::Float32);
                 pool.install(|| par_gemm(full, 0.5, a.view(), b, 2.0, &mut c.view_mut()));
                 c
             };
-            let single_threaded = run(1);
+            let alone = run(1);
             for threads in [2, 3, 7] {
-                assert_eq!(single_threaded, run(threads));
+                assert_eq!(alone, run(threads));
             }
             let mut slow = old.clone();
             plain(0.5, a.view(), b, 2.0, &mut slow.view_mut());
-            for (x, y) in single_threaded.iter().zip(&slow) {
+            for (x, y) in alone.iter().zip(&slow) {
                 assert!((x - y).abs() < 1e-12, "{x} {y}");
             }
         }

@@ -1,20 +1,20 @@
 //! The matrix product: nearly all the work of a language model is in this one function.
 //!
-//! `gemm` is the name it has had since 1990 (Dongarra and others, level 3 BLAS). Every entry
-//! of the result is a dot product, a row of the left table with a column of the right one:
+//! `gemm` is the name it has had since 1990 (Dongarra and others, level 3 BLAS). Every entry of the
+//! result is a dot product, a row of the left matrix with a column of the right one:
 //!
 //! ```text
 //! c[i, j]  =  alpha * (a[i, 0] b[0, j] + a[i, 1] b[1, j] + ...)  +  beta * c[i, j]
 //! ```
 //!
-//! [`plain`] is that sentence as three loops. [`gemm`] gives the same numbers from the
-//! kernels of the `gemm` crate, which cut the tables into tiles that fit the caches and use
-//! the widest vector instructions the processor has. Products of transposed tables need no
-//! copy: `a.t()` only swaps two strides.
+//! [`plain`] is that sentence as three loops. [`gemm`] gives the same numbers from the kernels of
+//! the `gemm` crate, which cut the matrices into tiles that fit the caches and use the best vector
+//! instructions of the processor. Products of transposed matrices need no copy: `a.t()` only swaps
+//! two strides.
 //!
-//! [`gemm`] runs on one thread, [`par_gemm`] on all that stand ready (`shared.rs`; `gemv.rs`
-//! for a single row, where memory is the limit). [`bf16`] holds the same product with inputs
-//! rounded to 16 bits, for processors that multiply those at twice the speed.
+//! [`gemm`] runs on one thread, [`par_gemm`] on all that are available (`shared.rs`; `gemv.rs` for
+//! a single row, which is memory-bound). [`bf16`] holds the same product with inputs rounded to 16
+//! bits, for processors that multiply those at twice the speed.
 //!
 //! ```
 //! use ndarray::array;
@@ -62,9 +62,9 @@ pub fn gemm<T: Float>(
     // The kernels are fastest when the result is stored column by column. Ours are mostly
     // stored row by row, which is the same thing for the transposed equation c' = b' a'.
     if column_major {
-        turned(alpha, a, b, beta, c.view_mut());
+        call_packed(alpha, a, b, beta, c.view_mut());
     } else {
-        turned(alpha, b.t(), a.t(), beta, c.view_mut().reversed_axes());
+        call_packed(alpha, b.t(), a.t(), beta, c.view_mut().reversed_axes());
     }
 }
 
@@ -78,21 +78,21 @@ fn sizes<T>(a: ArrayView2<T>, b: ArrayView2<T>, c: &ArrayViewMut2<T>) -> (usize,
     (m, k, n)
 }
 
-/// [`call`], after `a` has been turned where that is quicker.
+/// [`call`], after `a` has been copied column by column (packed) where that is faster.
 ///
-/// The kernels fetch `a` column by column. Where it is stored row by row (the weights, on the
-/// backward pass), every number of a column lies on another cache line. That is bearable, unless the
-/// rows are as long as a half or a whole memory page or several: then all these lines compete
-/// for the same few places in the cache, and drive each other out before they are used up. So
-/// such a table is turned beforehand, a whole line at a time.
-fn turned<T: Float>(
+/// The kernels fetch `a` column by column. Where it is stored row by row (the weights, in the
+/// backward pass), every entry of a column lies on another cache line. That is slow only where the
+/// rows are half a memory page long, or a multiple of that: then all these lines compete for the
+/// same few places in the cache, and evict each other before they are used up. So such a matrix is
+/// packed beforehand, a whole cache line at a time.
+fn call_packed<T: Float>(
     alpha: T,
     a: ArrayView2<T>,
     b: ArrayView2<T>,
     mut beta: T,
     mut c: ArrayViewMut2<T>,
 ) {
-    /// So many columns of `a` are turned at a time; they stay in the cache.
+    /// Columns of `a` that are packed at a time; they stay in the cache.
     const COLUMNS: usize = 256;
     /// Half a page of `f32`.
     const HALF_PAGE: isize = 512;
@@ -104,15 +104,15 @@ fn turned<T: Float>(
     }
     let mut part = vec![T::zero(); COLUMNS.min(a.ncols()) * a.nrows()];
     for (a, b) in a.axis_chunks_iter(Axis(1), COLUMNS).zip(b.axis_chunks_iter(Axis(0), COLUMNS)) {
-        turn(a, &mut part);
-        let turned = ArrayView2::from_shape(a.t().dim(), &part[..a.len()]).expect("its length");
-        call(alpha, turned.t(), b, beta, c.view_mut());
+        transpose(a, &mut part);
+        let packed = ArrayView2::from_shape(a.t().dim(), &part[..a.len()]).expect("its length");
+        call(alpha, packed.t(), b, beta, c.view_mut());
         beta = T::one();
     }
 }
 
-/// `to` = `from` with rows and columns exchanged, in squares of sixteen: a cache line of `f32`.
-fn turn<T: Float>(from: ArrayView2<T>, to: &mut [T]) {
+/// `to` = `from` transposed, in squares of sixteen: a cache line of `f32`.
+fn transpose<T: Float>(from: ArrayView2<T>, to: &mut [T]) {
     const SIDE: usize = 16;
     let (height, width) = from.dim();
     let mut square = [[T::zero(); SIDE]; SIDE];
@@ -131,7 +131,7 @@ fn turn<T: Float>(from: ArrayView2<T>, to: &mut [T]) {
     }
 }
 
-/// The same equation as three loops: slow, short, and the measure of the fast one.
+/// The same equation as three loops: slow, short, and the reference for the fast one.
 ///
 /// # Panics
 /// As [`gemm`].
@@ -157,7 +157,7 @@ pub fn plain<T: Float>(
     // ANCHOR_END: plain
 }
 
-/// Hands three tables to the kernel of their number type.
+/// Calls the kernel of the number type.
 fn call<T: Float>(alpha: T, a: ArrayView2<T>, b: ArrayView2<T>, beta: T, mut c: ArrayViewMut2<T>) {
     let ((m, k), n) = (a.dim(), b.dim().1);
     let (a_strides, b_strides) =
@@ -223,7 +223,7 @@ mod tests {
             transposed in any::<[bool; 3]>(), alpha in -2.0..2.0, beta in 0usize..3,
         ) {
             let beta = [0.0, 1.0, -0.5][beta];
-            // Tables inside larger ones, as the heads of attention are, and transposed ones.
+            // Matrices inside larger ones, as the heads of attention are, and transposed ones.
             let place = |rows: usize, cols: usize, flip: bool, seed| {
                 if flip { random(cols + 1, rows + 2, seed).reversed_axes() }
                 else { random(rows + 2, cols + 1, seed) }
@@ -242,9 +242,9 @@ mod tests {
     }
 
     #[test]
-    fn turned_tables_give_the_same_numbers() {
-        // b' has rows of 1,024 numbers: the first products are turned, in parts that do not
-        // come out even, the last ones are not.
+    fn packed_matrices_give_the_same_numbers() {
+        // b' has rows of 1,024 numbers: the first products are packed, in parts of unequal length,
+        // the last one is not.
         for (m, k, n, width) in
             [(9, 300, 37, 1024), (5, 1024, 100, 1024), (3, 40, 50, 512), (9, 300, 37, 1000)]
         {

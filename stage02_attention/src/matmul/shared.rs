@@ -1,8 +1,8 @@
-//! The matrix product on many threads, as exactly as a layer wants it.
+//! The matrix product on many threads, in the precision that a layer asks for.
 //!
-//! [`par_gemm`] cuts the result among all hands that stand ready (see
-//! [`threads`](crate::parallel)): each computes some of its columns, or some of its rows. A single row
-//! is shared out in another way, which [`gemv`](super::gemv) explains.
+//! [`par_gemm`] divides the result among all available threads (see [`crate::parallel`]): each
+//! computes some of its columns, or some of its rows. A single row is divided in another way, which
+//! [`gemv`](super::gemv) explains.
 
 use std::any::TypeId;
 
@@ -14,20 +14,20 @@ use super::{bf16, gemm};
 use crate::parallel::{FETCHED, join, threads_for};
 use crate::profiler::{Region, time};
 
-/// How exactly a layer multiplies.
+/// Precision of the matrix products of a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Dtype {
-    /// With all digits of the numbers it is given.
+    /// Full precision: that of the numbers it is given.
     #[default]
     Float32,
-    /// With the inputs of each product rounded to bf16, where they are `f32`: see [`bf16`].
+    /// The inputs of each product are rounded to bf16, where they are `f32`: see [`bf16`].
     Bfloat16,
 }
 
-/// [`gemm`] on all threads that stand ready for this layer, as exactly as `dtype` says.
+/// [`gemm`] on all available threads, in the precision `dtype`.
 ///
-/// A single row times a large `b` is always multiplied in full: there each number of `b` is used
-/// once, and rounding it would cost more than multiplying by it.
+/// A single row times a large `b` is always multiplied in full precision: there each entry of `b`
+/// is used once, and rounding it would cost more than multiplying by it.
 ///
 /// # Panics
 /// As [`gemm`].
@@ -47,8 +47,8 @@ pub fn par_gemm<T: Float>(
     cut(threads, dtype, alpha, a, b, beta, c.view_mut());
 }
 
-/// Halves the result along its longer side until there is a piece for each hand. (For small
-/// pieces the kernels add in another order, so the last bits depend on the number of hands.)
+/// Halves the result along its longer side until there is a part for each thread. (For small parts
+/// the kernels add in another order, so the last bits depend on the number of threads.)
 fn cut<T: Float>(
     threads: usize,
     dtype: Dtype,
@@ -58,7 +58,7 @@ fn cut<T: Float>(
     beta: T,
     mut c: ArrayViewMut2<T>,
 ) {
-    /// Pieces are cut where the kernels cut their own tiles.
+    /// Parts are cut where the kernels cut their own tiles.
     const TILE: usize = 64;
     let (m, n) = c.dim();
     let (axis, length) = if n >= m { (Axis(1), n) } else { (Axis(0), m) };
@@ -110,16 +110,16 @@ mod tests {
     use ndarray::Array2;
 
     #[test]
-    fn any_number_of_hands_gives_the_same_table() {
+    fn any_number_of_threads_gives_the_same_matrix() {
         for (m, k, n) in [(200, 300, 400), (700, 129, 131), (65, 300, 65), (64, 64, 64)] {
-            let (a, b, mut single_threaded) = (random(m, k, 1), random(k, n, 2), random(m, n, 3));
-            let old = single_threaded.clone();
-            gemm(0.5, a.view(), b.view(), 2.0, &mut single_threaded.view_mut());
+            let (a, b, mut alone) = (random(m, k, 1), random(k, n, 2), random(m, n, 3));
+            let old = alone.clone();
+            gemm(0.5, a.view(), b.view(), 2.0, &mut alone.view_mut());
             for threads in [1, 2, 3, 7] {
                 let (mut together, full) = (old.clone(), Dtype::Float32);
                 cut(threads, full, 0.5, a.view(), b.view(), 2.0, together.view_mut());
-                for (x, y) in together.iter().zip(&single_threaded) {
-                    assert!((x - y).abs() < 1e-12, "{threads} hands: {x} {y}");
+                for (x, y) in together.iter().zip(&alone) {
+                    assert!((x - y).abs() < 1e-12, "{threads} threads: {x} {y}");
                 }
             }
         }

@@ -9,8 +9,8 @@
 //! sequence 1  | h0 s1   | h1 s1   | h2 s1   |     and n_head * (columns of a head) columns
 //! ```
 //!
-//! So the pieces never touch, and any number of threads can work on them in any order with the
-//! same result. Nothing is copied: a piece is a view of each matrix.
+//! So the blocks never overlap, and any number of threads can work on them in any order with the
+//! same result. Nothing is copied: a block is a view of each matrix.
 //!
 //! ```
 //! use ndarray::array;
@@ -32,7 +32,7 @@ use super::spin::join;
 use super::threads::threads;
 use crate::profiler::{Region, time};
 
-/// What each head of each sequence has a piece of, for [`each_head`]: a matrix to read or to
+/// What [`each_head`] can cut into a block for each head of each sequence: a matrix to read or to
 /// write, a matrix or nothing (`Option`), or a tuple of these.
 pub trait Heads: Sized + Send {
     /// The first `at` of `n` equal parts along an axis, and the other parts.
@@ -78,22 +78,22 @@ member_by_member!(A a a2, B b b2, C c c2, D d d2);
 
 /// Scratch memory for each thread that works on heads.
 ///
-/// It is taken for the threads that stand ready where it is made, and grows when a pass brings
-/// more: how many threads a pass uses never depends on where its buffers were made.
+/// It is allocated for the threads that are available where it is made, and grows when a pass
+/// brings more: how many threads a pass uses never depends on where its buffers were made.
 #[derive(Clone, Debug)]
 pub struct PerThread<T> {
-    /// Numbers for each thread.
+    /// Values per thread.
     len: usize,
     values: Vec<T>,
 }
 
 impl<T: Copy + Default> PerThread<T> {
-    /// Scratch of `len` numbers for each thread.
+    /// Scratch of `len` values for each thread.
     pub fn new(len: usize) -> Self {
         PerThread { len, values: vec![T::default(); threads() * len] }
     }
 
-    /// The scratch of so many threads, one after another. What is in it is left from earlier.
+    /// The scratch of this number of threads, one after another, with its old content.
     pub fn of(&mut self, threads: usize) -> &mut [T] {
         if self.values.len() < threads * self.len {
             self.values.resize(threads * self.len, T::default());
@@ -102,10 +102,11 @@ impl<T: Copy + Default> PerThread<T> {
     }
 }
 
-/// Runs `work` for every head of every sequence: with its piece of `all`, and some scratch.
+/// Runs `work` for every head of every sequence, with its block of `all` and the scratch of its
+/// thread.
 ///
-/// threads: on how many; (batch, n_head): the equal parts of the rows and of the columns of each
-/// matrix in `all`.
+/// threads: the most to use; (batch, n_head): the number of equal parts of the rows and of the
+/// columns of each matrix in `all`.
 pub fn each_head<H: Heads, T: Copy + Default + Send>(
     threads: usize,
     (batch, n_head): (usize, usize),
@@ -151,9 +152,9 @@ fn in_order<H: Heads, T>(
         let (mut head, others) = all.split(Axis(1), 1, heads);
         all = others;
         for sequences in (1..=batch).rev() {
-            let (piece, later) = head.split(Axis(0), 1, sequences);
+            let (block, later) = head.split(Axis(0), 1, sequences);
             head = later;
-            work(piece, scratch);
+            work(block, scratch);
         }
     }
 }
@@ -166,14 +167,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_piece_is_done_once_by_any_number_of_threads(
+        fn every_block_is_computed_once_by_any_number_of_threads(
             n_head in 1usize..6, batch in 1usize..6, length in 1usize..4, size in 1usize..4, threads in 1usize..20,
         ) {
             let shape = (batch * length, n_head * size);
             let input = Array2::from_shape_fn(shape, |(i, j)| (i * 1000 + j) as f64);
             let (mut output, mut count) = (Array2::zeros(shape), Array2::<f64>::zeros((batch, n_head)));
             let numbers = Array2::from_shape_fn((batch, n_head), |(b, h)| b * n_head + h);
-            // Made for the threads that are here, and used by others: it grows.
+            // Allocated for the available threads and used by more: it grows.
             let scratch = &mut PerThread::<f64>::new(3);
             let all = ((input.view(), output.view_mut()), count.view_mut(), Some(numbers.view()));
             each_head(threads, (batch, n_head), all, scratch, |((x, mut y), mut count, number), scratch| {

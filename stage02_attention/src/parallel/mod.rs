@@ -1,15 +1,22 @@
-//! Threads: work that is cut into parts, one for each thread.
+//! Threads: work cut into parts, one for each thread.
 //!
 //! A layer states its equation for a row or for a head, and calls [`each_row`], [`add_rows`] or
-//! [`each_head`]; everything about threads, vector instructions and clocks is behind them.
+//! [`each_head`]; threads, vector instructions and the profiler are hidden behind them.
 //!
-//! Nothing is cut unless several threads stand ready: those of the thread pool a layer happens to
-//! run in (`rayon`'s), unless it is told to work [`single_threaded`]. The trainer lets every thread work
-//! alone on its part of the batch where a model is small, and all threads together where it is
-//! wide. Where the pieces are cut depends on how many threads there are, never on which is fast.
+//! Work is cut only where several threads are available: those of `rayon`'s current thread pool,
+//! unless the work runs [`single_threaded`]. For a small model the trainer gives each thread its
+//! own slice of the batch; for a wide one all threads work on each layer together. Where the parts
+//! are cut depends on the number of threads, never on which of them is fast.
 //!
 //! The files: `rows` and `heads`, what the layers call; `threads`, how many threads some work is
-//! worth; `spin`, two halves side by side without falling asleep.
+//! worth; `spin`, two halves in parallel on threads that spin instead of sleeping.
+//!
+//! ```
+//! use stage02_attention::parallel::{join, single_threaded, threads};
+//!
+//! assert_eq!(join(|| 1 + 1, || 2 * 3), (2, 6)); // in parallel where there are two threads
+//! assert_eq!(single_threaded(threads), 1);
+//! ```
 
 mod heads;
 mod rows;

@@ -1,11 +1,11 @@
 //! Rows: one call runs the kernel of a layer on every row.
 //!
-//! A layer such as layer norm treats each row (each token) alone. It says what it does with one
-//! row; [`each_row`] does the rest: an equal part of the rows for each thread, the widest vector
-//! instructions of the processor, and the profiler's clock. [`add_rows`] is its counterpart for
-//! the gradient of a vector that all rows share: there each thread takes some columns, so every
-//! sum is added from the first row to the last, by one thread, and has the same bits on any
-//! number of them.
+//! A layer such as layer norm treats each row (each token) by itself. It states the kernel for one
+//! row; [`each_row`] does the rest: an equal part of the rows for each thread, the best vector
+//! instructions of the processor, and the profiler. [`add_rows`] is its counterpart for the
+//! gradient of a vector that all rows share: there each thread takes some columns, so one thread
+//! adds up each sum, from the first row to the last, and the sum has the same bits on any number of
+//! threads.
 //!
 //! ```
 //! use ndarray::array;
@@ -65,30 +65,35 @@ pub trait Rows: Sized + Send {
     fn columns(row: Self::Row, columns: Range<usize>) -> Self::Row;
 }
 
-/// Runs `kernel` for each row, as a part of the model that `part` names: the rows are cut into
-/// equal parts, one for each thread for which there is enough to do.
+/// Runs `kernel` for each row, timed as `region`: the rows are cut into equal parts, one for each
+/// thread for which there is enough work.
 ///
 /// The kernel is compiled into the loop over the rows, for each kind of vector instructions. The
 /// compiler does so by itself for a short one; a long one, and a function that the kernel calls,
-/// says `#[inline(always)]`, or it would be compiled once, for the oldest processor.
+/// needs `#[inline(always)]`: otherwise it is compiled once, for the oldest processor.
 ///
 /// # Panics
 /// When the members of a tuple have different numbers of rows, or a matrix is not contiguous.
-pub fn each_row<R: Rows>(part: Region, rows: R, kernel: impl Fn(R::Row) + Sync) {
+pub fn each_row<R: Rows>(region: Region, rows: R, kernel: impl Fn(R::Row) + Sync) {
     let (n, columns) = rows.dim();
-    each_row_on(n.div_ceil(rows_per_thread(n, columns)), part, rows, kernel);
+    each_row_on(n.div_ceil(rows_per_thread(n, columns)), region, rows, kernel);
 }
 
-/// [`each_row`] on as many threads as the caller has found to be worth it.
-pub fn each_row_on<R: Rows>(threads: usize, part: Region, rows: R, kernel: impl Fn(R::Row) + Sync) {
+/// [`each_row`] on a number of threads that the caller has computed.
+pub fn each_row_on<R: Rows>(
+    threads: usize,
+    region: Region,
+    rows: R,
+    kernel: impl Fn(R::Row) + Sync,
+) {
     let n = rows.dim().0;
-    cut(threads.min(n), rows, n, &|rows: R| each_row_here(part, rows, &kernel));
+    cut(threads.min(n), rows, n, &|rows: R| each_row_here(region, rows, &kernel));
 }
 
-/// [`each_row`] on this thread alone, for what is already a piece of divided work.
+/// [`each_row`] on this thread alone, for what is already a part of divided work.
 #[inline]
-pub fn each_row_here<R: Rows>(part: Region, rows: R, mut kernel: impl FnMut(R::Row)) {
-    time(part, || {
+pub fn each_row_here<R: Rows>(region: Region, rows: R, mut kernel: impl FnMut(R::Row)) {
+    time(region, || {
         simd_dispatch(
             #[inline(always)]
             || {
@@ -102,13 +107,13 @@ pub fn each_row_here<R: Rows>(part: Region, rows: R, mut kernel: impl FnMut(R::R
 
 /// sums += the contribution of each row: `add(sums, row)` adds it.
 ///
-/// sums: a number for each column. Each thread takes some columns: `add` is given those of `sums`
-/// and of the row.
+/// sums: one for each column. Each thread takes some columns: `add` is given those of `sums` and of
+/// the row.
 ///
 /// # Panics
 /// As [`each_row`].
 pub fn add_rows<T: Send, R: Rows + Copy + Sync>(
-    part: Region,
+    region: Region,
     sums: &mut [T],
     rows: R,
     add: impl Fn(&mut [T], R::Row) + Sync,
@@ -117,7 +122,7 @@ pub fn add_rows<T: Send, R: Rows + Copy + Sync>(
     let threads = n.div_ceil(rows_per_thread(n, rows.dim().0));
     cut(threads, Columns { first: 0, sums }, n, &|Columns { first, sums }| {
         let columns = first..first + sums.len();
-        time(part, || {
+        time(region, || {
             simd_dispatch(
                 #[inline(always)]
                 || {
@@ -153,7 +158,7 @@ impl<R: Rows> Split for R {
     }
 }
 
-/// Some of the sums, and the number of the first.
+/// Some of the sums, and the index of the first.
 struct Columns<'a, T> {
     first: usize,
     sums: &'a mut [T],
@@ -338,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_is_worked_on_once_beside_its_own_numbers() {
+    fn the_kernel_runs_once_for_every_row() {
         // Wide enough for several threads, and numbers of rows that do not come out even.
         for threads in [1, 2, 3, 7] {
             for rows in [0, 1, 2, 5, 61] {
@@ -400,7 +405,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "rows and columns")]
-    fn tables_of_different_heights_are_refused() {
+    fn matrices_of_different_heights_are_refused() {
         let x = Array2::<f32>::zeros((3, 2));
         each_row(Region::LayerNorm, (x.view(), x.slice(s![..2, ..])), |_| ());
     }

@@ -1,4 +1,4 @@
-//! Two halves side by side, on threads that stay awake where the work is short.
+//! Two halves in parallel, on threads that spin instead of sleeping where the work is short.
 
 use std::cell::Cell;
 use std::hint::spin_loop;
@@ -9,17 +9,18 @@ use rayon::Yield;
 use super::threads::{set, threads};
 
 thread_local! {
-    /// Whether this thread is in the middle of work that is shared out. It must not wait for the
-    /// end of such work, neither of its own nor of another's.
+    /// Whether this thread runs the `work` of a call of [`spinning`]. Then it must not spin until
+    /// such a call ends, neither its own nor another one.
     static LEADS: Cell<bool> = const { Cell::new(false) };
-    /// Whether this thread is to stay awake where it waits.
+    /// Whether this thread spins where it waits.
     static SPINNING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does some work that is shared out again and again, and keeps all hands awake meanwhile.
+/// Runs `work`, which divides work among threads many times, and keeps all threads spinning
+/// meanwhile.
 ///
-/// A thread without work falls asleep, and waking it takes longer than many a layer. Here the
-/// idle ones look for work without rest until all is done, as those of other engines do.
+/// A thread without work falls asleep, and waking it costs more than a small layer. Here the idle
+/// threads poll for work until `work` returns, as those of other engines do.
 pub fn spinning<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     if threads() < 2 {
         return work();
@@ -35,7 +36,7 @@ pub fn spinning<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     })
 }
 
-/// Does what others have left to do, again and again, without rest in between.
+/// Takes work of other threads, polling without sleep, until `enough`.
 fn spin_until(enough: impl Fn() -> bool) {
     while !enough() {
         if rayon::yield_now() != Some(Yield::Executed) {
@@ -44,7 +45,7 @@ fn spin_until(enough: impl Fn() -> bool) {
     }
 }
 
-/// Says that something is done, also when it panics.
+/// Sets a flag when it is dropped, also in a panic.
 struct SetAtTheEnd<'a>(&'a AtomicBool);
 
 impl Drop for SetAtTheEnd<'_> {
@@ -53,8 +54,8 @@ impl Drop for SetAtTheEnd<'_> {
     }
 }
 
-/// Does both, side by side where there is another hand. In work that is kept [`spinning`], who is
-/// done first waits awake: falling asleep and being woken would take longer than many a layer.
+/// Runs both, in parallel where there is another thread. Within [`spinning`], the thread that
+/// finishes first spins, because waking a sleeping thread costs more than a small layer.
 pub fn join<A: Send, B: Send>(
     a: impl FnOnce() -> A + Send,
     b: impl FnOnce() -> B + Send,
@@ -86,7 +87,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     #[test]
-    fn work_that_is_shared_out_comes_back_whole_and_panics_do_not_hang() {
+    fn divided_work_is_complete_and_panics_do_not_hang() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
         let total = pool.install(|| {
             spinning(|| {
@@ -99,8 +100,8 @@ mod tests {
             })
         });
         assert_eq!(total, 3 * 199 * 200 / 2);
-        // Two at once, on the same threads, must not wait for each other.
-        // The second half is taken by another hand and takes longer, so the first one waits.
+        // Two at once, on the same threads, must not wait for each other. Another thread takes the
+        // second half, which takes longer, so the first thread waits.
         let busy = |micros| {
             let start = Instant::now();
             while start.elapsed() < Duration::from_micros(micros) {}

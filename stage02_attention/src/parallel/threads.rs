@@ -1,54 +1,55 @@
-//! How many threads some work is worth, and how many stand ready for it.
+//! How many threads some work is worth, and how many are available.
 
 use std::cell::Cell;
 use std::thread::LocalKey;
 
 thread_local! {
-    /// Whether this thread is to share its work with nobody.
+    /// Whether this thread does its work alone.
     static SINGLE_THREADED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// How many threads stand ready for the work of one layer.
+/// Number of threads available for the work of one layer.
 pub fn threads() -> usize {
     if SINGLE_THREADED.get() { 1 } else { rayon::current_num_threads() }
 }
 
-/// Does some work on this thread alone: nothing of it is shared out, and nothing else is taken
-/// on before it is done.
+/// Runs `work` on this thread alone: none of it is given to other threads, and this thread takes no
+/// other work before it returns.
 pub fn single_threaded<R>(work: impl FnOnce() -> R) -> R {
     let _back = set(&SINGLE_THREADED);
     work()
 }
 
-/// Sets a mark of this thread until the result is dropped, also by a panic.
-pub(super) fn set(mark: &'static LocalKey<Cell<bool>>) -> impl Drop {
+/// Sets a flag of this thread until the result is dropped, also in a panic.
+pub(super) fn set(flag: &'static LocalKey<Cell<bool>>) -> impl Drop {
     struct Back(&'static LocalKey<Cell<bool>>, bool);
     impl Drop for Back {
         fn drop(&mut self) {
             self.0.set(self.1);
         }
     }
-    Back(mark, mark.replace(true))
+    Back(flag, flag.replace(true))
 }
 
-/// How many threads so many multiplications are worth.
+/// Number of threads that this number of multiplications is worth.
 pub fn threads_for(multiplications: usize) -> usize {
-    /// So many take about as long as waking another thread.
+    /// The multiplications that take about as long as waking another thread.
     const FEWEST: usize = 1 << 20;
     threads().min(multiplications / FEWEST).max(1)
 }
 
-/// How many threads it takes to fetch so many numbers from memory, where that is all the work.
+/// Number of threads worth using to fetch this number of values from memory, where that is all the
+/// work.
 pub fn threads_to_fetch(numbers: usize) -> usize {
     threads().min(numbers / FETCHED).max(1)
 }
 
-/// So many numbers take longer to fetch than another thread takes to begin.
+/// Values that take longer to fetch than another thread takes to begin.
 pub const FETCHED: usize = 1 << 18;
 
-/// How many rows one hand takes: an equal part, and no fewer than are worth the handing over.
+/// Number of rows for one thread: an equal part, and enough to be worth waking it.
 pub fn rows_per_thread(rows: usize, cols: usize) -> usize {
-    /// So many numbers take about as long as waking another thread.
+    /// The values that take about as long as waking another thread.
     const FEWEST: usize = 1 << 14;
     rows.div_ceil(threads()).max(FEWEST.div_ceil(cols.max(1))).min(rows.max(1))
 }
@@ -60,7 +61,7 @@ mod tests {
     use crate::profiler::Region;
 
     #[test]
-    fn who_works_alone_shares_nothing_and_is_free_again_afterwards() {
+    fn single_threaded_work_stays_on_its_thread_until_it_returns() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
         pool.install(|| {
             assert_eq!(threads(), 3);

@@ -139,7 +139,7 @@ impl<R: Read> Cutter<R> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use stage01_bigram::tokenizer::bpe::pieces;
+    use stage01_bigram::tokenizer::bpe::pre_tokens;
 
     /// All segments of a reader.
     fn read_all(source: impl Read) -> Vec<Vec<u8>> {
@@ -160,11 +160,11 @@ mod tests {
     proptest! {
         #[test]
         fn a_safe_place_never_changes_the_pieces(text in "[a 1.é'\u{3000}\n语s]{2,30}") {
-            let whole: Vec<&str> = pieces(&text).collect();
+            let whole: Vec<&str> = pre_tokens(&text).collect();
             for at in 1..text.len() {
                 if is_safe(text.as_bytes(), at) {
                     let (left, right) = text.split_at(at);
-                    let parts: Vec<&str> = pieces(left).chain(pieces(right)).collect();
+                    let parts: Vec<&str> = pre_tokens(left).chain(pre_tokens(right)).collect();
                     prop_assert_eq!(&parts, &whole, "cut at {}", at);
                 }
             }

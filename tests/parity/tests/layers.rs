@@ -225,7 +225,7 @@ fn check_attention<T: Float>(case: &Case) {
             all.extend(part);
         }
 
-        let mut space = vec![T::zero(); fused::room(k.nrows())];
+        let mut space = vec![T::zero(); fused::scratch_len(k.nrows())];
         let (mut y, mut lse) = (Array2::zeros(q.dim()), Array1::zeros(q.nrows()));
         fused::forward(qkv, mask, None, &mut space, lse.view_mut(), y.view_mut());
         let (mut dq, mut dk, mut dv) = (y.clone(), k.clone(), v.clone());

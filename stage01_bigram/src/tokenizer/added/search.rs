@@ -1,9 +1,9 @@
-//! Where added tokens stand in a text.
+//! Finds added tokens in a text.
 //!
-//! All spellings are looked for at once, by the automaton of Aho and Corasick (1975), from the
-//! crate `aho-corasick`: one step a byte, however many spellings there are. Where several fit,
-//! the leftmost counts, and of those the longest. The tokens that are not `normalized` are
-//! looked for first; the others in the text that remains between them.
+//! All spellings are searched for at once, by the automaton of Aho and Corasick (1975), from the
+//! crate `aho-corasick`: one step per byte, for any number of spellings. Where several fit, the
+//! leftmost counts, and of those the longest. The tokens that are not `normalized` are searched for
+//! first; the others in the text that remains between them.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use unicode_general_category::{GeneralCategory as Category, get_general_category};
@@ -15,22 +15,22 @@ use super::token::AddedToken;
 pub(in crate::tokenizer) enum Part<'t> {
     /// Ordinary text, never empty.
     Text(&'t str),
-    /// An added token of this number, and where its spelling begins.
+    /// An added token: its id, and the byte offset of its spelling.
     Token(u32, usize),
 }
 
-/// Looks for added tokens.
+/// The search for added tokens.
 #[derive(Clone, Default)]
 pub(super) struct Search {
-    /// Those that are looked for in the text as it is; then the others.
+    /// First the tokens that are not `normalized`, then the others.
     phases: Vec<Phase>,
 }
 
-/// The tokens that are looked for together.
+/// The tokens that are searched for together.
 #[derive(Clone)]
 struct Phase {
     automaton: AhoCorasick,
-    /// The place among all added tokens of each spelling of the automaton.
+    /// The index among all added tokens of each spelling of the automaton.
     places: Vec<usize>,
 }
 
@@ -46,10 +46,10 @@ impl Search {
             }
             let automaton = AhoCorasick::builder()
                 .match_kind(MatchKind::LeftmostLongest)
-                // The quickest kind, a table, takes a kilobyte for each letter of a spelling.
+                // The fastest kind, a DFA, takes a kilobyte for each letter of a spelling.
                 .kind(Some(AhoCorasickKind::ContiguousNFA))
                 .build(places.iter().map(|&at| &tokens[at].content))
-                .map_err(|error| format!("the added tokens cannot be looked for: {error}"))?;
+                .map_err(|error| format!("the added tokens cannot be searched for: {error}"))?;
             phases.push(Phase { automaton, places });
         }
         Ok(Search { phases })
@@ -84,7 +84,7 @@ impl Search {
 }
 
 impl Phase {
-    /// Appends the parts of a piece, which begins at the byte `begin` of the whole text.
+    /// Appends the parts of `piece`, which begins at the byte `begin` of the whole text.
     fn cut<'t>(
         &self,
         tokens: &[AddedToken],
@@ -93,8 +93,8 @@ impl Phase {
         special: bool,
         parts: &mut Vec<Part<'t>>,
     ) {
-        // Where the text begins that belongs to no part yet, and where the last run of white
-        // space ends that a token took along.
+        // The beginning of the text that belongs to no part yet, and the end of the last run of
+        // white space that a token included.
         let (mut rest, mut white_end) = (0, 0);
         for found in self.automaton.find_iter(piece) {
             let token = &tokens[self.places[found.pattern().as_usize()]];
@@ -114,7 +114,7 @@ impl Phase {
                 end = white_end;
             }
             if token.lstrip && end <= rest {
-                continue; // nothing but white space that the token before it took along
+                continue; // only white space that the token before it included
             }
             if rest < start {
                 parts.push(Part::Text(&piece[rest..start]));
@@ -128,7 +128,7 @@ impl Phase {
     }
 }
 
-/// Whether no word character stands directly before or after a place of a text.
+/// Whether no word character is directly before `start` or after `end`.
 fn stands_alone(text: &str, start: usize, end: usize) -> bool {
     let before = text[..start].chars().next_back();
     let after = text[end..].chars().next();

@@ -98,7 +98,7 @@ fn many_short_parts_are_encoded_on_all_threads_alike() {
     assert_eq!(ids.iter().filter(|&&id| id == 262).count(), 30_001);
 }
 
-/// White space that tokens take along, and tokens of white space, take linear time.
+/// White space that tokens include, and tokens of white space, take linear time.
 #[test]
 fn a_megabyte_of_white_space() {
     let tokenizer = read(&with_added(&[entry(262, "<a>", "r"), entry(263, " ", "lr")])).unwrap();
@@ -113,28 +113,28 @@ fn a_megabyte_of_white_space() {
 #[test]
 fn a_number_out_of_turn_is_refused() {
     let gap = refusal(&with_added(&[entry(263, "<a>", "")]));
-    assert!(gap.contains("\"<a>\" has the number 263, where 262 is its turn"), "{gap}");
-    let turned = refusal(&with_added(&[entry(263, "<a>", ""), entry(262, "<b>", "")]));
-    assert!(turned.contains("where 262 is its turn"), "{turned}");
-    // A token that the vocabulary has as well must have its number there.
+    assert!(gap.contains("\"<a>\" has the number 263, and 262 is the next one"), "{gap}");
+    let swapped = refusal(&with_added(&[entry(263, "<a>", ""), entry(262, "<b>", "")]));
+    assert!(swapped.contains("262 is the next one"), "{swapped}");
+    // A token that is in `model.vocab` as well must have the id that it has there.
     let mut file = with_added(&[entry(262, "<a>", "")]);
     file["model"]["vocab"]["<a>"] = 262.into();
     assert!(read(&file).is_ok());
     file["added_tokens"][0]["id"] = 3.into();
-    assert!(refusal(&file).contains("where 262 is its turn"));
+    assert!(refusal(&file).contains("262 is the next one"));
 }
 
 #[test]
 fn what_cannot_be_saved_is_refused() {
     let twice = refusal(&with_added(&[entry(262, "<a>", "S"), entry(263, "<a>", "l")]));
-    assert!(twice.contains("is its turn") || twice.contains("both spelled"), "{twice}");
+    assert!(twice.contains("is the next one") || twice.contains("both spelled"), "{twice}");
     let long = "x".repeat(LONGEST + 1);
     let many: Vec<Value> =
         (262..262 + 4400).map(|id| entry(id, &format!("{id}{}", &long[40..]), "")).collect();
     for (entries, expected) in [
-        (vec![entry(262, "", "")], "262 is spelled by nothing"),
-        (vec![entry(262, &long, "")], "1025 bytes long, and 1024 are the most"),
-        (many, "bytes in all, and 4194304 are the most"),
+        (vec![entry(262, "", "")], "262 has an empty spelling"),
+        (vec![entry(262, &long, "")], "1025 bytes long, and at most 1024 are allowed"),
+        (many, "bytes in all, and at most 4194304 are allowed"),
         (vec![entry(64, "a", "")], "\"a\" is the token of a byte as well"),
         (vec![entry(258, "the", "")], "\"the\", which is an added token as well"),
     ] {
@@ -144,7 +144,8 @@ fn what_cannot_be_saved_is_refused() {
     let tokens = vec![AddedToken::special(1, "x"), AddedToken::special(2, "x")];
     assert!(AddedTokens::new(tokens, None).unwrap_err().contains("1 and 2 are both spelled \"x\""));
     let bpe = BpeTokenizer::train("low low low", 260).unwrap();
-    for (content, expected) in [("low", "ordinary token"), ("a", "ordinary token"), ("", "nothing")]
+    for (content, expected) in
+        [("low", "ordinary token"), ("a", "ordinary token"), ("", "empty spelling")]
     {
         let error = bpe.clone().with_new_end_of_text(content).unwrap_err().to_string();
         assert!(error.contains("--end-token") && error.contains(expected), "{error}");
@@ -164,7 +165,7 @@ fn every_attribute_is_asked_for_and_no_other_is_known() {
     assert!(refusal(&file).contains("has `new`, which is not supported"));
 }
 
-/// Both call the same characters a part of a word, for every character there is.
+/// The same characters belong to words as in a regular expression, for all of Unicode.
 #[test]
 fn word_characters_are_those_of_a_regular_expression() {
     let all: String = (char::MIN..=char::MAX).filter(|&c| super::search::is_word(c)).collect();
@@ -187,7 +188,7 @@ fn a_cut_before_white_space_keeps_most_tokens() {
     assert!(!AddedToken { rstrip: true, ..token("<a>") }.survives_cuts());
 }
 
-/// A change of a file that could come from a hand or a program.
+/// A change of a file that a person or a program could make.
 #[derive(Clone, Debug)]
 enum Change {
     /// An added token is listed once more, with another number.
@@ -222,7 +223,7 @@ fn change() -> impl Strategy<Value = Change> {
     let values =
         vec![json!(null), json!(true), json!(0), json!(""), json!({}), json!([]), json!("é")];
     prop_oneof![
-        // The next number is the one that a careless program would give.
+        // 265 is the next free id, which a careless program would give.
         4 => (at.clone(), prop_oneof![3 => Just(265), 1 => number.clone()])
             .prop_map(|(at, id)| Change::AddAgain(at, id)),
         1 => (at.clone(), number.clone()).prop_map(|(at, id)| Change::Renumber(at, id)),
@@ -306,9 +307,9 @@ fn apply(file: &mut Value, change: &Change) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(768))]
 
-    /// Whatever is accepted can be saved, and is then the same: numbers, decoding, bytes.
+    /// A file that is accepted can be saved, and is then the same: ids, decoding, bytes.
     #[test]
-    fn what_is_accepted_comes_back(
+    fn an_accepted_file_can_be_saved(
         changes in proptest::collection::vec(change(), 1..3),
         both in proptest::bool::weighted(0.3),
         characters in proptest::bool::weighted(0.2),

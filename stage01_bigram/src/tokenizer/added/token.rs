@@ -3,25 +3,25 @@
 /// One added token, with the attributes of the `tokenizers` library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddedToken {
-    /// Its number.
+    /// Its id.
     pub id: u32,
-    /// How it is spelled.
+    /// Its spelling.
     pub content: String,
-    /// Whether it counts only where no word character stands directly before or after it.
+    /// Whether it is found only where no word character is directly before or after it.
     pub single_word: bool,
-    /// Whether it takes the white space before it along.
+    /// Whether it includes the white space before it.
     pub lstrip: bool,
-    /// Whether it takes the white space after it along.
+    /// Whether it includes the white space after it.
     pub rstrip: bool,
-    /// Whether it is looked for in the normalised text, after all those that are not. This
-    /// tokenizer does not normalise, so only the order remains.
+    /// Whether it is searched for in the normalised text, after all those that are not. This
+    /// tokenizer does not normalise, so only the order matters.
     pub normalized: bool,
-    /// Whether it is a special token: one that steers a model and is no text.
+    /// Whether it is a special token: one that controls a model and is not text.
     pub special: bool,
 }
 
 impl AddedToken {
-    /// A special token without further attributes, as `<|endoftext|>` is one.
+    /// A special token without further attributes, such as `<|endoftext|>`.
     pub fn special(id: u32, content: impl Into<String>) -> AddedToken {
         AddedToken {
             id,
@@ -34,10 +34,10 @@ impl AddedToken {
         }
     }
 
-    /// Whether a long text may be cut before any white space that follows something else, and
-    /// still has this token where it had it.
+    /// Whether this token is still found when a text is cut before white space that follows another
+    /// character.
     ///
-    /// Not so where the token takes the white space after it along, or has white space inside.
+    /// False where the token includes the white space after it, or has white space inside.
     pub fn survives_cuts(&self) -> bool {
         let inside = |pair: &[char]| !pair[0].is_whitespace() && pair[1].is_whitespace();
         let characters: Vec<char> = self.content.chars().collect();

@@ -1,10 +1,10 @@
 //! GPT-2's alphabet: a visible character for each of the 256 bytes.
 //!
-//! A vocabulary file is text, but a token is bytes, and many bytes are no text: a space
-//! would vanish at the end of a line, byte 0 would end a string, byte 0xFF is never UTF-8.
-//! So the file spells each byte by one visible character. The 188 bytes which are visible
-//! characters of Latin-1 spell themselves; the other 68, in order, are spelled by the
-//! characters from U+0100 on. A space becomes `Ġ`, a line end `Ċ`.
+//! A vocabulary file is text, but a token is bytes, and many bytes are not text: a space would
+//! vanish at the end of a line, byte 0 would end a string, byte 0xFF is never UTF-8. So the file
+//! spells each byte as one visible character. The 188 bytes which are visible characters of Latin-1
+//! spell themselves; the other 68, in order, are spelled by the characters from U+0100 on. A space
+//! becomes `Ġ`, a line end `Ċ`.
 //!
 //! The same alphabet fixes the numbers of the first 256 tokens: byte tokens are in the order
 //! of their characters, so `!` is token 0 and the space is token 220.

@@ -1,15 +1,15 @@
-//! What became of recent pieces.
+//! A cache of the tokens of recent pre-tokens.
 //!
-//! A text repeats its words, so most pieces were encoded a moment ago. A [`Cache`] remembers the
-//! tokens of short pieces. Each piece has one place where it can be, found by a hash of its bytes;
-//! a newer piece takes the place of an older one, so nothing is ever searched for and the cache
-//! never grows. [`Caches`] is a pool of them, one for each thread that encodes.
+//! A text repeats its words, so most pre-tokens were encoded recently. A [`Cache`] holds the tokens
+//! of short pre-tokens. Each has one slot, found by a hash of its bytes (a direct-mapped cache); a
+//! newer pre-token replaces an older one, so there is no search and the cache never grows.
+//! [`Caches`] is a pool of them, one for each thread that encodes.
 //!
-//! What this file leaves out: how a piece is encoded (`encode`).
+//! What this file leaves out: how a pre-token is encoded (`encode`).
 
 use std::sync::Mutex;
 
-/// A piece of at most 15 bytes as one number: its bytes, and its length on top.
+/// A pre-token of at most 15 bytes as one number: its bytes, and its length in the highest byte.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key(u128);
 
@@ -33,7 +33,7 @@ impl Key {
         Some(Key(own | (length as u128) << 120))
     }
 
-    /// A number below 2^`bits` that looks random.
+    /// A hash below 2^`bits`.
     #[inline]
     fn hash(self, bits: u32) -> usize {
         let (low, high) = (self.0 as u64, (self.0 >> 64) as u64);
@@ -43,12 +43,12 @@ impl Key {
     }
 }
 
-/// The tokens of recent pieces.
+/// The tokens of recent pre-tokens.
 pub(super) struct Cache {
     slots: Vec<Slot>,
 }
 
-/// One remembered piece: 64 bytes, a cache line of the processor.
+/// One entry: 64 bytes, a cache line of the processor.
 #[derive(Clone, Copy)]
 struct Slot {
     key: Key,
@@ -60,17 +60,17 @@ impl Cache {
     const BITS: u32 = 14;
 
     fn new() -> Cache {
-        // No piece has length 0, so no key is 0.
+        // No pre-token has length 0, so no key is 0.
         Cache { slots: vec![Slot { key: Key(0), length: 0, ids: [0; 11] }; 1 << Self::BITS] }
     }
 
-    /// Appends the piece's tokens: remembered ones, or those that `work_out` appends.
+    /// Appends the tokens of a pre-token: those of the cache, or those that `compute` appends.
     #[inline]
     pub(super) fn encode(
         &mut self,
         key: Key,
         ids: &mut Vec<u32>,
-        work_out: impl FnOnce(&mut Vec<u32>),
+        compute: impl FnOnce(&mut Vec<u32>),
     ) {
         let slot = &mut self.slots[key.hash(Self::BITS)];
         if slot.key == key {
@@ -82,7 +82,7 @@ impl Cache {
             return;
         }
         let start = ids.len();
-        work_out(ids);
+        compute(ids);
         let new = &ids[start..];
         if new.len() <= slot.ids.len() {
             slot.key = key;
@@ -92,8 +92,8 @@ impl Cache {
     }
 }
 
-/// Caches that wait for the next text. A thread takes one and gives it back, so there are
-/// at most as many as threads ever encoded at one time, and each stays warm.
+/// A pool of caches. A thread takes one and gives it back, so there are at most as many as threads
+/// that ever encoded at the same time, and each stays warm.
 #[derive(Default)]
 pub(super) struct Caches(Mutex<Vec<Cache>>);
 
@@ -111,7 +111,7 @@ impl Caches {
 }
 
 impl Clone for Caches {
-    /// A clone starts with none: they hold nothing that cannot be worked out again.
+    /// A clone starts empty: the content can be computed again.
     fn clone(&self) -> Caches {
         Caches::default()
     }
@@ -125,9 +125,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Equal keys are equal pieces, wherever they stand in a text.
+    /// Equal keys are equal pre-tokens, at any position in a text.
     #[test]
-    fn keys_tell_pieces_apart(
+    fn different_pre_tokens_have_different_keys(
         a in "[\0a]{1,3}|[\0a]{14,16}", b in "[\0a]{1,3}|[\0a]{14,16}", around in "[ab]{0,20}",
     ) {
         let text = format!("{around}{b}{around}");

@@ -1,15 +1,14 @@
-//! Text to tokens: joining the pairs of each piece in the order they were learned.
+//! Encoding: merging the pairs of each pre-token in the order in which they were learned.
 //!
-//! The rule: of all neighbouring pairs that are merges, join the one learned first (of
-//! equal ones the leftmost), and repeat until none is left. The plain version is in `plain.rs`,
-//! and is one loop; this one is fast because of three observations.
+//! The rule: of all neighbouring pairs that are merges, merge the one of the lowest rank (of equal
+//! ones the leftmost), and repeat until none is left. The plain version is in `plain.rs`, and is
+//! one loop; this one is fast for three reasons.
 //!
-//! 1. Most pieces are common words. A small cache (`cache`) remembers what became of recent
-//!    pieces, and a table has the pieces that are one token; few must be worked out.
-//! 2. A piece is short, so looking through all of its pairs for the next one beats anything
-//!    clever, below [`SHORT`] bytes. Above, that would take quadratic time; a heap of pairs
-//!    takes n log n.
-//! 3. Pieces do not depend on each other, so a long text is cut where that is safe
+//! 1. Most pre-tokens are common words. A small cache (`cache`) holds the tokens of recent
+//!    pre-tokens, and a hash map has the pre-tokens that are one token; few must be merged.
+//! 2. A pre-token is short: below [`SHORT`] bytes a linear search for the next pair is fastest.
+//!    Above, that would take quadratic time; a heap of pairs takes n log n.
+//! 3. Pre-tokens do not depend on each other, so a long text is cut where that is safe
 //!    ([`split::chunks`]) and encoded on all threads.
 
 use std::cmp::Reverse;
@@ -24,25 +23,25 @@ use super::split;
 use crate::tokenizer::added::{AddedTokens, Part};
 use crate::{Error, Result};
 
-/// Pieces up to this many bytes are joined by looking through their pairs.
+/// The longest pre-token, in bytes, whose pairs are searched linearly.
 const SHORT: usize = 64;
 
 /// Text per task when encoding with several threads.
 const CHUNK: usize = 1 << 18;
 
-/// No merge, no neighbour, no token.
+/// Stands for no merge, no neighbour, no token.
 const NONE: u32 = u32::MAX;
 
-/// The tables for encoding.
+/// The lookup tables for encoding.
 #[derive(Clone)]
 pub(super) struct Encoder {
     /// The token of each byte.
     byte_ids: Box<[u32; 256]>,
-    /// Which merge joins a pair of tokens; see [`pair`].
+    /// The rank of the merge of a pair of tokens; see [`pair`].
     ranks: FxHashMap<u64, u32>,
     /// The token that each merge makes.
     merged: Vec<u32>,
-    /// Pieces that are one token.
+    /// Pre-tokens that are one token.
     whole: FxHashMap<Box<[u8]>, u32>,
     caches: Caches,
 }
@@ -53,19 +52,19 @@ impl Encoder {
         for &merge in merges {
             encoder.learn(merge);
         }
-        // A token's bytes need not become that token when they stand alone: another merge
-        // may come first. Only those that do may be looked up.
-        let alone = |(id, token): (usize, &Vec<u8>)| {
+        // The bytes of a token need not be encoded as that token: another merge may come first.
+        // Only those that are may be looked up.
+        let whole = |(id, token): (usize, &Vec<u8>)| {
             let id = id as u32;
-            let mut joined = Vec::new();
-            encoder.join(token, &mut joined);
-            (joined == [id] && added.get(id).is_none()).then(|| (token[..].into(), id))
+            let mut encoded = Vec::new();
+            encoder.merge(token, &mut encoded);
+            (encoded == [id] && added.get(id).is_none()).then(|| (token[..].into(), id))
         };
-        encoder.whole = tokens.par_iter().enumerate().filter_map(alone).collect();
+        encoder.whole = tokens.par_iter().enumerate().filter_map(whole).collect();
         encoder
     }
 
-    /// The encoder that knows single bytes only.
+    /// An encoder without merges: every byte is a token.
     pub(super) fn of_bytes(tokens: &[Vec<u8>], added: &AddedTokens) -> Encoder {
         let mut byte_ids = Box::new([NONE; 256]);
         for (id, token) in (0..).zip(tokens) {
@@ -84,7 +83,7 @@ impl Encoder {
         }
     }
 
-    /// Adds a merge that comes after all others. Of two for one pair the first counts.
+    /// Adds a merge of the next rank. Of two for one pair the first counts.
     pub(super) fn learn(&mut self, merge: Merge) {
         let rank = self.merged.len() as u32;
         self.ranks.entry(pair(merge.left, merge.right)).or_insert(rank);
@@ -108,8 +107,8 @@ impl Encoder {
         }
     }
 
-    /// The tokens of a text that was cut at its added tokens. Short parts are encoded together,
-    /// so that many of them, too, are worked on by all threads.
+    /// The tokens of a text that was cut at its added tokens. Short parts are grouped, so that many
+    /// of them, too, are encoded on all threads.
     pub(super) fn encode_parts(&self, parts: &[Part<'_>]) -> Result<Vec<u32>> {
         let length = |part: &Part<'_>| match part {
             Part::Text(text) => text.len(),
@@ -148,41 +147,49 @@ impl Encoder {
         let mut ids = Vec::with_capacity(text.len() / 3 + 1);
         let mut start = 0;
         while start < text.len() {
-            let end = split::piece_end(text, start);
-            let piece = &text.as_bytes()[start..end];
+            let end = split::pre_token_end(text, start);
+            let pre_token = &text.as_bytes()[start..end];
             match Key::of(text.as_bytes(), start, end) {
-                Some(key) => cache.encode(key, &mut ids, |ids| self.encode_piece(piece, ids)),
-                None if piece.len() < NONE as usize => self.encode_piece(piece, &mut ids),
-                None => return Err(endless_piece()),
+                Some(key) => {
+                    cache.encode(key, &mut ids, |ids| self.encode_pre_token(pre_token, ids))
+                }
+                None if pre_token.len() < NONE as usize => {
+                    self.encode_pre_token(pre_token, &mut ids)
+                }
+                None => return Err(endless_pre_token()),
             }
             start = end;
         }
         Ok(ids)
     }
 
-    fn encode_piece(&self, piece: &[u8], ids: &mut Vec<u32>) {
-        match self.whole.get(piece) {
+    fn encode_pre_token(&self, pre_token: &[u8], ids: &mut Vec<u32>) {
+        match self.whole.get(pre_token) {
             Some(&id) => ids.push(id),
-            None => self.join(piece, ids),
+            None => self.merge(pre_token, ids),
         }
     }
 
-    /// The rule itself: joins the pairs of a piece. Appends the tokens that remain.
-    pub(super) fn join(&self, piece: &[u8], ids: &mut Vec<u32>) {
-        if piece.len() <= SHORT { self.join_short(piece, ids) } else { self.join_long(piece, ids) }
+    /// The rule itself: merges the pairs of a pre-token. Appends the tokens that remain.
+    pub(super) fn merge(&self, pre_token: &[u8], ids: &mut Vec<u32>) {
+        if pre_token.len() <= SHORT {
+            self.merge_short(pre_token, ids)
+        } else {
+            self.merge_long(pre_token, ids)
+        }
     }
 
-    /// The rank of the merge that joins two tokens, or [`NONE`].
+    /// The rank of the merge of two tokens, or [`NONE`].
     fn rank(&self, left: u32, right: u32) -> u32 {
         self.ranks.get(&pair(left, right)).copied().unwrap_or(NONE)
     }
 
-    // ANCHOR: join_short
-    /// Looks through all pairs for the one to join next: n steps of n looks.
-    fn join_short(&self, piece: &[u8], ids: &mut Vec<u32>) {
+    // ANCHOR: merge_short
+    /// Searches all pairs for the one to merge next: n steps of n comparisons.
+    fn merge_short(&self, pre_token: &[u8], ids: &mut Vec<u32>) {
         let (mut tokens, mut ranks) = ([NONE; SHORT], [NONE; SHORT]);
-        let mut n = piece.len();
-        for (token, &byte) in tokens.iter_mut().zip(piece) {
+        let mut n = pre_token.len();
+        for (token, &byte) in tokens.iter_mut().zip(pre_token) {
             *token = self.byte_ids[byte as usize];
         }
         // ranks[i] belongs to the pair of tokens i and i + 1.
@@ -212,21 +219,21 @@ impl Encoder {
         }
         ids.extend_from_slice(&tokens[..n]);
     }
-    // ANCHOR_END: join_short
+    // ANCHOR_END: merge_short
 
-    /// Takes the pair to join next from a heap; the tokens are a linked list.
-    fn join_long(&self, piece: &[u8], ids: &mut Vec<u32>) {
-        let n = piece.len() as u32;
-        let mut tokens: Vec<u32> = piece.iter().map(|&b| self.byte_ids[b as usize]).collect();
-        // Neighbours by place. A token that was joined to the one before it is NONE.
+    /// Takes the pair to merge next from a heap; the tokens are a linked list.
+    fn merge_long(&self, pre_token: &[u8], ids: &mut Vec<u32>) {
+        let n = pre_token.len() as u32;
+        let mut tokens: Vec<u32> = pre_token.iter().map(|&b| self.byte_ids[b as usize]).collect();
+        // Neighbours by index. A token that was merged into the one before it is NONE.
         let mut next: Vec<u32> = (1..=n).collect();
         let mut before: Vec<u32> = (0..n).map(|i| i.wrapping_sub(1)).collect();
         let rank_at = |tokens: &[u32], next: &[u32], at: u32| match next[at as usize] {
             end if end == n => NONE,
             after => self.rank(tokens[at as usize], tokens[after as usize]),
         };
-        // An entry is a rank and a place in one number: the lowest rank first, then the
-        // leftmost place.
+        // An entry is a rank and an index in one number: the lowest rank first, then the leftmost
+        // index.
         let candidates = (0..n).map(|at| (rank_at(&tokens, &next, at), at));
         let mut heap: BinaryHeap<Reverse<u64>> = candidates
             .filter(|&(rank, _)| rank != NONE)
@@ -234,16 +241,16 @@ impl Encoder {
             .collect();
         while let Some(Reverse(entry)) = heap.pop() {
             let (rank, at) = ((entry >> 32) as u32, entry as u32);
-            // The pair that was here when this entry was made may be gone.
+            // The pair of this entry may be gone.
             if tokens[at as usize] == NONE || rank_at(&tokens, &next, at) != rank {
                 continue;
             }
-            let joined = next[at as usize] as usize;
+            let merged_at = next[at as usize] as usize;
             tokens[at as usize] = self.merged[rank as usize];
-            tokens[joined] = NONE;
-            next[at as usize] = next[joined];
-            if next[joined] != n {
-                before[next[joined] as usize] = at;
+            tokens[merged_at] = NONE;
+            next[at as usize] = next[merged_at];
+            if next[merged_at] != n {
+                before[next[merged_at] as usize] = at;
             }
             for changed in [before[at as usize], at] {
                 if changed != NONE {
@@ -263,7 +270,7 @@ fn pair(left: u32, right: u32) -> u64 {
     u64::from(left) << 32 | u64::from(right)
 }
 
-fn endless_piece() -> Error {
+fn endless_pre_token() -> Error {
     Error::text(
         "the text",
         "it has a run of 4 GiB without a border between words",
@@ -271,7 +278,7 @@ fn endless_piece() -> Error {
     )
 }
 
-/// The tables make no difference to what an encoder does; the merges are compared already.
+/// The tables follow from the merges, which are compared already.
 impl PartialEq for Encoder {
     fn eq(&self, other: &Encoder) -> bool {
         self.byte_ids == other.byte_ids && self.merged == other.merged

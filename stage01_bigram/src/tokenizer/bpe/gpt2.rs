@@ -1,8 +1,8 @@
 //! GPT-2's own vocabulary.
 //!
-//! The crate `tiktoken-rs` carries the tokens of GPT-2 in order, without the merges. They
-//! can be worked out: encode the bytes of each token by the merges before it, and the two
-//! tokens that remain are the pair that it joins.
+//! The crate `tiktoken-rs` carries the tokens of GPT-2 in order, without the merges. They can be
+//! computed: encode the bytes of each token with the merges before it, and the two tokens that
+//! remain are the pair that it merges.
 
 use super::BpeTokenizer;
 use super::bytes::BYTE_OF_TOKEN;
@@ -20,7 +20,7 @@ impl BpeTokenizer {
     /// `tiktoken-rs`, without a network.
     ///
     /// # Errors
-    /// [`Error::Text`] if that crate's data is not what it was.
+    /// [`Error::Text`] if that crate's data has changed.
     pub fn gpt2() -> Result<BpeTokenizer> {
         let wrong = |problem: String| {
             Error::text("GPT-2's vocabulary", problem, "build with another version of tiktoken-rs")
@@ -32,7 +32,7 @@ impl BpeTokenizer {
         for id in 256..END {
             let bytes = source.decode_bytes(&[id]).map_err(|e| wrong(e.to_string()))?;
             let mut halves = Vec::new();
-            encoder.join(&bytes, &mut halves);
+            encoder.merge(&bytes, &mut halves);
             let [left, right] = halves[..] else {
                 return Err(wrong(format!("token {id} is not a pair of earlier tokens")));
             };

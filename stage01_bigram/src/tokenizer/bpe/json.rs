@@ -1,10 +1,9 @@
 //! The file `tokenizer.json`, in the format of Hugging Face's `tokenizers` library.
 //!
-//! The vocabulary is spelled in GPT-2's alphabet of bytes, merges are pairs of spelled
-//! tokens in the order they were learned, and four more entries say how text is cut and put
-//! together. Files whose entries ask for anything else than this tokenizer does (another
-//! way of cutting, lower case, tokens added around a text) are refused: to read them and
-//! give other numbers would be worse.
+//! The vocabulary is spelled in GPT-2's alphabet of bytes, merges are pairs of spelled tokens in
+//! the order they were learned, and four more entries describe pre-tokenization and decoding. Files
+//! whose entries ask for anything else (other pre-tokenization, lower case, tokens added around a
+//! text) are refused: other ids without an error would be worse.
 
 use std::path::Path;
 
@@ -89,8 +88,7 @@ impl BpeTokenizer {
             tokens.push(bytes);
             ids.insert(token, id);
         }
-        // A token is a part of words or stands for itself: were it both, one text could be
-        // read in two ways.
+        // A token is either learned or added: if it were both, one text could be read in two ways.
         let is_added = |token: &str| added.tokens().iter().any(|added| added.content == token);
         for byte in 0..=255 {
             let letter = letter(byte).to_string();
@@ -122,7 +120,7 @@ impl BpeTokenizer {
             })?;
             let (left, right, id) =
                 (find(place, left)?, find(place, right)?, find(place, &format!("{left}{right}"))?);
-            // Of two the library counts the last, which nobody can have meant.
+            // Of two the library uses the last, which cannot be intended.
             if let Some(first) = seen.insert((left, right), place) {
                 return Err(reader.wrong(format!("merges {first} and {place} are the same")));
             }
@@ -187,7 +185,7 @@ fn expect_no_more_tokens(reader: Reader, processor: &Value) -> Result<()> {
         Some("Sequence") => {
             reader.expect(processor, "post_processor", SEQUENCE)?;
             let all = processor.get("processors").and_then(Value::as_array).ok_or_else(may_add)?;
-            // Not deeper: nobody writes a sequence of sequences.
+            // Nested sequences are not supported: no known program writes them.
             if all.iter().any(|one| one.get("type").is_none_or(|kind| kind == "Sequence")) {
                 return Err(may_add());
             }
@@ -216,8 +214,8 @@ const PRE_TOKENIZER: &[(&str, Allowed)] = &[
     ("use_regex", True),
 ];
 
-/// The entries of `decoder` and `post_processor`. They change the places of tokens in a text,
-/// which nobody asks for here, and not the tokens.
+/// The entries of `decoder` and `post_processor`. They change the offsets of tokens in a text,
+/// which are not used here, and not the tokens.
 const PLACES: &[(&str, Allowed)] = &[
     ("type", Word("ByteLevel")),
     ("add_prefix_space", Anything),
@@ -225,7 +223,7 @@ const PLACES: &[(&str, Allowed)] = &[
     ("use_regex", Anything),
 ];
 
-/// The entries of `model`. Every byte has its token, so nothing is ever unknown.
+/// The entries of `model`. Every byte is a token, so no text is unknown.
 const MODEL: &[(&str, Allowed)] = &[
     ("type", Word("BPE")),
     ("dropout", Off),

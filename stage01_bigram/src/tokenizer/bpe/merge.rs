@@ -1,7 +1,7 @@
-//! What training learns, one merge after another.
+//! A merge: one step of what training learns.
 
-/// A pair that occurs less often is not merged: a pair seen once is no pattern, and merging it
-/// would memorise the text.
+/// The least count of a pair that is merged: merging a pair that occurs once would memorise the
+/// text.
 pub(super) const MIN_COUNT: usize = 2;
 
 // ANCHOR: merge

@@ -1,10 +1,10 @@
 //! Byte-level byte-pair encoding, as in GPT-2 (Radford et al. 2019).
 //!
-//! The text is cut into pieces, roughly words with the space before them (`split`). Each
-//! piece is its UTF-8 bytes, and each of the 256 bytes is a token (`bytes`). Training finds
-//! the pair of neighbouring tokens that is commonest, makes it a new token, and repeats
-//! (`train`). Encoding joins the pairs of a piece in the order in which they were learned
-//! (`encode`). Decoding puts the tokens' bytes in a row. `json` is the file format.
+//! The text is cut into pre-tokens, roughly words with the space before them (`split`). Each is a
+//! sequence of UTF-8 bytes, and each of the 256 bytes is a token (`bytes`). Training finds the most
+//! frequent pair of neighbouring tokens, makes it a new token, and repeats (`train`). Encoding
+//! merges the pairs of a pre-token in the order in which they were learned (`encode`). Decoding
+//! concatenates the tokens' bytes. `json` is the file format.
 //!
 //! [`plain`] has training, encoding and decoding in a hundred lines, to be read first; `train` and
 //! `encode` do the same fast.
@@ -25,7 +25,7 @@ mod train;
 
 use self::encode::Encoder;
 pub use self::merge::Merge;
-pub use self::split::pieces;
+pub use self::split::pre_tokens;
 use super::added::{AddedToken, AddedTokens};
 pub use super::end_of_text::END_OF_TEXT;
 use crate::{Error, Result};
@@ -54,9 +54,8 @@ pub struct BpeTokenizer {
 }
 
 impl BpeTokenizer {
-    /// Learns a vocabulary of `vocab_size` tokens from a text: the 256 bytes and
-    /// `vocab_size - 256` joined pairs. Uses all of rayon's threads; the result depends on
-    /// the text alone.
+    /// Learns a vocabulary of `vocab_size` tokens from a text: the 256 bytes and `vocab_size - 256`
+    /// merges. Uses all of rayon's threads; the result depends on the text alone.
     ///
     /// Stops earlier when no pair occurs twice any more, so a small text gives a smaller
     /// vocabulary: see [`BpeTokenizer::vocab_size`].
@@ -67,7 +66,7 @@ impl BpeTokenizer {
         Self::train_on(&[text], vocab_size)
     }
 
-    /// The same for several texts; no piece goes on from one into the next.
+    /// The same for several texts; no pre-token crosses from one into the next.
     ///
     /// # Errors
     /// As [`BpeTokenizer::train`].
@@ -94,8 +93,8 @@ impl BpeTokenizer {
         Ok(Self::new(&plain::vocabulary(&merges), merges, AddedTokens::default()))
     }
 
-    /// Puts a tokenizer together from parts that fit: each byte is a token, and each merge
-    /// names tokens whose bytes in a row are those of its `id`.
+    /// A tokenizer from parts that fit: each byte is a token, and the bytes of the two tokens of a
+    /// merge, concatenated, are those of its `id`.
     fn new(tokens: &[Vec<u8>], merges: Vec<Merge>, added: AddedTokens) -> BpeTokenizer {
         let ends = tokens.iter().scan(0, |end, token| {
             *end += token.len();
@@ -114,8 +113,7 @@ impl BpeTokenizer {
         self.clone().with_new_end_of_text(END_OF_TEXT).unwrap_or(self)
     }
 
-    /// Adds a special token of this spelling as the last one, to stand at the end of each
-    /// document.
+    /// Adds a special token of this spelling as the last token and as the end-of-text token.
     ///
     /// # Errors
     /// [`Error::Setting`] of `--end-token` for a spelling that another token has, for an empty
@@ -134,7 +132,7 @@ impl BpeTokenizer {
         Ok(self)
     }
 
-    /// Says which added token ends a document.
+    /// Sets the end-of-text token.
     ///
     /// # Errors
     /// [`Error::Setting`] of `--end-token` when there is none of this spelling.
@@ -142,34 +140,33 @@ impl BpeTokenizer {
         self.added.set_end_of_text(content)
     }
 
-    /// The tokens that are made of text.
+    /// The learned tokens.
     fn ordinary_tokens(&self) -> impl Iterator<Item = &[u8]> {
         let ids = (0..self.ends.len() as u32).filter(|&id| self.added.get(id).is_none());
         ids.filter_map(|id| self.token_bytes(id))
     }
 
-    /// The token between documents, where there is one.
+    /// The end-of-text token, where there is one.
     pub fn end_of_text(&self) -> Option<u32> {
         self.added.end_of_text().map(|token| token.id)
     }
 
-    /// The tokens that are not learned from text: the special tokens, and others that were
-    /// added. In the order of their numbers.
+    /// The added tokens, special tokens included, in the order of their ids.
     pub fn added_tokens(&self) -> &[AddedToken] {
         self.added.tokens()
     }
 
-    /// The same with all that is said of them.
+    /// The added tokens with their search and the end-of-text token.
     pub(super) fn added(&self) -> &AddedTokens {
         &self.added
     }
 
-    /// How many tokens there are, special ones included.
+    /// The vocabulary size, added tokens included.
     pub fn vocab_size(&self) -> usize {
         self.ends.len()
     }
 
-    /// What was learned, in order: earlier merges go first in encoding, too.
+    /// The merges, in the order of their ranks.
     pub fn merges(&self) -> &[Merge] {
         &self.merges
     }
@@ -182,11 +179,11 @@ impl BpeTokenizer {
         Some(&self.bytes[start..end])
     }
 
-    /// The tokens of a text; a special token that it spells is ordinary text. Long texts use all
-    /// of rayon's threads; the result is the same for any number of them.
+    /// The tokens of a text; a special token that it spells is read as ordinary text. Long texts
+    /// use all of rayon's threads; the result is the same for any number of them.
     ///
     /// # Errors
-    /// [`Error::Text`] for a text that has a piece (a word, say) of 4 GiB.
+    /// [`Error::Text`] for a text that has a pre-token of 4 GiB.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         self.encode_parts(text, false)
     }
@@ -207,7 +204,7 @@ impl BpeTokenizer {
     }
 
     // ANCHOR: decode
-    /// The bytes that these tokens stand for.
+    /// The bytes of these tokens.
     ///
     /// # Errors
     /// [`Error::UnknownToken`] for a number outside the vocabulary.

@@ -30,7 +30,7 @@ use std::collections::HashMap;
 
 use super::bytes::{BYTE_OF_TOKEN, TOKEN_OF_BYTE};
 use super::merge::{MIN_COUNT, Merge};
-use super::split::pieces;
+use super::split::pre_tokens;
 use crate::{Error, Result};
 
 /// Two neighbouring tokens.
@@ -39,7 +39,7 @@ pub type Pair = (u32, u32);
 /// The pre-tokens of a text, each as the tokens of its bytes.
 pub fn to_bytes(text: &str) -> Vec<Vec<u32>> {
     let token = |byte: u8| TOKEN_OF_BYTE[byte as usize];
-    pieces(text).map(|pre_token| pre_token.bytes().map(token).collect()).collect()
+    pre_tokens(text).map(|pre_token| pre_token.bytes().map(token).collect()).collect()
 }
 
 // ANCHOR: count_pairs

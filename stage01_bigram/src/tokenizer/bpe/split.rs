@@ -1,20 +1,27 @@
-//! Cutting text into pieces, before any pair is joined.
+//! Pre-tokenization: cutting a text into pre-tokens, before any pair is merged.
 //!
-//! Byte-pair encoding never joins across the border of a piece. Without pieces the
-//! commonest pairs of English would be things like "e t" and ". And": half a word and half
-//! the next. GPT-2 (Radford et al. 2019) cuts with this regular expression,
+//! Byte-pair encoding never merges across the border of a pre-token. Without pre-tokens the most
+//! frequent pairs of English would be strings like "e t" and ". And": half a word and half of the
+//! next. GPT-2 (Radford et al. 2019) cuts with this regular expression,
 //!
 //! ```text
 //! '(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 //! ```
 //!
-//! which reads, the first that fits: an English ending such as `'s`; a run of letters, of
-//! digits, or of other signs, each with the one space before it; white space up to, but
-//! without, the last of it that stands before a word (`\s+(?!\S)`); white space. Nothing is
-//! dropped: the pieces in a row are the text.
+//! which means, the first that fits: an English ending such as `'s`; a run of letters, of digits,
+//! or of other signs, each with one space before it; white space without its last character, where
+//! a word follows (`\s+(?!\S)`); white space. Nothing is dropped: the pre-tokens in a row are the
+//! text.
 //!
-//! It is written by hand below, several times faster than a regular expression. Long texts
-//! must also be cut for several threads, where the pieces stay the same: see [`chunks`].
+//! It is written by hand below, several times faster than a regular expression. Long texts must
+//! also be cut for several threads, with the same pre-tokens: see [`chunks`].
+//!
+//! ```
+//! use stage01_bigram::tokenizer::bpe::pre_tokens;
+//!
+//! let cut: Vec<_> = pre_tokens("it's 42 sheep!").collect();
+//! assert_eq!(cut, ["it", "'s", " 42", " sheep", "!"]);
+//! ```
 
 use unicode_general_category::{GeneralCategory as Category, get_general_category};
 
@@ -31,26 +38,26 @@ enum Class {
     Other,
 }
 
-// ANCHOR: pieces
-/// The pieces of a text, in order.
-pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
+// ANCHOR: pre_tokens
+/// The pre-tokens of a text, in order.
+pub fn pre_tokens(text: &str) -> impl Iterator<Item = &str> {
     let mut start = 0;
     std::iter::from_fn(move || {
         if start == text.len() {
             return None;
         }
-        let end = piece_end(text, start);
-        let piece = &text[start..end];
+        let end = pre_token_end(text, start);
+        let pre_token = &text[start..end];
         start = end;
-        Some(piece)
+        Some(pre_token)
     })
 }
-// ANCHOR_END: pieces
+// ANCHOR_END: pre_tokens
 
-/// Where the piece that begins at `start` ends.
+/// The end of the pre-token that begins at `start`.
 #[inline]
-// ANCHOR: piece_end
-pub(super) fn piece_end(text: &str, start: usize) -> usize {
+// ANCHOR: pre_token_end
+pub(super) fn pre_token_end(text: &str, start: usize) -> usize {
     let bytes = text.as_bytes();
     if bytes[start] == b'\'' {
         let ending = english_ending(&bytes[start + 1..]);
@@ -67,7 +74,7 @@ pub(super) fn piece_end(text: &str, start: usize) -> usize {
     }
     let (next, after_next) = class_at(text, after);
     if next != Class::Space {
-        // One white character before a word: a space joins it, any other is a piece.
+        // One white character before a word: a space belongs to the word, any other is a pre-token.
         return if bytes[start] == b' ' { run_end(text, after_next, next) } else { after };
     }
     // Two or more: all of them at the end of the text, all but the last before a word.
@@ -81,7 +88,7 @@ pub(super) fn piece_end(text: &str, start: usize) -> usize {
     }
     end
 }
-// ANCHOR_END: piece_end
+// ANCHOR_END: pre_token_end
 
 /// The length of `s`, `d`, `m`, `t`, `ll`, `ve` or `re` where the bytes begin so, else 0.
 fn english_ending(bytes: &[u8]) -> usize {
@@ -92,7 +99,7 @@ fn english_ending(bytes: &[u8]) -> usize {
     }
 }
 
-/// The end of a run of one class that goes on at `at`.
+/// The end of a run of one class that continues at `at`.
 #[inline]
 fn run_end(text: &str, mut at: usize, class: Class) -> usize {
     while at < text.len() {
@@ -149,15 +156,15 @@ const ASCII: [Class; 128] = {
     classes
 };
 
-/// Cuts a text into chunks of about `size` bytes whose pieces, in a row, are the pieces of
-/// the whole text.
+/// Cuts a text into chunks of about `size` bytes whose pre-tokens, in a row, are those of the whole
+/// text.
 ///
-/// A chunk ends only where two neighbours prove a border of pieces, whatever stands before
-/// and after them. No piece goes on after a letter with anything but a letter, nor after a
-/// number with anything but a number, nor after any other sign with white space or a number.
-/// (After a sign a letter may go on: `'s`. After white space anything may.) The part before
-/// such a border ends in a character that is not white, so its pieces do not depend on what
-/// follows; the part after it is cut by rules which never look back.
+/// A chunk ends only between two characters that are in different pre-tokens in any context. No
+/// pre-token continues after a letter with anything but a letter, nor after a number with anything
+/// but a number, nor after any other sign with white space or a number. (After a sign a letter may
+/// follow: `'s`. After white space anything may.) The part before such a border ends in a character
+/// that is not white, so its pre-tokens do not depend on the text after it; the part after it is
+/// cut by rules that do not depend on the text before it.
 ///
 /// A text without such a border is one chunk.
 pub(super) fn chunks(text: &str, size: usize) -> Vec<&str> {

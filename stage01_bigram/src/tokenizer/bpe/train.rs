@@ -1,18 +1,18 @@
-//! Learning which pairs to join.
+//! Training: learning which pairs to merge.
 //!
-//! Byte-pair encoding (Gage 1994; for words Sennrich et al. 2016) is one rule, repeated:
-//! find the pair of neighbouring tokens that occurs most often, and make it a new token. The
-//! list of joined pairs, in order, is all there is to a trained tokenizer.
+//! Byte-pair encoding (Gage 1994; for words Sennrich et al. 2016) is one rule, repeated: find the
+//! most frequent pair of neighbouring tokens, and make it a new token. A trained tokenizer is the
+//! list of these merges, in order.
 //!
-//! The plain version is in `plain.rs`; it counts all pairs again after every join. This one is
-//! fast because of three things:
+//! The plain version is in `plain.rs`; it counts all pairs again after every merge. This one is
+//! fast for three reasons:
 //!
-//! 1. The text is cut into pieces ([`split`]) and equal pieces are kept once,
-//!    with their count: the King James text has a million pieces, some 14,000 different ones.
-//! 2. Joining a pair changes only the counts of pairs beside it, in the pieces that have it.
-//!    So each pair remembers its pieces, and counts are corrected, not made again.
-//! 3. The next pair comes from a heap. Counts there may be out of date; one that is found
-//!    to be too high is put back with its present count (lazy deletion).
+//! 1. The text is cut into pre-tokens ([`split`]) and equal ones are stored once, with their count:
+//!    the King James text has a million pre-tokens, some 14,000 distinct ones.
+//! 2. Merging a pair changes only the counts of neighbouring pairs, in the pre-tokens that have it.
+//!    So each pair has a list of its pre-tokens, and counts are updated, not computed again.
+//! 3. The next pair comes from a heap. Counts there may be out of date; one that is too high is put
+//!    back with its present count (lazy deletion).
 //!
 //! Ties are broken by the smaller pair of token numbers, so the result depends on the text
 //! alone, and is the list that the trainer of Hugging Face's `tokenizers` makes from it
@@ -28,44 +28,44 @@ use super::bytes::TOKEN_OF_BYTE;
 use super::merge::{self, Merge};
 use super::split;
 
-/// The longest piece that is learned from as a whole, in bytes. Longer runs of letters are no
-/// words: a line of a genome, an image written in letters. They are learned from in parts,
-/// because joining a pair goes through all of a piece, and that of a gigabyte 4,000 times.
+/// The longest pre-token that is learned from as a whole, in bytes. Longer runs of letters are not
+/// words: a line of a genome, an image in base64. They are learned from in parts, because each
+/// merge goes through the whole pre-token: one of a gigabyte, 4,000 times.
 const LONGEST: usize = 1024;
 
-/// [`merge::MIN_COUNT`] as a count is held here: corrections make counts smaller, too.
+/// [`merge::MIN_COUNT`] as a signed number: updates make counts smaller, too.
 const MIN_COUNT: i64 = merge::MIN_COUNT as i64;
 
-/// Text per task when counting pieces.
+/// Bytes per task when counting pre-tokens.
 const CHUNK: usize = 1 << 18;
 
 /// The merges learned from texts, at most until `vocab_size` tokens exist. Tokens 0 to 255
 /// are the bytes, and each merge makes the next number.
 ///
-/// No two merges spell the same token. While a token comes into being, no join crosses its
-/// ends (or it would not come into being), so what happens between them is what would happen
-/// to the same bytes alone: one way for each spelling.
+/// No two merges spell the same token. Before a token is made, no merge crosses its ends (otherwise
+/// it could not be made), so the merges between them are those of the same bytes alone: there is
+/// one way to make each spelling.
 // ANCHOR: learn
 pub(super) fn learn(texts: &[&str], vocab_size: usize) -> Vec<Merge> {
-    let mut words = Words::new(count_pieces(texts));
+    let mut words = Words::new(count_pre_tokens(texts));
     let mut pairs = Pairs::count(&words);
     let mut merges = Vec::new();
     for id in 256..vocab_size as u32 {
         let Some((left, right)) = pairs.most_frequent() else { break };
         let merge = Merge { left, right, id };
-        pairs.join(merge, &mut words);
+        pairs.merge(merge, &mut words);
         merges.push(merge);
     }
     merges
 }
 // ANCHOR_END: learn
 
-/// Each different piece of the texts, and how often it occurs.
-fn count_pieces<'t>(texts: &[&'t str]) -> Vec<(&'t str, i64)> {
+/// The distinct pre-tokens of the texts, each with its count.
+fn count_pre_tokens<'t>(texts: &[&'t str]) -> Vec<(&'t str, i64)> {
     let count = |chunk| {
         let mut counts: FxHashMap<&str, i64> = FxHashMap::default();
-        for piece in split::pieces(chunk).flat_map(parts) {
-            *counts.entry(piece).or_default() += 1;
+        for pre_token in split::pre_tokens(chunk).flat_map(parts) {
+            *counts.entry(pre_token).or_default() += 1;
         }
         counts
     };
@@ -73,8 +73,8 @@ fn count_pieces<'t>(texts: &[&'t str]) -> Vec<(&'t str, i64)> {
         if a.len() < b.len() {
             std::mem::swap(&mut a, &mut b);
         }
-        for (piece, n) in b {
-            *a.entry(piece).or_default() += n;
+        for (pre_token, n) in b {
+            *a.entry(pre_token).or_default() += n;
         }
         a
     };
@@ -82,9 +82,9 @@ fn count_pieces<'t>(texts: &[&'t str]) -> Vec<(&'t str, i64)> {
     chunks.map(count).reduce(FxHashMap::default, add).into_iter().collect()
 }
 
-/// A piece in parts of at most [`LONGEST`] bytes, none of which ends inside a character.
-fn parts(piece: &str) -> impl Iterator<Item = &str> {
-    let mut rest = piece;
+/// A pre-token in parts of at most [`LONGEST`] bytes, none of which ends inside a character.
+fn parts(pre_token: &str) -> impl Iterator<Item = &str> {
+    let mut rest = pre_token;
     std::iter::from_fn(move || {
         let most = LONGEST.min(rest.len());
         let end = (0..=most).rev().find(|&at| rest.is_char_boundary(at)).unwrap_or_default();
@@ -94,8 +94,8 @@ fn parts(piece: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The different pieces as tokens, all in one list: piece `w` is
-/// `tokens[starts[w]..][..lengths[w]]`, and shrinks where it stands.
+/// The distinct pre-tokens as tokens, all in one list: pre-token `w` is
+/// `tokens[starts[w]..][..lengths[w]]`, and shrinks in place.
 struct Words {
     tokens: Vec<u32>,
     starts: Vec<usize>,
@@ -104,13 +104,13 @@ struct Words {
 }
 
 impl Words {
-    fn new(pieces: Vec<(&str, i64)>) -> Words {
+    fn new(pre_tokens: Vec<(&str, i64)>) -> Words {
         let mut words = Words { tokens: vec![], starts: vec![], lengths: vec![], counts: vec![] };
-        for (piece, count) in pieces {
+        for (pre_token, count) in pre_tokens {
             words.starts.push(words.tokens.len());
-            words.lengths.push(piece.len());
+            words.lengths.push(pre_token.len());
             words.counts.push(count);
-            words.tokens.extend(piece.bytes().map(|byte| TOKEN_OF_BYTE[byte as usize]));
+            words.tokens.extend(pre_token.bytes().map(|byte| TOKEN_OF_BYTE[byte as usize]));
         }
         words
     }
@@ -133,7 +133,7 @@ struct Pairs {
 #[derive(Default)]
 struct Stat {
     count: i64,
-    /// The words that have the pair, or had it.
+    /// The pre-tokens that have the pair, or had it.
     words: Vec<u32>,
 }
 
@@ -150,7 +150,7 @@ impl Pairs {
     }
 
     // ANCHOR: most_frequent
-    /// The pair to join next, if any occurs often enough.
+    /// The pair to merge next, if any occurs often enough.
     fn most_frequent(&mut self) -> Option<Pair> {
         while let Some((count, Reverse(pair))) = self.heap.pop() {
             let now = self.stats.get(&pair).map_or(0, |stat| stat.count);
@@ -165,7 +165,7 @@ impl Pairs {
     }
     // ANCHOR_END: most_frequent
 
-    /// Adds occurrences of a pair in a word (or takes them away).
+    /// Adds `by` occurrences of a pair in a pre-token; `by` may be negative.
     fn change(&mut self, pair: Pair, by: i64, word: u32) {
         let stat = self.stats.entry(pair).or_default();
         stat.count += by;
@@ -174,9 +174,9 @@ impl Pairs {
         }
     }
 
-    // ANCHOR: join
-    /// Joins a pair in every word that has it.
-    fn join(&mut self, merge: Merge, words: &mut Words) {
+    // ANCHOR: merge
+    /// Merges a pair in every pre-token that has it.
+    fn merge(&mut self, merge: Merge, words: &mut Words) {
         let Merge { left, right, id } = merge;
         let places = self.stats.get_mut(&(left, right)).map(|stat| std::mem::take(&mut stat.words));
         let mut grown: Vec<Pair> = Vec::new();
@@ -217,7 +217,7 @@ impl Pairs {
             self.heap.push((self.stats[&pair].count, Reverse(pair)));
         }
     }
-    // ANCHOR_END: join
+    // ANCHOR_END: merge
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the files beside a `tokenizer.json` say of it.
+//! The end-of-text token, from the files beside a `tokenizer.json`.
 //!
 //! `tokenizer.json` has no entry for the token that ends a document; the other files in the
 //! directory of a model often name it.
@@ -11,8 +11,8 @@ use super::file;
 use crate::tokenizer::added::AddedTokens;
 use crate::tokenizer::end_of_text::END_OF_TURN;
 
-/// The spelling of the token that ends a document. What is missing, damaged, or names no added
-/// token says nothing.
+/// The spelling of the end-of-text token. Files that are missing, damaged, or name no added token
+/// are ignored.
 pub(super) fn end_of_text(path: &Path, added: &AddedTokens) -> Option<String> {
     let read = |name: &str| -> Option<Value> {
         let content = file::read(&path.with_file_name(name)).ok()?;

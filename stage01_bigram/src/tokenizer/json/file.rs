@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 
-/// The largest file that is read, in bytes; the vocabularies of the largest models take a tenth.
+/// The largest file that is read, in bytes; the largest vocabularies take a tenth of it.
 const LARGEST: u64 = 256 << 20;
 
 /// The name of a tokenizer in the directory of a model.
 const NAME: &str = "tokenizer.json";
 
-/// The file that a user means: of a model's directory its `tokenizer.json`.
+/// The path of the file: in a model's directory its `tokenizer.json`.
 ///
 /// # Errors
 /// [`Error::Format`] for a directory that has none.

@@ -11,14 +11,14 @@ use crate::text::shorten;
 use crate::tokenizer::added::{AddedToken, AddedTokens};
 use crate::{Error, Result};
 
-/// Takes values out of a parsed file and says what is wrong where they are not there.
+/// Takes values out of a parsed file, with errors where they are missing.
 #[derive(Clone, Copy)]
 pub(in crate::tokenizer) struct Reader<'a> {
     /// The file, for the messages.
     pub(in crate::tokenizer) path: &'a Path,
 }
 
-/// The entry of an added token that says it ends a document; this program's own.
+/// The entry that marks an added token as the end-of-text token; an extension of this program.
 const ENDS_DOCUMENTS: &str = "end_of_text";
 
 impl Reader<'_> {
@@ -27,7 +27,7 @@ impl Reader<'_> {
         self.refused(problem, "expected a tokenizer.json that this program saved, or GPT-2's")
     }
 
-    /// The error for a file that can be used once it is changed.
+    /// The error for a file that can be used after a change.
     pub(super) fn refused(&self, problem: impl Into<String>, remedy: &str) -> Error {
         Error::format(self.path, problem, remedy)
     }
@@ -71,7 +71,7 @@ impl Reader<'_> {
         for (token, id) in vocab {
             let id = self.id(token, id)?;
             if token.is_empty() {
-                return Err(self.wrong(format!("token {id} is spelled by nothing")));
+                return Err(self.wrong(format!("token {id} has an empty spelling")));
             }
             entries.push((id, token.as_str()));
         }
@@ -100,9 +100,9 @@ impl Reader<'_> {
 
     /// The added tokens, with their numbers and attributes.
     ///
-    /// The library does not believe the numbers of the file. A token that is in `model.vocab`
-    /// has its number from there, any other the next that is free, in the order of the list. So
-    /// a file that says something else is refused.
+    /// The library ignores the ids in the list. A token that is in `model.vocab` has its id from
+    /// there, any other the next free one, in the order of the list. So a file with other ids is
+    /// refused.
     fn added(&self, file: &Value, vocab: &Map<String, Value>) -> Result<AddedTokens> {
         let list = match file.get("added_tokens") {
             None | Some(Value::Null) => &[][..],
@@ -119,7 +119,7 @@ impl Reader<'_> {
             if u64::from(id) != expected {
                 let content = short(content);
                 return Err(self.wrong(format!(
-                    "the added token {content:?} has the number {id}, where {expected} is its turn"
+                    "the added token {content:?} has the number {id}, and {expected} is the next one"
                 )));
             }
             free = free.max(expected + 1);

@@ -1,22 +1,22 @@
 //! Which entries a `tokenizer.json` may have, and with which values.
 //!
-//! Each entry is followed, does not change tokens, or is refused by its name: to read a file and
-//! give other numbers than its author's program would be worse than not to read it. So an entry
-//! that is not in these lists is refused as well, unless it is `null`.
+//! Each entry is supported, or does not change tokens, or is refused by its name: a tokenizer that
+//! gives other ids than its author's would be worse than an error. So an entry that is not in these
+//! lists is refused as well, unless it is `null`.
 
 use serde_json::Value;
 
 use super::reader::{Reader, short};
 use crate::Result;
 
-/// What an entry may hold.
+/// The values that an entry may have.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::tokenizer) enum Allowed {
-    /// Anything: it does not change tokens, or is looked at elsewhere.
+    /// Anything: it does not change tokens, or is checked elsewhere.
     Anything,
     /// Nothing at all: `null`.
     Nothing,
-    /// What switches it off: `null`, `false`, `0` or an empty string.
+    /// Switched off: `null`, `false`, `0` or an empty string.
     Off,
     /// This word, or nothing.
     Word(&'static str),
@@ -58,7 +58,7 @@ impl Allowed {
 }
 
 impl Reader<'_> {
-    /// Refuses the first entry of an object that does not hold what it may.
+    /// Refuses the first entry of an object that has another value than the allowed ones.
     ///
     /// name: the object's own, such as `model`; empty for the whole file.
     pub(in crate::tokenizer) fn expect(

@@ -1,17 +1,17 @@
 //! The blocked matrix product: keeping the arithmetic fed.
 //!
-//! One instruction of the processor, `vdpbf16ps`, takes 16 sums, adds a product of two bf16 to
-//! each and then a second one: 32 multiplications and 32 additions, every cycle. Memory cannot
-//! bring two new vectors every cycle, so each number that was brought must be used many times.
-//! The product is cut three times to make that so (Goto and van de Geijn 2008, "Anatomy of
-//! High-Performance Matrix Multiplication"):
+//! One instruction of the processor, `vdpbf16ps`, takes 16 sums, adds a product of two bf16 to each
+//! and then a second one: 32 multiplications and 32 additions, every cycle. Memory cannot deliver
+//! two new vectors every cycle, so each number that is loaded must be used many times. The product
+//! is cut three times to make that so (Goto and van de Geijn 2008, "Anatomy of High-Performance
+//! Matrix Multiplication"):
 //!
 //! - **Registers.** A tile of c, 8 rows by 48 columns, is summed in 24 of the 32 vector
 //!   registers. A pair of steps of k needs 3 vectors of b and 8 pairs of a, and feeds 24
 //!   instructions: every vector of b is used 8 times and every pair of a 48 times.
-//! - **Caches.** 512 steps of k at a time: the 48 columns of b that a tile needs are then
-//!   48 KiB, and stay close while the tile moves down the rows of a. 256 rows of a are
-//!   256 KiB and stay in the second cache; 1536 columns of b are 1.5 MiB, for the third.
+//! - **Caches.** 512 steps of k at a time: the 48 columns of b that a tile needs are then 48 KiB,
+//!   and stay close while the tile moves down the rows of a. 256 rows of a are 256 KiB and stay in
+//!   the L2 cache; 1536 columns of b are 1.5 MiB, for the L3 cache.
 //! - **Order.** What is read again and again is first copied into the order of reading
 //!   ([`pack`]). The copy is rounded to bf16 on the way. m n k multiplications pay for copying
 //!   m k + k n numbers.

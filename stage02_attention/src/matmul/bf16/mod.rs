@@ -1,9 +1,9 @@
 //! The matrix product with inputs of half the size: bf16 in, f32 out.
 //!
-//! A bf16 is the upper half of an f32: the sign, all 8 bits of the exponent, and 7 of the 23
-//! stored bits of the mantissa. It reaches as far as an f32 (about 1e-38 to 3e38) but has only
-//! 128 steps from one power of two to the next. Rounding to the nearest of them moves a number
-//! by at most 2^-8 of itself, 0.4%:
+//! A bf16 is the upper half of an f32: the sign, all 8 bits of the exponent, and 7 of the 23 stored
+//! bits of the mantissa. It has the range of an f32 (about 1e-38 to 3e38) but only 128 steps from
+//! one power of two to the next. Rounding to the nearest of them moves a number by at most 2^-8 of
+//! itself, 0.4%:
 //!
 //! ```text
 //! 3.14159  ->  3.140625          steps between 2 and 4 are 1/64 apart
@@ -11,8 +11,8 @@
 //! 0.1      ->  0.10009765625     between 1/16 and 1/8, 1/2048
 //! ```
 //!
-//! A product of two such numbers has 8 + 8 bits, so an f32 holds it exactly. What is lost is
-//! lost in rounding the inputs; the sums are as good as those of [`super::gemm`]:
+//! A product of two such numbers has 8 + 8 significand bits, so an f32 holds it exactly. What is
+//! lost is lost in rounding the inputs; the sums are as good as those of [`super::gemm`]:
 //!
 //! ```
 //! use ndarray::array;
@@ -24,17 +24,17 @@
 //! assert!((c[[0, 0]] - 3.365356_f32).abs() < 1e-6);
 //! ```
 //!
-//! Weights are averages over very many such sums, whose errors mostly cancel: training bears
-//! it (Kalamkar and others 2019, "A Study of BFLOAT16 for Deep Learning Training").
+//! Weights are averages over very many such sums, whose errors mostly cancel: training tolerates it
+//! (Kalamkar and others 2019, "A Study of BFLOAT16 for Deep Learning Training").
 //!
 //! The gain is speed. Processors with AVX-512 BF16 have an instruction that multiplies and adds
 //! twice as many bf16 numbers as the usual one does f32 numbers. `kernel.rs` keeps it busy, and
-//! `pack.rs` brings the numbers into the order it wants. How much that gains depends on how often
-//! a processor can do it: on AMD's Zen 4 products are nearly twice as fast, on a Xeon of Intel's a
-//! step took 1.4 times as long as in f32. Other processors round a copy of the inputs and multiply
-//! that in f32: the same meaning, but slower than not rounding.
+//! `pack.rs` brings the numbers into the order in which it reads them. How much that gains depends
+//! on how often a processor can do it: on AMD's Zen 4 products are nearly twice as fast, on a Xeon
+//! of Intel's a step took 1.4 times as long as in f32. Other processors round a copy of the inputs
+//! and multiply that in f32: the same result, but slower than without rounding.
 //!
-//! Left out: threads, as everywhere in [`super`], and tables that are stored as bf16.
+//! Left out: threads ([`par_gemm`](super::par_gemm)), and matrices that are stored as bf16.
 
 use std::cell::RefCell;
 
@@ -56,9 +56,9 @@ mod tests;
 /// |a\[i, l\] b\[l, j\]|. Which processor it is changes only the order of the sums, and whether
 /// sums below 2^-126, the smallest normal f32, count as zero.
 ///
-/// Where [`is_fast`], every entry is summed from left to right, in pieces of 512 that depend on
-/// nothing else. So a product that is cut into parts of c, for threads, gives the same bits.
-/// It pays from about 8 rows on: with fewer, rounding b costs more than multiplying by it.
+/// Where [`is_fast`], every entry is summed from left to right, in chunks of 512 that depend on
+/// nothing else. So a product that is cut into parts of c, for threads, gives the same bits. It
+/// pays from about 8 rows on: with fewer, rounding b costs more than multiplying by it.
 ///
 /// # Panics
 /// When the shapes do not fit together: a bug in the calling layer.

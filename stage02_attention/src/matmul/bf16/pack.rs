@@ -1,9 +1,9 @@
-//! Packing: rounds a block of a table to bf16 and copies it into the order of the kernel.
+//! Packing: rounds a block of a matrix to bf16 and copies it into the order of the kernel.
 //!
-//! The kernel walks along k, two steps at a time, and at each pair of steps wants the numbers
-//! of 16 neighbours (rows of a, columns of b) side by side. In memory they may lie far apart:
-//! a row of the next row's length away, each in another cache line. So every block is copied
-//! once, and then read many times from first to last:
+//! The kernel walks along k, two steps at a time, and at each pair of steps reads the entries of 16
+//! neighbours (rows of a, columns of b) side by side. In memory they may lie a whole row apart,
+//! each in another cache line. So every block is copied once, and then read many times from first
+//! to last:
 //!
 //! ```text
 //!             k = 0  1  2  3

@@ -9,7 +9,7 @@ use super::{gemm, is_fast, round, rounded_copies};
 
 type Gemm = fn(f32, ArrayView2<f32>, ArrayView2<f32>, f32, &mut ArrayViewMut2<f32>);
 
-/// What this processor does, and what those without the instruction do.
+/// The product of this processor, and that of processors without the instruction.
 const BOTH: [Gemm; 2] = [gemm, rounded_copies];
 
 fn random(rows: usize, cols: usize, seed: u64) -> Array2<f32> {
@@ -17,8 +17,8 @@ fn random(rows: usize, cols: usize, seed: u64) -> Array2<f32> {
     Array2::from_shape_simple_fn((rows, cols), || rng.random::<f32>() - 0.5)
 }
 
-/// One of four ways in which a table of this shape may lie in memory; all of them but the first
-/// inside larger tables.
+/// A matrix of this shape in one of four memory layouts; all of them but the first inside a larger
+/// matrix.
 fn place(rows: usize, cols: usize, way: usize, seed: u64) -> Array2<f32> {
     match way {
         0 => random(rows, cols, seed),
@@ -76,7 +76,7 @@ proptest! {
         }
     }
 
-    /// Threads cut a product into parts of c. That must not show.
+    /// A product that threads cut into parts of c has the same bits as the whole.
     #[test]
     fn a_product_in_parts_has_the_same_bits(
         m in 2usize..70, n in 2usize..200, k in 1usize..1200, seed: u64,
@@ -196,7 +196,7 @@ fn special_numbers_stay_in_their_row() {
 /// Larger than every block: the sums are those of f32 from left to right, bit for bit.
 #[test]
 #[cfg(target_arch = "x86_64")]
-fn sums_run_from_left_to_right_in_pieces() {
+fn sums_run_from_left_to_right_in_chunks() {
     use super::kernel::DEPTH;
     if !is_fast() {
         return;

@@ -33,8 +33,8 @@ fn the_number_of_threads_makes_no_difference() {
     assert_eq!(one.1.unwrap(), three.1.unwrap());
     // The cache has far fewer places than there are words here; it changes nothing either.
     let mut uncached = Vec::new();
-    for piece in split::pieces(&text) {
-        tokenizer.encoder.join(piece.as_bytes(), &mut uncached);
+    for pre_token in split::pre_tokens(&text) {
+        tokenizer.encoder.merge(pre_token.as_bytes(), &mut uncached);
     }
     assert_eq!(one.0, uncached);
 }
@@ -48,9 +48,9 @@ fn a_megabyte_of_one_letter() {
     assert_eq!(tokenizer.decode_bytes(&ids).unwrap(), text.as_bytes());
 }
 
-/// A token need not be what its own bytes become: here `bc` goes first.
+/// The bytes of a token need not be encoded as that token: here `bc` is merged first.
 #[test]
-fn a_piece_is_looked_up_only_where_joining_gives_the_same() {
+fn a_pre_token_is_looked_up_only_where_merging_gives_the_same() {
     let mut tokens: Vec<Vec<u8>> = BYTE_OF_TOKEN.iter().map(|&byte| vec![byte]).collect();
     let id = |byte: u8| BYTE_OF_TOKEN.iter().position(|&b| b == byte).unwrap() as u32;
     tokens.extend([b"bc".to_vec(), b"ab".to_vec(), b"abc".to_vec()]);
@@ -74,7 +74,7 @@ proptest! {
         let tokenizer = BpeTokenizer::train(&learned, 256 + more).unwrap();
         let ids = tokenizer.encode(&text).unwrap();
         prop_assert_eq!(&ids, &plain::encode(&text, tokenizer.merges()));
-        // Again, from the cache.
+        // The second time, from the cache.
         prop_assert_eq!(&ids, &tokenizer.encode(&text).unwrap());
     }
 
@@ -85,13 +85,13 @@ proptest! {
         prop_assert_eq!(tokenizer.encode(&text).unwrap(), plain::encode(&text, tokenizer.merges()));
     }
 
-    /// Both ways of joining, on both sides of the length that chooses between them.
+    /// Both ways of merging, on both sides of the length that decides between them.
     #[test]
-    fn the_heap_joins_like_the_search(learned in "[ab]{20,60} [ab]{20,60}", piece in "[ab]{1,64}") {
+    fn the_heap_merges_like_the_search(learned in "[ab]{20,60} [ab]{20,60}", pre_token in "[ab]{1,64}") {
         let tokenizer = BpeTokenizer::train(&learned, 320).unwrap();
         let (mut short, mut long) = (Vec::new(), Vec::new());
-        tokenizer.encoder.join_short(piece.as_bytes(), &mut short);
-        tokenizer.encoder.join_long(piece.as_bytes(), &mut long);
+        tokenizer.encoder.merge_short(pre_token.as_bytes(), &mut short);
+        tokenizer.encoder.merge_long(pre_token.as_bytes(), &mut long);
         prop_assert_eq!(short, long);
     }
 }

@@ -11,10 +11,10 @@ fn by_regex(text: &str) -> Vec<&str> {
 }
 
 fn by_hand(text: &str) -> Vec<&str> {
-    pieces(text).collect()
+    pre_tokens(text).collect()
 }
 
-/// Text that goes wherever the expression branches.
+/// Text that reaches every branch of the expression.
 pub(in super::super) fn awkward_text() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         3 => "[ \t\n\r\u{a0}\u{3000}\u{85}]{1,3}",
@@ -28,7 +28,7 @@ pub(in super::super) fn awkward_text() -> impl Strategy<Value = String> {
 }
 
 #[test]
-fn pieces_of_english() {
+fn pre_tokens_of_english() {
     assert_eq!(
         by_hand("I'll say  they've 12 sheep, 's'\n\n  ok \n"),
         [
@@ -39,7 +39,7 @@ fn pieces_of_english() {
     assert!(by_hand("").is_empty());
 }
 
-/// Both know the same letters, numbers and white space, for every character there is.
+/// The same letters, numbers and white space as in the regular expression, for all of Unicode.
 #[test]
 fn classes_are_those_of_the_regex() {
     let all: String = (char::MIN..=char::MAX).collect();
@@ -73,15 +73,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn pieces_are_those_of_the_regex(text in awkward_text()) {
+    fn pre_tokens_are_those_of_the_regex(text in awkward_text()) {
         prop_assert_eq!(by_hand(&text), by_regex(&text));
     }
 
     #[test]
-    fn chunks_have_the_pieces_of_the_whole(text in awkward_text(), size in 1usize..20) {
+    fn chunks_have_the_pre_tokens_of_the_whole(text in awkward_text(), size in 1usize..20) {
         let chunks = chunks(&text, size);
         prop_assert_eq!(chunks.concat(), text.clone());
-        let in_chunks: Vec<&str> = chunks.into_iter().flat_map(pieces).collect();
+        let in_chunks: Vec<&str> = chunks.into_iter().flat_map(pre_tokens).collect();
         prop_assert_eq!(in_chunks, by_hand(&text));
     }
 }

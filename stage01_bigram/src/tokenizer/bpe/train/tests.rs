@@ -6,7 +6,7 @@ use super::super::bytes::spell;
 use super::super::{BpeTokenizer, plain};
 use super::*;
 
-/// What the trainer of `tokenizers` 0.23 makes of this text (../golden.py).
+/// The merges that the trainer of `tokenizers` 0.23 learns from this text (../golden.py).
 #[test]
 fn merges_are_those_of_hugging_face() {
     let text = "How much wood would a woodchuck chuck\nif a woodchuck could chuck wood?\n\
@@ -51,14 +51,14 @@ fn merges_are_those_of_hugging_face() {
 }
 
 #[test]
-fn a_pair_seen_once_is_not_joined() {
+fn a_pair_seen_once_is_not_merged() {
     assert_eq!(BpeTokenizer::train("abcdef", 400).unwrap().vocab_size(), 256);
     assert_eq!(BpeTokenizer::train("abab", 400).unwrap().vocab_size(), 257);
 }
 
-/// A line of letters without end is learned from in parts, so no token is longer than one.
+/// A very long run of letters is learned from in parts, so no token is longer than a part.
 #[test]
-fn very_long_pieces_are_learned_from_in_parts() {
+fn very_long_pre_tokens_are_learned_from_in_parts() {
     let merges = learn(&[&"é".repeat(10 * LONGEST)], 300);
     let mut lengths = vec![1; 256];
     for merge in &merges {
@@ -78,7 +78,7 @@ proptest! {
         prop_assert_eq!(learn(&[&text], 256 + more), plain::train(&text, 256 + more as u32));
     }
 
-    /// Were it otherwise, a vocabulary file could not hold both.
+    /// Otherwise a vocabulary file could not hold both.
     #[test]
     fn no_two_tokens_are_spelled_the_same(text in "[ab]{0,20}( ?[abc]{1,9}){0,12}") {
         prop_assume!(!text.is_empty());

@@ -15,7 +15,7 @@
 //! [`Params`] over the same [`Layout`], so the same handle finds the gradient of a weight.
 //! The idea is llm.c's (Karpathy 2024); the types are ours.
 //!
-//! What this file leaves out: reading and writing files (`stage03_gpt::checkpoint`), and the
+//! What this file leaves out: reading and writing files (`stage03_gpt::files`), and the
 //! optimiser (`stage03_gpt::adamw`).
 
 use std::ops::Range;

@@ -29,7 +29,7 @@
 //! assert_eq!(params.values, [0., 0., 0., 0., 0., 5., 7., 0., 0.]);
 //! ```
 //!
-//! What this file leaves out: reading and writing files (`stage03_gpt::checkpoint`), and the
+//! What this file leaves out: reading and writing files (`stage03_gpt::files`), and the
 //! optimiser (`stage03_gpt::adamw`).
 
 use std::ops::Range;

@@ -1,7 +1,7 @@
-//! How long each layer takes, beside its plain version: `cargo bench -p stage03_gpt`.
+//! The time of each layer beside its plain version: `cargo bench -p stage03_gpt`.
 //!
-//! A group is one layer's work, a line in it one way to do it: `plain` is the loops of
-//! [`stage03_gpt::plain`], the others are the ways of the fast model. All run on one thread. The
+//! A group is one layer, a line in it one implementation: `plain` is the loops of
+//! [`stage03_gpt::plain`], the others are those of the fast model. All run on one thread. The
 //! last column counts numbers, or for the products multiplications and additions, so that
 //! Gitem/s are GFLOP/s. `cargo bench -p stage03_gpt -- linear` runs the groups of that name.
 
@@ -16,14 +16,13 @@ use stage02_attention::params::{Layout, Params, fill_normal};
 use stage03_gpt::plain::layers as plain;
 
 fn main() {
-    // The layers share their work among the threads of the pool they run in: here there is one,
-    // and it is this one.
+    // The layers divide their work among the threads of the pool in which they run: here one.
     let single_threaded = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread();
     single_threaded.build_global().expect("no pool was made before");
     Divan::default().max_time(Duration::from_millis(400)).config_with_args().main();
 }
 
-/// The rows of a thread's part of a batch, and how they are arranged.
+/// The shape of a worker's slice of a batch.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
     sequences: usize,
@@ -50,15 +49,15 @@ impl Shape {
     }
 }
 
-/// Random numbers, spread by 1.
-fn table(rows: usize, cols: usize, seed: u64) -> Array2<f32> {
-    let mut table = Array2::zeros((rows, cols));
-    let values = table.as_slice_mut().expect("owned tables are contiguous");
+/// A matrix of normal random numbers with standard deviation 1.
+fn matrix(rows: usize, cols: usize, seed: u64) -> Array2<f32> {
+    let mut matrix = Array2::zeros((rows, cols));
+    let values = matrix.as_slice_mut().expect("owned matrices are contiguous");
     fill_normal(values, 1.0, &mut generator(seed, Purpose::Other, 0));
-    table
+    matrix
 }
 
-/// A layer, random weights for it, and room for their gradient.
+/// A layer, random weights for it, and a vector for their gradient.
 fn layer<L>(declare: impl FnOnce(&mut Layout) -> L) -> (L, Layout, Params<f32>, Params<f32>) {
     let mut layout = Layout::new();
     let layer = declare(&mut layout);
@@ -68,7 +67,7 @@ fn layer<L>(declare: impl FnOnce(&mut Layout) -> L) -> (L, Layout, Params<f32>, 
     (layer, layout, params, grads)
 }
 
-/// The three products of the widest linear layer of a block: C columns to 4 C.
+/// The three products of the largest linear layer of a block: C columns to 4 C.
 mod linear {
     use super::*;
     use stage02_attention::matmul;
@@ -76,7 +75,7 @@ mod linear {
 
     fn measure(bencher: Bencher, shape: Shape, product: Product<f32>, which: usize) {
         let (rows, n_in, n_out) = (shape.rows(), shape.n_embd, 4 * shape.n_embd);
-        let (x, w, dy) = (table(rows, n_in, 1), table(n_in, n_out, 2), table(rows, n_out, 3));
+        let (x, w, dy) = (matrix(rows, n_in, 1), matrix(n_in, n_out, 2), matrix(rows, n_out, 3));
         let (a, b): (ArrayView2<f32>, ArrayView2<f32>) =
             [(x.view(), w.view()), (dy.view(), w.t()), (x.t(), dy.view())][which];
         let mut c = Array2::zeros((a.nrows(), b.ncols()));
@@ -105,7 +104,7 @@ mod linear {
     product!(backward_xt_dy, 2);
 }
 
-/// One head of one sequence. Counted are the products of whole tables: what the mask hides is
+/// One head of one sequence. Counted are the products of whole matrices: what the mask hides is
 /// counted, too, and what the fused version computes a second time is not.
 mod attention {
     use super::*;
@@ -117,10 +116,10 @@ mod attention {
         dy: Array2<f32>,
         /// y; dq, dk and dv.
         results: [Array2<f32>; 4],
-        /// The table of shares, and its gradient.
-        tables: [Array2<f32>; 2],
+        /// The attention weights, and their gradient.
+        att: [Array2<f32>; 2],
         lse: ndarray::Array1<f32>,
-        room: Vec<f32>,
+        scratch: Vec<f32>,
         flops: usize,
     }
 
@@ -128,20 +127,20 @@ mod attention {
         fn new(shape: Shape) -> Self {
             let (length, size) = (shape.length, shape.n_embd / shape.n_head);
             Head {
-                qkv: table(length, 3 * shape.n_embd, 1),
-                dy: table(length, size, 2),
+                qkv: matrix(length, 3 * shape.n_embd, 1),
+                dy: matrix(length, size, 2),
                 results: [(); 4].map(|_| Array2::zeros((length, size))),
-                tables: [(); 2].map(|_| Array2::zeros((length, length))),
+                att: [(); 2].map(|_| Array2::zeros((length, length))),
                 lse: ndarray::Array1::zeros(length),
-                room: vec![0.0; fused::scratch_len(length)],
+                scratch: vec![0.0; fused::scratch_len(length)],
                 flops: 2 * length * length * size,
             }
         }
 
-        /// Queries, keys and values, as a head of the model finds them: columns of one table.
+        /// Queries, keys and values, as a head of the model gets them: columns of one matrix.
         fn qkv(&self) -> [ArrayView2<'_, f32>; 3] {
-            let (third, size) = (self.qkv.ncols() / 3, self.dy.ncols());
-            [0, 1, 2].map(|i| self.qkv.slice(s![.., i * third..i * third + size]))
+            let (n_embd, size) = (self.qkv.ncols() / 3, self.dy.ncols());
+            [0, 1, 2].map(|i| self.qkv.slice(s![.., i * n_embd..i * n_embd + size]))
         }
     }
 
@@ -154,16 +153,16 @@ mod attention {
             let [q, k, v] = from.qkv();
             bencher.counter(ItemsCount::new(2 * to.flops)).bench_local(|| {
                 let (lse, y) = (to.lse.view_mut(), to.results[0].view_mut());
-                fused::forward((q, k, v), Mask::Causal, None, &mut to.room, lse, y);
+                fused::forward((q, k, v), Mask::Causal, None, &mut to.scratch, lse, y);
             });
         }
 
         #[divan::bench(args = SHAPES)]
-        fn whole_table(bencher: Bencher, shape: Shape) {
+        fn whole_matrix(bencher: Bencher, shape: Shape) {
             let (mut to, from) = (Head::new(shape), Head::new(shape));
             let [q, k, v] = from.qkv();
             bencher.counter(ItemsCount::new(2 * to.flops)).bench_local(|| {
-                let (att, y) = (to.tables[0].view_mut(), to.results[0].view_mut());
+                let (att, y) = (to.att[0].view_mut(), to.results[0].view_mut());
                 scaled_dot_product::forward((q, k, v), Mask::Causal, att, y);
             });
         }
@@ -183,23 +182,23 @@ mod attention {
         fn fused(bencher: Bencher, shape: Shape) {
             let (mut to, from) = (Head::new(shape), Head::new(shape));
             let [q, k, v] = from.qkv();
-            let (room, lse) = (&mut to.room, &mut to.lse);
+            let (scratch, lse) = (&mut to.scratch, &mut to.lse);
             let [y, dq, dk, dv] = &mut to.results;
             let y_mut = y.view_mut();
-            fused::forward((q, k, v), Mask::Causal, None, room, lse.view_mut(), y_mut);
+            fused::forward((q, k, v), Mask::Causal, None, scratch, lse.view_mut(), y_mut);
             bencher.counter(ItemsCount::new(4 * to.flops)).bench_local(|| {
                 let gradients = (dq.view_mut(), dk.view_mut(), dv.view_mut());
                 let (lse, y) = (lse.view(), (y.view(), from.dy.view()));
-                fused::backward((q, k, v), Mask::Causal, None, lse, y, room, gradients);
+                fused::backward((q, k, v), Mask::Causal, None, lse, y, scratch, gradients);
             });
         }
 
         #[divan::bench(args = SHAPES)]
-        fn whole_table(bencher: Bencher, shape: Shape) {
+        fn whole_matrix(bencher: Bencher, shape: Shape) {
             let (mut to, from) = (Head::new(shape), Head::new(shape));
             let [q, k, v] = from.qkv();
             let [y, dq, dk, dv] = &mut to.results;
-            let [att, datt] = &mut to.tables;
+            let [att, datt] = &mut to.att;
             scaled_dot_product::forward((q, k, v), Mask::Causal, att.view_mut(), y.view_mut());
             bencher.counter(ItemsCount::new(4 * to.flops)).bench_local(|| {
                 let gradients = (dq.view_mut(), dk.view_mut(), dv.view_mut());
@@ -233,7 +232,7 @@ mod layer_norm {
         #[divan::bench(args = SHAPES)]
         fn fast(bencher: Bencher, shape: Shape) {
             let (norm, _, params, _) = declare(shape);
-            let x = table(shape.rows(), shape.n_embd, 1);
+            let x = matrix(shape.rows(), shape.n_embd, 1);
             let (mut statistics, mut y) = (Statistics::new(x.nrows()), x.clone());
             bencher.counter(ItemsCount::new(x.len())).bench_local(|| {
                 norm.forward(&params, x.view(), &mut statistics, y.view_mut());
@@ -243,7 +242,7 @@ mod layer_norm {
         #[divan::bench(args = SHAPES)]
         fn plain(bencher: Bencher, shape: Shape) {
             let (norm, _, params, _) = declare(shape);
-            let x = table(shape.rows(), shape.n_embd, 1);
+            let x = matrix(shape.rows(), shape.n_embd, 1);
             let bencher = bencher.counter(ItemsCount::new(x.len()));
             bencher.bench_local(|| plain::layer_norm(&norm, &params, &x));
         }
@@ -255,7 +254,7 @@ mod layer_norm {
         #[divan::bench(args = SHAPES)]
         fn fast(bencher: Bencher, shape: Shape) {
             let (norm, _, params, mut grads) = declare(shape);
-            let [x, dy] = [1, 2].map(|seed| table(shape.rows(), shape.n_embd, seed));
+            let [x, dy] = [1, 2].map(|seed| matrix(shape.rows(), shape.n_embd, seed));
             let (mut statistics, mut dx) = (Statistics::new(x.nrows()), x.clone());
             norm.forward(&params, x.view(), &mut statistics, dx.view_mut());
             bencher.counter(ItemsCount::new(x.len())).bench_local(|| {
@@ -267,26 +266,26 @@ mod layer_norm {
         #[divan::bench(args = SHAPES)]
         fn plain(bencher: Bencher, shape: Shape) {
             let (norm, _, params, mut grads) = declare(shape);
-            let [x, dy] = [1, 2].map(|seed| table(shape.rows(), shape.n_embd, seed));
+            let [x, dy] = [1, 2].map(|seed| matrix(shape.rows(), shape.n_embd, seed));
             let bencher = bencher.counter(ItemsCount::new(x.len()));
             bencher.bench_local(|| plain::layer_norm_backward(&norm, &params, &x, &dy, &mut grads));
         }
     }
 }
 
-/// The bend of the 4 C columns of a feed-forward layer.
+/// The activation function on the 4 C columns of a feed-forward layer.
 mod gelu {
     use super::*;
     use stage01_bigram::vector::simd_dispatch;
     use stage03_gpt::mlp;
 
-    /// The value alone, as a model that writes wants it.
+    /// The value alone, as in generation.
     mod forward {
         use super::*;
 
         #[divan::bench(args = SHAPES)]
         fn fast(bencher: Bencher, shape: Shape) {
-            let h = table(shape.rows(), 4 * shape.n_embd, 1).into_raw_vec_and_offset().0;
+            let h = matrix(shape.rows(), 4 * shape.n_embd, 1).into_raw_vec_and_offset().0;
             let mut g = h.clone();
             bencher.counter(ItemsCount::new(h.len())).bench_local(|| {
                 simd_dispatch(
@@ -299,43 +298,43 @@ mod gelu {
 
         #[divan::bench(args = SHAPES)]
         fn plain(bencher: Bencher, shape: Shape) {
-            let h = table(shape.rows(), 4 * shape.n_embd, 1);
+            let h = matrix(shape.rows(), 4 * shape.n_embd, 1);
             bencher.counter(ItemsCount::new(h.len())).bench_local(|| h.mapv(plain::gelu));
         }
     }
 
-    /// Value and slope: both passes of training, and then a product.
-    mod forward_and_slope {
+    /// Value and derivative, as in the forward pass of training.
+    mod forward_and_derivative {
         use super::*;
 
         #[divan::bench(args = SHAPES)]
         fn fast(bencher: Bencher, shape: Shape) {
-            let h = table(shape.rows(), 4 * shape.n_embd, 1).into_raw_vec_and_offset().0;
-            let (mut g, mut slope) = (h.clone(), h.clone());
+            let h = matrix(shape.rows(), 4 * shape.n_embd, 1).into_raw_vec_and_offset().0;
+            let (mut g, mut derivative) = (h.clone(), h.clone());
             bencher.counter(ItemsCount::new(h.len())).bench_local(|| {
                 simd_dispatch(
                     #[inline(always)]
                     || {
-                        for ((g, slope), &h) in g.iter_mut().zip(&mut slope).zip(&h) {
-                            (*g, *slope) = mlp::gelu_and_derivative(h);
+                        for ((g, derivative), &h) in g.iter_mut().zip(&mut derivative).zip(&h) {
+                            (*g, *derivative) = mlp::gelu_and_derivative(h);
                         }
                     },
                 );
-                black_box((&mut g, &mut slope));
+                black_box((&mut g, &mut derivative));
             });
         }
 
         #[divan::bench(args = SHAPES)]
         fn plain(bencher: Bencher, shape: Shape) {
-            let h = table(shape.rows(), 4 * shape.n_embd, 1);
+            let h = matrix(shape.rows(), 4 * shape.n_embd, 1);
             let bencher = bencher.counter(ItemsCount::new(h.len()));
             bencher.bench_local(|| (h.mapv(plain::gelu), h.mapv(plain::gelu_derivative)));
         }
     }
 }
 
-/// The end of the model, for one sequence and three vocabularies: characters, a small byte-pair
-/// encoding, and GPT-2's, made a multiple of 64.
+/// Softmax and the loss, for one sequence and three vocabularies: characters, a small byte-pair
+/// encoding, and GPT-2's, padded to a multiple of 64.
 mod loss {
     use super::*;
     use stage01_bigram::loss;
@@ -347,13 +346,13 @@ mod loss {
         (0..ROWS).map(|row| (row * 31 % vocab_size) as u32).collect()
     }
 
-    /// Scores into shares.
+    /// Logits into probabilities.
     mod softmax {
         use super::*;
 
         #[divan::bench(args = VOCABULARIES)]
         fn fast(bencher: Bencher, vocab_size: usize) {
-            let mut logits = table(ROWS, vocab_size, 1).into_raw_vec_and_offset().0;
+            let mut logits = matrix(ROWS, vocab_size, 1).into_raw_vec_and_offset().0;
             bencher.counter(ItemsCount::new(logits.len())).bench_local(|| {
                 logits.chunks_exact_mut(vocab_size).for_each(loss::softmax_in_place);
             });
@@ -361,7 +360,7 @@ mod loss {
 
         #[divan::bench(args = VOCABULARIES)]
         fn plain(bencher: Bencher, vocab_size: usize) {
-            let mut logits = table(ROWS, vocab_size, 1).into_raw_vec_and_offset().0;
+            let mut logits = matrix(ROWS, vocab_size, 1).into_raw_vec_and_offset().0;
             bencher.counter(ItemsCount::new(logits.len())).bench_local(|| {
                 for row in logits.chunks_exact_mut(vocab_size) {
                     plain::softmax(row);
@@ -370,13 +369,13 @@ mod loss {
         }
     }
 
-    /// The loss alone, as an evaluation wants it. The plain version is that of the gradient.
+    /// The loss alone, as in an evaluation. The plain version is the one with the gradient.
     mod cross_entropy_forward {
         use super::*;
 
         #[divan::bench(args = VOCABULARIES)]
         fn fast(bencher: Bencher, vocab_size: usize) {
-            let (logits, targets) = (table(ROWS, vocab_size, 1), targets(vocab_size));
+            let (logits, targets) = (matrix(ROWS, vocab_size, 1), targets(vocab_size));
             let bencher = bencher.counter(ItemsCount::new(logits.len()));
             bencher.bench_local(|| loss::cross_entropy(black_box(logits.view()), &targets));
         }
@@ -388,7 +387,7 @@ mod loss {
 
         #[divan::bench(args = VOCABULARIES)]
         fn fast(bencher: Bencher, vocab_size: usize) {
-            let (mut logits, targets) = (table(ROWS, vocab_size, 1), targets(vocab_size));
+            let (mut logits, targets) = (matrix(ROWS, vocab_size, 1), targets(vocab_size));
             bencher.counter(ItemsCount::new(logits.len())).bench_local(|| {
                 loss::cross_entropy_backward(logits.view_mut(), &targets, 1.0 / ROWS as f32)
             });
@@ -396,14 +395,14 @@ mod loss {
 
         #[divan::bench(args = VOCABULARIES)]
         fn plain(bencher: Bencher, vocab_size: usize) {
-            let (logits, targets) = (table(ROWS, vocab_size, 1), targets(vocab_size));
+            let (logits, targets) = (matrix(ROWS, vocab_size, 1), targets(vocab_size));
             let bencher = bencher.counter(ItemsCount::new(logits.len()));
             bencher.bench_local(|| plain::cross_entropy(&logits, &targets, 1.0 / ROWS as f32));
         }
     }
 }
 
-/// Tokens of a vocabulary of 65, and their positions.
+/// The embeddings of tokens, from a vocabulary of 65, and of positions.
 mod embedding {
     use super::*;
     use stage02_attention::embedding::Embedding;
@@ -412,13 +411,13 @@ mod embedding {
     type Case = ([Embedding; 2], Params<f32>, Params<f32>, Vec<u32>);
 
     fn case(shape: Shape) -> Case {
-        let (tables, _, params, grads) = layer(|layout| {
+        let (embeddings, _, params, grads) = layer(|layout| {
             [("wte", 65), ("wpe", shape.length)].map(|(name, n)| {
                 Embedding::declare(layout.scope(name), n, shape.n_embd, Init::Normal(0.02))
             })
         });
         let tokens = (0..shape.rows()).map(|row| (row * 31 % 65) as u32).collect();
-        (tables, params, grads, tokens)
+        (embeddings, params, grads, tokens)
     }
 
     mod forward {
@@ -449,7 +448,7 @@ mod embedding {
         #[divan::bench(args = SHAPES)]
         fn fast(bencher: Bencher, shape: Shape) {
             let ([wte, wpe], _, mut grads, tokens) = case(shape);
-            let dx = table(shape.rows(), shape.n_embd, 1);
+            let dx = matrix(shape.rows(), shape.n_embd, 1);
             bencher.counter(ItemsCount::new(dx.len())).bench_local(|| {
                 let positions = (0..shape.rows()).map(|row| row % shape.length);
                 let tokens = tokens.iter().map(|&token| token as usize);
@@ -461,7 +460,7 @@ mod embedding {
         #[divan::bench(args = SHAPES)]
         fn plain(bencher: Bencher, shape: Shape) {
             let ([wte, wpe], _, mut grads, tokens) = case(shape);
-            let dx = table(shape.rows(), shape.n_embd, 1);
+            let dx = matrix(shape.rows(), shape.n_embd, 1);
             bencher.counter(ItemsCount::new(dx.len())).bench_local(|| {
                 plain::embed_backward([&wte, &wpe], &tokens, shape.length, &dx, &mut grads);
             });
@@ -493,7 +492,7 @@ mod adamw {
     #[divan::bench(args = WIDTHS)]
     fn fast(bencher: Bencher, n_embd: usize) {
         let (layout, mut weights, gradient, mut moments) = case(n_embd);
-        // A step leaves zeros in its gradient, so each gets one of its own.
+        // A step clears its gradient, so each call gets a copy.
         let bencher = bencher.counter(ItemsCount::new(layout.len()));
         bencher.with_inputs(|| gradient.clone()).bench_local_refs(|gradient| {
             ADAMW.step(1, 1e-3, 1.0, &layout, &mut weights, gradient, &mut moments);

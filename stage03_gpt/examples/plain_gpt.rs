@@ -1,4 +1,4 @@
-//! The plain GPT at work: it trains the default model of the course, and then it writes.
+//! Trains the default model of the course with the plain GPT, and then generates a text.
 //!
 //! `cargo run -p stage03_gpt --example plain_gpt` takes the first 200 of the 4,500 steps of the
 //! default run, with the same text, seed and batches as `cargo run -p stage03_gpt`, so the losses
@@ -52,7 +52,7 @@ fn main() -> Result<()> {
         Report::Step { .. } => {}
     });
 
-    // A text, by the KV cache.
+    // A generated text, with the KV cache.
     let (mut sampler, mut rng) =
         (Sampler::new(0.8, None, None)?, generator(seed, Purpose::Sampling, 0));
     let prompt = "In the beginning";

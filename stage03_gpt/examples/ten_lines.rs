@@ -1,4 +1,4 @@
-//! From a text to a text in ten lines: a tokenizer, a tiny GPT, training, a sample.
+//! A GPT in ten lines: a text, a tokenizer, a tiny model, training, a sample.
 
 use stage01_bigram::{corpus::Corpus, tokenizer::TokenizerKind};
 use stage03_gpt::{config::GptConfig, text_data::TextData, text_training::TextTraining};

@@ -1,9 +1,9 @@
-//! AdamW: how the gradient changes the weights.
+//! AdamW, the optimiser: how the gradient changes the weights.
 //!
 //! The gradient says which way is down, but one learning rate does not fit all numbers: some
 //! have gradients a thousand times larger than others. Adam keeps two running averages for
 //! every weight, of its gradient and of the gradient's square, and steps by their ratio: about
-//! `lr` for a weight whose gradient keeps its sign, little for one whose gradient only shakes.
+//! `lr` for a weight whose gradient keeps its sign, less for one whose gradient alternates.
 //!
 //! ```text
 //! m = beta1 m + (1 - beta1) g            the average gradient
@@ -12,8 +12,8 @@
 //! w = w - lr (m / c1) / (sqrt(v / c2) + eps),    c1 = 1 - beta1^t,  c2 = 1 - beta2^t
 //! ```
 //!
-//! m and v begin at zero and so are too small at first; c1 and c2 mend that. Kingma and Ba
-//! 2014, algorithm 1; decay apart from the gradient: Loshchilov and Hutter 2019.
+//! m and v begin at zero and so are too small at first; c1 and c2 correct this bias. Kingma and
+//! Ba 2014, algorithm 1; weight decay decoupled from the gradient: Loshchilov and Hutter 2019.
 //!
 //! Before all that the gradient is clipped: where its norm is above `grad_clip`, it is scaled
 //! down to it, so that one odd batch cannot throw the model far away.
@@ -43,7 +43,7 @@ pub const CHUNK: usize = 1 << 14;
 /// The settings of the optimiser, under nanoGPT's names.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamW {
-    /// The decay rate of the average gradient: 0.9 looks back about ten steps.
+    /// The decay rate of the average gradient: 0.9 averages over about ten steps.
     pub beta1: f64,
     /// The decay rate of the average squared gradient.
     pub beta2: f64,
@@ -102,8 +102,8 @@ impl AdamW {
 
     /// What the gradient must be multiplied by so that its norm is at most `grad_clip`.
     ///
-    /// norm: the root of the sum of its squares. The small number beside it is PyTorch's; with it
-    /// ten steps agree to nine digits.
+    /// norm: the root of the sum of its squares. The 1e-6 is PyTorch's; with it ten steps agree to
+    /// nine digits.
     // ANCHOR: clip_factor
     pub fn clip_factor(&self, norm: f64) -> f64 {
         if self.grad_clip > 0.0 { (self.grad_clip / (norm + 1e-6)).min(1.0) } else { 1.0 }

@@ -1,4 +1,4 @@
-//! One block of a GPT: look around, then think, and add both to what you had.
+//! One transformer block: attention, then a feed-forward layer, each added to the residual stream.
 //!
 //! ```text
 //! x1 = x  + dropout(attn(ln_1(x)))
@@ -8,10 +8,11 @@
 //! The two plus signs are the residual connections (He and others 2015): a layer does not
 //! replace a token's vector, it adds a correction to it. In the backward pass the gradient passes
 //! a plus sign unchanged, so it reaches the first block of a deep model as strong as the last.
-//! The norms stand before the layers, not after them as in 2017: GPT-2's order, easier to train.
+//! The norms stand before the layers (*pre-norm*), not after them as in the original transformer:
+//! GPT-2's order, easier to train.
 //!
-//! [`Block::forward`] keeps what [`Block::backward`] needs; [`Block::forward_cached`] keeps the
-//! keys and values alone, for generation.
+//! [`Block::forward`] stores what [`Block::backward`] needs; [`Block::forward_cached`] stores only
+//! the keys and values, for generation.
 //!
 //! ```
 //! use ndarray::Array2;
@@ -32,10 +33,10 @@
 //! let mut acts = block.activations(1, 4);
 //! block.forward(&params, x.view(), &mut acts, None);
 //!
-//! let (mut cache, mut workspace) = (block.cache(4), block.workspace(4));
+//! let (mut cache, mut scratch) = (block.cache(4), block.inference_scratch(4));
 //! for i in 0..4 {
 //!     let mut row = x.row(i).to_owned().insert_axis(ndarray::Axis(0));
-//!     block.forward_cached(&params, row.view_mut(), i, &mut cache, &mut workspace);
+//!     block.forward_cached(&params, row.view_mut(), i, &mut cache, &mut scratch);
 //!     for (a, b) in row.iter().zip(acts.x2.row(i)) {
 //!         assert!((a - b).abs() < 1e-12);
 //!     }
@@ -84,18 +85,19 @@ pub struct Activations<T> {
 }
 // ANCHOR_END: acts
 
-/// What stands at the head and the end of a branch: the norm, and the dropout.
+/// The activations of a residual branch around its layer: the norm before it, the dropout after
+/// it.
 #[derive(Clone, Debug)]
 struct Branch<T> {
     statistics: Statistics<T>,
     normed: Array2<T>,
-    /// What dropout multiplied the result by; empty where nothing is ever dropped.
-    keep: Vec<T>,
+    /// What dropout multiplied the result by; empty where the model has no dropout.
+    dropout_mask: Vec<T>,
     /// Whether the last forward pass dropped anything.
     dropped: bool,
 }
 
-/// Room for a backward pass, shared by all blocks.
+/// Scratch for the backward pass, shared by all blocks.
 #[derive(Clone, Debug)]
 pub struct Scratch<T> {
     attn: multi_head::Scratch<T>,
@@ -105,7 +107,7 @@ pub struct Scratch<T> {
 }
 
 // ANCHOR: cache
-/// Keys and values of all tokens that a block has seen. Shape of each: (block_size, n_embd).
+/// Keys and values of all tokens that a block has read. Shape of each: (block_size, n_embd).
 #[derive(Clone, Debug)]
 pub struct Cache<T> {
     keys: Array2<T>,
@@ -113,10 +115,10 @@ pub struct Cache<T> {
 }
 // ANCHOR_END: cache
 
-/// Workspace of [`Block::forward_cached`], shared by all blocks: the activations of up to
-/// `block_size` new tokens, of which nothing is kept.
+/// Scratch for [`Block::forward_cached`], shared by all blocks: the activations of up to
+/// `block_size` new tokens.
 #[derive(Clone, Debug)]
-pub struct Workspace<T> {
+pub struct InferenceScratch<T> {
     normed: Array2<T>,
     qkv: Array2<T>,
     y: Array2<T>,
@@ -150,35 +152,35 @@ impl Block {
     }
     // ANCHOR_END: declare
 
-    /// Room for the forward pass of `batch` sequences of `length` tokens.
+    /// Buffers for the forward pass of `batch` sequences of `length` tokens.
     pub fn activations<T: Float>(&self, batch: usize, length: usize) -> Activations<T> {
         let rows = batch * length;
-        let table = || Array2::zeros((rows, self.n_embd));
-        let kept = if self.dropout.is_active() { rows * self.n_embd } else { 0 };
+        let matrix = || Array2::zeros((rows, self.n_embd));
+        let mask_len = if self.dropout.is_active() { rows * self.n_embd } else { 0 };
         let branch = || Branch {
             statistics: Statistics::new(rows),
-            normed: table(),
-            keep: vec![T::zero(); kept],
+            normed: matrix(),
+            dropout_mask: vec![T::zero(); mask_len],
             dropped: false,
         };
         Activations {
             ln_1: branch(),
             attn: self.attn.activations(batch, length),
-            x1: table(),
+            x1: matrix(),
             ln_2: branch(),
             mlp: self.mlp.activations(rows),
-            x2: table(),
+            x2: matrix(),
         }
     }
 
-    /// Room for the backward pass of `batch` sequences of `length` tokens.
+    /// Scratch for the backward pass of `batch` sequences of `length` tokens.
     pub fn scratch<T: Float>(&self, batch: usize, length: usize) -> Scratch<T> {
-        let table = || Array2::zeros((batch * length, self.n_embd));
+        let matrix = || Array2::zeros((batch * length, self.n_embd));
         Scratch {
             attn: self.attn.scratch(batch, length),
             mlp: self.mlp.scratch(batch * length),
-            dbranch: table(),
-            dnormed: table(),
+            dbranch: matrix(),
+            dnormed: matrix(),
         }
     }
 
@@ -199,12 +201,12 @@ impl Block {
         self.ln_1.forward(params, x, &mut ln_1.statistics, ln_1.normed.view_mut());
         let normed = ln_1.normed.view();
         self.attn.forward(params, normed, attn, x1.view_mut(), rngs.as_deref_mut());
-        self.leave_branch(x1, ln_1, rngs.as_deref_mut());
+        self.branch_dropout(x1, ln_1, rngs.as_deref_mut());
         add(x1, x);
 
         self.ln_2.forward(params, x1.view(), &mut ln_2.statistics, ln_2.normed.view_mut());
         self.mlp.forward(params, ln_2.normed.view(), mlp, x2.view_mut());
-        self.leave_branch(x2, ln_2, rngs);
+        self.branch_dropout(x2, ln_2, rngs);
         add(x2, x1.view());
     }
     // ANCHOR_END: forward
@@ -215,10 +217,10 @@ impl Block {
         Cache { keys: matrix(), values: matrix() }
     }
 
-    /// Workspace for up to `block_size` new tokens.
-    pub fn workspace<T: Float>(&self, block_size: usize) -> Workspace<T> {
+    /// Scratch for up to `block_size` new tokens.
+    pub fn inference_scratch<T: Float>(&self, block_size: usize) -> InferenceScratch<T> {
         let matrix = |columns| Array2::zeros((block_size, columns));
-        Workspace {
+        InferenceScratch {
             normed: matrix(self.n_embd),
             qkv: matrix(3 * self.n_embd),
             y: matrix(self.n_embd),
@@ -229,7 +231,7 @@ impl Block {
     }
 
     /// The two equations for the next tokens of one sequence, whose earlier tokens are in the
-    /// cache; in place, without dropout, and with nothing kept for a backward pass.
+    /// cache; in place, without dropout, and storing nothing for a backward pass.
     ///
     /// x: (new tokens, n_embd), at the positions from `start` on; their keys and values are
     /// written into the cache.
@@ -239,15 +241,14 @@ impl Block {
         mut x: ArrayViewMut2<T>,
         start: usize,
         Cache { keys, values }: &mut Cache<T>,
-        workspace: &mut Workspace<T>,
+        scratch: &mut InferenceScratch<T>,
     ) {
         let (n, c) = x.dim();
         let (new, seen) = (s![start..start + n, ..], s![..start + n, ..]);
-        let Workspace { normed, qkv, y, hidden, attn, statistics } = workspace;
+        let InferenceScratch { normed, qkv, y, hidden, attn, statistics } = scratch;
         let mut normed = normed.slice_mut(s![..n, ..]);
         let (mut qkv, mut y) = (qkv.slice_mut(s![..n, ..]), y.slice_mut(s![..n, ..]));
 
-        // ANCHOR: look
         self.ln_1.forward(params, x.view(), statistics, normed.view_mut());
         self.attn.c_attn.forward(params, normed.view(), qkv.view_mut());
         keys.slice_mut(new).assign(&qkv.slice(s![.., c..2 * c]));
@@ -256,14 +257,14 @@ impl Block {
         self.attn.attend_cached([q, keys.slice(seen), values.slice(seen)], attn, y.view_mut());
         self.attn.c_proj.forward(params, y.view(), normed.view_mut());
         x += &normed;
-        // ANCHOR_END: look
 
         self.ln_2.forward(params, x.view(), statistics, normed.view_mut());
         self.mlp.infer(params, normed.view_mut(), hidden.slice_mut(s![..n, ..]));
         x += &normed;
     }
 
-    /// Who looks at whom: see [`MultiHeadAttention::attention_weights`].
+    /// The attention weights of head `h` in sequence `b`: see
+    /// [`MultiHeadAttention::attention_weights`].
     pub fn attention_weights<T: Float>(
         &self,
         acts: &Activations<T>,
@@ -274,10 +275,10 @@ impl Block {
     }
 
     // ANCHOR: backward
-    /// Turns the gradient of the block's result into the gradient of its input, in place.
+    /// Replaces the gradient of the block's result by the gradient of its input.
     ///
-    /// x, acts: as in the forward pass; d: (batch * length, n_embd). The plus signs let d pass;
-    /// each branch adds to it what comes back through its norm.
+    /// x, acts: as in the forward pass; d: (batch * length, n_embd). The plus signs pass d on
+    /// unchanged; each branch adds the gradient that comes through its norm.
     pub fn backward<T: Float>(
         &self,
         x: ArrayView2<T>,
@@ -290,22 +291,22 @@ impl Block {
         let Scratch { attn: attn_scratch, mlp: mlp_scratch, dbranch, dnormed } = scratch;
 
         // x2 = x1 + dropout(mlp(ln_2(x1)))
-        let dy = self.enter_branch(&d, ln_2, dbranch);
+        let dy = self.branch_dropout_backward(&d, ln_2, dbranch);
         let pass = Backward { params, grads, scratch: mlp_scratch };
         self.mlp.backward(ln_2.normed.view(), mlp, dy, dnormed.view_mut(), pass);
         let dy = dnormed.view();
         self.ln_2.backward(params, x1.view(), &ln_2.statistics, dy, d.view_mut(), grads);
 
         // x1 = x + dropout(attn(ln_1(x)))
-        let dy = self.enter_branch(&d, ln_1, dbranch);
+        let dy = self.branch_dropout_backward(&d, ln_1, dbranch);
         let pass = Backward { params, grads, scratch: attn_scratch };
         self.attn.backward(ln_1.normed.view(), attn, dy, dnormed.view_mut(), pass);
         self.ln_1.backward(params, x, &ln_1.statistics, dnormed.view(), d, grads);
     }
     // ANCHOR_END: backward
 
-    /// The gradient of a branch's end, before its dropout.
-    fn enter_branch<'a, T: Float>(
+    /// Backward pass of a branch's dropout: the gradient of the layer's result.
+    fn branch_dropout_backward<'a, T: Float>(
         &self,
         d: &'a ArrayViewMut2<T>,
         branch: &Branch<T>,
@@ -315,12 +316,12 @@ impl Block {
             return d.view();
         }
         dbranch.assign(d);
-        self.dropout.backward(flat_mut(dbranch), &branch.keep);
+        self.dropout.backward(flat_mut(dbranch), &branch.dropout_mask);
         dbranch.view()
     }
 
-    /// The dropout at the end of a branch, in a training pass.
-    fn leave_branch<T: Float>(
+    /// The dropout at the end of a branch, when training.
+    fn branch_dropout<T: Float>(
         &self,
         y: &mut Array2<T>,
         branch: &mut Branch<T>,
@@ -328,7 +329,7 @@ impl Block {
     ) {
         branch.dropped = rngs.is_some() && self.dropout.is_active();
         if let Some(rngs) = rngs.filter(|_| branch.dropped) {
-            self.dropout.forward(flat_mut(y), &mut branch.keep, rngs);
+            self.dropout.forward(flat_mut(y), &mut branch.dropout_mask, rngs);
         }
     }
 }
@@ -342,7 +343,7 @@ fn add<T: Float>(y: &mut Array2<T>, x: ArrayView2<T>) {
 }
 // ANCHOR_END: add
 
-/// All numbers of a matrix, row after row, to change.
+/// All numbers of a matrix as one mutable slice, row by row.
 fn flat_mut<T>(matrix: &mut Array2<T>) -> &mut [T] {
     matrix.as_slice_mut().expect("owned matrices are contiguous")
 }

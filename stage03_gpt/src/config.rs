@@ -1,4 +1,4 @@
-//! The hyperparameters that say how large a GPT is.
+//! The hyperparameters of the architecture: the sizes of a GPT.
 //!
 //! ```
 //! use stage03_gpt::config::GptConfig;
@@ -18,12 +18,12 @@ use stage02_attention::attention::{fused, head_size};
 
 use crate::memory;
 
-/// The most layers. A layer has 12 tensors, `trainer.safetensors` holds each three times, and
-/// the head of such a file, with some hundred bytes for a tensor, ends at 100 MB.
+/// The largest number of layers. A layer has 12 tensors, `trainer.safetensors` holds each three
+/// times, and the header of such a file, with some hundred bytes per tensor, ends at 100 MB.
 const MAX_LAYERS: usize = 20_000;
 
 // ANCHOR: config
-/// The shape of a GPT, under nanoGPT's names.
+/// The sizes of a GPT, under nanoGPT's names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GptConfig {
     /// The number of tokens in the vocabulary.
@@ -89,7 +89,7 @@ impl GptConfig {
     /// weights this machine cannot hold.
     pub fn validate(&self) -> Result<()> {
         self.check()?;
-        // One vector of all weights: without it there is nothing to do with a model.
+        // The parameter vector alone: every use of a model needs it.
         let remedy = "choose a smaller --n-embd, --n-layer, --block-size or vocabulary";
         memory::require(4.0 * self.estimate(), "the weights of this model", remedy)
     }
@@ -114,7 +114,7 @@ impl GptConfig {
         head_size(self.n_embd, self.n_head)?;
         stage02_attention::dropout::Dropout::new(self.dropout)?;
         if self.vocab_size > u32::MAX as usize {
-            let expected = "tokens are numbered in 32 bits; choose a smaller one";
+            let expected = "a token is a number of 32 bits; choose a smaller one";
             return Err(Error::setting("the vocabulary", self.vocab_size, expected));
         }
         if self.n_layer > MAX_LAYERS {
@@ -148,25 +148,25 @@ impl GptConfig {
         (v + t) * c + l * 12.0 * c * (c + 1.0)
     }
 
-    // ANCHOR: kept
-    /// About how many numbers a forward pass keeps for each token: 16 C and one for each head
+    // ANCHOR: activations
+    /// About how many numbers a forward pass stores for each token: 16 C and one for each head
     /// in each block, and the logits.
     pub fn activations_per_token(&self) -> f64 {
         let Self { vocab_size, n_layer, n_head, n_embd, .. } = *self;
         let [v, l, h, c] = [vocab_size, n_layer, n_head, n_embd].map(|n| n as f64);
         l * (16.0 * c + h) + 2.0 * c + v
     }
-    // ANCHOR_END: kept
+    // ANCHOR_END: activations
 
     /// About how many bytes a forward pass over this many tokens takes, for a model of numbers of
-    /// the type `T`: what it keeps, and scratch for the scores of attention for each thread.
+    /// the type `T`: its activations, and scratch for the scores of attention for each thread.
     pub fn forward_bytes<T>(&self, tokens: usize, threads: usize) -> f64 {
         let scratch = self.n_layer as f64 * threads as f64 * fused::scratch_len(1) as f64;
         tokens as f64 * (self.activations_per_token() + scratch) * size_of::<T>() as f64
     }
 
     // ANCHOR: n_params
-    /// The number of parameters, by the formula of the book's chapter on the GPT.
+    /// The number of parameters.
     ///
     /// With C = n_embd, each block has 12 C² weights (3 C² for queries, keys and values, C² for
     /// the projection, 8 C² for the feed-forward layer), 9 C biases and 2 C for each of its two

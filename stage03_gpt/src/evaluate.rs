@@ -1,8 +1,8 @@
 //! The loss of a model over a whole text.
 //!
-//! A model sees `block_size` tokens at once, so a long text is read in windows. Where they do
-//! not overlap, the first tokens of each have little to go on, and the model looks worse than
-//! it is. Windows that overlap give every token more context and cost more: each moves on by
+//! A model reads `block_size` tokens at once, so a long text is read in windows. Where they do
+//! not overlap, the first tokens of each have little context, and the model looks worse than it
+//! is. Windows that overlap give every token more context and cost more: each moves on by
 //! `stride` tokens, and only tokens that no window before it has predicted are counted.
 //!
 //! ```
@@ -29,14 +29,14 @@ use crate::memory;
 
 /// The negative log-likelihood of a text under a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Evaluation {
+pub struct NegativeLogLikelihood {
     /// The sum of -ln p over all predicted tokens, in nats.
     pub nats: f64,
     /// How many tokens were predicted: all but the first.
     pub tokens: usize,
 }
 
-impl Evaluation {
+impl NegativeLogLikelihood {
     /// The mean over the tokens, in nats.
     pub fn per_token(&self) -> f64 {
         self.nats / self.tokens as f64
@@ -46,7 +46,7 @@ impl Evaluation {
 /// Reads a text in windows and predicts every token but the first, exactly once.
 ///
 /// stride: how far a window moves on: `block_size` for windows that do not overlap. The windows
-/// are shared among the threads of the current pool.
+/// are distributed over the threads of the current pool.
 ///
 /// # Errors
 /// [`Error::Text`] for a text of less than two tokens, [`Error::Setting`] for a stride that is
@@ -57,7 +57,7 @@ pub fn evaluate<T: Float>(
     params: &Params<T>,
     tokens: &[u32],
     stride: usize,
-) -> Result<Evaluation> {
+) -> Result<NegativeLogLikelihood> {
     let block_size = gpt.config().block_size;
     if !(1..=block_size).contains(&stride) {
         let expected = format!("choose from 1 to the block size, {block_size}");
@@ -86,17 +86,17 @@ pub fn evaluate<T: Float>(
             || gpt.activations(1, longest),
             |acts, &start| {
                 let end = (start + block_size).min(predicted);
-                // What the window before has predicted already.
-                let known = if start == 0 { 0 } else { block_size - stride };
-                let targets = &tokens[start + 1 + known..end + 1];
+                // What earlier windows have predicted already.
+                let predicted_before = if start == 0 { 0 } else { block_size - stride };
+                let targets = &tokens[start + 1 + predicted_before..end + 1];
                 if end - start == longest {
                     gpt.forward(params, &tokens[start..end], acts, None);
-                    let rows = ndarray::s![known.., ..];
+                    let rows = ndarray::s![predicted_before.., ..];
                     return cross_entropy(acts.logits.slice(rows), targets);
                 }
                 let acts = &mut gpt.activations(1, end - start);
                 gpt.forward(params, &tokens[start..end], acts, None);
-                cross_entropy(acts.logits.slice(ndarray::s![known.., ..]), targets)
+                cross_entropy(acts.logits.slice(ndarray::s![predicted_before.., ..]), targets)
             },
         )
         .collect();
@@ -104,7 +104,7 @@ pub fn evaluate<T: Float>(
     if !nats.is_finite() {
         return Err(Error::setting("the loss of the model", nats, BROKEN));
     }
-    Ok(Evaluation { nats, tokens: predicted })
+    Ok(NegativeLogLikelihood { nats, tokens: predicted })
 }
 
 #[cfg(test)]

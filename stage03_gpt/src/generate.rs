@@ -4,9 +4,9 @@
 //! logits = model(context);   token = sample(logits);   context = context + token;   and again
 //! ```
 //!
-//! What the model has seen is kept in a [`KvCache`], so that a new token costs one row through the
-//! model instead of the whole text again. How a token is chosen from the logits is the
-//! [`Sampler`]'s.
+//! The keys and values of the text so far stay in a [`KvCache`], so that a new token costs one row
+//! through the model instead of the whole text again. How a token is chosen from the logits is in
+//! [`Sampler`].
 //!
 //! ```
 //! use stage01_bigram::random::{Purpose, generator};
@@ -36,20 +36,20 @@ use stage02_attention::params::Params;
 use crate::gpt::Gpt;
 use crate::kv_cache::KvCache;
 
-/// What to do about a model whose scores are no numbers.
+/// The remedy for a model whose logits are NaN or infinite.
 pub(crate) const BROKEN: &str = "the model is broken, its weights are far too large; copy its \
                                  files again, or train it again with a lower --learning-rate";
 
-/// A text being written: what the model has seen of it, and the choice of what comes next.
+/// Autoregressive decoding of one text: the KV cache, and the sampling of the next token.
 pub struct Decoder<'a, T> {
     cache: KvCache<'a, T>,
 }
 
 impl<'a, T: Float> Decoder<'a, T> {
-    /// A writer that has read nothing yet.
+    /// A decoder before its first token.
     ///
-    /// slide: how many of the oldest tokens are evicted when the context is full, or none for half
-    /// of it.
+    /// context_shift: how many of the oldest tokens are evicted when the context is full, or none
+    /// for half of it.
     ///
     /// # Errors
     /// As [`KvCache::new`].
@@ -57,7 +57,7 @@ impl<'a, T: Float> Decoder<'a, T> {
         Ok(Decoder { cache: KvCache::new(gpt, params, context_shift)? })
     }
 
-    /// The tokens the model sees now.
+    /// The tokens in the model's context.
     pub fn context(&self) -> &[u32] {
         self.cache.context()
     }
@@ -75,26 +75,26 @@ impl<'a, T: Float> Decoder<'a, T> {
         self.cache.logits()
     }
 
-    /// Says whether the scores are numbers. Weights may be numbers, each of them, and still so
-    /// large that what is computed from them is none.
+    /// Checks that the logits are finite. Weights that are finite may still be so large that what
+    /// is computed from them overflows.
     ///
     /// # Errors
-    /// [`Error::Setting`] when a score is NaN or infinite: there is nothing to choose by.
+    /// [`Error::Setting`] when a logit is NaN or infinite: the next token cannot be sampled.
     pub fn check(&self) -> Result<()> {
         match self.logits().iter().find(|logit| !logit.is_finite()) {
             None => Ok(()),
-            Some(bad) => Err(Error::setting("a score of the next token", bad.f64(), BROKEN)),
+            Some(bad) => Err(Error::setting("a logit of the next token", bad.f64(), BROKEN)),
         }
     }
 
-    /// Chooses the next token, reads it, and returns it.
-    // ANCHOR: write
+    /// Samples the next token, reads it, and returns it.
+    // ANCHOR: decode_step
     pub fn decode_step(&mut self, sampler: &mut Sampler, rng: &mut Generator) -> u32 {
         let token = sampler.sample(self.logits(), rng);
         self.cache.decode_step(token).expect("a token that was chosen is in the vocabulary");
         token
     }
-    // ANCHOR_END: write
+    // ANCHOR_END: decode_step
 }
 
 #[cfg(test)]
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slide_of_one_keeps_the_longest_context() {
+    fn a_context_shift_of_one_keeps_the_longest_context() {
         let (gpt, params) = model(true, 1);
         let mut decoder = Decoder::new(&gpt, &params, Some(1)).unwrap();
         let (mut sampler, mut rng) = (Sampler::greedy(), generator(1, Purpose::Sampling, 0));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn scores_that_are_no_numbers_are_refused() {
+    fn logits_that_are_nan_or_infinite_are_refused() {
         let (gpt, mut params) = model(true, 1);
         let mut decoder = Decoder::new(&gpt, &params, None).unwrap();
         decoder.prefill(&[1, 2]).unwrap();

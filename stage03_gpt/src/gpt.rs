@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! x      = dropout(wte[token] + wpe[position])       a vector for each token
-//! x      = block(x), n_layer times                   each looks around and thinks
+//! x      = block(x), n_layer times                   attention, then a feed-forward layer
 //! logits = ln_f(x) wte'                              how well does each token fit?
 //! ```
 //!
-//! The last line uses the table of the first once more: a token's vector is both how it is
-//! read and what is compared with when it is to be predicted (Press and Wolf 2016). The
-//! architecture is GPT-2's (Radford and others 2019); the names of the tables are those of its
-//! published files.
+//! The last line uses the embedding matrix of the first again (*weight tying*): a token's vector is
+//! both how it is read and what the output is compared with when it is to be predicted (Press and
+//! Wolf 2016). The architecture is GPT-2's (Radford and others 2019); the names of the tensors are
+//! those of its published files.
 //!
 //! ```
 //! use stage01_bigram::random::{Purpose, generator};
@@ -32,7 +32,7 @@
 //! let mut grads = Params::zeros(gpt.layout());
 //! let pass = Backward { params: &params, grads: &mut grads, scratch };
 //! let loss = gpt.backward(&tokens, &targets, 1.0 / 3.0, &mut acts, pass) / 3.0;
-//! assert!((loss - 10f64.ln()).abs() < 0.1); // a model that has learned nothing: ln 10
+//! assert!((loss - 10f64.ln()).abs() < 0.1); // before training: the uniform baseline, ln 10
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 
@@ -54,7 +54,7 @@ use crate::block::{self, Block};
 use crate::config::GptConfig;
 use crate::layer_norm::{LayerNorm, Statistics};
 
-/// The plan of a GPT: handles into a parameter vector, and no number of its own.
+/// The architecture of a GPT: handles into a parameter vector. It owns no weights.
 #[derive(Clone, Debug)]
 pub struct Gpt {
     config: GptConfig,
@@ -74,19 +74,19 @@ pub struct Activations<T> {
     length: usize,
     /// The embeddings. Shape: (batch * length, n_embd).
     x: Array2<T>,
-    /// What dropout multiplied `x` by; empty where nothing is dropped.
-    keep: Vec<T>,
+    /// What dropout multiplied `x` by; empty where the model has no dropout.
+    dropout_mask: Vec<T>,
     blocks: Vec<block::Activations<T>>,
     statistics: Statistics<T>,
     normed: Array2<T>,
-    /// A score for every possible next token, in place of the scores their gradient once
-    /// the loss has been taken. Shape: (batch * length, vocab_size).
+    /// A score for every possible next token; after the backward pass, the gradient of these
+    /// scores. Shape: (batch * length, vocab_size).
     pub logits: Array2<T>,
-    /// Whether the last forward pass had generators.
+    /// Whether the last forward pass was one of training, with generators for dropout.
     training: bool,
 }
 
-/// Room for a backward pass.
+/// Scratch for the backward pass.
 #[derive(Clone, Debug)]
 pub struct Scratch<T> {
     block: block::Scratch<T>,
@@ -96,7 +96,7 @@ pub struct Scratch<T> {
 }
 
 impl<T> Activations<T> {
-    /// How many tokens one pass reads.
+    /// How many tokens a forward pass reads.
     pub fn tokens(&self) -> usize {
         self.batch * self.length
     }
@@ -104,7 +104,7 @@ impl<T> Activations<T> {
 
 impl Gpt {
     // ANCHOR: new
-    /// Plans a model.
+    /// An architecture of these sizes.
     ///
     /// # Errors
     /// [`Error::Setting`] when the sizes do not fit together.
@@ -125,13 +125,13 @@ impl Gpt {
     }
     // ANCHOR_END: new
 
-    /// How exactly it multiplies.
+    /// The precision of the matrix products.
     pub fn dtype(&self) -> Dtype {
         self.dtype
     }
 
-    /// Says how exactly the linear layers and the output layer multiply. Attention, norms,
-    /// sums and the optimiser always use all digits.
+    /// Sets the precision of the matrix products in the linear layers and the output layer.
+    /// Attention, norms, sums and the optimiser always use full precision.
     pub fn set_dtype(&mut self, dtype: Dtype) {
         self.dtype = dtype;
         for Block { attn, mlp, .. } in &mut self.blocks {
@@ -146,7 +146,7 @@ impl Gpt {
         &self.config
     }
 
-    /// The plan of its parameter vector.
+    /// The layout of its parameter vector.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -156,15 +156,15 @@ impl Gpt {
         Params::initialise(&self.layout, rng)
     }
 
-    /// Room for the forward pass of `batch` sequences of `length` tokens.
+    /// Buffers for the forward pass of `batch` sequences of `length` tokens.
     pub fn activations<T: Float>(&self, batch: usize, length: usize) -> Activations<T> {
         let (rows, n_embd) = (batch * length, self.config.n_embd);
-        let kept = if self.dropout.is_active() { rows * n_embd } else { 0 };
+        let mask_len = if self.dropout.is_active() { rows * n_embd } else { 0 };
         Activations {
             batch,
             length,
             x: Array2::zeros((rows, n_embd)),
-            keep: vec![T::zero(); kept],
+            dropout_mask: vec![T::zero(); mask_len],
             blocks: self.blocks.iter().map(|b| b.activations(batch, length)).collect(),
             statistics: Statistics::new(rows),
             normed: Array2::zeros((rows, n_embd)),
@@ -173,10 +173,10 @@ impl Gpt {
         }
     }
 
-    /// Room for the backward pass of `batch` sequences of `length` tokens.
+    /// Scratch for the backward pass of `batch` sequences of `length` tokens.
     pub fn scratch<T: Float>(&self, batch: usize, length: usize) -> Scratch<T> {
-        let table = || Array2::zeros((batch * length, self.config.n_embd));
-        Scratch { block: self.blocks[0].scratch(batch, length), d: table(), dnormed: table() }
+        let matrix = || Array2::zeros((batch * length, self.config.n_embd));
+        Scratch { block: self.blocks[0].scratch(batch, length), d: matrix(), dnormed: matrix() }
     }
 
     /// Checks that every token is in the vocabulary and that a sequence is not too long.
@@ -208,7 +208,7 @@ impl Gpt {
     /// The forward pass; the result is `acts.logits`.
     ///
     /// tokens: batch * length of them, sequence after sequence. rngs: a generator for each
-    /// sequence to drop numbers by (training), or none (evaluation).
+    /// sequence, for dropout (training), or none (evaluation).
     ///
     /// # Panics
     /// When a token is not in the vocabulary or a sequence is longer than `block_size`: see
@@ -229,8 +229,8 @@ impl Gpt {
         let positions = (0..tokens.len()).map(|row| row % length);
         self.wpe.forward_add(params, positions, acts.x.view_mut());
         if let Some(rngs) = rngs.as_deref_mut().filter(|_| self.dropout.is_active()) {
-            let x = acts.x.as_slice_mut().expect("owned tables are contiguous");
-            self.dropout.forward(x, &mut acts.keep, rngs);
+            let x = acts.x.as_slice_mut().expect("owned matrices are contiguous");
+            self.dropout.forward(x, &mut acts.dropout_mask, rngs);
         }
 
         for (i, block) in self.blocks.iter().enumerate() {
@@ -249,7 +249,7 @@ impl Gpt {
 
     /// The loss of the last forward pass: the sum of -ln p(target) over all rows, in nats.
     ///
-    /// targets: the token that really came, for each row.
+    /// targets: the token that follows, for each row.
     pub fn loss<T: Float>(&self, targets: &[u32], acts: &Activations<T>) -> f64 {
         let each = rows_per_thread(targets.len(), acts.logits.ncols());
         if each >= targets.len() {
@@ -266,10 +266,10 @@ impl Gpt {
     // ANCHOR: backward
     /// The loss of the last forward pass, and its gradient for every weight, added to `grads`.
     ///
-    /// tokens: as in the forward pass; targets: the token that really came, for each row.
+    /// tokens: as in the forward pass; targets: the token that follows, for each row.
     /// scale: what the sum over the rows is multiplied by before its gradient is taken, such
-    /// as one over the number of tokens in the whole batch. Returns the sum itself, in nats.
-    /// `acts.logits` holds their gradient afterwards.
+    /// as one over the number of tokens in the whole batch. Returns the unscaled sum, in nats.
+    /// `acts.logits` holds the gradient of the logits afterwards.
     pub fn backward<T: Float>(
         &self,
         tokens: &[u32],
@@ -301,8 +301,8 @@ impl Gpt {
         }
 
         if acts.training && self.dropout.is_active() {
-            let d = d.as_slice_mut().expect("owned tables are contiguous");
-            self.dropout.backward(d, &acts.keep);
+            let d = d.as_slice_mut().expect("owned matrices are contiguous");
+            self.dropout.backward(d, &acts.dropout_mask);
         }
         let length = acts.length;
         self.wte.backward(tokens.iter().map(|&token| token as usize), d.view(), grads);
@@ -311,8 +311,8 @@ impl Gpt {
     }
     // ANCHOR_END: backward
 
-    /// Who looks at whom in head `h` of block `layer`, for sequence `b` of the last forward
-    /// pass: row i holds the shares of token i. Shape: (length, length).
+    /// The attention weights of head `h` in block `layer`, for sequence `b` of the last forward
+    /// pass: row i holds how much token i attends to each token. Shape: (length, length).
     pub fn attention_weights<T: Float>(
         &self,
         acts: &Activations<T>,
@@ -323,7 +323,7 @@ impl Gpt {
         self.blocks[layer].attention_weights(&acts.blocks[layer], b, h)
     }
 
-    /// The logits of one text, without keeping anything. Shape: (tokens, vocab_size).
+    /// The logits of one text. Shape: (tokens, vocab_size).
     ///
     /// # Errors
     /// As [`Gpt::check_tokens`].
@@ -336,7 +336,7 @@ impl Gpt {
 }
 
 /// [`loss::cross_entropy_backward`] on several threads. The halves are added in the order of
-/// the rows, so the sum does not depend on who is done first.
+/// the rows, so the sum does not depend on which thread finishes first.
 fn cross_entropy_backward<T: Float>(
     threads: usize,
     logits: ArrayViewMut2<T>,
@@ -371,13 +371,13 @@ mod tests {
         GptConfig { vocab_size: 11, block_size: 7, n_layer, n_head, n_embd, dropout, bias }
     }
 
-    /// A model whose every number, biases and norms included, is random.
+    /// A model in which every weight is random, those of biases and norms too.
     fn random_model(config: GptConfig, seed: u64) -> (Gpt, Params<f64>) {
         let gpt = Gpt::new(config).unwrap();
         let mut params = Params::zeros(gpt.layout());
         fill_normal(&mut params.values, 0.3, &mut generator(seed, Purpose::Initialisation, 0));
-        // Embeddings of the size they grow to: a layer norm of tiny rows bends too sharply for
-        // a nudge to measure.
+        // Embeddings of the size they grow to: the derivative of a layer norm of tiny rows changes
+        // too fast for a finite difference.
         params.matrix_mut(gpt.wte.weight).mapv_inplace(|w| w * 4.0);
         params.matrix_mut(gpt.wpe.weight).mapv_inplace(|w| w * 4.0);
         (gpt, params)
@@ -465,15 +465,15 @@ mod tests {
             let mut values = &grads.values[tensor.range()];
             let mut others: &[f64] = &[];
             if tensor.name.ends_with("c_attn.bias") {
-                // A bias of the keys raises all scores of a row alike, and softmax does not
-                // see it: its gradient is zero, but for rounding.
+                // A bias of the keys raises all scores of a row alike, which does not change
+                // the softmax: its gradient is zero, but for rounding.
                 let keys;
                 (values, (keys, others)) = (&values[..16], values[16..].split_at(16));
                 assert!(keys.iter().all(|g| g.abs() < 1e-12), "{}: {keys:?}", tensor.name);
             }
-            let silent = values.iter().chain(others).filter(|&&g| g == 0.0).count();
+            let zeros = values.iter().chain(others).filter(|&&g| g == 0.0).count();
             let (name, n) = (&tensor.name, tensor.len());
-            assert_eq!(silent, 0, "{name}: {silent} of {n} numbers learn nothing");
+            assert_eq!(zeros, 0, "{name}: {zeros} of {n} gradients are zero");
         }
     }
     // ANCHOR_END: first_loss

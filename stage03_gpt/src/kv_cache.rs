@@ -1,16 +1,16 @@
-//! The KV cache: keys and values of the tokens that were seen, kept for the tokens to come.
+//! The KV cache: keys and values of the tokens that were read, stored for the tokens to come.
 //!
 //! To choose the next token the model needs the logits of the last one only. Yet the last
 //! token must attend to all earlier ones, to their keys and values, in every block. These do not
-//! change when a token is added (the causal mask sees to it), so they are kept. A new token then
+//! change when a token is added, because of the causal mask, so they are stored. A new token then
 //! costs one row through the model instead of the whole text again, and the logits are the same
 //! as those of the full forward pass; a test compares them.
 //!
-//! Reading a prompt, all its tokens in one pass, is the *prefill*; each token after it is a
+//! Reading a prompt, all its tokens in one forward pass, is the *prefill*; each token after it is a
 //! *decode step*. The positions of GPT-2 end at `block_size`. When the cache is full, the oldest
-//! tokens are evicted and the rest is read again at its new positions, in one pass: a *context
-//! shift*. A shift by one token is what nanoGPT does: the longest context always, and a full pass
-//! for every token. A shift by half the block keeps at least half of the context, and costs almost
+//! tokens are evicted and the rest is read again at its new positions: a *context shift*. A shift
+//! by one token is what nanoGPT does: the longest context always, and a full forward pass for every
+//! token. A shift by half the block keeps at least half of the context, and costs almost
 //! nothing.
 //!
 //! What this file leaves out: choosing a token, which is [`generate`](crate::generate).
@@ -46,7 +46,7 @@ use stage02_attention::matmul::par_gemm;
 use stage02_attention::parallel::{spinning, threads, threads_for};
 use stage02_attention::params::Params;
 
-use crate::block::{Cache, Workspace};
+use crate::block::{Cache, InferenceScratch};
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
 use crate::layer_norm::Statistics;
@@ -56,7 +56,7 @@ use crate::memory;
 pub struct KvCache<'a, T> {
     gpt: &'a Gpt,
     params: &'a Params<T>,
-    /// The tokens whose keys and values are kept: at most `block_size`.
+    /// The tokens whose keys and values are stored: at most `block_size`.
     context: Vec<u32>,
     /// How many tokens are evicted when the cache is full.
     context_shift: usize,
@@ -67,7 +67,7 @@ pub struct KvCache<'a, T> {
     x: Array2<T>,
     normed: Array2<T>,
     statistics: Statistics<T>,
-    workspace: Workspace<T>,
+    scratch: InferenceScratch<T>,
     logits: Array2<T>,
 }
 
@@ -103,13 +103,13 @@ impl<'a, T: Float> KvCache<'a, T> {
             x: Array2::zeros((block_size, n_embd)),
             normed: Array2::zeros((1, n_embd)),
             statistics: Statistics::new(1),
-            workspace: gpt.blocks[0].workspace(block_size),
+            scratch: gpt.blocks[0].inference_scratch(block_size),
             logits: Array2::zeros((1, config.vocab_size)),
         })
     }
 
-    /// How many bytes a cache takes: keys and values of every block, the activations of a pass
-    /// over the whole context, and the logits of one token.
+    /// How many bytes a cache takes: keys and values of every block, the activations of a forward
+    /// pass over the whole context, and the logits of one token.
     fn bytes(config: &GptConfig) -> f64 {
         let &GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, .. } = config;
         let [v, t, l, h, c] = [vocab_size, block_size, n_layer, n_head, n_embd].map(|n| n as f64);
@@ -118,7 +118,7 @@ impl<'a, T: Float> KvCache<'a, T> {
         numbers * size_of::<T>() as f64
     }
 
-    /// The tokens whose keys and values are kept.
+    /// The tokens whose keys and values are stored.
     pub fn context(&self) -> &[u32] {
         &self.context
     }
@@ -128,10 +128,10 @@ impl<'a, T: Float> KvCache<'a, T> {
         self.logits.as_slice().expect("owned matrices are contiguous")
     }
 
-    /// Reads tokens that follow the context, in one pass.
+    /// Reads tokens that follow the context, in one forward pass.
     ///
-    /// Where they do not fit, the oldest are evicted; of a text longer than `block_size` only its
-    /// end is read at all.
+    /// Where they do not fit, the oldest are evicted; of a text longer than `block_size` only the
+    /// end is read.
     ///
     /// # Errors
     /// [`Error::UnknownToken`] for a token that is not in the vocabulary.
@@ -140,14 +140,14 @@ impl<'a, T: Float> KvCache<'a, T> {
         let total = self.context.len() + tokens.len();
         match total.checked_sub(self.gpt.config().block_size) {
             _ if tokens.is_empty() => {}
-            None | Some(0) => self.pass(tokens),
+            None | Some(0) => self.read(tokens),
             Some(excess) => self.shift(excess, tokens),
         }
         Ok(())
     }
 
-    /// Reads the one token that follows the context: a [`prefill`](KvCache::prefill) of length
-    /// one, which attends with a kernel of its own.
+    /// Reads the next token: a [`prefill`](KvCache::prefill) of one token, which uses the kernel of
+    /// single-query attention.
     ///
     /// # Errors
     /// As [`prefill`](KvCache::prefill).
@@ -156,20 +156,18 @@ impl<'a, T: Float> KvCache<'a, T> {
     }
 
     /// A context shift: evicts at least `excess` of the oldest tokens, in as many shifts as that
-    /// takes, and reads what is left at its new positions.
+    /// takes, and reads the remaining tokens at their new positions.
     fn shift(&mut self, excess: usize, tokens: &[u32]) {
-        // ANCHOR: slide
         let evicted = excess.div_ceil(self.context_shift) * self.context_shift;
-        let mut kept: Vec<u32> = self.context.iter().chain(tokens).copied().collect();
-        kept.drain(..evicted.min(kept.len() - 1));
+        let mut rest: Vec<u32> = self.context.iter().chain(tokens).copied().collect();
+        rest.drain(..evicted.min(rest.len() - 1));
         self.context.clear();
-        self.pass(&kept);
-        // ANCHOR_END: slide
+        self.read(&rest);
     }
 
-    /// The forward pass of some tokens that follow the context and fit behind it.
-    fn pass(&mut self, tokens: &[u32]) {
-        // A model so small that one thread is done at once keeps no other one spinning.
+    /// Reads some tokens that follow the context and fit behind it.
+    fn read(&mut self, tokens: &[u32]) {
+        // Spinning threads pay only where there is enough work for more than one.
         if threads_for(tokens.len() * self.gpt.config().n_params()) > 1 {
             spinning(|| self.forward(tokens));
         } else {
@@ -178,7 +176,7 @@ impl<'a, T: Float> KvCache<'a, T> {
         self.context.extend_from_slice(tokens);
     }
 
-    /// The pass itself: [`Gpt::forward`] for new tokens alone.
+    /// [`Gpt::forward`] for the new tokens only.
     fn forward(&mut self, tokens: &[u32]) {
         let (params, gpt) = (self.params, self.gpt);
         let (start, n) = (self.context.len(), tokens.len());
@@ -189,7 +187,7 @@ impl<'a, T: Float> KvCache<'a, T> {
         gpt.wpe.forward_add(params, start..start + n, x.view_mut());
         // ANCHOR_END: positions
         for (block, cache) in gpt.blocks.iter().zip(&mut self.blocks) {
-            block.forward_cached(params, x.view_mut(), start, cache, &mut self.workspace);
+            block.forward_cached(params, x.view_mut(), start, cache, &mut self.scratch);
         }
 
         // Only the last token's logits are wanted.
@@ -226,18 +224,18 @@ mod tests {
         /// the full forward pass over the context.
         #[test]
         fn equals_the_full_forward_pass_at_every_step(
-            pieces in prop::collection::vec(prop::collection::vec(0u32..11, 1..9), 1..12),
+            parts in prop::collection::vec(prop::collection::vec(0u32..11, 1..9), 1..12),
             context_shift in 1usize..7, bias: bool, seed: u64,
         ) {
             let (gpt, params) = model(bias, seed);
             let mut cache = KvCache::new(&gpt, &params, Some(context_shift)).unwrap();
             let mut text: Vec<u32> = Vec::new();
-            for piece in pieces {
-                cache.prefill(&piece).unwrap();
-                text.extend(&piece);
+            for part in parts {
+                cache.prefill(&part).unwrap();
+                text.extend(&part);
                 let context = cache.context();
                 prop_assert!(text.ends_with(context));
-                // Never less than a slide leaves; always all of a short text.
+                // Never less than a context shift leaves; always all of a short text.
                 prop_assert!(context.len() >= text.len().min(6 - context_shift + 1).max(1));
                 let full = gpt.logits(&params, context).unwrap();
                 let last = full.row(full.nrows() - 1);
@@ -249,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn slides_that_are_none_are_refused() {
+    fn a_context_shift_out_of_range_is_refused() {
         let (gpt, params) = model(true, 1);
         for context_shift in [0, 7] {
             assert!(KvCache::new(&gpt, &params, Some(context_shift)).is_err());

@@ -1,8 +1,8 @@
-//! Layer normalisation: give every token's vector mean 0 and spread 1.
+//! Layer normalisation: every token's vector gets mean 0 and standard deviation 1.
 //!
 //! Numbers that pass through many layers drift: some columns grow, others shrink, and the next
-//! layer must chase them. Before each layer the vector of every token is therefore shifted and
-//! scaled to a standard size, and the model may choose a new size and shift for each column.
+//! layer has to follow. Before each layer the vector of every token is therefore shifted and
+//! scaled to a standard size, and two learned parameters scale and shift each column again.
 //!
 //! ```text
 //! n = (x - mean) * rstd,    rstd = 1 / sqrt(variance + 1e-5)         of each row x
@@ -10,7 +10,7 @@
 //! ```
 //!
 //! gamma (called `weight` in files) and beta (`bias`): one number for each column.
-//! Ba, Kiros and Hinton 2016, equation 4; the book's chapter on layer norm.
+//! Ba, Kiros and Hinton 2016, equation 4.
 //!
 //! ```
 //! use ndarray::array;
@@ -77,9 +77,9 @@ fn normalise_backward<T: Float>(
     let mean_gn = sum(rows().map(|(g, &x)| g * ((x - mean) * rstd))) / columns;
     for (dx, (g, &x)) in dx.iter_mut().zip(rows()) {
         let n = (x - mean) * rstd;
-        let mut d = g; // term 1: what arrives at n
-        d -= mean_g; // term 2: through the mean; moving all of x together moves nothing
-        d -= n * mean_gn; // term 3: through rstd; stretching x moves nothing either
+        let mut d = g; // term 1: directly, through n
+        d -= mean_g; // term 2: through the mean; shifting all of x changes nothing
+        d -= n * mean_gn; // term 3: through rstd; scaling all of x changes nothing either
         *dx += rstd * d;
     }
 }
@@ -88,13 +88,13 @@ fn normalise_backward<T: Float>(
 /// Layer normalisation of every row: y = n * gamma + beta.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerNorm {
-    /// By what each column is scaled. Shape: (n_embd).
+    /// The scale of each column. Shape: (n_embd).
     pub(crate) gamma: Vector,
-    /// By what each column is shifted. Shape: (n_embd).
+    /// The shift of each column. Shape: (n_embd).
     pub(crate) beta: Option<Vector>,
 }
 
-/// What the backward pass wants to know again about each row. Both: (rows).
+/// The mean and rstd of each row, which the backward pass needs again. Both: (rows).
 #[derive(Clone, Debug)]
 pub struct Statistics<T> {
     mean: Vec<T>,
@@ -102,14 +102,15 @@ pub struct Statistics<T> {
 }
 
 impl<T: Float> Statistics<T> {
-    /// Statistics of so many rows.
+    /// Statistics of `rows` rows.
     pub fn new(rows: usize) -> Self {
         Statistics { mean: vec![T::zero(); rows], rstd: vec![T::zero(); rows] }
     }
 }
 
 impl LayerNorm {
-    /// Declares `weight`, which begins at one, and where asked for `bias`, which begins at zero.
+    /// Declares `weight`, which begins at one, and with `bias` the vector `bias`, which begins at
+    /// zero.
     pub fn declare(mut scope: Scope, n_embd: usize, bias: bool) -> Self {
         let gamma = scope.vector("weight", n_embd, Init::Ones);
         let beta = bias.then(|| scope.vector("bias", n_embd, Init::Zeros));
@@ -137,8 +138,8 @@ impl LayerNorm {
 
     /// dx += the gradient of x;  dgamma += sum of dy * n;  dbeta += sum of dy.
     ///
-    /// dx is *added to*: a layer norm stands beside a residual connection, which has brought its
-    /// own gradient already.
+    /// The gradient is *added* to dx: a layer norm stands beside a residual connection, whose
+    /// gradient is in dx already.
     ///
     /// x, statistics: as in the forward pass; dy, dx: (rows, n_embd).
     pub fn backward<T: Float>(

@@ -1,4 +1,4 @@
-//! The full GPT: its layers, its training, and how it writes, twice.
+//! The full GPT: its layers, its training, and its generation of text, each written twice.
 //!
 //! # First the plain model
 //!
@@ -11,7 +11,7 @@
 //! 4. [`plain::train`]: the training loop;
 //! 5. [`plain::generate`]: sampling with a KV cache.
 //!
-//! It trains and writes:
+//! It trains and generates:
 //!
 //! ```
 //! use stage01_bigram::random::{Purpose, generator};
@@ -33,26 +33,26 @@
 //! model.train(&settings, [&data, &data], &mut weights, |report| println!("{report:?}"));
 //!
 //! let prompt = tokenizer.encode("to be or")?;
-//! let written = model.generate(&weights, &prompt, 12, &mut Sampler::greedy(), &mut rng)?;
-//! assert_eq!(tokenizer.decode(&written)?, " not to be, ");
+//! let continuation = model.generate(&weights, &prompt, 12, &mut Sampler::greedy(), &mut rng)?;
+//! assert_eq!(tokenizer.decode(&continuation)?, " not to be, ");
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!
 //! # Then the fast one
 //!
 //! The other modules are the same model many times faster, with everything that a program needs.
-//! Stage 2 gave tokens a way to attend to each other. A GPT does that many times over: in each
-//! [`block`] every token attends to the tokens before it, then a feed-forward layer ([`mlp`])
-//! works on each token alone. Both add to what was there, with a [`layer_norm`] before each to
-//! keep the numbers in hand. [`gpt`] stacks the blocks; its shape is GPT-2's exactly.
+//! Stage 2 gave tokens a way to attend to each other. A GPT repeats that: in each [`block`] every
+//! token attends to the tokens before it, then a feed-forward layer ([`mlp`]) works on each token
+//! alone. Both add to the residual stream, with a [`layer_norm`] before each, so that the numbers
+//! keep their size. [`gpt`] stacks the blocks; its architecture is GPT-2's exactly.
 //!
-//! To train it takes an optimiser ([`adamw`]), a learning rate that rises and falls
-//! ([`schedule`]), a step that uses all cores and still gives the same bytes every time
-//! ([`trainer`]), and the loop around it ([`training`]). To use it takes a way to write quickly
-//! ([`generate`], with its [`kv_cache`]), to measure ([`evaluate`]), and to keep and share a [`model`], or to stop a run
-//! and go on ([`files`]).
+//! Training takes an optimiser ([`adamw`]), a learning rate schedule ([`schedule`]), a step that
+//! uses all cores and still gives the same bytes every time ([`trainer`]), and the loop around it
+//! ([`training`]). Use takes generation ([`generate`], with its [`kv_cache`]), evaluation
+//! ([`evaluate`]), a [`model`] that is saved and shared, and runs that stop and resume
+//! ([`files`]).
 //!
-//! Ten lines from a text to a text, as in README.md:
+//! From a training text to a generated text in ten lines, as in README.md:
 //!
 //! ```
 #![doc = include_str!("../examples/ten_lines.rs")]
@@ -86,5 +86,3 @@ pub mod text_training;
 pub mod trainer;
 pub mod training;
 pub mod units;
-
-pub use files::{hugging_face as checkpoint, resume};

@@ -1,4 +1,5 @@
-//! What the machine itself can do: the measure for everything else.
+//! The speed of the machine itself: its matrix products and its memory. Utilisation is measured
+//! against it.
 //!
 //! ```
 //! use std::time::Duration;
@@ -18,7 +19,7 @@ use stage02_attention::matmul::gemm;
 use crate::memory;
 use crate::trainer::thread_pool;
 
-/// The speed of large matrix products on all threads at once, in GFLOP/s: the median.
+/// The speed of large matrix products on all threads at once, in GFLOP/s: the median over calls.
 ///
 /// # Errors
 /// [`Error::Setting`](stage01_bigram::Error::Setting) for more threads than any machine has.
@@ -41,8 +42,8 @@ pub fn matrix_product_speed(threads: usize, budget: Duration) -> Result<f64> {
     Ok(2.0 * (N * N * N * threads) as f64 / seconds / 1e9)
 }
 
-/// How fast all threads together read numbers that are in no cache, in bytes per second: the
-/// median.
+/// Memory bandwidth: how fast all threads together read numbers that are in no cache, in bytes per
+/// second, the median over calls.
 ///
 /// # Errors
 /// As [`matrix_product_speed`].

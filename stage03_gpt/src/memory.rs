@@ -1,16 +1,16 @@
-//! Does it fit into memory? Asked before it is taken.
+//! Does it fit into memory? Checked before the memory is allocated.
 //!
-//! A program that takes more memory than there is gets killed, often without a word. A typing
-//! error in `--n-embd`, or a number in a file, must not end so. So whatever is large asks here
-//! first, and a user reads which sizes to make smaller.
+//! A program that takes more memory than there is gets killed, often without a message. A typing
+//! error in `--n-embd`, or a number in a file, must not end so. So every large allocation is
+//! checked here first, and the error says which sizes to make smaller.
 //!
 //! Three limits are known, and the smallest counts:
 //!
 //! - what the machine has free: `/proc/meminfo` of Linux, with the swap space;
 //! - what the control groups (*cgroups*) leave in which the program runs: a container, a job of a
-//!   cluster. Versions 1 and 2, and every group above the own one;
-//! - the address space that the operating system gives (`ulimit -v`): tried. Where the first two
-//!   are not known, as on macOS and Windows, this is all there is.
+//!   cluster. Versions 1 and 2, and every group above the program's own;
+//! - the address space that the operating system gives (`ulimit -v`): found by trying. Where the
+//!   first two are not known, as on macOS and Windows, it is the only limit.
 //!
 //! ```
 //! use stage03_gpt::memory;
@@ -27,10 +27,9 @@ use std::path::Path;
 
 use stage01_bigram::{Error, Result};
 
-/// Refuses what this machine cannot hold.
+/// Refuses an allocation that does not fit into this machine's memory.
 ///
-/// bytes: how many are needed. what: the name of it, such as "the model". remedy: what to
-/// make smaller.
+/// bytes: its size. what: its name, such as "the model". remedy: what to make smaller.
 ///
 /// # Errors
 /// [`Error::Setting`], saying how much would be needed, and how much there is.
@@ -42,12 +41,12 @@ pub fn require(bytes: f64, what: &str, remedy: &str) -> Result<()> {
     let given = amount(bytes);
     let expected = match free.filter(|&free| bytes > free) {
         Some(free) => format!("{} of memory are free; {remedy}", amount(free)),
-        None => format!("this machine does not give so much memory; {remedy}"),
+        None => format!("this machine does not have that much memory; {remedy}"),
     };
     Err(Error::setting(what, given, expected))
 }
 
-/// How many bytes of memory can be taken now, where the system tells.
+/// How many bytes of memory are free now, where the system says.
 pub fn available() -> Option<f64> {
     let root = Path::new("/");
     let limits = [machine(root), group_2(root), group_1(root)];
@@ -62,7 +61,7 @@ fn fits(bytes: f64, free: Option<f64>) -> bool {
 
 /// Whether the operating system gives the addresses. It need not have the memory behind them.
 fn can_reserve(bytes: f64) -> bool {
-    // No machine can address more than half of all numbers; `as` takes the nearest.
+    // An allocation has at most `isize::MAX` bytes; `as` takes the nearest number.
     bytes < isize::MAX as f64 && {
         let mut buffer: Vec<u8> = Vec::new();
         let fits = buffer.try_reserve_exact(bytes as usize).is_ok();
@@ -111,9 +110,9 @@ fn group_1(root: &Path) -> Option<f64> {
 
 /// The least that a group and those above it leave.
 ///
-/// line: what stands before the name of the own group in `/proc/self/cgroup`. place: where the
-/// groups are. files: the limit, what is used, and the two entries of `memory.stat` for files
-/// that are kept in memory only as long as no program needs it.
+/// line: what stands before the name of the program's group in `/proc/self/cgroup`. place: where
+/// the groups are. files: the limit, what is used, and the two entries of `memory.stat` for cached
+/// files, whose memory is given up when a program needs it.
 fn groups(root: &Path, line: &str, place: &str, files: [&str; 4]) -> Option<f64> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     let own = groups.lines().find_map(|group| Some(group.split_once(line)?.1))?;
@@ -124,7 +123,7 @@ fn groups(root: &Path, line: &str, place: &str, files: [&str; 4]) -> Option<f64>
         if let Some(left) = left_in(&group, files) {
             least = Some(least.map_or(left, |least| least.min(left)));
         }
-        // In a container the own group may be the top, under a name that is not there.
+        // In a container the program's group may be the top, under a name that does not exist.
         if group == top || !group.pop() || !group.starts_with(&top) {
             return least;
         }
@@ -137,13 +136,13 @@ fn left_in(group: &Path, [limit, used, inactive, active]: [&str; 4]) -> Option<f
         fs::read_to_string(group.join(file)).ok()?.trim().parse().ok()
     };
     let statistics = fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
-    let kept = |name: &str| -> f64 {
+    let cached = |name: &str| -> f64 {
         let value = statistics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         value.and_then(|value| value.trim().parse().ok()).unwrap_or(0.0)
     };
     // The word `max` is not a number, and not a limit.
     let (limit, used) = (number(limit)?, number(used)?);
-    Some((limit - used + kept(inactive) + kept(active)).clamp(0.0, limit))
+    Some((limit - used + cached(inactive) + cached(active)).clamp(0.0, limit))
 }
 
 #[cfg(test)]
@@ -151,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_little_fits_and_everything_does_not() {
+    fn a_little_fits_and_absurd_sizes_do_not() {
         assert!(require(1e6, "a matrix", "").is_ok());
         for bytes in [1e17, 1e19, 1e300, f64::INFINITY, f64::NAN] {
             assert!(require(bytes, "a matrix", "take less").is_err(), "{bytes}");

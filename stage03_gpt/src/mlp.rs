@@ -1,9 +1,10 @@
-//! The feed-forward layer: each token thinks about what attention brought it.
+//! The feed-forward layer (MLP): it combines, token by token, what attention brought together.
 //!
 //! Attention mixes tokens but cannot combine what it finds: it is a weighted average. The
-//! feed-forward layer works on one token at a time. It spreads the vector over four times as
-//! many numbers, bends each of them ([`gelu`]), and folds them back. Without the bend, two
-//! linear layers would be no more than one.
+//! feed-forward layer works on one token at a time. A linear layer maps the vector to 4 n_embd
+//! hidden units, the activation function ([`gelu`]) is applied to each of them, and a second
+//! linear layer maps them back. Without the activation function, two linear layers would be no
+//! more than one.
 //!
 //! ```text
 //! y = gelu(x W_fc + b_fc) W_proj + b_proj
@@ -13,8 +14,8 @@
 //! use stage03_gpt::mlp::gelu;
 //!
 //! assert_eq!(gelu(0.0), 0.0);
-//! assert!((gelu(3.0f64) - 2.996_363).abs() < 1e-6); // large numbers pass,
-//! assert!((gelu(-3.0f64) + 0.003_637).abs() < 1e-6); // negative ones fade out
+//! assert!((gelu(3.0f64) - 2.996_363).abs() < 1e-6); // large numbers pass
+//! assert!((gelu(-3.0f64) + 0.003_637).abs() < 1e-6); // large negative ones become nearly 0
 //! ```
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
@@ -38,13 +39,13 @@ pub struct Mlp {
 /// What a forward pass leaves for the backward pass. Each: (rows, 4 n_embd).
 #[derive(Clone, Debug)]
 pub struct Activations<T> {
-    /// How steep the bend was: all that the backward pass wants to know of its input.
+    /// gelu'(h), the derivative of the activation function: all that the backward pass needs of h.
     derivative: Array2<T>,
-    /// After the bend.
+    /// gelu(h).
     g: Array2<T>,
 }
 
-/// Room for a backward pass, shared by all blocks: (rows, 4 n_embd).
+/// Scratch for the backward pass, shared by all blocks: (rows, 4 n_embd).
 #[derive(Clone, Debug)]
 pub struct Scratch<T> {
     dh: Array2<T>,
@@ -63,13 +64,13 @@ impl Mlp {
         Mlp { c_fc, c_proj, n_embd }
     }
 
-    /// Room for the forward pass of so many rows.
+    /// Buffers for the forward pass of `rows` rows.
     pub fn activations<T: Float>(&self, rows: usize) -> Activations<T> {
         let hidden = || Array2::zeros((rows, 4 * self.n_embd));
         Activations { derivative: hidden(), g: hidden() }
     }
 
-    /// Room for the backward pass of so many rows.
+    /// Scratch for the backward pass of `rows` rows.
     pub fn scratch<T: Float>(&self, rows: usize) -> Scratch<T> {
         Scratch { dh: Array2::zeros((rows, 4 * self.n_embd)) }
     }
@@ -77,7 +78,7 @@ impl Mlp {
     // ANCHOR: forward
     /// y = c_proj(gelu(c_fc(x))).
     ///
-    /// x, y: (rows, n_embd); y is overwritten; acts: of these many rows.
+    /// x, y: (rows, n_embd); y is overwritten; acts: of the same number of rows.
     pub fn forward<T: Float>(
         &self,
         params: &Params<T>,
@@ -94,9 +95,9 @@ impl Mlp {
     }
     // ANCHOR_END: forward
 
-    /// x = c_proj(gelu(c_fc(x))) in place, with nothing kept for a backward pass.
+    /// x = c_proj(gelu(c_fc(x))) in place, storing nothing for a backward pass.
     ///
-    /// x: (rows, n_embd); hidden: (rows, 4 n_embd), used on the way.
+    /// x: (rows, n_embd); hidden: scratch, (rows, 4 n_embd).
     pub fn infer<T: Float>(
         &self,
         params: &Params<T>,
@@ -131,7 +132,7 @@ impl Mlp {
 }
 
 // ANCHOR: gelu_forward
-/// g = gelu(g), and slope = gelu'(g) of the old g.
+/// derivative = gelu'(g), and g = gelu(g).
 #[inline(always)]
 fn gelu_forward<T: Float>(g: &mut [T], derivative: &mut [T]) {
     for (g, derivative) in g.iter_mut().zip(derivative) {
@@ -144,7 +145,8 @@ fn gelu_forward<T: Float>(g: &mut [T], derivative: &mut [T]) {
 const SQRT_2_OVER_PI: f64 = 0.797_884_560_802_865_4;
 
 // ANCHOR: gelu
-/// GELU, the bend of GPT-2, in its tanh form: large numbers pass, negative ones fade out.
+/// GELU, the activation function of GPT-2, in its tanh form: large numbers pass, large negative
+/// ones become nearly 0.
 ///
 /// ```text
 /// gelu(x) = x/2 (1 + tanh(u)) = x s(2u),    u = sqrt(2/pi) (x + 0.044715 x³)
@@ -158,8 +160,7 @@ pub fn gelu<T: Float>(x: T) -> T {
 }
 // ANCHOR_END: gelu
 
-// ANCHOR: gelu_and_slope
-/// [`gelu`] of x, and how fast it rises there.
+/// [`gelu`] of x, and its derivative there.
 ///
 /// The product rule, and s' = s (1 - s):
 ///
@@ -167,17 +168,16 @@ pub fn gelu<T: Float>(x: T) -> T {
 /// gelu'(x) = s + x s (1 - s) 2u',    u' = sqrt(2/pi) (1 + 3 * 0.044715 x²)
 /// ```
 ///
-/// Both want the same s, and s is where the exp is: together they cost little more than one.
+/// Both need the same s, which costs an exp: together they cost little more than one of them.
 #[inline(always)]
 pub fn gelu_and_derivative<T: Float>(x: T) -> (T, T) {
     let s = gate(x);
     let du = T::of(SQRT_2_OVER_PI) * (T::one() + T::of(3.0 * 0.044715) * x * x);
     (x * s, s + x * s * (T::one() - s) * T::of(2.0) * du)
 }
-// ANCHOR_END: gelu_and_slope
 
 // ANCHOR: gate
-/// s(2u): which share of x passes.
+/// s(2u): the fraction of x that passes.
 #[inline(always)]
 fn gate<T: Float>(x: T) -> T {
     let minus_2u = T::of(-2.0 * SQRT_2_OVER_PI) * x * (T::one() + T::of(0.044715) * x * x);

@@ -42,7 +42,7 @@ pub struct Model {
     pub params: Params<f32>,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
-    /// The tokens that begin and end its texts.
+    /// The tokens that begin and end a text.
     pub special: SpecialTokens,
 }
 
@@ -80,7 +80,7 @@ impl Default for GenerateSettings {
 
 impl Model {
     /// Continues a prompt: the text that follows it, without the prompt itself. It ends after
-    /// `max_new_tokens`, or where the model ends its text.
+    /// `max_new_tokens`, or at a token that ends a text.
     ///
     /// An empty prompt stands for the beginning of a text.
     ///
@@ -96,8 +96,8 @@ impl Model {
         Ok(text)
     }
 
-    /// [`Model::generate`], piece by piece: `more` is given each piece of text as soon as it is
-    /// known, and says whether to go on. Returns whether the model ended its text.
+    /// [`Model::generate`] as a stream: `more` gets each piece of text as soon as it is decoded,
+    /// and returns whether to continue. Returns whether a token ended the text.
     ///
     /// # Errors
     /// As [`Model::generate`].
@@ -123,8 +123,8 @@ impl Model {
     }
 }
 
-/// The tokens of a prompt: at least one, because the model needs something to go on from. Special
-/// tokens may be spelled in it, as in other programs.
+/// The tokens of a prompt: at least one, because a model continues a text. Special tokens may be
+/// spelled in it, as in other programs.
 ///
 /// # Errors
 /// [`Error::Setting`] for an empty prompt, and those of the tokenizer.
@@ -136,12 +136,12 @@ pub fn encode_prompt(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>> {
     tokenizer.encode_with_special(prompt)
 }
 
-/// Generates up to `limit` tokens and gives their text to `more`, until it answers that it has
-/// enough, or until one of the tokens in `ends`, which is not given to it. Returns whether there
-/// was such a one.
+/// Generates up to `limit` tokens and passes their text to `more`, until `more` returns false, or
+/// until one of the tokens in `ends`, which is not passed on. Returns whether one of these ended
+/// the text.
 ///
-/// A character may be spread over several tokens, so its bytes are held back until it is whole,
-/// or until nothing more can come.
+/// A character may be spread over several tokens, so its bytes are held back until it is complete,
+/// or until no token follows.
 ///
 /// # Errors
 /// When the model computes NaN.
@@ -183,7 +183,7 @@ pub fn write_text(
     Ok(false)
 }
 
-/// A short text by a model in training, from a line break on, at temperature 0.8.
+/// A short text by a model in training, after a line break, at temperature 0.8.
 ///
 /// first: the token to begin with where the vocabulary has no line break.
 ///

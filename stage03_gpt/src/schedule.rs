@@ -1,8 +1,8 @@
-//! How large a step to take, and when: the learning rate over a run.
+//! The learning rate schedule: how large a step is, over a run.
 //!
-//! At first the optimiser knows nothing about the size of the gradients, so the steps begin
-//! small and grow for a while (warm-up). Then they shrink along half a wave of a cosine: large
-//! steps find the valley, small ones its floor.
+//! At first the optimiser's averages are poor estimates of the size of the gradients, so the
+//! learning rate begins small and grows for a while (warm-up). Then it falls along half a wave of
+//! a cosine (cosine decay): large steps find the valley, small ones its floor.
 //!
 //! ```
 //! use stage03_gpt::schedule::Schedule;

@@ -1,18 +1,18 @@
 //! The settings of a training run, under nanoGPT's names, and the presets.
 //!
-//! Each setting is one field of [`Run`]: its type and its help stand together, its default in
-//! [`Run::default`]. With the feature `cli` each is also a flag of the command line.
+//! Each setting is one field of [`RunSettings`], whose doc comment is also its help; its default is
+//! in [`RunSettings::default`]. With the feature `cli` each is also a flag of the command line.
 //!
 //! ```
-//! use stage03_gpt::settings::Run;
+//! use stage03_gpt::settings::RunSettings;
 //!
-//! let run = Run { n_layer: 2, ..Run::preset("shakespeare-cpu")? };
+//! let run = RunSettings { n_layer: 2, ..RunSettings::preset("shakespeare-cpu")? };
 //! assert_eq!((run.n_layer, run.tokenizer.as_str()), (2, "char"));
 //! assert!((run.settings().schedule.min_lr - 1e-4).abs() < 1e-12);
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!
-//! What this file leaves out: which flags were typed, and what a resumed run keeps (`cli::run`).
+//! What this file leaves out: which flags were typed on the command line (`cli::run`).
 
 use std::path::{Path, PathBuf};
 
@@ -28,10 +28,10 @@ use crate::schedule::Schedule;
 use crate::trainer::{Settings, cores};
 use crate::training::LoopConfig;
 
-/// Everything that decides what a training run computes.
+/// The settings of a training run: everything that decides what it computes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
-pub struct Run {
+pub struct RunSettings {
     /// The text to train on: one file or several, read in this order. Without it: the King James
     /// Bible, which is built in. The first 90% are the training set, the last 10% the validation set.
     #[cfg_attr(feature = "cli", arg(long, value_name = "FILE", num_args = 1.., help_heading = "Data"))]
@@ -39,48 +39,48 @@ pub struct Run {
 
     /// How text becomes tokens: `char` (every character is one), `bpe:SIZE` (byte-pair encoding,
     /// a vocabulary of SIZE is trained on the text), `gpt2`, or a tokenizer.json.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "KIND", default_value_t = Run::default().tokenizer, help_heading = "Data"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "KIND", default_value_t = RunSettings::default().tokenizer, help_heading = "Data"))]
     pub tokenizer: String,
 
     /// The number of transformer blocks.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Run::default().n_layer, help_heading = "Model"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = RunSettings::default().n_layer, help_heading = "Model"))]
     pub n_layer: usize,
 
     /// The number of attention heads in each block.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Run::default().n_head, help_heading = "Model"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = RunSettings::default().n_head, help_heading = "Model"))]
     pub n_head: usize,
 
     /// The embedding width: how many numbers stand for one token. A multiple of the number of heads.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Run::default().n_embd, help_heading = "Model"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = RunSettings::default().n_embd, help_heading = "Model"))]
     pub n_embd: usize,
 
     /// The context length: how many tokens the model sees at once.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Run::default().block_size, help_heading = "Model"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = RunSettings::default().block_size, help_heading = "Model"))]
     pub block_size: usize,
 
     /// The probability of dropping an activation in training. For small texts and long runs: 0.2.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "P", default_value_t = Run::default().dropout, help_heading = "Model"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "P", default_value_t = RunSettings::default().dropout, help_heading = "Model"))]
     pub dropout: f64,
 
     /// Whether linear layers and layer norms have a bias. GPT-2: true.
     #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", action = clap::ArgAction::Set,
-        num_args = 0..=1, default_missing_value = "true", default_value_t = Run::default().bias, help_heading = "Model"))]
+        num_args = 0..=1, default_missing_value = "true", default_value_t = RunSettings::default().bias, help_heading = "Model"))]
     pub bias: bool,
 
     /// How many sequences a micro-batch has.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Run::default().batch_size, help_heading = "Training"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = RunSettings::default().batch_size, help_heading = "Training"))]
     pub batch_size: usize,
 
     /// How many micro-batches make one step: a large batch in little memory.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Run::default().gradient_accumulation_steps, help_heading = "Training"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = RunSettings::default().gradient_accumulation_steps, help_heading = "Training"))]
     pub gradient_accumulation_steps: usize,
 
     /// The number of training steps.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Run::default().max_iters, help_heading = "Training"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = RunSettings::default().max_iters, help_heading = "Training"))]
     pub max_iters: usize,
 
     /// The largest learning rate.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "LR", default_value_t = Run::default().learning_rate, help_heading = "Training"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "LR", default_value_t = RunSettings::default().learning_rate, help_heading = "Training"))]
     pub learning_rate: f64,
 
     /// The learning rate at the end. [default: a tenth of the largest]
@@ -96,27 +96,27 @@ pub struct Run {
     pub lr_decay_iters: Option<usize>,
 
     /// How strongly matrices are pulled towards zero.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = Run::default().weight_decay, help_heading = "Training"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = RunSettings::default().weight_decay, help_heading = "Training"))]
     pub weight_decay: f64,
 
-    /// How slowly the moving average of the gradient decays.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = Run::default().beta1, help_heading = "Training"))]
+    /// The decay rate of the moving average of the gradient.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = RunSettings::default().beta1, help_heading = "Training"))]
     pub beta1: f64,
 
-    /// How slowly the moving average of the squared gradient decays.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = Run::default().beta2, help_heading = "Training"))]
+    /// The decay rate of the moving average of the squared gradient.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = RunSettings::default().beta2, help_heading = "Training"))]
     pub beta2: f64,
 
     /// The maximum norm of the gradient; 0 for no limit.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = Run::default().grad_clip, help_heading = "Training"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = RunSettings::default().grad_clip, help_heading = "Training"))]
     pub grad_clip: f64,
 
     /// The random seed: the same seed gives the same run.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Run::default().seed, help_heading = "Training"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = RunSettings::default().seed, help_heading = "Training"))]
     pub seed: u64,
 
     /// The number of threads. The batch, or where the model is wide each layer, is cut into as many
-    /// parts; the rounding, and so the last digits of a run, depend on it. A run that is resumed
+    /// parts; the rounding, and so the exact bytes of a run, depend on it. A run that is resumed
     /// keeps its number. [default: the number of cores]
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", help_heading = "Training"))]
     pub threads: Option<usize>,
@@ -124,7 +124,7 @@ pub struct Run {
     /// The precision of the matrix products: `float32`, or `bfloat16`, which keeps 8 significant
     /// bits of each factor; sums and weights stay in float32. On AMD's Zen 4 that is nearly twice as
     /// fast; on other processors it can be slower, and `bench --dtype bfloat16` tells.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "TYPE", value_parser = ["float32", "bfloat16"], default_value_t = Run::default().dtype, help_heading = "Training"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "TYPE", value_parser = ["float32", "bfloat16"], default_value_t = RunSettings::default().dtype, help_heading = "Training"))]
     pub dtype: String,
 
     /// After how many steps the model is evaluated and saved. [default: a tenth of the run]
@@ -132,14 +132,14 @@ pub struct Run {
     pub eval_interval: Option<usize>,
 
     /// How many batches of each part of the text make an evaluation.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Run::default().eval_iters, help_heading = "Evaluation"))]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = RunSettings::default().eval_iters, help_heading = "Evaluation"))]
     pub eval_iters: usize,
 }
 
-impl Default for Run {
+impl Default for RunSettings {
     /// Real English in about three minutes on two cores.
     fn default() -> Self {
-        Run {
+        RunSettings {
             text: Vec::new(),
             tokenizer: "bpe:2048".into(),
             n_layer: 4,
@@ -170,13 +170,13 @@ impl Default for Run {
 
 /// A set of settings with a name.
 pub struct Preset {
-    /// What to type.
+    /// Its name, as `--preset` takes it.
     pub name: &'static str,
-    /// What it is for.
+    /// One line for the help page.
     pub about: &'static str,
-    /// The settings in which it differs from the defaults.
+    /// The settings that differ from the defaults.
     settings: fn() -> Value,
-    /// Where it ends, as measured: the length of the text in bytes, and the validation loss.
+    /// A measured run: the length of its text in bytes, and its final validation loss.
     reference: Option<(usize, f64)>,
 }
 
@@ -204,7 +204,7 @@ pub static PRESETS: [Preset; 4] = [
                 "learning_rate": 1e-3, "eval_interval": 250, "eval_iters": 200,
             })
         },
-        // The figure of nanoGPT's README; not measured here.
+        // From nanoGPT's README; not measured here.
         reference: Some((1_115_394, 1.47)),
     },
     Preset {
@@ -235,19 +235,19 @@ impl Preset {
         })
     }
 
-    /// The settings in which it differs from the defaults, as a JSON object.
+    /// The settings that differ from the defaults, as a JSON object.
     pub fn settings(&self) -> Value {
         (self.settings)()
     }
 }
 
-impl Run {
+impl RunSettings {
     /// The settings of a preset.
     ///
     /// # Errors
     /// [`Error::Setting`] for a preset that does not exist.
-    pub fn preset(name: &str) -> Result<Run> {
-        let mut run = Run::default();
+    pub fn preset(name: &str) -> Result<RunSettings> {
+        let mut run = RunSettings::default();
         run.replace(Preset::find(name)?.settings(), |_| true);
         Ok(run)
     }
@@ -255,9 +255,13 @@ impl Run {
     /// The settings of a saved run, and over them those of `given` that `typed` names.
     ///
     /// # Errors
-    /// [`Error::Setting`] when a flag wants another model than the saved run has. (The text may
-    /// have moved: whether it is the same is for the caller to see.)
-    pub fn continued(saved: &Run, given: &Run, typed: impl Fn(&str) -> bool) -> Result<Run> {
+    /// [`Error::Setting`] when a flag asks for another model than the saved run has. (The text may
+    /// have another path now; the caller checks whether it is the same text.)
+    pub fn continued(
+        saved: &RunSettings,
+        given: &RunSettings,
+        typed: impl Fn(&str) -> bool,
+    ) -> Result<RunSettings> {
         const FIXED: [&str; 7] =
             ["tokenizer", "n_layer", "n_head", "n_embd", "block_size", "dropout", "bias"];
         given.check_savable()?;
@@ -278,8 +282,8 @@ impl Run {
         Ok(run)
     }
 
-    /// Refuses what cannot be saved with a run, because JSON cannot say it: NaN, infinities, and
-    /// names of files that are not UTF-8. What else a setting may be is checked where it is used.
+    /// Refuses what JSON, and so the state of a run, cannot hold: NaN, infinities, and names of
+    /// files that are not UTF-8. Ranges are checked where a setting is used.
     ///
     /// # Errors
     /// [`Error::Setting`], naming the first.
@@ -312,7 +316,7 @@ impl Run {
         *self = serde_json::from_value(all).expect("settings of the same names and types");
     }
 
-    /// The model these settings describe.
+    /// The sizes of the model.
     pub fn config(&self, vocab_size: usize) -> GptConfig {
         GptConfig {
             vocab_size,
@@ -325,7 +329,7 @@ impl Run {
         }
     }
 
-    /// That model, with matrix products of the precision that these settings say.
+    /// The architecture of the model, with the precision of its matrix products.
     ///
     /// # Errors
     /// As [`Gpt::new`].
@@ -335,7 +339,7 @@ impl Run {
         Ok(gpt)
     }
 
-    /// How these settings train.
+    /// The settings of the trainer.
     pub fn settings(&self) -> Settings {
         let lr_decay_iters = self.lr_decay_iters.unwrap_or(self.max_iters);
         Settings {
@@ -359,19 +363,19 @@ impl Run {
         }
     }
 
-    /// The validation loss at which a run with these settings on a text of this many bytes ends,
-    /// as measured, if it is a preset on the text it was measured on.
+    /// The reference: the measured final validation loss of these settings on a text of this many
+    /// bytes, if they are those of a preset and the text has the length of the measured one.
     pub fn reference_loss(&self, bytes: usize) -> Option<f64> {
         PRESETS.iter().find_map(|preset| {
             let (measured_on, loss) = preset.reference?;
-            // What may differ without changing where it ends.
-            let mut reference = Run {
+            // These may differ: they hardly change the final loss.
+            let mut reference = RunSettings {
                 text: self.text.clone(),
                 threads: self.threads,
                 seed: self.seed,
                 eval_interval: self.eval_interval,
                 eval_iters: self.eval_iters,
-                ..Run::default()
+                ..RunSettings::default()
             };
             let named = (preset.settings)();
             reference.replace(named, |setting| !setting.starts_with("eval"));
@@ -384,7 +388,7 @@ impl Run {
     /// # Errors
     /// [`Error::Setting`] for 0, and for evaluations on no batches.
     pub fn eval_interval(&self) -> Result<usize> {
-        /// This many batches take hours, and more of them change no digit that is shown.
+        /// This many batches take hours, and more do not change the printed digits.
         const MOST_BATCHES: usize = 1_000_000;
         if self.eval_iters == 0 {
             return Err(Error::setting("--eval-iters", 0, "it must be at least 1"));
@@ -400,17 +404,17 @@ impl Run {
         }
     }
 
-    /// When such a run is evaluated, and when it ends.
+    /// When the run is evaluated, and when it ends.
     ///
     /// # Errors
-    /// As [`Run::eval_interval`].
+    /// As [`RunSettings::eval_interval`].
     pub fn loop_config(&self) -> Result<LoopConfig> {
         let (eval_interval, eval_iters) = (self.eval_interval()?, self.eval_iters);
         Ok(LoopConfig { eval_interval, eval_iters, ..LoopConfig::steps(self.max_iters) })
     }
 }
 
-/// Refuses a path whose name is no text (UTF-8): it is to be saved with the run.
+/// Refuses a path that is not UTF-8, because it is saved with the run.
 ///
 /// # Errors
 /// [`Error::Setting`].
@@ -431,22 +435,22 @@ mod tests {
 
     #[test]
     fn every_preset_names_settings_that_exist() {
-        let known = json!(Run::default());
+        let known = json!(RunSettings::default());
         for preset in &PRESETS {
             let named = preset.settings();
             assert!(named.as_object().unwrap().keys().all(|key| known.get(key).is_some()));
         }
-        let run = Run::preset("shakespeare-char").unwrap();
+        let run = RunSettings::preset("shakespeare-char").unwrap();
         assert_eq!((run.n_layer, run.n_embd, run.tokenizer.as_str()), (6, 384, "char"));
-        assert_eq!(Run::preset("three-minutes").unwrap(), Run::default());
-        let error = Run::preset("huge").unwrap_err().to_string();
+        assert_eq!(RunSettings::preset("three-minutes").unwrap(), RunSettings::default());
+        let error = RunSettings::preset("huge").unwrap_err().to_string();
         assert!(error.contains("three-minutes, shakespeare-cpu"), "{error}");
     }
 
-    /// Defaults stand in several structs; all of them are those of the program.
+    /// Several structs have these defaults; all of them are those of the program.
     #[test]
     fn the_defaults_of_all_settings_agree() {
-        let run = Run::default();
+        let run = RunSettings::default();
         assert_eq!(run.settings(), Settings::default());
         let config = run.config(GptConfig::default().vocab_size);
         assert_eq!(config, GptConfig::default());
@@ -455,24 +459,27 @@ mod tests {
 
     #[test]
     fn the_reference_is_given_for_the_preset_on_its_text_alone() {
-        let run = Run { seed: 3, threads: Some(1), ..Run::default() };
+        let run = RunSettings { seed: 3, threads: Some(1), ..RunSettings::default() };
         assert_eq!(run.reference_loss(4_158_678), Some(3.97));
-        assert_eq!(Run::default().reference_loss(4_158_679), None);
-        let cpu = Run::preset("shakespeare-cpu").unwrap();
-        let cpu = Run { text: vec!["t".into()], eval_interval: Some(9), ..cpu };
+        assert_eq!(RunSettings::default().reference_loss(4_158_679), None);
+        let cpu = RunSettings::preset("shakespeare-cpu").unwrap();
+        let cpu = RunSettings { text: vec!["t".into()], eval_interval: Some(9), ..cpu };
         assert_eq!(cpu.reference_loss(1_115_394), Some(1.91));
-        assert_eq!(Run { n_embd: 64, ..Run::default() }.reference_loss(4_158_678), None);
+        assert_eq!(
+            RunSettings { n_embd: 64, ..RunSettings::default() }.reference_loss(4_158_678),
+            None
+        );
     }
 
     #[test]
-    fn what_is_not_given_follows_from_the_rest() {
-        let run = Run { max_iters: 50, learning_rate: 0.002, ..Run::default() };
+    fn settings_that_are_not_given_follow_from_the_others() {
+        let run = RunSettings { max_iters: 50, learning_rate: 0.002, ..RunSettings::default() };
         let settings = run.settings();
         assert_eq!(settings.schedule.lr_decay_iters, 50);
         assert!((settings.schedule.min_lr - 0.0002).abs() < 1e-12);
         assert_eq!(settings.schedule.warmup_iters, 5);
-        assert_eq!(Run::default().settings().schedule.warmup_iters, 100);
+        assert_eq!(RunSettings::default().settings().schedule.warmup_iters, 100);
         assert_eq!(run.eval_interval().unwrap(), 5);
-        assert!(Run { eval_interval: Some(0), ..run }.loop_config().is_err());
+        assert!(RunSettings { eval_interval: Some(0), ..run }.loop_config().is_err());
     }
 }

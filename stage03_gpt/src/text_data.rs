@@ -1,4 +1,4 @@
-//! A text in memory, cut in two and tokenized.
+//! A text in memory, tokenized and split into a training set and a validation set.
 //!
 //! ```
 //! use stage01_bigram::{corpus::Corpus, tokenizer::TokenizerKind};
@@ -33,13 +33,13 @@ pub struct TextData {
     pub origin: String,
     /// The length of the whole text in bytes.
     pub bytes: usize,
-    /// Tells this text from any other.
+    /// A hash of the text, to recognise it when a run is resumed.
     pub fingerprint: String,
 }
 
 impl TextData {
-    /// Cuts a text and tokenizes both parts. A special token that it spells, such as
-    /// `<|endoftext|>` between documents, is that token.
+    /// Splits a text and tokenizes both parts. A special token that is spelled in it, such as
+    /// `<|endoftext|>` between documents, becomes that token.
     ///
     /// # Errors
     /// When a part is shorter than a window, or has a character the tokenizer does not know.
@@ -62,7 +62,7 @@ impl TextData {
 /// The training part of a text, and the validation part.
 ///
 /// # Errors
-/// [`Error::Text`] when the text is too short to be cut.
+/// [`Error::Text`] when the text is too short to be split.
 pub fn split(corpus: &Corpus) -> Result<(&str, &str)> {
     dataset::split(&corpus.text, TRAIN_FRACTION).map_err(|_| {
         let problem = "it is too short: a tenth of it is held out for validation";
@@ -70,7 +70,7 @@ pub fn split(corpus: &Corpus) -> Result<(&str, &str)> {
     })
 }
 
-/// A number that tells one text from another: FNV-1a (Fowler, Noll and Vo 1991).
+/// A hash of a text: FNV-1a (Fowler, Noll and Vo 1991).
 fn fingerprint(text: &str) -> String {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)

@@ -38,11 +38,11 @@ use crate::text_data::TextData;
 use crate::trainer::{Settings, Step, Trainer};
 use crate::training::{Evaluation, Training};
 
-/// A trainer and the text that it learns from.
+/// A trainer and the text that it trains on.
 pub struct TextTraining {
     /// The model and its optimiser.
     pub trainer: Trainer<f32>,
-    /// The text.
+    /// The training set and the validation set.
     pub data: TextData,
     /// The lowest validation loss so far, in nats per token.
     pub best: f64,
@@ -62,7 +62,7 @@ impl TextTraining {
         TextTraining::from_trainer(Trainer::new(gpt, weights, settings)?, data)
     }
 
-    /// A trainer, at whatever step it is, and the text to go on with.
+    /// A trainer, at any step, and the text to train on.
     ///
     /// # Errors
     /// [`Error::UnknownToken`] when the data has a token that the model does not have;

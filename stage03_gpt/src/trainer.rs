@@ -1,19 +1,20 @@
-//! One training step: a batch goes through the model, its gradient comes back, weights move.
+//! One training step: forward pass, backward pass, optimiser step, on all threads.
 //!
 //! ```text
-//!            shard 0: forward, backward -> its gradient
+//!            slice 0: forward, backward -> its gradient
 //!  batch  <                                              > sum -> clip -> AdamW -> weights
-//!            shard 1: forward, backward -> its gradient
+//!            slice 1: forward, backward -> its gradient
 //! ```
 //!
-//! The sequences of a batch never meet inside the model, so the batch is cut into *shards*,
-//! one for each thread. A thread works alone on its shard, with activations and a gradient of
-//! its own, and waits for no other. The gradients are then added in the order of the shards.
+//! The sequences of a batch never meet inside the model, so the batch is cut into *slices*, one
+//! for each thread, which is the worker of its slice (*data parallelism*). A worker has
+//! activations and a gradient of its own and waits for no other. The gradients are then added in
+//! the order of the workers.
 //!
-//! A wide model has a large gradient, and adding one for each thread would take long. There all
-//! threads work on a single shard, and the layers share out their work among them (see
-//! [`threads`](stage02_attention::parallel)). Either way the result never depends on which thread was
-//! faster: two runs with the same seed and the same number of threads give the same bytes on
+//! A wide model has a large gradient, and adding one for each thread would take long. There a
+//! single worker takes the whole batch, and each layer divides its work among all threads (see
+//! [`parallel`](stage02_attention::parallel)). Either way the result never depends on which thread
+//! was faster: two runs with the same seed and the same number of threads give the same bytes on
 //! the same kind of processor.
 //!
 //! All buffers are allocated in [`Trainer::new`], by the threads that will use them; a step
@@ -55,10 +56,10 @@ use crate::gpt::{self, Gpt};
 use crate::memory;
 use crate::schedule::Schedule;
 
-/// More threads than any machine has cores.
+/// The largest number of threads: more than any machine has cores.
 pub const MOST_THREADS: usize = 1024;
 
-/// How to train: everything but the model and the data.
+/// The settings of training: everything but the model and the data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// How many sequences a micro-batch has.
@@ -71,7 +72,8 @@ pub struct Settings {
     pub adamw: AdamW,
     /// The random seed of the run.
     pub seed: u64,
-    /// Into how many shards a batch is cut, and on how many threads they run.
+    /// The number of threads, and of the slices that a batch is cut into (one where the model is
+    /// wide).
     pub threads: usize,
 }
 
@@ -114,9 +116,8 @@ impl Settings {
         (self.batch_size * block_size).saturating_mul(self.gradient_accumulation_steps)
     }
 
-    /// How many micro-batches came before the next one since the run began, when `iter` steps
-    /// and `accumulated` micro-batches of the next one are done: it seeds their batches and their
-    /// dropout.
+    /// The number of the next micro-batch, counted from 0 over the whole run, after `iter` steps
+    /// and `accumulated` micro-batches of the next one: it seeds its windows and its dropout.
     pub fn micro_batch_number(&self, iter: usize, accumulated: usize) -> u64 {
         iter as u64 * self.gradient_accumulation_steps as u64 + accumulated as u64
     }
@@ -135,8 +136,8 @@ pub struct Step {
     pub grad_norm: f64,
 }
 
-/// One thread's part of the batch, with everything it needs.
-struct Shard<T> {
+/// A worker: the buffers for one slice of the batch.
+struct Worker<T> {
     acts: gpt::Activations<T>,
     scratch: gpt::Scratch<T>,
     grads: Params<T>,
@@ -156,7 +157,7 @@ pub struct Trainer<T> {
     pub moments: Moments<T>,
     /// How many steps have been taken.
     pub iter: usize,
-    shards: Vec<Shard<T>>,
+    workers: Vec<Worker<T>>,
     /// All threads. There is one pool for everything: two pools would compete for the cores.
     pool: ThreadPool,
     /// The summed squares of each chunk of the gradient.
@@ -174,26 +175,26 @@ impl<T: Float> Trainer<T> {
     pub fn new(gpt: Gpt, weights: Params<T>, settings: Settings) -> Result<Self> {
         settings.validate()?;
         let length = gpt.config().block_size;
-        let n_shards = n_shards(&gpt, &settings);
+        let n_workers = n_workers(&gpt, &settings);
         let tokens = settings.batch_size as f64 * length as f64;
-        let numbers = weights.values.len() as f64 * (2 + n_shards) as f64
+        let numbers = weights.values.len() as f64 * (2 + n_workers) as f64
             + tokens * gpt.config().activations_per_token();
         let remedy = "choose a smaller --batch-size (and more --gradient-accumulation-steps), \
                       --block-size, --n-layer or --n-embd";
         memory::require(numbers * size_of::<T>() as f64, "the memory to train in", remedy)?;
         let pool = thread_pool(settings.threads)?;
-        let shard = |n| Shard {
+        let worker = |n| Worker {
             acts: gpt.activations(n, length),
             scratch: gpt.scratch(n, length),
             grads: Params::zeros(gpt.layout()),
             rngs: vec![generator(settings.seed, Purpose::Dropout, 0); n],
             loss: 0.0,
         };
-        // In the pool that will work on them, because each of its threads has buffers of its own.
-        let shards = pool.install(|| match n_shards {
-            1 => vec![shard(settings.batch_size)],
-            _ => (0..n_shards)
-                .map(|i| single_threaded(|| shard(part(settings.batch_size, n_shards, i).len())))
+        // In the pool that will use them: some buffers are sized by its number of threads.
+        let workers = pool.install(|| match n_workers {
+            1 => vec![worker(settings.batch_size)],
+            _ => (0..n_workers)
+                .map(|i| single_threaded(|| worker(slice(settings.batch_size, n_workers, i).len())))
                 .collect(),
         });
         let moments = Moments::new(gpt.layout());
@@ -204,7 +205,7 @@ impl<T: Float> Trainer<T> {
             weights,
             moments,
             iter: 0,
-            shards,
+            workers,
             pool,
             squares,
             loss: 0.0,
@@ -222,7 +223,7 @@ impl<T: Float> Trainer<T> {
         &self.settings
     }
 
-    /// The generator which draws the next micro-batch.
+    /// The generator that draws the next micro-batch.
     // ANCHOR: batch_rng
     pub fn batch_rng(&self) -> Generator {
         let number = self.settings.micro_batch_number(self.iter, self.micro_batches);
@@ -246,12 +247,12 @@ impl<T: Float> Trainer<T> {
         let number = self.settings.micro_batch_number(self.iter, self.micro_batches);
         let first_sequence = number * batch_size as u64;
         let dropout = self.gpt.config().dropout > 0.0;
-        let (gpt, weights, n_shards) = (&self.gpt, &self.weights, self.shards.len());
-        each(&self.pool, &mut self.shards, |i, shard| {
-            let sequences = part(batch_size, n_shards, i);
+        let (gpt, weights, n_workers) = (&self.gpt, &self.weights, self.workers.len());
+        each(&self.pool, &mut self.workers, |i, worker| {
+            let sequences = slice(batch_size, n_workers, i);
             let tokens = sequences.start * length..sequences.end * length;
             let (x, y) = (&inputs[tokens.clone()], &targets[tokens]);
-            let Shard { acts, scratch, grads, rngs, loss } = shard;
+            let Worker { acts, scratch, grads, rngs, loss } = worker;
             // ANCHOR: learn
             if dropout {
                 for (rng, b) in rngs.iter_mut().zip(sequences) {
@@ -263,7 +264,7 @@ impl<T: Float> Trainer<T> {
             *loss = gpt.backward(x, y, scale, acts, pass);
             // ANCHOR_END: learn
         });
-        self.loss += self.shards.iter().map(|shard| shard.loss).sum::<f64>();
+        self.loss += self.workers.iter().map(|worker| worker.loss).sum::<f64>();
         self.micro_batches += 1;
     }
 
@@ -278,23 +279,23 @@ impl<T: Float> Trainer<T> {
         let loss = self.loss / tokens as f64;
         (self.loss, self.micro_batches) = (0.0, 0);
 
-        let (first, others) = self.shards.split_first_mut().expect("there is a first shard");
+        let (first, others) = self.workers.split_first_mut().expect("there is a first worker");
         let Trainer { pool, squares, gpt, weights, moments, settings, .. } = self;
         let step = pool.install(|| {
-            // ANCHOR: add_shards
+            // ANCHOR: add_gradients
             for other in others {
-                let (sum, part) = (&mut first.grads.values, &mut other.grads.values);
-                (sum.par_chunks_mut(CHUNK)).zip(part.par_chunks_mut(CHUNK)).for_each(
-                    |(sum, part)| {
+                let (sum, own) = (&mut first.grads.values, &mut other.grads.values);
+                (sum.par_chunks_mut(CHUNK)).zip(own.par_chunks_mut(CHUNK)).for_each(
+                    |(sum, own)| {
                         time(Region::Optimiser, || {
-                            for (sum, part) in sum.iter_mut().zip(part) {
-                                *sum += std::mem::take(part);
+                            for (sum, own) in sum.iter_mut().zip(own) {
+                                *sum += std::mem::take(own);
                             }
                         });
                     },
                 );
             }
-            // ANCHOR_END: add_shards
+            // ANCHOR_END: add_gradients
             let chunks = first.grads.values.par_chunks(CHUNK);
             let squares_of = |chunk: &_| time(Region::Optimiser, || sum_of_squares(chunk));
             chunks.map(squares_of).collect_into_vec(squares);
@@ -318,8 +319,8 @@ impl<T: Float> Trainer<T> {
         Ok(step)
     }
 
-    /// Runs something in the threads of the trainer. Buffers that are made outside of it are sized
-    /// for the threads of the current pool, which may be others.
+    /// Runs `work` in the thread pool of the trainer. Some buffers are sized by the number of
+    /// threads of the pool in which they are made.
     pub fn install<R: Send>(&self, work: impl FnOnce(&Gpt, &Params<T>) -> R + Send) -> R {
         let (gpt, weights) = (&self.gpt, &self.weights);
         self.pool.install(|| work(gpt, weights))
@@ -330,12 +331,12 @@ impl<T: Float> Trainer<T> {
         (self.gpt, self.weights)
     }
 
-    /// The gradient that the micro-batches since the last step have given so far, over all shards.
+    /// The accumulated gradient of the micro-batches since the last step, summed over the workers.
     pub fn gradient(&self) -> Params<T> {
-        let mut sum = self.shards[0].grads.clone();
-        for shard in &self.shards[1..] {
-            for (sum, &part) in sum.values.iter_mut().zip(&shard.grads.values) {
-                *sum += part;
+        let mut sum = self.workers[0].grads.clone();
+        for worker in &self.workers[1..] {
+            for (sum, &own) in sum.values.iter_mut().zip(&worker.grads.values) {
+                *sum += own;
             }
         }
         sum
@@ -349,51 +350,50 @@ impl<T: Float> Trainer<T> {
     /// As [`Trainer::accumulate`].
     pub fn evaluate(&mut self, inputs: &[u32], targets: &[u32]) -> f64 {
         let length = self.gpt.config().block_size;
-        let (batch_size, n_shards) = (self.settings.batch_size, self.shards.len());
+        let (batch_size, n_workers) = (self.settings.batch_size, self.workers.len());
         assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
         let (gpt, weights) = (&self.gpt, &self.weights);
-        each(&self.pool, &mut self.shards, |i, shard| {
-            let sequences = part(batch_size, n_shards, i);
+        each(&self.pool, &mut self.workers, |i, worker| {
+            let sequences = slice(batch_size, n_workers, i);
             let tokens = sequences.start * length..sequences.end * length;
             // ANCHOR: measure
-            gpt.forward(weights, &inputs[tokens.clone()], &mut shard.acts, None);
-            shard.loss = gpt.loss(&targets[tokens], &shard.acts);
+            gpt.forward(weights, &inputs[tokens.clone()], &mut worker.acts, None);
+            worker.loss = gpt.loss(&targets[tokens], &worker.acts);
             // ANCHOR_END: measure
         });
-        self.shards.iter().map(|shard| shard.loss).sum()
+        self.workers.iter().map(|worker| worker.loss).sum()
     }
 }
 
-/// Into how many shards a batch is cut.
+/// The number of workers, and so of slices of a batch.
 ///
-/// A shard of its own for each thread needs no waiting for each other, but also a gradient of
-/// its own, which must be added to the others. Where the model is wide its gradient is large,
-/// and the work of a layer large enough to be cut inside: then all threads work on one shard.
-fn n_shards(gpt: &Gpt, settings: &Settings) -> usize {
-    // ANCHOR: n_shards
+/// A worker for each thread avoids waiting, but each has a gradient of its own, which must be
+/// added to the others. Where the model is wide the gradient is large, and so is the work of a
+/// layer: then one worker uses all threads inside each layer.
+fn n_workers(gpt: &Gpt, settings: &Settings) -> usize {
+    // ANCHOR: n_workers
     const WIDE: usize = 256;
     if gpt.config().n_embd >= WIDE { 1 } else { settings.threads.min(settings.batch_size) }
-    // ANCHOR_END: n_shards
+    // ANCHOR_END: n_workers
 }
 
-/// Runs some work for every shard: for a single one by all threads together, for several by a
-/// thread each.
+/// Runs `work` for every worker: a single one uses all threads, several use one thread each.
 fn each<T: Float>(
     pool: &ThreadPool,
-    shards: &mut [Shard<T>],
-    work: impl Fn(usize, &mut Shard<T>) + Sync,
+    workers: &mut [Worker<T>],
+    work: impl Fn(usize, &mut Worker<T>) + Sync,
 ) {
-    pool.install(|| match shards {
-        [shard] => spinning(|| work(0, shard)),
-        shards => shards
+    pool.install(|| match workers {
+        [worker] => spinning(|| work(0, worker)),
+        workers => workers
             .par_iter_mut()
             .enumerate()
             .with_max_len(1)
-            .for_each(|(i, shard)| single_threaded(|| work(i, shard))),
+            .for_each(|(i, worker)| single_threaded(|| work(i, worker))),
     });
 }
 
-/// Threads for the work of one command, and no more than were asked for.
+/// A thread pool of this many threads.
 ///
 /// # Errors
 /// [`Error::Setting`] for more than any machine has, or when the operating system gives none.
@@ -420,9 +420,9 @@ fn check_threads(threads: usize) -> Result<()> {
     Err(Error::setting("--threads", threads, expected))
 }
 
-/// The `i`th of `parts` nearly equal parts of `0..n`.
-fn part(n: usize, parts: usize, i: usize) -> std::ops::Range<usize> {
-    n * i / parts..n * (i + 1) / parts
+/// The `i`th of `slices` nearly equal slices of `0..n`.
+fn slice(n: usize, slices: usize, i: usize) -> std::ops::Range<usize> {
+    n * i / slices..n * (i + 1) / slices
 }
 
 /// The sum of the squares, in `f64`.
@@ -476,7 +476,7 @@ mod tests {
     fn one_batch_is_memorised() {
         let mut trainer = trainer(0.0, settings(4, 1, 2));
         let (mut x, y) = batch(4);
-        // Sequences that begin alike and go on differently could not be told apart.
+        // A different first token for each: equal beginnings could not predict different targets.
         x.iter_mut().step_by(8).zip(0..).for_each(|(first, b)| *first = b);
         let mut last = f64::NAN;
         for _ in 0..300 {
@@ -487,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_shards_changes_only_the_rounding() {
+    fn the_number_of_workers_changes_only_the_rounding() {
         let (x, y) = batch(5);
         let run = |threads| {
             let mut trainer = trainer(0.2, settings(5, 1, threads));
@@ -519,8 +519,8 @@ mod tests {
         assert_eq!(run(), run());
     }
 
-    /// The losses of ten steps, and the weights after them, of a model so wide that its layers
-    /// are cut instead of its batch.
+    /// The losses of ten steps, and the weights after them, of a model so wide that the threads
+    /// divide its layers instead of its batch.
     fn wide(threads: usize, dtype: Dtype) -> (Vec<f64>, Vec<f32>) {
         let (n_layer, n_head, n_embd, dropout) = (1, 4, 256, 0.1);
         let (vocab_size, block_size, bias) = (13, 8, true);
@@ -529,7 +529,7 @@ mod tests {
         gpt.set_dtype(dtype);
         let weights = gpt.initialise(&mut generator(3, Purpose::Initialisation, 0));
         let mut trainer = Trainer::<f32>::new(gpt, weights, settings(8, 1, threads)).unwrap();
-        assert_eq!(trainer.shards.len(), 1);
+        assert_eq!(trainer.workers.len(), 1);
         let (x, y) = batch(8);
         let step = |_| {
             trainer.accumulate(&x, &y);
@@ -540,7 +540,7 @@ mod tests {
     }
 
     #[test]
-    fn many_threads_on_one_shard_give_the_same_bytes_every_time() {
+    fn many_threads_inside_the_layers_give_the_same_bytes_every_time() {
         let (losses, weights) = wide(3, Dtype::Float32);
         for _ in 0..3 {
             let (again, same) = wide(3, Dtype::Float32);
@@ -553,7 +553,7 @@ mod tests {
     }
 
     #[test]
-    fn rounded_products_learn_nearly_the_same() {
+    fn bfloat16_products_give_nearly_the_same_losses() {
         let (full, rounded) = (wide(2, Dtype::Float32), wide(2, Dtype::Bfloat16));
         assert_ne!(full.1, rounded.1);
         for (a, b) in full.0.iter().zip(rounded.0) {
@@ -588,9 +588,9 @@ mod tests {
     }
 
     #[test]
-    fn parts_cover_everything_once() {
-        for (n, parts) in [(12, 5), (3, 3), (7, 2)] {
-            let all: Vec<usize> = (0..parts).flat_map(|i| part(n, parts, i)).collect();
+    fn slices_cover_everything_once() {
+        for (n, slices) in [(12, 5), (3, 3), (7, 2)] {
+            let all: Vec<usize> = (0..slices).flat_map(|i| slice(n, slices, i)).collect();
             assert_eq!(all, (0..n).collect::<Vec<_>>());
         }
     }

@@ -8,9 +8,9 @@
 //! ```
 //!
 //! One loop serves both programs. [`Training`] is what it drives: a model with its data, such as
-//! [`TextTraining`](crate::text_training::TextTraining) on a text in memory, or stage 4's trainer
-//! on files of tokens, with a GPU behind it. [`Callback`] is what watches it: a screen, a metrics
-//! log, or nothing at all (`()`). [`Checkpoints`] is where it saves; `()` saves nowhere.
+//! [`TextTraining`](crate::text_training::TextTraining) on a text in memory, or stage 4's
+//! `ShardTraining` on files of tokens, perhaps on a GPU. A [`Callback`] observes it: a screen, a
+//! metrics log, or nothing (`()`). [`Checkpoints`] saves it; `()` does not save.
 //!
 //! ```
 //! use stage03_gpt::trainer::Step;
@@ -48,7 +48,7 @@ use stage01_bigram::Result;
 
 use crate::trainer::Step;
 
-/// When to evaluate, when to save, and when to end.
+/// When a run is evaluated, when it is saved, and when it ends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoopConfig {
     /// How many steps the run has.
@@ -89,7 +89,7 @@ pub struct Evaluation {
     pub train: f64,
     /// On the validation set.
     pub validation: f64,
-    /// Whether no validation loss before was lower.
+    /// Whether this is the lowest validation loss so far.
     pub best: bool,
 }
 
@@ -110,19 +110,19 @@ pub trait Training {
     /// How many micro-batches make one step; their gradients are averaged.
     fn micro_batches(&self) -> usize;
 
-    /// Brings the next batch of the training set.
+    /// Loads the next micro-batch of the training set.
     ///
     /// # Errors
     /// When the data cannot be read or does not fit the model.
     fn next_batch(&mut self) -> Result<()>;
 
-    /// Forward and backward pass over that batch: adds its gradient.
+    /// Forward and backward pass of that micro-batch: accumulates its gradient.
     ///
     /// # Errors
-    /// When the device refuses, such as for want of memory.
+    /// When the device fails, for example when its memory is full.
     fn forward_backward(&mut self) -> Result<()>;
 
-    /// Clips the gradient, and changes the weights by it.
+    /// Clips the accumulated gradient, and takes a step of the optimiser.
     ///
     /// # Errors
     /// [`Error::Diverged`](stage01_bigram::Error::Diverged) when the loss or the gradient is NaN
@@ -136,7 +136,7 @@ pub trait Training {
     /// such a model is never saved.
     fn evaluate(&mut self, batches: usize) -> Result<Evaluation>;
 
-    /// Looks at the model before it is saved without an evaluation.
+    /// Checks the model before it is saved without an evaluation.
     ///
     /// # Errors
     /// [`Error::Diverged`](stage01_bigram::Error::Diverged) when it must not be saved.
@@ -159,26 +159,26 @@ pub trait Training {
     // ANCHOR_END: step
 }
 
-/// Where a run is saved.
+/// Saves a run.
 pub trait Checkpoints<R> {
-    /// Saves the run as it is now. best: whether no evaluation before was better.
+    /// Saves the run as it is now. best: whether its evaluation is the best so far.
     ///
     /// # Errors
     /// When it cannot be written, or a weight is NaN. What was saved before is then untouched.
     fn save(&self, run: &mut R, best: bool) -> Result<()>;
 }
 
-/// Saves nowhere.
+/// Does not save.
 impl<R> Checkpoints<R> for () {
     fn save(&self, _run: &mut R, _best: bool) -> Result<()> {
         Ok(())
     }
 }
 
-/// What watches a run, and may ask it to stop. An error of any method ends the run.
-#[allow(unused_variables, reason = "a callback takes up what it needs")]
+/// Observes a run, and may ask it to stop. An error of any method ends the run.
+#[allow(unused_variables, reason = "a callback uses what it needs")]
 pub trait Callback<R> {
-    /// Whether the run shall end before its next step.
+    /// Whether the run is to end before its next step.
     fn wants_to_stop(&self) -> bool {
         false
     }
@@ -186,15 +186,15 @@ pub trait Callback<R> {
     /// The model was evaluated, and will be saved next.
     ///
     /// # Errors
-    /// Those that shall end the run.
+    /// Any error ends the run.
     fn evaluated(&mut self, run: &mut R, evaluation: &Evaluation) -> Result<()> {
         Ok(())
     }
 
-    /// The run was saved: after this evaluation, or between two.
+    /// The run was saved: after this evaluation, or without one.
     ///
     /// # Errors
-    /// Those that shall end the run.
+    /// Any error ends the run.
     fn saved(&mut self, run: &mut R, evaluation: Option<&Evaluation>) -> Result<()> {
         Ok(())
     }
@@ -202,13 +202,13 @@ pub trait Callback<R> {
     /// A step was taken, in this time.
     ///
     /// # Errors
-    /// Those that shall end the run.
+    /// Any error ends the run.
     fn stepped(&mut self, run: &R, step: &Step, time: Duration) -> Result<()> {
         Ok(())
     }
 }
 
-/// Watches nothing.
+/// Observes nothing.
 impl<R> Callback<R> for () {}
 
 /// Trains until the last step, or until the callback asks to stop. Either way the last state is
@@ -259,11 +259,11 @@ mod tests {
     use stage01_bigram::Error;
     use std::cell::RefCell;
 
-    /// Writes down what it is asked for, and does nothing.
+    /// A mock that records the calls of its methods.
     #[derive(Default)]
     struct Script {
         iter: usize,
-        asked: Vec<String>,
+        calls: Vec<String>,
         /// Before which step the evaluation is NaN.
         diverges: Option<usize>,
     }
@@ -276,15 +276,15 @@ mod tests {
             2
         }
         fn next_batch(&mut self) -> Result<()> {
-            self.asked.push("batch".into());
+            self.calls.push("batch".into());
             Ok(())
         }
         fn forward_backward(&mut self) -> Result<()> {
-            self.asked.push("backward".into());
+            self.calls.push("backward".into());
             Ok(())
         }
         fn update(&mut self) -> Result<Step> {
-            self.asked.push("update".into());
+            self.calls.push("update".into());
             self.iter += 1;
             Ok(Step { iter: self.iter - 1, loss: 1.0, lr: 0.1, grad_norm: 1.0 })
         }
@@ -292,21 +292,21 @@ mod tests {
             if self.diverges == Some(self.iter) {
                 return Err(Error::diverged(self.iter, f64::NAN));
             }
-            self.asked.push(format!("evaluate {batches}"));
+            self.calls.push(format!("evaluate {batches}"));
             Ok(Evaluation { train: 1.0, validation: 1.0, best: self.iter == 0 })
         }
         fn check(&mut self) -> Result<()> {
-            self.asked.push("check".into());
+            self.calls.push("check".into());
             Ok(())
         }
     }
 
-    /// Before which steps it was saved, and whether as the best.
+    /// The step before each save, and whether it was the best.
     #[derive(Default)]
     struct Saves(RefCell<Vec<(usize, bool)>>);
     impl Checkpoints<Script> for Saves {
         fn save(&self, run: &mut Script, best: bool) -> Result<()> {
-            run.asked.push("save".into());
+            run.calls.push("save".into());
             self.0.borrow_mut().push((run.iter, best));
             Ok(())
         }
@@ -319,11 +319,11 @@ mod tests {
             self.0 == 0
         }
         fn evaluated(&mut self, run: &mut Script, _: &Evaluation) -> Result<()> {
-            run.asked.push("evaluated".into());
+            run.calls.push("evaluated".into());
             Ok(())
         }
         fn saved(&mut self, run: &mut Script, evaluation: Option<&Evaluation>) -> Result<()> {
-            run.asked.push(if evaluation.is_some() { "saved" } else { "saved between" }.into());
+            run.calls.push(if evaluation.is_some() { "saved" } else { "saved between" }.into());
             Ok(())
         }
         fn stepped(&mut self, _: &Script, step: &Step, _: Duration) -> Result<()> {
@@ -344,7 +344,7 @@ mod tests {
         assert_eq!(ending, Ending::Finished);
         let evaluation = ["evaluate 3", "evaluated", "save", "saved"];
         let step = ["batch", "backward", "batch", "backward", "update"];
-        assert_eq!(run.asked, [&evaluation[..], &step, &evaluation].concat());
+        assert_eq!(run.calls, [&evaluation[..], &step, &evaluation].concat());
     }
 
     #[test]
@@ -352,7 +352,7 @@ mod tests {
         let (mut run, saves) = (Script::default(), Saves::default());
         assert_eq!(train(&mut run, &config(9), &saves, &mut Until(2)).unwrap(), Ending::Stopped);
         assert_eq!(*saves.0.borrow(), [(0, true), (2, false)]);
-        assert_eq!(run.asked[run.asked.len() - 3..], ["check", "save", "saved between"]);
+        assert_eq!(run.calls[run.calls.len() - 3..], ["check", "save", "saved between"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Files of a run that were altered by hand or by a failing disk, and what `--resume` says.
+//! Files of a run that were altered by hand or by a failing disk, and the errors of `--resume`.
 
 mod common;
 
@@ -29,10 +29,10 @@ fn a_config_that_is_not_that_of_the_run_is_named() {
         place.write("model/config.json", altered);
         resume(&place, "").refuses(&["model/config.json", entry, "put", "back, or delete"]);
     }
-    // What the message says is true: it is written again, and the model loads.
+    // As the message says, it is written again, and the model loads.
     fs::remove_file(place.path("model/config.json")).unwrap();
     let finished = resume(&place, "").succeeds();
-    assert!(finished.err.contains("config.json was not there"), "{}", finished.err);
+    assert!(finished.err.contains("config.json was missing"), "{}", finished.err);
     assert_eq!(place.text("model/config.json"), good);
     place.run("sample --model model --max-new-tokens 3").succeeds();
 }
@@ -59,26 +59,26 @@ fn an_altered_state_is_noticed() {
         let mut altered = good.clone();
         altered[good.len() - back] ^= 1;
         place.write("model/trainer.safetensors", altered);
-        resume(&place, "").refuses(&["trainer.safetensors", "its checksum is another", "restore"]);
+        resume(&place, "").refuses(&["trainer.safetensors", "its checksum differs", "restore"]);
     }
     place.write("model/trainer.safetensors", good);
-    // The model is for others: a run does not believe it, and writes it again.
+    // `model.safetensors` is for other programs: a resumed run does not read it, and replaces it.
     place.write("model/model.safetensors", "not a model");
     resume(&place, "").succeeds();
     place.run("sample --model model --max-new-tokens 3").succeeds();
 }
 
 #[test]
-fn another_number_of_threads_is_spoken_of() {
+fn another_number_of_threads_is_mentioned() {
     let place = Place::new();
     place.train("--out-dir model --max-iters 4 --threads 3").succeeds();
     let kept = resume(&place, "").succeeds();
     assert!(kept.out.contains("3 threads"), "{}", kept.out);
     let other = place.run("train --resume --out-dir model --max-iters 12 --threads 1").succeeds();
-    assert!(other.err.contains("had 3 threads so far and goes on with 1"), "{}", other.err);
+    assert!(other.err.contains("had 3 threads so far and continues with 1"), "{}", other.err);
 }
 
-/// The number that was not typed is kept as well.
+/// A number of threads that was not given as a flag is kept too.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_run_goes_on_to_the_byte_where_there_are_fewer_cores() {
@@ -95,7 +95,7 @@ fn a_run_goes_on_to_the_byte_where_there_are_fewer_cores() {
     let finished = common::Finished::new("on one core", output).succeeds();
     for file in ["model.safetensors", "trainer.safetensors"] {
         let read = |name: &str| place.read(&format!("{name}/{file}"));
-        // Both say how often they are measured, which follows from --max-iters.
+        // --max-iters is saved too, and is the same in both.
         assert!(read("model") == read("whole"), "{file}: {}", finished.err);
     }
 }
@@ -110,7 +110,11 @@ fn nothing_is_written_through_a_link() {
         let path = place.path("model").join(name);
         fs::remove_file(&path).unwrap();
         symlink("../victim.txt", &path).unwrap();
-        resume(&place, "").refuses(&[&format!("model/{name}"), "not a plain file", "remove it"]);
+        resume(&place, "").refuses(&[
+            &format!("model/{name}"),
+            "file, and it should be",
+            "remove it",
+        ]);
         fs::remove_file(&path).unwrap();
     }
     for name in ["loss.svg", "model.safetensors", "config.json.1"] {
@@ -119,7 +123,7 @@ fn nothing_is_written_through_a_link() {
         symlink("../victim.txt", &path).unwrap();
     }
     resume(&place, "").succeeds();
-    // Nor where a run begins.
+    // Nor when a run begins.
     fs::create_dir(place.path("mine")).unwrap();
     for name in ["log.jsonl", "trainer.safetensors.tmp", "config.json", "loss.svg"] {
         symlink("../victim.txt", place.path("mine").join(name)).unwrap();
@@ -128,7 +132,7 @@ fn nothing_is_written_through_a_link() {
     assert_eq!(place.text("victim.txt"), "precious");
 }
 
-/// A log is text that anybody can append to.
+/// Any program can append to a log.
 #[test]
 fn a_log_of_any_content_is_read() {
     let place = Place::with_model();

@@ -1,4 +1,4 @@
-//! Whatever a user gets wrong is said in one line, and nothing is lost by it.
+//! A user's mistake gives a one-line error, and no file is lost or changed.
 
 mod common;
 
@@ -7,7 +7,7 @@ use std::fs;
 use common::{Place, TINY};
 
 #[test]
-fn texts_that_cannot_be_learned() {
+fn texts_that_cannot_be_trained_on() {
     let place = Place::new();
     place.write("empty.txt", "");
     place.write("short.txt", "abcdefghij");
@@ -95,14 +95,14 @@ fn sizes_that_fit_into_no_memory() {
     for seconds in ["0", "-1", "nan", "inf", "1e300"] {
         place.run(&format!("bench --seconds {seconds}")).refuses(&["--seconds"]);
     }
-    // Large numbers of things that take time and no memory are what the user wants.
+    // Large numbers that cost time but no memory are allowed.
     place.train("--max-iters 1 --warmup-iters 18446744073709551615").succeeds();
     fs::remove_dir_all(place.path("out")).unwrap();
     assert!(place.contents() == before, "something was written");
 }
 
 #[test]
-fn questions_a_model_cannot_answer() {
+fn prompts_and_texts_that_a_model_cannot_read() {
     let place = Place::with_model();
     place.write("greek.txt", "The fox\nsees αβγ.\n");
     place.write("empty.txt", "");
@@ -151,7 +151,7 @@ fn questions_a_model_cannot_answer() {
 }
 
 #[test]
-fn words_the_program_does_not_know() {
+fn unknown_commands_and_flags() {
     let place = Place::new();
     for command in ["learn", "--layers 3", "train --model x", "sample extra", "--resume --preset x"]
     {
@@ -161,7 +161,7 @@ fn words_the_program_does_not_know() {
     }
 }
 
-/// Cuts a file at every length that matters, and flips bits in it.
+/// A file truncated at several lengths, and with flipped bits.
 fn damaged(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut all = vec![("empty".to_string(), Vec::new())];
     for i in
@@ -181,8 +181,8 @@ fn damaged(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
 /// No damage to any file of a model is a reason to panic; cut files are always noticed.
 #[test]
 fn damaged_files_are_named() {
-    use stage03_gpt::checkpoint::Model;
-    use stage03_gpt::resume::State;
+    use stage03_gpt::files::resume::State;
+    use stage03_gpt::model::Model;
     let place = Place::with_model();
     let directory = place.path("model");
     for file in ["config.json", "model.safetensors", "tokenizer.json", "trainer.safetensors"] {
@@ -194,7 +194,7 @@ fn damaged_files_are_named() {
                 "trainer.safetensors" => State::load(&directory).err(),
                 _ => Model::load(&directory).err(),
             };
-            // A letter of a comment may change and harm nothing; a file that was cut may not.
+            // A changed letter of a comment is harmless; a truncated file is not.
             if bytes.len() < good.len().saturating_sub(1) {
                 assert!(error.is_some(), "{file} {damage}");
             }
@@ -202,7 +202,7 @@ fn damaged_files_are_named() {
                 assert!(error.to_string().contains(file), "{file} {damage}: {error}");
             }
         }
-        // And as the program says it.
+        // And the program's own message.
         fs::write(&path, &good[..good.len() / 2]).unwrap();
         let command = match file {
             "trainer.safetensors" => "train --resume --out-dir model",
@@ -241,7 +241,7 @@ fn sizes_altered_in_the_files_take_no_memory() {
 }
 
 #[test]
-fn runs_that_cannot_go_on() {
+fn runs_that_cannot_be_resumed() {
     let place = Place::with_model();
     place.write("other.txt", "Another text, of the same few letters or so.\n".repeat(30));
     let before = place.contents();
@@ -261,10 +261,10 @@ fn runs_that_cannot_go_on() {
     }
     assert!(place.contents() == before, "something was written");
 
-    // The same letters, another order: only the text itself can tell.
+    // The same letters in another order: only the fingerprint differs.
     let reversed: String = place.text("text.txt").chars().rev().collect();
     place.write("text.txt", reversed);
-    resume("--max-iters 9").refuses(&["not the text that the saved run was learning"]);
+    resume("--max-iters 9").refuses(&["not the text that the saved run was trained on"]);
 }
 
 #[test]
@@ -281,10 +281,10 @@ fn directories_that_cannot_be_used() {
     assert!(place.contents() == before, "something was written");
 }
 
-/// What is saved with a run must be text; its directory may have any name.
+/// Paths that are saved with a run must be UTF-8; its directory may have any name.
 #[test]
 #[cfg(target_os = "linux")] // other systems have no such names
-fn names_that_are_no_text() {
+fn names_that_are_not_utf8() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     let place = Place::new();
@@ -347,10 +347,10 @@ fn a_directory_that_may_not_be_written() {
 }
 
 #[test]
-fn an_earlier_model_is_kept_and_so_is_what_lies_beside_it() {
+fn an_earlier_model_is_kept_and_so_are_the_files_beside_it() {
     let place = Place::with_model();
     let first = place.read("model/model.safetensors");
-    // Names that look like those of a program at work may be a user's own.
+    // Names that look like the program's temporary ones may be a user's own.
     for directory in ["model.new", "model.1", "model.tmp"] {
         fs::create_dir(place.path(directory)).unwrap();
         place.write(&format!("{directory}/notes.txt"), directory);
@@ -377,7 +377,7 @@ fn a_loss_that_is_nan_stops_the_run_and_keeps_the_last_model() {
     let place = Place::new();
     for (directory, flags) in [
         ("rare", "--eval-interval 100 --learning-rate 1e30"),
-        ("often", "--eval-interval 1 --learning-rate 1e38"), // it is measured, and must not be saved
+        ("often", "--eval-interval 1 --learning-rate 1e38"), // it is evaluated, and must not be saved
     ] {
         let wild = "--max-iters 20 --warmup-iters 0 --grad-clip 0";
         place.train(&format!("{wild} {flags} --out-dir {directory}")).refuses(&[
@@ -393,21 +393,20 @@ fn a_loss_that_is_nan_stops_the_run_and_keeps_the_last_model() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_is_an_error_and_a_reader_who_left_is_not() {
+fn a_full_disk_is_an_error_and_a_closed_pipe_is_not() {
     let place = Place::with_model();
     for command in ["sample --model model", "eval --model model --text text.txt"] {
         let full = fs::File::options().write(true).open("/dev/full").unwrap();
         let output = place.command(command).stdout(full).output().unwrap();
         common::Finished::new(command, output).refuses(&["standard output", "space"]);
     }
-    // Remarks that nobody can read are no reason to fail.
+    // A failure to print a remark is ignored.
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     let status = place.command("sample --model model").stderr(full).output().unwrap().status;
     assert_eq!(status.code(), Some(0));
 }
 
-/// A limit on the size of files stands for the disk that is full: what is written is refused
-/// half way through.
+/// A limit on the size of files stands for a full disk: a write fails half way through.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_keeps_the_last_checkpoint() {

@@ -1,4 +1,4 @@
-//! The program as its users meet it: every command on a small model, and runs that go on.
+//! The program as its users see it: every command on a small model, and resumed runs.
 
 mod common;
 
@@ -9,7 +9,7 @@ use common::{Finished, Place, TINY};
 use serde_json::Value;
 
 #[test]
-fn a_run_leaves_a_model_its_diary_and_its_curve() {
+fn a_run_leaves_a_model_its_metrics_log_and_its_curve() {
     let place = Place::new();
     let run = place.train("--out-dir model --max-iters 20 --eval-interval 7").succeeds();
     for word in ["What to expect", "(the bigram)", "The model is in model", "loss.svg"] {
@@ -22,17 +22,17 @@ fn a_run_leaves_a_model_its_diary_and_its_curve() {
 
     let log = place.text("model/log.jsonl");
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.len(), 21); // 20 steps, and the measurement after the last
+    assert_eq!(lines.len(), 21); // 20 steps, and the evaluation after the last
     for (iter, line) in lines.iter().enumerate() {
         assert_eq!(line["iter"], iter);
         assert!(line["elapsed_s"].is_f64());
         for key in ["train_loss", "lr", "grad_norm", "tokens_per_second"] {
             assert_eq!(line[key].is_f64(), iter < 20, "{key} of {line}");
         }
-        let measured = iter % 7 == 0 || iter == 20;
-        assert_eq!(line["val_loss"].is_f64(), measured, "{line}");
+        let evaluated = iter % 7 == 0 || iter == 20;
+        assert_eq!(line["val_loss"].is_f64(), evaluated, "{line}");
     }
-    // Files that everybody may read are readable by everybody.
+    // All files have the same permissions.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -42,7 +42,7 @@ fn a_run_leaves_a_model_its_diary_and_its_curve() {
 }
 
 #[test]
-fn no_command_is_the_command_train() {
+fn train_is_the_default_command() {
     let place = Place::new();
     place.run(&format!("--text text.txt {TINY} --max-iters 3 --out-dir plain")).succeeds();
     place.train("--max-iters 3 --out-dir named").succeeds();
@@ -63,7 +63,7 @@ fn the_same_seed_trains_the_same_bytes() {
 }
 
 #[test]
-fn a_model_writes() {
+fn a_model_generates_text() {
     let place = Place::with_model();
     let sample = |flags: &str| place.run(&format!("sample --model model {flags}")).succeeds().out;
     let text = sample("--prompt The --max-new-tokens 30 --seed 5");
@@ -76,13 +76,13 @@ fn a_model_writes() {
     assert_eq!(sample("--num-samples 0"), "");
     let three = sample("--num-samples 3 --max-new-tokens 9");
     assert_eq!(three.matches("\n---\n").count(), 2, "{three}");
-    // Longer than the context of 8 tokens, and every way to choose.
+    // Longer than the context of 8 tokens, and every way of sampling.
     let long = "--prompt Thequickfoxseeslazydogs --context-shift 1 --top-k 3 --top-p 0.9";
     assert!(sample(long).starts_with("Thequickfoxseeslazydogs"));
 }
 
 #[test]
-fn a_model_is_measured() {
+fn a_model_is_evaluated() {
     let place = Place::with_model();
     let eval = |flags: &str| place.run(&format!("eval --model model {flags}")).succeeds().out;
     let table = eval("--text text.txt");
@@ -177,7 +177,7 @@ fn help_fits_on_its_page_and_explains_itself() {
 /// A run of `last` steps in one go, and one that is stopped after `first` and resumed.
 fn goes_on_as_if_never_stopped(flags: &str, first: usize, last: usize) {
     let place = Place::new();
-    // The learning rate must know of the whole run.
+    // The learning rate schedule must be that of the whole run.
     let flags = format!("{flags} --warmup-iters 10 --lr-decay-iters {last}");
     place.train(&format!("{flags} --max-iters {last} --out-dir whole")).succeeds();
     place.train(&format!("{flags} --max-iters {first} --out-dir parts")).succeeds();
@@ -187,19 +187,19 @@ fn goes_on_as_if_never_stopped(flags: &str, first: usize, last: usize) {
         let (whole, parts) = (format!("whole/{file}"), format!("parts/{file}"));
         assert!(place.read(&whole) == place.read(&parts), "{flags}: {file} differs");
     }
-    // The diary goes on as well: every step once.
+    // The metrics log continues, too: every step once.
     let log = place.text("parts/log.jsonl");
     let iter = |line: &str| serde_json::from_str::<Value>(line).unwrap()["iter"].as_u64().unwrap();
     assert_eq!(log.lines().map(iter).collect::<Vec<_>>(), (0..=last as u64).collect::<Vec<_>>());
 }
 
 #[test]
-fn fifty_and_fifty_steps_are_a_hundred() {
+fn fifty_and_fifty_steps_equal_a_hundred() {
     goes_on_as_if_never_stopped("", 50, 100);
 }
 
 #[test]
-fn so_they_are_with_dropout_and_accumulation() {
+fn a_resumed_run_with_dropout_and_accumulation_is_the_same() {
     let flags = "--dropout 0.2 --gradient-accumulation-steps 2 --bias --threads 3 --batch-size 5";
     goes_on_as_if_never_stopped(flags, 23, 60);
 }
@@ -252,9 +252,9 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
 }
 
 #[test]
-fn nobody_need_read_to_the_end() {
+fn a_reader_may_stop_before_the_end() {
     let place = Place::with_model();
-    // Each is given a reader that goes away after the first line.
+    // The reader of the output closes it after the first line.
     let run = |command: &str| {
         let mut child =
             place.command(command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -264,7 +264,7 @@ fn nobody_need_read_to_the_end() {
         Finished::new(command, child.wait_with_output().unwrap())
     };
     for command in [
-        // Each would write for days.
+        // The first two would write for days.
         "sample --model model --max-new-tokens 1000000000",
         "sample --model model --num-samples 1000000000",
         "eval --model model --text text.txt",
@@ -279,8 +279,8 @@ fn nobody_need_read_to_the_end() {
     );
     let finished = run(&command);
     assert_eq!((finished.code, finished.err.as_str()), (Some(0), ""));
-    // What was learned until then is there.
-    let state = stage03_gpt::resume::State::load(&place.path("piped")).unwrap();
+    // The training until then is saved.
+    let state = stage03_gpt::files::resume::State::load(&place.path("piped")).unwrap();
     place.run(&format!("train --resume --out-dir piped --max-iters {}", state.iter + 1)).succeeds();
 }
 
@@ -290,11 +290,11 @@ fn odd_lengths_of_runs() {
     place.train("--out-dir none --max-iters 0").succeeds();
     place.run("sample --model none --max-new-tokens 5").succeeds();
     place.run("train --resume --out-dir none --max-iters 2").succeeds();
-    // A run that is over already.
+    // A run that has finished.
     let over = place.run("train --resume --out-dir none --max-iters 1").succeeds();
     let words = over.out.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("the run has taken 2 steps, and --max-iters is 1"), "{words}");
-    assert!(!words.contains("Going on"), "{words}");
+    assert!(!words.contains("Resuming"), "{words}");
     place.train("--out-dir rare --max-iters 2 --eval-interval 100 --warmup-iters 0").succeeds();
     place.train("--out-dir threads --max-iters 2 --batch-size 1 --threads 9").succeeds();
     place.train("--out-dir one --max-iters 2 --block-size 1").succeeds();

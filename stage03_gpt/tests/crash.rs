@@ -16,7 +16,7 @@ use common::{Place, TINY, is_whole};
 use rand::RngExt;
 use stage01_bigram::random::{Generator, Purpose, generator};
 
-/// Starts the program and kills it within so many thousandths of a second.
+/// Starts the program and kills it within `within` milliseconds.
 fn kill(place: &Place, arguments: &str, within: u64, rng: &mut Generator) {
     let mut child =
         place.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -25,9 +25,9 @@ fn kill(place: &Place, arguments: &str, within: u64, rng: &mut Generator) {
     child.wait().unwrap();
 }
 
-/// Half a checkpoint would fail here: the model of one run, the rest of another.
+/// A mixture of two checkpoints would fail here.
 #[test]
-fn a_run_that_is_killed_again_and_again_ends_like_one_that_never_was() {
+fn a_run_that_is_killed_many_times_ends_like_one_that_never_was() {
     let place = Place::new();
     let flags = format!("{TINY} --dropout 0.1 --lr-decay-iters 300 --eval-interval 3");
     place.train(&format!("--max-iters 0 --out-dir killed {}", &flags[TINY.len()..])).succeeds();
@@ -48,7 +48,7 @@ fn a_run_that_is_killed_again_and_again_ends_like_one_that_never_was() {
         let same = place.read(&format!("whole/{file}")) == place.read(&format!("killed/{file}"));
         assert!(same, "{file} differs");
     }
-    // The metrics log as well has every step once.
+    // The metrics log, too, has every step once.
     let log = place.text("killed/log.jsonl");
     let iters = log.lines().map(|line| {
         serde_json::from_str::<serde_json::Value>(line).unwrap()["iter"].as_u64().unwrap()
@@ -72,7 +72,7 @@ fn a_run_that_is_killed_while_it_starts_leaves_nothing_or_everything() {
         }
     }
     println!("{started} of 25 had begun");
-    // What they left beside it does not hinder the next, and is gone after it.
+    // Their unfinished directories do not hinder the next run, which removes them.
     place.train("--max-iters 1 --out-dir model").succeeds();
     let names = place.names();
     assert_eq!(names.len(), 2, "{names:?}"); // the text and the model
@@ -83,18 +83,18 @@ fn an_earlier_model_survives_a_start_that_is_killed() {
     let place = Place::new();
     let mut rng = generator(3, Purpose::Other, 0);
     place.train("--max-iters 2 --out-dir model").succeeds();
-    let treasure = place.read("model/trainer.safetensors");
+    let earlier = place.read("model/trainer.safetensors");
     for i in 0..25 {
         let flags = format!("train --text text.txt {TINY} --seed {i} --max-iters 10000000");
         kill(&place, &format!("{flags} --out-dir model"), 25, &mut rng);
-        // The name belongs to a whole model or, for an instant, to none; and the earlier one
-        // is here or has been moved aside, to the byte.
+        // Under the name is a whole model or, for an instant, none; and the earlier one is there
+        // or has been moved aside, to the byte.
         let mut directories = place.names();
         directories.retain(|name| name.starts_with("model"));
         directories.iter().for_each(|name| {
             is_whole(&place.path(name));
         });
-        let kept = |name: &String| place.read(&format!("{name}/trainer.safetensors")) == treasure;
+        let kept = |name: &String| place.read(&format!("{name}/trainer.safetensors")) == earlier;
         assert!(directories.iter().any(kept), "{directories:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Models from anywhere: what `sample`, `chat` and `eval` do with them.
+//! `sample`, `chat` and `eval` with special models: special tokens, NaN, wrong sizes in the files.
 
 mod common;
 
@@ -8,8 +8,8 @@ use common::Place;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage02_attention::params::{Params, fill_normal};
-use stage03_gpt::checkpoint::{save_description, save_model};
 use stage03_gpt::config::GptConfig;
+use stage03_gpt::files::hugging_face::{save_description, save_model};
 use stage03_gpt::gpt::Gpt;
 
 /// Saves a model with an end-of-text token and with weights as `fill` leaves them, and returns
@@ -35,10 +35,9 @@ fn range(gpt: &Gpt, name: &str) -> std::ops::Range<usize> {
     gpt.layout().tensors().iter().find(|tensor| tensor.name == name).unwrap().range()
 }
 
-/// A model that writes these tokens, the first of them likeliest, whatever it reads.
+/// A model that gives these tokens these logits, whatever it reads.
 fn always(favourites: &[(u32, f32)], gpt: &Gpt, params: &mut Params<f32>) {
-    // What leaves the last layer norm is its bias, and the logit of a token its product with the
-    // token's row.
+    // The result of the last layer norm is its bias; its product with a token's row is the logit.
     params.values[range(gpt, "ln_f.bias").start] = 1.0;
     let wte = range(gpt, "wte.weight").start;
     for &(token, logit) in favourites {
@@ -46,7 +45,7 @@ fn always(favourites: &[(u32, f32)], gpt: &Gpt, params: &mut Params<f32>) {
     }
 }
 
-/// Runs a command that is given a text to read.
+/// Runs a command with a text as its standard input.
 fn typed(place: &Place, command: &str, text: &str) -> common::Finished {
     place.write("typed.txt", text);
     let input = std::fs::File::open(place.path("typed.txt")).unwrap();
@@ -54,7 +53,7 @@ fn typed(place: &Place, command: &str, text: &str) -> common::Finished {
 }
 
 #[test]
-fn a_text_ends_where_the_model_ends_it() {
+fn a_text_ends_at_the_end_token() {
     let place = Place::new();
     save(&place.path("ends"), |gpt, end, params| always(&[(end, 2.0)], gpt, params));
     let sample = |flags: &str| {
@@ -77,11 +76,11 @@ fn a_text_ends_where_the_model_ends_it() {
 }
 
 #[test]
-fn a_text_begins_with_the_token_that_begins_texts() {
+fn a_text_begins_with_the_begin_token() {
     let place = Place::new();
     save(&place.path("model"), |gpt, _, params| {
         fill_normal(&mut params.values, 1.0, &mut generator(1, Purpose::Initialisation, 0));
-        // So that what is read decides, and neither its position nor what is likeliest always.
+        // Zero, so that the tokens decide, and neither their positions nor a constant.
         params.values[range(gpt, "ln_f.bias")].fill(0.0);
         params.values[range(gpt, "wpe.weight")].fill(0.0);
     });
@@ -99,7 +98,7 @@ fn a_text_begins_with_the_token_that_begins_texts() {
 }
 
 #[test]
-fn a_model_that_computes_no_numbers_says_so() {
+fn a_model_whose_logits_are_nan_is_refused() {
     let place = Place::new();
     save(&place.path("model"), |_, _, params| params.values.fill(1e30));
     for command in ["sample --model model", "eval --model model --text text.txt"] {
@@ -108,7 +107,7 @@ fn a_model_that_computes_no_numbers_says_so() {
     typed(&place, "chat --model model", "one\n").refuses(&["the model is broken"]);
 }
 
-/// Every number of the files that could ask for memory, in a process that has little.
+/// Every size in the files that could ask for memory, in a process that has little.
 #[test]
 #[cfg(target_os = "linux")]
 fn sizes_that_only_a_file_claims_take_no_memory() {

@@ -1,8 +1,8 @@
-//! Two programs that want one directory: one trains, the other is told, and nothing is lost.
+//! Two programs with one directory: one trains, the other is refused, and nothing is lost.
 //!
-//! Each file of a model is replaced in one instant, and yet two runs would leave the files of one
-//! beside those of the other. The moments are random and different on every machine, and what is
-//! asserted holds for all of them.
+//! Each file of a model is replaced atomically, and yet two runs could leave a mixture of their
+//! files. The moments are random and different on every machine, and the assertions hold for all
+//! of them.
 
 #![cfg(unix)]
 
@@ -29,12 +29,12 @@ fn pair(place: &Place, commands: [&str; 2]) -> usize {
             refused += 1;
         }
     }
-    assert!(refused < 2, "{commands:?}: nobody trains");
+    assert!(refused < 2, "{commands:?}: both were refused");
     refused
 }
 
-/// Every directory with this beginning holds a model and a state that belong together, and
-/// nothing is left beside them.
+/// Every directory whose name begins so holds a model and a state that belong together, and no
+/// temporary file.
 fn is_whole(place: &Place, name: &str) {
     for found in place.names() {
         assert!(!found.starts_with('.'), "{found} is left");
@@ -70,7 +70,7 @@ fn two_new_runs() {
 }
 
 #[test]
-fn a_new_run_and_one_that_goes_on() {
+fn a_new_run_and_a_resumed_one() {
     let place = Place::new();
     place.train("--out-dir model --max-iters 2").succeeds();
     let mut refused = 0;
@@ -83,7 +83,7 @@ fn a_new_run_and_one_that_goes_on() {
 }
 
 #[test]
-fn two_runs_that_go_on() {
+fn two_resumed_runs() {
     let place = Place::new();
     place.train("--out-dir model --max-iters 2 --eval-interval 5").succeeds();
     let mut refused = 0;
@@ -93,7 +93,7 @@ fn two_runs_that_go_on() {
         is_whole(&place, "model");
     }
     assert!(refused > 0, "they never met");
-    // It is the run that nobody disturbed.
+    // The same as the weights of an undisturbed run.
     let whole = "--max-iters 600 --eval-interval 5 --lr-decay-iters 2 --warmup-iters 0";
     place.train(&format!("{whole} --out-dir whole")).succeeds();
     let weights = |name: &str| place.read(&format!("{name}/model.safetensors")).len();
@@ -101,10 +101,10 @@ fn two_runs_that_go_on() {
 }
 
 #[test]
-fn a_run_is_told_of_at_once_and_before_anything_is_read() {
+fn a_second_run_is_refused_at_once_and_before_anything_is_read() {
     let place = Place::with_model();
     let mut first = place.start_and_wait("train --resume --out-dir model --max-iters 100000000");
-    // It is refused whatever else is wrong.
+    // It is refused for this reason, even if its text is missing.
     for command in ["train --resume --out-dir model", "--text missing.txt --out-dir model/"] {
         place.run(command).refuses(&["model: ", BUSY]);
     }

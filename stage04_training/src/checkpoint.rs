@@ -34,14 +34,15 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
-use stage03_gpt::checkpoint::{save_description, save_model};
+use stage03_gpt::files::TRAINER_FILE;
+use stage03_gpt::files::hugging_face::{save_description, save_model};
+use stage03_gpt::files::resume::{self, Snapshot, State, TOKENIZER_NOTE, text_checksum};
 use stage03_gpt::files::run_directory::{self, OutDir, Place};
 use stage03_gpt::gpt::Gpt;
-use stage03_gpt::resume::{self, Snapshot, State, TOKENIZER_NOTE, TRAINER_FILE, text_checksum};
 use stage03_gpt::training::Checkpoints;
 
 use crate::backend::Backend;
-use crate::trainer::Trainer;
+use crate::trainer::ShardTraining;
 
 /// The directory of the best weights, inside the run's.
 pub const BEST: &str = "best";
@@ -95,7 +96,7 @@ impl CheckpointManager {
     ///
     /// # Errors
     /// As [`Place::fill`].
-    pub fn create(&self, run: &mut Trainer, place: Place) -> Result<OutDir> {
+    pub fn create(&self, run: &mut ShardTraining, place: Place) -> Result<OutDir> {
         place.fill(|directory| {
             save_description(directory, run.backend.gpt().config(), &self.tokenizer)?;
             self.save_to(directory, run)
@@ -107,12 +108,12 @@ impl CheckpointManager {
     /// # Errors
     /// [`Error::File`] when they cannot be written; [`Error::Diverged`] when a weight is no
     /// number. What was saved before is then untouched. As [`CheckpointManager::require`].
-    pub fn save(&self, run: &mut Trainer) -> Result<()> {
+    pub fn save(&self, run: &mut ShardTraining) -> Result<()> {
         self.require()?;
         self.save_to(&self.directory, run)
     }
 
-    fn save_to(&self, directory: &Path, run: &mut Trainer) -> Result<()> {
+    fn save_to(&self, directory: &Path, run: &mut ShardTraining) -> Result<()> {
         // ANCHOR: save
         let best = run.best.is_finite().then_some(run.best);
         let note = json!({
@@ -130,7 +131,7 @@ impl CheckpointManager {
     ///
     /// # Errors
     /// As [`CheckpointManager::save`].
-    pub fn save_best(&self, run: &mut Trainer) -> Result<()> {
+    pub fn save_best(&self, run: &mut ShardTraining) -> Result<()> {
         self.require()?;
         let mut best = self.best.borrow_mut();
         with_weights(&mut *run.backend, |snapshot, gpt| {
@@ -148,9 +149,9 @@ impl CheckpointManager {
     }
 }
 
-impl Checkpoints<Trainer<'_>> for CheckpointManager {
+impl Checkpoints<ShardTraining<'_>> for CheckpointManager {
     /// The best weights first: the state that says how good they are comes after them.
-    fn save(&self, run: &mut Trainer, best: bool) -> Result<()> {
+    fn save(&self, run: &mut ShardTraining, best: bool) -> Result<()> {
         if best {
             self.save_best(run)?;
         }
@@ -209,7 +210,7 @@ impl Saved {
     ///
     /// # Errors
     /// As [`State::params`].
-    pub fn restore(&self, run: &mut Trainer, data: &Value) -> Result<()> {
+    pub fn restore(&self, run: &mut ShardTraining, data: &Value) -> Result<()> {
         let (weights, moments) = self.state.params(run.backend.gpt().layout())?;
         run.backend.restore(self.state.iter, weights, moments)?;
         if self.data.as_ref() == Some(data) {

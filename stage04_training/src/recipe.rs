@@ -8,8 +8,8 @@
 //!
 //! Where a value comes from, the last that speaks wins: the default of the setting, the recipe,
 //! what was given besides, such as the flags that were typed. A resumed run has its saved settings in the place of a recipe.
-//! The settings of stage 3 keep their names and meanings ([`Run`]); what a run at scale needs
-//! besides stands in [`Recipe`].
+//! The settings of stage 3 keep their names and meanings ([`RunSettings`]); what a run at scale
+//! needs besides stands in [`Recipe`].
 //!
 //! ```
 //! use std::path::Path;
@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use stage01_bigram::{Error, Result, files};
-use stage03_gpt::settings::{Run, require_text};
+use stage03_gpt::settings::{RunSettings, require_text};
 
 use crate::backend;
 use file::Written;
@@ -55,7 +55,7 @@ pub struct Recipe {
     /// The settings of stage 3.
     #[cfg_attr(feature = "cli", command(flatten))]
     #[serde(flatten)]
-    pub run: Run,
+    pub run: RunSettings,
 
     /// A directory of tokens made by `prepare`. Without it: --text and --tokenizer are prepared
     /// first, which takes seconds where the text is small, into a directory beside the model.
@@ -128,7 +128,8 @@ impl Recipe {
     /// saved: the settings as [`Recipe::saved`] gave them; or those of a run of stage 3.
     ///
     /// # Errors
-    /// As [`Run::continued`]; and [`Error::Setting`] for settings that no program has saved.
+    /// As [`RunSettings::continued`]; and [`Error::Setting`] for settings that no program has
+    /// saved.
     pub fn resumed(saved: &Value, given: &Recipe, typed: impl Fn(&str) -> bool) -> Result<Recipe> {
         let mut settings = saved.as_object().cloned().unwrap_or_default();
         if let (None, Some(dtype)) = (settings.get("precision"), settings.get("dtype")) {
@@ -138,7 +139,7 @@ impl Recipe {
         let mut all = object(&Recipe::default());
         all.extend(settings.clone());
         let old = from_object(all)?;
-        Run::continued(&old.run, &given.run, &typed)?; // refuses another model
+        RunSettings::continued(&old.run, &given.run, &typed)?; // refuses another model
         if typed("vocab_multiple") && given.vocab_multiple != old.vocab_multiple {
             let expected = format!(
                 "the saved run has {}, and a resumed run keeps it; leave the flag out",
@@ -184,8 +185,8 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// Refuses what cannot be saved with a run, as [`Run::check_savable`] does. The directory of
-    /// the run is not saved: it may have any name.
+    /// Refuses what cannot be saved with a run, as [`RunSettings::check_savable`] does. The
+    /// directory of the run is not saved: it may have any name.
     fn check_savable(&self) -> Result<()> {
         self.run.check_savable()?;
         let numbers = [
@@ -244,7 +245,7 @@ impl Default for Recipe {
     /// The settings when nothing is said of them.
     fn default() -> Self {
         Recipe {
-            run: Run::default(),
+            run: RunSettings::default(),
             data: None,
             init_from: None,
             vocab_multiple: 1,
@@ -435,7 +436,8 @@ mod tests {
     #[test]
     fn a_run_of_stage_3_is_a_recipe() {
         let (given, matches) = parse("");
-        let saved = json!(Run { dtype: "bfloat16".into(), n_layer: 2, ..Run::default() });
+        let saved =
+            json!(RunSettings { dtype: "bfloat16".into(), n_layer: 2, ..RunSettings::default() });
         let recipe = Recipe::resumed(&saved, &given, |setting| typed(&matches, setting)).unwrap();
         assert_eq!((recipe.run.n_layer, recipe.precision.as_str()), (2, "bf16"));
     }

@@ -23,7 +23,7 @@ use crate::backend::Backend;
 use crate::shards::{Shards, Split, WindowSampler};
 
 /// A model in training, and its place in the data.
-pub struct Trainer<'a> {
+pub struct ShardTraining<'a> {
     /// What does the arithmetic.
     pub backend: Box<dyn Backend>,
     /// How many windows of the data have been read: the next batch begins with this one.
@@ -41,7 +41,7 @@ pub struct Trainer<'a> {
 /// are evaluated on the same windows, and can be compared.
 const EVALUATION_SEED: u64 = 0;
 
-impl<'a> Trainer<'a> {
+impl<'a> ShardTraining<'a> {
     /// A run before its first step.
     ///
     /// # Errors
@@ -51,7 +51,7 @@ impl<'a> Trainer<'a> {
         let Settings { batch_size, seed, .. } = *backend.settings();
         let (train, validation) = (data.part(Split::Train), data.part(Split::Validation));
         let batch = vec![0; batch_size * block_size];
-        Ok(Trainer {
+        Ok(ShardTraining {
             train: train.sampler(block_size, seed)?,
             fixed: [
                 train.sampler(block_size, EVALUATION_SEED)?,
@@ -101,7 +101,7 @@ impl<'a> Trainer<'a> {
     }
 }
 
-impl Training for Trainer<'_> {
+impl Training for ShardTraining<'_> {
     fn iter(&self) -> usize {
         self.backend.iter()
     }

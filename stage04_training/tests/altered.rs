@@ -457,7 +457,7 @@ fn a_shard_that_is_cut_while_it_is_learned_ends_the_run_with_a_message() {
     assert!(error.contains("data/train-00000.bin: it has become shorter"), "{error}");
     let saved = stage04_training::checkpoint::Saved::load(&at.join("m")).unwrap();
     assert!(saved.state.iter >= 5);
-    stage03_gpt::checkpoint::Model::load(&at.join("m")).unwrap();
+    stage03_gpt::model::Model::load(&at.join("m")).unwrap();
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use place::{MODEL, Place, STATE, TINY};
 use serde_json::Value;
-use stage03_gpt::checkpoint::Model;
+use stage03_gpt::model::Model;
 
 #[test]
 fn a_run_does_the_whole_way_and_leaves_everything() {
@@ -158,7 +158,7 @@ fn goes_on_as_if_never_stopped(flags: &str, first: usize, last: usize) {
     assert_ne!(place.read("whole/model.safetensors"), place.read("parts/model.safetensors"));
     let resume = format!("train --resume --max-iters {last} --out-dir parts");
     let resumed = place.run(&resume).succeeds();
-    assert!(resumed.out.contains(&format!("Going on after step {first}.")), "{}", resumed.out);
+    assert!(resumed.out.contains(&format!("Resuming after step {first}.")), "{}", resumed.out);
     place.same("whole", "parts");
     assert!(
         place.read("whole/best/model.safetensors") == place.read("parts/best/model.safetensors")
@@ -243,12 +243,12 @@ fn a_run_of_stage_3_goes_on_here_and_back_again() {
     let words = words.join(" ");
     assert!(words.contains("stage 3 does not save a place in the data"), "{words}");
     assert!(!words.contains("other data"), "{words}");
-    assert!(words.contains("Going on after step 5."), "{words}");
+    assert!(words.contains("Resuming after step 5."), "{words}");
 
     let back = "train --resume --text @text.txt --max-iters 12 --out-dir @model";
     assert_eq!(stage3(&place, back), ExitCode::SUCCESS);
     place.run("train --resume --out-dir model --max-iters 14 --peak-tflops 1").succeeds();
-    let state = stage03_gpt::resume::State::load(&place.path("model")).unwrap();
+    let state = stage03_gpt::files::resume::State::load(&place.path("model")).unwrap();
     assert_eq!((state.iter, state.run["position"].as_u64()), (14, Some(2 * 4)));
     let iters: Vec<u64> =
         place.log("model").iter().map(|line| line["iter"].as_u64().unwrap()).collect();

@@ -17,7 +17,7 @@ use std::time::Duration;
 use place::{Place, TINY};
 use rand::RngExt;
 use stage01_bigram::random::{Generator, Purpose, generator};
-use stage03_gpt::checkpoint::Model;
+use stage03_gpt::model::Model;
 use stage04_training::checkpoint::Saved;
 
 /// Starts the program and kills it within so many thousandths of a second.

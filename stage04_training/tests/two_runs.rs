@@ -12,7 +12,7 @@ use std::fs;
 use std::process::{ExitCode, Stdio};
 
 use place::{Finished, Place, TINY};
-use stage03_gpt::checkpoint::Model;
+use stage03_gpt::model::Model;
 use stage04_training::checkpoint::Saved;
 
 const BUSY: &str = "another program is using this directory; wait until it has finished, or name \

@@ -11,9 +11,11 @@ use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::Dataset;
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage03_gpt::adamw::Moments;
-use stage03_gpt::checkpoint::{self, Model};
 use stage03_gpt::config::GptConfig;
-use stage03_gpt::resume::{self, State, TRAINER_FILE};
+use stage03_gpt::files::TRAINER_FILE;
+use stage03_gpt::files::hugging_face;
+use stage03_gpt::files::resume::{self, State};
+use stage03_gpt::model::Model;
 use stage03_gpt::trainer::Trainer;
 
 use crate::setup::{self, constant_rate};
@@ -91,9 +93,9 @@ impl Text {
 // ANCHOR: save
 /// Everything: first what stays the same, then the state of the run, then the model.
 fn save(directory: &Path, trainer: &Trainer<f32>, tokenizer: &Tokenizer) -> Result<()> {
-    checkpoint::save_description(directory, trainer.gpt().config(), tokenizer)?;
+    hugging_face::save_description(directory, trainer.gpt().config(), tokenizer)?;
     resume::save(directory, trainer, &json!({ "note": "whatever the run wants to find again" }))?;
-    checkpoint::save_model(directory, trainer.gpt(), &trainer.weights)
+    hugging_face::save_model(directory, trainer.gpt(), &trainer.weights)
 }
 // ANCHOR_END: save
 

@@ -21,13 +21,13 @@ use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
 use stage03_gpt::cli::screen::Screen;
 use stage03_gpt::files::run_directory as directory;
-use stage03_gpt::settings::Run;
+use stage03_gpt::settings::RunSettings;
 use stage03_gpt::trainer::Step;
 use stage04_training::backend::cpu::Cpu;
 use stage04_training::checkpoint::{CheckpointManager, Saved};
 use stage04_training::prepare;
 use stage04_training::shards::{Shards, Split};
-use stage04_training::trainer::{Callback, LoopConfig, Trainer, Training, train};
+use stage04_training::trainer::{Callback, LoopConfig, ShardTraining, Training, train};
 
 use crate::arguments::{self, Outcome};
 
@@ -155,8 +155,8 @@ fn make_data(place: &Path) -> Result<()> {
 }
 
 /// A run before its first step.
-fn trainer(shards: &Shards, n_embd: usize) -> Result<Trainer<'_>> {
-    let run = Run {
+fn trainer(shards: &Shards, n_embd: usize) -> Result<ShardTraining<'_>> {
+    let run = RunSettings {
         n_layer: 1,
         n_head: 2,
         n_embd,
@@ -165,11 +165,11 @@ fn trainer(shards: &Shards, n_embd: usize) -> Result<Trainer<'_>> {
         dropout: 0.1,
         max_iters: STEPS,
         threads: Some(1),
-        ..Run::default()
+        ..RunSettings::default()
     };
     let gpt = run.gpt(shards.manifest().vocab_size)?;
     let weights = gpt.initialise(&mut generator(1337, Purpose::Initialisation, 0));
-    Trainer::new(Box::new(Cpu::new(gpt, weights, run.settings())?), shards)
+    ShardTraining::new(Box::new(Cpu::new(gpt, weights, run.settings())?), shards)
 }
 
 /// What saves a run.
@@ -180,8 +180,8 @@ fn checkpoints(shards: &Shards, directory: &Path) -> Result<CheckpointManager> {
 /// Says each step.
 struct Counter;
 
-impl Callback<Trainer<'_>> for Counter {
-    fn stepped(&mut self, run: &Trainer, _: &Step, _: Duration) -> Result<()> {
+impl Callback<ShardTraining<'_>> for Counter {
+    fn stepped(&mut self, run: &ShardTraining, _: &Step, _: Duration) -> Result<()> {
         println!("{}", run.backend.iter());
         Ok(())
     }
@@ -335,12 +335,12 @@ fn two_runs(place: &Path) -> Result<()> {
 }
 
 /// A copy of what a backend holds.
-fn state(run: &mut Trainer) -> Result<(Params<f32>, Moments<f32>)> {
+fn state(run: &mut ShardTraining) -> Result<(Params<f32>, Moments<f32>)> {
     run.backend.state().map(|(weights, moments)| (weights.clone(), moments.clone()))
 }
 
 /// Takes steps up to this one.
-fn walk(run: &mut Trainer, to: usize) -> Result<()> {
+fn walk(run: &mut ShardTraining, to: usize) -> Result<()> {
     while run.backend.iter() < to {
         run.step()?;
     }

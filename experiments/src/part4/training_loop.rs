@@ -24,7 +24,7 @@ use stage04_training::manifest::{
     InputsEntry, LeftOutEntry, Manifest, PartEntry, ShardEntry, SplitBy, SplitEntry, VERSION,
 };
 use stage04_training::shards::{Shards, Split, WindowSampler};
-use stage04_training::trainer::{Callback, Evaluation, LoopConfig, Trainer, train};
+use stage04_training::trainer::{Callback, Evaluation, LoopConfig, ShardTraining, train};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::setup::{self, small_gpt};
@@ -174,8 +174,8 @@ fn cpu(data: &Shards, batch_size: usize, passes: usize) -> Result<Cpu> {
     Cpu::new(gpt, weights, settings)
 }
 
-fn trainer(data: &Shards, batch_size: usize, passes: usize) -> Result<Trainer<'_>> {
-    Trainer::new(Box::new(cpu(data, batch_size, passes)?), data)
+fn trainer(data: &Shards, batch_size: usize, passes: usize) -> Result<ShardTraining<'_>> {
+    ShardTraining::new(Box::new(cpu(data, batch_size, passes)?), data)
 }
 
 /// Saves and measures every so many steps, and by no clock.
@@ -191,13 +191,13 @@ struct Rows {
     steps: Vec<Step>,
 }
 
-impl Callback<Trainer<'_>> for Rows {
-    fn stepped(&mut self, _run: &Trainer, step: &Step, _time: Duration) -> Result<()> {
+impl Callback<ShardTraining<'_>> for Rows {
+    fn stepped(&mut self, _run: &ShardTraining, step: &Step, _time: Duration) -> Result<()> {
         self.steps.push(*step);
         Ok(())
     }
 
-    fn evaluated(&mut self, run: &mut Trainer, evaluation: &Evaluation) -> Result<()> {
+    fn evaluated(&mut self, run: &mut ShardTraining, evaluation: &Evaluation) -> Result<()> {
         let longest = self.steps.drain(..).map(|step| step.grad_norm).fold(0.0, f64::max);
         let pass = 100.0 * run.position as f64 / run.windows() as f64;
         println!(

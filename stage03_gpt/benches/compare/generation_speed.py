@@ -36,9 +36,9 @@ LLAMA_PACKAGES = ("llama-cpp-python", "gguf", "numpy")
 def reading_and_writing(read, write, seconds):
     """The two speeds of one side, from the median times of a prompt and of a token.
 
-    read(tokens) forgets everything, takes the tokens in and computes the logits of the last;
-    write(token) takes one more in and computes the logits after it. The tokens are random, so
-    that nobody's way of choosing them is measured.
+    read(tokens) clears the KV cache, reads the tokens and computes the logits of the last;
+    write(token) reads one more and computes the logits after it. The tokens are random, so that
+    no sampling is measured.
     """
     numbers = random.Random(1337)
     tokens = [numbers.randrange(VOCAB_SIZE) for _ in range(PROMPT + WRITTEN)]
@@ -80,7 +80,7 @@ def transformers_side(threads, seconds):
     @torch.inference_mode()
     def forward(ids, cache):
         nonlocal state
-        # In the prompt too only the last token's logits are wanted.
+        # Of the prompt, too, only the last token's logits are needed.
         state = model(ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
 
     speeds = reading_and_writing(
@@ -95,7 +95,7 @@ def transformers_side(threads, seconds):
 def write_gguf(path):
     """A GPT-2 of random weights in llama.cpp's format, in f32, without a tokenizer.
 
-    Matrices are (out, in), as llama.cpp wants them; the output layer is the token embedding.
+    Matrices are (out, in), as llama.cpp reads them; the output layer is the token embedding.
     """
     import gguf
     import numpy
@@ -113,8 +113,8 @@ def write_gguf(path):
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
 
     def matrix(name, out, into):
-        table = numbers.standard_normal((out, into), dtype=numpy.float32)
-        writer.add_tensor(f"{name}.weight", table * numpy.float32(0.02))
+        values = numbers.standard_normal((out, into), dtype=numpy.float32)
+        writer.add_tensor(f"{name}.weight", values * numpy.float32(0.02))
 
     def linear(name, out, into):
         matrix(name, out, into)
@@ -162,7 +162,7 @@ def llama_side(path, threads, seconds):
         sys.exit("llama.cpp does not make a context")
     memory = llama_cpp.llama_get_memory(context)
 
-    def take_in(tokens):
+    def decode(tokens):
         array = (llama_cpp.llama_token * len(tokens))(*tokens)
         status = llama_cpp.llama_decode(
             context, llama_cpp.llama_batch_get_one(array, len(tokens))
@@ -173,9 +173,9 @@ def llama_side(path, threads, seconds):
 
     def read(tokens):
         llama_cpp.llama_memory_clear(memory, True)
-        take_in(tokens)
+        decode(tokens)
 
-    speeds = reading_and_writing(read, lambda token: take_in([token]), seconds)
+    speeds = reading_and_writing(read, lambda token: decode([token]), seconds)
     n_params = llama_cpp.llama_model_n_params(model)
     return speeds | {"n_params": n_params, "libraries_mb": libraries_mb}
 
@@ -196,8 +196,8 @@ def our_side(settings):
 
 
 def llama_versions(python):
-    """The versions of what the side llama.cpp needs, in the Python that would run it; or why it
-    cannot."""
+    """The versions of the packages for llama.cpp in a Python, or the reason why it cannot run
+    llama.cpp."""
     versions = (
         "import sys, json, importlib.metadata as m; "
         "print(json.dumps({name: m.version(name) for name in sys.argv[1:]}))"
@@ -234,7 +234,7 @@ def measure(sides, settings):
 
 def print_table(middle):
     header = ["", "prompt|tokens/s", "ours /|this", "writing|tokens/s", "ours /|this"]
-    header += ["share of|bandwidth", "peak|MB"]
+    header += ["bandwidth|utilisation", "peak|MB"]
     mine, lines = middle["ours"], []
     for side, values in middle.items():
         line = [side]
@@ -243,10 +243,10 @@ def print_table(middle):
             speed = values[f"{kind}_tokens_per_second"]
             ratios[kind] = mine[f"{kind}_tokens_per_second"] / speed
             line += [f"{speed:,.1f}", f"{ratios[kind]:.2f}"]
-        # All sides read the same bytes for a token, so their shares are to each other as their
-        # speeds.
-        share = mine["decode_utilisation"] / ratios["decode"]
-        line += [f"{100 * share:.0f} %", f"{values['peak_mb']:,.0f}"]
+        # All sides read the same bytes per token, so their utilisations are to each other as
+        # their speeds.
+        utilisation = mine["decode_utilisation"] / ratios["decode"]
+        line += [f"{100 * utilisation:.0f} %", f"{values['peak_mb']:,.0f}"]
         lines.append(line)
     side_by_side.table(header, lines)
 
@@ -266,7 +266,7 @@ def arguments():
 
 
 def run_side(task, *rest):
-    """What this file does in a process of its own."""
+    """Runs one side, or writes the file of llama.cpp, in this process."""
     if task == "transformers":
         return transformers_side(int(rest[0]), float(rest[1]))
     if task == "gguf":

@@ -1,12 +1,12 @@
-"""What both comparisons need: run one side in a process of its own, and print tables.
+"""Helpers of both comparisons: they run one side in a process of its own, and print tables.
 
 A side is a command that prints one JSON object and ends. Each runs in a process of its own, so
 that the operating system can tell its peak memory, and so that no side finds memory, threads or
-caches that the other one left behind. This module, and whatever imports it, must not import
+caches that the other one left behind. This module, and the scripts that import it, must not import
 PyTorch before a side begins: on Linux a process inherits the peak memory of the one that
 started it.
 
-Not here: what is measured.
+What this file leaves out: what is measured.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = "cargo build -p stage03_gpt"
-# How much is shown of what a failed side said: the end of a traceback is what matters.
+# How many lines of a failed side's output are shown: a traceback's last lines matter.
 LAST_LINES = 30
 # What getrusage counts in: bytes on macOS, kilobytes elsewhere.
 BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -57,7 +57,7 @@ def run(name, command, hint=""):
             raise ValueError
     except ValueError:
         sys.exit(
-            f"{name} printed something else than one JSON object:\n    {line}\n"
+            f"{name} did not print exactly one JSON object:\n    {line}\n"
             f"{stdout[:500] or '(nothing)'}{hint}"
         )
     result["peak_mb"] = usage.ru_maxrss * BYTES_PER_UNIT / 1e6
@@ -151,8 +151,8 @@ def above_zero(text):
 
 
 def warn_if_busy():
-    """Says so where other programs take more than a quarter of the machine: then the result
-    tells of them, too. Returns the load: how many threads wanted to run in the last minute."""
+    """Warns where other programs use more than a quarter of the machine, because they change the
+    result. Returns the load: the mean number of threads that could run in the last minute."""
     load = os.getloadavg()[0]
     if load > cores() / 4:
         tell(
@@ -181,12 +181,12 @@ def peak_mb():
 
 
 def tell(text):
-    """Progress, which is no part of the result."""
+    """Prints progress, which is not part of the result."""
     print(text, file=sys.stderr, flush=True)
 
 
 def medians(results):
-    """The median over the rounds of everything that is a number."""
+    """The median over the rounds of every numeric entry."""
     keys = [k for k, v in results[0].items() if isinstance(v, (int, float))]
     return {k: statistics.median(result[k] for result in results) for k in keys}
 

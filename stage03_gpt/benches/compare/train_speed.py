@@ -42,7 +42,7 @@ def reference():
 
 
 def torch_row(row, way, products, threads, seconds):
-    """Trains in PyTorch and returns what one side reports.
+    """Trains in PyTorch and returns the report of one side.
 
     way: eager, as PyTorch comes; fused, where one call of AdamW updates everything; compile,
     where torch.compile makes one program of model and loss (and AdamW is fused).
@@ -131,11 +131,11 @@ def measure(number, products, ways, settings):
 
 
 def summary(results):
-    """What the table shows of a row."""
+    """The numbers of a row for the table."""
     middle = {side: side_by_side.medians(rounds) for side, rounds in results.items()}
     ways = [side for side in results if side != "ours"]
     best = min(ways, key=lambda way: middle[way]["ms_per_step"])
-    # Each round by itself: how far does the ratio move while the machine does other things?
+    # Each round by itself: how much does the ratio vary?
     ratios = [
         theirs["ms_per_step"] / mine["ms_per_step"]
         for mine, theirs in zip(results["ours"], results[best])

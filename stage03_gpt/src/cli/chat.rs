@@ -19,10 +19,10 @@ const LONGEST: u64 = 1_000_000;
 
 /// Write in turns with a trained model.
 ///
-/// You write a line, the model writes the next one, and both stay in its memory as far as its
-/// context reaches. A model that has only read a book does not answer questions: it goes on
-/// in the manner of its book. An answer ends with its line, or where the model ends its text. An
-/// empty line or Ctrl-D ends the conversation.
+/// You write a line, the model writes the next one, and both stay in its context as far as that
+/// reaches. A model that was trained only on a book does not answer questions: it continues in
+/// the style of its book. An answer ends with its line, or at a token that ends a text. An empty
+/// line or Ctrl-D ends the conversation.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
     /// The directory of the model.
@@ -33,7 +33,7 @@ pub struct Flags {
     #[arg(long, value_name = "N", default_value_t = 100)]
     max_new_tokens: usize,
 
-    /// Go on past the end of a text, as if it were any other token.
+    /// Treat the token that ends a text like any other token, and continue after it.
     #[arg(long)]
     ignore_eos: bool,
 
@@ -48,7 +48,7 @@ pub fn chat(flags: &Flags) -> Result<ExitCode> {
     let mut decoder = Decoder::new(&gpt, &params, flags.sampling.context_shift)?;
     let mut rng = generator(flags.sampling.seed, Purpose::Sampling, 0);
     let ends: &[u32] = if flags.ignore_eos { &[] } else { &special.eos };
-    decoder.prefill(special.bos.as_slice())?; // a conversation is a text, and begins like one
+    decoder.prefill(special.bos.as_slice())?; // a conversation begins like any text
     let screen = Screen::new();
     let asks = io::stdin().is_terminal();
     if asks {
@@ -76,7 +76,7 @@ pub fn chat(flags: &Flags) -> Result<ExitCode> {
         }
         let (limit, mut begun) = (flags.max_new_tokens, false);
         write_text(&mut decoder, &tokenizer, ends, &mut sampler, &mut rng, limit, |text| {
-            // Line breaks before the answer are passed over, the first one after it ends it.
+            // Line breaks before the answer are skipped; the first one after it ends it.
             let text = if begun { text } else { text.trim_start_matches(['\n', ' ']) };
             begun |= !text.is_empty();
             let answer = text.split('\n').next().unwrap_or_default();

@@ -23,7 +23,7 @@ pub fn draw(
         entries.iter().filter_map(value).map(|(iter, loss)| (iter as f64, loss)).collect()
     };
     let batches = points(LogEntry::train_loss);
-    // The batches differ much, so each point is the mean over a hundredth of the run.
+    // The losses of single batches are noisy: each point is the mean over a hundredth of the run.
     let group = batches.len().div_ceil(100).max(1);
     let batches = batches
         .chunks(group)

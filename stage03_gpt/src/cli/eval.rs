@@ -1,4 +1,4 @@
-//! `eval`: measure a trained model on a text.
+//! `eval`: evaluate a trained model on a text.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,11 +18,12 @@ use crate::memory;
 use crate::model::Model;
 use crate::trainer::{cores, thread_pool};
 
-/// Measure a trained model on a text.
+/// Evaluate a trained model on a text.
 ///
-/// The model reads the whole text and says how probable each token was. Nats per token depend
-/// on the tokenizer; bits per byte do not, so they compare any two models. Perplexity is among
-/// how many equally likely tokens the model was choosing, on average.
+/// The model reads the whole text and predicts each token. The loss is the mean negative
+/// log-likelihood in nats per token, which depends on the tokenizer; bits per byte do not, so they
+/// compare any two models. Perplexity is exp(loss): the number of equally likely tokens that would
+/// give the same loss.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
     /// The directory of the model.
@@ -33,8 +34,8 @@ pub struct Flags {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     text: Vec<PathBuf>,
 
-    /// How far a window moves on: less than the block size gives every token more context, and
-    /// takes longer. [default: the block size]
+    /// How many tokens a window moves on: less than the block size gives every token more context,
+    /// and takes longer. [default: the block size]
     #[arg(long, value_name = "N")]
     stride: Option<usize>,
 

@@ -1,4 +1,4 @@
-//! What both programs say of a run before it begins: its facts, and the losses to compare with.
+//! What both programs print before a run: its facts, and the losses to compare with.
 
 use stage01_bigram::bigram::{Bigram, CountedBigram};
 use stage01_bigram::screen::thousands;
@@ -6,7 +6,7 @@ use stage01_bigram::screen::thousands;
 use super::screen::Screen;
 use crate::config::GptConfig;
 
-/// The fact `tokens`. kind: the tokenizer, where there is something to say about it.
+/// The fact `tokens`. kind: the kind of the tokenizer, if it is known.
 pub fn tokens(train: usize, validation: usize, vocab_size: usize, kind: Option<&str>) -> String {
     format!(
         "{} of them, a vocabulary of {}{}; {} for training, {} for validation",
@@ -33,11 +33,11 @@ pub fn model(config: &GptConfig) -> String {
 /// A horizontal line of the loss curve: its name and its loss in nats per token.
 pub type Reference = (String, f64);
 
-/// Says which losses to compare the validation loss with: the uniform baseline, the bigram, and a
-/// run that was measured before. Returns them for the curve.
+/// Prints the losses to compare the validation loss with: the uniform baseline, the bigram, and a
+/// measured run. Returns them for the curve.
 ///
-/// train, validation: tokens of the two parts; the pairs are counted in the first. measured: its
-/// name, its loss, and what it is.
+/// train, validation: the tokens of both sets; the bigram counts the pairs of the first. measured:
+/// name, loss and meaning of the measured run.
 pub fn references(
     screen: &Screen,
     vocab_size: usize,

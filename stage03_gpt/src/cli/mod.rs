@@ -1,8 +1,8 @@
 //! The commands: `train`, `sample`, `eval`, `chat`, `bench`.
 //!
-//! Each has a file of its own. This one knows the flags they share, and how a program begins and
-//! ends: with its result, with one line that says what a user can do, or quietly when its output is
-//! no longer read.
+//! Each has a file of its own. This one has the flags they share, and how a program starts and
+//! ends: with its result, with a one-line error, or without a message when its output is no longer
+//! read.
 
 pub mod bench;
 pub mod chat;
@@ -16,8 +16,6 @@ pub mod screen;
 pub mod stop;
 mod train;
 mod watch;
-
-pub use crate::files::{metrics_log as journal, run_directory as directory};
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -36,7 +34,7 @@ use stage01_bigram::screen::{printable, refuse};
 /// open, and that the Hugging Face libraries open too.
 #[derive(Parser)]
 #[command(name = "stage03_gpt", version, args_conflicts_with_subcommands = true)]
-#[command(args_override_self = true)] // of a flag that is typed twice, the last counts
+#[command(args_override_self = true)] // of a flag that is given twice, the last counts
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -45,7 +43,7 @@ struct Cli {
     train: train::Flags,
 }
 
-// What each does is said where its flags are; a comment here would take the place of that.
+// The help of each command is that of its flags; a doc comment here would replace it.
 #[derive(Subcommand)]
 enum Command {
     Train(train::Flags),
@@ -61,25 +59,25 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .after_help(run::preset_help())
         .mut_subcommand("train", |train| train.after_help(run::preset_help()))
         .mut_subcommand("bench", |bench| {
-            // These it understands, so that a command of `train` can be measured as it is.
-            let idle = ["text", "tokenizer", "max_iters", "eval_interval", "eval_iters"];
-            idle.iter().fold(bench.after_help(run::preset_help()), |bench, name| {
+            // Accepted but unused, so that the flags of `train` can be measured as they are.
+            let unused = ["text", "tokenizer", "max_iters", "eval_interval", "eval_iters"];
+            unused.iter().fold(bench.after_help(run::preset_help()), |bench, name| {
                 bench.mut_arg(name, |flag| flag.hide(true))
             })
         });
     run_program(command, arguments, dispatch)
 }
 
-/// A program: its command line, what it does, and how it ends. Both stages' programs are this.
+/// A whole program, from its arguments to its exit status. Both stages' programs use it.
 ///
-/// run: given the flags, and the matches of the command they belong to, which know what was typed.
+/// run: gets the flags, and the matches of their command, which say which flags were typed.
 pub fn run_program<C: FromArgMatches>(
     command: clap::Command,
     arguments: impl IntoIterator<Item = OsString>,
     run: impl FnOnce(C, &ArgMatches) -> Result<ExitCode>,
 ) -> ExitCode {
     let command = command
-        // A negative number is refused by the setting it was given to, with a better reason.
+        // A negative number is refused where its setting is checked, with a better reason.
         .allow_negative_numbers(true)
         .mut_subcommands(|command| command.allow_negative_numbers(true));
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -98,11 +96,11 @@ pub fn run_program<C: FromArgMatches>(
     }
 }
 
-/// The end of a program whose command line was not understood. An argument that is no text is
-/// shown, as far as it can be.
+/// The error of a command line that was not understood. An argument that is not UTF-8 is shown with
+/// replacement characters.
 fn refuse_arguments(refusal: &clap::Error, arguments: &[OsString]) -> ExitCode {
-    let no_text = arguments.iter().find(|argument| argument.to_str().is_none());
-    match (refusal.kind(), no_text) {
+    let not_utf8 = arguments.iter().find(|argument| argument.to_str().is_none());
+    match (refusal.kind(), not_utf8) {
         (ErrorKind::InvalidUtf8, Some(argument)) => {
             let shown = argument.display().to_string();
             let shown = printable(&shown);
@@ -146,7 +144,7 @@ pub struct SamplingFlags {
     #[arg(long, value_name = "N", default_value_t = 1337)]
     seed: u64,
 
-    /// How many of the oldest tokens are dropped when the context is full; 1 keeps the longest
+    /// How many of the oldest tokens are evicted when the context is full; 1 keeps the longest
     /// context, and is slow. [default: half of the block size]
     #[arg(long, value_name = "N")]
     context_shift: Option<usize>,

@@ -1,8 +1,8 @@
-//! What a run that goes on must find as it was saved: its sizes and its tokenizer.
+//! Checks before a run is resumed: its sizes and its tokenizer must be as they were saved.
 //!
-//! A run that is resumed believes [`State`] alone. `config.json` and `tokenizer.json` lie beside it
-//! as text, and a text can be edited. Where they are no longer those of the state, the run would
-//! train on, and what it saves could not be loaded, or would read other tokens.
+//! A resumed run takes everything from [`State`]. `config.json` and `tokenizer.json` are text files
+//! beside it, which can be edited. If they no longer belong to the state, the run would train on,
+//! and the model that it saves could not be loaded, or would be given other tokens.
 
 use std::path::Path;
 
@@ -10,13 +10,13 @@ use stage01_bigram::screen::thousands;
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result, files};
 
-use super::run::Run;
 use super::screen::remark;
 use crate::config::GptConfig;
-use crate::files::hugging_face::{CONFIG_FILE, TOKENIZER_FILE, read_config, save_description};
-pub use crate::files::resume::TOKENIZER_NOTE;
-use crate::files::resume::{State, text_checksum};
+use crate::files::hugging_face::{read_config, save_description};
+use crate::files::resume::{State, TOKENIZER_NOTE, text_checksum};
+use crate::files::{CONFIG_FILE, TOKENIZER_FILE};
 use crate::gpt::Gpt;
+use crate::settings::RunSettings;
 
 /// The model of a saved run.
 pub struct Described {
@@ -24,23 +24,23 @@ pub struct Described {
     pub gpt: Gpt,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
-    /// The checksum of `tokenizer.json`, to be noted again.
+    /// The checksum of `tokenizer.json`, for the note of the next save.
     pub tokenizer_sum: String,
 }
 
 impl Described {
-    /// Compares the files of a directory with the state of its run. A `config.json` that is not
-    /// there is written again.
+    /// Compares the files of a directory with the state of its run. A missing `config.json` is
+    /// written again.
     ///
     /// run: the settings that were saved.
     ///
     /// # Errors
-    /// [`Error::Format`], naming the entry that is another, and what it was.
-    pub fn read(directory: &Path, state: &State, run: &Run) -> Result<Described> {
+    /// [`Error::Format`], naming the entry that differs, and the saved one.
+    pub fn read(directory: &Path, state: &State, run: &RunSettings) -> Result<Described> {
         if !state.checked {
             remark(
-                "note: this run was saved by an earlier version, without a checksum: whether it \
-                 was altered since cannot be seen",
+                "note: this run was saved by an earlier version, without a checksum; alterations \
+                 since then cannot be detected",
             );
         }
         let (tokenizer, mut tokenizer_sum) = read_tokenizer(directory, state)?;
@@ -56,7 +56,7 @@ impl Described {
         if directory.join(CONFIG_FILE).symlink_metadata().is_err() {
             save_description(directory, gpt.config(), &tokenizer)?;
             tokenizer_sum = text_checksum(&tokenizer.to_json());
-            remark(format!("note: {CONFIG_FILE} was not there; it was written again"));
+            remark(format!("note: {CONFIG_FILE} was missing; it was written again"));
         }
         compare(directory, gpt.config())?;
         Ok(Described { gpt, tokenizer, tokenizer_sum })
@@ -82,7 +82,7 @@ fn another_tokenizer(directory: &Path, problem: String) -> Error {
     Error::format(directory.join(TOKENIZER_FILE), problem, remedy)
 }
 
-/// Refuses a `config.json` that says something else than the saved run.
+/// Refuses a `config.json` that differs from the saved run.
 fn compare(directory: &Path, saved: &GptConfig) -> Result<()> {
     let found = read_config(directory)?;
     let entries = [
@@ -104,30 +104,30 @@ fn compare(directory: &Path, saved: &GptConfig) -> Result<()> {
     }
 }
 
-/// What a run says before it goes on.
+/// The message of a run before it is resumed.
 ///
-/// done: the steps that it has taken. last: the steps that it shall have.
-pub fn going_on(done: usize, last: usize) -> String {
+/// done: the steps that it has taken. last: the steps that it is to have.
+pub fn resume_message(done: usize, last: usize) -> String {
     let steps = thousands(done);
     if done < last {
-        return format!("Going on after step {steps}.");
+        return format!("Resuming after step {steps}.");
     }
     format!(
         "Nothing is left to train: the run has taken {steps} steps, and --max-iters is {}. To \
-         train on, give a larger --max-iters.",
+         continue, give a larger --max-iters.",
         thousands(last)
     )
 }
 
-/// Refuses a tokenizer that could not be loaded again once it is saved, before anything is
-/// trained with it.
+/// Refuses a tokenizer that, once saved, could not be loaded again: before a model is trained with
+/// it.
 ///
 /// # Errors
 /// [`Error::Setting`], saying why.
 pub fn require_savable(tokenizer: &Tokenizer, kind: &str) -> Result<()> {
     let why = match Tokenizer::from_json(&tokenizer.to_json()) {
         Ok(again) if again == *tokenizer => return Ok(()),
-        Ok(_) => "it would be another one".to_string(),
+        Ok(_) => "it would differ".to_string(),
         Err(e) => e.to_string(),
     };
     let expected = format!("saved, it could not be loaded again ({why}); choose another one");

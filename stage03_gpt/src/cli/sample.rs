@@ -1,4 +1,4 @@
-//! `sample`: let a trained model write.
+//! `sample`: generate text with a trained model.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,30 +13,30 @@ use super::screen::{Screen, remark};
 use crate::generate::Decoder;
 use crate::model::{Model, encode_prompt, write_text};
 
-/// Let a trained model write.
+/// Generate text with a trained model.
 ///
-/// It reads the prompt and goes on from there, one token after another, until it has written
-/// as many as asked for, or the token that ends a text, where the model has one.
+/// The model reads the prompt and continues it, one token after another, up to the largest number
+/// of tokens, or to the token that ends a text, where the model has one.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
     /// The directory of the model.
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
     model: PathBuf,
 
-    /// The prompt to continue. Special tokens, such as `<|endoftext|>`, are read as such.
+    /// The prompt to continue. Special tokens, such as `<|endoftext|>`, are recognised in it.
     /// [default: the token that begins a text, or a line break where the model has none]
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
 
-    /// The largest number of tokens to write.
+    /// The largest number of tokens to generate.
     #[arg(long, value_name = "N", default_value_t = 200)]
     max_new_tokens: usize,
 
-    /// Go on past the end of a text, as if it were any other token.
+    /// Treat the token that ends a text like any other token, and continue after it.
     #[arg(long)]
     ignore_eos: bool,
 
-    /// How many texts it writes, one after another.
+    /// The number of texts, one after another.
     #[arg(long, value_name = "N", default_value_t = 1)]
     num_samples: u64,
 

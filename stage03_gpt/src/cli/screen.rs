@@ -1,8 +1,7 @@
-//! What a command says while it runs: lines for everybody, a progress bar for a terminal.
+//! The output of a command while it runs: lines of text, and a progress bar on a terminal.
 //!
-//! When the output is no longer read (`stage03_gpt | head`), there is nothing to print and nothing
-//! to complain about: a short command ends quietly, and a training run stops as it would for
-//! Ctrl-C, with its work saved.
+//! When the output is no longer read (`stage03_gpt | head`), that is not an error: a short command
+//! ends without a message, and a training run stops as it does on Ctrl-C, with its state saved.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -15,13 +14,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use stage01_bigram::screen::wrap;
 use stage01_bigram::{Error, Result};
 
-pub use crate::units::duration;
-
 /// The standard output, with a progress bar below the lines where it is a terminal.
 pub struct Screen {
     bar: Option<ProgressBar>,
     gone: Cell<bool>,
-    /// Why nothing can be printed any more, where it is not a closed pipe: a full disk.
+    /// The error that ended the output, unless it was a closed pipe: a full disk, for example.
     failure: Cell<Option<io::Error>>,
 }
 
@@ -47,7 +44,7 @@ impl Screen {
         }
     }
 
-    /// Moves the bar, and says something short beside it.
+    /// Moves the bar, and sets the short message beside it.
     pub fn progress(&self, done: usize, message: impl FnOnce() -> String) {
         if let Some(bar) = &self.bar {
             bar.set_position(done as u64);
@@ -55,7 +52,7 @@ impl Screen {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn end_bar(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
@@ -74,7 +71,7 @@ impl Screen {
         });
     }
 
-    /// Prints a fact about a run: its name, and what there is to say, as wide as the terminal.
+    /// Prints a fact about a run: its name and its text, wrapped to the width of the terminal.
     pub fn fact(&self, name: &str, text: &str) {
         let wrapped = wrap(text, width(), "           ");
         self.line(format!("{name:<11}{}", wrapped.trim_start()));
@@ -86,8 +83,8 @@ impl Screen {
         self.note(out.write_all(text).and_then(|()| out.flush()));
     }
 
-    /// Prints what a model wrote, at once: as it is where it goes into a file or another program,
-    /// and on a terminal without what a terminal would obey.
+    /// Prints the text of a model, at once: unchanged into a file or another program, and on a
+    /// terminal with control characters escaped.
     pub fn text(&self, text: &str) {
         match io::stdout().is_terminal() {
             true => self.write(without_controls(text).as_bytes()),
@@ -100,11 +97,11 @@ impl Screen {
         self.gone.get()
     }
 
-    /// The end of a command that went well, if all it printed could be printed.
+    /// The exit status of a command that succeeded.
     ///
     /// # Errors
-    /// [`Error::File`] when the output went into a file and its disk is full, say. A reader that
-    /// stopped is no error.
+    /// [`Error::File`] when its output could not be written, for example to a full disk. A reader
+    /// that stopped is not an error.
     pub fn end(&self) -> Result<ExitCode> {
         match self.failure.take() {
             Some(failure) => Err(Error::file("write", "the standard output")(failure)),
@@ -128,36 +125,36 @@ impl Default for Screen {
     }
 }
 
-/// A text with its control characters spelled out, except line breaks and tabs. A model may have
-/// learned the sequences that move a cursor, colour the screen or rename its window.
+/// A text with its control characters escaped, except line breaks and tabs. A model may generate
+/// the sequences that move a cursor, colour the screen or rename its window.
 fn without_controls(text: &str) -> Cow<'_, str> {
-    let obeyed = |c: char| c.is_control() && c != '\n' && c != '\t';
-    if !text.contains(obeyed) {
+    let is_control = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if !text.contains(is_control) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if obeyed(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+        if is_control(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     Cow::Owned(shown)
 }
 
-/// A remark beside the result: to the standard error, which need not be read.
+/// Prints a remark to the standard error. A failure to do so is ignored.
 pub fn remark(text: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// The width of the terminal, or 80 where there is none; from 40 to 100.
 pub fn width() -> usize {
-    // The variable is for those whose terminal does not say.
+    // The variable is for terminals whose size is not known.
     let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let terminal = || console::Term::stdout().size_checked().map(|(_, columns)| columns.into());
     asked.or_else(terminal).unwrap_or(80).clamp(40, 100)
 }
 
-/// A flag that names a directory, to be typed in a shell; nothing where it is the usual one.
-pub fn directory_flag(flag: &str, directory: &Path, usual: &str) -> String {
-    if directory == Path::new(usual) {
+/// A flag with a directory, quoted for a shell; empty for the default directory.
+pub fn directory_flag(flag: &str, directory: &Path, default: &str) -> String {
+    if directory == Path::new(default) {
         return String::new();
     }
     let name = directory.display().to_string();
@@ -171,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_terminal_is_given_nothing_to_obey() {
+    fn control_characters_are_escaped_for_a_terminal() {
         assert_eq!(without_controls("one\n\ttwo é \u{1F600}"), "one\n\ttwo é \u{1F600}");
         assert_eq!(
             without_controls("\u{1b}[2J\r\u{7}\0\u{9b}1m\u{7f}"),

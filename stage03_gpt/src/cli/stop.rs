@@ -1,4 +1,4 @@
-//! Ending a run on request: after its step, with its work saved.
+//! Stopping a run on request: after its step, with its state saved.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,8 +32,8 @@ pub fn listen() {
 #[cfg(target_family = "wasm")]
 pub fn listen() {}
 
-/// The exit status of a run that was stopped and saved: that of Ctrl-C, or a good one where the
-/// output had gone and no signal came.
+/// The exit status of a run that was stopped and saved: that of Ctrl-C, or success where the output
+/// was closed and no signal came.
 ///
 /// # Errors
 /// As [`Screen::end`].

@@ -1,7 +1,7 @@
 //! `train`: from a text to a trained GPT.
 //!
-//! The loop is in [`training`](crate::training), what is seen of it in `watch`. This file brings
-//! together what a run needs, says what is about to happen, and how it ended.
+//! The loop is in [`training`](crate::training), its output in `watch`. This file sets up a run,
+//! prints what to expect of it, and how it ended.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,29 +16,31 @@ use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 
-use super::resumed::{Described, going_on, require_savable};
-use super::run::{PRESETS, Run, remark_threads};
+use super::resumed::{Described, require_savable, resume_message};
+use super::run::remark_threads;
 use super::screen::{directory_flag, remark, width};
 use super::watch::Watch;
 use super::{introduction, stop};
 use crate::evaluate::evaluate;
+use crate::files::TRAINER_FILE;
 use crate::files::hugging_face::{save_description, save_model};
 use crate::files::metrics_log::MetricsLog;
-use crate::files::resume::{self, State, TOKENIZER_NOTE, TRAINER_FILE, text_checksum};
+use crate::files::resume::{self, State, TOKENIZER_NOTE, text_checksum};
 use crate::files::run_directory::{self, OutDir};
+use crate::settings::{PRESETS, RunSettings};
 use crate::text_data::{self, TextData};
 use crate::text_training::TextTraining;
 use crate::trainer::Trainer;
 use crate::training::{self, Checkpoints, Ending};
 
-/// Where models go, and come from, unless told otherwise.
+/// The default directory of models.
 pub const OUT_DIR: &str = "out/gpt";
 
-/// Train a GPT (what happens without a command).
+/// Train a GPT (the default command).
 ///
-/// The run shows what to expect before it begins: the loss of an untrained model, and what merely
-/// counting pairs of tokens would reach. Ctrl-C finishes the step, saves, and says how to go on. A
-/// model that is in the directory already is kept beside it.
+/// Before it begins, the run prints what to expect: the loss of an untrained model, and the loss of
+/// a bigram, which only counts pairs of tokens. Ctrl-C finishes the step, saves, and prints how to
+/// resume. A model that is in the directory already is moved aside, not overwritten.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
     /// A set of settings with a name, see below. Flags you type replace those of the preset.
@@ -49,14 +51,14 @@ pub struct Flags {
     #[arg(long, value_name = "DIR", default_value = OUT_DIR)]
     out_dir: PathBuf,
 
-    /// Go on with the run that was saved in the directory, to the byte as if it had never stopped.
-    /// It keeps its number of threads, unless --threads says another. Its weights are read from
+    /// Resume the run that was saved in the directory, to the byte as if it had never stopped. It
+    /// keeps its number of threads, unless --threads gives another. Its weights are read from
     /// trainer.safetensors; model.safetensors is not read, and is replaced.
     #[arg(long, conflicts_with = "preset")]
     resume: bool,
 
     #[command(flatten)]
-    run: Run,
+    run: RunSettings,
 }
 
 /// Runs the command.
@@ -81,9 +83,9 @@ pub fn train(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
     }
 }
 
-/// Everything a run needs.
+/// A run that is set up.
 struct Ready {
-    run: Run,
+    run: RunSettings,
     training: TextTraining,
     tokenizer: Tokenizer,
     checkpoints: InDirectory,
@@ -92,13 +94,13 @@ struct Ready {
 impl Ready {
     /// A new run.
     fn begin(flags: &Flags, matches: &ArgMatches) -> Result<Ready> {
-        let mut run = Run::from_preset(&flags.preset, &flags.run, matches)?;
-        // What costs nothing to check is checked before what takes time.
+        let mut run = RunSettings::from_preset(&flags.preset, &flags.run, matches)?;
+        // Cheap checks first, before anything that takes time.
         run.eval_interval()?;
         let settings = run.settings();
         settings.validate()?;
         run.config(1).validate()?;
-        run.threads = Some(settings.threads); // saved: the last digits depend on it
+        run.threads = Some(settings.threads); // saved: the rounding depends on it
         let kind: TokenizerKind = run.tokenizer.parse()?;
         let place = run_directory::reserve(&flags.out_dir)?;
         let corpus = Corpus::open(&run.text)?;
@@ -129,24 +131,25 @@ impl Ready {
         let out = run_directory::resume(&flags.out_dir)?;
         let state = State::load(&out.path)?;
         let path = out.path.join(TRAINER_FILE);
-        let saved: Run = serde_json::from_value(state.run["settings"].clone()).map_err(|e| {
-            Error::format(&path, format!("its settings are damaged ({e})"), "start a new run")
-        })?;
-        let run = Run::resumed(&saved, &flags.run, matches)?;
+        let saved: RunSettings =
+            serde_json::from_value(state.run["settings"].clone()).map_err(|e| {
+                Error::format(&path, format!("its settings are damaged ({e})"), "start a new run")
+            })?;
+        let run = RunSettings::resumed(&saved, &flags.run, matches)?;
         run.eval_interval()?;
         let Described { gpt, tokenizer, tokenizer_sum } = Described::read(&out.path, &state, &run)?;
         let corpus = Corpus::open(&run.text)?;
         let data = TextData::new(&corpus, &tokenizer, run.block_size)?;
         match &state.run["text"] {
-            // Stage 4 learns from files of tokens; which text they came from it does not know.
+            // Stage 4 trains on shards of tokens, and does not save which text they came from.
             Value::Null => remark(format!(
-                "note: the saved run was learning from prepared data; it goes on with {}",
+                "note: the saved run was trained on prepared data; it continues with {}",
                 data.origin
             )),
             text if *text != json!(data.fingerprint) => {
                 return Err(Error::text(
                     data.origin,
-                    "this is not the text that the saved run was learning",
+                    "this is not the text that the saved run was trained on",
                     "restore the text, or start a new run in another --out-dir",
                 ));
             }
@@ -162,19 +165,19 @@ impl Ready {
     }
 }
 
-/// What a saved run must find again.
-fn note(run: &Run, data: &TextData, tokenizer_sum: &str) -> Value {
+/// The note that is saved with a run, for its resumption.
+fn note(run: &RunSettings, data: &TextData, tokenizer_sum: &str) -> Value {
     json!({ "settings": run, "text": data.fingerprint, TOKENIZER_NOTE: tokenizer_sum })
 }
 
-/// Saves a run in its directory, which no other run writes to before this one is over.
+/// Saves a run in its directory, which no other run writes to while this one lasts.
 struct InDirectory {
     out: OutDir,
     note: Value,
 }
 
 impl Checkpoints<TextTraining> for InDirectory {
-    /// Writes the state first and the model second: see [`files`](crate::files).
+    /// Writes the state first and the model second.
     fn save(&self, run: &mut TextTraining, _best: bool) -> Result<()> {
         let trainer = &run.trainer;
         if let Some(weight) = trainer.weights.values.iter().find(|weight| !weight.is_finite()) {
@@ -186,8 +189,8 @@ impl Checkpoints<TextTraining> for InDirectory {
     }
 }
 
-/// Says what is about to happen, and what to expect of it.
-fn introduce(run: &Run, training: &TextTraining, out: &OutDir, watch: &mut Watch) {
+/// Prints the facts of a run, and the losses to compare with.
+fn introduce(run: &RunSettings, training: &TextTraining, out: &OutDir, watch: &mut Watch) {
     let TextTraining { trainer, data, .. } = training;
     let config = trainer.gpt().config();
     let screen = &watch.screen;
@@ -213,21 +216,22 @@ fn introduce(run: &Run, training: &TextTraining, out: &OutDir, watch: &mut Watch
         fact("", format!("(the model that was there is now in {})", moved.display()));
     }
     let measured = run.reference_loss(data.bytes);
-    let measured = measured.map(|loss| ("reference", loss, "where this preset usually ends"));
+    let measured =
+        measured.map(|loss| ("reference", loss, "the reference: a measured run of this preset"));
     let parts = [data.train.tokens(), data.validation.tokens()];
     let references = introduction::references(screen, config.vocab_size, parts, measured);
     if trainer.iter > 0 {
-        let words = going_on(trainer.iter, run.max_iters);
-        screen.line(format!("\n{}", wrap(&words, width(), "")));
+        let message = resume_message(trainer.iter, run.max_iters);
+        screen.line(format!("\n{}", wrap(&message, width(), "")));
     }
     screen.line(Watch::table_head());
     watch.references = references;
 }
 
-/// The run was asked to stop, and was saved: say how to go on.
+/// The run was stopped and saved: prints how to resume it.
 fn stopped(watch: &Watch, training: &TextTraining) -> Result<ExitCode> {
     watch.screen.line(format!(
-        "\nStopped after step {} and saved. To go on:\n  cargo run -p stage03_gpt -- train --resume{}",
+        "\nStopped after step {} and saved. To resume:\n  cargo run -p stage03_gpt -- train --resume{}",
         thousands(training.trainer.iter),
         directory_flag("--out-dir", &watch.directory, OUT_DIR),
     ));

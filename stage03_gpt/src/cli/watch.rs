@@ -1,8 +1,7 @@
-//! What a user sees of a run: a bar and a table on the screen, samples, the metrics log, and the
+//! The output of a run: a progress bar and a table on the screen, samples, the metrics log, and the
 //! loss curve.
 //!
-//! The loop tells of each step and each evaluation ([`Callback`]); nothing here changes what it
-//! computes.
+//! It is a [`Callback`] of the training loop, and changes nothing of what the loop computes.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -13,13 +12,14 @@ use stage01_bigram::screen::{thousands, wrap};
 use stage01_bigram::tokenizer::Tokenizer;
 
 use super::introduction::Reference;
-use super::screen::{Screen, duration, width};
+use super::screen::{Screen, width};
 use super::{curve, stop};
 use crate::files::metrics_log::{LogEntry, MetricsLog};
 use crate::model;
 use crate::text_training::TextTraining;
 use crate::trainer::Step;
 use crate::training::{Callback, Evaluation};
+use crate::units::duration;
 
 /// The screen, the log and the curve of a run.
 pub struct Watch {
@@ -27,21 +27,21 @@ pub struct Watch {
     pub screen: Screen,
     /// The directory of the run.
     pub directory: PathBuf,
-    /// The horizontal lines of the curve.
+    /// The reference losses: horizontal lines of the curve.
     pub references: Vec<Reference>,
     log: MetricsLog,
     tokenizer: Tokenizer,
     max_iters: usize,
-    /// The speed that is shown is that of the steps since then.
+    /// When the run was saved last, and its step then: the printed speed is the mean since.
     since: (Instant, usize),
     /// When the last step ended.
     last_step: Instant,
-    /// An evaluation that stands in the log beside the next step.
+    /// An evaluation that is logged together with the next step.
     pending: Option<Evaluation>,
 }
 
 impl Watch {
-    /// What watches a run that has taken `iter` steps.
+    /// The callback of a run that has taken `iter` steps.
     pub fn new(
         log: MetricsLog,
         tokenizer: Tokenizer,
@@ -71,8 +71,8 @@ impl Watch {
         )
     }
 
-    /// A short text by the model as it is now; none where there is no memory to write in, because
-    /// training needs none of it.
+    /// A short text by the model as it is now; empty where there is no memory for it, which is no
+    /// reason to end the run.
     pub fn sample(&self, run: &TextTraining, tokens: usize) -> String {
         let (trainer, first) = (&run.trainer, run.data.train.tokens()[0]);
         let (weights, seed) = (&trainer.weights, trainer.settings().seed);
@@ -80,7 +80,7 @@ impl Watch {
         text.unwrap_or_default()
     }
 
-    /// Writes the last evaluation into the log, if no step came after it to stand beside.
+    /// Writes the last evaluation into the log, if no step followed it.
     ///
     /// # Errors
     /// When the disk is full.
@@ -91,7 +91,7 @@ impl Watch {
         }
     }
 
-    /// Brings the log to the disk, and draws the curve.
+    /// Flushes the log to the disk, and draws the curve.
     ///
     /// # Errors
     /// When the disk is full.
@@ -114,7 +114,7 @@ impl Callback<TextTraining> for Watch {
         stop::asked() || self.screen.is_gone()
     }
 
-    /// One line of the table, and what the model writes by now.
+    /// Prints a line of the table, and a sample of the model.
     fn evaluated(&mut self, run: &mut TextTraining, evaluation: &Evaluation) -> Result<()> {
         let Evaluation { train, validation, .. } = *evaluation;
         let (trainer, iter) = (&run.trainer, run.trainer.iter);
@@ -162,14 +162,14 @@ impl Callback<TextTraining> for Watch {
     }
 }
 
-/// Why the first loss is not what it should be, if it is not.
+/// A warning when the first loss is far from that of the uniform baseline.
 fn first_loss_warning(loss: f64, vocab_size: usize) -> Option<String> {
     let expected = (vocab_size as f64).ln();
     ((loss - expected).abs() > 0.1 * expected).then(|| {
         format!(
             "warning: the first loss is {loss:.2}, but an untrained model should have \
-             ln({vocab_size}) = {expected:.2}. Far above: the first weights are too large, so \
-             the model is sure and wrong. Far below: it sees the token it is to predict, \
+             ln({vocab_size}) = {expected:.2}. Far above: the initial weights are too large, so \
+             the model is certain and wrong. Far below: it sees the token it is to predict, \
              through a missing mask or targets that are not shifted."
         )
     })
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_first_loss_far_from_even_is_explained() {
+    fn a_first_loss_far_from_the_uniform_baseline_is_explained() {
         assert_eq!(first_loss_warning(4.2, 65), None);
         assert!(first_loss_warning(9.0, 65).unwrap().contains("ln(65) = 4.17"));
         assert!(first_loss_warning(1.0, 65).is_some());

@@ -1,4 +1,4 @@
-//! Text from files of anybody, of bounded length: JSON to read, and names for messages.
+//! Reading untrusted files with bounds: JSON of limited length, and excerpts for messages.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ pub(super) fn read_json(path: &Path, limit: u64) -> Result<String> {
     let described = fs::metadata(path).map_err(Error::file("read", path))?;
     if !described.is_file() && !described.is_dir() {
         // Opening a pipe would wait for its other end.
-        return Err(Error::format(path, "it is no regular file", "copy the directory again"));
+        return Err(Error::format(path, "it is not a regular file", "copy the directory again"));
     }
     if described.is_file() && described.len() > limit {
         let problem = format!("it has {} bytes, and no such file is that long", described.len());
@@ -19,8 +19,7 @@ pub(super) fn read_json(path: &Path, limit: u64) -> Result<String> {
     files::read_text(path)
 }
 
-/// A text from a file for a message, of bounded length. What a terminal would obey in it, the
-/// error escapes.
+/// A text from a file, shortened for a message. Control characters are escaped by [`Error`].
 pub(super) fn shown(text: &str) -> String {
     const LONGEST: usize = 100;
     match text.char_indices().nth(LONGEST) {

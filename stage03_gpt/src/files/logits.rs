@@ -1,4 +1,4 @@
-//! The logits of a text in a file, for other programs to compare with theirs.
+//! The logits of a text as a file, so that other programs can compare theirs with them.
 //!
 //! ```
 //! use stage03_gpt::files::logits::save_logits;
@@ -19,7 +19,7 @@ use stage01_bigram::Result;
 
 use super::safetensors::write_tensors;
 
-/// Writes the logits of a text, for other programs to compare with theirs.
+/// Writes the logits of a text.
 ///
 /// The file holds `input_ids`, (1, tokens) of U32, and `logits`, (tokens, vocab_size) of F32.
 ///

@@ -35,20 +35,20 @@ use crate::training::Evaluation;
 /// The log in the directory of a run.
 pub const LOG_FILE: &str = "log.jsonl";
 
-/// Longer lines are not ours, and are left out.
+/// Longer lines are not written by this program, and are skipped.
 const LONGEST_LINE: u64 = 1 << 20;
 
 /// Reads the log of a run line by line; one that is not there has no lines.
 ///
 /// # Errors
-/// [`Error::File`] when it cannot be read; [`Error::Format`] when it is not a plain file: a pipe
-/// would be waited for without end, and a link could lead anywhere.
+/// [`Error::File`] when it cannot be read; [`Error::Format`] when it is not a regular file:
+/// reading a pipe could wait for ever, and a link could lead anywhere.
 pub fn read_log(directory: &Path, line: impl FnMut(&[u8])) -> Result<()> {
     let path = directory.join(LOG_FILE);
     match path.symlink_metadata() {
         Ok(data) if data.is_file() => {}
         Ok(_) => {
-            let problem = "this is not a plain file, and it should be the log of the run";
+            let problem = "this is not a regular file, and it should be the log of the run";
             return Err(Error::format(path, problem, "remove it"));
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -58,8 +58,8 @@ pub fn read_log(directory: &Path, line: impl FnMut(&[u8])) -> Result<()> {
     each_line(BufReader::new(file), line).map_err(Error::file("read", path))
 }
 
-/// The lines of a log, without their ends; those that are too long to be ours are left out, and
-/// never in memory.
+/// The lines of a log, without their line breaks. Lines of more than a mebibyte are skipped without
+/// being held in memory.
 ///
 /// # Errors
 /// Those of reading.
@@ -116,7 +116,7 @@ impl LogEntry {
         }
     }
 
-    /// The line of an evaluation after the last step.
+    /// The line of the evaluation after the last step.
     pub fn evaluation(iter: usize, evaluation: &Evaluation) -> Self {
         LogEntry {
             iter,
@@ -130,7 +130,7 @@ impl LogEntry {
         }
     }
 
-    /// The line with an evaluation that was made before the step.
+    /// The line with an evaluation made before the step.
     pub fn with_evaluation(mut self, evaluation: &Evaluation) -> Self {
         self.eval_train_loss = Some(evaluation.train);
         self.val_loss = Some(evaluation.validation);
@@ -153,24 +153,24 @@ pub struct MetricsLog {
     directory: PathBuf,
     file: BufWriter<File>,
     entries: Vec<LogEntry>,
-    /// The time of the runs before this one, in seconds.
+    /// The time that the run took before it was resumed, in seconds.
     before: f64,
     start: Instant,
 }
 
 impl MetricsLog {
-    /// Opens the log of a run that stands before step `iter`. What was written about this
-    /// step and later ones, before a crash, is taken out.
+    /// Opens the log of a run whose next step is `iter`. Lines of this step and of later ones,
+    /// which were written before a crash, are removed.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be read or written; [`Error::Format`] when it is not a
-    /// plain file.
+    /// regular file.
     pub fn open(directory: &Path, iter: usize) -> Result<Self> {
         let path = directory.join(LOG_FILE);
         let (mut text, mut entries) = (Vec::new(), Vec::new());
         if iter > 0 {
             read_log(directory, |line| {
-                // A line that was cut off by a crash is one of those that are written again.
+                // A line that a crash cut off belongs to a step that is taken again.
                 if let Ok(entry) = serde_json::from_slice::<LogEntry>(line)
                     && entry.iter < iter
                 {
@@ -180,8 +180,8 @@ impl MetricsLog {
                 }
             })?;
         }
-        // The file that is written here stays open. Its name is not opened again: meanwhile it
-        // could have become that of a link to another file.
+        // The file stays open: opened again by its name, it could by then be a link to another
+        // file.
         let mut file = None;
         files::write_atomically(&path, |new| {
             new.write_all(&text)?;
@@ -197,7 +197,7 @@ impl MetricsLog {
         })
     }
 
-    /// How long the run has taken by now, in seconds, with the time before it was resumed.
+    /// How long the run has taken so far, in seconds, including the time before it was resumed.
     pub fn elapsed(&self) -> f64 {
         self.before + self.start.elapsed().as_secs_f64()
     }
@@ -210,7 +210,7 @@ impl MetricsLog {
         self.write_with(entry, Map::new())
     }
 
-    /// Writes a line, with the time, and behind it whatever else is known about the step.
+    /// Writes a line, with the time, and further entries after it.
     ///
     /// # Errors
     /// As [`MetricsLog::write`].
@@ -227,12 +227,12 @@ impl MetricsLog {
         Ok(())
     }
 
-    /// All lines so far, of the runs before this one as well.
+    /// All lines so far, including those before the run was resumed.
     pub fn entries(&self) -> &[LogEntry] {
         &self.entries
     }
 
-    /// Brings the log to the disk.
+    /// Flushes the log to the disk.
     ///
     /// # Errors
     /// [`Error::File`] when the disk is full.
@@ -272,7 +272,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever bytes a log has, each line comes once, and what is read is written again.
+        /// Of any bytes, each line is read once, and entries of earlier steps are written again.
         #[test]
         fn any_bytes_are_a_log(
             bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), iter in 1..20usize,
@@ -287,13 +287,13 @@ mod tests {
             let expected: Vec<&[u8]> = log[..log.len() - 1].split(|b| *b == b'\n').collect();
             proptest::prop_assert_eq!(lines, expected);
             drop(MetricsLog::open(directory.path(), iter).unwrap());
-            let kept = fs::read_to_string(&path).unwrap();
-            proptest::prop_assert_eq!(kept.contains(&line), iter > 3);
+            let rewritten = fs::read_to_string(&path).unwrap();
+            proptest::prop_assert_eq!(rewritten.contains(&line), iter > 3);
         }
     }
 
     #[test]
-    fn a_line_that_is_too_long_to_be_ours_is_left_out() {
+    fn a_line_that_is_too_long_is_skipped() {
         let long = vec![b'a'; LONGEST_LINE as usize];
         for (log, expected) in [
             ([b"a\n", &long[..], b"\nb\n"].concat(), ["a", "b"].as_slice()),
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_else_was_written_of_a_step_is_kept() {
+    fn further_entries_of_a_step_are_kept() {
         let directory = tempfile::tempdir().unwrap();
         let mut log = MetricsLog::open(directory.path(), 0).unwrap();
         for iter in 0..3 {

@@ -3,11 +3,11 @@
 //! | module | holds |
 //! |---|---|
 //! | [`hugging_face`] | a model as a directory that `transformers` opens |
-//! | `safetensors` | the codec of the weights: named tensors behind a table of contents |
+//! | `safetensors` | the codec of the weights: named tensors after a header |
 //! | [`resume`] | the state of a run, `trainer.safetensors` |
 //! | [`logits`] | the logits of a text, for other programs to compare with |
 //! | [`metrics_log`] | `log.jsonl`: one line per step |
-//! | [`run_directory`] | the directory of a run: its lock, made in one step |
+//! | [`run_directory`] | the directory of a run: its lock, created atomically |
 //!
 //! What this module leaves out: the tokenizer's file (stage 1's `tokenizer`).
 

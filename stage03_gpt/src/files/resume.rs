@@ -1,15 +1,14 @@
-//! Stopping a training run and going on as if nothing had happened.
+//! The state of a training run: saved, and resumed as if the run had never stopped.
 //!
-//! A run is at one point when it has these weights, these two moments, this iteration and
-//! these settings. All of them stand in one file, `trainer.safetensors`, which is replaced in
-//! one instant; so whenever the process dies, the file is that of the last save. The state of
-//! the random number generators needs no place of its own: each is seeded by the seed of the run and
-//! the iteration (see [`random`](stage01_bigram::random)). A run of 100 steps, and one of 50 that is resumed
-//! for 50 more, end with the same bytes.
+//! The state is the weights, the two moments, the iteration and the settings. All of them are in
+//! one file, `trainer.safetensors`, which is replaced atomically: whenever the process dies, the
+//! file is that of the last save. The RNG state is not saved: each generator is seeded by the
+//! seed of the run and the iteration (see [`random`](stage01_bigram::random)). A run of 100 steps,
+//! and one of 50 that is resumed for 50 more, end with the same bytes.
 //!
-//! A state that was altered since it was saved, by a failing disk or a curious editor, still
-//! loads and still trains, to another end. So the file carries a checksum of its numbers and of
-//! everything that was noted with them, and [`State::load`] looks at it.
+//! A state that was altered since it was saved, by a failing disk or in an editor, would still
+//! load and train, with another result. So the file has a checksum of its tensors and of the note
+//! that is saved with them, which [`State::load`] verifies.
 //!
 //! ```
 //! use serde_json::json;
@@ -30,8 +29,8 @@
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!
-//! Only this file is believed. `model.safetensors` holds the weights once more for others, and
-//! the next save replaces it, whatever stands in it.
+//! Only this file is read on resuming. `model.safetensors` holds the weights a second time, for
+//! other programs; the next save replaces it.
 
 use std::borrow::Cow;
 use std::fs;
@@ -43,32 +42,31 @@ use stage01_bigram::{Error, Result};
 use stage02_attention::params::{Layout, Params};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+use super::TRAINER_FILE;
 use super::safetensors::{F32Tensor, TensorFile, write_tensors};
 use crate::adamw::Moments;
 use crate::memory;
 use crate::trainer::Trainer;
 
-pub use super::TRAINER_FILE;
-
-/// The name of the settings in the head of the file.
+/// The name of the note in the file's header.
 const NOTE: &str = "run";
 
-/// The name of the checksum of `tokenizer.json` in what is noted with a state.
+/// The entry of the note that holds the checksum of `tokenizer.json`.
 pub const TOKENIZER_NOTE: &str = "tokenizer";
 
-/// The name of the checksum, beside the settings.
+/// The entry that holds the checksum, beside the note.
 const CHECKSUM: &str = "xxh3";
 
-/// More steps than any run takes. Up to here a step is a whole number in every format.
+/// The largest number of steps: up to here a step is exact as a number of JSON.
 const MOST_STEPS: u64 = 1 << 53;
 
-/// Everything that decides how a run goes on, wherever it is: in a [`Trainer`], or in the memory
-/// of a GPU.
+/// The part of the state that changes with each step, from a [`Trainer`] or from the memory of a
+/// GPU.
 #[derive(Clone, Copy)]
 pub struct Snapshot<'a> {
     /// How many steps have been taken.
     pub iter: usize,
-    /// Where each tensor stands.
+    /// The layout of the parameter vectors.
     pub layout: &'a Layout,
     /// The weights.
     pub weights: &'a Params<f32>,
@@ -85,7 +83,7 @@ impl<'a> From<&'a Trainer<f32>> for Snapshot<'a> {
 
 /// Writes the state of a run.
 ///
-/// note: whatever the caller wants to find again: the settings, and what they were applied to.
+/// note: what the caller needs on resuming, such as the settings and a fingerprint of the text.
 ///
 /// # Errors
 /// [`Error::File`] when it cannot be written; the state saved before is then untouched.
@@ -107,8 +105,8 @@ pub fn save<'a>(directory: &Path, run: impl Into<Snapshot<'a>>, note: &Value) ->
     // ANCHOR_END: save
 }
 
-/// A number that changes when anything does: XXH3 (Yann Collet) over the note, the names of the
-/// tensors, and their bytes, each in the order of the file.
+/// The checksum: XXH3 (Yann Collet) over the note, the names of the tensors, and their bytes, each
+/// in the order of the file.
 fn checksum<'a>(
     note: &Value,
     names: impl Iterator<Item = &'a str>,
@@ -133,10 +131,10 @@ pub struct State {
     bytes: Vec<u8>,
     /// How many steps had been taken.
     pub iter: usize,
-    /// What the caller of [`save`] wanted to find again.
+    /// The note that was given to [`save`].
     pub run: Value,
-    /// Whether the file carries a checksum. Those of the first version do not: whether they were
-    /// altered cannot be seen.
+    /// Whether the file has a checksum. Those of the first version have none, so alterations are
+    /// not noticed.
     pub checked: bool,
 }
 
@@ -150,16 +148,15 @@ impl State {
         let path = directory.join(TRAINER_FILE);
         let data = fs::metadata(&path).map_err(Error::file("read", &path))?;
         if !data.is_file() {
-            return Err(Error::format(path, "this is not a plain file", "remove it"));
+            return Err(Error::format(path, "this is not a regular file", "remove it"));
         }
-        let remedy = "go on on a machine with more memory";
+        let remedy = "resume on a machine with more memory";
         memory::require(data.len() as f64, "the saved state", remedy)?;
         let bytes = fs::read(&path).map_err(Error::file("read", &path))?;
         State::parse(&path, bytes)
     }
 
-    /// [`State::load`] for a file's content that is already in memory. path: what it is called
-    /// in errors.
+    /// [`State::load`] for a file's content that is already in memory. path: its name in errors.
     ///
     /// # Errors
     /// [`Error::Format`] when it is damaged, or was altered.
@@ -180,7 +177,7 @@ impl State {
             let names = file.tensors().iter().map(|tensor| tensor.name.as_str());
             let numbers = Cow::Borrowed(file.numbers(&bytes));
             if *saved != checksum(&note, names, std::iter::once(numbers)) {
-                let problem = "it was altered since it was saved: its checksum is another";
+                let problem = "it was altered since it was saved: its checksum differs";
                 let remedy = "restore it from a copy, or start a new run";
                 return Err(Error::format(path, problem, remedy));
             }
@@ -188,7 +185,7 @@ impl State {
         Ok(State { path: path.to_path_buf(), bytes, iter, run, checked: saved.is_some() })
     }
 
-    /// The number of tokens that the model has rows for in its embedding.
+    /// The vocabulary size of the saved model: the rows of its token embedding.
     ///
     /// # Errors
     /// [`Error::Format`] when the file has no such tensor.
@@ -216,7 +213,7 @@ impl State {
         // ANCHOR_END: restore
     }
 
-    /// An average of squares is never below zero; its root is taken.
+    /// An average of squares is never below zero; the optimiser takes its root.
     fn refuse_negative(&self, v: &Params<f32>) -> Result<()> {
         match v.values.iter().find(|v| **v < 0.0) {
             Some(v) => {
@@ -227,7 +224,7 @@ impl State {
         }
     }
 
-    /// Puts a new trainer where the old one stood.
+    /// Sets the weights, the moments and the iteration of a trainer.
     ///
     /// # Errors
     /// As [`State::params`].
@@ -334,8 +331,8 @@ mod tests {
         (path, bytes)
     }
 
-    /// A state of one's own making: the head and the numbers of another are altered, and the
-    /// checksum is that of what stands there then.
+    /// A forged state: the header and the tensors of another are altered, and the checksum is
+    /// computed again.
     fn forged(bytes: &[u8], alter: impl FnOnce(&mut Value, &mut Value, &mut [u8])) -> Vec<u8> {
         let length = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
         let mut head: Value = serde_json::from_slice(&bytes[8..length]).unwrap();
@@ -366,7 +363,7 @@ mod tests {
             let mut altered = bytes.clone();
             altered[place] ^= 1 << (place % 8);
             let error = State::parse(&path, altered).map(|state| state.iter);
-            // The table of the tensors is checked where it is used: by their names and shapes.
+            // The list of the tensors is checked where it is used: by their names and shapes.
             let head = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
             assert!(error.is_err() || place < head, "byte {place}");
         }
@@ -375,7 +372,7 @@ mod tests {
         let mut altered = bytes;
         altered[place + entry.len() - 1] = b'2';
         let error = State::parse(&path, altered).unwrap_err().to_string();
-        assert!(error.contains("its checksum is another; restore it"), "{error}");
+        assert!(error.contains("its checksum differs; restore it"), "{error}");
     }
 
     #[test]
@@ -402,7 +399,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever stands in the head, it is an error or a state, and never a panic.
+        /// Any header gives an error or a state, never a panic.
         #[test]
         fn no_head_can_break_it(
             entry in 0..8usize, number: u64, text in ".{0,12}", place in 0..2000usize,

@@ -1,16 +1,15 @@
-//! The directory of a run: one writer at a time, made in one step, and never at the cost of an
-//! earlier model.
+//! The directory of a run: one writer at a time, created atomically, and no earlier model is lost.
 //!
 //! ```text
 //! new run     reserve ──> Place ──fill──> OutDir       the lock is held from the first
 //! old run     resume ───────────────────> OutDir       arrow to the end of the run
 //! ```
 //!
-//! A new run fills a directory of another name, `.NAME.PROCESS-NUMBER.unfinished`, in which it
-//! holds the lock already. An earlier model is moved aside with its lock held as well, and then
-//! the new directory gets the name. So at no instant does the name belong to half a model, or to
-//! one that another program could write to. The lock moves with the directory, because it is that
-//! of a file, not of a name ([`DirLock`]).
+//! A new run fills a directory of another name, `.NAME.PROCESS-NUMBER.unfinished`, whose lock it
+//! holds already. An earlier model is moved aside while its lock is held, and then the new
+//! directory is renamed. So at no instant is there half a model under the name, or one that
+//! another program could write to. The lock moves with the directory, because it belongs to a
+//! file, not to a name ([`DirLock`]).
 //!
 //! ```
 //! use stage03_gpt::files::run_directory;
@@ -26,7 +25,7 @@
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!
-//! What this file leaves out: what stands in the directory ([`hugging_face`](super::hugging_face),
+//! What this file leaves out: the files in the directory ([`hugging_face`](super::hugging_face),
 //! [`resume`](super::resume)).
 
 use std::ffi::OsString;
@@ -40,10 +39,10 @@ use stage01_bigram::{Error, Result};
 
 use super::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE, TRAINER_FILE};
 
-/// What says that stage 4 has prepared data in a directory, or is about to.
+/// The files of stage 4's prepared data: finished, or in preparation.
 const PREPARED: [&str; 2] = ["manifest.json", "plan.json"];
 
-/// What to do when another program holds the lock.
+/// The remedy when another program holds the lock.
 const REMEDY: &str = "wait until it has finished, or name another --out-dir";
 
 /// The end of the name of a directory that is being filled.
@@ -52,16 +51,15 @@ const UNFINISHED: &str = ".unfinished";
 /// The directory of a run. No other program writes to it while this value lives.
 #[derive(Debug)]
 pub struct OutDir {
-    /// Where it is: links are followed.
+    /// Its path, with links followed.
     pub path: PathBuf,
-    /// Where the model is now that was there before.
+    /// Where an earlier model was moved to, if there was one.
     pub moved: Option<PathBuf>,
     lock: DirLock,
 }
 
 impl OutDir {
-    /// Refuses to go on where the directory was moved, or another program may have its name.
-    /// Call it before each save.
+    /// Checks that the directory still has its name and its lock. Call it before each save.
     ///
     /// # Errors
     /// As [`DirLock::require_at`].
@@ -70,25 +68,26 @@ impl OutDir {
     }
 }
 
-/// The place of a new run: checked and locked, and not yet touched.
+/// The place of a new run: checked and locked, but nothing is written yet.
 #[derive(Debug)]
 pub struct Place {
     path: PathBuf,
-    /// The lock of the directory that has the name, if there is one.
+    /// The lock of the existing directory, if there is one.
     old: Option<DirLock>,
-    /// The new directory. None where the one that has the name is used as it is.
+    /// The new directory. None where the existing one is used as it is.
     new: Option<Unfinished>,
 }
 
-/// Reserves the place of a new run. Call it before anything that takes long: what can be refused
-/// is refused here.
+/// Reserves the place of a new run. Call it before anything that takes long: most errors are found
+/// here.
 ///
 /// A directory without a model is used as it is. One with a model, or a part of one, will be moved
-/// aside: no file is overwritten that a run has not made itself.
+/// aside: a run overwrites no file that it has not written itself.
 ///
 /// # Errors
 /// [`Error::Busy`] when another program uses the directory; [`Error::Setting`] when it cannot be
-/// the place of a model, or tokens that were prepared are in it; [`Error::File`] when the operating system refuses.
+/// the place of a model, or has stage 4's prepared data in it; [`Error::File`] when the operating
+/// system refuses.
 pub fn reserve(directory: &Path) -> Result<Place> {
     let path = resolve(directory)?;
     let old = lock_existing(&path)?;
@@ -117,7 +116,7 @@ pub fn reserve(directory: &Path) -> Result<Place> {
 }
 
 impl Place {
-    /// Makes the directory: `fill` writes a new model, and its state, into the path it is given.
+    /// Creates the directory: `fill` writes a new model and its state into the path that it gets.
     ///
     /// # Errors
     /// Those of `fill`; [`Error::Busy`] when another run got the name first; [`Error::File`] when
@@ -137,7 +136,7 @@ impl Place {
                 let aside = free_name(&path);
                 rename_locked(&mut self.old, &path, &aside).map_err(|e| refused(&path, e))?;
                 moved = Some(aside);
-                self.old = None; // its lock ends here: it can be used under its new name
+                self.old = None; // unlocked: it can be used under its new name
             }
             match rename_locked(&mut new.lock, &new.path, &path) {
                 Ok(()) => break,
@@ -164,7 +163,7 @@ impl Place {
 pub fn resume(directory: &Path) -> Result<OutDir> {
     let path = resolve(directory)?;
     let there = |name: &str| path.join(name).symlink_metadata().is_ok();
-    // Where there is neither, there is nothing to lock and nothing to leave a lock's file in.
+    // With neither file there is no run, and locking would leave a lock file behind.
     let lock = if there(TRAINER_FILE) || there(LOCK_FILE) { lock_existing(&path)? } else { None };
     match lock {
         Some(lock) if there(TRAINER_FILE) => {
@@ -176,9 +175,9 @@ pub fn resume(directory: &Path) -> Result<OutDir> {
         {
             Err(busy(&path))
         }
-        None if there(TRAINER_FILE) => resume(&path), // it got its name just now
+        None if there(TRAINER_FILE) => resume(&path), // it was renamed just now
         _ => {
-            let problem = format!("there is no {TRAINER_FILE} to go on with");
+            let problem = format!("there is no {TRAINER_FILE} to resume from");
             let remedy = "name the --out-dir of an earlier run, or leave out --resume; stage 4 \
                           begins a new run with the weights of a model by --init-from";
             Err(Error::format(path, problem, remedy))
@@ -186,13 +185,13 @@ pub fn resume(directory: &Path) -> Result<OutDir> {
     }
 }
 
-/// A directory of a model inside that of a run, whose lock is held: made in one step as well. Its
-/// own lock is returned, to be held to the end of the run: the directory is a model like any
-/// other, and another run may be told to begin there.
+/// A directory of a model inside that of a run, whose lock is held: also created atomically. It has
+/// a lock of its own, to be held to the end of the run, because another run may be given this
+/// directory as its own.
 ///
 /// # Errors
-/// [`Error::Format`] when it is a link: nothing is written through one. [`Error::Busy`] when
-/// another program uses it. Those of `fill`, and [`Error::File`].
+/// [`Error::Format`] when it is a link; [`Error::Busy`] when another program uses it; those of
+/// `fill`, and [`Error::File`].
 pub fn fill_inside(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<OutDir> {
     refuse_link(path)?;
     if let Some(lock) = lock_existing(path)? {
@@ -208,22 +207,21 @@ pub fn fill_inside(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Resul
     Ok(OutDir { path: path.to_path_buf(), moved: None, lock })
 }
 
-/// Refuses a link in the directory of a run, in the place of something that is written to: it
-/// could lead anywhere.
+/// Refuses a link in the directory of a run where the run would write: it could lead anywhere.
 ///
 /// # Errors
 /// [`Error::Format`].
 pub fn refuse_link(path: &Path) -> Result<()> {
     match path.symlink_metadata() {
         Ok(data) if data.is_symlink() => {
-            let problem = "this is a link, and a run writes through none";
+            let problem = "this is a link, and a run does not write through links";
             Err(Error::format(path, problem, "remove it, or put what it points to in its place"))
         }
         _ => Ok(()),
     }
 }
 
-/// The path without a slash at its end, and where a link points to.
+/// The path without a slash at its end, and of a link the path that it points to.
 fn resolve(directory: &Path) -> Result<PathBuf> {
     let refused = |expected: &str| Err(Error::setting("--out-dir", directory.display(), expected));
     let path: PathBuf = directory.components().collect();
@@ -260,21 +258,21 @@ fn busy(path: &Path) -> Error {
     Error::Busy { path: path.to_path_buf(), remedy: REMEDY.into() }
 }
 
-/// Whether a model, the state of its training, or a part of one is in a directory: a model may
-/// have its weights in files of other names.
+/// Whether a directory holds a model, the state of a run, or a part of them: the weights may be in
+/// files of other names.
 fn holds_model(path: &Path) -> bool {
     let names = [MODEL_FILE, TRAINER_FILE, CONFIG_FILE, TOKENIZER_FILE];
     names.iter().any(|name| path.join(name).symlink_metadata().is_ok())
 }
 
-/// The first of `NAME.1`, `NAME.2` … that nothing has.
+/// The first free name of `NAME.1`, `NAME.2` …
 fn free_name(path: &Path) -> PathBuf {
     let named = |n: u64| beside(path, "", &format!(".{n}"));
     let free = |path: &PathBuf| path.symlink_metadata().is_err();
     (1..).map(named).find(free).expect("there are enough numbers")
 }
 
-/// A path in the same directory: the name, with something before and after it.
+/// A path in the same directory: the name with a prefix and a suffix.
 fn beside(path: &Path, before: &str, after: &str) -> PathBuf {
     let mut name = OsString::from(before);
     name.push(path.file_name().unwrap_or_default());
@@ -282,7 +280,7 @@ fn beside(path: &Path, before: &str, after: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Why a directory could not be moved or named.
+/// The error of a directory that could not be renamed.
 fn refused(path: &Path, source: io::Error) -> Error {
     match source.kind() {
         ErrorKind::ResourceBusy | ErrorKind::CrossesDevices => cannot_be_moved(path),
@@ -296,13 +294,13 @@ fn cannot_be_moved(path: &Path) -> Error {
     Error::setting("--out-dir", path.display(), expected)
 }
 
-/// Whether a directory could not get a name because there is one of that name, with files in it.
+/// Whether a rename failed because there is a directory of that name, with files in it.
 fn is_taken(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty)
 }
 
-/// Renames a directory whose lock is held. Windows moves no directory that has an open file in
-/// it; there the lock is let go for this instant.
+/// Renames a directory whose lock is held. Windows cannot rename a directory with an open file in
+/// it; there the lock is released for this instant.
 fn rename_locked(lock: &mut Option<DirLock>, from: &Path, to: &Path) -> io::Result<()> {
     if cfg!(windows) {
         *lock = None;
@@ -315,17 +313,17 @@ fn rename_locked(lock: &mut Option<DirLock>, from: &Path, to: &Path) -> io::Resu
     renamed
 }
 
-/// A directory that is being filled. Unless it gets its name it is removed.
+/// A directory that is being filled. It is removed unless it is renamed.
 #[derive(Debug)]
 struct Unfinished {
     path: PathBuf,
     lock: Option<DirLock>,
-    /// The directories above it that were not there, from the lowest on.
+    /// The parent directories that did not exist before, from the lowest on.
     above: Vec<PathBuf>,
 }
 
 impl Unfinished {
-    /// A name that this process gives once.
+    /// A name that this process uses only once.
     fn name(path: &Path) -> PathBuf {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -341,13 +339,13 @@ impl Unfinished {
             parent.map_or(Ok(()), files::create_directory)?;
             let new = Unfinished::name(path);
             match fs::create_dir(&new) {
-                // Neither a directory of a dead process that had our number is used, nor a link.
+                // Neither the directory of a dead process with our process id is used, nor a link.
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
-                // Another start removed the empty directory above: it was the first to need it.
+                // Another start removed the empty parent directory, which it had created.
                 Err(e) if e.kind() == ErrorKind::NotFound && !above.is_empty() => continue,
                 created => created.map_err(Error::file("create the directory", path))?,
             }
-            // A program that clears up may take it for that of a dead process, until it is locked.
+            // Until it is locked, another program may remove it as that of a dead process.
             match DirLock::try_exclusive(&new) {
                 Ok(Some(lock)) => return Ok(Unfinished { path: new, lock: Some(lock), above }),
                 Err(error) if new.exists() => return Err(error),
@@ -359,7 +357,7 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // One that got its name has no longer this one.
+        // After a rename there is nothing under this path.
         self.lock = None;
         let _ = fs::remove_dir_all(&self.path);
         for directory in &self.above {
@@ -368,7 +366,7 @@ impl Drop for Unfinished {
     }
 }
 
-/// The directories that starts of `path` have filled, or are filling.
+/// The unfinished directories of runs that were to be at `path`.
 fn unfinished(path: &Path) -> impl Iterator<Item = PathBuf> {
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -382,24 +380,25 @@ fn unfinished(path: &Path) -> impl Iterator<Item = PathBuf> {
         let number = number.and_then(|rest| rest.strip_prefix(b"."));
         let number = number.and_then(|rest| rest.strip_suffix(UNFINISHED.as_bytes()));
         let digits = |byte: &u8| byte.is_ascii_digit() || *byte == b'-';
-        // A link is no directory here.
+        // Links do not count as directories here.
         number.is_some_and(|n| n.iter().all(digits)) && entry.file_type().is_ok_and(|t| t.is_dir())
     };
     fs::read_dir(parent).into_iter().flatten().flatten().filter(ours).map(|entry| entry.path())
 }
 
-/// Removes what starts that were killed have left. A start that is still at work holds a lock there.
+/// Removes the unfinished directories of killed processes. A process that is still running holds a
+/// lock in its own.
 ///
-/// What cannot be removed stays; it is in the way of no run.
+/// What cannot be removed stays; it hinders no run.
 fn clear_unfinished(path: &Path) {
     for left in unfinished(path) {
         let Ok(Some(lock)) = DirLock::try_exclusive(&left) else { continue };
-        // Where the file system has no locks, what is still at work cannot be told.
+        // On a file system without locks, those still in use cannot be recognised.
         if !matches!(DirLock::try_exclusive(&left), Ok(None)) {
             continue;
         }
-        // Under a name of our own: its maker may be about to lock it, and must not find it half
-        // removed.
+        // Renamed first: the process that created it may be about to lock it, and must not find it
+        // half removed.
         let mine = Unfinished::name(path);
         let renamed = rename_locked(&mut Some(lock), &left, &mine);
         if renamed.is_ok() {
@@ -451,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_second_is_told() {
+    fn a_second_run_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("model");
         let first = make(&path, "first").unwrap();
@@ -462,7 +461,7 @@ mod tests {
         let second = resume(&path).unwrap();
         assert!(is_busy(make(&path, "third")));
         drop(second);
-        // A new run that has not begun yet holds the old model as well.
+        // A new run that has not begun yet locks the old model too.
         let place = reserve(&path).unwrap();
         assert!(is_busy(resume(&path)));
         drop(place);
@@ -470,11 +469,11 @@ mod tests {
     }
 
     #[test]
-    fn a_rival_that_takes_the_name_meanwhile_keeps_it() {
+    fn a_run_that_takes_the_name_meanwhile_keeps_it() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("model");
         let [first, second] = [(), ()].map(|()| reserve(&path).unwrap());
-        // No name yet, but a start is at work: no reason to say that there is no such run.
+        // Not renamed yet, but a run is starting: it is busy, not missing.
         assert!(is_busy(resume(&path)));
         let fill = |place: Place, text: &'static str| {
             place.fill(|new| files::write_bytes(&new.join(MODEL_FILE), text.as_bytes()))
@@ -496,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn what_dead_starts_left_is_cleared_and_what_others_use_is_not() {
+    fn directories_of_killed_processes_are_removed_and_those_in_use_are_not() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("model");
         let mine = [".model.1-.txt", ".model.unfinished", ".other.1-2.unfinished"];
@@ -513,7 +512,7 @@ mod tests {
         assert_eq!(names(parent.path()), expected);
     }
 
-    /// Weights may have other names, and a tokenizer may lie there for itself.
+    /// Weights may have other names, and a tokenizer may be there alone.
     #[test]
     fn a_part_of_a_model_is_moved_aside_and_prepared_data_are_refused() {
         for name in [CONFIG_FILE, TOKENIZER_FILE, TRAINER_FILE] {
@@ -533,10 +532,10 @@ mod tests {
         }
     }
 
-    /// Only the operating system's lock tells who owns a name, and it may be taken away by hand.
+    /// Only the operating system's lock says which run owns a name, and a user may remove it.
     #[cfg(unix)]
     #[test]
-    fn a_run_whose_directory_was_moved_or_whose_lock_was_removed_is_told() {
+    fn a_run_whose_directory_was_moved_or_whose_lock_was_removed_notices() {
         let parent = tempfile::tempdir().unwrap();
         let [path, away] = ["model", "away"].map(|name| parent.path().join(name));
         let first = make(&path, "first").unwrap();

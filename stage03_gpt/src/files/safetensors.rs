@@ -1,14 +1,14 @@
-//! The safetensors format: named tensors in a file, behind a table of contents.
+//! The safetensors format: a header, then named tensors.
 //!
 //! | bytes | hold |
 //! |---|---|
-//! | 8 | the length of the head |
-//! | as many | the head: a JSON object that says of every tensor its type, its shape and where it begins and ends |
-//! | the rest | the numbers, one tensor after another |
+//! | 8 | the length of the header |
+//! | that many | the header: a JSON object with the type, the shape and the offsets of every tensor |
+//! | the rest | the data, one tensor after another |
 //!
-//! A file may come from anybody, so nothing in it is believed. The head is read alone and held
-//! against the length of the file: whatever it says of a tensor, no memory is taken that the
-//! file does not fill. The numbers are read piece by piece, straight to where they belong.
+//! Files are untrusted. The header is read first and checked against the length of the file, so
+//! that no more memory is allocated than the file has data. The data is read in pieces, directly
+//! to its place.
 //!
 //! What this file leaves out: which tensors a GPT-2 has (`hugging_face::weights`), and which a run
 //! has (`resume`).
@@ -30,7 +30,7 @@ use stage02_attention::params::{Layout, Params};
 use super::CONFIG_FILE;
 use super::bounded::shown;
 
-/// A tensor on its way into a file.
+/// A tensor to be written.
 pub(crate) struct F32Tensor<'a> {
     pub(crate) shape: Vec<usize>,
     pub(crate) values: &'a [f32],
@@ -55,11 +55,11 @@ impl View for F32Tensor<'_> {
     }
 }
 
-/// Writes a safetensors file, whole or not at all, and the same bytes for the same numbers.
+/// Writes a safetensors file atomically, with the same bytes for the same tensors.
 ///
-/// The numbers are written as they stand in memory, without a second copy of them.
+/// The data is written from where it is in memory, without a second copy.
 ///
-/// note: a name and a text, kept in the head.
+/// note: a name and a text, written to the header's `__metadata__`.
 pub(crate) fn write_tensors<V: View>(
     path: &Path,
     tensors: impl Iterator<Item = (String, V)>,
@@ -76,7 +76,7 @@ pub(crate) fn write_tensors<V: View>(
             "dtype": tensor.dtype(), "shape": tensor.shape(), "data_offsets": [start, end],
         });
     }
-    // Spaces after the head, so that the numbers begin where a processor likes them.
+    // Spaces after the header align the data to 8 bytes.
     let mut head = head.to_string();
     head.push_str(&" ".repeat(head.len().next_multiple_of(8) - head.len()));
     files::write_atomically(path, |file| {
@@ -87,50 +87,50 @@ pub(crate) fn write_tensors<V: View>(
     // ANCHOR_END: write_tensors
 }
 
-/// No head is longer: the limit of the format itself.
+/// The longest header: the limit of the format itself.
 pub(crate) const HEAD_LIMIT: u64 = 100_000_000;
 
 /// How many bytes are read at once.
 const PIECE: usize = 1 << 16;
 
-/// What the head says of one tensor, after it was checked against the file.
+/// The header's entry for one tensor, checked against the file.
 #[derive(Debug)]
 pub(crate) struct Info {
     pub(crate) name: String,
     dtype: String,
     pub(crate) shape: Vec<usize>,
-    /// Where its bytes begin and end, counted from the end of the head.
+    /// Where its bytes begin and end, counted from the end of the header.
     start: u64,
     end: u64,
 }
 
 impl Info {
-    /// How many numbers the tensor has; none where the machine cannot count so far.
+    /// How many numbers the tensor has; none where the product overflows.
     pub(crate) fn len(&self) -> Option<usize> {
         self.shape.iter().try_fold(1, |product: usize, &n| product.checked_mul(n))
     }
 }
 
-/// The table of contents.
+/// The header.
 #[derive(Debug)]
 struct Head {
     tensors: Vec<Info>,
     places: HashMap<String, usize>,
-    /// Texts that the writer left: `__metadata__`.
+    /// The texts in `__metadata__`.
     notes: HashMap<String, String>,
 }
 
 impl Head {
-    /// Reads a head and checks it. data: how many bytes of numbers follow it in the file.
+    /// Parses a header and checks it. data: how many bytes of data follow it in the file.
     fn parse(json: &[u8], data: u64) -> std::result::Result<Head, String> {
         let Listing { mut tensors, notes } = serde_json::from_slice(json)
-            .map_err(|e| format!("its head is damaged: {}", shown(&e.to_string())))?;
+            .map_err(|e| format!("its header is damaged: {}", shown(&e.to_string())))?;
         tensors.sort_by_key(|tensor| (tensor.start, tensor.end));
         let mut expected = 0;
         for tensor in &tensors {
             let name = || shown(&tensor.name);
             let Info { start, end, .. } = *tensor;
-            // One tensor after another: no gap, nothing twice.
+            // One tensor after another: no gaps, no overlap.
             if start != expected || end < start {
                 let problem = "should begin at byte";
                 return Err(format!("the tensor {} {problem} {expected}, not {start}", name()));
@@ -164,7 +164,7 @@ impl Head {
     }
 }
 
-/// A shape for a message; of a long one its beginning.
+/// A shape for a message, shortened where it is long.
 pub(crate) fn dims(shape: &[usize]) -> String {
     match shape.len() {
         0..=8 => format!("{shape:?}"),
@@ -172,7 +172,7 @@ pub(crate) fn dims(shape: &[usize]) -> String {
     }
 }
 
-/// How many bytes a number of a type has, for the types that are read here.
+/// The size of a number of a type in bytes, for the types that are read here.
 fn width(dtype: &str) -> Option<u64> {
     match dtype {
         "F64" => Some(8),
@@ -182,8 +182,8 @@ fn width(dtype: &str) -> Option<u64> {
     }
 }
 
-/// The head as it is written. A map of Rust would keep the last of two tensors with one name;
-/// this keeps both, so that they are seen.
+/// The header as it is written. A map would keep only the last of two tensors with one name; this
+/// keeps both, so that duplicates are noticed.
 struct Listing {
     tensors: Vec<Info>,
     notes: HashMap<String, String>,
@@ -230,7 +230,7 @@ enum Source<'a> {
 }
 
 impl Source<'_> {
-    /// Fills `bytes` with what stands from `start` on.
+    /// Fills `bytes` with the bytes from `start` on.
     fn read_at(&self, start: u64, bytes: &mut [u8]) -> io::Result<()> {
         match self {
             Source::Memory(all) => {
@@ -248,27 +248,27 @@ impl Source<'_> {
     }
 }
 
-/// A safetensors file whose head has been read, and its name for messages.
+/// A safetensors file whose header has been read, and its name for messages.
 pub(crate) struct TensorFile<'a> {
     path: PathBuf,
     source: Source<'a>,
     head: Head,
-    /// Where the numbers begin.
+    /// Where the data begins.
     data: u64,
 }
 
 impl<'a> TensorFile<'a> {
-    /// Reads the head of a file that is in memory.
+    /// Reads the header of a file that is in memory.
     pub(crate) fn open(path: &Path, bytes: &'a [u8]) -> Result<Self> {
         Self::read_head(path, Source::Memory(bytes), bytes.len() as u64)
     }
 
-    /// Reads the head of a file on the disk.
+    /// Reads the header of a file on the disk.
     pub(crate) fn open_file(path: &Path) -> Result<TensorFile<'static>> {
-        // What is no file (a pipe, say) might never end.
+        // Anything but a regular file, such as a pipe, might never end.
         let described = fs::metadata(path).map_err(Error::file("read", path))?;
         if !described.is_file() {
-            return Err(Error::format(path, "it is no regular file", "put the weights there"));
+            return Err(Error::format(path, "it is not a regular file", "put the weights there"));
         }
         let file = File::open(path).map_err(Error::file("read", path))?;
         TensorFile::read_head(path, Source::Disk(file), described.len())
@@ -287,7 +287,7 @@ impl<'a> TensorFile<'a> {
         };
         let mut first = [0; 8];
         if length < 8 {
-            return Err(damaged("the length of its head is missing".into()));
+            return Err(damaged("the length of its header is missing".into()));
         }
         read(0, &mut first)?;
         if first == *b"version " {
@@ -299,7 +299,7 @@ impl<'a> TensorFile<'a> {
         }
         let head = u64::from_le_bytes(first);
         if head > length - 8 || head > HEAD_LIMIT {
-            return Err(damaged(format!("its head would have {head} bytes")));
+            return Err(damaged(format!("its header would have {head} bytes")));
         }
         let mut json = vec![0; head as usize];
         read(8, &mut json)?;
@@ -307,7 +307,7 @@ impl<'a> TensorFile<'a> {
         Ok(TensorFile { path: path.to_path_buf(), source, head, data: 8 + json.len() as u64 })
     }
 
-    /// The text in the head of the file under a name.
+    /// The text under a name in the header's `__metadata__`.
     pub(crate) fn note(bytes: &[u8], name: &str) -> Option<String> {
         let mut file = TensorFile::open(Path::new(""), bytes).ok()?;
         file.head.notes.remove(name)
@@ -323,12 +323,12 @@ impl<'a> TensorFile<'a> {
         &bytes[self.data as usize..]
     }
 
-    /// All tensors, in the order in which they stand in the file.
+    /// All tensors, in the order of the file.
     pub(crate) fn tensors(&self) -> &[Info] {
         &self.head.tensors
     }
 
-    /// What the head says of a tensor.
+    /// The header's entry for a tensor.
     fn tensor(&self, name: &str) -> Result<&Info> {
         let place = self.head.places.get(name).ok_or_else(|| {
             let problem = format!("the tensor {} is missing", shown(name));
@@ -338,7 +338,7 @@ impl<'a> TensorFile<'a> {
         Ok(&self.head.tensors[*place])
     }
 
-    /// Whether a tensor has a shape.
+    /// Checks the shape of a tensor.
     pub(crate) fn check(&self, found: &Info, shape: &[usize]) -> Result<()> {
         // ANCHOR: shape
         if found.shape == shape {
@@ -347,12 +347,12 @@ impl<'a> TensorFile<'a> {
         Err(Error::format(
             &self.path,
             format!("the tensor {} has the shape {}", shown(&found.name), dims(&found.shape)),
-            format!("the model of {CONFIG_FILE} wants {shape:?}"),
+            format!("the model of {CONFIG_FILE} needs {shape:?}"),
         ))
         // ANCHOR_END: shape
     }
 
-    /// The numbers of a tensor, one piece after another, as f32.
+    /// The numbers of a tensor as f32, piece by piece.
     pub(crate) fn pieces(
         &self,
         tensor: &Info,
@@ -388,9 +388,9 @@ impl<'a> TensorFile<'a> {
         Ok(())
     }
 
-    /// Reads a tensor to where it belongs. Each number must be one: neither NaN nor an infinity.
+    /// Reads a tensor into a slice. NaN and infinities are errors.
     ///
-    /// to: as many numbers as the tensor has.
+    /// to: of the length of the tensor.
     pub(crate) fn read(&self, tensor: &Info, to: &mut [f32]) -> Result<()> {
         let mut done = 0;
         self.pieces(tensor, |numbers| {
@@ -407,8 +407,8 @@ impl<'a> TensorFile<'a> {
         })
     }
 
-    /// All tensors of a layout as one parameter vector. Each must be there under its name behind
-    /// `prefix`, in the right shape, and hold numbers only.
+    /// All tensors of a layout as one parameter vector. Each must be in the file, under its name
+    /// with the prefix, in the right shape, and finite.
     pub(crate) fn read_params(&self, layout: &Layout, prefix: &str) -> Result<Params<f32>> {
         let found = |name: &str| self.tensor(&format!("{prefix}{name}"));
         // All shapes first: a layout that is not that of the file may be too large for memory.
@@ -428,16 +428,16 @@ fn of<const N: usize>(bytes: &[u8]) -> [u8; N] {
     bytes.try_into().expect("chunks of this length")
 }
 
-/// A number of 16 bits (IEEE 754 binary16) as one of 32: one bit of sign, five of exponent, ten
-/// of fraction. Every such number is also an f32.
+/// A float16 (IEEE 754 binary16) as f32: one bit of sign, five of exponent, ten of mantissa. Every
+/// float16 is also an f32.
 fn from_f16(bits: u16) -> f32 {
-    let (exponent, fraction) = (bits >> 10 & 31, f32::from(bits & 1023) / 1024.0);
+    let (exponent, mantissa) = (bits >> 10 & 31, f32::from(bits & 1023) / 1024.0);
     let size = match exponent {
-        // Too small for a leading 1.
-        0 => fraction * 2f32.powi(-14),
-        31 if fraction == 0.0 => f32::INFINITY,
+        // Subnormal: without the implicit leading 1.
+        0 => mantissa * 2f32.powi(-14),
+        31 if mantissa == 0.0 => f32::INFINITY,
         31 => f32::NAN,
-        _ => (1.0 + fraction) * 2f32.powi(i32::from(exponent) - 15),
+        _ => (1.0 + mantissa) * 2f32.powi(i32::from(exponent) - 15),
     };
     if bits >> 15 == 1 { -size } else { size }
 }

@@ -1,7 +1,7 @@
-//! AdamW as its equations stand: what one step does to every weight.
+//! AdamW, written like its equations: what one step does to every weight.
 //!
 //! Kingma and Ba 2014, algorithm 1, with decoupled weight decay (Loshchilov and Hutter 2019).
-//! What they mean is said in [`adamw`](crate::adamw), which does the same faster. The learning
+//! [`adamw`](crate::adamw) explains them, and does the same faster. The learning
 //! rate of each step comes from [`Schedule::at`](crate::schedule::Schedule::at).
 
 use stage01_bigram::Float;
@@ -9,7 +9,7 @@ use stage02_attention::params::{Layout, Params};
 
 use crate::adamw::{AdamW, Moments};
 
-/// AdamW: its settings, and what it remembers from step to step.
+/// AdamW: its settings, and its state from step to step.
 pub struct Optimiser<'a, T> {
     /// beta1, beta2, eps, weight decay and the maximum norm of the gradient.
     pub settings: AdamW,

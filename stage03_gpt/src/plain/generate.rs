@@ -1,7 +1,7 @@
 //! Writing text with a KV cache: prefill once, then a decode step for each token.
 //!
 //! A token attends to the keys and values of all tokens before it. These do not change when a
-//! token is added, because the causal mask hides it from them. So they are kept, and a new token
+//! token is added, because the causal mask hides it from them. So they are stored, and a new token
 //! costs one row through the model instead of the whole text again. Its logits are the same.
 //!
 //! The positions end at `block_size`. When the cache is full, the older half of the context is

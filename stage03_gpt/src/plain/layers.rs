@@ -5,8 +5,8 @@
 //! that mixes positions: in every other one a row of the result depends on the same row of the
 //! input alone.
 //!
-//! The comments say what is computed. Why a derivative is what it is stands in the book, and
-//! beside the fast layer ([`Linear`], [`fused`](stage02_attention::attention::fused),
+//! The comments say what is computed. Why a derivative is what it is, the book says, and the
+//! documentation of the fast layer ([`Linear`], [`fused`](stage02_attention::attention::fused),
 //! [`LayerNorm`], [`loss`](stage01_bigram::loss), [`mlp`](crate::mlp)).
 
 use std::ops::Range;
@@ -174,7 +174,7 @@ pub(super) struct MultiHead<T> {
     pub(super) qkv: Array2<T>,
     /// The attention weights of each sequence and each head, and their dropout mask. Shape: (T, T).
     att: Vec<(Array2<T>, Option<Array2<T>>)>,
-    /// What the heads found, side by side. Shape: (B T, C).
+    /// The results of the heads, side by side. Shape: (B T, C).
     y: Array2<T>,
 }
 
@@ -231,7 +231,7 @@ impl<T: Float> Plain<'_, T> {
     // ANCHOR_END: multi_head_backward
 
     /// For each sequence and each head: the sequence's number, its rows of `qkv`, and the head's
-    /// columns of queries, keys and values. What it finds has the columns of its queries in `y`.
+    /// columns of queries, keys and values. Its result goes to the columns of its queries in `y`.
     fn heads(
         &self,
         attn: &MultiHeadAttention,
@@ -243,7 +243,7 @@ impl<T: Float> Plain<'_, T> {
         })
     }
 
-    /// A dropout mask for the attention weights of one head, by a generator of its own.
+    /// A dropout mask for the attention weights of one head, from a generator of its own.
     ///
     /// It is drawn in the order of the fast attention, so that both drop the same weights: 64
     /// queries at a time from the last to the first, with the keys up to the last of them.
@@ -253,7 +253,7 @@ impl<T: Float> Plain<'_, T> {
         for start in (0..length).step_by(64).rev() {
             let end = (start + 64).min(length);
             let seen = mask.slice_mut(s![start..end, ..end]);
-            seen.into_iter().for_each(|m| *m = kept(self.gpt.config().dropout, &mut rng));
+            seen.into_iter().for_each(|m| *m = mask_value(self.gpt.config().dropout, &mut rng));
         }
         mask
     }
@@ -269,7 +269,7 @@ pub fn dropout<T: Float>(x: Array2<T>, mask: Option<&Array2<T>>) -> Array2<T> {
 }
 // ANCHOR_END: dropout
 
-/// A dropout mask for B sequences, each of T rows by a generator of its own. Shape: (B T, C).
+/// A dropout mask for B sequences of T rows, from a generator for each sequence. Shape: (B T, C).
 // ANCHOR: dropout_mask
 pub fn dropout_mask<T: Float>(
     p: f64,
@@ -278,13 +278,13 @@ pub fn dropout_mask<T: Float>(
 ) -> Array2<T> {
     let mut mask = Array2::zeros((rngs.len() * length, n_embd));
     for ((i, _), m) in mask.indexed_iter_mut() {
-        *m = kept(p, &mut rngs[i / length]);
+        *m = mask_value(p, &mut rngs[i / length]);
     }
     mask
 }
 
 /// 0 with probability p, otherwise 1 / (1 - p), so that the mean stays 1.
-fn kept<T: Float>(p: f64, rng: &mut Generator) -> T {
+fn mask_value<T: Float>(p: f64, rng: &mut Generator) -> T {
     // A 32-bit number is below p 2^32 with probability p.
     let dropped = rng.next_u32() < (p * 4_294_967_296.0) as u32;
     if dropped { T::zero() } else { T::of(1.0 / (1.0 - p)) }
@@ -418,12 +418,12 @@ fn gelu_u<T: Float>(x: T) -> T {
 
 /// Its derivative: gelu'(x) = (1 + tanh(u))/2 + x/2 (1 - tanh²(u)) u',
 /// u' = sqrt(2/pi) (1 + 3 * 0.044715 x²).
-// ANCHOR: gelu_slope
+// ANCHOR: gelu_derivative
 pub fn gelu_derivative<T: Float>(x: T) -> T {
     let (half, tanh) = (T::of(0.5), gelu_u(x).tanh());
     let du = T::of(SQRT_2_OVER_PI) * (T::one() + T::of(3.0 * 0.044715) * x * x);
     half * (T::one() + tanh) + half * x * (T::one() - tanh * tanh) * du
 }
-// ANCHOR_END: gelu_slope
+// ANCHOR_END: gelu_derivative
 
 const SQRT_2_OVER_PI: f64 = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;

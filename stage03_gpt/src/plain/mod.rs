@@ -1,4 +1,5 @@
-//! The whole GPT in plain loops: its model, its training and how it writes, to be read at a sitting.
+//! The whole GPT in plain loops: its model, its training and its generation of text, to be read at
+//! a sitting.
 //!
 //! 1. This file is the model: the forward pass and the backward pass.
 //! 2. [`layers`] has the layers, each forward pass beside its backward pass.

@@ -249,7 +249,7 @@ fn runs_of_both_lead_to_the_same_weights() {
 
 #[test]
 fn the_default_run_is_that_of_the_command_line() {
-    let run = crate::cli::run::Run::default();
+    let run = crate::settings::RunSettings::default();
     let plain = Hyperparameters::default();
     let fast = run.settings();
     let min_lr = plain.schedule.min_lr;

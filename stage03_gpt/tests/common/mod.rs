@@ -1,4 +1,4 @@
-//! What the tests of the program share: a small text, a small model, and a way to run it.
+//! Helpers of the program's tests: a small text, a small model, and running the program.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
@@ -7,8 +7,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use stage03_gpt::files::resume::State;
 use stage03_gpt::model::Model;
-use stage03_gpt::resume::State;
 use tempfile::TempDir;
 
 /// A model so small that its training takes no time.
@@ -63,13 +63,13 @@ impl Place {
         Finished::new(arguments, self.command(arguments).output().unwrap())
     }
 
-    /// The program on its way, its output to be read.
+    /// Starts the program, with its output in pipes.
     pub fn start(&self, arguments: &str) -> Child {
         let mut command = self.command(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// The program on its way, after it has printed its first byte.
+    /// Starts the program, and waits until it has printed its first byte.
     pub fn start_and_wait(&self, arguments: &str) -> Child {
         let mut child = self.start(arguments);
         child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
@@ -87,7 +87,7 @@ impl Place {
         self.run(&format!("train --text text.txt {TINY} {arguments}"))
     }
 
-    /// Every file under the place with its content, to see that nothing was touched.
+    /// Every file under the place with its content, to see that nothing was changed.
     pub fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
         fn walk(directory: &Path, all: &mut Vec<(PathBuf, Vec<u8>)>) {
             for entry in fs::read_dir(directory).unwrap() {
@@ -105,7 +105,8 @@ impl Place {
     }
 }
 
-/// The directory holds a model and a state that load and belong together. Returns how many steps the run has taken.
+/// Asserts that the directory holds a model and a state that load and belong together. Returns how
+/// many steps the run has taken.
 pub fn is_whole(directory: &Path) -> usize {
     let state = State::load(directory).unwrap_or_else(|e| panic!("{e}"));
     let model = Model::load(directory).unwrap_or_else(|e| panic!("{e}"));
@@ -131,8 +132,8 @@ impl Finished {
         }
     }
 
-    /// It ended well, and what it printed fits on the page: no colours, no long lines. What a
-    /// model writes is printed as it is, and may have long ones.
+    /// Asserts success, and an output without colours and long lines. The text of a model is
+    /// printed unchanged, and may have long ones.
     pub fn succeeds(self) -> Finished {
         let Finished { command, out, err, code } = &self;
         assert_eq!(*code, Some(0), "{command}\n{out}{err}");
@@ -145,7 +146,7 @@ impl Finished {
         self
     }
 
-    /// It refused, in one line that says all these words.
+    /// Asserts a failure with a one-line error that contains all these words.
     pub fn refuses(self, words: &[&str]) -> Finished {
         let Finished { command, err, code, .. } = &self;
         assert_eq!(*code, Some(1), "{command}\n{err}");

@@ -11,10 +11,11 @@
 //!
 //! ```
 //! use stage02_attention::params::Params;
-//! use stage03_gpt::settings::Run;
+//! use stage03_gpt::settings::RunSettings;
 //! use stage04_training::backend::{Backend, cpu::Cpu};
 //!
-//! let run = Run { n_layer: 1, n_embd: 16, block_size: 8, batch_size: 2, ..Run::default() };
+//! let (n_layer, n_embd, block_size, batch_size) = (1, 16, 8, 2);
+//! let run = RunSettings { n_layer, n_embd, block_size, batch_size, ..RunSettings::default() };
 //! let gpt = run.gpt(65)?;
 //! let weights = Params::zeros(gpt.layout());
 //! let mut backend = Cpu::new(gpt, weights, run.settings())?;

@@ -208,7 +208,7 @@ impl Data {
         if self.tokenizer == *tokenizer {
             return Ok(());
         }
-        let path = model.join(stage03_gpt::checkpoint::TOKENIZER_FILE);
+        let path = model.join(stage03_gpt::files::TOKENIZER_FILE);
         let expected = format!(
             "this data was made with another tokenizer than the model, so its tokens mean \
              something else; prepare it with --tokenizer {}",

@@ -4,7 +4,8 @@ use clap::ArgMatches;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
-use stage03_gpt::checkpoint::{Model, TOKENIZER_FILE};
+use stage03_gpt::files::TOKENIZER_FILE;
+use stage03_gpt::model::Model;
 
 use stage03_gpt::cli::resumed::{Described, require_savable};
 use stage03_gpt::cli::run::typed;

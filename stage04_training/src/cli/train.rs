@@ -14,7 +14,7 @@ use stage01_bigram::loss::bits;
 use stage01_bigram::screen::{thousands, wrap};
 use stage02_attention::params::Params;
 use stage03_gpt::cli::introduction::{self, Reference};
-use stage03_gpt::cli::resumed::going_on;
+use stage03_gpt::cli::resumed::resume_message;
 use stage03_gpt::cli::run::remark_threads;
 use stage03_gpt::cli::screen::{Screen, directory_flag, width};
 use stage03_gpt::cli::stop;
@@ -29,7 +29,7 @@ use crate::checkpoint::{BEST, CheckpointManager};
 use crate::recipe::{BUILT_IN, OUT_DIR, Recipe};
 use crate::report::{REPORT_FILE, Report, State};
 use crate::shards::Split;
-use crate::trainer::{self, Ending, LoopConfig, Trainer};
+use crate::trainer::{self, Ending, LoopConfig, ShardTraining};
 
 /// Train a GPT (what happens without a command).
 ///
@@ -83,14 +83,14 @@ fn run(ready: Ready) -> Result<ExitCode> {
     // Of `out` and then of `checkpoints`, which hold the directory's lock to the end of the run.
     let (mut trainer, out) = match start {
         Start::New(weights, place) => {
-            let mut trainer = Trainer::new(open(weights)?, &data.shards)?;
+            let mut trainer = ShardTraining::new(open(weights)?, &data.shards)?;
             let out = checkpoints.create(&mut trainer, place)?;
             (trainer, out)
         }
         Start::Saved(saved, out, tokenizer_sum) => {
             checkpoints.tokenizer_sum = tokenizer_sum;
             let zeros = Params::zeros(gpt.layout()); // until `restore` brings the saved ones
-            let mut trainer = Trainer::new(open(zeros)?, &data.shards)?;
+            let mut trainer = ShardTraining::new(open(zeros)?, &data.shards)?;
             saved.restore(&mut trainer, &checkpoints.data)?;
             other_data = match &saved.data {
                 None => Some(
@@ -133,7 +133,7 @@ fn run(ready: Ready) -> Result<ExitCode> {
     }
     let references = expect(&screen, &recipe, &data, &trainer)?;
     if first > 0 {
-        let words = going_on(first, recipe.run.max_iters);
+        let words = resume_message(first, recipe.run.max_iters);
         screen.line(format!("\n{}", wrap(&words, width(), "")));
     }
     screen.line(format!("\n{}", table::head(width())));
@@ -179,7 +179,7 @@ fn facts(
     name: &str,
     recipe: &Recipe,
     data: &Data,
-    trainer: &Trainer,
+    trainer: &ShardTraining,
     peak: Option<f64>,
     directory: &Path,
 ) -> Vec<(String, String)> {
@@ -236,7 +236,7 @@ fn expect(
     screen: &Screen,
     recipe: &Recipe,
     data: &Data,
-    trainer: &Trainer,
+    trainer: &ShardTraining,
 ) -> Result<Vec<Reference>> {
     /// Counting more pairs than these changes little.
     const COUNTED: u64 = 10_000_000;
@@ -254,7 +254,7 @@ fn expect(
 }
 
 /// The run was asked to stop, and was saved: say how to go on.
-fn stopped(mut watch: Watch, trainer: &Trainer) -> Result<ExitCode> {
+fn stopped(mut watch: Watch, trainer: &ShardTraining) -> Result<ExitCode> {
     let iter = trainer.backend.iter();
     watch.end_report(iter, State::Stopped)?;
     watch.screen.line(format!(
@@ -266,7 +266,7 @@ fn stopped(mut watch: Watch, trainer: &Trainer) -> Result<ExitCode> {
 }
 
 /// The end: the loss over the whole validation set, a longer sample, and where everything is.
-fn finished(mut watch: Watch, mut trainer: Trainer) -> Result<ExitCode> {
+fn finished(mut watch: Watch, mut trainer: ShardTraining) -> Result<ExitCode> {
     /// More windows than these make would change the loss by less than is printed.
     const MOST: usize = 4_000_000;
     let iter = trainer.backend.iter();

@@ -19,7 +19,7 @@ use stage03_gpt::trainer::Step;
 
 use super::table::Row;
 use crate::report::{self, Report, State};
-use crate::trainer::{Callback, Evaluation, Trainer};
+use crate::trainer::{Callback, Evaluation, ShardTraining};
 
 /// The screen, the log and the report of a run.
 pub struct Watch {
@@ -54,7 +54,7 @@ pub struct Watch {
 impl Watch {
     /// What watches a run from now on.
     pub fn new(
-        run: &Trainer,
+        run: &ShardTraining,
         (screen, log, report): (Screen, MetricsLog, Report),
         tokenizer: Tokenizer,
         directory: &Path,
@@ -84,21 +84,21 @@ impl Watch {
 
     // ANCHOR: utilisation
     /// Model FLOPs utilisation: the part of the device's speed that this many tokens per second use.
-    fn utilisation(&self, run: &Trainer, tokens_per_second: f64) -> Option<f64> {
+    fn utilisation(&self, run: &ShardTraining, tokens_per_second: f64) -> Option<f64> {
         let flops = run.backend.gpt().config().flops_per_token();
         self.peak_flops.map(|peak| flops * tokens_per_second / peak)
     }
     // ANCHOR_END: utilisation
 
     /// Tokens per second, since a time at which `iter` steps had been taken.
-    fn rate(run: &Trainer, (time, iter): (Instant, usize)) -> Option<f64> {
+    fn rate(run: &ShardTraining, (time, iter): (Instant, usize)) -> Option<f64> {
         let steps = run.backend.iter().saturating_sub(iter);
         let tokens = steps as f64 * run.tokens_per_step() as f64;
         (steps > 0).then(|| tokens / time.elapsed().as_secs_f64())
     }
 
     /// A text by the model as it is now.
-    pub fn sample(&self, run: &mut Trainer, tokens: usize) -> Result<String> {
+    pub fn sample(&self, run: &mut ShardTraining, tokens: usize) -> Result<String> {
         let (gpt, seed) = (run.backend.gpt().clone(), run.backend.settings().seed);
         let (weights, _) = run.backend.state()?;
         // Where the vocabulary has no line break, its first token.
@@ -146,12 +146,12 @@ impl Watch {
     }
 }
 
-impl Callback<Trainer<'_>> for Watch {
+impl Callback<ShardTraining<'_>> for Watch {
     fn wants_to_stop(&self) -> bool {
         stop::asked() || self.screen.is_gone()
     }
 
-    fn saved(&mut self, run: &mut Trainer, evaluation: Option<&Evaluation>) -> Result<()> {
+    fn saved(&mut self, run: &mut ShardTraining, evaluation: Option<&Evaluation>) -> Result<()> {
         let Some(evaluation) = evaluation else { return Ok(()) };
         let iter = run.backend.iter();
         let tokens_per_second = Watch::rate(run, self.since);
@@ -202,7 +202,7 @@ impl Callback<Trainer<'_>> for Watch {
         Ok(())
     }
 
-    fn stepped(&mut self, run: &Trainer, step: &Step, time: Duration) -> Result<()> {
+    fn stepped(&mut self, run: &ShardTraining, step: &Step, time: Duration) -> Result<()> {
         let speed = run.tokens_per_step() as f64 / time.as_secs_f64();
         let mut entry = LogEntry::step(step, speed);
         let mut more = Map::new();

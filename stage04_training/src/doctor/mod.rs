@@ -5,11 +5,12 @@
 //! how large a batch fits. This file says all of it. Nothing is wider than 60 columns.
 //!
 //! ```
-//! use stage03_gpt::settings::Run;
+//! use stage03_gpt::settings::RunSettings;
 //! use stage04_training::backend::device::Precision;
 //! use stage04_training::doctor::{Workload, parse_bytes};
 //!
-//! let run = Run { n_layer: 12, n_head: 12, n_embd: 768, block_size: 1024, ..Run::default() };
+//! let (n_layer, n_head, n_embd, block_size) = (12, 12, 768, 1024);
+//! let run = RunSettings { n_layer, n_head, n_embd, block_size, ..RunSettings::default() };
 //! let workload = Workload {
 //!     name: "GPT-2".into(),
 //!     config: run.config(50_257),

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use stage01_bigram::screen::thousands;
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
-use stage03_gpt::checkpoint::MODEL_FILE;
-use stage03_gpt::resume::TRAINER_FILE;
+use stage03_gpt::files::{MODEL_FILE, TRAINER_FILE};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::encode::{Encoder, Encoding, Separator};

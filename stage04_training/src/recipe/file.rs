@@ -10,7 +10,7 @@ use stage01_bigram::{Error, Result};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Recipe, Run};
+use super::{Recipe, RunSettings};
 use crate::backend::device::Precision;
 
 /// What a recipe's file says.
@@ -73,13 +73,13 @@ impl Written {
 
 /// All settings that a recipe may name, each with a value of its type.
 fn settings() -> Map<String, Value> {
-    let run = Run {
+    let run = RunSettings {
         min_lr: Some(0.5),
         warmup_iters: Some(0),
         lr_decay_iters: Some(0),
         threads: Some(0),
         eval_interval: Some(0),
-        ..Run::default()
+        ..RunSettings::default()
     };
     let mut settings = super::object(&Recipe {
         run,

@@ -9,11 +9,11 @@ use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::tokenizer::TokenizerKind;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
-use stage03_gpt::checkpoint::Model;
+use stage03_gpt::files::resume::State;
 use stage03_gpt::files::run_directory::{self, OutDir};
 use stage03_gpt::gpt::Gpt;
-use stage03_gpt::resume::State;
-use stage03_gpt::settings::Run;
+use stage03_gpt::model::Model;
+use stage03_gpt::settings::RunSettings;
 use tempfile::TempDir;
 
 use super::*;
@@ -90,8 +90,8 @@ fn trainer<'a>(
     batch_size: usize,
     micro_batches: usize,
     losses: &[f64],
-) -> (Trainer<'a>, Seen) {
-    let run = Run {
+) -> (ShardTraining<'a>, Seen) {
+    let run = RunSettings {
         n_layer: 1,
         n_head: 2,
         n_embd: 8,
@@ -100,7 +100,7 @@ fn trainer<'a>(
         batch_size,
         gradient_accumulation_steps: micro_batches,
         threads: Some(1),
-        ..Run::default()
+        ..RunSettings::default()
     };
     let gpt = run.gpt(400).unwrap();
     let weights = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
@@ -109,14 +109,14 @@ fn trainer<'a>(
     let losses = losses.iter().flat_map(|&loss| [loss, loss]).collect();
     let cpu = Cpu::new(gpt, weights, run.settings()).unwrap();
     let spy = Spy { cpu, seen: seen.clone(), losses };
-    (Trainer::new(Box::new(spy), data).unwrap(), seen)
+    (ShardTraining::new(Box::new(spy), data).unwrap(), seen)
 }
 
 fn checkpoints(directory: &Path, data: &Shards) -> CheckpointManager {
     CheckpointManager::new(directory, data.tokenizer().unwrap(), json!({}), json!("this"))
 }
 
-fn create(checkpoints: &CheckpointManager, run: &mut Trainer) -> OutDir {
+fn create(checkpoints: &CheckpointManager, run: &mut ShardTraining) -> OutDir {
     checkpoints.create(run, run_directory::reserve(&checkpoints.directory).unwrap()).unwrap()
 }
 
@@ -197,8 +197,8 @@ fn evaluating_changes_nothing_and_is_always_on_the_same_windows() {
 
 /// Writes down which step was saved, as seen from outside, before each step.
 struct Log(std::path::PathBuf, Vec<usize>);
-impl Callback<Trainer<'_>> for Log {
-    fn stepped(&mut self, _: &Trainer, _: &Step, _: Duration) -> Result<()> {
+impl Callback<ShardTraining<'_>> for Log {
+    fn stepped(&mut self, _: &ShardTraining, _: &Step, _: Duration) -> Result<()> {
         self.1.push(State::load(&self.0)?.iter);
         Ok(())
     }
@@ -227,11 +227,11 @@ fn a_run_is_saved_at_its_intervals() {
 
 /// Stops after this many steps.
 struct Impatient(usize);
-impl Callback<Trainer<'_>> for Impatient {
+impl Callback<ShardTraining<'_>> for Impatient {
     fn wants_to_stop(&self) -> bool {
         self.0 == 0
     }
-    fn stepped(&mut self, _: &Trainer, _: &Step, _: Duration) -> Result<()> {
+    fn stepped(&mut self, _: &ShardTraining, _: &Step, _: Duration) -> Result<()> {
         self.0 -= 1;
         Ok(())
     }
@@ -261,8 +261,8 @@ fn the_best_weights_are_kept_and_worse_ones_are_not() {
     let checkpoints = checkpoints(&directory.path().join("run"), &data);
     let _out = create(&checkpoints, &mut run);
     struct Memory(Vec<Params<f32>>);
-    impl Callback<Trainer<'_>> for Memory {
-        fn saved(&mut self, run: &mut Trainer, _: Option<&Evaluation>) -> Result<()> {
+    impl Callback<ShardTraining<'_>> for Memory {
+        fn saved(&mut self, run: &mut ShardTraining, _: Option<&Evaluation>) -> Result<()> {
             self.0.push(run.backend.state()?.0.clone());
             Ok(())
         }

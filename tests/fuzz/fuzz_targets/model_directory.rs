@@ -3,11 +3,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use stage03_gpt::checkpoint;
+use stage03_gpt::files::hugging_face;
 
 fuzz_target!(|bytes: &[u8]| {
     let (config, weights) = fuzz::two_files(bytes);
-    let (gpt, params) = match checkpoint::from_bytes(config, weights) {
+    let (gpt, params) = match hugging_face::from_bytes(config, weights) {
         Ok(model) => model,
         Err(error) => return fuzz::refused(&error),
     };

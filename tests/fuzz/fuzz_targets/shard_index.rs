@@ -6,10 +6,10 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use stage03_gpt::checkpoint;
+use stage03_gpt::files::hugging_face;
 
 fuzz_target!(|bytes: &[u8]| {
-    let listed = match checkpoint::shards_from_bytes(bytes) {
+    let listed = match hugging_face::shards_from_bytes(bytes) {
         Ok(listed) => listed,
         Err(error) => return fuzz::refused(&error),
     };

@@ -5,8 +5,8 @@ use parity::{
     type_name,
 };
 use stage01_bigram::Float;
-use stage03_gpt::checkpoint;
 use stage03_gpt::config::GptConfig;
+use stage03_gpt::files::{MODEL_FILE, hugging_face};
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::trainer::Trainer;
 
@@ -21,9 +21,9 @@ fn check<T: Float>(file: &str, bias: bool, threads: usize) {
     let tolerance = if single { 1e-4 } else { 1e-9 };
     let golden = Golden::open(file);
     let directory = golden_directory().join("gpt2_tiny");
-    let config = checkpoint::read_config(&directory).unwrap();
+    let config = hugging_face::read_config(&directory).unwrap();
     let gpt = Gpt::new(GptConfig { bias, ..config }).unwrap();
-    let start = Golden::read(&directory.join(checkpoint::MODEL_FILE));
+    let start = Golden::read(&directory.join(MODEL_FILE));
     let weights = start.params(gpt.layout(), |name| format!("transformer.{name}"));
 
     let (inputs, targets) = (golden.tensor("inputs"), golden.tensor("targets"));

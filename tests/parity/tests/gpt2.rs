@@ -10,15 +10,15 @@ use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
 use stage02_attention::backward::Backward;
 use stage02_attention::params::Params;
-use stage03_gpt::checkpoint::{self, CONFIG_FILE, MODEL_FILE};
+use stage03_gpt::files::{CONFIG_FILE, MODEL_FILE, hugging_face};
 use stage03_gpt::generate::Decoder;
 use stage03_gpt::gpt::Gpt;
 
 /// The directory as `transformers` saved it.
 fn load() -> (Gpt, Params<f32>) {
     let directory = golden_directory().join("gpt2_tiny");
-    let gpt = Gpt::new(checkpoint::read_config(&directory).unwrap()).unwrap();
-    let params = checkpoint::read_model(&directory, &gpt).unwrap();
+    let gpt = Gpt::new(hugging_face::read_config(&directory).unwrap()).unwrap();
+    let params = hugging_face::read_model(&directory, &gpt).unwrap();
     (gpt, params)
 }
 
@@ -158,11 +158,11 @@ fn tensors(directory: &Path) -> Vec<(String, Vec<usize>, Vec<u8>)> {
 fn what_transformers_saved_we_save_the_same() {
     let (gpt, params) = load();
     let directory = tempfile::tempdir().unwrap();
-    checkpoint::save_model(directory.path(), &gpt, &params).unwrap();
+    hugging_face::save_model(directory.path(), &gpt, &params).unwrap();
     let ours = tensors(directory.path());
     assert_eq!(ours, tensors(&golden_directory().join("gpt2_tiny")), "names, shapes and bytes");
     assert_eq!(ours.len(), 28);
-    let again = checkpoint::read_model(directory.path(), &gpt).unwrap();
+    let again = hugging_face::read_model(directory.path(), &gpt).unwrap();
     let bits = |params: &Params<f32>| params.values.iter().map(|w| w.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&again), bits(&params));
 }
@@ -178,6 +178,6 @@ fn names_without_their_prefix_load_as_well() {
     });
     safetensors::serialize_to_file(plain, None, &directory.path().join(MODEL_FILE)).unwrap();
     let (gpt, params) = load();
-    assert_eq!(checkpoint::read_config(directory.path()).unwrap(), *gpt.config());
-    assert_eq!(checkpoint::read_model(directory.path(), &gpt).unwrap(), params);
+    assert_eq!(hugging_face::read_config(directory.path()).unwrap(), *gpt.config());
+    assert_eq!(hugging_face::read_model(directory.path(), &gpt).unwrap(), params);
 }

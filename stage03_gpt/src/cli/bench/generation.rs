@@ -1,8 +1,8 @@
-//! How fast a model reads a prompt, and how fast it writes.
+//! The speed of generation: reading a prompt (prefill), and writing (decode steps).
 //!
-//! A prompt is read in one pass: its matrix products are large, and the processor is the limit.
-//! Writing goes token by token, and for every token every weight is fetched once: the memory is
-//! the limit.
+//! A prompt is read in one forward pass: its matrix products are large, so it is compute-bound.
+//! Writing goes token by token, and for every token every weight is fetched once: it is
+//! memory-bound.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use crate::machine::{median, memory_speed, middle};
 use crate::memory;
 use crate::trainer::{Settings, thread_pool};
 
-/// Measures reading and writing with random weights, and shows what was found.
+/// Measures reading and writing with random weights, and prints the result.
 pub fn measure(
     gpt: Gpt,
     settings: &Settings,
@@ -49,7 +49,7 @@ pub fn measure(
         while times.len() < 5 || start.elapsed() < budget / 2 {
             let mut decoder = Decoder::new(&gpt, &params, None)?;
             decoder.prefill(&prompt)?;
-            // The block is full after as many as the prompt had.
+            // At most as many as the prompt has: then the block is full.
             for _ in 0..written {
                 let began = Instant::now();
                 decoder.prefill(&[draw()])?;
@@ -59,8 +59,8 @@ pub fn measure(
         Ok::<_, Error>((reading, middle(&mut times)))
     })?;
 
-    // Every weight once, but of the positions only one; and the keys and values of all tokens
-    // before, of which there are this many in the middle of the writing.
+    // The numbers fetched for a token: every weight once, but only one row of the position
+    // embedding; and keys and values of all tokens before it, here of the middle one.
     let weights = config.n_params() - config.block_size * config.n_embd;
     let cache = 2 * config.n_layer * config.n_embd * (prompt_tokens + written / 2);
     let fetched = 4.0 * (weights + cache) as f64;

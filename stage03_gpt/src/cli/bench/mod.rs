@@ -1,9 +1,7 @@
-//! `bench`: how fast does this machine train, and how fast does it write?
+//! `bench`: the speed of training and of generation on this machine.
 
 mod generation;
 mod training;
-
-pub use crate::machine;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,15 +10,16 @@ use clap::{ArgMatches, Args};
 use stage01_bigram::screen::thousands;
 use stage01_bigram::{Error, Result};
 
-use super::run::{PRESETS, Run};
 use super::screen::Screen;
+use crate::settings::{PRESETS, RunSettings};
 
 /// Measure how fast this machine trains.
 ///
-/// It measures the machine's own speed first, with large matrix products and nothing else, and
-/// then whole training steps on random tokens. The utilisation says how much of the machine
-/// the training uses; the table below it, where the rest goes. With --generation it measures
-/// reading a prompt and writing after it, and what the machine's memory allows.
+/// It measures the machine's own speed first, with large matrix products alone, and then whole
+/// training steps on random tokens. The utilisation is how much of the machine's speed the training
+/// reaches; the table below it shows where the time of a step goes. With --generation it measures
+/// reading a prompt (prefill) and writing after it (decode steps), and the memory bandwidth that
+/// limits writing.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
     /// A set of settings with a name. Flags you type replace those of the preset.
@@ -31,7 +30,7 @@ pub struct Flags {
     #[arg(long, value_name = "N", default_value_t = 2048)]
     vocab_size: usize,
 
-    /// For about how many seconds to measure.
+    /// About how long to measure, in seconds.
     #[arg(long, value_name = "S", default_value_t = 5.0)]
     seconds: f64,
 
@@ -45,7 +44,7 @@ pub struct Flags {
     json: bool,
 
     #[command(flatten)]
-    run: Run,
+    run: RunSettings,
 }
 
 /// Runs the command.
@@ -54,7 +53,7 @@ pub fn bench(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
     else {
         return Err(Error::setting("--seconds", flags.seconds, "choose a number above 0, like 5"));
     };
-    let run = Run::from_preset(&flags.preset, &flags.run, matches)?;
+    let run = RunSettings::from_preset(&flags.preset, &flags.run, matches)?;
     let gpt = run.gpt(flags.vocab_size)?;
     let settings = run.settings();
     settings.validate()?;

@@ -1,4 +1,4 @@
-//! How fast a model trains, and where the time goes.
+//! The speed of training, and where the time of a step goes.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::gpt::Gpt;
 use crate::machine::{matrix_product_speed, median};
 use crate::trainer::{Settings, Trainer};
 
-/// Measures training steps on random tokens, and shows what was found.
+/// Measures training steps on random tokens, and prints the result.
 pub fn measure(
     gpt: Gpt,
     settings: Settings,
@@ -34,8 +34,8 @@ pub fn measure(
         screen.line(format!("matrix products   {machine:7.1} GFLOP/s in f32, the machine alone"));
     }
 
-    // Other tokens in every step, as in training: a batch that is seen again and again is soon
-    // memorised, and its gradients are no longer those of a model that learns.
+    // Other tokens in every step, as in training: a repeated batch is soon memorised, and then its
+    // gradients are no longer those of training.
     let mut rng = generator(seed, Purpose::Other, 0);
     let vocab_size = config.vocab_size as u32;
     let mut draw = || -> Vec<u32> { (0..batch).map(|_| rng.random_range(0..vocab_size)).collect() };
@@ -45,7 +45,7 @@ pub fn measure(
     };
     let seconds = median(budget / 2, &mut step)?;
 
-    // The same again with the clocks running.
+    // The same again with the profiler on.
     let (start, mut steps) = (Instant::now(), 0);
     profiler::start();
     while steps < 3 || start.elapsed() < budget / 4 {
@@ -53,16 +53,16 @@ pub fn measure(
         steps += 1;
     }
     let (times, all) = (profiler::stop(), start.elapsed());
-    // Times are added up over the threads, and so is what passed in all.
-    let a_step = |time: Duration| 1e3 * time.as_secs_f64() / (steps * threads) as f64;
-    let mut parts: Vec<(&str, f64)> = profiler::REGIONS
+    // The profiler adds the times of all threads; the elapsed time is multiplied by their number.
+    let per_step = |time: Duration| 1e3 * time.as_secs_f64() / (steps * threads) as f64;
+    let mut regions: Vec<(&str, f64)> = profiler::REGIONS
         .iter()
         .zip(times)
-        .map(|((_, name), time)| (*name, a_step(time)))
+        .map(|((_, name), time)| (*name, per_step(time)))
         .collect();
-    let known: f64 = parts.iter().map(|(_, ms)| ms).sum();
-    let all = a_step(all * threads as u32);
-    parts.push(("the rest", (all - known).max(0.0)));
+    let known: f64 = regions.iter().map(|(_, ms)| ms).sum();
+    let all = per_step(all * threads as u32);
+    regions.push(("the rest", (all - known).max(0.0)));
 
     let tokens = (batch * micro_batches) as f64;
     // ANCHOR: achieved
@@ -70,7 +70,7 @@ pub fn measure(
     // ANCHOR_END: achieved
     if as_json {
         let parts: Map<_, _> =
-            parts.iter().map(|(name, ms)| (name.to_string(), json!(ms))).collect();
+            regions.iter().map(|(name, ms)| (name.to_string(), json!(ms))).collect();
         screen.line(
             json!({
                 "n_params": config.n_params(), "threads": threads, "tokens_per_step": tokens,
@@ -87,7 +87,7 @@ pub fn measure(
     screen.line(format!("training          {achieved:7.1} GFLOP/s"));
     screen.line(format!("utilisation       {:7.1} %", 100.0 * achieved / machine));
     screen.line("\nwhere the time of a step goes");
-    for (name, ms) in parts.iter().filter(|(_, ms)| *ms > 0.0) {
+    for (name, ms) in regions.iter().filter(|(_, ms)| *ms > 0.0) {
         screen.line(format!("  {name:<15} {ms:7.1} ms {:5.1} %", 100.0 * ms / all));
     }
     screen.line("  (the rest: embeddings, and waiting for each other)");

@@ -1,19 +1,19 @@
 //! `config.json`: the sizes of a model, as `transformers` reads and writes them.
 //!
-//! GPT-2 has more settings there than this crate computes. Each entry is followed, or changes no
-//! result, or is refused by its name; none is passed over because its type is wrong:
+//! GPT-2 has more settings there than this crate implements. Each entry is followed, or changes no
+//! result, or is refused by its name; an entry of a wrong type is refused too:
 //!
 //! | entry | |
 //! |---|---|
 //! | `vocab_size`, `n_positions`, `n_layer`, `n_head`, `n_embd` and their general names (`hidden_size` …) | followed |
-//! | `bias` | a hint of ours; the weights decide |
-//! | `bos_token_id`, `eos_token_id` | followed when text is written |
+//! | `bias` | an addition of this crate; the weights decide |
+//! | `bos_token_id`, `eos_token_id` | followed when text is generated |
 //! | `resid_pdrop`, `embd_pdrop`, `attn_pdrop` | checked; a training has its own `--dropout` |
 //! | `activation_function`, `layer_norm_epsilon`, `n_inner`, `tie_word_embeddings`, `architectures` … | refused where they ask for another model |
 //! | `n_ctx`, `dtype`, `initializer_range`, `reorder_and_upcast_attn` | checked; they change no result |
-//! | `summary_*` and everything else | harmless for a model that writes |
+//! | `summary_*` and everything else | without effect on generation |
 //!
-//! The sizes are only read here. Whether they are those of the weights, `weights` says.
+//! What this file leaves out: whether the sizes are those of the weights (`weights`).
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ use super::{CONFIG_FILE, read_json, shown};
 use crate::config::GptConfig;
 use crate::model::SpecialTokens;
 
-/// No file of settings is longer.
+/// The longest `config.json` or `generation_config.json`, in bytes.
 const LIMIT: u64 = 16_000_000;
 
 const REMEDY: &str = "restore it, or train the model again";
@@ -71,7 +71,7 @@ pub fn read_config(directory: &Path) -> Result<GptConfig> {
     Ok(config)
 }
 
-/// A file of settings and its name for messages.
+/// A `config.json` or `generation_config.json`, and its path for messages.
 pub(super) struct Config<'a> {
     path: &'a Path,
     json: Value,
@@ -102,7 +102,7 @@ impl<'a> Config<'a> {
         Error::format(self.path, format!("{entry} is {given}"), format!("expected {expected}"))
     }
 
-    /// A size, under GPT-2's name or under the name that all models share.
+    /// A size, under GPT-2's name or under the name that all architectures use.
     fn size(&self, entry: &str, general: &str) -> Result<usize> {
         let read = |entry: &str| {
             let n = self.get(entry).as_u64().and_then(|n| usize::try_from(n).ok());
@@ -154,7 +154,7 @@ impl<'a> Config<'a> {
         })
     }
 
-    /// What GPT-2 leaves open and this crate fixes. An entry that is absent has the default.
+    /// Checks the settings that GPT-2 has and this crate fixes. An absent entry has its default.
     fn check_architecture(&self) -> Result<()> {
         let (yes, no, none) = (json!(true), json!(false), json!(null));
         let gelu = ["gelu_new", "gelu_pytorch_tanh", "gelu_fast"].map(|name| json!(name));
@@ -175,9 +175,9 @@ impl<'a> Config<'a> {
             ("add_cross_attention", std::slice::from_ref(&no), "false"),
             ("is_encoder_decoder", std::slice::from_ref(&no), "false"),
             ("quantization_config", std::slice::from_ref(&none), "weights that are not quantized"),
-            ("auto_map", &[none.clone(), json!({})], "a model without a program of its own"),
+            ("auto_map", &[none.clone(), json!({})], "a model without code of its own"),
             ("pruned_heads", &[none.clone(), json!({})], "a model with all of its heads"),
-            // More digits on the way; the same result.
+            // It changes the precision of intermediate results alone.
             ("reorder_and_upcast_attn", &[yes.clone(), no.clone()], "true or false"),
             ("bias", &[yes.clone(), no.clone(), none.clone()], "true or false"),
             ("use_cache", &[yes.clone(), no.clone()], "true or false"),
@@ -211,8 +211,8 @@ impl<'a> Config<'a> {
         Ok(())
     }
 
-    /// The special tokens, where the file has an entry for them. A number that the vocabulary
-    /// does not have is never met in a text, and so it is none.
+    /// The special tokens, where the file has an entry for them. A number outside the vocabulary
+    /// never occurs in a text, and is left out.
     fn special(&self, entry: &str, vocab_size: usize) -> Result<Option<Vec<u32>>> {
         let wrong = || self.wrong(entry, "the number of a token, or null");
         let listed = match self.json.get(entry) {
@@ -234,8 +234,8 @@ impl<'a> Config<'a> {
     }
 }
 
-/// The special tokens of a model: as `transformers` generates, `generation_config.json` goes
-/// before `config.json`. Where neither says anything, the tokenizer's own.
+/// The special tokens of a model. As in `transformers`, `generation_config.json` goes before
+/// `config.json`. Where neither has an entry, the tokenizer's own.
 pub(super) fn special_tokens(
     config: &Config,
     generation: Option<&Config>,

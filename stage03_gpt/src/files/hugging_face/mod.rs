@@ -1,24 +1,24 @@
-//! A model as a directory that the rest of the world can open.
+//! A model as a directory in Hugging Face's layout, which other programs can open.
 //!
-//! The layout is Hugging Face's for GPT-2, so `transformers` loads it as it is, and what
-//! `transformers` saved loads here:
+//! It is the layout of GPT-2, so `transformers` loads the directory as it is, and directories that
+//! `transformers` saved load here:
 //!
 //! | file | holds | written and read by |
 //! |---|---|---|
 //! | `config.json` | the sizes: [`GptConfig`]; the tokens that begin and end a text | `config_json` |
-//! | `generation_config.json` | the same two tokens as `config.json`, where others wrote one | `config_json` |
+//! | `generation_config.json` | the same two tokens as `config.json`; read, not written | `config_json` |
 //! | `model.safetensors` | the weights in f32, under GPT-2's names and orientations | `weights` |
 //! | `tokenizer.json` | the tokenizer, in the format of the `tokenizers` library | [`Tokenizer`] |
-//! | `tokenizer_config.json` | how `transformers` has to use it | `tokenizer_config` |
-//! | `trainer.safetensors` | weights, both moments and the iteration: what resuming needs | [`resume`](super::resume) |
+//! | `tokenizer_config.json` | settings of the tokenizer in `transformers` | `tokenizer_config` |
+//! | `trainer.safetensors` | weights, both moments and the iteration, to resume the run | [`resume`](super::resume) |
 //!
-//! Every file is written whole or not at all. The trainer's file holds the weights a second
-//! time, because two files cannot be replaced in one instant: a process that is killed between
-//! them leaves a model that is newer or older than the trainer's state, never a mixture.
+//! Every file is written atomically. The trainer's file holds the weights a second time, because
+//! two files cannot be replaced in one instant: a process that is killed between them leaves a
+//! model that is newer or older than the trainer's state, never a mixture.
 //!
 //! A model without biases is saved with biases of zero, which compute the same: GPT-2 in
-//! `transformers` always has them. The entry `bias` of `config.json`, which others ignore,
-//! tells us to leave them out again, as long as they are zero.
+//! `transformers` always has them. By the entry `bias` of `config.json`, which other programs
+//! ignore, this crate leaves them out again when it loads the model, as long as they are zero.
 //!
 //! ```
 //! use stage01_bigram::tokenizer::TokenizerKind;
@@ -38,8 +38,8 @@
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!
-//! Files come from anybody. None of them can make this program take more memory than a small
-//! multiple of its own length, and none is believed about another.
+//! Files are untrusted. None of them can make this program allocate more memory than a small
+//! multiple of its own length, and what one says about another is checked.
 
 mod config_json;
 mod tokenizer_config;
@@ -57,18 +57,18 @@ use self::config_json::{Config, config_json, special_tokens};
 use self::tokenizer_config::tokenizer_config;
 use self::weights::Weights;
 use super::bounded::{read_json, shown};
+use super::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE};
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
+use crate::model::Model;
 
 pub use self::config_json::read_config;
 pub use self::weights::{INDEX_FILE, read_model, save_model};
-pub use super::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE};
-pub use crate::model::{Model, SpecialTokens};
 
-/// How `transformers` has to use the tokenizer.
+/// The settings of the tokenizer in `transformers`.
 pub const TOKENIZER_CONFIG_FILE: &str = "tokenizer_config.json";
-/// Defaults of generation in `transformers`, in the directories of others. Ours do without: every
-/// version finds the tokens that begin and end a text in [`CONFIG_FILE`].
+/// Defaults of generation in `transformers`. It is read where there is one, and not written: every
+/// version of `transformers` finds the tokens that begin and end a text in [`CONFIG_FILE`] too.
 pub const GENERATION_CONFIG_FILE: &str = "generation_config.json";
 
 impl Model {
@@ -93,7 +93,7 @@ impl Model {
                 "name the directory that the file is in",
             ));
         }
-        // First, because it knows what else a directory may hold, and how to convert it.
+        // First, because its errors name other formats and how to convert them.
         let weights = Weights::open(directory)?;
         let path = directory.join(CONFIG_FILE);
         let config = Config::read(&path)?;
@@ -126,11 +126,11 @@ impl Model {
     }
 }
 
-/// A model from its sizes and its weights, which are held against each other first.
+/// A model from its sizes and its weights, which are compared first.
 ///
 /// path: the file of the sizes, for messages.
 fn build(weights: &Weights, config: &Config, path: &Path) -> Result<(Gpt, Params<f32>)> {
-    let config = weights.judge(&config.sizes()?, path)?;
+    let config = weights.check_sizes(&config.sizes()?, path)?;
     let remedy = "restore it, or train the model again";
     let gpt = Gpt::new(config).map_err(|e| Error::format(path, e.to_string(), remedy))?;
     let params = weights.read(&gpt)?;

@@ -1,4 +1,4 @@
-//! Directories as the world makes them: whole, in other forms, damaged, and made to do harm.
+//! Model directories of other programs: sound, in other formats, damaged, and malicious.
 
 use std::fs;
 use std::path::Path;
@@ -10,6 +10,7 @@ use stage01_bigram::tokenizer::TokenizerKind;
 use stage02_attention::params::fill_normal;
 
 use super::*;
+use crate::model::SpecialTokens;
 
 fn model(bias: bool) -> (Gpt, Params<f32>, Tokenizer) {
     let tokenizer = TokenizerKind::Char.train("the quick brown fox").unwrap();
@@ -39,7 +40,7 @@ fn refusal(directory: &Path) -> String {
     Model::load(directory).unwrap_err().to_string()
 }
 
-/// A model as others would write it: tensors that a test may alter, then bytes.
+/// A model as other programs write it: tensors that a test may alter, then bytes.
 #[derive(Clone)]
 struct Parts {
     config: Value,
@@ -50,7 +51,7 @@ struct Parts {
 impl Parts {
     fn new(bias: bool) -> (Parts, Gpt, Params<f32>) {
         let (gpt, mut params, tokenizer) = model(bias);
-        // No number is zero by chance: a bias of zero means something.
+        // No bias is zero by chance, because zero means that the model has none.
         fill_normal(&mut params.values, 0.3, &mut generator(2, Purpose::Initialisation, 0));
         let tensors = gpt.layout().tensors().iter().map(|tensor| {
             let values = &params.values[tensor.range()];
@@ -75,7 +76,7 @@ impl Parts {
         for (name, dtype, shape, bytes) in &self.tensors {
             let end = data.len() + bytes.len();
             let entry = json!({"dtype": dtype, "shape": shape, "data_offsets": [data.len(), end]});
-            // By hand, so that a name may be there twice.
+            // Written by hand, so that a name may occur twice.
             head += &format!(",{}:{entry}", json!(name));
             data.extend(bytes);
         }
@@ -91,7 +92,7 @@ impl Parts {
     }
 }
 
-/// A safetensors file from its head and its numbers.
+/// A safetensors file from its header and its data.
 fn file(head: &str, data: &[u8]) -> Vec<u8> {
     [&(head.len() as u64).to_le_bytes(), head.as_bytes(), data].concat()
 }
@@ -152,7 +153,7 @@ fn what_does_not_fit_is_named() {
 }
 
 #[test]
-fn directories_that_are_none_are_named() {
+fn a_missing_directory_is_named() {
     let message = refusal(Path::new("no/such/model"));
     assert!(message.starts_with("no/such/model: there is no such directory"), "{message}");
     let (directory, ..) = saved(true);
@@ -165,7 +166,7 @@ fn directories_that_are_none_are_named() {
 
 // What the weights decide.
 
-/// Others train the biases that we had left out, and carry our entry along.
+/// Other programs train the biases that this one left out, and copy its entry `bias`.
 #[test]
 fn the_weights_decide_whether_there_are_biases() {
     for entry in [json!(true), json!(false), Value::Null] {
@@ -174,7 +175,7 @@ fn the_weights_decide_whether_there_are_biases() {
         let (read, weights) = parts.build().unwrap();
         assert!(read.config().bias);
         assert_eq!((read.config(), weights), (gpt.config(), params));
-        // And none: nobody has saved any.
+        // And a model without biases.
         let (mut without, gpt, params) = Parts::new(false);
         without.config["bias"] = parts.config["bias"].clone();
         let (read, weights) = without.build().unwrap();
@@ -187,7 +188,7 @@ fn the_weights_decide_whether_there_are_biases() {
 }
 
 #[test]
-fn a_plan_without_biases_does_not_read_weights_that_have_them() {
+fn an_architecture_without_biases_does_not_read_weights_that_have_them() {
     let (directory, gpt, mut params) = saved(true);
     params.values.fill(0.5);
     save_model(directory.path(), &gpt, &params).unwrap();
@@ -229,7 +230,7 @@ fn output_layers_and_masks() {
     let mut shorter = parts.clone();
     shorter.add("lm_head.weight", &[1], &[1.0]);
     assert!(shorter.refusal().contains("lm_head.weight does not belong"), "{}", shorter.refusal());
-    // What no GPT-2 that writes has.
+    // Tensors that a GPT-2 for text does not have.
     for name in
         ["score.weight", "h.0.crossattention.c_attn.weight", "h.0.attn.c_attn.lora_A.weight"]
     {
@@ -237,7 +238,7 @@ fn output_layers_and_masks() {
         more.add(name, &[1], &[0.0]);
         assert!(more.refusal().contains(&format!("{name} does not belong")), "{}", more.refusal());
     }
-    // A name that would write on the terminal.
+    // A name with control characters for the terminal.
     let mut evil = parts.clone();
     evil.add("evil\nname\u{1b}[31m", &[1], &[0.0]);
     let message = evil.refusal();
@@ -291,7 +292,7 @@ fn other_types_of_numbers_are_converted() {
     assert!(parts.refusal().contains("numbers of the type I8"), "{}", parts.refusal());
 }
 
-/// A number of 16 bits, cut and not rounded, for numbers of ordinary size.
+/// A float16, truncated instead of rounded, for numbers of ordinary size.
 fn to_f16(x: f32) -> u16 {
     let bits = x.to_bits();
     let exponent = (bits >> 23 & 255) as i32 - 127 + 15;
@@ -303,7 +304,7 @@ fn to_f16(x: f32) -> u16 {
 
 // Several files.
 
-/// A directory with the model in shards of so many tensors, and its index.
+/// A directory with the model in shards of `each` tensors, and its index.
 fn sharded(parts: &Parts, each: usize) -> (tempfile::TempDir, Value) {
     let (directory, ..) = saved(true);
     fs::remove_file(directory.path().join(MODEL_FILE)).unwrap();
@@ -397,21 +398,21 @@ fn weights_in_another_form_are_named_with_what_converts_them() {
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_in_a_directory_is_refused_and_not_waited_for() {
+fn a_pipe_in_a_directory_is_refused_without_waiting() {
     for file in [CONFIG_FILE, TOKENIZER_FILE, GENERATION_CONFIG_FILE, MODEL_FILE] {
         let (directory, ..) = saved(true);
         let path = directory.path().join(file);
         let _ = fs::remove_file(&path);
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         let message = refusal(directory.path());
-        assert!(message.contains(file) && message.contains("no regular file"), "{message}");
+        assert!(message.contains(file) && message.contains("regular file"), "{message}");
     }
 }
 
-// Heads that lie.
+// Headers that are wrong.
 
 #[test]
-fn heads_that_lie_are_refused() {
+fn wrong_headers_are_refused() {
     let head = |head: &str, data: &[u8]| {
         let config = Parts::new(true).0.config.to_string();
         from_bytes(config.as_bytes(), &file(head, data)).unwrap_err().to_string()
@@ -431,11 +432,11 @@ fn heads_that_lie_are_refused() {
         ),
         (
             r#"{"dtype":"F32","shape":[18446744073709551616],"data_offsets":[0,8]}"#,
-            "its head is damaged",
+            "its header is damaged",
         ),
-        (r#"{"dtype":"F32","shape":[-1],"data_offsets":[0,8]}"#, "its head is damaged"),
-        (r#"{"dtype":"F32","shape":[2],"data_offsets":[0]}"#, "its head is damaged"),
-        ("[]", "its head is damaged"),
+        (r#"{"dtype":"F32","shape":[-1],"data_offsets":[0,8]}"#, "its header is damaged"),
+        (r#"{"dtype":"F32","shape":[2],"data_offsets":[0]}"#, "its header is damaged"),
+        ("[]", "its header is damaged"),
     ] {
         let message = one(entry);
         assert!(message.contains(expected), "{entry}: {message}");
@@ -452,12 +453,12 @@ fn heads_that_lie_are_refused() {
         let mut bytes = file("{}", b"");
         bytes[..8].copy_from_slice(&length.to_le_bytes());
         let message = from_bytes(b"{}", &bytes).unwrap_err().to_string();
-        assert!(message.contains(&format!("its head would have {length} bytes")), "{message}");
+        assert!(message.contains(&format!("its header would have {length} bytes")), "{message}");
     }
 }
 
 #[test]
-fn sizes_are_judged_before_anything_is_built() {
+fn sizes_are_checked_before_anything_is_allocated() {
     let (parts, ..) = Parts::new(true);
     for (entry, tensor) in [
         ("vocab_size", "transformer.wte.weight"),
@@ -628,12 +629,12 @@ fn special_tokens_are_those_of_the_files() {
     assert!(refusal(directory.path()).contains("eos_token_id is"), "{}", refusal(directory.path()));
 }
 
-// Anything.
+// Arbitrary alterations.
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
-    /// Bytes of the weights replaced, cut out or put in: refused in one line, or the weights are
-    /// numbers and as many as the plan has.
+    /// Bytes of the weights replaced, removed or inserted: refused in one line, or the weights are
+    /// finite and as many as the architecture has.
     #[test]
     fn altered_weights_are_refused_or_are_numbers(
         changes in prop::collection::vec((any::<prop::sample::Index>(), 0u8..3, any::<u8>()), 1..4),
@@ -663,7 +664,7 @@ proptest! {
         }
     }
 
-    /// Values of the sizes replaced by anything: refused, or the same sizes.
+    /// Values in `config.json` replaced by arbitrary ones: refused, or the same sizes.
     #[test]
     fn altered_sizes_are_refused_or_change_nothing(
         entry in any::<prop::sample::Index>(),
@@ -698,7 +699,7 @@ proptest! {
         }
     }
 
-    /// Bytes that are altered sizes or an altered list, or no such thing.
+    /// Arbitrary texts, and altered ones, as `config.json` and as the list of shards.
     #[test]
     fn altered_texts_are_read_or_refused(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),

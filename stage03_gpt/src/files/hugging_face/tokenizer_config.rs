@@ -1,7 +1,8 @@
-//! `tokenizer_config.json`: what `transformers` must know to use the tokenizer as we do.
+//! `tokenizer_config.json`: the settings with which `transformers` uses the tokenizer as this crate
+//! does.
 //!
-//! `tokenizer.json` says how text becomes tokens, and everybody reads it alike. Around it the
-//! versions of `transformers` have defaults of their own, made for other models. So each is said:
+//! `tokenizer.json` says how text becomes tokens, and all libraries read it alike. Around it the
+//! versions of `transformers` have defaults of their own, made for other models. So each is set:
 //!
 //! | entry | without it |
 //! |---|---|

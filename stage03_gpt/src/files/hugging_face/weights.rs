@@ -1,17 +1,18 @@
 //! The weights of a model under GPT-2's names and orientations, in one file or in several.
 //!
-//! `transformers` cuts large models into *shards*, `model-00001-of-00003.safetensors` and so on,
+//! `transformers` splits large models into *shards*, `model-00001-of-00003.safetensors` and so on,
 //! with a list beside them, `model.safetensors.index.json`, that says which tensor is where.
 //!
-//! Who trained a model decides which tensors its files hold. What is accepted here:
+//! Which tensors the files hold depends on the program that saved them. Accepted are:
 //!
 //! - names with or without `transformer.`, and behind the prefixes that PyTorch's wrappers leave:
 //!   `module.` and `_orig_mod.`;
 //! - an output layer `lm_head.weight` that repeats the token embedding, or stands in its place;
 //! - the causal masks that older versions saved (`attn.bias`, `attn.masked_bias`);
-//! - biases or none: the file decides, because others train biases that `config.json` denies.
+//! - biases or none: the tensors decide, because other programs train biases although the entry
+//!   `bias` of `config.json` is false.
 //!
-//! Sizes are judged by the heads of the files, before anything is built that grows with them.
+//! Sizes are checked against the headers of the files, before anything is allocated by them.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -37,10 +38,10 @@ pub const INDEX_FILE: &str = "model.safetensors.index.json";
 /// GPT-2's files put this before the names when the output layer is part of the model.
 const PREFIX: &str = "transformer.";
 
-/// What may stand before the name of a tensor, in any order.
+/// The prefixes that the name of a tensor may have, in any order.
 const PREFIXES: [&str; 3] = [PREFIX, "module.", "_orig_mod."];
 
-/// The output layer, which GPT-2 shares with the token embedding.
+/// The output layer, whose weights GPT-2 ties to the token embedding.
 const LM_HEAD: &str = "lm_head.weight";
 const WTE: &str = "wte.weight";
 
@@ -55,7 +56,7 @@ pub fn save_model(directory: &Path, gpt: &Gpt, params: &Params<f32>) -> Result<(
         .iter()
         .map(|tensor| (tensor.name.as_str(), &params.values[tensor.range()]))
         .collect();
-    // The same model with biases; those that it does not have are zero.
+    // The same architecture with biases; those that the model does not have are zero.
     let full = Gpt::new(GptConfig { bias: true, ..gpt.config().clone() })?;
     let zeros = vec![0.0; 4 * gpt.config().n_embd];
     let tensors = full.layout().tensors().iter().map(|tensor| {
@@ -73,8 +74,8 @@ pub fn save_model(directory: &Path, gpt: &Gpt, params: &Params<f32>) -> Result<(
 /// other tensors than the model, naming the first.
 pub fn read_model(directory: &Path, gpt: &Gpt) -> Result<Params<f32>> {
     let weights = Weights::open(directory)?;
-    let judged = weights.judge(gpt.config(), &directory.join(CONFIG_FILE))?;
-    if judged.bias && !gpt.config().bias {
+    let found = weights.check_sizes(gpt.config(), &directory.join(CONFIG_FILE))?;
+    if found.bias && !gpt.config().bias {
         return Err(Error::format(
             &weights.path,
             "it has biases that are not zero",
@@ -84,17 +85,17 @@ pub fn read_model(directory: &Path, gpt: &Gpt) -> Result<Params<f32>> {
     weights.read(gpt)
 }
 
-/// The weights of a directory: their heads, read and checked, and where the numbers are.
+/// The weights of a directory: their headers, parsed and checked, and where the data is.
 pub(super) struct Weights<'a> {
     /// The file that stands for all of them in messages.
     path: PathBuf,
     files: Vec<TensorFile<'a>>,
-    /// By GPT-2's name without prefix: the file, and the place in its head.
+    /// For GPT-2's name without prefix: the index of the file, and of the tensor in it.
     places: HashMap<String, (usize, usize)>,
 }
 
 impl<'a> Weights<'a> {
-    /// Finds the weights in a directory and reads their heads.
+    /// Finds the weights in a directory and reads their headers.
     pub(super) fn open(directory: &Path) -> Result<Weights<'static>> {
         let path = directory.join(MODEL_FILE);
         if path.exists() {
@@ -107,7 +108,7 @@ impl<'a> Weights<'a> {
         Err(other_forms(directory))
     }
 
-    /// Weights in memory, as they would stand in one file.
+    /// Weights in memory: the content of one file.
     pub(super) fn in_memory(path: &Path, bytes: &'a [u8]) -> Result<Self> {
         Weights::gather(path, vec![TensorFile::open(path, bytes)?])
     }
@@ -130,7 +131,7 @@ impl<'a> Weights<'a> {
             Err(Error::format(path, problem, remedy))
         };
         for (name, file) in &listed {
-            let place = weights.places.get(plain(name));
+            let place = weights.places.get(without_prefix(name));
             let found = place.is_some_and(|&(i, j)| {
                 names[i] == file && weights.files[i].tensors()[j].name == *name
             });
@@ -149,7 +150,9 @@ impl<'a> Weights<'a> {
         let mut places: HashMap<String, (usize, usize)> = HashMap::new();
         for (i, file) in files.iter().enumerate() {
             for (j, tensor) in file.tensors().iter().enumerate() {
-                if let Some((first, other)) = places.insert(plain(&tensor.name).into(), (i, j)) {
+                if let Some((first, other)) =
+                    places.insert(without_prefix(&tensor.name).into(), (i, j))
+                {
                     let other = shown(&files[first].tensors()[other].name);
                     return Err(Error::format(
                         file.path(),
@@ -171,7 +174,7 @@ impl<'a> Weights<'a> {
         Some((&self.files[i], &self.files[i].tensors()[j]))
     }
 
-    /// A tensor that must be there. The token embedding may be saved as the output layer.
+    /// A required tensor. The token embedding may be saved as the output layer.
     fn tensor(&self, name: &str) -> Result<(&TensorFile<'a>, &Info)> {
         let tied = || (name == WTE).then(|| self.get(LM_HEAD)).flatten();
         self.get(name).or_else(tied).ok_or_else(|| {
@@ -181,11 +184,11 @@ impl<'a> Weights<'a> {
         })
     }
 
-    /// Holds the sizes of a model against the weights, without reading a weight of a matrix, and
-    /// says whether they have biases.
+    /// Compares the sizes of a model with the headers, without reading a matrix. Returns the sizes,
+    /// with `bias` as the weights have it.
     ///
     /// path: the file that the sizes came from.
-    pub(super) fn judge(&self, config: &GptConfig, path: &Path) -> Result<GptConfig> {
+    pub(super) fn check_sizes(&self, config: &GptConfig, path: &Path) -> Result<GptConfig> {
         let differs = |entry: &str, size: usize, found: String| {
             let remedy = "both files must come from the same directory";
             Error::format(path, format!("{entry} is {size}, but {found}"), remedy)
@@ -231,11 +234,11 @@ impl<'a> Weights<'a> {
                 return Ok(());
             }
             let (file, tensor) = self.tensor(&name)?;
-            let turned: Vec<usize> = shape.iter().rev().copied().collect();
-            if tensor.shape == turned && tensor.shape != shape {
+            let transposed: Vec<usize> = shape.iter().rev().copied().collect();
+            if tensor.shape == transposed && tensor.shape != shape {
                 return Err(Error::format(
                     file.path(),
-                    format!("the tensor {} is transposed: {turned:?}", shown(&tensor.name)),
+                    format!("the tensor {} is transposed: {transposed:?}", shown(&tensor.name)),
                     format!(
                         "GPT-2 stores {shape:?}; transpose the weights of c_attn, c_fc and of both \
                          c_proj in every layer"
@@ -253,7 +256,7 @@ impl<'a> Weights<'a> {
         for name in ["ln_f.weight", "ln_f.bias"] {
             expected(name.into(), &[n_embd])?;
         }
-        // Zeros are what a model without biases is saved with.
+        // A model without biases is saved with zeros.
         let mut bias = !biases.is_empty() && config.bias;
         for (file, tensor) in biases {
             if bias {
@@ -267,7 +270,7 @@ impl<'a> Weights<'a> {
         Ok(GptConfig { bias, ..config.clone() })
     }
 
-    /// Reads the weights of an architecture, which [`Weights::judge`] has found to be theirs.
+    /// Reads the weights of an architecture whose sizes [`Weights::check_sizes`] has compared.
     pub(super) fn read(&self, gpt: &Gpt) -> Result<Params<f32>> {
         for tensor in gpt.layout().tensors() {
             let (file, found) = self.tensor(&tensor.name)?;
@@ -282,7 +285,7 @@ impl<'a> Weights<'a> {
         Ok(params)
     }
 
-    /// Whatever else is in the files must be something that changes no result.
+    /// Checks that all other tensors in the files change no result.
     fn check_rest(&self, gpt: &Gpt, params: &Params<f32>) -> Result<()> {
         let known: HashSet<&str> =
             gpt.layout().tensors().iter().map(|tensor| tensor.name.as_str()).collect();
@@ -297,7 +300,7 @@ impl<'a> Weights<'a> {
         for (file, tensor) in
             self.files.iter().flat_map(|file| file.tensors().iter().map(move |t| (file, t)))
         {
-            let name = plain(&tensor.name);
+            let name = without_prefix(&tensor.name);
             if known.contains(name) || is_mask(name) || is_bias(name) {
                 continue;
             }
@@ -306,8 +309,8 @@ impl<'a> Weights<'a> {
                     return refuse(
                         file,
                         tensor,
-                        "its output layer differs from its token embedding; only models that \
-                         share the two are computed here",
+                        "its output layer differs from its token embedding; only models with \
+                         tied embeddings are computed here",
                     );
                 }
                 continue;
@@ -334,8 +337,8 @@ fn equals(file: &TensorFile, tensor: &Info, numbers: &[f32]) -> Result<bool> {
     Ok(equal)
 }
 
-/// A name without what wrappers have put before it.
-fn plain(mut name: &str) -> &str {
+/// A name without the prefixes of PyTorch's wrappers.
+fn without_prefix(mut name: &str) -> &str {
     while let Some(rest) = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)) {
         name = rest;
     }
@@ -370,7 +373,7 @@ fn is_bias(name: &str) -> bool {
 
 /// The list of shards: each tensor, and the file it is in.
 ///
-/// Everything else that the list says (`total_size`) is left unread: the files say it better.
+/// Its other entries, such as `total_size`, are not read.
 pub(super) fn parse_index(path: &Path, text: &str) -> Result<Vec<(String, String)>> {
     let wrong = |problem: String| {
         Error::format(path, problem, "copy the model again, with all of its files")
@@ -399,7 +402,7 @@ struct Index {
     weight_map: Pairs,
 }
 
-/// An object of JSON with every pair it has, also two of one name.
+/// A JSON object with all its pairs, even two of one name.
 struct Pairs(Vec<(String, String)>);
 
 impl<'de> Deserialize<'de> for Pairs {
@@ -425,10 +428,10 @@ impl<'de> Deserialize<'de> for Pairs {
     }
 }
 
-/// What to say of a directory without `model.safetensors`: which other form the weights have
-/// there, and how to convert them.
+/// The error for a directory without `model.safetensors`: it names another format of the weights,
+/// and how to convert them.
 fn other_forms(directory: &Path) -> Error {
-    // In Python as in Rust, a text in quotes with escapes.
+    // Rust's quotes and escapes are valid in Python, too.
     let quoted = format!("{:?}", directory.display().to_string());
     let resave = |class: &str, how: &str| {
         format!(
@@ -485,7 +488,7 @@ fn other_forms(directory: &Path) -> Error {
         let ends = |path: &PathBuf| path.extension().is_some_and(|it| it.eq_ignore_ascii_case(end));
         entries.map(|entry| entry.path()).filter(ends).collect::<Vec<_>>()
     };
-    // Of `trainer.safetensors` and of several shards it cannot be said that it is the model.
+    // `trainer.safetensors` is not the model, and one of several files need not be.
     let mut others = ending("safetensors");
     others.retain(|path| !path.ends_with(TRAINER_FILE));
     if let [other] = &others[..] {

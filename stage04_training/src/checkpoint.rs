@@ -10,8 +10,8 @@
 //! ```
 //!
 //! The formats are those of stage 3, so a run can begin there and continue here, or the other way
-//! round. The header of `trainer.safetensors` has two more fields beside the settings: the position,
-//! and the lowest loss so far.
+//! round. The header of `trainer.safetensors` has two more fields beside the settings: the
+//! position, and the lowest loss so far.
 //!
 //! Replacing one file is atomic, replacing three is not. So they are written in an order that is
 //! consistent wherever the process is killed: first `best/`, then the state with its loss, then the

@@ -1,8 +1,8 @@
 //! JSON files with a checksum of their own content.
 //!
 //! A bit may flip on a disk, a copy may be cut short, an editor may change a number. So the files
-//! that `prepare` writes about its work have a field `checksum`: that of all other fields as compact
-//! JSON. Spaces and line breaks may change, a value may not.
+//! that `prepare` writes about its work have a field `checksum`: that of all other fields as
+//! compact JSON. Spaces and line breaks may change, a value may not.
 //!
 //! ```
 //! use serde_json::{Value, json};
@@ -103,7 +103,7 @@ pub fn read(path: &Path) -> Result<Option<String>> {
         }
         Err(error) => Err(Error::file("read", path)(error)),
         Ok(about) if !about.is_file() => {
-            Err(Error::format(path, "it is not a regular file", "begin again with --restart"))
+            Err(Error::format(path, "it is not a regular file", "start over with --restart"))
         }
         Ok(_) => files::read_text(path).map(Some),
     }

@@ -1,9 +1,9 @@
 //! The description of a directory of tokens: `manifest.json`.
 //!
-//! The shards hold only token numbers. Their width, their number, the size of the text and the flags
-//! of `prepare` are in the manifest. It is written last: a directory with a manifest is complete.
-//! Nothing in it depends on time, place or number of threads, so the same inputs and flags give the
-//! same bytes. It has a checksum of each other file and of itself.
+//! The shards hold only token numbers. Their width, their number, the size of the text and the
+//! flags of `prepare` are in the manifest. It is written last: a directory with a manifest is
+//! complete. Nothing in it depends on time, place or number of threads, so the same inputs and
+//! flags give the same bytes. It has a checksum of each other file and of itself.
 //!
 //! ```
 //! use stage04_training::manifest::Split;

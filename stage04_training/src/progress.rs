@@ -30,8 +30,8 @@ pub trait Reporter {
     /// A remark beside the result.
     fn note(&self, text: &str);
 
-    /// Starts a part of the work, of `total` bytes with `done` of them already done. It ends when the
-    /// returned value is dropped.
+    /// Starts a part of the work, of `total` bytes with `done` of them already done. It ends when
+    /// the returned value is dropped.
     fn begin<'a>(&'a self, name: &'static str, total: u64, done: u64) -> Box<dyn Progress + 'a>;
 }
 

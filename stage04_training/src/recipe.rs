@@ -8,8 +8,8 @@
 //!
 //! Each setting has, in increasing precedence, its default, the value in the recipe, and the value
 //! given besides, such as a typed flag. A resumed run has its saved settings in place of a recipe.
-//! The settings of stage 3 keep their names and meanings ([`Run`]); [`Recipe`] adds those of a run at
-//! scale.
+//! The settings of stage 3 keep their names and meanings ([`Run`]); [`Recipe`] adds those of a run
+//! at scale.
 //!
 //! ```
 //! use std::path::Path;
@@ -183,8 +183,8 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// Refuses values that cannot be saved with a run, as [`Run::check_savable`] does. The directory
-    /// of the run is not saved: it may have any name.
+    /// Refuses values that cannot be saved with a run, as [`Run::check_savable`] does. The
+    /// directory of the run is not saved: it may have any name.
     fn check_savable(&self) -> Result<()> {
         self.run.check_savable()?;
         let numbers = [

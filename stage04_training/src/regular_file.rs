@@ -1,9 +1,9 @@
 //! Opens files that must be regular files of one directory.
 //!
 //! A directory may come from elsewhere, and an entry with the name of a shard may be a link to
-//! another file, a pipe, or a hard link to a file of another directory. Writing through a link would
-//! alter its target; opening a pipe would block. So a file is checked before it is opened, and again
-//! after that.
+//! another file, a pipe, or a hard link to a file of another directory. Writing through a link
+//! would alter its target; opening a pipe would block. So a file is checked before it is opened,
+//! and again after that.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -12,7 +12,7 @@ use std::path::Path;
 use stage01_bigram::{Error, Result};
 
 /// The remedy for an entry that is not a regular file.
-const REMEDY: &str = "remove it and begin again with --restart";
+const REMEDY: &str = "remove it and start over with --restart";
 
 /// Opens a file for reading. Follows links, because reading alters nothing.
 ///

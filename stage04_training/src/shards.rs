@@ -1,14 +1,14 @@
 //! Reads tokens from files that are larger than memory.
 //!
-//! [`crate::prepare`] writes a directory of shards: only token numbers of two or four bytes. A window
-//! of tokens is a few thousand bytes somewhere in them, and is read by position in one call of the
-//! operating system, which caches recently read data for all processes. So 20 gigabytes of tokens
-//! open at once and take no memory.
+//! [`crate::prepare`] writes a directory of shards: only token numbers of two or four bytes. A
+//! window of tokens is a few thousand bytes somewhere in them, and is read by position in one call
+//! of the operating system, which caches recently read data for all processes. So 20 gigabytes of
+//! tokens open at once and take no memory.
 //!
 //! The alternative is a memory map: the file appears as memory, and no call is made. Twelve windows
-//! of 1,024 tokens then take 7 µs instead of 23 µs; a training step on them takes 61,000 µs on a GPU
-//! with 200,000 tokens per second. But if another process truncates a mapped file, the operating
-//! system kills this process (SIGBUS) without a message. Here it is an ordinary error.
+//! of 1,024 tokens then take 7 µs instead of 23 µs; a training step on them takes 61,000 µs on a
+//! GPU with 200,000 tokens per second. But if another process truncates a mapped file, the
+//! operating system kills this process (SIGBUS) without a message. Here it is an ordinary error.
 //!
 //! ```
 //! # use stage04_training::prepare::{Settings, prepare};
@@ -96,12 +96,12 @@ struct Shard {
 }
 
 impl Shards {
-    /// Opens a directory. Reads the manifest and compares the lengths of the files; [`Shards::verify`]
-    /// compares their content.
+    /// Opens a directory. Reads the manifest and compares the lengths of the files;
+    /// [`Shards::verify`] compares their content.
     ///
     /// # Errors
-    /// [`Error::File`] when a file is missing; [`Error::Format`] when it is not a directory of tokens,
-    /// or a file has another length than in the manifest.
+    /// [`Error::File`] when a file is missing; [`Error::Format`] when it is not a directory of
+    /// tokens, or a file has another length than in the manifest.
     pub fn open(directory: &Path) -> Result<Shards> {
         let manifest = Manifest::load(directory).map_err(|error| match error {
             Error::File { .. } if !directory.join(MANIFEST_FILE).exists() => Error::format(

@@ -1,7 +1,7 @@
 //! Backends: what does the arithmetic of a training step.
 //!
-//! The training loop is the same for all of them, and so are the saved files: a run can begin on one
-//! backend and continue on another.
+//! The training loop is the same for all of them, and so are the saved files: a run can begin on
+//! one backend and continue on another.
 //!
 //! - [`cpu`]: the engine of stage 3. Nothing to install, the same bytes every time.
 //! - `torch`: libtorch, on the CPU or on a GPU. Needs the feature `torch`.
@@ -127,8 +127,8 @@ pub fn check(device: &str, precision: &str) -> Result<()> {
 /// `auto`, `f32`, `tf32` or `bf16`; see [`Precision`].
 ///
 /// # Errors
-/// [`Error::Setting`] for unknown or contradictory names and invalid settings; [`Error::Device`] for
-/// a device that this program or machine does not have, with the reason that `doctor` gives.
+/// [`Error::Setting`] for unknown or contradictory names and invalid settings; [`Error::Device`]
+/// for a device that this program or machine does not have, with the reason that `doctor` gives.
 pub fn open(
     device: &str,
     precision: &str,

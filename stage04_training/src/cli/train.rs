@@ -33,10 +33,10 @@ use crate::trainer::{self, Ending, LoopConfig, Trainer};
 
 /// Train a GPT (the default command).
 ///
-/// A recipe has all settings of the run; flags override them. The run prints reference losses before
-/// it starts, and writes a page to watch it on, report.html, into the model's directory. Ctrl-C
-/// finishes the step, saves, and prints how to resume; after a crash at most the steps since the
-/// last save are lost. A model that is already in the directory is moved beside it.
+/// A recipe has all settings of the run; flags override them. The run prints reference losses
+/// before it starts, and writes a page to watch it on, report.html, into the model's directory.
+/// Ctrl-C finishes the step, saves, and prints how to resume; after a crash at most the steps since
+/// the last save are lost. A model that is already in the directory is moved beside it.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
     /// A recipe by its name (see below), or a .toml file.
@@ -161,8 +161,8 @@ fn run(ready: Ready) -> Result<ExitCode> {
         Ok(Ending::Finished) => finished(watch, trainer),
         Ok(Ending::Stopped) => stopped(watch, &trainer),
         Err(error) => {
-            // The page must not show a running run for ever. The first error counts. A directory that
-            // another program may now use is left alone.
+            // The page must not show a running run for ever. The first error counts. A directory
+            // that another program may now use is left alone.
             if checkpoints.require().is_ok() {
                 let iter = trainer.backend.iter();
                 let _ = watch.write_pending(iter);

@@ -83,7 +83,8 @@ impl Watch {
     }
 
     // ANCHOR: utilisation
-    /// Model FLOPs utilisation (MFU): the fraction of the peak FLOP/s at this many tokens per second.
+    /// Model FLOPs utilisation (MFU): the fraction of the peak FLOP/s at this many tokens per
+    /// second.
     fn utilisation(&self, run: &Trainer, tokens_per_second: f64) -> Option<f64> {
         let flops = run.backend.gpt().config().flops_per_token();
         self.peak_flops.map(|peak| flops * tokens_per_second / peak)

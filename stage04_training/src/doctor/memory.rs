@@ -10,11 +10,11 @@
 //! ```
 //!
 //! Per token and block, with C = n_embd and H = n_head, the activations are: the residual stream
-//! before each layer norm (2 C), the outputs of the norms (2 C), queries, keys and values (3 C), the
-//! output of attention (C), the hidden units before and after the activation function (8 C), and
-//! the log-sum-exp of each head (H). That is the 16 C + H of [`GptConfig::activations_per_token`].
-//! In f32 each takes 4 bytes; in bf16 each takes 2, except the residual stream and the log-sum-exp,
-//! which stay in f32.
+//! before each layer norm (2 C), the outputs of the norms (2 C), queries, keys and values (3 C),
+//! the output of attention (C), the hidden units before and after the activation function (8 C),
+//! and the log-sum-exp of each head (H). That is the 16 C + H of
+//! [`GptConfig::activations_per_token`]. In f32 each takes 4 bytes; in bf16 each takes 2, except
+//! the residual stream and the log-sum-exp, which stay in f32.
 //!
 //! ```
 //! use stage04_training::doctor::parse_bytes;
@@ -105,7 +105,8 @@ impl Workload {
         let width = if half { 2.0 } else { 4.0 };
         // The gradient of the embeddings is always f32.
         let embeddings = (v + t) * c;
-        // Outside the blocks: the embeddings, the last norm, and the gradient from the output layer.
+        // Outside the blocks: the embeddings, the last norm, and the gradient from the output
+        // layer.
         let outside = 4.0 * 4.0 * c;
         let dropped = if self.config.dropout > 0.0 { (2.0 * l + 1.0) * c } else { 0.0 };
         let token = l * self.bytes_per_token_and_block() + outside + dropped;

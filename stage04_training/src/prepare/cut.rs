@@ -17,8 +17,8 @@ pub const SEGMENT: usize = 1 << 18;
 pub const LONGEST: usize = 1 << 25;
 
 // ANCHOR: cut_at
-/// The end of the first segment of `bytes`: the last safe place up to [`SEGMENT`], or else the first
-/// one after it. `None` if there is none.
+/// The end of the first segment of `bytes`: the last safe place up to [`SEGMENT`], or else the
+/// first one after it. `None` if there is none.
 pub fn cut_at(bytes: &[u8]) -> Option<usize> {
     let last = SEGMENT.min(bytes.len().saturating_sub(1));
     let before = (1..=last).rev().find(|&at| is_safe(bytes, at));

@@ -3,8 +3,8 @@
 //! The three libraries are written in Rust, so nothing has to be installed. Each verifies the
 //! checksums of its format: a damaged file is an error, never wrong text.
 //!
-//! xz and zstd refer back to decompressed data: a file states how much of it must be kept in memory,
-//! its *window*. The size is checked before memory is allocated.
+//! xz and zstd refer back to decompressed data: a file states how much of it must be kept in
+//! memory, its *window*. The size is checked before memory is allocated.
 
 use std::fmt;
 use std::io::{self, BufRead, Read};

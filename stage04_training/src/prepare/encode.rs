@@ -109,8 +109,8 @@ impl<'a> Encoder<'a> {
         Encoder { encoding, job, characters: 0, chunk: Encoded::default() }
     }
 
-    /// How many of the next `characters` characters are for training, if the end of the whole text is
-    /// the validation set.
+    /// How many of the next `characters` characters are for training, if the end of the whole text
+    /// is the validation set.
     fn before_tail(&self, tail: Tail, characters: u64) -> u64 {
         match self.job.cmp(&tail.job) {
             std::cmp::Ordering::Less => characters,

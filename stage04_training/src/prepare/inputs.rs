@@ -114,8 +114,9 @@ impl Inputs {
     /// skip_loops: whether a link to one of its parent directories is counted instead of refused.
     ///
     /// # Errors
-    /// [`Error::File`] for what is missing or cannot be read, [`Error::Setting`] for a pattern without
-    /// a match or for the directory `out` itself, [`Error::Text`] when there is nothing to read.
+    /// [`Error::File`] for what is missing or cannot be read, [`Error::Setting`] for a pattern
+    /// without a match or for the directory `out` itself, [`Error::Text`] when there is nothing to
+    /// read.
     pub fn find(named: &[PathBuf], out: &Path, format: Format, skip_loops: bool) -> Result<Inputs> {
         let mut inputs = Inputs::default();
         if named.is_empty() {

@@ -11,9 +11,9 @@
 //! | a plan and a journal | interrupted | continues |
 //! | a manifest | finished | does nothing |
 //!
-//! Both files have a checksum of themselves ([`crate::checksummed`]), and the journal has one of each
-//! file that the run has written. Their content is validated before any file is opened: a directory
-//! may come from anywhere, and a number in it may have any value.
+//! Both files have a checksum of themselves ([`crate::checksummed`]), and the journal has one of
+//! each file that the run has written. Their content is validated before any file is opened: a
+//! directory may come from anywhere, and a number in it may have any value.
 //!
 //! What this file leaves out: the lock of the directory (`output_directory`).
 
@@ -199,7 +199,7 @@ impl Journal {
     /// [`Error::Format`], with the problem.
     pub fn check(&self, directory: &Path, inputs: usize, shard_tokens: u64) -> Result<()> {
         self.validate(inputs, shard_tokens).map_err(|problem| {
-            Error::format(directory.join(JOURNAL_FILE), problem, "begin again with --restart")
+            Error::format(directory.join(JOURNAL_FILE), problem, "start over with --restart")
         })
     }
 
@@ -326,7 +326,7 @@ fn load<T: DeserializeOwned>(path: &Path, what: &str) -> Result<Option<T>> {
 
 fn parse<T: DeserializeOwned>(path: &Path, text: &str, what: &str) -> Result<T> {
     checksummed::parse(text, what, VERSION)
-        .map_err(|problem| Error::format(path, problem, "begin again with --restart"))
+        .map_err(|problem| Error::format(path, problem, "start over with --restart"))
 }
 
 #[cfg(test)]
@@ -390,7 +390,7 @@ mod tests {
         plan.save(at).unwrap();
         assert!(matches!(inspect(at).unwrap(), Found::Begun(found, None) if found == plan));
         fs::write(at.join("journal.json"), "{").unwrap();
-        assert!(inspect(at).unwrap_err().to_string().contains("begin again with --restart"));
+        assert!(inspect(at).unwrap_err().to_string().contains("start over with --restart"));
         fs::write(at.join("train-00000.bin"), "").unwrap();
         clear(at).unwrap();
         let left: Vec<_> = ours(at).unwrap();

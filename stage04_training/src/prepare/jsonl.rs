@@ -1,8 +1,8 @@
 //! One field of a JSON object, without building the rest of the object.
 //!
 //! A name may have dots: `meta.text` is the field `text` of the object in the field `meta`. A field
-//! with the dots in its own name takes precedence. Of two fields of one name the last one counts, as
-//! in most JSON parsers. Elements of lists have no names.
+//! with the dots in its own name takes precedence. Of two fields of one name the last one counts,
+//! as in most JSON parsers. Elements of lists have no names.
 
 use std::borrow::Cow;
 use std::fmt;

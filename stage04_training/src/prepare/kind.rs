@@ -139,8 +139,8 @@ pub fn kind(name: &str, head: &[u8], named: bool, format: Format) -> Kind {
     }
 }
 
-/// The suffix of a name from its last dot on, in lower case, or `(no suffix)`. A suffix is short, has
-/// only letters and digits, and is not a number.
+/// The suffix of a name from its last dot on, in lower case, or `(no suffix)`. A suffix is short,
+/// has only letters and digits, and is not a number.
 pub fn suffix(name: &str) -> String {
     let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
     let after = match file.rfind('.') {

@@ -39,7 +39,8 @@ enum Next {
 pub fn layout(head: &[u8]) -> Option<Layout> {
     let list = head.trim_ascii_start().first()? == &b'[';
     let (mut next, mut open) = (Next::Outside, Vec::new());
-    // The number of complete values; whether one spans lines; whether a line break precedes the next.
+    // The number of complete values; whether one spans lines; whether a line break precedes the
+    // next.
     let (mut whole, mut spread, mut broken) = (0, false, true);
     let (mut names, mut texts) = (0, 0);
     let mut at = 0;

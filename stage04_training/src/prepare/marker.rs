@@ -5,8 +5,8 @@
 //! each is for training or for validation as a whole, `--sample` chooses among them, and each gets
 //! one end-of-text token.
 //!
-//! White space after the last marker, usually one line break, is not a document. It remains the tail
-//! of the document before it.
+//! White space after the last marker, usually one line break, is not a document. It remains the
+//! tail of the document before it.
 //!
 //! What this file leaves out: which spelling is the marker (`special`).
 

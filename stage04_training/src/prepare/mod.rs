@@ -93,10 +93,10 @@ use crate::progress::Reporter;
 /// changed; its checksums are compared. The lock of the directory is held throughout.
 ///
 /// # Errors
-/// [`Error::Busy`] when another program uses the directory; [`Error::Setting`] for invalid settings;
-/// [`Error::Format`] for a directory with other content, or one that was altered; [`Error::Text`] for
-/// the first fault in the inputs, unless faults are skipped; [`Error::File`] when something cannot be
-/// read or written. After the cause is fixed, the same command continues.
+/// [`Error::Busy`] when another program uses the directory; [`Error::Setting`] for invalid
+/// settings; [`Error::Format`] for a directory with other content, or one that was altered;
+/// [`Error::Text`] for the first fault in the inputs, unless faults are skipped; [`Error::File`]
+/// when something cannot be read or written. After the cause is fixed, the same command continues.
 pub fn prepare(settings: &Settings, reporter: &dyn Reporter) -> Result<Manifest> {
     settings.check()?;
     start_rayon(settings)?;
@@ -126,8 +126,8 @@ pub fn prepare(settings: &Settings, reporter: &dyn Reporter) -> Result<Manifest>
     run.encode(journal, &tokenizer, &output)
 }
 
-/// Starts rayon's threads, on which the vocabulary is trained. Otherwise they would start implicitly,
-/// with a panic if the operating system refuses.
+/// Starts rayon's threads, on which the vocabulary is trained. Otherwise they would start
+/// implicitly, with a panic if the operating system refuses.
 fn start_rayon(settings: &Settings) -> Result<()> {
     use std::error::Error as _;
     match rayon::ThreadPoolBuilder::new().build_global() {

@@ -1,8 +1,9 @@
 //! The output directory: created, locked, and removed again if it stays empty.
 //!
 //! Two runs in one directory would overwrite each other's shards. So a run holds the directory's
-//! lock from start to end, and a second run is refused. A finished directory that is write-protected
-//! or in use by a training run can still be opened, because nothing is written there.
+//! lock from start to end, and a second run is refused. A finished directory that is
+//! write-protected or in use by a training run can still be opened, because nothing is written
+//! there.
 //!
 //! What this file leaves out: waiting for the lock, as a training run does that prepares its own
 //! text (`cli::data`).
@@ -42,8 +43,8 @@ impl OutputDirectory {
             read_only,
             lock,
         };
-        /// A run that fails removes its empty directory, also when another run has just opened it: try
-        /// again up to this often.
+        /// A run that fails removes its empty directory, also when another run has just opened it:
+        /// try again up to this often.
         const TRIES: usize = 100;
         let mut tries = 0;
         loop {

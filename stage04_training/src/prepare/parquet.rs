@@ -1,7 +1,7 @@
 //! Parquet: tables whose columns are stored one after another, in groups of rows.
 //!
-//! Most Hugging Face data sets have this format. A group of rows can be read without the others, and
-//! a column without the rest of its group, so workers take whole groups.
+//! Most Hugging Face data sets have this format. A group of rows can be read without the others,
+//! and a column without the rest of its group, so workers take whole groups.
 //!
 //! The crate `parquet` does not validate all of a file. Sizes that it would allocate are checked
 //! first (`pages`); a panic of the crate is reported as a fault of the file.

@@ -1,16 +1,16 @@
 //! One reader, many workers, one writer: all cores work, and the result does not depend on their
 //! number.
 //!
-//! The reader reads the files in order and cuts them into jobs of about a megabyte. A worker that has
-//! finished a job takes the next. The writer takes the results in the order of the jobs. So the same
-//! inputs give the same bytes on any number of threads.
+//! The reader reads the files in order and cuts them into jobs of about a megabyte. A worker that
+//! has finished a job takes the next. The writer takes the results in the order of the jobs. So the
+//! same inputs give the same bytes on any number of threads.
 //!
 //! Memory is bounded by two rules:
 //!
 //! 1. Each job has an estimate of its memory, and the reader waits until the estimates of all jobs
 //!    fit into a budget (`Budget`).
-//! 2. A job sends its result in chunks through a bounded channel. The worker of a small archive with
-//!    huge content blocks on the full channel until the writer reaches its job.
+//! 2. A job sends its result in chunks through a bounded channel. The worker of a small archive
+//!    with huge content blocks on the full channel until the writer reaches its job.
 //!
 //! The job that the writer waits for always has a worker, and the writer empties its channel: so
 //! there is no deadlock.
@@ -179,7 +179,7 @@ impl Pipeline<'_> {
             Some(input) => Err(Error::text(
                 &*input.name,
                 "it has fewer documents than an interrupted run has read of it",
-                "begin again with --restart",
+                "start over with --restart",
             )),
         }
     }
@@ -212,8 +212,8 @@ impl Pipeline<'_> {
         }
     }
 
-    /// Reads all files from a position on and cuts them into jobs, on the reader. Returns whether the
-    /// position exists.
+    /// Reads all files from a position on and cuts them into jobs, on the reader. Returns whether
+    /// the position exists.
     fn read(&self, start: Position, send: &mut dyn FnMut(Job, Position) -> Flow) -> bool {
         let mut batch = Batch { items: Vec::new(), bytes: 0, at: start, skip: start.items, send };
         batch.at.items = 0;

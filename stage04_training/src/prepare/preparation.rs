@@ -154,7 +154,7 @@ impl Preparation<'_> {
         let many = !vocabulary::is_single(&self.pipeline(TAKE_ALL))?;
         if (many, self.split(many)?) != (journal.many, journal.split) {
             let problem = "its interrupted run split the text in another way";
-            return Err(Error::format(out, problem, "begin again with --restart"));
+            return Err(Error::format(out, problem, "start over with --restart"));
         }
         writer::verify_tokenizer(out, &journal)?;
         let tokenizer = Tokenizer::load(&out.join(TOKENIZER_FILE))?;
@@ -350,7 +350,7 @@ impl Preparation<'_> {
     fn finish(&self, journal: Journal, encoding: &Encoding<'_>) -> Result<Manifest> {
         if journal.tail.is_some_and(|tail| tail.job > journal.position.job) {
             let problem = "its interrupted run expected more text before the validation set";
-            return Err(Error::format(&self.settings.out, problem, "begin again with --restart"));
+            return Err(Error::format(&self.settings.out, problem, "start over with --restart"));
         }
         let Journal { tokenizer_xxh3, train, validation, left_out, split, .. } = journal;
         if train.tokens == 0 {

@@ -10,7 +10,8 @@ use crate::units::size;
 
 /// An estimate of the bytes of the shards.
 ///
-/// bytes_per_token: approximate bytes of text per token; 4 for a large vocabulary, 1 for characters.
+/// bytes_per_token: approximate bytes of text per token; 4 for a large vocabulary, 1 for
+/// characters.
 pub fn estimate(inputs: &Inputs, sample: f64, bytes_per_token: f64, token_bytes: usize) -> u64 {
     let text: f64 = inputs
         .files

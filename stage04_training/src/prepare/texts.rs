@@ -1,7 +1,7 @@
 //! Turns items into texts: checks UTF-8, parses JSON, opens small archives.
 //!
-//! This half of the reading runs on all threads. A [`Digest`] takes the texts, to count or to encode
-//! them.
+//! This half of the reading runs on all threads. A [`Digest`] takes the texts, to count or to
+//! encode them.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -36,8 +36,8 @@ pub struct Place<'a> {
     pub origin: &'a str,
     /// The line, from 1.
     pub line: u64,
-    /// The column in characters, from 1, for plain text; `None` for a text inside JSON, whose columns
-    /// are not those of the file.
+    /// The column in characters, from 1, for plain text; `None` for a text inside JSON, whose
+    /// columns are not those of the file.
     pub column: Option<u64>,
 }
 
@@ -131,7 +131,8 @@ impl<D: Digest> Texts<'_, D> {
     fn segment(&mut self, segment: &Segment) {
         let Segment { origin, line, column, first, last, marked, assignment, bytes } = segment;
         if bytes.is_empty() {
-            // Between two adjacent markers, or before one at the very start, which starts no document.
+            // Between two adjacent markers, or before one at the very start, which starts no
+            // document.
             if *first {
                 self.digest.note(Note::Empty);
             }

@@ -108,8 +108,8 @@ pub fn make(
     Ok((tokenizer, tail))
 }
 
-/// Whether the input is a single document. A fault counts as more than one; the next reading handles
-/// it.
+/// Whether the input is a single document. A fault counts as more than one; the next reading
+/// handles it.
 ///
 /// pipeline: must take all documents.
 pub fn is_single(pipeline: &Pipeline<'_>) -> Result<bool> {

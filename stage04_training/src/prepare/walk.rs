@@ -2,8 +2,8 @@
 //!
 //! A [`Walker`] reads one file from start to end, with only a part of it in memory, and emits
 //! [`Item`]s in the order of the file. It does as little as possible, because it runs on one thread
-//! and the workers run on all others: it neither checks UTF-8 nor parses JSON. Small compressed files
-//! inside archives are emitted unopened, for a worker to walk through.
+//! and the workers run on all others: it neither checks UTF-8 nor parses JSON. Small compressed
+//! files inside archives are emitted unopened, for a worker to walk through.
 
 mod archive;
 mod documents;

@@ -5,8 +5,8 @@
 //! and the same bytes are written again.
 //!
 //! Altered files are not continued: before a run continues, all that it has written is read and
-//! compared with the journal's checksums ([`verify()`]). And only regular files of this directory are
-//! written to: see `regular_file`.
+//! compared with the journal's checksums ([`verify()`]). And only regular files of this directory
+//! are written to: see `regular_file`.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -50,8 +50,8 @@ struct OpenShard {
 }
 
 impl PartWriter {
-    /// Continues after `entry`, the state at the last [`PartWriter::commit`], or starts over if it is
-    /// empty. Truncates what was written later. The entry must have been validated.
+    /// Continues after `entry`, the state at the last [`PartWriter::commit`], or starts over if it
+    /// is empty. Truncates what was written later. The entry must have been validated.
     ///
     /// # Errors
     /// [`Error::Format`] when a file is shorter or was altered.

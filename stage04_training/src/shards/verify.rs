@@ -1,8 +1,8 @@
 //! Verifies the checksums of files.
 //!
-//! A flipped bit in a shard gives one wrong token, which no reader can notice. So before training all
-//! shards are read once and their checksums compared. That takes as long as the disk needs: some
-//! seconds for one to twenty gigabytes, little beside hours of training.
+//! A flipped bit in a shard gives one wrong token, which no reader can notice. So before training
+//! all shards are read once and their checksums compared. That takes as long as the disk needs:
+//! some seconds for one to twenty gigabytes, little beside hours of training.
 //!
 //! What this file leaves out: later changes of a file. One that has become shorter is an error when
 //! it is read.
@@ -113,8 +113,8 @@ fn verify_one(file: &Expected, remedy: &str, read: &AtomicU64) -> Result<()> {
     Err(Error::format(&file.path, problem, remedy))
 }
 
-/// The checksum state after the first `bytes` bytes of a file, to which more can be added. `None` if
-/// there are fewer. Adds the number of bytes to `read`.
+/// The checksum state after the first `bytes` bytes of a file, to which more can be added. `None`
+/// if there are fewer. Adds the number of bytes to `read`.
 ///
 /// # Errors
 /// As [`regular_file::read`], and [`Error::File`] when the disk fails.

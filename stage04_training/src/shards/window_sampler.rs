@@ -1,15 +1,15 @@
 //! Samples the windows of a text without replacement, in a shuffled order per epoch.
 //!
 //! Stage 3 draws windows at random, with replacement: after one epoch's worth of draws a third of
-//! the text (1/e) was never seen, and other parts three times. With gigabytes of text and one or two
-//! epochs that wastes data. So here an epoch visits every window once, in a shuffled order.
+//! the text (1/e) was never seen, and other parts three times. With gigabytes of text and one or
+//! two epochs that wastes data. So here an epoch visits every window once, in a shuffled order.
 //!
 //! The order is a function of one number, the position, which counts windows from the start of the
-//! run. It is the only state to save, and worker `w` of `n` takes the positions w, w + n, w + 2n, …,
-//! which are disjoint and together complete.
+//! run. It is the only state to save, and worker `w` of `n` takes the positions w, w + n, w + 2n,
+//! …, which are disjoint and together complete.
 //!
-//! If windows always began at multiples of `block_size`, the same tokens would be the first of their
-//! window, without context, in every epoch. So each epoch begins at another offset.
+//! If windows always began at multiples of `block_size`, the same tokens would be the first of
+//! their window, without context, in every epoch. So each epoch begins at another offset.
 
 use rand::RngExt;
 use stage01_bigram::random::{Purpose, generator};
@@ -19,7 +19,8 @@ use super::SplitTokens;
 use super::permutation::Permutation;
 
 // ANCHOR: sampler
-/// Windows of a part of the data in a shuffled order, epoch after epoch. See [`SplitTokens::sampler`].
+/// Windows of a part of the data in a shuffled order, epoch after epoch. See
+/// [`SplitTokens::sampler`].
 #[derive(Clone, Copy, Debug)]
 pub struct WindowSampler<'a> {
     part: &'a SplitTokens,
@@ -76,8 +77,8 @@ impl<'a> WindowSampler<'a> {
     }
     // ANCHOR_END: start
 
-    /// The window at a position 0, 1, 2, …; each [`windows`](WindowSampler::windows) positions are an
-    /// epoch. Depends only on the data, the block size, the seed and the position.
+    /// The window at a position 0, 1, 2, …; each [`windows`](WindowSampler::windows) positions are
+    /// an epoch. Depends only on the data, the block size, the seed and the position.
     ///
     /// inputs, targets: (block_size); targets\[t\] is the token after inputs\[t\].
     ///

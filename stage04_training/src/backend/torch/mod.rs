@@ -47,8 +47,8 @@ use weights::{Weights, fetch};
 /// A result of libtorch.
 pub(crate) type Torch<T> = std::result::Result<T, TchError>;
 
-/// libtorch has one random generator for the whole process. Code that seeds it holds this lock until
-/// the numbers are drawn.
+/// libtorch has one random generator for the whole process. Code that seeds it holds this lock
+/// until the numbers are drawn.
 static GENERATOR: Mutex<()> = Mutex::new(());
 
 /// How to compute, where there is a choice. Results differ only by rounding.

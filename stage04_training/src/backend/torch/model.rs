@@ -136,7 +136,8 @@ impl Model {
     // ANCHOR_END: attention
 }
 
-/// Scaled dot-product attention by its equation, with the matrix of all attention weights in memory.
+/// Scaled dot-product attention by its equation, with the matrix of all attention weights in
+/// memory.
 fn plain_attention(q: &Tensor, k: &Tensor, v: &Tensor, dropout: f64) -> Torch<Tensor> {
     let (_, _, length, size) = q.size4()?;
     let scores = q.f_matmul(&k.f_transpose(2, 3)?)?.f_mul_scalar(1.0 / (size as f64).sqrt())?;

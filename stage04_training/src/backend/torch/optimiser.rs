@@ -129,8 +129,8 @@ fn part(vector: &Tensor, run: &Range<usize>) -> Torch<Tensor> {
     vector.f_narrow(0, run.start as i64, run.len() as i64)
 }
 
-/// The ranges of the vector whose tensors have weight decay, or have none. Adjacent tensors make one
-/// range.
+/// The ranges of the vector whose tensors have weight decay, or have none. Adjacent tensors make
+/// one range.
 fn runs(layout: &Layout, decay: bool) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
     for tensor in layout.tensors().iter().filter(|tensor| tensor.decay == decay) {

@@ -1,7 +1,8 @@
 //! The peak speed of a device in matrix products: the denominator of utilisation (MFU).
 //!
 //! The figures are those of the data sheets for dense matrices (the larger figures there are for
-//! matrices with half of their entries zero) with sums in f32. A GPU that is not listed is measured.
+//! matrices with half of their entries zero) with sums in f32. A GPU that is not listed is
+//! measured.
 
 use std::fs;
 use std::time::Instant;
@@ -11,8 +12,8 @@ use tch::{Kind, Tensor};
 use super::Torch;
 use crate::backend::device::Precision;
 
-/// Part of a GPU's name, and its TFLOP/s in f32, TF32 and bf16, from NVIDIA's data sheets. The first
-/// match counts.
+/// Part of a GPU's name, and its TFLOP/s in f32, TF32 and bf16, from NVIDIA's data sheets. The
+/// first match counts.
 const KNOWN: [(&str, [f64; 3]); 10] = [
     ("B200", [80.0, 1125.0, 2250.0]),
     ("GH200", [67.0, 494.7, 989.4]),

@@ -1,8 +1,8 @@
 //! Checks the page headers of a column before the column is read.
 //!
 //! A column is stored in pages, and each begins with a header in Thrift's compact protocol. It has
-//! the decompressed length of the page, and the number of values of a dictionary. The crate `parquet`
-//! allocates that much memory, up to terabytes; so the headers are checked first.
+//! the decompressed length of the page, and the number of values of a dictionary. The crate
+//! `parquet` allocates that much memory, up to terabytes; so the headers are checked first.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};

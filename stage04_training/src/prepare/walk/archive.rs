@@ -1,8 +1,8 @@
 //! Tar archives: one file after another, each with its length in front.
 //!
-//! The crate `tar` parses the headers. Their values are checked here: a name or an extended header is
-//! read into memory only if it is short, and memory for content grows only with the bytes that are
-//! there.
+//! The crate `tar` parses the headers. Their values are checked here: a name or an extended header
+//! is read into memory only if it is short, and memory for content grows only with the bytes that
+//! are there.
 
 use std::io::{self, BufRead, Read};
 

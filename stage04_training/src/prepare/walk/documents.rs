@@ -53,8 +53,8 @@ impl Walker<'_> {
 
     /// One document. Returns its assignment, or `None` if the rest of the text cannot be read.
     ///
-    /// place: the line and the column of its start, then of its end. begins: whether it is the first
-    /// of the text.
+    /// place: the line and the column of its start, then of its end. begins: whether it is the
+    /// first of the text.
     fn document_of<R: Read>(
         &mut self,
         origin: &Arc<str>,

@@ -1,7 +1,7 @@
 //! Reads JSON documents that are not one per line: a list of objects, or concatenated objects.
 //!
-//! Values are separated by counting brackets, and each is emitted as one line of JSON. Parsing comes
-//! later, and finds invalid values.
+//! Values are separated by counting brackets, and each is emitted as one line of JSON. Parsing
+//! comes later, and finds invalid values.
 
 use std::io::BufRead;
 use std::sync::Arc;

@@ -11,6 +11,38 @@
 //! per epoch. The only state of that order is one number, the *position*, so a resumed run
 //! continues where it stopped, even with another batch size.
 //!
+//! ```
+//! # use stage04_training::prepare::{Settings, prepare};
+//! # use stage04_training::progress::Silent;
+//! #
+//! # let directory = tempfile::tempdir().unwrap();
+//! # let input = directory.path().join("text.txt");
+//! # let sentence = "In the beginning God created the heaven and the earth. ";
+//! # std::fs::write(&input, sentence.repeat(20)).unwrap();
+//! # let settings = Settings {
+//! #     input: vec![input],
+//! #     out: directory.path().join("tokens"),
+//! #     tokenizer: "char".parse()?,
+//! #     ..Settings::default()
+//! # };
+//! # prepare(&settings, &Silent)?;
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage03_gpt::settings::Run;
+//! use stage04_training::backend::cpu::Cpu;
+//! use stage04_training::shards::Shards;
+//! use stage04_training::trainer::{Trainer, Training};
+//!
+//! let shards = Shards::open(&settings.out)?;
+//! let run = Run { n_layer: 1, n_embd: 16, block_size: 8, batch_size: 2, ..Run::default() };
+//! let gpt = run.gpt(shards.manifest().vocab_size)?;
+//! let weights = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
+//! let backend = Cpu::new(gpt, weights, run.settings())?;
+//! let mut trainer = Trainer::new(Box::new(backend), &shards)?;
+//! trainer.step()?;
+//! assert_eq!(trainer.position, 2); // the windows of one batch
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
+//!
 //! What this file leaves out: the files of a checkpoint ([`crate::checkpoint`]), and the display
 //! (`cli::watch`).
 

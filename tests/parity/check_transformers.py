@@ -1,4 +1,4 @@
-"""Checks that a model of this project gives the same logits and texts in Hugging Face's transformers.
+"""Checks that a model of this project gives the same results in Hugging Face's transformers.
 
     python check_transformers.py --train            four small models, trained for the check
     python check_transformers.py DIR [--text FILE]  a model of your own
@@ -15,7 +15,7 @@ directory is loaded by transformers, which shares no code with ours:
 4. `pad_token = eos_token` pads, where the model has an end-of-text token; the token is known as
    `eos_token`, and is one token where it is spelled in a text;
 5. the logits, for everything that the tokenizer returns, differ from ours by at most 1e-5 of the largest;
-6. greedy `generate` gives the text of our `sample --temperature 0`, and stops at the same place: the
+6. greedy `generate` gives the text of our `sample --temperature 0`, and stops at the same place, the
    end-of-text token.
 
 It exits with 1 if a check fails. `check_all_versions.sh` runs it in several versions.
@@ -192,7 +192,7 @@ def check_generation(model, directory, prompts):
 
 
 def check(directory, text, logits, prompts):
-    """All checks of one directory. Returns the number of texts that ended with the end-of-text token."""
+    """All checks of one directory. Returns the number of texts that ended with their token."""
     expected = load_file(logits)
     ids = expected["input_ids"].flatten().tolist()
     loaded = attempt(

@@ -161,7 +161,7 @@ def to_gpt2(model):
 
 
 def from_gpt2(model, tensors):
-    """Sets all parameters from tensors with GPT-2's names, with or without `transformer.` in front."""
+    """Sets all parameters from tensors with GPT-2's names, prefixed by `transformer.` or not."""
     tensors = {k.removeprefix("transformer."): v for k, v in tensors.items()}
     used = set()
     with torch.no_grad():

@@ -278,7 +278,7 @@ fn finished(mut watch: Watch, mut trainer: Trainer) -> Result<ExitCode> {
     );
     watch.screen.line(format!("\n{}", wrap(&all, width(), "")));
     let text = watch.sample(&mut trainer, 300)?;
-    watch.screen.line("\nA sample of the trained model:\n");
+    watch.screen.line("\nWhat it writes now:\n");
     watch.screen.line(wrap(text.trim(), width(), "  "));
     watch.end_report(iter, State::Finished { loss })?;
     let directory = &watch.directory;

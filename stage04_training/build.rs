@@ -1,5 +1,5 @@
-//! Links libtorch (`link.rs`), compiles the few functions that the crate tch leaves out, and
-//! notes which libtorch it was. Without the feature `torch`: nothing.
+//! Links libtorch (`link.rs`), compiles the few functions that the crate tch lacks, and records
+//! the version of libtorch. Does nothing without the feature `torch`.
 
 #[cfg(feature = "torch")]
 mod link;
@@ -34,8 +34,8 @@ mod torch {
             .compile("missing");
     }
 
-    /// What the installation says of itself: a wheel has `version.py`, an archive
-    /// `build-version`.
+    /// The version of the installation, from `version.py` in a wheel or `build-version` in an
+    /// archive.
     fn version(lib: &Path) -> String {
         let home = lib.parent().unwrap_or(lib);
         let wheel = fs::read_to_string(home.join("version.py")).unwrap_or_default();

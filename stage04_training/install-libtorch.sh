@@ -2,19 +2,19 @@
 # Installs libtorch for the feature `torch`, and tells cargo where it is.
 #
 #     stage04_training/install-libtorch.sh              with CUDA, for an NVIDIA GPU
-#     stage04_training/install-libtorch.sh --cpu        for the processor alone (see PyTorch's
-#                                                       page for PIP_EXTRA_INDEX_URL)
-#     stage04_training/install-libtorch.sh --env DIR    take the one in this virtual environment
+#     stage04_training/install-libtorch.sh --cpu        for the CPU only (see PyTorch's page for
+#                                                       PIP_EXTRA_INDEX_URL)
+#     stage04_training/install-libtorch.sh --env DIR    use the one in this virtual environment
 #
 # What it does:
 # 1. makes a Python virtual environment, .venv, beside the project;
-# 2. installs the package torch into it, which carries libtorch: with CUDA 5 GB of disk and two
-#    to ten minutes, without (--cpu) 0.8 GB;
-# 3. writes the place into .cargo/config.toml, which cargo reads in this directory and below. So no
-#    environment variable has to be set, and changing the shell compiles nothing again.
+# 2. installs the package torch into it, which contains libtorch: 5 GB of disk and two to ten
+#    minutes with CUDA, 0.8 GB without (--cpu);
+# 3. writes the path into .cargo/config.toml, which cargo reads in this directory and below. So no
+#    environment variable has to be set, and another shell does not recompile anything.
 #
-# It can be run again: what is there already is left as it is. To undo everything, delete .venv
-# and .cargo/config.toml.
+# It can be run again: it leaves what is already installed. To undo everything, delete .venv and
+# .cargo/config.toml.
 set -eu
 
 version=2.11.0 # what the crate tch in Cargo.toml is made for
@@ -37,15 +37,15 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ -z "$env" ] || [ -z "$cpu" ] || fail "--env takes what is there; --cpu says what to install: choose one"
+[ -z "$env" ] || [ -z "$cpu" ] || fail "--env uses an installation, --cpu chooses what to install: give one of them"
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 
-# Before anything large is fetched: is there what the build will need, and may the file be written?
+# Check what the build needs, and that the file may be written, before the download.
 config=.cargo/config.toml
 if [ -e $config ] && ! grep -qF "$marker" $config; then
-    fail "$config exists and is not from this script; add to it, under [env]:
+    fail "$config exists and this script did not write it; add to it, under [env]:
     LIBTORCH = \"<the virtual environment>/lib/python3.x/site-packages/torch\""
 fi
 command -v c++ >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null ||
@@ -60,10 +60,10 @@ if [ -z "$env" ]; then
             fail "there is no python3, whose package installer brings libtorch; install it:
     Debian, Ubuntu: sudo apt install python3-venv      Fedora: sudo dnf install python3"
         python3 -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))' ||
-            fail "torch $version is there for Python 3.10 to 3.14, and this is $(python3 -V);
-install one of them and make the environment yourself: python3.12 -m venv .venv"
+            fail "torch $version needs Python 3.10 to 3.14, and this is $(python3 -V);
+install one of them and create the environment yourself: python3.12 -m venv .venv"
         say "Making the virtual environment .venv"
-        # A half-made one would be taken for a whole one the next time.
+        # An incomplete one would be mistaken for a complete one by the next run.
         python3 -m venv "$env" || {
             rm -rf "$env"
             fail "python3 cannot make virtual environments; install the missing part:
@@ -73,7 +73,7 @@ or make .venv with another tool, with pip inside: uv venv --seed .venv"
     fi
 fi
 python=$env/bin/python
-[ -x "$python" ] || fail "$env has no bin/python: it is no virtual environment"
+[ -x "$python" ] || fail "$env has no bin/python: it is not a virtual environment"
 
 # Without importing torch, which takes seconds.
 installed() {
@@ -81,7 +81,7 @@ installed() {
 }
 found=$(installed)
 if [ -n "$found" ] && [ -n "$cpu" ] && [ "${found#*+}" != cpu ]; then
-    found= # one with CUDA is there, and one without is asked for
+    found= # the installed one has CUDA, and --cpu was given
 fi
 if [ "${found#*+}" = cpu ] && [ -z "$cpu" ] && [ "$env" = "$root/.venv" ]; then
     say "Removing torch $found, which has no CUDA"
@@ -93,11 +93,11 @@ if [ "${found%%+*}" != $version ]; then
     "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >/dev/null 2>&1 ||
         fail "$env has no pip; delete it and run this script again"
     if [ -n "$cpu" ]; then
-        say "Installing torch $version for the processor: 0.8 GB of disk"
+        say "Installing torch $version for the CPU: 0.8 GB of disk"
         "$python" -m pip install "torch==$version+cpu" ||
-            fail "pip does not know the package for the processor alone. PyTorch's page on how to
-install it names the index that has it; put its address into PIP_EXTRA_INDEX_URL and run this again.
-Or leave out --cpu: the package with CUDA works on a processor as well, and takes 5 GB."
+            fail "pip did not find the package for the CPU. PyTorch's installation page names the index
+that has it; put its address into PIP_EXTRA_INDEX_URL and run this again. Or leave out --cpu: the
+package with CUDA works on a CPU as well, and takes 5 GB."
     else
         say "Installing torch $version with CUDA: 5 GB of disk, two to ten minutes"
         "$python" -m pip install "torch==$version"
@@ -109,13 +109,13 @@ torch=$("$python" -c 'import importlib.util as u, os
 print(os.path.dirname(u.find_spec("torch").origin))')
 [ -d "$torch/lib" ] && [ -d "$torch/include" ] || fail "$torch has no lib and include: not libtorch"
 
-# Inside the project the place is written relative to it, so that the project can be moved.
+# Inside the project the path is written relative to it, so that the project can be moved.
 case $torch in
 "$root"/*) line="LIBTORCH = { value = \"${torch#"$root"/}\", relative = true }" ;;
 *) line="LIBTORCH = \"$torch\"" ;;
 esac
 mkdir -p .cargo
-printf '%s\n' "$marker; --help says what for." '[env]' "$line" >$config.tmp
+printf '%s\n' "$marker; --help says why." '[env]' "$line" >$config.tmp
 # An unchanged file keeps its date.
 if cmp -s $config.tmp $config; then rm $config.tmp; else mv $config.tmp $config; fi
 

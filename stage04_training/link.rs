@@ -1,10 +1,9 @@
-//! How a program is linked with libtorch: a part of the build scripts of this crate and of
-//! `experiments`.
+//! Links a program with libtorch: shared by the build scripts of this crate and of `experiments`.
 //!
-//! - The place of libtorch is written into the program (its *rpath*), so that it needs no
-//!   `LD_LIBRARY_PATH`. This holds for tests, examples and benchmarks as well.
-//! - The part for CUDA is linked even though no function of it is called by name. A linker
-//!   leaves out what nobody calls, and libtorch would then say that there is no GPU.
+//! - The path of libtorch is written into the program (its *rpath*), so that it needs no
+//!   `LD_LIBRARY_PATH`. The same holds for tests, examples and benchmarks.
+//! - The CUDA library is linked although no function of it is called by name. A linker leaves out
+//!   unreferenced libraries, and libtorch would then report no GPU.
 
 use std::env;
 use std::fs;
@@ -15,11 +14,11 @@ pub fn libtorch() -> Option<PathBuf> {
     // The build script of torch-sys has found it.
     println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
     let lib = env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from)?;
-    // A link may be turned to another place later; the program should not follow it.
+    // A symbolic link may point elsewhere later; the program should not follow it.
     let lib = fs::canonicalize(&lib).unwrap_or(lib);
     let shown = lib.display();
 
-    // Another libtorch in the same place.
+    // Build again when another libtorch is installed at the same path.
     let version_file = lib.with_file_name("version.py");
     if version_file.exists() {
         println!("cargo:rerun-if-changed={}", version_file.display());

@@ -4,8 +4,8 @@
 //! cargo run -p stage04_training --example prepare_and_read -- tokens books/*.txt
 //! ```
 //!
-//! The first path is the directory to make, `out/tokens` if there is none; without files after it
-//! the built-in text is read.
+//! The first argument is the directory to create, by default `out/tokens`; the others are the input
+//! files, by default the built-in text.
 
 use std::path::PathBuf;
 
@@ -31,7 +31,8 @@ fn main() -> Result<()> {
     let train = shards.part(Split::Train);
     println!("{} tokens to train on", train.len());
 
-    // One epoch: every window once, in the order of seed 1337. Position 0 is its first window.
+    // One epoch visits every window once, in an order given by the seed 1337. Position 0 is the
+    // first window.
     let (mut inputs, mut targets) = (vec![0; block_size], vec![0; block_size]);
     let epoch = train.sampler(block_size, 1337)?;
     epoch.window(0, &mut inputs, &mut targets)?;

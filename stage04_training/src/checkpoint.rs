@@ -1,4 +1,4 @@
-//! What is kept of a run, so that it can go on after anything.
+//! Checkpoints: the files from which a run resumes after a stop or a crash.
 //!
 //! ```text
 //! out/training/
@@ -6,16 +6,16 @@
 //!   model.safetensors      the weights alone, with config.json and tokenizer.json: a directory in
 //!                          the Hugging Face layout, as in stage 3
 //!   best/                  the same layout: the weights with the lowest validation loss
-//!   log.jsonl, report.html what happened
+//!   log.jsonl, report.html the metrics log, and a page that shows it
 //! ```
 //!
-//! The formats are stage 3's, so a run can begin there and go on here, or the other way round.
-//! What is new stands in the head of `trainer.safetensors` beside the settings: the position,
-//! and the lowest loss so far.
+//! The formats are those of stage 3, so a run can begin there and continue here, or the other way
+//! round. The header of `trainer.safetensors` has two more fields beside the settings: the
+//! position, and the lowest loss so far.
 //!
-//! Each file is replaced in one instant, but three cannot be. So they are written in an order in
-//! which a process that is killed between any two leaves nothing wrong: first `best/`, then the
-//! state that says how good it is, then the model. A resumed run trusts the state alone.
+//! Replacing one file is atomic, replacing three is not. So they are written in an order that is
+//! consistent wherever the process is killed: first `best/`, then the state with its loss, then the
+//! model. A resumed run reads only the state.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -51,22 +51,22 @@ pub const BEST: &str = "best";
 pub struct CheckpointManager {
     /// The directory.
     pub directory: PathBuf,
-    /// The directory and its lock, once the run has them.
+    /// The directory with its lock, once the run has it.
     pub out: Option<OutDir>,
-    /// The directory of the best weights and its lock, once something was written there.
+    /// The directory of the best weights with its lock, after the first save there.
     best: RefCell<Option<OutDir>>,
-    /// What the model reads text with.
+    /// The tokenizer of the model.
     pub tokenizer: Tokenizer,
     /// The checksum of the tokenizer's file.
     pub tokenizer_sum: String,
     /// The settings of the run.
     pub settings: Value,
-    /// What tells this data from any other.
+    /// The identity of the data.
     pub data: Value,
 }
 
 impl CheckpointManager {
-    /// What saves a new run into a directory.
+    /// The manager of a new run in a directory.
     pub fn new(
         directory: &Path,
         tokenizer: Tokenizer,
@@ -78,13 +78,13 @@ impl CheckpointManager {
         CheckpointManager { directory, out, best, tokenizer, tokenizer_sum, settings, data }
     }
 
-    /// Holds the directory of the run from now on, and saves there.
+    /// Takes the directory with its lock; saves go there from now on.
     pub fn hold(&mut self, out: OutDir) {
         self.directory.clone_from(&out.path);
         self.out = Some(out);
     }
 
-    /// Refuses to write where the directory was moved, or another program may have its name.
+    /// Fails if the directory was moved, because another program may now use its name.
     ///
     /// # Errors
     /// As [`OutDir::require`].
@@ -92,7 +92,7 @@ impl CheckpointManager {
         self.out.as_ref().map_or(Ok(()), OutDir::require)
     }
 
-    /// Makes the directory of a new run, in a place that was reserved for it.
+    /// Creates the directory of a new run in its reserved place.
     ///
     /// # Errors
     /// As [`Place::fill`].
@@ -106,8 +106,9 @@ impl CheckpointManager {
     /// Saves the state and the model.
     ///
     /// # Errors
-    /// [`Error::File`] when they cannot be written; [`Error::Diverged`] when a weight is no
-    /// number. What was saved before is then untouched. As [`CheckpointManager::require`].
+    /// [`Error::File`] when they cannot be written; [`Error::Diverged`] when a weight is NaN or
+    /// infinite. The previous files are then unchanged. Also those of
+    /// [`CheckpointManager::require`].
     pub fn save(&self, run: &mut ShardTraining) -> Result<()> {
         self.require()?;
         self.save_to(&self.directory, run)
@@ -139,7 +140,7 @@ impl CheckpointManager {
                 best.require()?;
                 return save_model(&best.path, gpt, snapshot.weights);
             }
-            // An earlier start of this run may have left it, and it may have been altered.
+            // A directory from an earlier start of this run may have been altered: write it new.
             *best = Some(run_directory::fill_inside(&self.directory.join(BEST), |directory| {
                 save_description(directory, gpt.config(), &self.tokenizer)?;
                 save_model(directory, gpt, snapshot.weights)
@@ -150,7 +151,7 @@ impl CheckpointManager {
 }
 
 impl Checkpoints<ShardTraining<'_>> for CheckpointManager {
-    /// The best weights first: the state that says how good they are comes after them.
+    /// Saves the best weights first, because the state has their loss.
     fn save(&self, run: &mut ShardTraining, best: bool) -> Result<()> {
         if best {
             self.save_best(run)?;
@@ -159,7 +160,7 @@ impl Checkpoints<ShardTraining<'_>> for CheckpointManager {
     }
 }
 
-/// Does something with the state of a backend, unless a weight in it is NaN.
+/// Passes the state of a backend to `save`, unless a weight is NaN or infinite.
 fn with_weights(
     backend: &mut dyn Backend,
     save: impl FnOnce(Snapshot, &Gpt) -> Result<()>,
@@ -172,13 +173,13 @@ fn with_weights(
     save(Snapshot { iter, layout: gpt.layout(), weights, moments }, &gpt)
 }
 
-/// A run that was saved, by this stage or by stage 3.
+/// A saved run of this stage or of stage 3.
 pub struct Saved {
     /// The weights and the moments.
     pub state: State,
     /// The settings of the run.
     pub settings: Value,
-    /// What told its data from any other; nothing in a run of stage 3.
+    /// The identity of its data; `None` in a run of stage 3.
     pub data: Option<Value>,
     /// Its position in the data.
     pub position: u64,
@@ -190,7 +191,7 @@ impl Saved {
     /// Reads the state of a run.
     ///
     /// # Errors
-    /// As [`State::load`], and [`Error::Format`] for settings that are none.
+    /// As [`State::load`], and [`Error::Format`] for damaged settings.
     pub fn load(directory: &Path) -> Result<Saved> {
         let state = State::load(directory)?;
         let note = &state.run;
@@ -205,8 +206,8 @@ impl Saved {
         Ok(Saved { state, settings, data, position, best })
     }
 
-    /// Puts the saved run in the place of a new one. Of data that it did not learn from, it
-    /// begins at the first window, and no loss on it was the best yet.
+    /// Restores the saved run into a new trainer. On other data it starts at the first window, and
+    /// without a lowest loss.
     ///
     /// # Errors
     /// As [`State::params`].

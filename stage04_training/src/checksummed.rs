@@ -1,8 +1,8 @@
-//! JSON files that notice when they were altered.
+//! JSON files with a checksum of their own content.
 //!
-//! A bit may flip on a disk, a copy may be cut short, an editor may change a number. So what `prepare` says about its work carries a checksum of itself, in the field
-//! `checksum`: that of all other fields as compact JSON. Spaces and line breaks may change, a
-//! value may not.
+//! A bit may flip on a disk, a copy may be cut short, an editor may change a number. So the files
+//! that `prepare` writes about its work have a field `checksum`: that of all other fields as
+//! compact JSON. Spaces and line breaks may change, a value may not.
 //!
 //! ```
 //! use serde_json::{Value, json};
@@ -14,8 +14,8 @@
 //! assert!(parse::<Value>(&altered, "example", 1).unwrap_err().contains("altered"));
 //! ```
 //!
-//! What this file leaves out: what the values mean. A checksum finds accidents; a program that writes a
-//! false value can write its checksum, too. So a file that is whole is checked as any other.
+//! What this file leaves out: what the values mean. A checksum finds accidents; a program that
+//! writes a false value can also write its checksum. So the values are validated as well.
 
 use std::fs;
 use std::path::Path;
@@ -29,7 +29,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// The field with the checksum.
 const CHECKSUM: &str = "checksum";
 
-/// A checksum as it is written everywhere: XXH3, 64 bits, 16 hexadecimal digits.
+/// A checksum as text: XXH3, 64 bits, 16 hexadecimal digits.
 pub fn hex(sum: u64) -> String {
     format!("{sum:016x}")
 }
@@ -39,8 +39,7 @@ pub fn is_hex(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// The text of a JSON object with its checksum in it. A checksum that is there already is
-/// replaced.
+/// The text of a JSON object with its checksum. Replaces a checksum that it already has.
 pub fn to_text(value: &impl Serialize) -> String {
     let mut value = serde_json::to_value(value).expect("plain JSON");
     if let Some(fields) = value.as_object_mut() {
@@ -53,24 +52,24 @@ pub fn to_text(value: &impl Serialize) -> String {
     text
 }
 
-/// Reads what [`to_text`] wrote, of this version.
+/// Parses a text of [`to_text`], and checks its checksum and its version.
 ///
-/// what: the name of such a file for messages, such as "manifest".
+/// what: the name of such a file in messages, such as "manifest".
 ///
 /// # Errors
-/// What is wrong with the text, in words.
+/// A description of the problem.
 pub fn parse<T: DeserializeOwned>(
     text: &str,
     what: &str,
     version: u32,
 ) -> std::result::Result<T, String> {
     let mut value: Value =
-        serde_json::from_str(text).map_err(|error| format!("it is not whole JSON: {error}"))?;
+        serde_json::from_str(text).map_err(|error| format!("it is not complete JSON: {error}"))?;
     match value.get("version").and_then(Value::as_u64) {
         Some(found) if found == u64::from(version) => {}
         Some(found) => {
             return Err(format!(
-                "it is of version {found}, and this program reads version {version}"
+                "it has version {found}, and this program reads version {version}"
             ));
         }
         None => return Err(format!("it is not a {what}: `version` is missing")),
@@ -79,12 +78,12 @@ pub fn parse<T: DeserializeOwned>(
     let said = fields.shift_remove(CHECKSUM);
     let is = hex(xxh3_64(value.to_string().as_bytes()));
     if said.as_ref().and_then(Value::as_str) != Some(&is) {
-        return Err("it was altered after it was written: its checksum is another one".into());
+        return Err("it was altered after it was written: its checksum differs".into());
     }
     serde_json::from_value(value).map_err(|error| format!("it is not a {what}: {error}"))
 }
 
-/// Writes a file with its checksum, in one step as far as anybody else can see.
+/// Writes a file with its checksum, atomically: a reader sees the old or the new content.
 ///
 /// # Errors
 /// [`Error::File`] when it cannot be written.
@@ -95,8 +94,8 @@ pub fn save(value: &impl Serialize, path: &Path) -> Result<()> {
 /// The text of a file; `None` where there is none.
 ///
 /// # Errors
-/// As [`files::read_text`], and [`Error::Format`] for what is not a file: a pipe would be waited
-/// for, for ever.
+/// As [`files::read_text`], and [`Error::Format`] if it is not a regular file: reading a pipe would
+/// block for ever.
 pub fn read(path: &Path) -> Result<Option<String>> {
     match fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => {
@@ -104,7 +103,7 @@ pub fn read(path: &Path) -> Result<Option<String>> {
         }
         Err(error) => Err(Error::file("read", path)(error)),
         Ok(about) if !about.is_file() => {
-            Err(Error::format(path, "it is not a regular file", "begin again with --restart"))
+            Err(Error::format(path, "it is not a regular file", "start over with --restart"))
         }
         Ok(_) => files::read_text(path).map(Some),
     }
@@ -133,12 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_file_is_refused_with_its_reason() {
+    fn any_other_text_is_refused_with_its_reason() {
         for (text, expected) in [
-            ("{", "not whole JSON"),
+            ("{", "not complete JSON"),
             ("[3]", "it is not a list: `version` is missing"),
             (r#"{"version": 2}"#, "version 2, and this program reads version 3"),
-            (r#"{"version": 3}"#, "its checksum is another one"),
+            (r#"{"version": 3}"#, "its checksum differs"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(expected), "{error}");

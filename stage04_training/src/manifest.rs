@@ -1,9 +1,9 @@
-//! What a directory of tokens says about itself: `manifest.json`.
+//! The description of a directory of tokens: `manifest.json`.
 //!
-//! The shards are bare numbers. How wide they are, how many there are, what text they stand for
-//! and how they were made is said here, once, and written last: a directory with a manifest is
-//! whole. Nothing in it depends on when, where, or on how many threads it was made, so the same
-//! inputs and flags give the same bytes. It has a checksum of each other file and of itself.
+//! The shards hold only token numbers. Their width, their number, the size of the text and the
+//! flags of `prepare` are in the manifest. It is written last: a directory with a manifest is
+//! complete. Nothing in it depends on time, place or number of threads, so the same inputs and
+//! flags give the same bytes. It has a checksum of each other file and of itself.
 //!
 //! ```
 //! use stage04_training::manifest::Split;
@@ -32,10 +32,10 @@ pub const MANIFEST_FILE: &str = "manifest.json";
 /// The name of the tokenizer beside it.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 
-/// The name of the list of faults that were skipped, an object a line.
+/// The name of the list of skipped faults, one JSON object per line.
 pub const FAULTS_FILE: &str = "skipped.jsonl";
 
-/// The form of the directory that this program writes and reads.
+/// The version of the directory format that this program writes and reads.
 pub const VERSION: u32 = 2;
 
 /// One of the two parts of a data set.
@@ -52,7 +52,7 @@ impl Split {
     /// Both.
     pub const ALL: [Split; 2] = [Split::Train, Split::Validation];
 
-    /// How its files begin: `train`, `validation`.
+    /// The prefix of its files: `train`, `validation`.
     pub fn name(self) -> &'static str {
         match self {
             Split::Train => "train",
@@ -80,67 +80,67 @@ impl fmt::Display for Split {
 }
 
 // ANCHOR: manifest
-/// Everything there is to know about a directory of tokens.
+/// The content of the manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The form of the directory: [`VERSION`].
+    /// The version of the format: [`VERSION`].
     pub version: u32,
-    /// How many bytes a token has in the shards: 2 or 4.
+    /// The bytes per token in the shards: 2 or 4.
     pub token_bytes: usize,
-    /// How many different tokens there are; every token is below this.
+    /// The size of the vocabulary; every token is below it.
     pub vocab_size: usize,
-    /// The end-of-text token: it stands at the end of each document, where the vocabulary has one.
+    /// The end-of-text token at the end of each document, if the vocabulary has one.
     pub end_of_text: Option<u32>,
-    /// The checksum of tokenizer.json, which gives the numbers their meaning.
+    /// The checksum of tokenizer.json.
     pub tokenizer_xxh3: String,
-    /// How the text was divided.
+    /// How the text was split.
     pub split: SplitEntry,
     /// The training set.
     pub train: PartEntry,
     /// The validation set.
     pub validation: PartEntry,
-    /// How the directory was made: the flags of `prepare` that make a difference.
+    /// The flags of `prepare` that affect the result.
     pub flags: BTreeMap<String, Value>,
-    /// What it was made from.
+    /// The input files.
     pub inputs: InputsEntry,
-    /// What was left out, and why.
+    /// What was left out.
     pub left_out: LeftOutEntry,
 }
 
-/// How the text was divided.
+/// How the text was split.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SplitEntry {
-    /// What decides where a text goes.
+    /// The criterion.
     pub by: SplitBy,
     /// The fraction of the validation set.
     pub validation: f64,
 }
 
-/// What decides whether a text is for training or for validation.
+/// The criterion that assigns text to training or validation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SplitBy {
     /// The hash of the document.
     Document,
-    /// Its place: the end of the whole text is for validation.
+    /// The position: the end of the whole text is for validation.
     Tail,
 }
 
 /// One part of the data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartEntry {
-    /// How many documents begin in this part.
+    /// The number of documents that begin in this part.
     pub documents: u64,
     /// The length of its text in bytes of UTF-8.
     pub bytes: u64,
     /// The length of its text in characters.
     pub characters: u64,
-    /// How many tokens it has, those between documents included.
+    /// The number of tokens, including those between documents.
     pub tokens: u64,
-    /// How often its text spelled a special token, whatever became of it.
+    /// How often its text spelled a special token, however it was read.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub special_tokens: u64,
-    /// How often it spelled `<|endoftext|>`, where the vocabulary has no such token.
+    /// How often it spelled `<|endoftext|>` without such a token in the vocabulary.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unknown_markers: u64,
     /// Its files, in order.
@@ -152,17 +152,17 @@ pub struct PartEntry {
 pub struct ShardEntry {
     /// Its name inside the directory.
     pub file: String,
-    /// How many tokens it holds.
+    /// The number of tokens in it.
     pub tokens: u64,
     /// The checksum of its bytes: XXH3, 64 bits, 16 hexadecimal digits (`xxhsum -H3` agrees).
     pub xxh3: String,
 }
 // ANCHOR_END: manifest
 
-/// What went in.
+/// The input files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputsEntry {
-    /// How many files.
+    /// The number of files.
     pub files: u64,
     /// Their sizes on the disk, summed.
     pub bytes: u64,
@@ -170,20 +170,20 @@ pub struct InputsEntry {
     pub fingerprint: String,
 }
 
-/// What did not come out.
+/// What was left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOutEntry {
-    /// How many documents `--sample` passed over.
+    /// The number of documents that `--sample` left out.
     pub not_sampled: u64,
-    /// How many documents had no text in them.
+    /// The number of empty documents.
     pub empty: u64,
-    /// How many faults there were in the inputs, with `--on-error skip`.
+    /// The number of faults in the inputs, with `--on-error skip`.
     pub faults: u64,
-    /// The file that lists every one of them, where there are any.
+    /// The file that lists them, if there are any.
     pub faults_file: Option<String>,
     /// The first of them.
     pub first_faults: Vec<String>,
-    /// Files whose kind is unknown, by the end of their names, with their number.
+    /// Number of files of unknown type, by suffix.
     pub ignored: BTreeMap<String, u64>,
 }
 
@@ -204,8 +204,8 @@ impl Manifest {
     /// Reads the manifest of a directory.
     ///
     /// # Errors
-    /// [`Error::File`] when there is none; [`Error::Format`] when it is not one, or one of
-    /// another version, was altered, or contradicts itself.
+    /// [`Error::File`] when there is none; [`Error::Format`] when it is not a manifest of this
+    /// version, was altered, or is inconsistent.
     pub fn load(directory: &Path) -> Result<Manifest> {
         let path = directory.join(MANIFEST_FILE);
         match checksummed::read(&path)? {
@@ -214,7 +214,7 @@ impl Manifest {
         }
     }
 
-    /// The manifest that a text is. path: the file it came from, for messages.
+    /// Parses the text of a manifest. path: its file, for messages.
     ///
     /// # Errors
     /// [`Error::Format`], as [`Manifest::load`].
@@ -226,7 +226,7 @@ impl Manifest {
         })
     }
 
-    /// Writes it, in one step as far as anybody else can see.
+    /// Writes it atomically: a reader sees the old or the new content.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
@@ -234,7 +234,7 @@ impl Manifest {
         checksummed::save(self, &directory.join(MANIFEST_FILE))
     }
 
-    /// Says what contradicts itself.
+    /// Checks that it is consistent.
     fn check(&self) -> Check {
         if !matches!(self.token_bytes, 2 | 4) {
             return Err(format!("token_bytes is {}, expected 2 or 4", self.token_bytes));
@@ -262,10 +262,10 @@ impl Manifest {
     }
 }
 
-/// What a check of an entry finds: what is wrong, in words.
+/// The result of a check: a description of the problem.
 pub(crate) type Check = std::result::Result<(), String>;
 
-/// More of anything is a damaged number. Sums of a few such numbers still fit.
+/// The largest plausible count. Sums of a few of them still fit into a u64.
 pub(crate) const MOST: u64 = 1 << 60;
 
 impl SplitEntry {
@@ -278,10 +278,10 @@ impl SplitEntry {
 }
 
 impl PartEntry {
-    /// Refuses what `prepare` never writes. The names of shards follow from their numbers, so
-    /// that none can lead out of the directory.
+    /// Refuses what `prepare` never writes. The names of shards must match their numbers, so that
+    /// none leads out of the directory.
     ///
-    /// shard_tokens: how many tokens each shard has, but for the last, which may have fewer.
+    /// shard_tokens: the tokens of each shard; the last may have fewer.
     pub(crate) fn check(&self, which: Split, token_bytes: usize, shard_tokens: u64) -> Check {
         let PartEntry {
             documents,
@@ -299,7 +299,10 @@ impl PartEntry {
         for (number, shard) in shards.iter().enumerate() {
             let name = which.shard_file(number);
             if shard.file != name {
-                return Err(format!("{:?} is no name of a shard, expected {name}", shard.file));
+                return Err(format!(
+                    "{:?} is not the name of a shard, expected {name}",
+                    shard.file
+                ));
             }
             let last = number + 1 == shards.len();
             let full = shard.tokens == shard_tokens;
@@ -307,12 +310,12 @@ impl PartEntry {
                 return Err(format!("{name} has {} tokens, expected {shard_tokens}", shard.tokens));
             }
             if !checksummed::is_hex(&shard.xxh3) {
-                return Err(format!("the checksum of {name} is not one"));
+                return Err(format!("the checksum of {name} is not a checksum"));
             }
         }
         let sum = shards.iter().try_fold(0u64, |sum, shard| sum.checked_add(shard.tokens));
         if sum != Some(*tokens) || tokens.checked_mul(token_bytes as u64).is_none() {
-            return Err(format!("the shards of {which} do not have its {tokens} tokens in all"));
+            return Err(format!("the shards of {which} do not add up to its {tokens} tokens"));
         }
         Ok(())
     }
@@ -364,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_comes_back_as_it_was() {
+    fn a_manifest_is_read_back_as_written() {
         let directory = tempfile::tempdir().unwrap();
         example(7).save(directory.path()).unwrap();
         assert_eq!(Manifest::load(directory.path()).unwrap(), example(7));
@@ -372,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_manifest_is_refused_with_its_reason() {
+    fn an_invalid_manifest_is_refused_with_its_reason() {
         let nowhere = Manifest::load(Path::new("no such directory")).unwrap_err().to_string();
         assert!(nowhere.contains("cannot read") && nowhere.contains("manifest.json"), "{nowhere}");
         type Change = fn(&mut Value);
@@ -388,9 +391,9 @@ mod tests {
             (|v| v["left_out"]["faults"] = 1.into(), "list of faults contradicts"),
             (|v| v["left_out"]["faults_file"] = "../x".into(), "list of faults contradicts"),
             (|v| v["left_out"]["empty"] = u64::MAX.into(), "more than any text"),
-            (|v| v["train"]["tokens"] = 8.into(), "shards of train do not have its 8 tokens"),
+            (|v| v["train"]["tokens"] = 8.into(), "shards of train do not add up to its 8 tokens"),
             (|v| v["train"]["tokens"] = u64::MAX.into(), "larger than any text"),
-            (|v| v["train"]["shards"][0]["file"] = "../x".into(), "\"../x\" is no name"),
+            (|v| v["train"]["shards"][0]["file"] = "../x".into(), "\"../x\" is not the name"),
             (|v| v["train"]["shards"][0]["tokens"] = 0.into(), "train-00000.bin has 0 tokens"),
             (|v| v["train"]["shards"][0]["xxh3"] = "".into(), "checksum of train-00000.bin"),
             (|v| v["train"]["tokens"] = "7".into(), "of tokens: invalid type: string"),

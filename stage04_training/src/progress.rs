@@ -1,9 +1,9 @@
-//! What work that takes long says meanwhile. A library reports, a program shows it.
+//! Progress of long work: the library reports it, the program displays it.
 //!
 //! ```
 //! use stage04_training::progress::{Progress, Reporter, Silent};
 //!
-//! /// Adds up numbers, and says how far it is.
+//! /// Adds up numbers, and reports progress.
 //! fn sum(numbers: &[u64], reporter: &dyn Reporter) -> u64 {
 //!     let mut progress = reporter.begin("summed", numbers.len() as u64, 0);
 //!     let mut sum = 0;
@@ -19,9 +19,9 @@
 //!
 //! What this file leaves out: the screen of the program (`cli::progress`).
 
-/// Takes what a long piece of work says.
+/// Takes the messages of long work.
 pub trait Reporter {
-    /// A fact: its name, of at most eleven letters, and what there is to say.
+    /// A fact: its name, of at most eleven letters, and its text.
     fn fact(&self, name: &str, text: &str);
 
     /// A line that is shown as it is.
@@ -30,18 +30,18 @@ pub trait Reporter {
     /// A remark beside the result.
     fn note(&self, text: &str);
 
-    /// A part of the work begins, of `total` bytes, of which `done` are done already. It ends
-    /// when the returned value is dropped.
+    /// Starts a part of the work, of `total` bytes with `done` of them already done. It ends when
+    /// the returned value is dropped.
     fn begin<'a>(&'a self, name: &'static str, total: u64, done: u64) -> Box<dyn Progress + 'a>;
 }
 
-/// How far a part of the work is.
+/// The progress of a part of the work.
 pub trait Progress {
-    /// So many bytes are done. To be called whenever a result has come.
+    /// Reports the number of bytes done so far. To be called after each result.
     fn update(&mut self, done: u64);
 }
 
-/// Says nothing.
+/// Ignores all messages.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

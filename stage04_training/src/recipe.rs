@@ -6,10 +6,10 @@
 //! learning_rate = 1e-3
 //! ```
 //!
-//! Where a value comes from, the last that speaks wins: the default of the setting, the recipe,
-//! what was given besides, such as the flags that were typed. A resumed run has its saved settings in the place of a recipe.
-//! The settings of stage 3 keep their names and meanings ([`RunSettings`]); what a run at scale
-//! needs besides stands in [`Recipe`].
+//! Each setting has, in increasing precedence, its default, the value in the recipe, and the value
+//! given besides, such as a typed flag. A resumed run has its saved settings in place of a recipe.
+//! The settings of stage 3 keep their names and meanings ([`Run`]); [`Recipe`] adds those of a run
+//! at scale.
 //!
 //! ```
 //! use std::path::Path;
@@ -22,7 +22,7 @@
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!
-//! What this file leaves out: what a setting does. Its doc comment says that, and `--help`.
+//! What this file leaves out: the meaning of stage 3's settings (`stage03_gpt::settings`).
 
 use std::path::{Path, PathBuf};
 
@@ -36,10 +36,10 @@ use file::Written;
 
 mod file;
 
-/// Where models go, and come from, unless told otherwise.
+/// The default directory of a model.
 pub const OUT_DIR: &str = "out/training";
 
-/// The recipes that come with the program: what to type, and the file. The first is the default.
+/// The built-in recipes: name and file. The first is the default.
 pub const BUILT_IN: [(&str, &str); 4] = [
     ("cpu-tiny", include_str!("../recipes/cpu-tiny.toml")),
     ("shakespeare-cpu", include_str!("../recipes/shakespeare-cpu.toml")),
@@ -47,8 +47,7 @@ pub const BUILT_IN: [(&str, &str); 4] = [
     ("gpt2-124m", include_str!("../recipes/gpt2-124m.toml")),
 ];
 
-/// Everything that decides what a training run does. In a file the names have underscores, as
-/// flags they have hyphens.
+/// All settings of a training run. Names have underscores in a file and hyphens as flags.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Recipe {
@@ -57,18 +56,18 @@ pub struct Recipe {
     #[serde(flatten)]
     pub run: RunSettings,
 
-    /// A directory of tokens made by `prepare`. Without it: --text and --tokenizer are prepared
-    /// first, which takes seconds where the text is small, into a directory beside the model.
+    /// A directory of tokens made by `prepare`. Without it, --text is prepared with --tokenizer
+    /// first, into a directory beside the model; for a small text that takes seconds.
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR", help_heading = "Data"))]
     pub data: Option<PathBuf>,
 
-    /// Begin with the weights of this model directory instead of random ones. The model keeps its
-    /// size and its tokenizer (fine-tuning).
+    /// Start from the weights of this model directory instead of random ones (fine-tuning). The
+    /// model keeps its size and its tokenizer.
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR", help_heading = "Model"))]
     pub init_from: Option<PathBuf>,
 
-    /// Make the vocabulary a multiple of this. GPUs multiply matrices
-    /// faster whose sides are multiples of 64; the added tokens never occur.
+    /// Round the vocabulary size up to a multiple of this. GPUs are faster with matrix dimensions
+    /// that are multiples of 64; the added tokens never occur.
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Recipe::default().vocab_multiple, help_heading = "Model"))]
     pub vocab_multiple: usize,
 
@@ -84,8 +83,8 @@ pub struct Recipe {
           value_parser = ["auto", "f32", "tf32", "bf16"]))]
     pub precision: String,
 
-    /// The peak speed of the device in matrix products, in TFLOP/s: utilisation (MFU) is measured
-    /// against it. [default: measured, or known of the device]
+    /// The peak speed of the device in matrix products, in TFLOP/s: the denominator of utilisation
+    /// (MFU). [default: measured, or known for the device]
     #[cfg_attr(feature = "cli", arg(long, value_name = "X", help_heading = "Device"))]
     pub peak_tflops: Option<f64>,
 
@@ -94,27 +93,27 @@ pub struct Recipe {
     #[serde(serialize_with = "shown")]
     pub out_dir: PathBuf,
 
-    /// Save every N steps as well. [default: when the model is measured]
+    /// Also save every N steps. [default: only at evaluations]
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", help_heading = "Saving"))]
     pub save_interval: Option<usize>,
 
-    /// Save when M minutes have passed since the last time.
+    /// Also save when M minutes have passed since the last save.
     #[cfg_attr(feature = "cli", arg(long, value_name = "M", default_value_t = Recipe::default().save_minutes, help_heading = "Saving"))]
     pub save_minutes: f64,
 }
 
 impl Recipe {
-    /// A recipe by its name or its file, and over it the settings of `given` that `typed` names.
+    /// A recipe by its name or its file, overridden by the settings of `given` that `typed` names.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a recipe or a number that does not exist; [`Error::File`] and
+    /// [`Error::Setting`] for an unknown recipe or an invalid value; [`Error::File`] and
     /// [`Error::Format`] for a file that cannot be used, with the line.
     pub fn load(name: &str, given: &Recipe, typed: impl Fn(&str) -> bool) -> Result<Recipe> {
         let written = Written::find(name)?;
         Recipe::over(written.settings, given, &typed)
     }
 
-    /// The recipe that a text says, and nothing besides. path: what it is called in errors.
+    /// The recipe in a text. path: its name in errors.
     ///
     /// # Errors
     /// As [`Recipe::load`].
@@ -123,13 +122,12 @@ impl Recipe {
         Recipe::over(written.settings, &Recipe::default(), &|_| false)
     }
 
-    /// The settings of a saved run, and over them those of `given` that `typed` names.
+    /// The settings of a saved run, overridden by those of `given` that `typed` names.
     ///
-    /// saved: the settings as [`Recipe::saved`] gave them; or those of a run of stage 3.
+    /// saved: the result of [`Recipe::saved`], or the settings of a run of stage 3.
     ///
     /// # Errors
-    /// As [`RunSettings::continued`]; and [`Error::Setting`] for settings that no program has
-    /// saved.
+    /// As [`Run::continued`]; and [`Error::Setting`] for damaged settings.
     pub fn resumed(saved: &Value, given: &Recipe, typed: impl Fn(&str) -> bool) -> Result<Recipe> {
         let mut settings = saved.as_object().cloned().unwrap_or_default();
         if let (None, Some(dtype)) = (settings.get("precision"), settings.get("dtype")) {
@@ -148,18 +146,18 @@ impl Recipe {
             return Err(Error::setting("--vocab-multiple", given.vocab_multiple, expected));
         }
         let mut recipe = Recipe::over(settings, given, &typed)?;
-        // Two names for the data: the one that was typed last counts.
+        // A typed --data replaces the saved text, and a typed --text the saved data.
         if typed("data") {
             recipe.run.text.clear();
         } else if typed("text") {
             recipe.data = None;
         }
-        // The directory may have moved since it was saved.
+        // The directory may have been moved after the save.
         recipe.out_dir = given.out_dir.clone();
         Ok(recipe)
     }
 
-    /// The defaults, over them some settings, over them those of `given` that `typed` names.
+    /// The defaults, overridden by `settings`, then by those of `given` that `typed` names.
     fn over(
         settings: Map<String, Value>,
         given: &Recipe,
@@ -176,16 +174,16 @@ impl Recipe {
         all.extend(own);
         let mut recipe = from_object(all)?;
         if typed("out_dir") {
-            recipe.out_dir.clone_from(&given.out_dir); // its name may be no text
+            recipe.out_dir.clone_from(&given.out_dir); // JSON would alter a name that is not UTF-8
         }
-        // Stage 3 has its own name for it.
+        // Stage 3's name for the same setting.
         let bf16 = recipe.precision == "bf16";
         recipe.run.dtype = if bf16 { "bfloat16" } else { "float32" }.into();
         recipe.validate()?;
         Ok(recipe)
     }
 
-    /// Refuses what cannot be saved with a run, as [`RunSettings::check_savable`] does. The
+    /// Refuses values that cannot be saved with a run, as [`Run::check_savable`] does. The
     /// directory of the run is not saved: it may have any name.
     fn check_savable(&self) -> Result<()> {
         self.run.check_savable()?;
@@ -202,7 +200,7 @@ impl Recipe {
             .try_for_each(|(flag, path)| path.iter().try_for_each(|path| require_text(flag, path)))
     }
 
-    /// Checks what can be checked before any data is looked at.
+    /// Checks all that does not depend on the data.
     fn validate(&self) -> Result<()> {
         backend::check(&self.device, &self.precision)?;
         self.run.eval_interval()?;
@@ -228,7 +226,7 @@ impl Recipe {
         Ok(())
     }
 
-    /// How many tokens the model has places for, where the tokenizer has so many.
+    /// The vocabulary size of the model for a tokenizer with this many tokens.
     pub fn vocab_size(&self, tokens: usize) -> usize {
         tokens.checked_next_multiple_of(self.vocab_multiple).unwrap_or(usize::MAX)
     }
@@ -242,7 +240,7 @@ impl Recipe {
 }
 
 impl Default for Recipe {
-    /// The settings when nothing is said of them.
+    /// The defaults of all settings.
     fn default() -> Self {
         Recipe {
             run: RunSettings::default(),
@@ -259,7 +257,7 @@ impl Default for Recipe {
     }
 }
 
-/// The names of the built-in recipes, and what each is for.
+/// The names of the built-in recipes, and the purpose of each.
 pub fn list() -> Vec<(&'static str, String)> {
     let about = |name: &str, text: &str| {
         Written::parse(Path::new(name), text).expect("a built-in recipe").about
@@ -267,7 +265,7 @@ pub fn list() -> Vec<(&'static str, String)> {
     BUILT_IN.iter().map(|&(name, text)| (name, about(name, text))).collect()
 }
 
-/// The text of a recipe, as it is written: its comments explain it.
+/// The text of a recipe, with its comments.
 ///
 /// # Errors
 /// As [`Recipe::load`].
@@ -288,7 +286,7 @@ pub fn text(name: &str) -> Result<String> {
     }
 }
 
-/// A path as text, whatever its name is made of.
+/// A path as text, also if it is not UTF-8.
 fn shown<S: Serializer>(path: &Path, to: S) -> std::result::Result<S::Ok, S::Error> {
     to.collect_str(&path.display())
 }
@@ -302,7 +300,11 @@ fn object(recipe: &Recipe) -> Map<String, Value> {
 
 fn from_object(settings: Map<String, Value>) -> Result<Recipe> {
     serde_json::from_value(Value::Object(settings)).map_err(|e| {
-        Error::setting("the settings", e, "they are damaged, or of a newer version; start again")
+        Error::setting(
+            "the settings",
+            e,
+            "they are damaged, or of a newer version; start a new run",
+        )
     })
 }
 
@@ -325,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_recipe_says_every_setting_and_is_the_default() {
+    fn the_default_recipe_lists_every_setting_with_its_default() {
         assert_eq!(parse("").0, Recipe::default());
         assert_eq!(load("cpu-tiny", "").unwrap(), Recipe::default());
         let text = text("cpu-tiny").unwrap();
@@ -338,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn every_recipe_can_be_used_and_says_what_it_is_for() {
+    fn every_recipe_is_valid_and_has_a_purpose() {
         for (name, about) in list() {
             let recipe = load(name, "").unwrap_or_else(|e| panic!("{name}: {e}"));
             assert!(!about.is_empty() && about.len() < 80, "{about}");
@@ -347,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn nanogpt_s_settings_are_kept() {
+    fn the_recipes_have_nanogpts_settings() {
         let run = load("shakespeare-char", "").unwrap().run;
         assert_eq!((run.n_layer, run.n_head, run.n_embd, run.block_size), (6, 6, 384, 256));
         assert_eq!((run.batch_size, run.max_iters, run.dropout), (64, 5000, 0.2));
@@ -364,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn typed_flags_win_over_the_recipe_and_the_recipe_over_the_defaults() {
+    fn typed_flags_override_the_recipe_and_the_recipe_the_defaults() {
         let recipe = load("shakespeare-char", "--n-head 3 --precision bf16").unwrap();
         assert_eq!((recipe.run.n_head, recipe.run.n_embd), (3, 384));
         assert_eq!(recipe.run.dtype, "bfloat16");
@@ -395,7 +397,7 @@ mod tests {
         }
     }
 
-    /// The directory of a run may have any name; what is saved with the run must be text.
+    /// The directory of a run may have any name; saved settings must be UTF-8.
     #[cfg(unix)]
     #[test]
     fn names_that_are_not_text() {
@@ -418,7 +420,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Any number for any setting is a recipe or one line that says what is wrong.
+        /// Any number for any setting gives a recipe or an error of one line.
         #[test]
         fn no_number_can_break_it(setting in 0..40usize, size: u64, number: f64, exponent in 0..64u32) {
             let names: Vec<String> = object(&Recipe::default()).keys().cloned().collect();

@@ -1,9 +1,9 @@
-//! Opening files that must be regular files of one directory.
+//! Opens files that must be regular files of one directory.
 //!
-//! A directory may come from elsewhere, and what has the name of a shard may be a link
-//! to another file, a pipe, or a second name of a file that is part of another directory. Opened
-//! for writing, a link would alter what it leads to; opened at all, a pipe would be waited for.
-//! So here a file is looked at before it is opened, and once more after that.
+//! A directory may come from elsewhere, and an entry with the name of a shard may be a link to
+//! another file, a pipe, or a hard link to a file of another directory. Writing through a link
+//! would alter its target; opening a pipe would block. So a file is checked before it is opened,
+//! and again after that.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -11,13 +11,13 @@ use std::path::Path;
 
 use stage01_bigram::{Error, Result};
 
-/// What to do about a file that is none.
-const REMEDY: &str = "remove it and begin again with --restart";
+/// The remedy for an entry that is not a regular file.
+const REMEDY: &str = "remove it and start over with --restart";
 
-/// Opens a file to be read. A link is followed: reading alters nothing.
+/// Opens a file for reading. Follows links, because reading alters nothing.
 ///
 /// # Errors
-/// [`Error::File`] when it cannot be read, [`Error::Format`] when it is no file.
+/// [`Error::File`] when it cannot be read, [`Error::Format`] when it is not a regular file.
 pub fn read(path: &Path) -> Result<File> {
     let about = fs::metadata(path).map_err(Error::file("read", path))?;
     if !about.is_file() {
@@ -26,16 +26,16 @@ pub fn read(path: &Path) -> Result<File> {
     File::open(path).map_err(Error::file("read", path))
 }
 
-/// Opens a file that is there, to be cut and appended to.
+/// Opens an existing file to truncate it and to append.
 ///
 /// # Errors
-/// [`Error::Format`] when it is a link or no regular file, or has a second name, so that writing
-/// would alter something outside the directory; [`Error::File`] when it cannot be opened.
+/// [`Error::Format`] when it is a link, not a regular file, or has a second name, so that writing
+/// would alter a file outside the directory; [`Error::File`] when it cannot be opened.
 pub fn append(path: &Path) -> Result<File> {
     let about = fs::symlink_metadata(path).map_err(Error::file("write", path))?;
     let refused = |problem: &str| Err(Error::format(path, problem, REMEDY));
     if about.is_symlink() {
-        return refused("it is a link, and writing would alter what it leads to");
+        return refused("it is a link, and writing would alter its target");
     }
     if !about.is_file() {
         return refused("it is not a regular file");
@@ -51,17 +51,17 @@ pub fn append(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Makes a new, empty file. What has its name is removed, and not written to.
+/// Creates a new, empty file. An existing one is removed and not written to.
 ///
 /// # Errors
-/// [`Error::File`] when it cannot be made.
+/// [`Error::File`] when it cannot be created.
 pub fn create(path: &Path) -> Result<File> {
     remove(path)?;
     let new = OpenOptions::new().write(true).create_new(true).open(path);
     new.map_err(Error::file("write", path))
 }
 
-/// Removes a file, or a link and not what it leads to. Nothing happens where there is none.
+/// Removes a file, or a link but not its target. Does nothing if there is none.
 ///
 /// # Errors
 /// [`Error::Format`] for a directory, whose files are not ours to remove; [`Error::File`] when it
@@ -78,12 +78,12 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Reads from a place in a file, until `bytes` is full.
+/// Reads from a position in a file, until `bytes` is full.
 ///
-/// Unlike a map of the file into memory this fails with an error where the file has ended.
+/// Unlike a memory map this returns an error if the file has become shorter.
 ///
 /// # Errors
-/// `UnexpectedEof` when the file has fewer bytes, and what the operating system says.
+/// `UnexpectedEof` when the file has fewer bytes, and those of the operating system.
 // ANCHOR: read_at
 #[cfg(unix)]
 pub fn read_at(file: &File, bytes: &mut [u8], place: u64) -> io::Result<()> {
@@ -91,7 +91,7 @@ pub fn read_at(file: &File, bytes: &mut [u8], place: u64) -> io::Result<()> {
 }
 // ANCHOR_END: read_at
 
-/// The same with the function that Windows has.
+/// The same with the function of Windows.
 #[cfg(windows)]
 pub fn read_at(file: &File, mut bytes: &mut [u8], mut place: u64) -> io::Result<()> {
     while !bytes.is_empty() {
@@ -119,7 +119,7 @@ fn names(about: &Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::nlink(about)
 }
 
-/// Elsewhere the standard library does not say.
+/// On other systems the standard library has no file identity.
 #[cfg(not(unix))]
 fn same(one: &Metadata, other: &Metadata) -> bool {
     one.file_type() == other.file_type()
@@ -137,7 +137,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     #[test]
-    fn only_a_plain_file_with_one_name_is_appended_to() {
+    fn only_a_regular_file_with_one_name_is_appended_to() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         fs::write(at("victim"), "precious").unwrap();
@@ -157,14 +157,14 @@ mod tests {
         append(&at("victim")).unwrap().write_all(b"!").unwrap();
         assert_eq!(fs::read(at("victim")).unwrap(), b"precious!");
         assert!(remove(&at("directory")).unwrap_err().to_string().ends_with("move it away"));
-        // In the place of a link comes a new file.
+        // A link is replaced by a new file.
         create(&at("link")).unwrap().write_all(b"new").unwrap();
         assert_eq!(fs::read(at("victim")).unwrap(), b"precious!");
         assert_eq!(fs::read(at("link")).unwrap(), b"new");
     }
 
     #[test]
-    fn a_pipe_is_refused_and_not_waited_for() {
+    fn a_pipe_is_refused_without_blocking() {
         let directory = tempfile::tempdir().unwrap();
         let pipe = directory.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status();

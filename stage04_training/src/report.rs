@@ -1,10 +1,10 @@
-//! A page to watch a run on: `report.html` in its directory.
+//! The report page of a run: `report.html` in its directory.
 //!
-//! It shows how the run stands, the curves, what the model wrote over time, and the settings. It
-//! is one file without scripts that asks for nothing else, so it can be opened in any browser,
-//! sent by mail, or kept. While the run goes on the page has itself read again every few seconds.
+//! It shows the state of the run, the curves, samples over time, and the settings. It is one file
+//! without scripts and external resources, so it can be opened in any browser, mailed, or archived.
+//! While the run is in progress the page reloads every few seconds.
 //!
-//! What it shows is read from the log, so a resumed run shows its whole life.
+//! The data comes from the metrics log, so the page of a resumed run has its whole history.
 //!
 //! ```
 //! use stage04_training::recipe::Recipe;
@@ -16,7 +16,7 @@
 //! assert!(report.page(&log, 1, &State::Stopped).contains("804,096 weights"));
 //! ```
 //!
-//! What this file leaves out: how the page looks (`report/style.css`).
+//! What this file leaves out: the style of the page (`report/style.css`).
 
 use std::fmt::Write;
 use std::path::Path;
@@ -25,7 +25,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stage01_bigram::plot::{LineChart, Series};
-use stage01_bigram::screen::thousands;
+use stage01_bigram::text::thousands;
 use stage01_bigram::{Result, files};
 use stage03_gpt::files::metrics_log;
 
@@ -35,32 +35,32 @@ use crate::units::{memory, time};
 /// The page's file in the run's directory.
 pub const REPORT_FILE: &str = "report.html";
 
-/// After how many seconds a browser reads the page again.
+/// The seconds after which a browser reloads the page.
 const REFRESH: u32 = 15;
 
-/// How a run stands.
+/// The state of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
-    /// It goes on.
+    /// It is in progress.
     Running {
-        /// The seconds that are left, where they are known yet.
+        /// The estimated remaining seconds, if known.
         left: Option<f64>,
     },
-    /// It was stopped, and can go on.
+    /// It was stopped, and can be resumed.
     Stopped,
-    /// It is over.
+    /// It has finished.
     Finished {
         /// The loss over all of the validation set, in nats per token.
         loss: f64,
     },
-    /// Something went wrong.
+    /// It ended with an error.
     Failed {
-        /// What, and what to do.
+        /// The error with its remedy.
         why: String,
     },
 }
 
-/// A line of the log, as far as the page shows it.
+/// The fields of a line of the log that the page shows.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Line {
@@ -76,7 +76,7 @@ pub struct Line {
     sample: Option<String>,
 }
 
-/// What the page says of a run besides its log.
+/// The content of the page besides the log.
 pub struct Report {
     facts: Vec<(String, String)>,
     settings: Vec<(String, String)>,
@@ -85,14 +85,14 @@ pub struct Report {
 }
 
 impl Report {
-    /// A page of a run. facts: names and texts. references: lines to compare the loss with.
+    /// The page of a run. facts: names and texts. references: reference losses with names.
     pub fn new(
         recipe: &Recipe,
         facts: Vec<(String, String)>,
         references: Vec<(String, f64)>,
     ) -> Report {
         let mut settings = recipe.saved().as_object().cloned().unwrap_or_default();
-        // What follows from the others, as it follows.
+        // Derived defaults are shown with their values.
         let run = recipe.run.settings();
         settings.insert("min_lr".into(), json!(run.schedule.min_lr));
         settings.insert("warmup_iters".into(), json!(run.schedule.warmup_iters));
@@ -117,9 +117,9 @@ impl Report {
         }
     }
 
-    /// Writes the page, in one instant.
+    /// Writes the page atomically.
     ///
-    /// iter: how many steps have been taken.
+    /// iter: the number of steps taken.
     ///
     /// # Errors
     /// [`stage01_bigram::Error::File`] when it cannot be written.
@@ -128,7 +128,7 @@ impl Report {
         files::write_bytes(&directory.join(REPORT_FILE), page.as_bytes())
     }
 
-    /// The page as HTML: what [`Report::write`] writes.
+    /// The page as HTML.
     pub fn page(&self, lines: &[Line], iter: usize, state: &State) -> String {
         let fact = |wanted: &str| {
             let found = self.facts.iter().find(|(name, _)| name == wanted);
@@ -142,7 +142,7 @@ impl Report {
             State::Stopped => (
                 "Stopped",
                 "stopped",
-                "It was saved, and goes on with <code>train --resume</code>.".into(),
+                "It was saved; <code>train --resume</code> continues it.".into(),
             ),
             State::Finished { loss } => (
                 "Finished",
@@ -167,27 +167,27 @@ impl Report {
             include_str!("report/style.css"),
             escape(fact("model")),
         );
-        let share = 100.0 * iter as f64 / self.max_iters.max(1) as f64;
+        let percent = 100.0 * iter as f64 / self.max_iters.max(1) as f64;
         let _ = write!(
             page,
             "<div class=\"bar\"><div style=\"width:{:.1}%\"></div></div>\n</header>\n",
-            share.min(100.0)
+            percent.min(100.0)
         );
         self.numbers(&mut page, lines, iter);
         self.curves(&mut page, lines);
         samples(&mut page, lines);
-        table(&mut page, "What it is", "facts", &self.facts);
+        table(&mut page, "Facts", "facts", &self.facts);
         table(&mut page, "Settings", "settings", &self.settings);
         page + "</body>\n</html>\n"
     }
 
-    /// The numbers at the top: the newest of each.
+    /// The figures at the top: the latest of each.
     fn numbers(&self, page: &mut String, lines: &[Line], iter: usize) {
         let newest = |value: fn(&Line) -> Option<f64>| lines.iter().rev().find_map(value);
         let validation = newest(|line| line.val_loss);
         let lowest = lines.iter().filter_map(|line| Some((line.val_loss?, line.iter)));
         let lowest = lowest.min_by(|a, b| a.0.total_cmp(&b.0));
-        // One step is a short time: the mean over the last hundred.
+        // The values of single steps vary: the mean over the last hundred.
         let mean = |value: fn(&Line) -> Option<f64>| {
             let last: Vec<f64> = lines.iter().rev().filter_map(value).take(100).collect();
             (!last.is_empty()).then(|| last.iter().sum::<f64>() / last.len() as f64)
@@ -195,7 +195,7 @@ impl Report {
         let of = format!("of {}", thousands(self.max_iters));
         let best = lowest.map(|(loss, iter)| format!("best {loss:.3} at {}", thousands(iter)));
         let rate = mean(|line| line.tokens_per_second);
-        let share = mean(|line| line.mfu);
+        let utilisation = mean(|line| line.mfu);
         let used = newest(|line| line.memory_bytes.map(|bytes| bytes as f64));
         let elapsed = lines.last().map(|line| line.elapsed_s);
         let cells = [
@@ -204,7 +204,7 @@ impl Report {
             ("Tokens per second", rate.map(|x| thousands(x as usize)), String::new()),
             (
                 "Utilisation",
-                share.map(|x| format!("{:.0} %", 100.0 * x)),
+                utilisation.map(|x| format!("{:.0} %", 100.0 * x)),
                 "of matrix products".into(),
             ),
             ("Memory", used.map(|bytes| memory(bytes as u64)), String::new()),
@@ -247,7 +247,7 @@ impl Report {
         );
         loss.references = self.references.clone();
         page.push_str("<section class=\"curves\">\n");
-        // Two sizes, of which the page shows the one that fits.
+        // Two sizes; the style sheet shows the one that fits.
         let _ =
             writeln!(page, "<figure class=\"wide\">{}</figure>", loss.to_svg_of_size((1080, 440)));
         let _ =
@@ -292,8 +292,8 @@ pub fn parse_log(log: &[u8]) -> Vec<Line> {
     lines
 }
 
-/// What the model wrote over time: the newest first, and some of the earlier ones, because a
-/// long run has hundreds.
+/// Samples over time: the latest first, and some of the earlier ones, because a long run has
+/// hundreds.
 fn samples(page: &mut String, lines: &[Line]) {
     const SHOWN: usize = 12;
     let all: Vec<&Line> = lines.iter().filter(|line| line.sample.is_some()).collect();
@@ -301,7 +301,7 @@ fn samples(page: &mut String, lines: &[Line]) {
     if all.is_empty() {
         return;
     }
-    page.push_str("<section>\n<h2>What it writes</h2>\n<dl class=\"samples\">\n");
+    page.push_str("<section>\n<h2>Samples</h2>\n<dl class=\"samples\">\n");
     for line in all.iter().rev().step_by(stretch) {
         let loss =
             line.val_loss.map_or(String::new(), |loss| format!("<span>loss {loss:.3}</span>"));
@@ -317,7 +317,7 @@ fn samples(page: &mut String, lines: &[Line]) {
     page.push_str("</dl>\n</section>\n");
 }
 
-/// Names and values.
+/// A table of names and values.
 fn table(page: &mut String, title: &str, class: &str, rows: &[(String, String)]) {
     let _ = writeln!(page, "<section>\n<h2>{title}</h2>\n<table class=\"{class}\">");
     for (name, value) in rows {
@@ -326,7 +326,7 @@ fn table(page: &mut String, title: &str, class: &str, rows: &[(String, String)])
     page.push_str("</table>\n</section>\n");
 }
 
-/// Values of single steps differ much, so each point becomes the mean over a hundredth of them.
+/// Smooths a curve: each point is the mean over a hundredth of all points.
 fn smooth(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let group = points.len().div_ceil(100).max(1);
     let mean = |chunk: &[(f64, f64)]| {
@@ -337,19 +337,19 @@ fn smooth(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     points.chunks(group).map(mean).collect()
 }
 
-/// Some points of a curve that is smooth, so that it is drawn as one.
+/// Every n-th point of a smooth curve, about 200 in all.
 fn some(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     let stretch = points.len().div_ceil(200).max(1);
     points.into_iter().step_by(stretch).collect()
 }
 
-/// The time of day in Greenwich.
+/// The time of day in UTC.
 fn clock() -> String {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     format!("{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60)
 }
 
-/// Text as it may stand in a page.
+/// Escapes text for HTML.
 fn escape(text: &str) -> String {
     let shown = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
     let text: String = text.chars().map(shown).collect();

@@ -1,15 +1,14 @@
-//! Reading tokens from files that are larger than memory.
+//! Reads tokens from files that are larger than memory.
 //!
-//! [`crate::prepare`] leaves a directory of shards: plain numbers of two or four bytes, nothing
-//! else. A window of tokens is a few thousand bytes somewhere in them, so it is read by its
-//! place: one call of the operating system, which keeps in memory what was read lately, for all
-//! processes of a machine. So 20 gigabytes of tokens open at once and take no memory.
+//! [`crate::prepare`] writes a directory of shards: only token numbers of two or four bytes. A
+//! window of tokens is a few thousand bytes somewhere in them, and is read by position in one call
+//! of the operating system, which caches recently read data for all processes. So 20 gigabytes of
+//! tokens open at once and take no memory.
 //!
-//! The other way is a memory map: the file looks as if it lay in memory, and no call is made.
-//! Twelve windows of 1,024 tokens then take 7 µs instead of 23 µs, where a training step of them
-//! takes 61,000 µs on a GPU that does 200,000 tokens per second. For that, a file that another
-//! process cuts shorter ends this one (SIGBUS), and no program can say why. Here it is an error
-//! like any other.
+//! The alternative is a memory map: the file appears as memory, and no call is made. Twelve windows
+//! of 1,024 tokens then take 7 µs instead of 23 µs; a training step on them takes 61,000 µs on a
+//! GPU with 200,000 tokens per second. But if another process truncates a mapped file, the
+//! operating system kills this process (SIGBUS) without a message. Here it is an ordinary error.
 //!
 //! ```
 //! # use stage04_training::prepare::{Settings, prepare};
@@ -36,8 +35,8 @@
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!
-//! What this file leaves out: the order in which windows are visited ([`WindowSampler`]), and whether the
-//! bytes are those that were written ([`Shards::verify`]).
+//! What this file leaves out: the order of the windows ([`WindowSampler`]), and the comparison of
+//! checksums (`shards::verify`).
 
 mod permutation;
 pub(crate) mod verify;
@@ -59,12 +58,12 @@ use crate::manifest::{MANIFEST_FILE, Manifest, TOKENIZER_FILE};
 use crate::progress::Reporter;
 use crate::{checksummed, regular_file};
 
-/// What to do about a file that is not what `prepare` wrote.
+/// The remedy for a file that is not what `prepare` wrote.
 const REMEDY: &str = "the file was damaged or altered: copy it again if it was copied, or make \
                       the directory again with `prepare --restart`";
 
-/// How many files of a part stay open. An operating system allows a process some hundreds; what
-/// is more is opened for each reading.
+/// The number of files of a part that stay open, because an operating system limits open files to
+/// some hundreds. The others are opened for each read.
 const OPEN: usize = 200;
 
 /// A directory of tokens that `prepare` made.
@@ -76,7 +75,7 @@ pub struct Shards {
     validation: SplitTokens,
 }
 
-/// The tokens of one part of the data: a long row in one file or more.
+/// The tokens of one part of the data, a sequence over one or more files.
 #[derive(Debug)]
 pub struct SplitTokens {
     which: Split,
@@ -85,29 +84,29 @@ pub struct SplitTokens {
     len: u64,
 }
 
-/// One file, and where its tokens stand in the part.
+/// One file and the position of its tokens in the part.
 #[derive(Debug)]
 struct Shard {
     first: u64,
-    /// How many tokens it has.
+    /// The number of its tokens.
     len: u64,
     path: PathBuf,
-    /// The file, where it stays open.
+    /// The file, if it stays open.
     file: Option<File>,
 }
 
 impl Shards {
-    /// Opens a directory. Reads the manifest and looks at the lengths of the files, not at their
-    /// content: [`Shards::verify`] does.
+    /// Opens a directory. Reads the manifest and compares the lengths of the files;
+    /// [`Shards::verify`] compares their content.
     ///
     /// # Errors
-    /// [`Error::File`] when something is not there; [`Error::Format`] when it is not a directory
-    /// of tokens, or a file is shorter or longer than its manifest says.
+    /// [`Error::File`] when a file is missing; [`Error::Format`] when it is not a directory of
+    /// tokens, or a file has another length than in the manifest.
     pub fn open(directory: &Path) -> Result<Shards> {
         let manifest = Manifest::load(directory).map_err(|error| match error {
             Error::File { .. } if !directory.join(MANIFEST_FILE).exists() => Error::format(
                 directory,
-                "no directory of tokens: it has no manifest.json",
+                "not a directory of tokens: it has no manifest.json",
                 "name a directory that `prepare` has finished; if it was interrupted, run the same \
                  command again",
             ),
@@ -118,12 +117,12 @@ impl Shards {
         Ok(Shards { directory: directory.to_path_buf(), manifest, train, validation })
     }
 
-    /// What the directory says about itself.
+    /// The manifest of the directory.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Where it is.
+    /// The path of the directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
@@ -131,8 +130,7 @@ impl Shards {
     /// The tokenizer that made the tokens.
     ///
     /// # Errors
-    /// Those of [`Tokenizer::load`]; [`Error::Format`] when it is another one than the manifest
-    /// says.
+    /// Those of [`Tokenizer::load`]; [`Error::Format`] when it is not the one of the manifest.
     pub fn tokenizer(&self) -> Result<Tokenizer> {
         let path = self.directory.join(TOKENIZER_FILE);
         let wrong = |problem: String| {
@@ -166,8 +164,8 @@ impl Shards {
         }
     }
 
-    /// Reads every byte of all shards, on all cores, and compares the checksums. What takes long
-    /// is reported.
+    /// Reads all shards, on all cores, and compares their checksums. Reports progress if it takes
+    /// long.
     ///
     /// # Errors
     /// [`Error::Format`] for the first file that is not what `prepare` wrote, [`Error::File`]
@@ -203,26 +201,25 @@ impl SplitTokens {
         Ok(part)
     }
 
-    /// Which part it is.
+    /// The part.
     pub fn which(&self) -> Split {
         self.which
     }
 
-    /// How many tokens it has.
+    /// The number of tokens.
     #[allow(clippy::len_without_is_empty, reason = "a number of tokens, not of entries")]
     pub fn len(&self) -> u64 {
         self.len
     }
 
     // ANCHOR: read
-    /// Reads the tokens from `start` on, as many as `out` holds, across the borders of
-    /// shards.
+    /// Fills `out` with the tokens from `start` on, across the borders of shards.
     ///
     /// # Errors
     /// [`Error::File`] when the disk fails, [`Error::Format`] when a file has become shorter.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If there are not enough tokens.
     pub fn read(&self, start: u64, out: &mut [u32]) -> Result<()> {
         let end = start.checked_add(out.len() as u64).filter(|&end| end <= self.len);
         assert!(end.is_some(), "{} tokens from {start} on, of {}", out.len(), self.len);
@@ -241,8 +238,7 @@ impl SplitTokens {
     }
     // ANCHOR_END: read
 
-    /// A walk through all windows of `block_size` tokens in a shuffled order, each once, before
-    /// any comes again.
+    /// A sampler of windows of `block_size` tokens in a shuffled order, each once per epoch.
     ///
     /// # Errors
     /// [`Error::Setting`] when there are not at least `block_size` + 1 tokens, or the block
@@ -253,7 +249,7 @@ impl SplitTokens {
 }
 
 impl Shard {
-    /// Reads the tokens from a place on, a piece at a time.
+    /// Reads tokens from a position on, through a small buffer.
     fn read(&self, place: u64, token_bytes: usize, out: &mut [u32]) -> Result<()> {
         let mut buffer = [0; 1 << 13];
         let opened;
@@ -283,7 +279,7 @@ impl Shard {
     }
 }
 
-/// Little-endian numbers of two or four bytes.
+/// Decodes little-endian numbers of two or four bytes.
 fn decode(bytes: &[u8], token_bytes: usize, tokens: &mut [u32]) {
     if token_bytes == 2 {
         for (token, pair) in tokens.iter_mut().zip(bytes.as_chunks::<2>().0) {
@@ -373,7 +369,11 @@ pub(crate) mod tests {
     fn damaged_directories_are_refused() {
         let error = |directory: &Path| Shards::open(directory).unwrap_err().to_string();
         let empty = tempfile::tempdir().unwrap();
-        assert!(error(empty.path()).contains("no directory of tokens"), "{}", error(empty.path()));
+        assert!(
+            error(empty.path()).contains("not a directory of tokens"),
+            "{}",
+            error(empty.path())
+        );
 
         let directory = directory_of(&[1, 2, 3, 4, 5], 2, 2, 10);
         let shard = directory.path().join("train-00001.bin");
@@ -392,7 +392,7 @@ pub(crate) mod tests {
         assert!(text.contains("train-00001.bin: its checksum is"), "{text}");
     }
 
-    /// A piece is not a whole number of windows, and files are opened again.
+    /// More tokens than the buffer holds, and more files than stay open.
     #[test]
     fn many_tokens_and_many_files_are_read() {
         let tokens: Vec<u32> = (0..50_000).collect();
@@ -408,7 +408,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_file_that_is_cut_while_it_is_open_is_an_error() {
+    fn a_file_that_is_truncated_while_open_is_an_error() {
         let directory = directory_of(&[1; 1000], 600, 2, 2);
         let shards = Shards::open(directory.path()).unwrap();
         let part = shards.part(Split::Train);

@@ -1,4 +1,4 @@
-//! A model in training on prepared data: what the loop of stage 3 drives here.
+//! A model in training on prepared data, for the training loop of stage 3.
 //!
 //! ```text
 //!   data ──window──> batch ──accumulate──> gradient ──step──> weights
@@ -6,13 +6,45 @@
 //!          └───────────────── again ─────────────────────────────┘
 //! ```
 //!
-//! The loop is [`train`](stage03_gpt::training::train) of stage 3. Two things differ from a text in
-//! memory. A [`Backend`] does the arithmetic. And the windows come from prepared data, shuffled,
-//! each once before any comes again; all there is to remember of that is one number, the
-//! *position*, so a resumed run reads on where it stopped, even with another batch size.
+//! The loop is [`train`](stage03_gpt::training::train) of stage 3. Two things differ from stage 3:
+//! a [`Backend`] does the arithmetic, and the windows come from prepared data, shuffled, each once
+//! per epoch. The only state of that order is one number, the *position*, so a resumed run
+//! continues where it stopped, even with another batch size.
 //!
-//! What this file leaves out: the files of a checkpoint ([`crate::checkpoint`]), and what a
-//! user sees meanwhile (`cli::watch`).
+//! ```
+//! # use stage04_training::prepare::{Settings, prepare};
+//! # use stage04_training::progress::Silent;
+//! #
+//! # let directory = tempfile::tempdir().unwrap();
+//! # let input = directory.path().join("text.txt");
+//! # let sentence = "In the beginning God created the heaven and the earth. ";
+//! # std::fs::write(&input, sentence.repeat(20)).unwrap();
+//! # let settings = Settings {
+//! #     input: vec![input],
+//! #     out: directory.path().join("tokens"),
+//! #     tokenizer: "char".parse()?,
+//! #     ..Settings::default()
+//! # };
+//! # prepare(&settings, &Silent)?;
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage03_gpt::settings::Run;
+//! use stage04_training::backend::cpu::Cpu;
+//! use stage04_training::shards::Shards;
+//! use stage04_training::trainer::{ShardTraining, Training};
+//!
+//! let shards = Shards::open(&settings.out)?;
+//! let run = Run { n_layer: 1, n_embd: 16, block_size: 8, batch_size: 2, ..Run::default() };
+//! let gpt = run.gpt(shards.manifest().vocab_size)?;
+//! let weights = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
+//! let backend = Cpu::new(gpt, weights, run.settings())?;
+//! let mut trainer = ShardTraining::new(Box::new(backend), &shards)?;
+//! trainer.step()?;
+//! assert_eq!(trainer.position, 2); // the windows of one batch
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
+//!
+//! What this file leaves out: the files of a checkpoint ([`crate::checkpoint`]), and the display
+//! (`cli::watch`).
 
 use stage01_bigram::{Error, Result};
 use stage03_gpt::config::GptConfig;
@@ -22,30 +54,30 @@ pub use stage03_gpt::training::{Callback, Ending, Evaluation, LoopConfig, Traini
 use crate::backend::Backend;
 use crate::shards::{Shards, Split, WindowSampler};
 
-/// A model in training, and its place in the data.
+/// A model in training, and its position in the data.
 pub struct ShardTraining<'a> {
-    /// What does the arithmetic.
+    /// Does the arithmetic.
     pub backend: Box<dyn Backend>,
-    /// How many windows of the data have been read: the next batch begins with this one.
+    /// The number of windows read so far; the next batch begins with this one.
     pub position: u64,
     /// The lowest validation loss so far, in nats per token.
     pub best: f64,
     train: WindowSampler<'a>,
-    /// The windows of evaluations, of both parts. Always the same ones.
+    /// The windows of evaluations, of both parts; always the same.
     fixed: [WindowSampler<'a>; 2],
     inputs: Vec<u32>,
     targets: Vec<u32>,
 }
 
-/// The seed of the windows of evaluations. That of the run is not used: runs with different seeds
-/// are evaluated on the same windows, and can be compared.
+/// The seed of the windows of evaluations. It is not that of the run, so that runs with different
+/// seeds are evaluated on the same windows and can be compared.
 const EVALUATION_SEED: u64 = 0;
 
 impl<'a> ShardTraining<'a> {
     /// A run before its first step.
     ///
     /// # Errors
-    /// [`Error::Setting`] when a part of the data has not enough tokens for one window.
+    /// [`Error::Setting`] when a part of the data has too few tokens for one window.
     pub fn new(backend: Box<dyn Backend>, data: &'a Shards) -> Result<Self> {
         let block_size = backend.gpt().config().block_size;
         let Settings { batch_size, seed, .. } = *backend.settings();
@@ -65,19 +97,18 @@ impl<'a> ShardTraining<'a> {
         })
     }
 
-    /// How many tokens one step reads.
+    /// The number of tokens per step.
     pub fn tokens_per_step(&self) -> usize {
         self.backend.settings().tokens_per_step(self.backend.gpt().config().block_size)
     }
 
-    /// How many windows make an epoch.
+    /// The number of windows per epoch.
     pub fn windows(&self) -> u64 {
         self.train.windows()
     }
 
-    /// The mean loss over all windows of the validation set, in nats per token, and how many
-    /// tokens that were. Of a large one only the first `most` tokens in their shuffled order;
-    /// and what does not fill a batch is left out.
+    /// The mean loss over all windows of the validation set, in nats per token, and their number of
+    /// tokens: at most about `most`, in the shuffled order, in full batches.
     ///
     /// # Errors
     /// As [`Training::evaluate`].
@@ -132,25 +163,25 @@ impl Training for ShardTraining<'_> {
         Ok(Evaluation { train, validation, best })
     }
 
-    /// Weights that give no loss are not saved.
+    /// Fails if the loss is NaN or infinite, so that such weights are not saved.
     fn check(&mut self) -> Result<()> {
         self.mean_loss(Split::Train, 1).map(drop)
     }
 }
 
-/// Fills a batch with the windows from a position on, and says where the next one begins.
+/// Fills a batch with the windows from a position on; returns the position after them.
 ///
 /// inputs, targets: (batch_size, block_size), window after window.
 fn fill(
-    pass: &WindowSampler,
+    sampler: &WindowSampler,
     mut position: u64,
     &GptConfig { block_size, vocab_size, .. }: &GptConfig,
     inputs: &mut [u32],
     targets: &mut [u32],
 ) -> Result<u64> {
     for (x, y) in inputs.chunks_mut(block_size).zip(targets.chunks_mut(block_size)) {
-        pass.window(position, x, y)?;
-        // A file of tokens has no check of its own in it, and a GPU would read past its tables.
+        sampler.window(position, x, y)?;
+        // A shard may be damaged, and a GPU would read beyond the token embeddings.
         if let Some(token) = x.iter().chain(y.iter()).find(|&&t| t as usize >= vocab_size) {
             let problem = format!(
                 "window {position} has the token {token}, but the model knows only {vocab_size} \

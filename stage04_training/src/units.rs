@@ -1,4 +1,4 @@
-//! Quantities as people say them: times, and numbers of bytes.
+//! Formats quantities for users: times, sizes, counts.
 //!
 //! ```
 //! use stage04_training::units::{memory, plural, size, time};
@@ -9,10 +9,10 @@
 //! assert_eq!(plural(1, "document"), "1 document");
 //! ```
 
-use stage01_bigram::screen::thousands;
+use stage01_bigram::text::thousands;
 use stage03_gpt::units::duration;
 
-/// A time, of days as well: 48 s, 3 min 05 s, 2 h 10 min, 4 d 03 h.
+/// A time, also of days: 48 s, 3 min 05 s, 2 h 10 min, 4 d 03 h.
 pub fn time(seconds: f64) -> String {
     match (seconds / 3600.0).round() as u64 {
         hours if hours >= 48 => format!("{} d {:02} h", hours / 24, hours % 24),
@@ -20,7 +20,7 @@ pub fn time(seconds: f64) -> String {
     }
 }
 
-/// A number of bytes in memory: 83 MB, 2.5 GB.
+/// An amount of memory: 83 MB, 2.5 GB.
 pub fn memory(bytes: u64) -> String {
     match bytes as f64 / 1e6 {
         megabytes if megabytes < 999.5 => format!("{megabytes:.0} MB"),
@@ -28,7 +28,7 @@ pub fn memory(bytes: u64) -> String {
     }
 }
 
-/// A number of bytes in files: 512 B, 4.2 MB, 45.1 GB.
+/// The size of a file: 512 B, 4.2 MB, 45.1 GB.
 pub fn size(bytes: u64) -> String {
     let units = ["kB", "MB", "GB", "TB"];
     if bytes < 1000 {
@@ -44,19 +44,19 @@ pub fn size(bytes: u64) -> String {
     format!("{value:.1} {}", units[unit])
 }
 
-/// How many of something: 1 document, 2,000 documents.
+/// A count with its noun: 1 document, 2,000 documents.
 pub fn plural(count: u64, noun: &str) -> String {
     let s = if count == 1 { "" } else { "s" };
     format!("{} {noun}{s}", thousands(count as usize))
 }
 
-/// A number as it was typed: 0.01, but 1e-300 and not three hundred zeros.
+/// A number as typed: 0.01, but 1e-300 without three hundred zeros.
 pub fn number(x: f64) -> String {
     let written = x.to_string();
     if written.len() > 20 { format!("{x:e}") } else { written }
 }
 
-/// A number with two digits that count: 0.0123 becomes 0.012.
+/// A number rounded to two significant digits: 0.0123 becomes 0.012.
 pub fn two_digits(x: f64) -> f64 {
     format!("{x:.1e}").parse().unwrap_or(x)
 }
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_and_bytes_are_set_for_reading() {
+    fn times_and_sizes_are_formatted() {
         assert_eq!([time(59.0), time(172_800.0), time(1e6)], ["59 s", "2 d 00 h", "11 d 14 h"]);
         assert_eq!(
             [83_400_000, 999_400_000, 2_540_000_000].map(memory),
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_not_many() {
+    fn counts_and_numbers_are_formatted() {
         let counted = [0, 1, 2, 1000].map(|n| plural(n, "fault"));
         assert_eq!(counted, ["0 faults", "1 fault", "2 faults", "1,000 faults"]);
         assert_eq!([0.01, 1.0, 1e-300, -2.5e40].map(number), ["0.01", "1", "1e-300", "-2.5e40"]);

@@ -1,5 +1,5 @@
-//! Directories that somebody has altered, by accident or with intent: it is noticed, and nothing
-//! outside of them is touched.
+//! Directories that were altered, by accident or with intent: the change is detected, and nothing
+//! outside of them is written.
 
 #![cfg(feature = "cli")]
 
@@ -23,7 +23,7 @@ use stage04_training::shards::Shards;
 /// The file that must not change, beside the directory of data.
 const VICTIM: &[u8] = b"precious";
 
-/// Documents in two files, with a fault, and how they are prepared.
+/// Documents in two files, with a fault, and the settings to prepare them.
 fn inputs(at: &Path, split: SplitBy) -> Settings {
     let documents = documents(12_000);
     let texts: Vec<&str> = documents.iter().map(String::as_str).collect();
@@ -44,8 +44,7 @@ fn inputs(at: &Path, split: SplitBy) -> Settings {
     }
 }
 
-/// An interrupted run of these settings, as the program leaves it, and what it becomes in the
-/// end.
+/// The files of an interrupted run, and those of the finished run.
 struct Interrupted {
     files: Vec<(String, Vec<u8>)>,
     whole: Vec<(String, Vec<u8>)>,
@@ -88,9 +87,8 @@ fn interrupted(settings: &Settings, at: &Path) -> Interrupted {
     Interrupted { files: left, whole: files(&settings.out) }
 }
 
-/// A small change somewhere in a JSON value, chosen by two numbers: the first leads from the whole
-/// to a part of it, each field and each entry of a list being as likely as any other. Returns the
-/// names of the fields that lead there.
+/// Makes a small change somewhere in a JSON value, chosen by two numbers: `place` selects a part of
+/// the value, with equal chances for all fields and entries of a level. Returns the path to it.
 fn mutate(mut value: &mut Value, mut place: usize, kind: usize) -> Vec<String> {
     let mut path = Vec::new();
     loop {
@@ -111,7 +109,7 @@ fn mutate(mut value: &mut Value, mut place: usize, kind: usize) -> Vec<String> {
         value = match value {
             Value::Array(list) => &mut list[name.parse::<usize>().expect("a number")],
             Value::Object(fields) => &mut fields[&name],
-            _ => unreachable!("it has something in it"),
+            _ => unreachable!("it has parts"),
         };
         path.push(name);
     }
@@ -158,7 +156,7 @@ fn change(value: &mut Value, kind: usize) {
     }
 }
 
-/// Everything in a place but one directory: a list of names, and what the victim holds.
+/// The names in a directory, and the content of the victim.
 fn outside(at: &Path) -> (Vec<String>, Vec<u8>) {
     let mut names: Vec<String> = fs::read_dir(at)
         .unwrap()
@@ -176,10 +174,10 @@ fn only_shards(files: &[(String, Vec<u8>)]) -> Vec<&(String, Vec<u8>)> {
     files.iter().filter(|(name, _)| name.ends_with(".bin")).collect()
 }
 
-/// A directory with one of its JSON files altered: is the run refused, or does it end as if
-/// nothing had happened?
+/// Alters one of the JSON files of a directory: the run must be refused, or end with the same
+/// tokens.
 ///
-/// sealed: whether the checksum is made to fit, so that what comes after it is tried.
+/// sealed: whether the checksum is updated, to test the validation behind it.
 fn try_mutations(split: SplitBy, sealed: bool, cases: u32) {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
@@ -200,10 +198,10 @@ fn try_mutations(split: SplitBy, sealed: bool, cases: u32) {
         let result = prepare::prepare(&settings, &Silent);
         prop_assert_eq!(&outside(at), &before, "{:?}", path);
         let Err(error) = result else {
-            // What is there now is what would have been there.
+            // The result must be a valid directory.
             let data = Shards::open(&settings.out).unwrap();
             data.verify(&Silent).unwrap();
-            // Only reading all of the text again could tell that these are wrong.
+            // Only reading all of the text again could detect these.
             let unseen = sealed && ["position", "tail"].contains(&path.first().map_or("", |n| n));
             if !unseen {
                 let now = self::files(&settings.out);
@@ -211,7 +209,7 @@ fn try_mutations(split: SplitBy, sealed: bool, cases: u32) {
                 prop_assert!(same, "{:?} gave other tokens", path);
             }
             let checksum = path == ["checksum"];
-            prop_assert!(sealed || value == was || checksum, "{:?} was believed", path);
+            prop_assert!(sealed || value == was || checksum, "{:?} was accepted", path);
             return Ok(());
         };
         refused.set(refused.get() + 1);
@@ -228,22 +226,22 @@ fn try_mutations(split: SplitBy, sealed: bool, cases: u32) {
 }
 
 #[test]
-fn altered_files_are_not_believed() {
+fn altered_files_are_detected() {
     try_mutations(SplitBy::Tail, false, 80);
 }
 
 #[test]
-fn altered_files_with_a_checksum_that_fits_do_no_harm_where_the_tail_is_measured() {
+fn altered_files_with_a_valid_checksum_do_no_harm_with_split_tail() {
     try_mutations(SplitBy::Tail, true, 120);
 }
 
 #[test]
-fn altered_files_with_a_checksum_that_fits_do_no_harm_where_documents_are_measured() {
+fn altered_files_with_a_valid_checksum_do_no_harm_with_split_document() {
     try_mutations(SplitBy::Document, true, 120);
 }
 
 proptest! {
-    /// What a fuzzer would call: any text, and any change of a good one, gives a result.
+    /// As a fuzz target: any change of a valid text gives a result and no panic.
     #[test]
     fn texts_are_read_or_refused(place: usize, kind: usize, sealed: bool, cut in 0usize..2000) {
         let plan = serde_json::json!({
@@ -289,7 +287,7 @@ proptest! {
     }
 }
 
-/// Changes the journal of an interrupted run, its checksum included.
+/// Changes the journal of an interrupted run, and updates its checksum.
 fn edit(directory: &Path, change: impl FnOnce(&mut Value)) {
     let path = directory.join("journal.json");
     let mut value: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -298,7 +296,7 @@ fn edit(directory: &Path, change: impl FnOnce(&mut Value)) {
 }
 
 #[test]
-fn an_interrupted_run_goes_on_only_with_what_it_wrote() {
+fn an_interrupted_run_continues_only_with_unaltered_files() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     let settings = inputs(at, SplitBy::Document);
@@ -307,7 +305,7 @@ fn an_interrupted_run_goes_on_only_with_what_it_wrote() {
     let full =
         |name: &str| left.iter().any(|(other, bytes)| other == name && bytes.len() == 600_000);
     assert!(full("train-00000.bin"), "no shard was full when it was killed");
-    // The one that will be appended to.
+    // The shard that will be appended to.
     let open_shard = left.iter().rfind(|(name, _)| name.starts_with("train-")).unwrap().0.clone();
     let flip = |name: &str| {
         let mut bytes = fs::read(out.join(name)).unwrap();
@@ -323,7 +321,7 @@ fn an_interrupted_run_goes_on_only_with_what_it_wrote() {
         (Box::new(|| fs::write(out.join("validation-00000.bin"), [1]).unwrap()), "fewer than the"),
         (
             Box::new(|| edit(out, |j| j["train"]["shards"][0]["file"] = "../victim".into())),
-            "is no name of a shard",
+            "is not the name of a shard",
         ),
         (
             Box::new(|| edit(out, |j| j["train"]["shards"][0]["tokens"] = (1u64 << 63).into())),
@@ -331,10 +329,10 @@ fn an_interrupted_run_goes_on_only_with_what_it_wrote() {
         ),
         (Box::new(|| edit(out, |j| j["position"]["file"] = 9.into())), "file 9 of 2"),
         (Box::new(|| edit(out, |j| j["position"]["items"] = 1_000_000.into())), "fewer documents"),
-        (Box::new(|| edit(out, |j| j["many"] = false.into())), "divided the text in another way"),
+        (Box::new(|| edit(out, |j| j["many"] = false.into())), "split the text in another way"),
         (
             Box::new(|| edit(out, |j| j["split"]["validation"] = 0.5.into())),
-            "divided the text in another way",
+            "split the text in another way",
         ),
     ];
     #[cfg(unix)]
@@ -343,7 +341,7 @@ fn an_interrupted_run_goes_on_only_with_what_it_wrote() {
             [|to, from| std::os::unix::fs::symlink(to, from), |to, from| fs::hard_link(to, from)];
         links.map(|link| (name, link))
     }) {
-        // The right bytes, but in a file of somebody else.
+        // The right bytes, but in a file outside the directory.
         let change = move || {
             let other = out.with_file_name("elsewhere");
             fs::rename(out.join(name), &other).unwrap();
@@ -378,7 +376,7 @@ fn train(at: &Path, flags: &str) -> std::process::Command {
     command
 }
 
-/// Ends a training that must be refused; its one line.
+/// The one-line error of a training run that must be refused.
 fn refused(child: std::process::Child) -> String {
     let output = child.wait_with_output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
@@ -388,7 +386,7 @@ fn refused(child: std::process::Child) -> String {
 }
 
 #[test]
-fn finished_data_that_were_altered_are_noticed_before_they_are_learned() {
+fn altered_data_is_detected_before_training() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     put(at, "a.jsonl", jsonl(&documents(60).iter().map(String::as_str).collect::<Vec<_>>()));
@@ -410,21 +408,21 @@ fn finished_data_that_were_altered_are_noticed_before_they_are_learned() {
     ] {
         lay(&whole, &at.join("data"));
         let mut bytes = fs::read(at.join("data").join(name)).unwrap();
-        // A digit in a text, another token in a shard: nothing else can tell.
+        // Another digit in a JSON file, another token in a shard: only the checksum can tell.
         let digit = bytes.iter().rposition(|b| b.is_ascii_digit() && name.ends_with("json"));
         bytes[digit.unwrap_or(2)] ^= 1;
         fs::write(at.join("data").join(name), bytes).unwrap();
         refuses(expected);
     }
-    // Who is sure may leave it out.
+    // --no-verify skips the check.
     lay(&whole, &at.join("data"));
     fs::write(at.join("data/train-00000.bin"), vec![0; named(&whole, "train-00000.bin").len()])
         .unwrap();
-    assert!(good(at, &format!("{flags} --no-verify")).contains("finished already"));
+    assert!(good(at, &format!("{flags} --no-verify")).contains("already finished"));
     let output = train(at, "--data data --no-verify --max-iters 3 --out-dir m").output().unwrap();
     assert!(output.status.success());
 
-    // A text that was prepared on the way is looked at each time as well.
+    // A text that `train` has prepared is also verified each time.
     put(at, "t.txt", documents(60).join("\n"));
     let text = "--text t.txt --tokenizer char --max-iters 1 --out-dir n/m";
     assert!(train(at, text).status().unwrap().success());
@@ -440,7 +438,7 @@ fn finished_data_that_were_altered_are_noticed_before_they_are_learned() {
 }
 
 #[test]
-fn a_shard_that_is_cut_while_it_is_learned_ends_the_run_with_a_message() {
+fn a_shard_that_is_truncated_during_training_ends_the_run_with_a_message() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     put(at, "a.jsonl", jsonl(&documents(400).iter().map(String::as_str).collect::<Vec<_>>()));
@@ -475,32 +473,32 @@ fn directories_that_hold_something_else_are_refused() {
         "{error}"
     );
     let before = content(&at.join("data"));
-    // A model's directory, even where it has lost its tokenizer.
+    // A model's directory, also without its tokenizer.
     let error = bad(at, &format!("{flags} --out model"));
     assert!(error.contains("tokenizer.json that `prepare` did not make"), "{error}");
     fs::remove_file(at.join("model/tokenizer.json")).unwrap();
     for restart in ["", "--restart"] {
         let error = bad(at, &format!("{flags} --out model {restart}"));
-        assert!(error.contains("there is a model in it"), "{error}");
+        assert!(error.contains("it has a model"), "{error}");
     }
-    // What is written must not be what is read.
+    // An input must not be overwritten.
     let input = "--input data/tokenizer.json --tokenizer char --out data --restart";
     let error = bad(at, input);
     assert!(error.contains("`prepare` writes a file of this name there"), "{error}");
     assert!(content(&at.join("data")) == before);
-    // Of a refusal nothing is left.
+    // A refused run leaves nothing.
     bad(at, "--input none.txt --out x/y/z");
     assert!(!at.join("x").exists());
 }
 
 #[test]
-fn data_without_a_validation_part_are_refused_with_the_reason() {
+fn data_without_a_validation_set_is_refused_with_the_reason() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     put(at, "a.jsonl", jsonl(&documents(30).iter().map(String::as_str).collect::<Vec<_>>()));
     for (validation, expected) in [
         ("0", "it was prepared with --validation 0"),
-        ("0.000001", "no document fell into its validation set"),
+        ("0.000001", "no document was assigned to its validation set"),
     ] {
         let flags = format!("--input a.jsonl --tokenizer char --validation {validation}");
         good(at, &format!("{flags} --out data --restart"));

@@ -1,4 +1,4 @@
-//! Whatever a user gets wrong is said in one line, and nothing is lost by it.
+//! User errors: each gives a message of one line, and no data is lost.
 
 #![cfg(feature = "cli")]
 
@@ -17,7 +17,7 @@ fn recipes_that_cannot_be_used() {
     train("huge").refuses(&["--recipe = huge", "the recipes are cpu-tiny", ".toml"]);
     train("no/such.toml").refuses(&["cannot read no/such.toml"]);
     for (text, words) in [
-        ("n_layers = 4", ["line 1: n_layers is no setting", "did you mean n_layer?"]),
+        ("n_layers = 4", ["line 1: unknown setting n_layers", "did you mean n_layer?"]),
         ("\nn_layer = \"4\"", ["line 2: n_layer is the text \"4\"", "expected a whole number"]),
         ("seed = 1\nbias = 3", ["line 2: bias is the whole number 3", "true or false"]),
         ("n_layer 4", ["line 1: ", "TOML"]),
@@ -63,13 +63,13 @@ fn numbers_and_words_that_cannot_be_used() {
 }
 
 #[test]
-fn devices_that_are_not_there() {
+fn devices_that_are_missing() {
     let place = Place::new();
     place.train("--device gpu").refuses(&["--device = gpu", "auto, cpu, cuda, cuda:N"]);
     place.train("--device cuda:x").refuses(&["--device = cuda:x"]);
     place.train("--device cpu:1").refuses(&["--device = cpu:1"]);
     place.train("--device cpu --precision tf32").refuses(&["--precision = tf32", "f32 or bf16"]);
-    // What a program with libtorch says hangs on the machine: `doctor` has tests of its own.
+    // With libtorch the message depends on the machine: `doctor` has its own tests.
     #[cfg(not(feature = "torch"))]
     for device in ["cuda", "cuda:1", "mps"] {
         place.train(&format!("--device {device}")).refuses(&["--features torch"]);
@@ -79,7 +79,7 @@ fn devices_that_are_not_there() {
 }
 
 #[test]
-fn data_that_cannot_be_learned() {
+fn data_that_cannot_be_used() {
     let place = Place::with_model();
     let data = place.data();
     let flags = TINY.replace("--tokenizer char", "");
@@ -92,14 +92,14 @@ fn data_that_cannot_be_learned() {
     train(&format!("{data} --tokenizer char")).refuses(&["--data", "leave out --tokenizer"]);
     train(&format!("{data} --block-size 5000")).refuses(&["--block-size = 5000"]);
 
-    // A file that was cut short, and one that is gone.
+    // A file that was cut short, and one that is missing.
     let shard = place.path(&format!("{data}/train-00000.bin"));
     let good = fs::read(&shard).unwrap();
     fs::write(&shard, &good[..good.len() / 2]).unwrap();
     train(&data).refuses(&["train-00000.bin", "bytes"]);
     fs::remove_file(&shard).unwrap();
     train(&data).refuses(&["cannot read", "train-00000.bin"]);
-    // Tokens that do not exist: the lengths are right, so only reading can tell.
+    // Invalid tokens: the lengths are right, so only reading detects them.
     fs::write(&shard, vec![0xff; good.len()]).unwrap();
     train(&data).refuses(&["train-00000.bin", "its checksum is"]);
     train(&format!("{data} --no-verify")).refuses(&["the token 65535", "the model knows only 31"]);
@@ -115,11 +115,11 @@ fn data_that_cannot_be_learned() {
 }
 
 #[test]
-fn runs_that_cannot_go_on() {
+fn runs_that_cannot_be_resumed() {
     let place = Place::with_model();
     place.write("other.txt", "Wholly other letters: 1234 ABC\n".repeat(30));
     place.run("prepare --input other.txt --tokenizer char --out other").succeeds();
-    // What was begun of other data may stay.
+    // Other data that was prepared may stay.
     let run = || {
         let files = place.contents().into_iter();
         files.filter(|(path, _)| path.starts_with(place.path("model"))).collect::<Vec<_>>()
@@ -161,9 +161,9 @@ fn runs_that_cannot_go_on() {
     resume("--max-iters 5").succeeds();
 }
 
-/// The state decides: whatever else was altered is named, and so is the state itself.
+/// Each altered file of a run is named.
 #[test]
-fn a_run_that_was_altered_is_not_gone_on_with() {
+fn an_altered_run_is_not_resumed() {
     let place = Place::with_model();
     let resume = || place.run("train --resume --out-dir model --max-iters 9");
     let altered = |file: &str, from: &str, to: &str| {
@@ -175,7 +175,7 @@ fn a_run_that_was_altered_is_not_gone_on_with() {
     let good = altered("config.json", "\"n_layer\": 1", "\"n_layer\": 2");
     resume().refuses(&["config.json", "n_layer is 2, but the run was saved with 1", "delete"]);
     place.write("model/config.json", &good);
-    // One that reads the same tokens is another file as well.
+    // A tokenizer that is equal but has other bytes is refused, too.
     let good = altered("tokenizer.json", "\"version\"", "  \"version\"");
     resume().refuses(&["tokenizer.json", "not the tokenizer that the run was saved with"]);
     place.write("model/tokenizer.json", good);
@@ -252,7 +252,7 @@ fn a_loss_that_is_nan_stops_the_run_and_keeps_the_last_model() {
     let place = Place::new();
     for (directory, flags) in [
         ("rare", "--eval-interval 100 --learning-rate 1e30"),
-        ("often", "--eval-interval 1 --learning-rate 1e38"), // measured, and must not be saved
+        ("often", "--eval-interval 1 --learning-rate 1e38"), // evaluated, and must not be saved
         ("saved", "--eval-interval 100 --save-interval 1 --learning-rate 1e38"),
     ] {
         let wild = "--max-iters 20 --warmup-iters 0 --grad-clip 0";

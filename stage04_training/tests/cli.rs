@@ -1,4 +1,4 @@
-//! The program as its users meet it: every command on a small model, and runs that go on.
+//! The program: every command on a small model, and resumed runs.
 
 #![cfg(feature = "cli")]
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 use stage03_gpt::model::Model;
 
 #[test]
-fn a_run_does_the_whole_way_and_leaves_everything() {
+fn a_run_writes_all_its_files() {
     let place = Place::new();
     let run = place.train("--out-dir model --max-iters 20 --eval-interval 7").succeeds();
     for word in [
@@ -32,7 +32,7 @@ fn a_run_does_the_whole_way_and_leaves_everything() {
     Model::load(&place.path("model/best")).unwrap();
 
     let log = place.log("model");
-    assert_eq!(log.len(), 21); // 20 steps, and the measurement after the last
+    assert_eq!(log.len(), 21); // 20 steps, and the evaluation after the last
     for (iter, line) in log.iter().enumerate() {
         assert_eq!(line["iter"], iter);
         assert!(line["elapsed_s"].is_f64());
@@ -73,7 +73,7 @@ fn no_command_is_the_command_train_and_the_same_seed_the_same_bytes() {
 }
 
 #[test]
-fn a_recipe_is_a_run() {
+fn a_recipe_and_its_flags_give_the_same_run() {
     let place = Place::new();
     let flags = TINY.replace("--", "\n").replace('-', "_");
     let recipe: String = flags
@@ -105,7 +105,7 @@ fn recipes_are_listed_and_printed() {
 }
 
 #[test]
-fn a_model_writes_answers_and_is_measured() {
+fn a_model_samples_chats_and_is_evaluated() {
     let place = Place::with_model();
     for directory in ["model", "model/best"] {
         let text =
@@ -115,7 +115,7 @@ fn a_model_writes_answers_and_is_measured() {
     let table = place.run("eval --model model --text text.txt").succeeds().out;
     assert!(table.contains("nats per token") && table.contains("bits per byte"));
     place.run("chat --model model").succeeds();
-    // Without a flag they look where `train` leaves its model.
+    // Without a flag they use the default directory of `train`.
     for command in ["sample", "eval", "chat"] {
         place.run(command).refuses(&["out/training: there is no such directory", "train a model"]);
     }
@@ -124,7 +124,7 @@ fn a_model_writes_answers_and_is_measured() {
 }
 
 #[test]
-fn help_fits_on_its_page_and_explains_itself() {
+fn help_fits_the_width_and_explains_every_setting() {
     let place = Place::new();
     for (command, word) in [
         ("", "King James"),
@@ -139,7 +139,7 @@ fn help_fits_on_its_page_and_explains_itself() {
         assert!(words.join(" ").contains(word), "{command}: {}", help.out);
         place.run(&format!("{command} -h")).succeeds();
     }
-    // Every setting of a recipe is a flag that is explained, but for stage 3's other name.
+    // Every setting of a recipe is a documented flag, except stage 3's name for the precision.
     let help = place.run("train --help").succeeds().out;
     let saved = stage04_training::recipe::Recipe::default().saved();
     for setting in saved.as_object().unwrap().keys() {
@@ -148,10 +148,10 @@ fn help_fits_on_its_page_and_explains_itself() {
     }
 }
 
-/// A run of `last` steps in one go, and one that is stopped after `first` and resumed.
-fn goes_on_as_if_never_stopped(flags: &str, first: usize, last: usize) {
+/// Compares a run of `last` steps with one that is stopped after `first` steps and resumed.
+fn a_resumed_run_is_the_same(flags: &str, first: usize, last: usize) {
     let place = Place::new();
-    // The learning rate must know of the whole run, and measurements come at the same steps.
+    // The schedule must be that of the whole run, and evaluations at the same steps.
     let flags = format!("{flags} --warmup-iters 10 --lr-decay-iters {last} --eval-interval 10");
     place.train(&format!("{flags} --max-iters {last} --out-dir whole")).succeeds();
     place.train(&format!("{flags} --max-iters {first} --out-dir parts")).succeeds();
@@ -163,7 +163,7 @@ fn goes_on_as_if_never_stopped(flags: &str, first: usize, last: usize) {
     assert!(
         place.read("whole/best/model.safetensors") == place.read("parts/best/model.safetensors")
     );
-    // The log goes on as well: every step once.
+    // The log continues, too: every step once.
     let iters: Vec<u64> =
         place.log("parts").iter().map(|line| line["iter"].as_u64().unwrap()).collect();
     assert_eq!(iters, (0..=last as u64).collect::<Vec<_>>());
@@ -171,24 +171,24 @@ fn goes_on_as_if_never_stopped(flags: &str, first: usize, last: usize) {
 
 #[test]
 fn fifty_and_fifty_steps_are_a_hundred() {
-    goes_on_as_if_never_stopped("", 50, 100);
+    a_resumed_run_is_the_same("", 50, 100);
 }
 
 #[test]
-fn so_they_are_with_dropout_accumulation_and_a_larger_vocabulary() {
+fn with_dropout_accumulation_and_a_larger_vocabulary_too() {
     let flags = "--dropout 0.2 --gradient-accumulation-steps 2 --bias --threads 3 --batch-size 5 \
                  --vocab-multiple 64 --save-interval 7";
-    goes_on_as_if_never_stopped(flags, 20, 60);
+    a_resumed_run_is_the_same(flags, 20, 60);
 }
 
 #[test]
-fn so_they_are_in_sixteen_bits() {
-    goes_on_as_if_never_stopped("--precision bf16", 10, 20);
+fn in_bf16_too() {
+    a_resumed_run_is_the_same("--precision bf16", 10, 20);
 }
 
-/// The position in the data is kept where the batch changes.
+/// The position in the data remains when the batch size changes.
 #[test]
-fn another_batch_size_goes_on_in_the_data() {
+fn another_batch_size_continues_in_the_data() {
     let place = Place::with_model();
     place.run("train --resume --out-dir model --max-iters 7 --batch-size 3").succeeds();
     let last = place.log("model").pop().unwrap();
@@ -233,7 +233,7 @@ const TINY_3: &str = "--tokenizer char --n-layer 1 --n-head 2 --n-embd 16 --bloc
                       --batch-size 4 --eval-iters 1 --threads 2";
 
 #[test]
-fn a_run_of_stage_3_goes_on_here_and_back_again() {
+fn a_run_of_stage_3_can_be_resumed_here_and_back_again() {
     let place = Place::new();
     let begun =
         stage3(&place, &format!("train --text @text.txt {TINY_3} --max-iters 5 --out-dir @model"));
@@ -241,7 +241,7 @@ fn a_run_of_stage_3_goes_on_here_and_back_again() {
     let here = place.run("train --resume --out-dir model --max-iters 9 --peak-tflops 1").succeeds();
     let words: Vec<&str> = here.out.split_whitespace().collect();
     let words = words.join(" ");
-    assert!(words.contains("stage 3 does not save a place in the data"), "{words}");
+    assert!(words.contains("stage 3 does not save a position in the data"), "{words}");
     assert!(!words.contains("other data"), "{words}");
     assert!(words.contains("Resuming after step 5."), "{words}");
 
@@ -256,7 +256,7 @@ fn a_run_of_stage_3_goes_on_here_and_back_again() {
 }
 
 #[test]
-fn a_larger_vocabulary_is_stage_3_s_as_well() {
+fn stage_3_resumes_a_run_with_a_padded_vocabulary() {
     let place = Place::new();
     place.train("--vocab-multiple 64 --max-iters 2 --out-dir model").succeeds();
     let config: Value = serde_json::from_str(&place.text("model/config.json")).unwrap();
@@ -267,7 +267,7 @@ fn a_larger_vocabulary_is_stage_3_s_as_well() {
 }
 
 #[test]
-fn a_text_that_has_moved_goes_on_elsewhere() {
+fn a_run_whose_text_has_moved_can_be_resumed() {
     let place = Place::with_model();
     fs::rename(place.path("text.txt"), place.path("moved.txt")).unwrap();
     place.run("train --resume --max-iters 5 --out-dir model").refuses(&["text.txt"]);
@@ -283,7 +283,7 @@ fn odd_lengths_of_runs() {
     place.train("--out-dir none --max-iters 0").succeeds();
     place.run("sample --model none --max-new-tokens 5").succeeds();
     place.run("train --resume --out-dir none --max-iters 2").succeeds();
-    // A run that is over already.
+    // A run that has already finished.
     place.run("train --resume --out-dir none --max-iters 1").succeeds();
     place.train("--out-dir rare --max-iters 2 --eval-interval 100 --warmup-iters 0").succeeds();
     place.train("--out-dir threads --max-iters 2 --batch-size 1 --threads 9").succeeds();

@@ -1,8 +1,7 @@
 //! A process that is killed at any instant leaves the last good checkpoint.
 //!
-//! The signal is KILL, which no program can catch: it dies between two instructions, wherever
-//! that is. The moments are random and different on every machine, and what is asserted holds
-//! for all of them.
+//! The signal is SIGKILL, which no program can catch. The moments are random and differ between
+//! machines; the assertions hold for all of them.
 
 #![cfg(all(unix, feature = "cli"))]
 
@@ -20,7 +19,7 @@ use stage01_bigram::random::{Generator, Purpose, generator};
 use stage03_gpt::model::Model;
 use stage04_training::checkpoint::Saved;
 
-/// Starts the program and kills it within so many thousandths of a second.
+/// Starts the program and kills it within `within` milliseconds.
 fn kill(place: &Place, arguments: &str, within: u64, rng: &mut Generator) {
     let mut child =
         place.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -29,8 +28,7 @@ fn kill(place: &Place, arguments: &str, within: u64, rng: &mut Generator) {
     child.wait().unwrap();
 }
 
-/// The directory holds a model and a state that load, and so does the best in it. Returns how many
-/// steps it has.
+/// Checks that model, state and best model of a directory load. Returns the number of steps.
 fn is_whole(directory: &Path) -> usize {
     let saved = Saved::load(directory).unwrap_or_else(|e| panic!("{e}"));
     Model::load(directory).unwrap_or_else(|e| panic!("{e}"));
@@ -43,9 +41,9 @@ fn is_whole(directory: &Path) -> usize {
     saved.state.iter
 }
 
-/// Half a checkpoint would fail here: the weights of one step, the position of another.
+/// An inconsistent checkpoint would fail here: the weights of one step, the position of another.
 #[test]
-fn a_run_that_is_killed_again_and_again_ends_like_one_that_never_was() {
+fn a_run_that_is_killed_repeatedly_ends_with_the_same_bytes() {
     let place = Place::new();
     let flags = "--dropout 0.1 --lr-decay-iters 300 --eval-interval 5 --save-interval 2";
     place.train(&format!("{flags} --max-iters 0 --out-dir killed")).succeeds();
@@ -57,14 +55,14 @@ fn a_run_that_is_killed_again_and_again_ends_like_one_that_never_was() {
         assert!(now >= steps, "{now} steps after {steps}: something was lost");
         steps = now;
     }
-    println!("{steps} steps in 25 lives");
-    let last = (steps / 5 + 2) * 5; // where the whole run is measured as well
+    println!("{steps} steps in 25 starts");
+    let last = (steps / 5 + 2) * 5; // a step at which the whole run is evaluated, too
     place.run(&format!("train --resume --out-dir killed --max-iters {last}")).succeeds();
     place.train(&format!("{flags} --max-iters {last} --out-dir whole")).succeeds();
     place.same("whole", "killed");
     let best = |directory| place.read(&format!("{directory}/best/model.safetensors"));
     assert!(best("whole") == best("killed"));
-    // The log as well has every step once, and the same losses.
+    // The log has every step once, and the same losses.
     let log = |directory| {
         let losses = |line: &serde_json::Value| {
             let loss = |name: &str| line[name].as_f64();
@@ -75,7 +73,7 @@ fn a_run_that_is_killed_again_and_again_ends_like_one_that_never_was() {
     assert_eq!(log("whole"), log("killed"));
 }
 
-/// At most what was learned since the last save is lost.
+/// At most the steps since the last save are lost.
 #[test]
 fn no_more_than_the_interval_is_lost() {
     let place = Place::new();
@@ -85,7 +83,7 @@ fn no_more_than_the_interval_is_lost() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    // When the log has so many steps, the state has all of them but the last interval.
+    // The state has all logged steps except those of the last interval.
     let log = place.path("model/log.jsonl");
     while fs::read_to_string(&log).map_or(0, |text| text.lines().count()) < 40 {
         std::thread::sleep(Duration::from_millis(2));
@@ -110,7 +108,7 @@ fn a_run_that_is_killed_while_it_starts_leaves_nothing_or_everything() {
             fs::remove_dir_all(&directory).unwrap();
         }
     }
-    // What they left beside it does not hinder the next, and is gone after it.
+    // Leftovers do not disturb the next run, which removes them.
     place.train("--max-iters 1 --out-dir model").succeeds();
     let mut names: Vec<_> =
         fs::read_dir(place.path(".")).unwrap().map(|e| e.unwrap().file_name()).collect();
@@ -118,11 +116,11 @@ fn a_run_that_is_killed_while_it_starts_leaves_nothing_or_everything() {
     assert_eq!(names, ["data", "model", "text.txt"]);
 }
 
-/// Ctrl-C, and what the system sends when it shuts down.
-fn stops_and_says_how_to_go_on(signal: &str) {
+/// The signals of Ctrl-C and of a shutdown.
+fn stops_and_says_how_to_resume(signal: &str) {
     let place = Place::new();
     let flags = "--dropout 0.2 --eval-interval 50 --lr-decay-iters 1000";
-    // Far more steps than it will take.
+    // Far more steps than it will do.
     let mut child = place
         .command(&format!(
             "train --text text.txt {TINY} {flags} --max-iters 10000000 --out-dir stopped"
@@ -138,7 +136,7 @@ fn stops_and_says_how_to_go_on(signal: &str) {
     }
     let report = place.text("stopped/report.html");
     assert!(report.contains("Running") && report.contains("http-equiv=\"refresh\""));
-    // Meanwhile the directory is taken.
+    // Meanwhile the directory is locked.
     for second in ["train --resume --out-dir stopped", "--out-dir stopped --n-layer 1"] {
         place.run(second).refuses(&["another program is using this directory"]);
     }
@@ -147,7 +145,7 @@ fn stops_and_says_how_to_go_on(signal: &str) {
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
-    let (_, message) = rest.split_once("Stopped after step ").expect("a last word");
+    let (_, message) = rest.split_once("Stopped after step ").expect("a last message");
     let hint = "\n  cargo run -p stage04_training -- train --resume --out-dir stopped\n";
     assert!(message.contains(hint), "{message}");
     let steps: usize = message.split_once(' ').unwrap().0.replace(',', "").parse().unwrap();
@@ -162,17 +160,16 @@ fn stops_and_says_how_to_go_on(signal: &str) {
 }
 
 #[test]
-fn ctrl_c_saves_and_says_how_to_go_on() {
-    stops_and_says_how_to_go_on("-INT");
+fn ctrl_c_saves_and_says_how_to_resume() {
+    stops_and_says_how_to_resume("-INT");
 }
 
 #[test]
-fn so_does_the_request_to_terminate() {
-    stops_and_says_how_to_go_on("-TERM");
+fn sigterm_saves_and_says_how_to_resume() {
+    stops_and_says_how_to_resume("-TERM");
 }
 
-/// A limit on the size of files stands for the disk that is full: what is written is refused
-/// half way through.
+/// A limit on the size of files simulates a full disk: a write fails half way through.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_keeps_the_last_checkpoint() {

@@ -1,4 +1,4 @@
-//! Bad input, each kind of it: where it is, what was expected, and what is lost.
+//! Faults of each kind in the input: the error names the place, and only the fault is lost.
 
 #![cfg(feature = "cli")]
 
@@ -9,13 +9,13 @@ use std::path::Path;
 use common::*;
 use stage04_training::manifest::Manifest;
 
-/// Two good documents around something bad; the bad one's error, and what `skip` makes of it.
+/// A file with a fault between two good files: its error, and the result of `--on-error skip`.
 struct Case {
     name: &'static str,
     bytes: Vec<u8>,
-    /// What stands in the error.
+    /// Parts of the error.
     expected: Vec<&'static str>,
-    /// How many documents and faults there are with `--on-error skip`.
+    /// The number of documents and of faults with `--on-error skip`.
     left: (u64, u64),
 }
 
@@ -101,7 +101,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// A tokenizer that knows every byte, for many documents.
+/// A tokenizer for all bytes, with an end-of-text token.
 fn tokenizer(at: &Path) {
     use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer};
     let bpe = BpeTokenizer::train("good text", 260).unwrap().with_end_of_text();
@@ -109,7 +109,7 @@ fn tokenizer(at: &Path) {
 }
 
 #[test]
-fn every_fault_is_placed_and_can_be_skipped() {
+fn every_fault_is_located_and_can_be_skipped() {
     for Case { name, bytes, expected, left } in cases() {
         let directory = tempfile::tempdir().unwrap();
         let at = directory.path();
@@ -123,11 +123,11 @@ fn every_fault_is_placed_and_can_be_skipped() {
             assert!(error.contains(expected), "expected {expected} in {error}");
         }
         assert!(error.contains("--on-error skip"), "{error}");
-        // It goes on from where it stopped, now with another mind.
+        // It continues from where it stopped, now with skip.
         let said = good(at, &format!("{flags} --on-error skip"));
         let manifest = Manifest::load(&at.join("out")).unwrap();
         let found = (manifest.train.documents, manifest.left_out.faults);
-        // How much of a broken stream can be read is up to the decoder.
+        // How much of a damaged stream can be read depends on the decoder.
         let documents = if left.0 == 0 { found.0 } else { left.0 };
         assert_eq!(found, (documents, left.1), "{name} {expected:?}\n{said}");
         let list = std::fs::read_to_string(at.join("out/skipped.jsonl")).unwrap();
@@ -141,7 +141,7 @@ fn every_fault_is_placed_and_can_be_skipped() {
 }
 
 #[test]
-fn a_character_outside_the_vocabulary_is_placed_even_in_a_long_document() {
+fn a_character_outside_the_vocabulary_is_located_even_in_a_long_document() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     use stage01_bigram::tokenizer::TokenizerKind;
@@ -168,7 +168,7 @@ fn a_character_outside_the_vocabulary_is_placed_even_in_a_long_document() {
 }
 
 #[test]
-fn of_a_long_document_only_the_part_with_the_fault_is_lost() {
+fn only_the_segment_with_the_fault_is_lost_of_a_long_document() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     tokenizer(at);
@@ -191,7 +191,7 @@ fn of_a_long_document_only_the_part_with_the_fault_is_lost() {
 }
 
 #[test]
-fn a_vocabulary_that_cannot_keep_documents_apart_is_refused() {
+fn a_vocabulary_without_a_separator_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     use stage01_bigram::tokenizer::TokenizerKind;
@@ -199,10 +199,7 @@ fn a_vocabulary_that_cannot_keep_documents_apart_is_refused() {
     put(at, "a.txt", "ab");
     put(at, "b.txt", "cc");
     let error = bad(at, "--input a.txt b.txt --tokenizer ./char.json --out out --validation 0");
-    assert!(
-        error.contains("neither a token for the end of a document nor a line break"),
-        "{error}"
-    );
+    assert!(error.contains("neither an end-of-text token nor a line break"), "{error}");
 }
 
 #[cfg(not(feature = "parquet"))]

@@ -1,5 +1,5 @@
-//! What `prepare` takes for text: files whose names say something else, or nothing; and things that
-//! are no files.
+//! The inputs of `prepare`: files with misleading names or without a suffix; and entries that are
+//! not regular files.
 
 #![cfg(feature = "cli")]
 
@@ -18,7 +18,7 @@ fn lines() -> Vec<u8> {
 }
 
 #[test]
-fn json_is_read_as_json_whatever_its_name() {
+fn json_is_recognised_under_any_name() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     let rows: Vec<_> = six().iter().map(|t| serde_json::json!({ "text": t, "n": 1 })).collect();
@@ -52,7 +52,7 @@ fn json_is_read_as_json_whatever_its_name() {
 }
 
 #[test]
-fn a_format_that_is_given_is_obeyed_and_text_with_braces_is_text() {
+fn a_given_format_is_used_and_text_with_braces_is_text() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     put(at, "a.jsonl", lines());
@@ -64,12 +64,12 @@ fn a_format_that_is_given_is_obeyed_and_text_with_braces_is_text() {
     assert!(said.contains("1 document, 30 B"), "{said}");
     let error = bad(at, &format!("--input b.txt --format jsonl {flags}"));
     assert!(error.contains("b.txt:1: not a JSON object") && error.contains("--format"), "{error}");
-    // The tokens are others, so the directory is another one.
+    // The tokens differ, so the directory does not match.
     good(at, &format!("--input a.jsonl {flags}"));
     let error =
         bad(at, &format!("--input a.jsonl --format text {}", flags.replace("--restart", "")));
     assert!(error.contains("--format"), "{error}");
-    // Settings that lie beside data are not data, unless they are named.
+    // Settings beside data are not data, unless they are named.
     put(at, "data/a.jsonl", lines());
     put(at, "data/dataset_infos.json", "{\n  \"default\": {}\n}\n");
     let said = good(at, &format!("--input data {flags}"));
@@ -79,7 +79,7 @@ fn a_format_that_is_given_is_obeyed_and_text_with_braces_is_text() {
 }
 
 #[test]
-fn fields_in_fields_are_named_with_dots() {
+fn nested_fields_are_named_with_dots() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     put(at, "a.jsonl", "{\"id\": 1, \"meta\": {\"text\": \"one\"}}\n{\"meta.text\": \"two\"}\n");
@@ -91,7 +91,7 @@ fn fields_in_fields_are_named_with_dots() {
 }
 
 #[test]
-fn a_fault_has_one_name_whatever_the_tokenizer() {
+fn a_fault_has_the_same_message_with_every_tokenizer() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer};
@@ -123,7 +123,7 @@ fn a_fault_has_one_name_whatever_the_tokenizer() {
             error
         });
         assert!(errors.iter().all(|error| *error == errors[0]), "{errors:?}");
-        // What is left of it is nothing, and the reason is given.
+        // Nothing is left of the input, and the reason is given.
         let error =
             bad(at, &format!("--input {name} --tokenizer bpe:300 --on-error skip --restart"));
         let begin = expected.split(';').next().unwrap();
@@ -134,7 +134,7 @@ fn a_fault_has_one_name_whatever_the_tokenizer() {
 
 #[cfg(unix)]
 #[test]
-fn pipes_and_devices_are_not_waited_for() {
+fn pipes_and_devices_do_not_block() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     for name in ["in/pipe", "in/pipe.txt"] {

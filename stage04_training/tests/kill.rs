@@ -1,5 +1,5 @@
-//! Killed at any instant, the same command goes on, and the result is that of a run which was
-//! never killed: every file, every byte.
+//! Killed at any instant, the same command continues, and the result is that of an uninterrupted
+//! run: every file, every byte.
 
 #![cfg(feature = "cli")]
 
@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use common::*;
 
-/// How far the journal in a directory says the run came.
+/// The number of the next job in the journal of a directory.
 fn job(out: &Path) -> Option<u64> {
     let text = fs::read_to_string(out.join("journal.json")).ok()?;
     let journal: serde_json::Value = serde_json::from_str(&text).ok()?;
     journal["position"]["job"].as_u64()
 }
 
-/// Inputs of several kinds, with a few faults in them.
+/// Inputs of several types, with a few faults.
 fn inputs(at: &Path) {
     let documents = documents(12_000);
     let texts: Vec<&str> = documents.iter().map(String::as_str).collect();
@@ -40,8 +40,8 @@ fn inputs(at: &Path) {
     put(at, "in/d.txt", texts[11_000..].join(" ").repeat(5));
 }
 
-/// Kills the command again and again, each time a moment after it got further, and says how often
-/// it went on from somewhere; `moment` says how long to wait in microseconds.
+/// Kills the command repeatedly, each time `moment` microseconds after it has made progress, until
+/// it finishes. Returns how often it resumed.
 fn kill_until_done(at: &Path, flags: &str, mut moment: impl FnMut() -> u64) -> u32 {
     let out = at.join("killed");
     let (mut kills, mut resumed) = (0, 0);
@@ -52,7 +52,7 @@ fn kill_until_done(at: &Path, flags: &str, mut moment: impl FnMut() -> u64) -> u
             if let Some(status) = child.try_wait().unwrap() {
                 break Some(status);
             }
-            // Sometimes long before it has written anything.
+            // Sometimes before it has written anything.
             if kills % 4 == 3 || job(&out) > before {
                 break None;
             }
@@ -66,17 +66,17 @@ fn kill_until_done(at: &Path, flags: &str, mut moment: impl FnMut() -> u64) -> u
             }
             None => {
                 std::thread::sleep(Duration::from_micros(moment()));
-                child.kill().unwrap(); // SIGKILL: nothing can be tidied up
+                child.kill().unwrap(); // SIGKILL: no cleanup is possible
                 child.wait().unwrap();
                 kills += 1;
-                assert!(kills < 400, "it gets nowhere");
+                assert!(kills < 400, "it makes no progress");
             }
         }
     }
 }
 
 #[test]
-fn a_killed_run_goes_on_to_the_same_bytes() {
+fn a_killed_run_continues_to_the_same_bytes() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     inputs(at);
@@ -94,7 +94,7 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
             )
         };
         good(at, &flags("straight"));
-        // On a busy machine the killer may sleep through a whole run; then it tries again.
+        // On a busy machine a whole run may finish before the kill; then it tries again.
         let twice = (0..20).any(|_| {
             fs::remove_dir_all(at.join("killed")).ok();
             kill_until_done(at, &flags("killed"), &mut moment) >= 2

@@ -1,4 +1,4 @@
-//! Parquet files, as the data sets of Hugging Face come. Only with the feature `parquet`.
+//! Parquet files, the format of most Hugging Face data sets. Only with the feature `parquet`.
 
 #![cfg(all(feature = "parquet", feature = "cli"))]
 
@@ -16,7 +16,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use stage04_training::manifest::Manifest;
 
-/// Writes a table of numbers and texts, so many rows in a group; `None` is null.
+/// Writes a table of numbers and texts with `group` rows per row group; `None` is null.
 fn table(path: &Path, compression: Compression, rows: &[Option<&[u8]>], group: usize) {
     let schema = "message row { required int64 id; optional binary text (UTF8); }";
     let schema = Arc::new(parse_message_type(schema).unwrap());
@@ -65,7 +65,7 @@ fn the_rows_of_a_table_are_documents() {
 }
 
 #[test]
-fn faults_in_tables_are_placed() {
+fn faults_in_tables_are_located() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     let rows: [Option<&[u8]>; 5] = [Some(b"a"), None, Some(b"b\xFF"), Some(b""), Some(b"the last")];
@@ -88,13 +88,13 @@ fn faults_in_tables_are_placed() {
     let whole = std::fs::read(at.join("rows.parquet")).unwrap();
     put(at, "cut.parquet", &whole[..whole.len() / 2]);
     let error = bad(at, "--input cut.parquet --tokenizer char --out cut --split tail");
-    assert!(error.contains("cut.parquet: not a whole Parquet file"), "{error}");
+    assert!(error.contains("cut.parquet: not a complete Parquet file"), "{error}");
     put(at, "in.tar", tar(&[("rows.parquet", &whole)]));
     let error = bad(at, "--input in.tar --tokenizer char --out in --split tail");
     assert!(error.contains("in.tar!rows.parquet: a Parquet file inside another file"), "{error}");
 }
 
-/// Writes a table whose column is a list of texts, or a structure.
+/// Writes a table with a column of lists or of structures.
 fn nested(path: &Path, schema: &str, levels: [&[i16]; 2]) {
     let schema = Arc::new(parse_message_type(schema).unwrap());
     let file = File::create(path).unwrap();
@@ -153,7 +153,7 @@ fn a_damaged_table_is_a_fault_and_never_a_panic() {
         for _ in 0..700 {
             let mut bytes = whole.clone();
             for _ in 0..1 + next() % 3 {
-                // The index at the end is where the most can go wrong.
+                // Half of the changes are in the index at the end.
                 let place = match next() % 2 {
                     0 => next() % bytes.len(),
                     _ => bytes.len() - 1 - next() % 600,

@@ -1,4 +1,4 @@
-//! The command `prepare` as a user has it: every form of input, and what it makes of them.
+//! The command `prepare`: every format of input, and its result.
 
 #![cfg(feature = "cli")]
 
@@ -38,7 +38,7 @@ fn tokenizer(directory: &Path) {
 }
 
 #[test]
-fn every_form_of_the_same_documents_gives_the_same_tokens() {
+fn every_format_of_the_same_documents_gives_the_same_tokens() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     tokenizer(at);
@@ -48,7 +48,7 @@ fn every_form_of_the_same_documents_gives_the_same_tokens() {
         texts.iter().enumerate().map(|(n, text)| (format!("d/{n}.txt"), text.as_bytes())).collect();
     let files: Vec<(&str, &[u8])> = named.iter().map(|(n, b)| (n.as_str(), *b)).collect();
     let (front, back) = files.split_at(2);
-    // OpenWebText's form: a tar archive of compressed tar archives with odd names.
+    // The layout of OpenWebText: a tar archive of compressed tar archives with odd names.
     let nested = tar(&[
         ("urlsf_subset00_data.xz", &xz(&tar(front))),
         ("notes.md", b"not text"),
@@ -127,7 +127,7 @@ fn characters_are_collected_from_the_whole_text_and_documents_end_in_line_breaks
     let shards = Shards::open(&at.join("many")).unwrap();
     assert_eq!(text(&shards, Split::Train), "añb\n語\n");
     assert_eq!(shards.tokenizer().unwrap().vocab_size(), 5);
-    // A single document has nobody to be kept apart from.
+    // A single document needs no separator.
     good(at, "--input a.txt --tokenizer char --out one --validation 0.4");
     let shards = Shards::open(&at.join("one")).unwrap();
     assert_eq!(
@@ -137,7 +137,7 @@ fn characters_are_collected_from_the_whole_text_and_documents_end_in_line_breaks
 }
 
 #[test]
-fn the_result_depends_on_the_inputs_alone() {
+fn the_result_depends_only_on_the_inputs() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     let documents = documents(9000);
@@ -176,7 +176,7 @@ fn titles(out: &Path, which: Split) -> BTreeSet<String> {
 }
 
 #[test]
-fn neither_order_nor_names_decide_who_is_measured_and_samples_grow() {
+fn the_split_depends_neither_on_order_nor_names_and_samples_are_nested() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     tokenizer(at);
@@ -206,7 +206,7 @@ fn neither_order_nor_names_decide_who_is_measured_and_samples_grow() {
 }
 
 #[test]
-fn a_finished_directory_is_left_alone_and_another_command_is_refused() {
+fn a_finished_directory_is_not_changed_and_another_command_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     let texts = documents(40);
@@ -214,7 +214,7 @@ fn a_finished_directory_is_left_alone_and_another_command_is_refused() {
     let flags = "--input in --out out --tokenizer bpe:300 --validation 0.2";
     good(at, flags);
     let before = content(&at.join("out"));
-    assert!(good(at, flags).contains("finished already"));
+    assert!(good(at, flags).contains("already finished"));
     let error = bad(at, &format!("{flags} --field body"));
     assert!(error.contains(r#"--field was "text", and is "body" now"#), "{error}");
     assert!(error.contains("--restart"), "{error}");
@@ -228,10 +228,10 @@ fn a_finished_directory_is_left_alone_and_another_command_is_refused() {
     let after = content(&at.join("out"));
     assert_ne!(after["train-00000.bin"], before["train-00000.bin"]);
     assert_eq!(after["notes.txt"], b"mine");
-    // Not even the vocabulary of the directory itself is lost.
+    // The directory's own tokenizer can be used, and is not lost.
     good(at, "--input in --out out --tokenizer out/tokenizer.json --restart");
     assert_eq!(content(&at.join("out"))["tokenizer.json"], after["tokenizer.json"]);
-    // A model's directory must not lose its tokenizer, whatever was asked.
+    // A model's directory must never lose its tokenizer.
     put(at, "model/tokenizer.json", "{}");
     for restart in ["", "--restart"] {
         let error = bad(at, &format!("--input in --out model {restart}"));
@@ -240,7 +240,7 @@ fn a_finished_directory_is_left_alone_and_another_command_is_refused() {
 }
 
 #[test]
-fn settings_that_cannot_be_are_refused_before_any_work() {
+fn invalid_settings_are_refused_before_any_work() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     put(at, "a.txt", "some text");
@@ -250,16 +250,16 @@ fn settings_that_cannot_be_are_refused_before_any_work() {
         ("--input a.txt --split document", "--split = document: the input is a single document"),
         ("--input a.txt --sample 1%", "the input is a single document"),
         ("--input a.txt b.txt --validation 1", "--validation = 1: expected a fraction"),
-        ("--input a.txt --sample 0", "--sample = 0: expected a part of the documents"),
+        ("--input a.txt --sample 0", "--sample = 0: expected a fraction of the documents"),
         ("--input a.txt --shard-tokens 0", "--shard-tokens = 0"),
         ("--input a.txt --threads 0", "--threads = 0: choose from 1 to 1024"),
         ("--input a.txt --threads 100000", "--threads = 100000: choose from 1 to 1024"),
         ("--input a.txt --tokenizer bpe:100", "--tokenizer = bpe:100"),
         ("--input a.txt --tokenizer ./none.json", "cannot read ./none.json"),
         ("--input none.txt", "cannot read none.txt"),
-        ("--input *.none", "no file fits the pattern"),
+        ("--input *.none", "no file matches the pattern"),
         ("--input pictures", "found: 1 .png"),
-        ("--input a.txt b.txt --validation 0.9999999", "there is no text in it"),
+        ("--input a.txt b.txt --validation 0.9999999", "it has no text"),
         (
             "--input a.txt b.txt --validation 0.9999999 --tokenizer char",
             "no document of it is left for training",
@@ -272,7 +272,7 @@ fn settings_that_cannot_be_are_refused_before_any_work() {
     }
     #[cfg(not(feature = "gpt2"))]
     assert!(bad(at, "--input a.txt --tokenizer gpt2 --out out").contains("--features gpt2"));
-    // Few documents may all be for learning; that is said.
+    // Few documents may all be for training; a note says so.
     let said = good(at, "--input a.txt b.txt --tokenizer char --validation 0.0001 --out out");
-    assert!(said.contains("note: no document fell into the validation set"), "{said}");
+    assert!(said.contains("note: no document was assigned to the validation set"), "{said}");
 }

@@ -14,7 +14,7 @@ use stage04_training::shards::{Shards, Split};
 
 const MARKER: &str = "<|endoftext|>";
 
-/// A tokenizer of 300 tokens with these added ones, in a file: spelling, attribute that is true.
+/// A tokenizer of 300 tokens and these added ones (spelling, attribute that is true), in a file.
 fn tokenizer(directory: &Path, name: &str, added: &[(&str, &str)]) -> Tokenizer {
     let learned = BpeTokenizer::train(&documents(50).concat(), 300).unwrap();
     let first = learned.vocab_size();
@@ -132,7 +132,7 @@ fn the_tokens_are_those_of_the_whole_text() {
 }
 
 #[test]
-fn a_marker_that_the_vocabulary_does_not_know_is_never_silent() {
+fn a_marker_outside_the_vocabulary_is_always_reported() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     tokenizer(at, "other.json", &[("</s>", "")]);
@@ -151,7 +151,7 @@ fn a_marker_that_the_vocabulary_does_not_know_is_never_silent() {
 }
 
 #[test]
-fn empty_documents_and_single_ones_are_counted_as_what_they_are() {
+fn empty_documents_are_counted_and_get_no_token() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     let tokenizer = tokenizer(at, "tokenizer.json", &[(MARKER, "")]);
@@ -163,7 +163,7 @@ fn empty_documents_and_single_ones_are_counted_as_what_they_are() {
     let ids = |text| tokenizer.encode(text).unwrap();
     let expected = [ids("one"), vec![end], ids("two"), vec![end]].concat();
     assert_eq!(tokens(&at.join("out"), Split::Train), expected);
-    // A line of JSON that ends in the marker gets no second one.
+    // A document in JSON that ends with the marker gets no second one.
     put(at, "b.jsonl", jsonl(&["one<|endoftext|>", "two<|endoftext|>", "<|endoftext|>"]));
     good(at, &format!("--input b.jsonl --out lines {flags}"));
     assert_eq!(tokens(&at.join("lines"), Split::Train), expected);
@@ -199,14 +199,14 @@ fn the_token_at_the_end_of_a_document_can_be_named() {
     let said = good(at, &format!("{flags} --tokenizer m --out beside"));
     assert!(!said.contains("note"), "{said}");
     assert_eq!(end("beside").as_deref(), Some("<stop>"));
-    // What the file beside it said is a flag like any other.
+    // The value of the file counts as a flag.
     put(at, "m/tokenizer_config.json", r#"{"eos_token": "<pad>"}"#);
     let error = bad(at, &format!("{flags} --tokenizer m --out beside"));
     assert!(error.contains(r#"--end-token was "<stop>", and is "<pad>" now"#), "{error}");
 }
 
 #[test]
-fn a_token_that_cannot_be_found_piece_by_piece_is_refused() {
+fn a_token_that_cannot_be_found_in_segments_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     put(at, "a.txt", "some text");

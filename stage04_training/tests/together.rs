@@ -1,8 +1,7 @@
-//! Two programs at the same time in one directory of data: each ends well or is told that the
-//! other is there, and what is left is whole.
+//! Two programs at the same time in one directory of data: each succeeds or is refused because the
+//! directory is in use, and the data stays consistent.
 //!
-//! When the second one starts is different every time, from the first instant of the other one to
-//! its last.
+//! The second program starts at a random moment during the run of the first.
 
 #![cfg(feature = "cli")]
 
@@ -19,7 +18,7 @@ use stage01_bigram::random::{Purpose, generator};
 use stage04_training::progress::Silent;
 use stage04_training::shards::Shards;
 
-/// How often each pair is tried.
+/// The number of trials of each pair.
 const PAIRS: u64 = 30;
 
 const BUSY: &str = "another program is using this directory";
@@ -30,7 +29,7 @@ fn start(at: &Path, arguments: &str) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// How a program ended: well, or refused because of the other one.
+/// The end of a program: success, or refused because of the other one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Well,
@@ -47,7 +46,7 @@ fn end(child: Child) -> End {
     }
 }
 
-/// Starts both, the second a moment after the first, and counts how they ended.
+/// Starts both, the second a random time after the first, and returns how they ended.
 fn both(at: &Path, first: &str, second: &str, within_ms: u64, round: u64) -> [End; 2] {
     let mut rng = generator(round, Purpose::Other, 0);
     let first = start(at, first);
@@ -56,7 +55,7 @@ fn both(at: &Path, first: &str, second: &str, within_ms: u64, round: u64) -> [En
     [end(first), end(second)]
 }
 
-/// Documents that make several shards, and a command that makes each of them safe as it goes.
+/// Documents that fill several shards, and a command that commits often.
 fn place() -> (tempfile::TempDir, &'static str) {
     let directory = tempfile::tempdir().unwrap();
     let documents = documents(4000);
@@ -71,7 +70,7 @@ const TINY: &str = "--n-layer 1 --n-head 1 --n-embd 8 --block-size 8 --batch-siz
                     --threads 1 --peak-tflops 0.1 --max-iters 3";
 
 #[test]
-fn of_two_that_prepare_one_is_refused_and_the_data_are_whole() {
+fn one_of_two_preparations_is_refused_and_the_data_is_consistent() {
     let (directory, prepare) = place();
     let at = directory.path();
     let mut ends = Vec::new();
@@ -81,7 +80,7 @@ fn of_two_that_prepare_one_is_refused_and_the_data_are_whole() {
         for round in 0..PAIRS {
             fs::remove_dir_all(at.join("data")).ok();
             let both = both(at, prepare, &second, 120, round);
-            // Whoever was there first has done it.
+            // At least the program that came first has succeeded.
             assert!(both.contains(&End::Well), "{both:?}");
             let data = Shards::open(&at.join("data")).unwrap();
             data.verify(&Silent).unwrap();
@@ -94,14 +93,14 @@ fn of_two_that_prepare_one_is_refused_and_the_data_are_whole() {
         }
     }
     println!(
-        "of two that prepare, {} were refused",
+        "of two preparations, {} were refused",
         ends.iter().filter(|end| **end == End::Busy).count()
     );
-    assert!(ends.contains(&End::Busy), "no two were there at once");
+    assert!(ends.contains(&End::Busy), "no two ran at the same time");
 }
 
 #[test]
-fn trainings_that_share_their_text_wait_for_one_another() {
+fn training_runs_on_the_same_text_wait_for_one_another() {
     let (directory, _) = place();
     let at = directory.path();
     put(at, "text.txt", documents(2000).join("\n"));
@@ -113,7 +112,7 @@ fn trainings_that_share_their_text_wait_for_one_another() {
         let both = both(at, &train(1), &train(2), 40, round);
         assert_eq!(both, [End::Well; 2]);
     }
-    // And more of them.
+    // The same with four runs.
     fs::remove_dir_all(at.join("data")).unwrap();
     let children: Vec<Child> = (1..=4).map(|seed| start(at, &train(seed))).collect();
     assert!(children.into_iter().all(|child| end(child) == End::Well));
@@ -122,7 +121,7 @@ fn trainings_that_share_their_text_wait_for_one_another() {
 }
 
 #[test]
-fn data_that_are_read_are_not_begun_anew() {
+fn data_in_use_is_not_prepared_again() {
     let (directory, prepare) = place();
     let at = directory.path();
     good(at, prepare.trim_start_matches("prepare "));
@@ -139,14 +138,14 @@ fn data_that_are_read_are_not_begun_anew() {
         Shards::open(&at.join("data")).unwrap().verify(&Silent).unwrap();
     }
     println!("refused: {refused:?}");
-    assert!(refused.iter().sum::<u64>() > 0, "no two were there at once");
-    // A second reader, and one that only looks whether all is done, are in nobody's way.
+    assert!(refused.iter().sum::<u64>() > 0, "no two ran at the same time");
+    // A second reader, and a `prepare` of finished data, are not refused.
     let forever = format!("train --data data {TINY} --max-iters 1000000 --out-dir forever");
     let mut reader = start(at, &forever);
     while !at.join("forever/log.jsonl").exists() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(good(at, prepare.trim_start_matches("prepare ")).contains("finished already"));
+    assert!(good(at, prepare.trim_start_matches("prepare ")).contains("already finished"));
     assert_eq!(end(start(at, &format!("train --data data {TINY} --out-dir other"))), End::Well);
     let error = bad(at, restart.trim_start_matches("prepare "));
     assert!(error.contains(BUSY) && error.contains("name another directory"), "{error}");
@@ -154,7 +153,7 @@ fn data_that_are_read_are_not_begun_anew() {
     reader.wait().unwrap();
 }
 
-/// What waits for another program ends when it is asked to.
+/// Ctrl-C ends the waiting for another program.
 #[cfg(unix)]
 #[test]
 fn waiting_ends_with_ctrl_c() {

@@ -1,6 +1,6 @@
 //! libtorch against stage 3: the same weights and batches must give the same numbers.
 //!
-//! On the processor, where both can run. Where libtorch sees a GPU, the same again on it.
+//! On the CPU, where both can run, and also on a GPU if libtorch sees one.
 
 use std::io::Write;
 use std::sync::Once;
@@ -28,13 +28,13 @@ fn gpt(bias: bool, dropout: f64) -> Gpt {
     Gpt::new(GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias }).unwrap()
 }
 
-/// Weights as they may be in the middle of a training: no bias is zero, no norm is one.
+/// Weights as during training: no bias is zero, and no weight of a norm is one.
 fn weights(gpt: &Gpt) -> Params<f32> {
     let mut weights = gpt.initialise(&mut generator(5, Purpose::Initialisation, 0));
-    let mut nudge = vec![0.0; weights.values.len()];
-    fill_normal(&mut nudge, 0.05, &mut generator(5, Purpose::Other, 0));
-    for (weight, nudge) in weights.values.iter_mut().zip(nudge) {
-        *weight += nudge;
+    let mut noise = vec![0.0; weights.values.len()];
+    fill_normal(&mut noise, 0.05, &mut generator(5, Purpose::Other, 0));
+    for (weight, noise) in weights.values.iter_mut().zip(noise) {
+        *weight += noise;
     }
     weights
 }
@@ -47,9 +47,9 @@ fn settings(gradient_accumulation_steps: usize) -> Settings {
     Settings { batch_size: BATCH, gradient_accumulation_steps, schedule, adamw, seed, threads }
 }
 
-/// The batch of a pass: inputs and targets.
-fn batch(pass: u64) -> (Vec<u32>, Vec<u32>) {
-    let mut rng = generator(1, Purpose::Other, pass);
+/// The inputs and targets of a micro-batch.
+fn batch(number: u64) -> (Vec<u32>, Vec<u32>) {
+    let mut rng = generator(1, Purpose::Other, number);
     let mut draw = || (0..BATCH * LENGTH).map(|_| rng.random_range(0..VOCABULARY as u32)).collect();
     (draw(), draw())
 }
@@ -62,32 +62,32 @@ fn full() -> Options {
     Options::new(Precision::F32)
 }
 
-/// Every way to compute that should give the same numbers.
-fn ways() -> Vec<(Device, Options)> {
+/// All devices and options that should give the same numbers.
+fn variants() -> Vec<(Device, Options)> {
     let plain = Options { fused_attention: false, fused_optimiser: false, ..full() };
-    let mut ways = vec![(Device::TorchCpu, full()), (Device::TorchCpu, plain)];
+    let mut variants = vec![(Device::TorchCpu, full()), (Device::TorchCpu, plain)];
     match judge(&DeviceInfo::gather()) {
-        Verdict::Ready => ways.extend([(Device::Cuda(0), full()), (Device::Cuda(0), plain)]),
-        Verdict::No(reason) => say_once(&format!("CUDA is not tested: {}", reason.problem())),
+        Verdict::Ready => variants.extend([(Device::Cuda(0), full()), (Device::Cuda(0), plain)]),
+        Verdict::No(reason) => print_once(&format!("CUDA is not tested: {}", reason.problem())),
     }
-    ways
+    variants
 }
 
-/// Says something that is seen even where the output of tests that pass is not.
-fn say_once(words: &str) {
-    static SAID: Once = Once::new();
-    SAID.call_once(|| {
+/// Prints a message once, also if the output of passing tests is captured.
+fn print_once(words: &str) {
+    static PRINTED: Once = Once::new();
+    PRINTED.call_once(|| {
         let _ = writeln!(std::io::stderr(), "{words}");
     });
 }
 
 // ANCHOR: difference
-/// The largest difference of two lists, as a share of the largest number of the first.
+/// The largest difference of two lists, divided by the largest absolute value of the first.
 fn difference(ours: &[f32], theirs: &[f32]) -> f32 {
     assert_eq!(ours.len(), theirs.len());
     let largest = ours.iter().fold(0f32, |most, x| most.max(x.abs()));
-    let apart = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
-    apart / largest.max(1e-30)
+    let error = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+    error / largest.max(1e-30)
 }
 // ANCHOR_END: difference
 
@@ -95,7 +95,7 @@ fn difference(ours: &[f32], theirs: &[f32]) -> f32 {
 fn logits_are_the_same() {
     for bias in [true, false] {
         let gpt = gpt(bias, 0.0);
-        for (device, options) in ways() {
+        for (device, options) in variants() {
             let torch = torch_on(device, options, &gpt, settings(1));
             let (tokens, _) = batch(0);
             let theirs = torch.logits(&tokens, LENGTH).unwrap();
@@ -112,19 +112,19 @@ fn logits_are_the_same() {
 
 #[test]
 fn every_gradient_is_the_same() {
-    for (bias, passes) in [(true, 1), (false, 1), (true, 3)] {
+    for (bias, micro_batches) in [(true, 1), (false, 1), (true, 3)] {
         let gpt = gpt(bias, 0.0);
-        let mut ours = Trainer::new(gpt.clone(), weights(&gpt), settings(passes)).unwrap();
-        for pass in 0..passes as u64 {
-            let (x, y) = batch(pass);
+        let mut ours = Trainer::new(gpt.clone(), weights(&gpt), settings(micro_batches)).unwrap();
+        for number in 0..micro_batches as u64 {
+            let (x, y) = batch(number);
             ours.accumulate(&x, &y);
         }
         let ours = ours.gradient();
         // ANCHOR: gradients
-        for (device, options) in ways() {
-            let mut torch = torch_on(device, options, &gpt, settings(passes));
-            for pass in 0..passes as u64 {
-                let (x, y) = batch(pass);
+        for (device, options) in variants() {
+            let mut torch = torch_on(device, options, &gpt, settings(micro_batches));
+            for number in 0..micro_batches as u64 {
+                let (x, y) = batch(number);
                 torch.accumulate(&x, &y).unwrap();
             }
             let theirs = torch.gradient().unwrap();
@@ -140,58 +140,58 @@ fn every_gradient_is_the_same() {
 }
 
 #[test]
-fn ten_steps_go_the_same_way() {
-    for (bias, passes) in [(true, 1), (false, 2)] {
+fn ten_steps_give_the_same_losses() {
+    for (bias, micro_batches) in [(true, 1), (false, 2)] {
         let gpt = gpt(bias, 0.0);
-        let mut ours = Trainer::new(gpt.clone(), weights(&gpt), settings(passes)).unwrap();
+        let mut ours = Trainer::new(gpt.clone(), weights(&gpt), settings(micro_batches)).unwrap();
         let steps: Vec<_> = (0..10)
             .map(|_| {
-                for pass in 0..passes as u64 {
-                    // The same two batches again and again, so that the loss falls fast.
-                    let (x, y) = batch(pass);
+                for number in 0..micro_batches as u64 {
+                    // The same two batches in every step, so that the loss falls fast.
+                    let (x, y) = batch(number);
                     ours.accumulate(&x, &y);
                 }
                 ours.step().unwrap()
             })
             .collect();
-        assert!(steps[9].loss < 0.9 * steps[0].loss, "nothing was learned: {steps:?}");
-        for (device, options) in ways() {
-            let mut torch = torch_on(device, options, &gpt, settings(passes));
+        assert!(steps[9].loss < 0.9 * steps[0].loss, "the loss does not fall: {steps:?}");
+        for (device, options) in variants() {
+            let mut torch = torch_on(device, options, &gpt, settings(micro_batches));
             for ours in &steps {
-                for pass in 0..passes as u64 {
-                    let (x, y) = batch(pass);
+                for number in 0..micro_batches as u64 {
+                    let (x, y) = batch(number);
                     torch.accumulate(&x, &y).unwrap();
                 }
                 let theirs = torch.step().unwrap();
                 assert_eq!((theirs.iter, theirs.lr), (ours.iter, ours.lr));
-                let apart = (theirs.loss - ours.loss).abs();
-                assert!(apart < 1e-4, "{device} {options:?}: {ours:?} {theirs:?}");
-                let apart = (theirs.grad_norm / ours.grad_norm - 1.0).abs();
-                assert!(apart < 1e-4, "{device} {options:?}: {ours:?} {theirs:?}");
+                let error = (theirs.loss - ours.loss).abs();
+                assert!(error < 1e-4, "{device} {options:?}: {ours:?} {theirs:?}");
+                let error = (theirs.grad_norm / ours.grad_norm - 1.0).abs();
+                assert!(error < 1e-4, "{device} {options:?}: {ours:?} {theirs:?}");
             }
         }
     }
 }
 
 #[test]
-fn the_measured_loss_is_the_same() {
+fn the_evaluated_loss_is_the_same() {
     let gpt = gpt(true, 0.1);
     let mut ours = Trainer::new(gpt.clone(), weights(&gpt), settings(1)).unwrap();
     let (x, y) = batch(0);
     let ours = ours.evaluate(&x, &y);
-    for (device, options) in ways() {
+    for (device, options) in variants() {
         let mut torch = torch_on(device, options, &gpt, settings(1));
         let theirs = torch.evaluate(&x, &y).unwrap();
         assert!((theirs / ours - 1.0).abs() < 1e-6, "{device} {options:?}: {ours} {theirs}");
-        // Nothing was learned by it, and nothing is left of it.
+        // It leaves no gradient.
         assert!(torch.gradient().unwrap().values.iter().all(|&g| g == 0.0));
     }
 }
 
 fn train(backend: &mut dyn Backend, steps: usize) {
     for _ in 0..steps {
-        for pass in 0..2 {
-            let (x, y) = batch(2 * backend.iter() as u64 + pass);
+        for number in 0..2 {
+            let (x, y) = batch(2 * backend.iter() as u64 + number);
             backend.accumulate(&x, &y).unwrap();
         }
         backend.step().unwrap();
@@ -212,7 +212,7 @@ fn a_resumed_run_ends_with_the_same_bytes() {
         let (weights, moments) = (weights.clone(), moments.clone());
         drop(first);
         let mut second = new();
-        // Another state of chance, and other weights, which must not matter.
+        // Another RNG state and other weights, which must not matter.
         train(&mut second, 1);
         second.restore(5, weights, moments).unwrap();
         assert_eq!(second.iter(), 5);
@@ -223,7 +223,7 @@ fn a_resumed_run_ends_with_the_same_bytes() {
 }
 
 #[test]
-fn dropout_drops_in_training_alone_and_depends_on_the_seed() {
+fn dropout_is_on_only_in_training_and_depends_on_the_seed() {
     let gpt = gpt(true, 0.3);
     let loss = |seed| {
         let mut torch = torch_on(Device::TorchCpu, full(), &gpt, Settings { seed, ..settings(1) });
@@ -238,7 +238,7 @@ fn dropout_drops_in_training_alone_and_depends_on_the_seed() {
     let (x, y) = batch(0);
     assert_eq!(torch.evaluate(&x, &y).unwrap(), torch.evaluate(&x, &y).unwrap());
 
-    // Each pass drops others: the same batch twice is not twice the same gradient.
+    // Each micro-batch has its own dropout mask: the same batch twice gives two gradients.
     let mut torch = torch_on(Device::TorchCpu, full(), &gpt, settings(2));
     torch.accumulate(&x, &y).unwrap();
     let once = torch.gradient().unwrap().values;
@@ -247,7 +247,7 @@ fn dropout_drops_in_training_alone_and_depends_on_the_seed() {
     let doubled: Vec<f32> = once.iter().map(|g| 2.0 * g).collect();
     assert!(difference(&twice, &doubled) > 0.1);
 
-    // With many seeds the mean gradient is near that of no dropout: what is kept is scaled up.
+    // The mean gradient over many seeds is near that without dropout, because of the scaling.
     let none = self::gpt(true, 0.0);
     let gradient = |gpt: &Gpt, seed| {
         let mut torch = torch_on(Device::TorchCpu, full(), gpt, Settings { seed, ..settings(1) });
@@ -267,7 +267,7 @@ fn dropout_drops_in_training_alone_and_depends_on_the_seed() {
 }
 
 #[test]
-fn bf16_is_near_f32_and_not_the_same() {
+fn bf16_is_near_f32_but_not_equal() {
     let gpt = gpt(true, 0.0);
     let run = |device, precision| {
         let mut torch = torch_on(device, Options::new(precision), &gpt, settings(1));
@@ -279,7 +279,7 @@ fn bf16_is_near_f32_and_not_the_same() {
         let losses: Vec<f64> = (0..10).map(step).collect();
         (losses, torch.state().unwrap().0.clone())
     };
-    for (device, options) in ways() {
+    for (device, options) in variants() {
         if !options.fused_attention {
             continue;
         }
@@ -289,7 +289,7 @@ fn bf16_is_near_f32_and_not_the_same() {
         for (a, b) in full.iter().zip(&half) {
             assert!((a - b).abs() < 0.02 * a, "{device}: {full:?} {half:?}");
         }
-        // The weights themselves keep all their digits: hardly one is a number of bf16.
+        // The weights stay in full precision: hardly one of them is a bf16 number.
         let coarse = rounded.values.iter().filter(|w| w.to_bits() & 0xffff == 0).count();
         assert!(coarse < rounded.values.len() / 100, "{coarse} weights were rounded");
     }
@@ -298,7 +298,7 @@ fn bf16_is_near_f32_and_not_the_same() {
 #[test]
 fn a_loss_that_is_nan_stops_before_the_weights_are_touched() {
     let gpt = gpt(true, 0.0);
-    for (device, options) in ways() {
+    for (device, options) in variants() {
         let mut broken = weights(&gpt);
         broken.values[0] = f32::NAN;
         let mut torch =
@@ -313,7 +313,7 @@ fn a_loss_that_is_nan_stops_before_the_weights_are_touched() {
 }
 
 #[test]
-fn a_token_that_does_not_exist_is_refused() {
+fn a_token_outside_the_vocabulary_is_refused() {
     let mut torch = torch_on(Device::TorchCpu, full(), &gpt(true, 0.0), settings(1));
     let (mut x, y) = batch(0);
     x[5] = VOCABULARY as u32;
@@ -349,7 +349,7 @@ fn a_run_moves_between_the_engines() {
 }
 
 #[test]
-fn a_device_that_is_not_there_is_refused_with_the_reason() {
+fn a_missing_device_is_refused_with_the_reason() {
     let gpt = gpt(true, 0.0);
     let facts = DeviceInfo::gather();
     let refused = |device: &str| {

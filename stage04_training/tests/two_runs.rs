@@ -1,7 +1,7 @@
-//! Two programs that want one directory: one trains, the other is told, and nothing is lost.
+//! Two programs that train in one directory: one runs, the other is refused, and nothing is lost.
 //!
-//! The moments are random and different on every machine, and what is asserted holds for all of
-//! them. Stage 3 has the same test for itself; here it is one of the two.
+//! The moments are random and differ between machines; the assertions hold for all of them. Stage 3
+//! has the same test for two of its own runs; here one of the two may be of stage 3.
 
 #![cfg(all(unix, feature = "cli"))]
 
@@ -18,7 +18,7 @@ use stage04_training::checkpoint::Saved;
 const BUSY: &str = "another program is using this directory; wait until it has finished, or name \
                     another --out-dir";
 
-/// Two commands started together. At most one is refused, with the reason; returns how many.
+/// Starts two commands together. At most one is refused, with the reason; returns how many.
 fn pair(place: &Place, commands: [&str; 2]) -> usize {
     let children = commands.map(|command| {
         place.command(command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -33,11 +33,11 @@ fn pair(place: &Place, commands: [&str; 2]) -> usize {
             refused += 1;
         }
     }
-    assert!(refused < 2, "{commands:?}: nobody trains");
+    assert!(refused < 2, "{commands:?}: both were refused");
     refused
 }
 
-/// What has the name is a run that loads, with its best weights, and goes on.
+/// Checks that the run in the directory loads, with its best weights, and can be resumed.
 fn is_whole(place: &Place) {
     let model = place.path("model");
     Saved::load(&model).unwrap_or_else(|e| panic!("{e}"));
@@ -77,7 +77,7 @@ fn two_runs_of_this_stage() {
         refused += pair(&place, [resume, resume]);
         is_whole(&place);
     }
-    assert!(refused > 0, "they never met");
+    assert!(refused > 0, "they never ran at the same time");
 }
 
 /// Stage 3 in this process.
@@ -115,7 +115,7 @@ fn a_run_of_stage_3_and_one_of_this_stage() {
             let there = Finished::new(second, child.wait_with_output().unwrap());
             if there.code != Some(0) {
                 there.refuses(&[BUSY]);
-                assert!(here, "nobody trains");
+                assert!(here, "both were refused");
                 refused += 1;
             } else if !here {
                 refused += 1;
@@ -123,5 +123,5 @@ fn a_run_of_stage_3_and_one_of_this_stage() {
             is_whole(&place);
         }
     }
-    assert!(refused > 0, "they never met");
+    assert!(refused > 0, "they never ran at the same time");
 }

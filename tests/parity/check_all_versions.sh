@@ -1,14 +1,14 @@
 #!/bin/sh
-# Do the models of this project give the same numbers and texts in every version of
-# transformers that people use?
+# Checks that the models of this project give the same numbers and texts in the common versions of
+# transformers.
 #
 #     tests/parity/check_all_versions.sh            all versions
 #     tests/parity/check_all_versions.sh 5.24.0     this one
 #
-# Needs a Python with torch: .venv/bin/python, which stage04_training/install-libtorch.sh makes,
-# or the one that the variable PYTHON names. torch is 5 GB, so it is installed once; each version of
-# transformers has a virtual environment of its own of 0.3 GB, in .venv/versions, which finds torch
-# through a .pth file. They are made where they are missing; to undo, delete them.
+# Needs a Python with torch: .venv/bin/python of stage04_training/install-libtorch.sh, or the one in
+# the variable PYTHON. torch takes 5 GB, so it is installed once; each version of transformers has its
+# own virtual environment of 0.3 GB in .venv/versions, which finds torch through a .pth file. Missing
+# environments are created; to undo, delete them.
 #
 # transformers 4.44, of 2024, can be installed with Python 3.10 to 3.12.
 #
@@ -33,12 +33,12 @@ for version in $versions; do
         rm -rf "$env"
         "$python" -m venv "$env"
         case $version in
-        4.4*) numpy='numpy<2' ;; # the last that it knows
+        4.4*) numpy='numpy<2' ;; # the last version that it supports
         *) numpy=numpy ;;
         esac
         "$env/bin/python" -m pip install -q --disable-pip-version-check \
             "transformers==$version" "$numpy" safetensors
-        # Only now, so that pip does not take torch's environment for its own.
+        # Only now, so that pip does not install into torch's environment.
         "$env/bin/python" - "$torch" <<'PTH'
 import sys, sysconfig, pathlib
 (pathlib.Path(sysconfig.get_paths()["purelib"]) / "torch.pth").write_text(sys.argv[1] + "\n")
@@ -50,6 +50,6 @@ PTH
     "$env/bin/python" -W ignore tests/parity/check_transformers.py --train || failed="$failed $version"
 done
 [ -z "$failed" ] || {
-    echo "error: not the same in transformers$failed" >&2
+    echo "error: differences in transformers$failed" >&2
     exit 1
 }

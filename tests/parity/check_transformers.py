@@ -1,24 +1,24 @@
-"""Does a model of this project open in Hugging Face's transformers, and compute and write the same?
+"""Checks that a model of this project gives the same results in Hugging Face's transformers.
 
     python check_transformers.py --train            four small models, trained for the check
     python check_transformers.py DIR [--text FILE]  a model of your own
 
-The models of `--train` (`cargo run -p stage03_gpt`, a second each) differ in what transformers
-treats differently: characters or byte pairs, with an end-of-text token or without, with biases or
-without. Each directory is opened by transformers, which shares no code with ours:
+The models of `--train` (`cargo run -p stage03_gpt`, a second each) cover the cases of transformers:
+characters or byte pairs, with an end-of-text token or without, with biases or without. Each
+directory is loaded by transformers, which shares no code with ours:
 
 1. `AutoModelForCausalLM`: no tensor may be missing or left over;
-2. the tokenizer in the three ways people load one (`tokenizers`, `PreTrainedTokenizerFast`,
-   `AutoTokenizer`): our token numbers for the text, and the text again for the numbers, with spaces
+2. the tokenizer in the three usual loaders (`tokenizers`, `PreTrainedTokenizerFast`,
+   `AutoTokenizer`): our token numbers for the text, and the text again from the numbers, with spaces
    at both ends and before commas and n't;
 3. `truncation=True` leaves as many tokens as the model has positions;
 4. `pad_token = eos_token` pads, where the model has an end-of-text token; the token is known as
    `eos_token`, and is one token where it is spelled in a text;
-5. the logits, given all that the tokenizer returns, differ from ours by at most 1e-5 of the largest;
-6. `generate` writes greedily what our `sample --temperature 0` writes, and stops where it stops: at
-   the end-of-text token.
+5. the logits, for everything that the tokenizer returns, differ from ours by at most 1e-5 of the largest;
+6. greedy `generate` gives the text of our `sample --temperature 0`, and stops at the same place, the
+   end-of-text token.
 
-It exits with 1 where anything fails. `check_all_versions.sh` runs it in several versions.
+It exits with 1 if a check fails. `check_all_versions.sh` runs it in several versions.
 """
 
 import argparse
@@ -48,16 +48,16 @@ def report(good, what):
 
 
 def attempt(what, function):
-    """The function's result, or None after reporting how it failed."""
+    """The function's result, or None after reporting its failure."""
     try:
         return function()
-    except Exception as error:  # whatever a library throws at a bad file is the answer sought
+    except Exception as error:  # any exception of a library is a failed check
         line = (str(error).splitlines() or [""])[0][:200]
         report(False, f"{what}: {type(error).__name__}: {line}")
 
 
 def ours(*arguments, stage=3):
-    """What our own program prints."""
+    """The output of our own program."""
     package = {3: "stage03_gpt", 4: "stage04_training"}[stage]
     command = os.environ.get(f"STAGE{stage}", f"cargo run -q -p {package} --").split()
     command += [str(argument) for argument in arguments]
@@ -80,22 +80,22 @@ def check_tokenizers(directory, ids, text):
             lambda i: loaded.decode(i, **settings),
         )
 
-    ways = {
+    loaders = {
         "tokenizers.Tokenizer": plain,
-        # It is given one file alone, and so it cannot know how the text is set.
+        # It reads only one file, which does not have this setting.
         "PreTrainedTokenizerFast": lambda: wrapped(
             transformers.PreTrainedTokenizerFast(tokenizer_file=file),
             clean_up_tokenization_spaces=False,
         ),
         "AutoTokenizer": lambda: wrapped(transformers.AutoTokenizer.from_pretrained(directory)),
     }
-    for name, load in ways.items():
+    for name, load in loaders.items():
         loaded = attempt(name, load)
         if not loaded:
             continue
         encode, decode = loaded
-        # Without a text, the ids' own: cutting a text into windows can split a character or
-        # a word, so this says less than --text does.
+        # Without a text, that of the ids: a window can begin within a character or a word, so this
+        # tests less than --text does.
         given = text if text is not None else decode(ids)
         found = attempt(f"{name} encodes", lambda: encode(given))
         if found is None:
@@ -115,12 +115,12 @@ def check_tokenizers(directory, ids, text):
             report(True, f"{name}: texts come back from their tokens")
 
 
-# Every character of these is in the text that the models of `--train` learn.
+# All their characters are in the training text of the models of `--train`.
 SAMPLES = ["Hello there , you .", "I do n't know", "  two spaces, at both ends  ", " one ", "a\n\n b"]
 
 
 def check_settings(directory, config):
-    """What `tokenizer_config.json` says: truncation and padding."""
+    """The settings of `tokenizer_config.json`: truncation and padding."""
     loaded = attempt("AutoTokenizer", lambda: transformers.AutoTokenizer.from_pretrained(directory))
     if not loaded:
         return
@@ -145,7 +145,7 @@ def check_logits(model, directory, ids, text, ours):
     if text is None:
         inputs = {"input_ids": torch.tensor([ids])}
     else:
-        # All that the tokenizer returns, as people do it: `model(**tokenizer(text))`.
+        # Everything that the tokenizer returns, as in `model(**tokenizer(text))`.
         inputs = dict(tokenizer(text, return_tensors="pt", verbose=False))
         inputs = {name: rows[:, : len(ids)] for name, rows in inputs.items()}
     # ANCHOR: check_logits
@@ -164,27 +164,27 @@ def check_logits(model, directory, ids, text, ours):
 
 
 @torch.no_grad()
-def check_writing(model, directory, prompts):
-    """Greedy text of both, up to the end-of-text token or the last position of the model."""
+def check_generation(model, directory, prompts):
+    """Compares greedy texts, up to the end-of-text token or the last position of the model."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
     model, end = model.to(torch.float32), model.config.eos_token_id
     stopped = 0
     for prompt in prompts:
         inputs = tokenizer(prompt, return_tensors="pt")
-        read = inputs["input_ids"].shape[1]
-        room = model.config.n_positions - read
+        n_prompt = inputs["input_ids"].shape[1]
+        n_free = model.config.n_positions - n_prompt
         # No eos_token_id is given here: generate must find it in the files.
-        ids = model.generate(**inputs, max_new_tokens=room, do_sample=False, pad_token_id=0)[0]
-        theirs = ids[read:].tolist()
+        ids = model.generate(**inputs, max_new_tokens=n_free, do_sample=False, pad_token_id=0)[0]
+        theirs = ids[n_prompt:].tolist()
         if end is not None and end in theirs:
             stopped += 1
             report(theirs.index(end) == len(theirs) - 1, f"{prompt!r}: generate stops at its end")
             theirs = theirs[: theirs.index(end)]
-        elif len(theirs) < room:
-            report(False, f"{prompt!r}: generate stops after {len(theirs)} of {room} tokens")
+        elif len(theirs) < n_free:
+            report(False, f"{prompt!r}: generate stops after {len(theirs)} of {n_free} tokens")
         theirs = prompt + tokenizer.decode(theirs)
         text = ours("sample", "--model", directory, "--prompt", prompt, "--temperature", 0,
-                    "--max-new-tokens", room)
+                    "--max-new-tokens", n_free)
         # `sample` ends its output with a line break of its own.
         same = text == theirs + "\n"
         report(same, f"{prompt!r}: greedy text is ours" + ("" if same else f": {theirs!r}, {text!r}"))
@@ -192,7 +192,7 @@ def check_writing(model, directory, prompts):
 
 
 def check(directory, text, logits, prompts):
-    """Everything for one directory. Returns how many of the texts ended by themselves."""
+    """All checks of one directory. Returns the number of texts that ended with their token."""
     expected = load_file(logits)
     ids = expected["input_ids"].flatten().tolist()
     loaded = attempt(
@@ -213,7 +213,7 @@ def check(directory, text, logits, prompts):
         return 0
     check_settings(directory, model.config)
     check_logits(model, directory, ids, text, expected["logits"].flatten(0, -2))
-    return check_writing(model, directory, prompts) if prompts else 0
+    return check_generation(model, directory, prompts) if prompts else 0
 
 
 TEXT = "".join(
@@ -232,7 +232,7 @@ MODELS = {
 
 
 def check_trained(place):
-    """The four models."""
+    """Trains and checks the four models."""
     text_file = place / "text.txt"
     text_file.write_text(TEXT, encoding="utf-8")
     models = {}
@@ -248,12 +248,11 @@ def check_trained(place):
         prompts = ["Hello", " do n't", "a"]
         stopped = check(directory, TEXT, logits, prompts)
         if "end-of-text" in name:
-            report(stopped == len(prompts), f"{stopped} of {len(prompts)} texts end by themselves")
+            report(stopped == len(prompts), f"{stopped} of {len(prompts)} texts end with the end-of-text token")
 
 
 def with_end_of_text(place):
-    """A model that has learned from short documents where a text ends: stage 4 puts the token
-    between them."""
+    """A model trained on short documents, which stage 4 separates with the end-of-text token."""
     documents, data, directory = place / "documents.jsonl", place / "data", place / "end-of-text"
     lines = [json.dumps({"text": text}) for text in TEXT.split("\n\n b") * 5 if text]
     documents.write_text("\n".join(lines), encoding="utf-8")
@@ -268,9 +267,9 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("directory", type=Path, nargs="?")
     p.add_argument("--train", action="store_true", help="train the four models, and check them")
-    p.add_argument("--text", type=Path, metavar="FILE", help="the text that `eval` was given")
-    p.add_argument("--logits", type=Path, metavar="FILE", help="if elsewhere")
-    p.add_argument("--prompt", action="append", default=[], help="compare greedy texts as well")
+    p.add_argument("--text", type=Path, metavar="FILE", help="the text given to `eval`")
+    p.add_argument("--logits", type=Path, metavar="FILE", help="if not in the directory")
+    p.add_argument("--prompt", action="append", default=[], help="also compare greedy texts")
     s = p.parse_args()
     transformers.logging.set_verbosity_error()
     if hasattr(transformers.logging, "disable_progress_bar"):

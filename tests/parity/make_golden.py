@@ -1,4 +1,4 @@
-"""Makes the numbers in golden/ that the Rust tests of this directory compare with.
+"""Makes the reference numbers in golden/ for the Rust tests of this directory.
 
     python3 -m venv .venv && .venv/bin/pip install -r tests/parity/requirements.txt
     .venv/bin/python tests/parity/make_golden.py            # writes golden/
@@ -6,16 +6,17 @@
 
 Made with torch 2.11.0, transformers 5.23.0, safetensors 0.8.0, Python 3.11.
 
-Every number is computed in float64 by PyTorch (layers) or by Hugging Face's GPT-2 (models),
-never by this project; two lists of the trajectory are of float32, and say so. All inputs and weights are exact in float32, so an f64 engine can be
-compared at 1e-9 and an f32 engine, given the same inputs, at 1e-5. Whatever is random comes
-from Python's own generator, whose stream is the same on every platform.
+All numbers are computed in float64 by PyTorch (layers) or by Hugging Face's GPT-2 (models), never
+by this project; two lists of the trajectory are in float32, as their names say. All inputs and
+weights are exact in float32, so an f64 engine can be compared at 1e-9 and an f32 engine, with the
+same inputs, at 1e-5. Random numbers come from Python's own generator, whose stream is the same on
+every platform.
 
     gpt2_tiny/                          a directory as transformers saves it, weights in float32
     gpt2_tiny_expected.safetensors      its logits, loss, every gradient, greedy continuations
-    adamw_steps.safetensors             ten training steps from it: losses, norms, the end
-    adamw_steps_no_bias.safetensors     the same where no layer has a bias
-    trajectory.safetensors              ten steps of nanoGPT's CPU setting made small, on a text
+    adamw_steps.safetensors             ten training steps from it: losses, norms, final weights
+    adamw_steps_no_bias.safetensors     the same without biases
+    trajectory.safetensors              ten steps of a smaller version of nanoGPT's CPU setting
     layers.safetensors                  single layers, forward and backward
 
 The README beside this script lists every tensor. The models are also run through the
@@ -48,7 +49,7 @@ from train_like_nanogpt import (
 F64, I64 = torch.float64, torch.int64
 GPT2_TINY = dict(n_layer=2, n_head=2, n_embd=16, n_positions=12, vocab_size=29)
 
-# ------------------------------------------------------------------------------ chance
+# ---------------------------------------------------------------------- random numbers
 
 
 def normal(generator, *shape, mean=0.0, std=1.0):
@@ -67,11 +68,11 @@ def integers(generator, below, *shape):
 
 
 def gpt2_tiny(seed=2019):
-    """A GPT-2 whose every tensor is random, gammas, betas and biases too.
+    """A GPT-2 in which every tensor is random, also gammas, betas and biases.
 
-    With the usual ones and zeros there, swapping gamma and beta or losing a bias would change
-    nothing. The matrices are ten times larger than a fresh GPT-2's, so that attention is far
-    from uniform and the GELU far from linear.
+    With the usual ones and zeros, swapping gamma and beta or omitting a bias would change nothing.
+    The weights are ten times larger than in a new GPT-2, so that attention is far from uniform and
+    the GELU far from linear.
     """
     config = transformers.GPT2Config(
         **GPT2_TINY,
@@ -117,7 +118,7 @@ def agree(what, a, b, tolerance=1e-12):
         sys.exit(f"{what}: two independent programs differ by {difference:.1e}")
 
 
-def pass_both_ways(model, ids, targets):
+def forward_backward(model, ids, targets):
     """Logits, mean loss, and the gradient of every parameter."""
     model.zero_grad(set_to_none=True)
     logits = model(ids).logits
@@ -134,16 +135,16 @@ def pass_both_ways(model, ids, targets):
 
 @torch.no_grad()
 def greedy(model, prompt, length):
-    """The most likely token each time, from a whole new pass over the last n_positions tokens.
+    """Greedy decoding, each token from a full forward pass over the last n_positions tokens.
 
-    No cache is used here: that a cache gives the same is for the tests to show.
+    No KV cache is used here: the tests show that a cache gives the same.
     """
     ids = prompt.tolist()
     while len(ids) < length:
         window = torch.tensor([ids[-model.config.n_positions :]])
         best = model(window).logits[0, -1].topk(2)
         if best.values[0] - best.values[1] < 1e-2:
-            sys.exit("two tokens are nearly as likely: rounding could choose; change the prompt")
+            sys.exit("two tokens are nearly equally likely, so rounding could decide; change the prompt")
         ids.append(best.indices[0].item())
     return torch.tensor(ids)
 
@@ -153,7 +154,7 @@ def expected(model, generator):
     for part, (batch, length) in {"full": (3, 12), "short": (2, 5)}.items():
         ids = integers(generator, 29, batch, length)
         targets = integers(generator, 29, batch, length)
-        for name, tensor in pass_both_ways(model, ids, targets).items():
+        for name, tensor in forward_backward(model, ids, targets).items():
             tensors[f"{part}.{name}"] = tensor
     prompt = torch.tensor([3, 14, 15, 9])
     tensors["generate.prompt"] = prompt
@@ -174,10 +175,10 @@ def expected(model, generator):
 
 
 def ten_steps(model, bias, generator):
-    """Training as nanoGPT does it, through warm-up, decay and the level end of the schedule.
+    """Training as in nanoGPT, through warm-up, decay and the constant end of the schedule.
 
-    grad_clip is not nanoGPT's 1.0, so that forgetting to multiply by it is seen, and such that
-    some steps are clipped and others are not.
+    grad_clip is not nanoGPT's 1.0, so that a missing factor is detected, and so that some steps are
+    clipped and others are not.
     """
     settings = dict(
         learning_rate=1e-2,
@@ -190,8 +191,8 @@ def ten_steps(model, bias, generator):
         grad_clip=1.8,
     )
     s = argparse.Namespace(**settings)
-    # A text with a rule in it (the next token depends on the last), so that the loss can fall
-    # and the later gradients are small enough to pass unclipped.
+    # A text with a pattern (the next token depends on the last), so that the loss can fall and the
+    # later gradients are small enough not to be clipped.
     text = [1]
     for _ in range(400):
         text.append((3 * text[-1] + generator.choice([1, 2])) % 29)
@@ -233,10 +234,11 @@ def ten_steps(model, bias, generator):
 
 
 def trajectory(generator):
-    """nanoGPT's setting for a CPU with everything about four times smaller, on one poem.
+    """nanoGPT's setting for a CPU, about four times smaller, on one poem.
 
-    Weights begin as nanoGPT's do, but from Python's generator. Only where the windows begin is
-    kept, not their tokens: to get the batches, a program must number the characters as this one.
+    Initial weights are distributed as in nanoGPT, but from Python's generator. Only the first
+    positions of the windows are saved, not their tokens: to get the batches, a program must number
+    the characters in the same way.
     """
     vocab_size, train, val = read_text(Path(__file__).parent / "sonnet_18.txt")
     text = torch.cat([train, val])
@@ -284,7 +286,7 @@ def trajectory(generator):
     tensors["loss"], tensors["grad_norm"], tensors["lr"] = train_in(F64)
     tensors["float32.loss"], tensors["float32.grad_norm"], _ = train_in(torch.float32)
     if not tensors["loss"][-1] < tensors["loss"][0] - 0.5:
-        sys.exit(f"too little was learned to show anything: {tensors['loss'].tolist()}")
+        sys.exit(f"the loss falls too little: {tensors['loss'].tolist()}")
     return tensors
 
 
@@ -329,8 +331,8 @@ def gelu(g):
 
 
 def softmax_cross_entropy(g):
-    """Rows: ordinary, huge with the target on top, huge with it at the bottom, all equal, one
-    far below the others, all huge and close to each other."""
+    """Rows: ordinary; huge with the largest logit at the target; huge with the smallest at the
+    target; all equal; one far below the others; all huge and close to each other."""
     logits = normal(g, 6, 11, std=2.0)
     logits[1] = logits[1] * 1e4
     logits[2] = logits[2] * 1e4
@@ -356,7 +358,7 @@ def softmax_cross_entropy(g):
 
 
 def attention(part, g, rows, columns, causal):
-    """Attention itself, without projections: q looks at k, takes v. All (batch, head, row, 4)."""
+    """Scaled dot-product attention without projections. q, k, v: (batch, head, row, 4)."""
     q, k, v = normal(g, 2, 3, rows, 4), normal(g, 2, 3, columns, 4), normal(g, 2, 3, columns, 4)
     scores = q @ k.transpose(-1, -2) / math.sqrt(4)
     if causal:
@@ -375,8 +377,8 @@ def attention(part, g, rows, columns, causal):
 
 
 def attention_layer(part, g, cross):
-    """GPT-2's whole layer as transformers has it, with 3 heads of 4: self-attention, causal; or
-    attention from x to every row of `memory`, as GPT-2 does it where it decodes for an encoder."""
+    """GPT-2's attention layer of transformers, with 3 heads of size 4: causal self-attention, or
+    cross-attention from x to `memory`, as in a GPT-2 that is the decoder of an encoder."""
     c = 12
     config = transformers.GPT2Config(
         n_embd=c, n_head=3, attn_pdrop=0.0, resid_pdrop=0.0, attn_implementation="sdpa"
@@ -449,15 +451,15 @@ def make(directory):
     save("layers.safetensors", layers(random.Random(3)))
 
 
-def compare(made, kept):
-    """Exits where a tensor differs by more than the rounding of another processor explains.
+def compare(made, committed):
+    """Exits if a tensor differs by more than the rounding of another processor explains.
 
-    Rounding alone decides the gradient of a key's bias (it is zero: a shift of every key moves
-    no attention), and AdamW magnifies it; hence not 1e-12.
+    The gradient of a key's bias is only rounding (it is zero: a shift of all keys does not change
+    attention), and AdamW amplifies it; hence not 1e-12.
     """
     files = [p.relative_to(made) for p in sorted(made.rglob("*.safetensors"))]
     for file in files:
-        a, b = load_file(made / file), load_file(kept / file)
+        a, b = load_file(made / file), load_file(committed / file)
         if a.keys() != b.keys():
             sys.exit(f"{file}: other tensors: {sorted(a.keys() ^ b.keys())}")
         worst = 0.0
@@ -470,14 +472,14 @@ def compare(made, kept):
                 sys.exit(f"{file}: {name} differs by {error:.1e}")
             worst = max(worst, error)
         print(f"{file}: {len(a)} tensors, largest relative difference {worst:.1e}")
-    left = {p.relative_to(kept) for p in kept.rglob("*.safetensors")} - set(files)
+    left = {p.relative_to(committed) for p in committed.rglob("*.safetensors")} - set(files)
     if left:
-        sys.exit(f"made by nothing: {sorted(map(str, left))}")
+        sys.exit(f"not made by this script: {sorted(map(str, left))}")
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--check", action="store_true", help="compare with golden/ as it is")
+    p.add_argument("--check", action="store_true", help="compare with golden/ and change nothing")
     golden = Path(__file__).parent / "golden"
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()

@@ -1,31 +1,30 @@
-"""A GPT in PyTorch, trained as nanoGPT trains: the reference that our own training is held to.
+"""A GPT in PyTorch with the training loop of nanoGPT: the reference for our own training.
 
-Two questions are answered with this script:
+It serves two comparisons:
 
-1. Given the same weights and the same batches, do both programs walk the same way?
-   `--weights FILE` and `--batches FILE` feed them in; `--save-weights`, `--save-batches` and
-   `--save-final` write what this script drew and ended with, for the other program to read.
-2. Given only the same settings and the same text, do both end at the same loss, and how long
-   does each take? Run it with `--text` alone: every default is nanoGPT's setting for its
-   character-level model on a CPU.
+1. The losses of both programs on the same weights and batches. `--weights FILE` and
+   `--batches FILE` read them; `--save-weights`, `--save-batches` and `--save-final` write those of
+   this script, for the other program to read.
+2. The final loss and the speed of both programs with the same settings and text. Run it with only
+   `--text`: every default is nanoGPT's setting for its character-level model on a CPU.
 
 The model is GPT-2's (Radford et al. 2019): pre-norm blocks, learned positions, GELU in its tanh
 form, output layer tied to the token embedding. The training loop follows nanoGPT's `train.py`:
-uniformly drawn windows, AdamW with decay on matrices only, linear warm-up and cosine decay,
-clipping of the whole gradient, losses estimated over random batches before the step whose
-number is a multiple of `--eval-interval`.
+uniformly drawn windows, AdamW with weight decay on matrices only, linear warm-up and cosine decay,
+clipping by the gradient norm, losses estimated on random batches before each step whose number is
+a multiple of `--eval-interval`.
 
-It differs from nanoGPT on purpose in three places. `--gelu erf` gives the exact GELU, which
-nanoGPT uses where GPT-2 has the tanh form. Evaluation draws from a generator of its own, so
-`--eval-interval` does not change the training batches. Exactly `--max-iters` steps are made,
-where nanoGPT makes one more after its last evaluation. At the end the loss over the whole
-validation text is computed as well, in windows that do not overlap.
+It differs intentionally from nanoGPT in three places. `--gelu erf` gives the exact GELU, which
+nanoGPT uses where GPT-2 has the tanh form. Evaluation has its own random generator, so
+`--eval-interval` does not change the training batches. It does exactly `--max-iters` steps;
+nanoGPT does one more after its last evaluation. At the end it also computes the loss over the
+whole validation text, in windows that do not overlap.
 
 Not here: GPUs, mixed precision, torch.compile, gradient accumulation, resuming.
 
     python train_like_nanogpt.py --text input.txt --log log.jsonl
 
-One JSON object a line goes to `--log`: iter, train_loss (of the batch, before the step), lr,
+`--log` gets one JSON object per line: iter, train_loss (of the batch, before the step), lr,
 grad_norm (before clipping), elapsed_s; where evaluated also eval_train_loss and val_loss. The
 last line is a summary: val_loss_full, ms_per_step (median), tokens_per_second.
 """
@@ -47,7 +46,7 @@ from torch.nn import functional as F
 
 
 class Norm(nn.Module):
-    """Layer norm; without `bias` it has no beta either, as nanoGPT has it."""
+    """Layer norm; without `bias` it has no beta, as in nanoGPT."""
 
     def __init__(self, n_embd, bias):
         super().__init__()
@@ -117,7 +116,7 @@ class Gpt(nn.Module):
         self.ln_f = Norm(n_embd, bias)
         for name, p in self.named_parameters():
             if name.endswith("c_proj.weight"):
-                # Two sums enter the residual stream in each block; keep its variance level.
+                # Each block adds twice to the residual stream; this keeps its variance constant.
                 nn.init.normal_(p, std=0.02 / math.sqrt(2 * n_layer))
             elif p.dim() >= 2:
                 nn.init.normal_(p, std=0.02)
@@ -162,7 +161,7 @@ def to_gpt2(model):
 
 
 def from_gpt2(model, tensors):
-    """Sets every parameter from tensors named as in GPT-2, with `transformer.` before or not."""
+    """Sets all parameters from tensors with GPT-2's names, prefixed by `transformer.` or not."""
     tensors = {k.removeprefix("transformer."): v for k, v in tensors.items()}
     used = set()
     with torch.no_grad():
@@ -176,7 +175,7 @@ def from_gpt2(model, tensors):
             used.add(name)
     for name in tensors.keys() - used:
         if name.endswith(".bias") and torch.all(tensors[name] == 0):
-            continue  # a bias that is not there and a bias of zeros are the same
+            continue  # no bias and a bias of zeros are the same
         if name == "lm_head.weight" and torch.equal(tensors[name], tensors["wte.weight"]):
             continue
         sys.exit(f"the weights have a tensor {name} that these settings do not use (--bias?)")
@@ -186,7 +185,7 @@ def from_gpt2(model, tensors):
 
 
 def learning_rate(iter, peak, minimum, warmup_iters, decay_iters):
-    """nanoGPT's schedule: a straight line up, half a cosine down, then level."""
+    """nanoGPT's schedule: linear warm-up, cosine decay, then constant."""
     if iter < warmup_iters:
         return peak * (iter + 1) / (warmup_iters + 1)
     if iter > decay_iters:
@@ -208,7 +207,7 @@ def adamw(parameters, weight_decay, betas):
 def step(optimizer, loss, lr, grad_clip):
     """One update. Returns the norm of the whole gradient before clipping.
 
-    PyTorch scales by grad_clip / (norm + 1e-6), only where that is below one.
+    PyTorch scales by grad_clip / (norm + 1e-6), if that is below one.
     """
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
@@ -221,7 +220,7 @@ def step(optimizer, loss, lr, grad_clip):
 
 
 def draw(data, batch_size, block_size, generator):
-    """Windows that begin anywhere, and the same windows one token later."""
+    """Random windows, and their targets: the same windows one token later."""
     starts = torch.randint(len(data) - block_size, (batch_size,), generator=generator)
     at = starts[:, None] + torch.arange(block_size)
     return data[at], data[at + 1]
@@ -310,7 +309,7 @@ def main():
             print(json.dumps(line), file=log, flush=True)
 
     def evaluate(iter):
-        """The same windows at every evaluation, so that the curve shows the model alone."""
+        """Uses the same windows at every evaluation, so that only the model changes."""
         generator = torch.Generator().manual_seed(s.seed + 1)
         losses = {
             "eval_train_loss": estimate(model, train, s, generator),
@@ -340,7 +339,7 @@ def main():
         line |= {"train_loss": loss.item(), "lr": lr, "grad_norm": norm}
         write(line | {"elapsed_s": time.perf_counter() - began})
 
-    median = statistics.median(times[min(10, len(times) - 1) :])  # the first steps warm up
+    median = statistics.median(times[min(10, len(times) - 1) :])  # without the first steps, which are slower
     summary = {
         "iter": s.max_iters,
         "ms_per_step": 1e3 * median,
@@ -384,17 +383,17 @@ def arguments():
     p.add_argument("--weight-decay", type=float, default=0.1)
     p.add_argument("--beta1", type=float, default=0.9)
     p.add_argument("--beta2", type=float, default=0.99)
-    p.add_argument("--grad-clip", type=float, default=1.0, help="0 for none")
+    p.add_argument("--grad-clip", type=float, default=1.0, help="maximum gradient norm; 0 for no clipping")
     p.add_argument("--eval-interval", type=int, default=250)
-    p.add_argument("--eval-iters", type=int, default=20, help="batches in each estimate")
+    p.add_argument("--eval-iters", type=int, default=20, help="batches per estimate")
     p.add_argument("--seed", type=int, default=1337)
     p.add_argument("--threads", type=int, default=torch.get_num_threads())
     p.add_argument("--dtype", choices=["float32", "float64"], default="float32")
-    p.add_argument("--vocab-size", type=int, help="needed where there is no --text")
-    p.add_argument("--weights", metavar="FILE", help="start from these (GPT-2's names)")
+    p.add_argument("--vocab-size", type=int, help="needed without --text")
+    p.add_argument("--weights", metavar="FILE", help="initial weights (GPT-2's names)")
     p.add_argument("--batches", metavar="FILE", help="inputs, targets: (steps, batch, block)")
     p.add_argument("--save-weights", metavar="FILE", help="write the initial weights")
-    p.add_argument("--save-batches", metavar="FILE", help="write the batches that were drawn")
+    p.add_argument("--save-batches", metavar="FILE", help="write the batches")
     p.add_argument("--save-final", metavar="FILE", help="write the trained weights")
     p.add_argument("--log", metavar="FILE", help="JSON lines")
     return p.parse_args()

@@ -4,9 +4,9 @@
 
 `run_gpu_ladder.sh` runs both sides and prints one table. The model is that of
 `tests/parity/train_like_nanogpt.py`. Two rungs are Python's own: torch.compile makes one program
-of model and loss; it is measured with the vocabulary padded, and with the larger batch.
+of model and loss; it is measured with the padded vocabulary, and with the larger batch.
 
-Without a GPU a tiny model goes through the rungs on the processor, to see that they run.
+Without a GPU a tiny model runs all rungs on the CPU, as a test of the script.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def reference():
 
 
 def rungs(gpu, batch_size):
-    """The rungs from the bottom. The names are those of the Rust side."""
+    """All rungs from the bottom: (name, options, batch size). The Rust side has the same names."""
     plain = dict(
         precision="f32", attention="plain", adamw="one by one", padded=False, compile=False
     )
@@ -53,7 +53,7 @@ def rungs(gpu, batch_size):
 
 
 def measure(how, batch_size, shape, device, seconds):
-    """Trains for some seconds."""
+    """Trains for some seconds; the median time of a step, the speed and the peak memory."""
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -83,7 +83,7 @@ def measure(how, batch_size, shape, device, seconds):
     synchronize = torch.cuda.synchronize if device == "cuda" else lambda: None
 
     def attention():
-        # PyTorch's plain attention: the table of all shares in memory.
+        # Plain attention: the matrix of all attention weights is in memory.
         plain = how["attention"] == "plain"
         return sdpa_kernel(SDPBackend.MATH) if plain else contextlib.nullcontext()
 
@@ -97,7 +97,7 @@ def measure(how, batch_size, shape, device, seconds):
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        return value.item()  # our side looks at the loss of every step, too
+        return value.item()  # our side reads the loss of every step, too
 
     if device == "cuda":
         torch.cuda.empty_cache()
@@ -121,7 +121,7 @@ def measure(how, batch_size, shape, device, seconds):
 
 
 def run(arguments):
-    """All rungs: a list of what was measured."""
+    """Measures all rungs."""
     import torch
 
     gpu = torch.cuda.is_available()
@@ -146,7 +146,7 @@ def run(arguments):
 
 
 def table(ours, theirs):
-    """Both sides beside each other."""
+    """Prints both sides in one table."""
     first = next((r for r in ours["rungs"] if "ms_per_step" in r), None)
     mine = {rung["name"]: rung for rung in ours["rungs"]}
     names = [rung["name"] for rung in theirs["rungs"]]
@@ -172,17 +172,17 @@ def table(ours, theirs):
             ratio = f"{a['tokens_per_second'] / b['tokens_per_second']:.2f}"
         line = f"{name:24}{rate(a):>10}{factor:>9}{used:>7}{gigabytes(a):>7}"
         print(f"{line}{rate(b):>11}{gigabytes(b):>7}{ratio:>8}")
-    print("\nused: of the device's own speed in matrix products of these digits")
+    print("\nused: of the device's own speed in matrix products of this precision")
     print("ratio: our tokens per second / PyTorch's; above 1 we are faster")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each rung")
-    parser.add_argument("--batch-size", type=int, default=8, help="of all but the last rung")
-    parser.add_argument("--threads", type=int, help="of the processor")
+    parser.add_argument("--seconds", type=float, default=20.0, help="time of each rung")
+    parser.add_argument("--batch-size", type=int, default=8, help="batch size of all but the last rungs")
+    parser.add_argument("--threads", type=int, help="number of CPU threads")
     parser.add_argument("--no-compile", action="store_true", help="without torch.compile")
-    parser.add_argument("--table", nargs=2, metavar=("OURS", "THEIRS"), help="only print these")
+    parser.add_argument("--table", nargs=2, metavar=("OURS", "THEIRS"), help="only print these two files as a table")
     arguments = parser.parse_args()
     if arguments.table:
         table(*(json.loads(Path(path).read_text(encoding="utf-8")) for path in arguments.table))

@@ -1,14 +1,14 @@
-"""The peak memory of `prepare`, whatever the size: OpenWebText's form, as much of it as you like.
+"""The peak memory of `prepare` on any amount of text in the layout of OpenWebText.
 
     cargo build -p stage04_training --features gpt2
     python stage04_training/benches/compare/prepare_memory.py TEXT_FILE ... --gigabytes 45 --kill 100
 
-The lines of the texts, any UTF-8 files, are drawn into documents of a few kilobytes, a thousand of
-them packed into an xz archive. 24 such archives stand again and again in one tar, until there are
-so many gigabytes of text: 45 take 8 GB of disk, and 25 more for the tokens. (Their words are soon
-known, so real text is slower. The memory does not depend on that.) With --kill S the run is killed
-after S seconds, by the signal that nobody can catch, and begun again. The peak is what Linux
-counted for the process (VmHWM). Needs Python alone. Run it from the root of the repository.
+Lines of the texts, any UTF-8 files, are drawn into documents of a few kilobytes; an xz archive
+holds a thousand of them. 24 such archives are repeated in one tar until it holds the requested
+gigabytes of text: 45 take 8 GB of disk, and the tokens 25 GB more. (Real text is slower, because
+these words repeat; the memory does not depend on that.) With --kill S the run is killed after S
+seconds by SIGKILL, which no program can catch, and resumed. The peak is what Linux counted for the
+process (VmHWM). Needs only Python. Run it from the root of the repository.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def add(tar, name, content):
 
 
 def archive(lines, number):
-    """A packed archive of documents, and how many bytes of text they have."""
+    """A compressed archive of documents, and the number of bytes of their text."""
     draw, packed, size = random.Random(number), io.BytesIO(), 0
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for i in range(DOCUMENTS):
@@ -48,7 +48,10 @@ def archive(lines, number):
 
 
 def collection(path, lines, size):
-    """Writes a tar of archives with so many bytes of text; returns how many archives."""
+    """Writes a tar of archives with at least `size` bytes of text.
+
+    Returns the number of archives and of bytes.
+    """
     packed, written, count = [archive(lines, n) for n in range(ARCHIVES)], 0, 0
     with tarfile.open(path, "w") as tar:
         while written < size:
@@ -59,7 +62,10 @@ def collection(path, lines, size):
 
 
 def run(command, kill):
-    """Runs to the end, or kills; returns the seconds, and the peak in bytes."""
+    """Runs a command to its end, or kills it after `kill` seconds.
+
+    Returns the seconds, and the peak memory in bytes.
+    """
     process, began, peak = subprocess.Popen(command), time.time(), 0
     while process.poll() is None:
         try:

@@ -1,4 +1,4 @@
-"""`prepare` with GPT-2's vocabulary beside Python's tiktoken, on the same documents.
+"""`prepare` with GPT-2's vocabulary compared with Python's tiktoken, on the same documents.
 
     pip install "tiktoken==0.14.*" numpy
     cargo build -p stage04_training --features gpt2
@@ -8,13 +8,12 @@
 The texts, any UTF-8 files, are cut into documents of a few kilobytes at empty lines and repeated
 until there are N megabytes. Two comparisons, each on one thread and on two:
 
-- the whole way from JSON lines to a file of tokens: our command, its start included, and what a
-  Python script does (read, parse, `encode_ordinary_batch`, write with numpy), its imports and its
-  vocabulary not included;
-- making tokens alone, of the texts in memory, without a file being read or written.
+- whole: from JSON lines to a file of tokens. Our command includes its start; the Python script
+  (read, parse, `encode_ordinary_batch`, write with numpy) excludes imports and vocabulary;
+- encode: only the encoding of texts in memory, without reading or writing a file.
 
-They take turns, so that a busy machine is busy for both; the table shows medians. The ids must be
-equal, all of them. tiktoken's vocabulary is read from the tokenizer.json that our command writes,
+Both sides run in turn, so that other programs slow both; the table shows medians. All ids must be
+equal. tiktoken's vocabulary is read from the tokenizer.json that our command writes,
 so nothing is downloaded. Run it from the root of the repository.
 """
 
@@ -30,13 +29,13 @@ import time
 import numpy
 import tiktoken
 
-# tiktoken's own spelling of GPT-2's pattern, which is the faster one for it.
+# tiktoken's own spelling of GPT-2's pattern, the one that is faster in its engine.
 PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
 END_OF_TEXT = 50256
 
 
 def documents_of(files, megabytes):
-    """Documents of at least two kilobytes, cut at empty lines, and how many bytes they have."""
+    """Documents of at least two kilobytes, cut at empty lines, and their bytes in all."""
     once = []
     for name in files:
         gathered = ""
@@ -56,8 +55,8 @@ def documents_of(files, megabytes):
 
 
 def gpt2_from(tokenizer_json):
-    """tiktoken's GPT-2, from the spelled vocabulary of a tokenizer.json."""
-    # GPT-2 spells the bytes that cannot be seen with letters from 256 on.
+    """tiktoken's GPT-2, from the vocabulary of a tokenizer.json."""
+    # GPT-2 spells bytes without a visible character with the characters from U+0100 on.
     seen = [*range(33, 127), *range(161, 173), *range(174, 256)]
     letter = {chr(byte): byte for byte in seen}
     hidden = [byte for byte in range(256) if byte not in seen]
@@ -85,7 +84,7 @@ print(json.dumps([run.returncode, run.stderr, seconds, peak]))
 
 
 def ours_whole(binary, lines, out, threads):
-    """Seconds and peak memory in bytes of our command."""
+    """Seconds and peak memory, in bytes, of our command."""
     command = [binary, "prepare", "--input", lines, "--out", out, "--tokenizer", "gpt2"]
     command += ["--split", "document", "--validation", "0", "--threads", str(threads), "--restart"]
     starter = [sys.executable, "-c", STARTER, *command]
@@ -96,7 +95,7 @@ def ours_whole(binary, lines, out, threads):
 
 
 def theirs_whole(encoding, lines, out, threads):
-    """The same way in Python."""
+    """Seconds of the same work in Python."""
     start = time.perf_counter()
     texts = [json.loads(line)["text"] for line in open(lines, encoding="utf-8")]
     with open(out, "wb") as file:
@@ -108,8 +107,8 @@ def theirs_whole(encoding, lines, out, threads):
     return time.perf_counter() - start
 
 
-def ours_alone(binary, text_file, threads):
-    """Our encoder times itself: the median of its rounds, no start and no file included."""
+def ours_encode(binary, text_file, threads):
+    """Median seconds of our encoder, timed by itself, without its start and without files."""
     environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
     command = [binary, "tokenizer_speed", "encode", "gpt2", text_file]
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -118,7 +117,8 @@ def ours_alone(binary, text_file, threads):
     return statistics.median(json.loads(run.stdout)["seconds"])
 
 
-def theirs_alone(encoding, documents, threads):
+def theirs_encode(encoding, documents, threads):
+    """Seconds of tiktoken's encoding."""
     start = time.perf_counter()
     if threads == 1:
         for text in documents:
@@ -152,13 +152,13 @@ def main():
 
         rows = []
         for threads in (1, 2):
-            times = {"whole": ([], []), "alone": ([], [])}
+            times = {"whole": ([], []), "encode": ([], [])}
             for _ in range(arguments.rounds):
                 seconds, peak = ours_whole(arguments.binary, lines, ours, threads)
                 times["whole"][0].append(seconds)
                 times["whole"][1].append(theirs_whole(encoding, lines, theirs, threads))
-                times["alone"][0].append(ours_alone(arguments.encoder, text_file, threads))
-                times["alone"][1].append(theirs_alone(encoding, documents, threads))
+                times["encode"][0].append(ours_encode(arguments.encoder, text_file, threads))
+                times["encode"][1].append(theirs_encode(encoding, documents, threads))
             for what, both in times.items():
                 a, b = (statistics.median(rounds) for rounds in both)
                 rows.append((what, threads, a, b, peak if what == "whole" else None))

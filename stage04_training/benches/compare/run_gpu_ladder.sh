@@ -1,11 +1,11 @@
 #!/bin/sh
-# The ladder of a GPU, in Rust and in Python, in one table. Unattended, in about eight minutes:
+# The GPU ladder in Rust and in Python, in one table. Runs unattended for about eight minutes:
 #
 #     stage04_training/benches/compare/run_gpu_ladder.sh [SECONDS OF EACH RUNG]
 #
 # Needs stage04_training/install-libtorch.sh, and for Python's side
 # `.venv/bin/pip install -r stage03_gpt/benches/compare/requirements.txt`. Without a GPU it runs
-# with a tiny model on the processor, to see that it runs.
+# a tiny model on the CPU, as a test of the scripts.
 set -eu
 
 cd "$(dirname "$0")/../../.."

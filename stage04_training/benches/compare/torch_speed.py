@@ -1,4 +1,4 @@
-"""How fast is our use of libtorch: the same model in Rust and in Python, on the processor.
+"""The speed of our use of libtorch: the same model in Rust and in Python, on the CPU.
 
     stage04_training/install-libtorch.sh
     .venv/bin/pip install -r stage03_gpt/benches/compare/requirements.txt
@@ -8,8 +8,8 @@
 Both sides do the same arithmetic with the same libtorch, so the ratio says what the two languages
 add. A step is forward, backward, clipping at 1.0 and AdamW on random tokens, in f32, without
 biases and without dropout. PyTorch's model and step are those of stage 3's comparison
-(`train_speed.py`), in its two eager ways: as it comes, and with its fused AdamW. The sides take
-turns, each in a process of its own; each entry is the median over the rounds of a median over
+(`train_speed.py`), in its two eager variants: PyTorch's defaults, and the fused AdamW. The sides
+run in turn, each in its own process; each entry is the median over rounds of the median over
 steps.
 """
 
@@ -36,7 +36,7 @@ ROWS = {
         n_layer=12, n_head=12, n_embd=768, block_size=256, batch_size=2, vocab_size=50304
     ),
 }
-WAYS = ["eager", "fused"]
+VARIANTS = ["eager", "fused"]
 BUILD = "cargo build -p experiments --features torch"
 
 
@@ -50,18 +50,18 @@ def our_row(row, settings):
     return {**result["rungs"][0], "peak_mb": result["peak_mb"]}
 
 
-def their_row(row, way, settings):
+def their_row(row, variant, settings):
     """One run of PyTorch, by stage 3's script."""
-    task = json.dumps([row, way, "f32", settings.threads, settings.seconds])
+    task = json.dumps([row, variant, "f32", settings.threads, settings.seconds])
     command = [sys.executable, str(STAGE_3 / "train_speed.py"), "--torch-row", task]
-    return side_by_side.run(f"PyTorch ({way})", command)
+    return side_by_side.run(f"PyTorch ({variant})", command)
 
 
 def measure(name, settings):
     """All rounds of one row: {"ours": [...], "eager": [...], "fused": [...]}."""
     row, results = ROWS[name], {}
     for turn in range(1, settings.rounds + 1):
-        for side in ["ours", *WAYS]:
+        for side in ["ours", *VARIANTS]:
             result = our_row(row, settings) if side == "ours" else their_row(row, side, settings)
             results.setdefault(side, []).append(result)
             if result["n_params"] != results["ours"][0]["n_params"]:
@@ -74,7 +74,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--rows", default=",".join(ROWS), help="which, like small,gpt-2")
+    parser.add_argument("--rows", default=",".join(ROWS), help="rows to measure, such as small,gpt-2")
     side_by_side.add_options(parser)
     binary = ROOT / "target" / "debug" / "experiments"
     parser.set_defaults(ours=binary)
@@ -94,11 +94,11 @@ def main():
     for name, results in every.items():
         middle = {side: side_by_side.medians(rounds) for side, rounds in results.items()}
         ms = {side: middle[side]["ms_per_step"] for side in middle}
-        line = [name, f"{ms['ours']:.1f}", *(f"{ms[way]:.1f}" for way in WAYS)]
-        line += [f"{ms[way] / ms['ours']:.2f}" for way in WAYS]
-        # What other programs take away is least in the fastest round of each side.
+        line = [name, f"{ms['ours']:.1f}", *(f"{ms[way]:.1f}" for way in VARIANTS)]
+        line += [f"{ms[way] / ms['ours']:.2f}" for way in VARIANTS]
+        # The fastest round of each side is the one that other programs slowed least.
         best = {side: min(r["ms_per_step"] for r in rounds) for side, rounds in results.items()}
-        line += [f"{best[way] / best['ours']:.2f}" for way in WAYS]
+        line += [f"{best[way] / best['ours']:.2f}" for way in VARIANTS]
         line += [f"{middle[side]['peak_mb']:,.0f}" for side in ("ours", "eager")]
         lines.append(line)
     header = ["row", "ours|ms", "eager|ms", "fused|ms", "ratio|eager", "ratio|fused"]

@@ -1,4 +1,4 @@
-//! The engine of stage 3, as a backend.
+//! The engine of stage 3 as a backend.
 
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ impl Backend for Cpu {
 
     /// Measured at each call, which takes about a third of a second.
     fn peak_flops(&self) -> Option<f64> {
-        // It is measured in f32, and is no measure for anything else.
+        // Only f32 is measured.
         if self.gpt().dtype() != Dtype::Float32 {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Where to compute, and in which precision: the two words a user chooses.
+//! The device and the precision that a user chooses, `--device` and `--precision`.
 //!
 //! ```
 //! use stage04_training::backend::device::{Device, Precision};
@@ -22,7 +22,7 @@ pub enum Device {
     Auto,
     /// The engine of stage 3 on the processor.
     Cpu,
-    /// libtorch on the processor: to compare, and to test what a GPU will do.
+    /// libtorch on the CPU: for comparison, and to test the code that a GPU runs.
     TorchCpu,
     /// An NVIDIA GPU, counted from 0.
     Cuda(usize),
@@ -67,21 +67,21 @@ impl Display for Device {
 pub enum Precision {
     /// All 24 significand bits of f32.
     F32,
-    /// TF32: what is multiplied is rounded to 11 significand bits, sums are f32. NVIDIA's since Ampere.
+    /// TF32: factors are rounded to 11 significand bits, sums are f32. NVIDIA GPUs since Ampere.
     Tf32,
-    /// bfloat16: what is multiplied is rounded to 8 significand bits and stored so, sums are f32.
+    /// bfloat16: factors are rounded to 8 significand bits and stored so, sums are f32.
     Bf16,
 }
 
 impl Precision {
-    /// All of them, with their names.
+    /// All precisions with their names.
     pub const ALL: [(&str, Precision); 3] =
         [("f32", Precision::F32), ("tf32", Precision::Tf32), ("bf16", Precision::Bf16)];
 
     /// Reads a precision; `auto` is bf16 on an NVIDIA GPU and f32 everywhere else.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a word that is none, and for tf32 where there is none.
+    /// [`Error::Setting`] for an unknown name, and for tf32 on a device without it.
     pub fn choose(text: &str, device: Device) -> Result<Self> {
         let gpu = matches!(device, Device::Cuda(_));
         if text == "auto" {

@@ -1,57 +1,57 @@
-//! What can be seen of libtorch and of the GPU. Gathered here, judged in
-//! [`judge`](mod@super::judge): so every judgement can be tested with facts made up.
+//! Facts about libtorch and the GPU. They are gathered here and judged in
+//! [`judge`](mod@super::judge), so that every judgement can be tested with made-up facts.
 
 use std::env;
 use std::fs;
 use std::path::Path;
 
-/// The version of libtorch that the crate tch is made for.
+/// The version of libtorch that the crate tch supports.
 pub const EXPECTED: &str = "2.11.0";
 
-/// What was seen.
+/// Facts about this program and machine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeviceInfo {
-    /// libtorch; none in a program that was built without it.
+    /// libtorch; `None` in a program that was built without it.
     pub libtorch: Option<Libtorch>,
-    /// How many NVIDIA GPUs libtorch sees.
+    /// The number of NVIDIA GPUs that libtorch sees.
     pub gpus: usize,
-    /// Their names, as the driver tells them.
+    /// Their names according to the driver.
     pub names: Vec<String>,
-    /// The free and the whole memory of the first, in bytes.
+    /// The free and the total memory of the first, in bytes.
     pub memory: Option<(u64, u64)>,
     /// Whether libtorch sees the GPU of an Apple processor.
     pub mps: bool,
     /// The version of the NVIDIA driver in the system's kernel, such as `580.65.06`.
     pub driver: Option<String>,
-    /// Whether the driver's library for programs, `libcuda.so.1`, is there.
+    /// Whether the driver's library, `libcuda.so.1`, is found.
     pub libcuda: bool,
-    /// The environment variable `CUDA_VISIBLE_DEVICES`, where it is set.
+    /// The environment variable `CUDA_VISIBLE_DEVICES`, if set.
     pub visible: Option<String>,
-    /// Whether the system shows a device file of a GPU, such as `/dev/nvidia0`.
+    /// Whether there is a device file of a GPU, such as `/dev/nvidia0`.
     pub device_file: bool,
 }
 
-/// What was seen of libtorch.
+/// Facts about libtorch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Libtorch {
     /// The directory of its libraries.
     pub directory: String,
-    /// The version that stands in that directory, such as `2.11.0+cu130`.
+    /// The version in that directory, such as `2.11.0+cu130`.
     pub version: String,
     /// The version that the program was built with.
     pub built: String,
     /// Whether the library for CUDA is in the directory.
     pub cuda_file: bool,
-    /// Whether the library for CUDA is part of this process.
+    /// Whether the library for CUDA is loaded into this process.
     pub cuda_loaded: bool,
 }
 
 impl DeviceInfo {
-    /// Looks around.
+    /// Gathers the facts.
     pub fn gather() -> DeviceInfo {
         let visible = env::var_os("CUDA_VISIBLE_DEVICES");
         DeviceInfo {
-            libtorch: libtorch::look(),
+            libtorch: libtorch::inspect(),
             gpus: libtorch::gpus(),
             names: libtorch::names(),
             memory: libtorch::memory(),
@@ -74,7 +74,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-/// The version in the first line of what the driver says of itself:
+/// The version in the first line of the driver's own description:
 /// `NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build …`.
 fn driver_version(text: &str) -> Option<String> {
     let is_version = |word: &&str| {
@@ -83,8 +83,7 @@ fn driver_version(text: &str) -> Option<String> {
     text.lines().next()?.split_whitespace().find(is_version).map(str::to_string)
 }
 
-/// Whether programs find `libcuda.so.1`: in the directories where systems keep it, or in those of
-/// `LD_LIBRARY_PATH`.
+/// Whether `libcuda.so.1` is in one of the usual directories or in one of `LD_LIBRARY_PATH`.
 fn libcuda() -> bool {
     let usual = [
         "/usr/lib/x86_64-linux-gnu",
@@ -108,13 +107,13 @@ mod libtorch {
     use crate::backend::torch::{missing, peak};
     use std::path::Path;
 
-    /// Where the program looks for libtorch, and which it was built with: see `build.rs`.
+    /// The directory of libtorch, and the version that the program was built with (`build.rs`).
     const DIRECTORY: &str = env!("LIBTORCH_LIB");
     const BUILT: &str = env!("LIBTORCH_VERSION");
 
-    pub fn look() -> Option<Libtorch> {
+    pub fn inspect() -> Option<Libtorch> {
         let maps = read("/proc/self/maps");
-        // Where the system really loaded it from: LD_LIBRARY_PATH goes before what was built in.
+        // The path it was loaded from: LD_LIBRARY_PATH takes precedence over the rpath.
         let loaded = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
         let loaded = loaded.map(Path::new).find(|path| path.ends_with("libtorch_cpu.so"));
         let directory = loaded.and_then(Path::parent).unwrap_or(Path::new(DIRECTORY));
@@ -130,8 +129,8 @@ mod libtorch {
         })
     }
 
-    /// What an installation says of itself: a wheel in `version.py`, an archive in
-    /// `build-version`.
+    /// The version of an installation, from `version.py` in a wheel or `build-version` in an
+    /// archive.
     fn version(wheel: &str, archive: &str) -> Option<String> {
         let quoted = wheel.lines().find_map(|line| line.strip_prefix("__version__ = '"));
         let version = quoted.and_then(|line| line.split('\'').next()).or(archive.lines().next())?;
@@ -150,7 +149,7 @@ mod libtorch {
         if gpus() == 0 {
             return None;
         }
-        // libtorch knows of a GPU's memory once it has taken some.
+        // libtorch reports a GPU's memory only after an allocation.
         let scalar = tch::Tensor::f_zeros([], (tch::Kind::Float, tch::Device::Cuda(0)));
         scalar.and_then(|_| missing::memory(0)).ok()
     }
@@ -168,10 +167,10 @@ mod libtorch {
     }
 }
 
-/// A program without libtorch sees nothing through it.
+/// Without libtorch there is nothing to see.
 #[cfg(not(feature = "torch"))]
 mod libtorch {
-    pub fn look() -> Option<super::Libtorch> {
+    pub fn inspect() -> Option<super::Libtorch> {
         None
     }
 

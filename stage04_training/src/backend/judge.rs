@@ -1,4 +1,4 @@
-//! Can this program use a GPU? If not: for which of the usual reasons, and what to do.
+//! Decides whether this program can use a GPU; if not, why not and what to do.
 //!
 //! ```
 //! use stage04_training::backend::{DeviceInfo, Reason, Verdict, judge};
@@ -22,19 +22,19 @@ pub enum Verdict {
 pub enum Reason {
     /// The program was built without libtorch.
     NotBuilt,
-    /// libtorch is of another version than the program.
+    /// libtorch has another version than the program needs.
     OtherVersion {
         /// The version that was found.
         found: String,
-        /// Where.
+        /// Its directory.
         directory: String,
     },
-    /// A libtorch that was made for the processor alone.
+    /// libtorch was built for the CPU only.
     CpuOnly {
-        /// Where it is.
+        /// Its directory.
         directory: String,
     },
-    /// The part for CUDA is there, but the linker left it out of the program.
+    /// The library for CUDA exists, but the linker left it out of the program.
     Dropped,
     /// `CUDA_VISIBLE_DEVICES` hides all GPUs.
     Hidden {
@@ -43,18 +43,18 @@ pub enum Reason {
     },
     /// No driver.
     NoDriver,
-    /// The kernel has the driver, but its library for programs is missing.
+    /// The kernel has the driver, but the driver's library is missing.
     NoLibrary,
     /// The driver is older than this libtorch needs.
     OldDriver {
         /// The driver's version.
         found: String,
-        /// The oldest that will do.
+        /// The oldest version that is new enough.
         needed: u32,
         /// The version of CUDA that needs it.
         cuda: u32,
     },
-    /// Driver and library are there, but no GPU is shown to this program.
+    /// Driver and library exist, but no GPU is visible to this program.
     NoDevice,
     /// None of these.
     Unknown,
@@ -74,19 +74,23 @@ impl Reason {
                 format!("libtorch in {directory} is {found}, and this program needs {EXPECTED}")
             }
             Reason::CpuOnly { directory } => {
-                format!("libtorch in {directory} was made for the processor alone")
+                format!("libtorch in {directory} was built for the CPU only")
             }
             Reason::Dropped => "the linker left libtorch_cuda out of this program".into(),
             Reason::Hidden { value } => {
                 format!("CUDA_VISIBLE_DEVICES is \"{value}\": all GPUs are hidden")
             }
             Reason::NoDriver => "there is no NVIDIA driver".into(),
-            Reason::NoLibrary => "the driver is there, but not its library libcuda.so.1".into(),
+            Reason::NoLibrary => {
+                "the driver is installed, but its library libcuda.so.1 is missing".into()
+            }
             Reason::OldDriver { found, needed, cuda } => {
                 format!("the driver is {found}, and CUDA {cuda} needs {needed} or newer")
             }
-            Reason::NoDevice => "the driver is there, but shows no GPU to this program".into(),
-            Reason::Unknown => "libtorch sees no GPU, and nothing usual is wrong".into(),
+            Reason::NoDevice => {
+                "the driver is installed, but no GPU is visible to this program".into()
+            }
+            Reason::Unknown => "libtorch sees no GPU, for none of the usual reasons".into(),
         }
     }
 
@@ -118,18 +122,18 @@ impl Reason {
             }
             Reason::OldDriver { .. } => "update NVIDIA's driver and restart the machine",
             Reason::NoDevice => {
-                "look whether `nvidia-smi` shows it; in a container start it with the GPU \
+                "check that `nvidia-smi` shows it; in a container start it with the GPU \
                  (`docker run --gpus all`); on a cluster ask for a GPU"
             }
             Reason::Unknown => {
-                "look whether `nvidia-smi` works; a driver that was updated needs a restart"
+                "check that `nvidia-smi` works; a driver that was updated needs a restart"
             }
         }
         .into()
     }
 }
 
-/// Judges what was seen. The first reason counts: the later ones often follow from it.
+/// Judges the facts. The first reason counts, because the later ones often follow from it.
 pub fn judge(facts: &DeviceInfo) -> Verdict {
     let Some(libtorch) = &facts.libtorch else { return Verdict::No(Reason::NotBuilt) };
     let directory = || libtorch.directory.clone();
@@ -162,15 +166,15 @@ pub fn judge(facts: &DeviceInfo) -> Verdict {
 }
 
 impl Libtorch {
-    /// Whether it is the version that tch is made for.
+    /// Whether it is the version that tch supports.
     pub fn fits(&self) -> bool {
         self.version.split('+').next() == Some(EXPECTED)
     }
 
-    /// The version of CUDA it was made for: 13 for `2.11.0+cu130`.
+    /// The CUDA version it was built for: 13 for `2.11.0+cu130`.
     fn cuda(&self) -> Option<u32> {
-        let digits = self.version.split("+cu").nth(1)?;
-        digits.get(..2)?.parse().ok()
+        let number = self.version.split("+cu").nth(1)?;
+        number.get(..2)?.parse().ok()
     }
 }
 
@@ -198,8 +202,8 @@ fn old_driver(facts: &DeviceInfo, libtorch: &Libtorch) -> Option<Reason> {
 mod tests {
     use super::*;
 
-    /// A machine on which everything is as it should be.
-    fn well() -> DeviceInfo {
+    /// A machine on which everything works.
+    fn healthy() -> DeviceInfo {
         DeviceInfo {
             libtorch: Some(Libtorch {
                 directory: "/venv/torch/lib".into(),
@@ -219,13 +223,13 @@ mod tests {
         }
     }
 
-    /// The same without a GPU, changed in one thing.
+    /// The reason on the same machine without a GPU and with one change.
     fn without_gpu(change: impl FnOnce(&mut DeviceInfo)) -> Reason {
-        let mut facts = DeviceInfo { gpus: 0, names: Vec::new(), memory: None, ..well() };
+        let mut facts = DeviceInfo { gpus: 0, names: Vec::new(), memory: None, ..healthy() };
         change(&mut facts);
         match judge(&facts) {
             Verdict::No(reason) => reason,
-            Verdict::Ready => panic!("{facts:?} is not well"),
+            Verdict::Ready => panic!("{facts:?} can use a GPU"),
         }
     }
 
@@ -234,10 +238,10 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_is_well() {
-        assert_eq!(judge(&well()), Verdict::Ready);
+    fn a_machine_that_works_is_ready() {
+        assert_eq!(judge(&healthy()), Verdict::Ready);
         // A list that names a GPU hides none.
-        assert_eq!(judge(&DeviceInfo { visible: Some("0".into()), ..well() }), Verdict::Ready);
+        assert_eq!(judge(&DeviceInfo { visible: Some("0".into()), ..healthy() }), Verdict::Ready);
     }
 
     #[test]
@@ -265,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_cuda_is_content_with_an_older_driver() {
+    fn an_older_cuda_accepts_an_older_driver() {
         let older = |f: &mut DeviceInfo| {
             libtorch(f).version = "2.11.0+cu128".into();
             f.driver = Some("570.195.03".into());
@@ -286,8 +290,8 @@ mod tests {
             (f.driver, f.libcuda) = (None, false);
         };
         assert!(matches!(without_gpu(both), Reason::CpuOnly { .. }));
-        // Another version is named even where a GPU is seen.
-        let mut facts = well();
+        // A wrong version is an error even where a GPU is seen.
+        let mut facts = healthy();
         libtorch(&mut facts).version = "2.12.0+cu130".into();
         assert!(matches!(judge(&facts), Verdict::No(Reason::OtherVersion { .. })));
     }

@@ -1,13 +1,13 @@
-//! What does the arithmetic of a training step.
+//! Backends: what does the arithmetic of a training step.
 //!
-//! The loop does not care: it brings batches, asks for steps, and saves what it is given. So a
-//! run can begin on one backend and go on on another.
+//! The training loop is the same for all of them, and so are the saved files: a run can begin on
+//! one backend and continue on another.
 //!
 //! - [`cpu`]: the engine of stage 3. Nothing to install, the same bytes every time.
-//! - `torch`: libtorch, on the processor or on a GPU. Behind the feature `torch`.
+//! - `torch`: libtorch, on the CPU or on a GPU. Needs the feature `torch`.
 //!
-//! [`open`] chooses between them by the words of a user: see [`device`]. What can be seen of
-//! libtorch and the GPU is in [`device_info`], what follows from it in [`mod@judge`].
+//! [`open`] chooses between them by the user's settings, see [`device`]. [`device_info`] gathers
+//! the facts about libtorch and the GPU, [`mod@judge`] draws the conclusions.
 //!
 //! ```
 //! use stage02_attention::params::Params;
@@ -20,7 +20,7 @@
 //! let weights = Params::zeros(gpt.layout());
 //! let mut backend = Cpu::new(gpt, weights, run.settings())?;
 //! backend.accumulate(&[1; 16], &[2; 16])?;
-//! // Weights of zero know nothing: each of 65 tokens is equally likely.
+//! // With all weights zero the prediction is uniform over 65 tokens.
 //! assert!((backend.step()?.loss - 65f64.ln()).abs() < 1e-4);
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
@@ -43,37 +43,37 @@ use device::{Device, Precision};
 pub use device_info::DeviceInfo;
 pub use judge::{Reason, Verdict, judge};
 
-/// About how many logits `torch/head.rs` has at a time: 256 MB in f32.
+/// About how many logits `torch/head.rs` holds at a time: 256 MB in f32.
 pub const LOGITS: usize = 1 << 26;
 
-/// A model in training, somewhere.
+/// A model in training on some device.
 pub trait Backend {
-    /// What it computes on, for people: `CPU, 2 threads`.
+    /// The name of the device for users: `CPU, 2 threads`.
     fn name(&self) -> String;
 
     /// The model's architecture.
     fn gpt(&self) -> &Gpt;
 
-    /// How the model is trained.
+    /// The settings of the training.
     fn settings(&self) -> &Settings;
 
-    /// How many steps have been taken.
+    /// The number of steps taken.
     fn iter(&self) -> usize;
 
     // ANCHOR: asked
-    /// One micro-batch: forward and backward pass, which adds its gradient.
+    /// Forward and backward pass of one micro-batch; adds its gradient.
     ///
     /// inputs, targets: (batch_size, block_size), sequence after sequence.
     ///
     /// # Errors
-    /// When the device refuses, such as for want of memory.
+    /// When the device fails, for example because it is out of memory.
     fn accumulate(&mut self, inputs: &[u32], targets: &[u32]) -> Result<()>;
 
-    /// Takes a step along the gradient of the micro-batches since the last one.
+    /// Updates the weights with the gradient of the micro-batches since the last step.
     ///
     /// # Errors
-    /// [`Error::Diverged`] when the loss or the gradient is NaN
-    /// or infinite. The weights are then as they were before.
+    /// [`Error::Diverged`] when the loss or the gradient is NaN or infinite. The weights are then
+    /// unchanged.
     fn step(&mut self) -> Result<Step>;
     // ANCHOR_END: asked
 
@@ -82,39 +82,39 @@ pub trait Backend {
     /// inputs, targets: as in [`Backend::accumulate`].
     ///
     /// # Errors
-    /// When the device refuses.
+    /// When the device fails.
     fn evaluate(&mut self, inputs: &[u32], targets: &[u32]) -> Result<f64>;
 
-    /// The weights and the optimiser's moments, brought to the processor's memory.
+    /// The weights and the optimiser's moments, copied to the CPU's memory.
     ///
     /// # Errors
-    /// When the device refuses.
+    /// When the device fails.
     fn state(&mut self) -> Result<(&Params<f32>, &Moments<f32>)>;
 
-    /// Puts a saved run in the place of this one.
+    /// Replaces the state by that of a saved run.
     ///
     /// # Errors
-    /// When the device refuses.
+    /// When the device fails.
     fn restore(&mut self, iter: usize, weights: Params<f32>, moments: Moments<f32>) -> Result<()>;
 
-    /// The number of threads, where the rounding of a run depends on it.
+    /// The number of threads, if the rounding of a run depends on it.
     fn threads(&self) -> Option<usize> {
         None
     }
 
-    /// The most bytes of the device's memory in use so far, where the device says.
+    /// The peak use of the device's memory in bytes, if the device reports it.
     fn memory(&self) -> Option<u64> {
         None
     }
 
-    /// How many operations per second this device does in matrix products and nothing else, as
-    /// its maker says or as measured: the denominator of the utilisation (MFU).
+    /// The peak speed of the device in matrix products, in FLOP/s, from the data sheet or measured:
+    /// the denominator of the utilisation (MFU).
     fn peak_flops(&self) -> Option<f64> {
         None
     }
 }
 
-/// Checks that a device and a precision can be had, before anything is prepared for them.
+/// Checks that a device and a precision are available, before any data is prepared.
 ///
 /// # Errors
 /// As [`open`], but for the settings and the weights.
@@ -128,9 +128,8 @@ pub fn check(device: &str, precision: &str) -> Result<()> {
 /// `auto`, `f32`, `tf32` or `bf16`; see [`Precision`].
 ///
 /// # Errors
-/// [`Error::Setting`] for words that are none or do not fit together, or settings that cannot be
-/// used; [`Error::Device`] for a device that this program or this machine does not have, with
-/// the reason that `doctor` would give.
+/// [`Error::Setting`] for unknown or contradictory names and invalid settings; [`Error::Device`]
+/// for a device that this program or machine does not have, with the reason that `doctor` gives.
 pub fn open(
     device: &str,
     precision: &str,
@@ -144,7 +143,7 @@ pub fn open(
     }
 }
 
-/// What the words mean on this machine; a device that it does not have is refused.
+/// The device and the precision on this machine; refuses a device that it does not have.
 fn choose(device: &str, precision: &str) -> Result<(Device, Precision)> {
     let facts = DeviceInfo::gather();
     let device = match device.parse()? {
@@ -229,7 +228,7 @@ fn refuse(device: Device, facts: &DeviceInfo) -> Result<()> {
     }
 }
 
-/// A number of GPUs, in words.
+/// A number of GPUs with its noun.
 fn count(gpus: usize) -> String {
     match gpus {
         1 => "1 GPU".into(),
@@ -276,7 +275,7 @@ mod tests {
         assert!(refusal(Device::Cuda(0), &machine(0)).contains("there is no NVIDIA driver"));
         assert!(refusal(Device::Mps, &machine(1)).starts_with("mps: libtorch sees no GPU of an"));
         assert!(refuse(Device::Mps, &DeviceInfo { mps: true, ..machine(0) }).is_ok());
-        // The processor needs no GPU, but it needs libtorch.
+        // torch-cpu needs no GPU, but it needs libtorch.
         assert!(refuse(Device::TorchCpu, &machine(0)).is_ok());
         for device in [Device::TorchCpu, Device::Cuda(0), Device::Mps] {
             let said = refusal(device, &DeviceInfo::default());
@@ -285,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_are_none_are_refused_before_anything_is_made() {
+    fn unknown_names_are_refused_before_anything_is_allocated() {
         let config = stage03_gpt::config::GptConfig {
             vocab_size: 5,
             block_size: 4,

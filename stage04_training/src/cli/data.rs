@@ -1,7 +1,7 @@
-//! Which data a run learns: a directory that was prepared, or a text that is prepared now.
+//! The data of a run: a directory that was prepared before, or a text that is prepared now.
 //!
-//! While a run lives it holds the directory's lock for reading, so that no other program
-//! begins the data again under it.
+//! A run holds a shared lock on the directory, so that no other program replaces the data
+//! meanwhile.
 
 use std::fs;
 use std::hash::{Hash, Hasher};
@@ -23,7 +23,7 @@ use crate::prepare::{Settings, prepare};
 use crate::recipe::Recipe;
 use crate::shards::{Shards, Split};
 
-/// The data of a run, open.
+/// The open data of a run.
 pub struct Data {
     /// Its directory.
     pub directory: PathBuf,
@@ -31,16 +31,16 @@ pub struct Data {
     pub new: bool,
     /// The tokens.
     pub shards: Shards,
-    /// What they were made with.
+    /// The tokenizer that made them.
     pub tokenizer: Tokenizer,
     /// Keeps other programs from altering the directory while it is read.
     _lock: DirLock,
 }
 
 impl Data {
-    /// Opens the directory of a recipe, or prepares its text, unless that was done before.
+    /// Opens the data directory of a recipe, or prepares its text unless that was done before.
     ///
-    /// tokenizer: what a text must be prepared with; otherwise the recipe says.
+    /// tokenizer: the file of the tokenizer to prepare a text with; `None` for the recipe's.
     ///
     /// # Errors
     /// When the data is missing, damaged or being written, or both a directory and a text are
@@ -64,7 +64,7 @@ impl Data {
                     Some(path) => TokenizerKind::File(path.to_path_buf()),
                     None => recipe.run.tokenizer.parse()?,
                 };
-                // As stage 3 does: the texts in a row, the last tenth for validation.
+                // As in stage 3: the texts are concatenated, and the last tenth is for validation.
                 let settings = Settings {
                     input: recipe.run.text.clone(),
                     out: place(recipe, &kind)?,
@@ -76,11 +76,11 @@ impl Data {
                 Data::of_text(&settings, verify)?
             }
         };
-        data.can_be_measured()?;
+        data.require_validation_set()?;
         Ok(data)
     }
 
-    /// What `prepare` has made in a directory that the user named.
+    /// Opens a directory of `prepare` that the user named.
     fn prepared(directory: &Path, out_dir: &Path, verify: bool) -> Result<Data> {
         let refused = |expected: &str| Err(Error::setting("--data", directory.display(), expected));
         if !directory.is_dir() {
@@ -95,24 +95,24 @@ impl Data {
         };
         if same(directory, out_dir) {
             return refused(
-                "the model would be saved among the data, each with a tokenizer.json of its own; \
+                "model and data would be in one directory, and each has its own tokenizer.json; \
                  name another --out-dir",
             );
         }
-        // A directory of something else gets no lock file from us.
+        // No lock file is created in a directory that is not one of tokens.
         if ![MANIFEST_FILE, LOCK_FILE].iter().any(|name| directory.join(name).exists()) {
             Shards::open(directory)?;
         }
         let lock = DirLock::try_shared(directory)?.ok_or_else(|| Error::Busy {
             path: directory.to_path_buf(),
-            remedy: "it is being prepared: wait until that has ended".into(),
+            remedy: "another program prepares it: wait until it has finished".into(),
         })?;
         let shards = Shards::open(directory)?;
         Data::new(shards, lock, verify, false)
     }
 
-    /// A text that is prepared now, unless that was done before. Where another program is at it,
-    /// it is waited for: runs that differ in a seed begin together, and share one directory.
+    /// Prepares a text, unless that was done before. Waits while another program prepares it: runs
+    /// that differ only in their seed may start together and share one directory.
     fn of_text(settings: &Settings, verify: bool) -> Result<Data> {
         let directory = &settings.out;
         let (mut new, mut told) = (false, false);
@@ -121,7 +121,7 @@ impl Data {
             loop {
                 if directory.join(MANIFEST_FILE).exists() {
                     let lock = DirLock::try_shared(directory)?;
-                    // Another program may have begun it again before the lock was taken.
+                    // Another program may have started over before the lock was taken.
                     if lock.is_none() || directory.join(MANIFEST_FILE).exists() {
                         shards = lock.as_ref().map(|_| Shards::open(directory)).transpose()?;
                         return Ok(lock);
@@ -138,7 +138,7 @@ impl Data {
         };
         let waiting = || {
             if stop::asked() {
-                let remedy = "the waiting was ended; give the command again".to_string();
+                let remedy = "interrupted while waiting; run the command again".to_string();
                 return Err(Error::Busy { path: directory.to_path_buf(), remedy });
             }
             if !std::mem::replace(&mut told, true) {
@@ -150,10 +150,10 @@ impl Data {
             Ok(())
         };
         let again = |error| match error {
-            // This directory belongs to the program alone.
+            // The user did not name this directory, so it can be removed.
             Error::Format { path, problem, .. } if path.starts_with(directory) => {
                 let remedy = format!(
-                    "remove the directory {}: it is made again from the text",
+                    "remove the directory {}: the next run makes it again from the text",
                     directory.display()
                 );
                 Error::Format { path, problem, remedy }
@@ -180,30 +180,30 @@ impl Data {
     }
 
     /// Refuses data without a validation set, with the reason.
-    fn can_be_measured(&self) -> Result<()> {
+    fn require_validation_set(&self) -> Result<()> {
         if self.shards.part(Split::Validation).len() > 0 {
             return Ok(());
         }
         let reason = match self.shards.manifest().split.validation {
             0.0 => {
-                "it was prepared with --validation 0, and a training measures itself on a \
+                "it was prepared with --validation 0, and training needs a \
                     validation set; prepare it again with --restart and a fraction, such as \
                     --validation 0.1"
             }
             _ => {
-                "no document fell into its validation set; prepare it again with --restart and \
+                "no document was assigned to its validation set; prepare it again with --restart and \
                   a larger --validation, or with --split tail"
             }
         };
         Err(Error::setting("--data", self.directory.display(), reason))
     }
 
-    /// Refuses data whose tokens mean something else than those of a model.
+    /// Refuses data that was made with another tokenizer than the model's.
     ///
     /// model: the model's directory.
     ///
     /// # Errors
-    /// [`Error::Setting`], saying how to prepare the data for the model.
+    /// [`Error::Setting`], with the flag that prepares the data for the model.
     pub fn require(&self, tokenizer: &Tokenizer, model: &Path) -> Result<()> {
         if self.tokenizer == *tokenizer {
             return Ok(());
@@ -217,7 +217,7 @@ impl Data {
         Err(Error::setting("--data", self.directory.display(), expected))
     }
 
-    /// What tells this data from any other: a number made of the checksums of its files.
+    /// The identity of the data: a hash of the checksums of its files.
     pub fn identity(&self) -> Value {
         let manifest = self.shards.manifest();
         let files = json!([manifest.vocab_size, manifest.train.shards, manifest.validation.shards]);
@@ -226,27 +226,27 @@ impl Data {
         json!(format!("{:016x}", hasher.finish()))
     }
 
-    /// How many bytes of text there are.
+    /// The number of bytes of text.
     pub fn bytes(&self) -> u64 {
         let manifest = self.shards.manifest();
         manifest.train.bytes + manifest.validation.bytes
     }
 
-    /// How many bytes of text a token of the validation set stands for.
+    /// Mean bytes of text per token of the validation set.
     pub fn bytes_per_token(&self) -> f64 {
         let part = self.shards.manifest().part(Split::Validation);
         part.bytes as f64 / part.tokens as f64
     }
 }
 
-/// Where a text is prepared: beside the model, under a name that tells it from other texts.
+/// The directory a text is prepared in: beside the model's, with a name that identifies the text.
 fn place(recipe: &Recipe, kind: &TokenizerKind) -> Result<PathBuf> {
     let mut hasher = FxHasher::default();
     let mut name = match recipe.run.text.first() {
         Some(path) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         None => "king-james".into(),
     };
-    // A file is known by its name, its length and its last change.
+    // A file is identified by its path, its length and the time of its last change.
     for path in &recipe.run.text {
         let refused = || Error::file("read", path);
         let path = fs::canonicalize(path).map_err(refused())?;

@@ -1,11 +1,9 @@
-//! `doctor`: can a GPU be used here, and what fits into its memory? The answers are found in
-//! [`crate::doctor`].
+//! `doctor`: its flags. The command itself is in [`crate::doctor`].
 
 use std::io;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Args};
-use stage01_bigram::screen::Stop;
 use stage01_bigram::tokenizer::TokenizerKind;
 use stage01_bigram::{Error, Result};
 use stage03_gpt::cli::run::typed;
@@ -14,17 +12,17 @@ use crate::backend::device::{Device, Precision};
 use crate::doctor::{Workload, doctor as examine, parse_bytes};
 use crate::recipe::{BUILT_IN, Recipe};
 
-/// Find out whether a GPU can be used, if not why not, and what fits into its memory.
+/// Find out whether a GPU can be used, or why not, and what fits into its memory.
 ///
-/// It looks for libtorch, its part for CUDA, the driver and the GPU, and says what is missing
-/// and what to do. Then it reckons what a run takes: name the recipe, with any of its settings.
+/// It checks libtorch, its CUDA library, the driver and the GPU, and says what is missing and what
+/// to do. Then it estimates the memory of a run: name the recipe, with any of its settings.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
-    /// The run whose memory is in question: a recipe by its name, or a .toml file.
+    /// The run whose memory is estimated: a recipe by its name, or a .toml file.
     #[arg(long, value_name = "NAME|FILE", default_value = BUILT_IN[BUILT_IN.len() - 1].0)]
     recipe: String,
 
-    /// The memory to workload for, such as 24GB. [default: that of the GPU that is seen]
+    /// The memory of the device, such as 24GB. [default: the free memory of the GPU]
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
 
@@ -45,13 +43,12 @@ pub fn doctor(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
     };
     match examine(Some(&workload), memory, &mut io::stdout().lock()) {
         Ok(code) => Ok(code),
-        Err(Stop::Error(error)) => Err(error),
-        Err(Stop::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(Stop::Output(e)) => Err(Error::file("write", "the standard output")(e)),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(e) => Err(Error::file("write", "the standard output")(e)),
     }
 }
 
-/// About how many tokens a vocabulary has, before there is a text.
+/// The approximate size of a vocabulary, before there is a text.
 fn vocab_size(tokenizer: &str) -> Result<usize> {
     Ok(match tokenizer.parse()? {
         TokenizerKind::Char => 128,

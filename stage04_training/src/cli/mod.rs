@@ -1,8 +1,7 @@
 //! The commands: `train`, `prepare`, `recipes`, `sample`, `chat`, `eval`,
 //! `doctor`.
 //!
-//! Each has a file of its own; those that use a model are stage 3's, with another default
-//! directory.
+//! Each has its own file; those that use a model are stage 3's, with another default directory.
 
 mod data;
 mod doctor;
@@ -25,13 +24,13 @@ use crate::recipe::OUT_DIR;
 
 /// A GPT, trained at scale.
 ///
-/// Without a command it does the whole way on a small example: it prepares the King James Bible,
-/// which is built in, trains a model on it in about three minutes on two cores, measures it, saves
-/// it and lets it write. With a recipe, prepared data and a GPU it does the same to a model of
-/// GPT-2's size, for days if need be: a run that is stopped or killed goes on with --resume.
+/// Without a command it runs a small example from text to model: it prepares the built-in King
+/// James Bible, trains a model on it in about three minutes on two cores, evaluates it, saves it
+/// and prints a sample. With a recipe, prepared data and a GPU it trains a model of GPT-2's size
+/// in the same way, for days if necessary: a run that is stopped or killed continues with --resume.
 #[derive(Parser)]
 #[command(name = "stage04_training", version, args_conflicts_with_subcommands = true)]
-#[command(args_override_self = true)] // of a flag that is typed twice, the last counts
+#[command(args_override_self = true)] // if a flag is given twice, the last one counts
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -40,7 +39,7 @@ struct Cli {
     train: train::Flags,
 }
 
-// What each does is said where its flags are; a comment here would take the place of that.
+// The doc comments are at the flags: one here would replace them in `--help`.
 #[derive(Subcommand)]
 enum Command {
     Train(Box<train::Flags>),
@@ -52,15 +51,15 @@ enum Command {
     Eval(eval::Flags),
 }
 
-/// Runs the command that the arguments name. The whole program.
+/// The program: parses the arguments and runs their command.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut command = Cli::command()
-        // A negative number is refused by the setting it was given to, with a better reason.
+        // The setting itself refuses a negative number, with a better message.
         .allow_negative_numbers(true)
         .mut_subcommands(|command| command.allow_negative_numbers(true))
         .mut_subcommand("train", |train| hide_dtype(train).after_help(recipes::help()))
         .mut_subcommand("doctor", |doctor| {
-            // It understands all flags of `train`; this one changes nothing that it says.
+            // It takes all flags of `train`; this one does not affect its output.
             let doctor = doctor.mut_arg("threads", |flag| flag.hide(true));
             hide_dtype(doctor).after_help(recipes::help())
         });
@@ -85,7 +84,7 @@ fn dispatch(cli: Cli, own: &ArgMatches) -> Result<ExitCode> {
     }
 }
 
-/// Stage 3's flag that has another name here.
+/// Hides stage 3's flag `--dtype`, which is called `--precision` here.
 fn hide_dtype(command: clap::Command) -> clap::Command {
     command.mut_arg("dtype", |flag| flag.hide(true))
 }

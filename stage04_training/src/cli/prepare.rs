@@ -1,4 +1,4 @@
-//! `prepare`: text of any size becomes files of tokens. The work is in [`crate::prepare`].
+//! `prepare`: its flags. The work is in [`crate::prepare`].
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,49 +13,48 @@ use crate::prepare::{self, COMMIT_BYTES, OnError, SHARD_TOKENS, Settings, Specia
 
 /// Turn text of any size into files of tokens, once, before training.
 ///
-/// Text may be regular files (.txt), JSON (.jsonl, .json), or Parquet; compressed with gzip, xz or
-/// zstd; in tar archives, also in archives inside of archives. The first bytes of a file say what
-/// it is, before its name does. What is no text is refused; in a directory, files with the names
-/// of other things (.md, .pdf) are left out and counted. Text is never in memory as a whole, and
-/// all cores work on it. A command that was interrupted, however suddenly, is simply
-/// given again: it goes on, and the result is the same to the byte. Without --input it is the
-/// King James Bible, which is built in.
+/// Text may be plain (.txt), JSON (.jsonl, .json), or Parquet; compressed with gzip, xz or zstd; in
+/// tar archives, also nested ones. The first bytes of a file determine its type before its name
+/// does. Files that are not text are refused; in a directory, files with other suffixes (.md, .pdf)
+/// are left out and counted. Text is never in memory as a whole, and all cores work on it. An
+/// interrupted or killed command is simply run again: it continues, and the result is the same to
+/// the byte. Without --input it reads the built-in King James Bible.
 #[derive(Clone, Debug, Args)]
 #[command(args_override_self = true)]
 pub struct Flags {
-    /// Files, directories (with all the text that is in them) or patterns such as
-    /// 'wiki/*.jsonl.zst'. Pipes are not read: a text may be needed twice.
+    /// Files, directories (with all text files in them) or patterns such as 'wiki/*.jsonl.zst'.
+    /// Pipes are not read, because a text may be read twice.
     /// [default: the built-in text]
     #[arg(long, value_name = "PATH", num_args = 1..)]
     input: Vec<PathBuf>,
 
-    /// The directory to make: the shards, tokenizer.json and manifest.json.
+    /// The directory to create, with the shards, tokenizer.json and manifest.json.
     #[arg(long, value_name = "DIR", default_value = "out/tokens")]
     out: PathBuf,
 
-    /// The vocabulary: gpt2, the path of a tokenizer.json or of a directory that has one, char
-    /// (every character of the text), or bpe:SIZE, trained on 32 MB of the text. SIZE counts the
-    /// token at the end of each document; for a single document there is none.
+    /// The tokenizer: gpt2, the path of a tokenizer.json or of a directory that has one, char
+    /// (every character of the text), or bpe:SIZE, trained on 32 MB of the text. SIZE includes the
+    /// end-of-text token; a single document has none.
     #[arg(long, value_name = "KIND", default_value = "bpe:4096")]
     tokenizer: String,
 
-    /// How special tokens are read where the text spells them. A special token is one that is not
-    /// learned from text, such as <|endoftext|>, which files of text often have between documents.
-    /// tokens: as that token, and the end-of-text token ends a document. text: letter by letter,
-    /// for texts that speak about special tokens. error: not at all, the command ends there. The
-    /// report says how many were found.
+    /// What to do where the text spells a special token. A special token is one that is not learned
+    /// from text, such as <|endoftext|>, which text files often have between documents. tokens:
+    /// read it as that token; the end-of-text token ends a document. text: read it letter by
+    /// letter, for texts about special tokens. error: stop the command. The report says how many
+    /// were found.
     #[arg(long, value_name = "AS", default_value = "tokens")]
     special_tokens: Special,
 
-    /// The token at the end of each document, such as `</s>`: one that the vocabulary has, or,
-    /// with bpe:SIZE, the spelling of its last token. [default: the one that the tokenizer, or a
-    /// config file beside it, calls its end of text; <|endoftext|> with bpe:SIZE]
+    /// The token at the end of each document, such as `</s>`: one of the vocabulary, or, with
+    /// bpe:SIZE, the spelling of its last token. [default: the end-of-text token of the tokenizer
+    /// or of a config file beside it; <|endoftext|> with bpe:SIZE]
     #[arg(long, value_name = "TOKEN")]
     end_token: Option<String>,
 
-    /// What a file holds once it is unpacked: text (it is one document), jsonl (a document a
-    /// line), json (a document an object: in a list, or over several lines), or auto: what
-    /// begins as JSON does is JSON, all else is text.
+    /// The format of a file after decompression: text (one document), jsonl (one document per
+    /// line), json (one document per object, in a list or over several lines), or auto: JSON if
+    /// the file begins like JSON, otherwise text.
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     format: String,
 
@@ -65,25 +64,25 @@ pub struct Flags {
     field: String,
 
     /// The validation set: some documents, chosen by a hash of their text, or the tail of the
-    /// whole text. [default: document; tail where there is a single document]
+    /// whole text. [default: document; tail for a single document]
     #[arg(long, value_name = "HOW")]
     split: Option<How>,
 
-    /// The fraction of the validation set. [default: 0.1 of the tail; of the documents about
-    /// 10 MB, but from 0.0005 to 0.1]
+    /// The fraction of the text for validation. [default: with tail 0.1; with document about
+    /// 10 MB, limited to the range from 0.0005 to 0.1]
     #[arg(long, value_name = "FRACTION", value_parser = fraction)]
     validation: Option<f64>,
 
-    /// The fraction of the documents to take, such as 1%. The same ones every time, and all of
-    /// them are in every larger sample.
-    #[arg(long, value_name = "PART", default_value = "100%", value_parser = fraction)]
+    /// The fraction of the documents to use, such as 1%. The choice is the same every time, and a
+    /// larger sample contains a smaller one.
+    #[arg(long, value_name = "FRACTION", default_value = "100%", value_parser = fraction)]
     sample: f64,
 
-    /// The most tokens in one file.
+    /// The maximum number of tokens in one file.
     #[arg(long, value_name = "N", default_value_t = SHARD_TOKENS)]
     shard_tokens: u64,
 
-    /// What to do about text that cannot be used: stop, or skip it and list it.
+    /// What to do about text that cannot be used: stop, or skip and list it.
     #[arg(long, value_name = "WHAT", default_value = "stop")]
     on_error: Reaction,
 
@@ -91,42 +90,42 @@ pub struct Flags {
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 
-    /// Begin although the disk seems too small.
+    /// Start even if the disk seems too small.
     #[arg(long)]
     force: bool,
 
-    /// Throw away what is in the directory, finished or not, and begin again.
+    /// Delete what is in the directory, finished or not, and start over.
     #[arg(long)]
     restart: bool,
 
-    /// Do not compare the checksums of a directory that is finished already.
+    /// Do not compare the checksums of a finished directory.
     #[arg(long)]
     no_verify: bool,
 
-    /// After how many bytes of tokens the work is made safe; for tests.
+    /// Number of bytes of tokens between commits; for tests.
     #[arg(long, value_name = "N", default_value_t = COMMIT_BYTES, hide = true)]
     commit_bytes: u64,
 
-    /// How long to sleep after that, in milliseconds; for tests.
+    /// Time to sleep after a commit, in milliseconds; for tests.
     #[arg(long, value_name = "N", default_value_t = 0, hide = true)]
     pause_ms: u64,
 }
 
-/// The words of `--split`.
+/// Values of `--split`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum How {
     Document,
     Tail,
 }
 
-/// The words of `--on-error`.
+/// Values of `--on-error`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Reaction {
     Stop,
     Skip,
 }
 
-/// The words of `--special-tokens`.
+/// Values of `--special-tokens`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Special {
     Tokens,
@@ -135,7 +134,7 @@ enum Special {
 }
 
 impl Flags {
-    /// What they ask for.
+    /// The settings of these flags.
     ///
     /// # Errors
     /// [`Error::Setting`] for a tokenizer or a format that does not exist.
@@ -184,7 +183,7 @@ pub fn prepare(flags: &Flags) -> Result<ExitCode> {
     screen.end()
 }
 
-/// A part of a whole: `0.01` or `1%`.
+/// Parses a fraction: `0.01` or `1%`.
 fn fraction(word: &str) -> std::result::Result<f64, Error> {
     let (number, scale) = match word.strip_suffix('%') {
         Some(number) => (number, 100.0),
@@ -192,7 +191,7 @@ fn fraction(word: &str) -> std::result::Result<f64, Error> {
     };
     match number.trim().parse::<f64>() {
         Ok(number) if number.is_finite() => Ok(number / scale),
-        _ => Err(Error::setting("a part", word, "expected a number such as 0.01, or 1%")),
+        _ => Err(Error::setting("a fraction", word, "expected a number such as 0.01, or 1%")),
     }
 }
 
@@ -219,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_are_understood() {
+    fn flags_are_parsed() {
         let special = settings("--special-tokens text --end-token </s>").unwrap();
         assert_eq!(special.special_tokens, SpecialTokens::Text);
         assert_eq!(special.end_token.as_deref(), Some("</s>"));
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_is_refused() {
+    fn invalid_flags_are_refused() {
         let error = settings("--format csv").unwrap_err().to_string();
         assert_eq!(error, "--format = csv: expected auto, text, jsonl or json");
         assert!(settings("--tokenizer gtp2").unwrap_err().to_string().contains("mean gpt2?"));

@@ -1,4 +1,4 @@
-//! What long work says, on the screen: a bar on a terminal, a line now and then elsewhere.
+//! Progress of long work on the screen: a bar on a terminal, elsewhere a line per tenth.
 
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
@@ -11,11 +11,11 @@ use stage03_gpt::units::duration;
 use crate::progress::{Progress, Reporter};
 use crate::units::size;
 
-/// How wide the names of facts are.
+/// The width of the names of facts.
 const NAME: usize = 12;
 
 impl Reporter for Screen {
-    /// As wide as the terminal.
+    /// Wrapped to the width of the terminal.
     fn fact(&self, name: &str, text: &str) {
         let wrapped = wrap(text, width(), &" ".repeat(NAME));
         self.line(format!("{name:<NAME$}{}", wrapped.trim_start()));
@@ -30,24 +30,24 @@ impl Reporter for Screen {
     }
 
     fn begin<'a>(&'a self, name: &'static str, total: u64, done: u64) -> Box<dyn Progress + 'a> {
-        Box::new(Shown::new(self, name, total, done))
+        Box::new(Display::new(self, name, total, done))
     }
 }
 
-/// Shows how much is done.
-struct Shown<'a> {
+/// The display of one part of the work.
+struct Display<'a> {
     screen: &'a Screen,
     bar: Option<ProgressBar>,
     name: &'static str,
     total: u64,
-    /// When the first result came, and how much had been done by then. What an earlier run has
-    /// done is skipped before that, which is no measure of what is to come.
+    /// The time of the first result, and the work done by then. Skipping the work of an earlier run
+    /// comes before it, and is not counted in the rate.
     first: Option<(Instant, u64)>,
-    /// How many tenths were said.
+    /// The number of tenths that were printed.
     tenths: u64,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> Display<'a> {
     fn new(screen: &'a Screen, name: &'static str, total: u64, done: u64) -> Self {
         let shown = io::stdout().is_terminal() && io::stderr().is_terminal();
         let bar = shown.then(|| {
@@ -64,11 +64,11 @@ impl<'a> Shown<'a> {
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
-        Shown { screen, bar, name, total, first: None, tenths: 0 }
+        Display { screen, bar, name, total, first: None, tenths: 0 }
     }
 }
 
-impl Progress for Shown<'_> {
+impl Progress for Display<'_> {
     fn update(&mut self, done: u64) {
         let done = done.min(self.total);
         if let Some(bar) = &self.bar {
@@ -103,7 +103,7 @@ impl Progress for Shown<'_> {
     }
 }
 
-impl Drop for Shown<'_> {
+impl Drop for Display<'_> {
     fn drop(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
@@ -116,9 +116,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_earlier_run_has_done_is_no_part_of_the_speed() {
+    fn the_work_of_an_earlier_run_does_not_count_in_the_rate() {
         let screen = Screen::new();
-        let mut progress = Shown::new(&screen, "tokens", 1000, 0);
+        let mut progress = Display::new(&screen, "tokens", 1000, 0);
         progress.update(940); // skipped in no time
         assert_eq!((progress.first.unwrap().1, progress.tenths), (940, 9));
         progress.update(990);

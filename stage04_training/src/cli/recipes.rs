@@ -1,4 +1,4 @@
-//! `recipes`: which there are, and what is in one.
+//! `recipes`: lists the built-in recipes, or prints one.
 
 use std::process::ExitCode;
 
@@ -11,8 +11,8 @@ use crate::recipe;
 
 /// List the built-in recipes, or print one.
 ///
-/// A recipe is a small file of settings with comments. Printed into a file it is the beginning
-/// of one of your own: `recipes cpu-tiny > mine.toml`, and then `train --recipe mine.toml`.
+/// A recipe is a small file of settings with comments. To start one of your own:
+/// `recipes cpu-tiny > mine.toml`, and then `train --recipe mine.toml`.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
     /// The recipe to print. [default: list all]

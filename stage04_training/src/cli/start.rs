@@ -1,4 +1,4 @@
-//! How a run begins: from nothing, with the weights of another model, or where it was stopped.
+//! The start of a run: with random weights, with the weights of another model, or resumed.
 
 use clap::ArgMatches;
 use stage01_bigram::random::{Purpose, generator};
@@ -16,9 +16,9 @@ use super::data::Data;
 use crate::checkpoint::{BEST, Saved};
 use crate::recipe::Recipe;
 
-/// Everything a run needs before its trainer can borrow the data.
+/// Everything a run needs before its trainer borrows the data.
 pub struct Ready {
-    /// The name of the recipe, or what stands in its place.
+    /// The name of the recipe, or a description in its place.
     pub name: String,
     /// The settings.
     pub recipe: Recipe,
@@ -26,26 +26,26 @@ pub struct Ready {
     pub data: Data,
     /// The architecture of the model.
     pub gpt: Gpt,
-    /// Where it begins.
+    /// Its starting point.
     pub start: Start,
 }
 
-/// Where a run begins.
+/// The starting point of a run.
 pub enum Start {
-    /// With these weights, in this place.
+    /// A new run with these weights, in this place.
     New(Params<f32>, Place),
-    /// Where another stopped, in its directory, with a tokenizer of this checksum.
+    /// A saved run, its directory, and the checksum of its tokenizer.
     Saved(Box<Saved>, OutDir, String),
 }
 
-/// A new run. given: the settings as the flags say them; `matches` knows which were typed.
+/// A new run. given: the settings of the flags; matches: which of them were typed.
 ///
 /// # Errors
-/// When the recipe, the data or the model to begin with cannot be used, or the directory is taken.
+/// When the recipe, the data or the initial model cannot be used, or the directory is in use.
 pub fn begin(recipe: &str, given: &Recipe, matches: &ArgMatches) -> Result<Ready> {
     let name = recipe.to_string();
     let mut recipe = Recipe::load(recipe, given, |setting| typed(matches, setting))?;
-    recipe.run.threads = Some(recipe.run.settings().threads); // the last digits depend on it
+    recipe.run.threads = Some(recipe.run.settings().threads); // the rounding depends on it
     let place = run_directory::reserve(&recipe.out_dir)?;
     if let Some(directory) = recipe.init_from.clone() {
         let Model { gpt, params, tokenizer, .. } = Model::load(&directory)?;
@@ -64,7 +64,7 @@ pub fn begin(recipe: &str, given: &Recipe, matches: &ArgMatches) -> Result<Ready
     Ok(Ready { name, recipe, data, gpt, start: Start::New(weights, place) })
 }
 
-/// A model that is there already has its sizes; a recipe cannot change them.
+/// Takes the sizes of an existing model; a recipe cannot change them.
 fn take_shape(recipe: &mut Recipe, gpt: &Gpt, matches: &ArgMatches) -> Result<()> {
     let (config, run) = (gpt.config(), &mut recipe.run);
     let sizes = [
@@ -85,10 +85,10 @@ fn take_shape(recipe: &mut Recipe, gpt: &Gpt, matches: &ArgMatches) -> Result<()
     Ok(())
 }
 
-/// A run that was saved before, in the directory that `given` names.
+/// Resumes the run that was saved in the directory of `given`.
 ///
 /// # Errors
-/// When no run was saved there or it is damaged, and when the settings or the data do not fit it.
+/// When there is no saved run or it is damaged, and when the settings or the data do not match it.
 pub fn resume(given: &Recipe, matches: &ArgMatches) -> Result<Ready> {
     let out = run_directory::resume(&given.out_dir)?;
     run_directory::refuse_link(&out.path.join(BEST))?;
@@ -98,11 +98,11 @@ pub fn resume(given: &Recipe, matches: &ArgMatches) -> Result<Ready> {
     let described = Described::read(&out.path, &saved.state, &recipe.run)?;
     let Described { gpt, tokenizer, tokenizer_sum } = described;
     let path = out.path.join(TOKENIZER_FILE);
-    // The text it was learning makes the same tokenizer again; any other text needs the run's.
+    // The run's own text gives the same tokenizer again; any other text needs the run's tokenizer.
     let same_text = saved.data.is_some() && !typed(matches, "text");
     let data = Data::open(&recipe, matches, (!same_text).then_some(path.as_path()))?;
     data.require(&tokenizer, &out.path)?;
-    let name = "as it was saved".into();
+    let name = "as saved".into();
     let start = Start::Saved(Box::new(saved), out, tokenizer_sum);
     Ok(Ready { name, recipe, data, gpt, start })
 }

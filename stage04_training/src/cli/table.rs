@@ -1,20 +1,20 @@
-//! The table of a run: a row for each measurement, as wide as the terminal allows.
+//! The printed table of a run: a row for each evaluation, with the columns that fit the terminal.
 
 use stage01_bigram::loss::bits;
-use stage01_bigram::screen::thousands;
+use stage01_bigram::text::thousands;
 
 use crate::units::{memory, time};
 
-/// What is known when the model was measured.
+/// The figures of one evaluation.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
-    /// How many steps have been taken.
+    /// The number of steps taken.
     pub iter: usize,
     /// The mean loss on the training set, in nats per token.
     pub train: f64,
     /// The mean loss on the validation set.
     pub validation: f64,
-    /// How many bytes of text a token stands for.
+    /// Mean bytes of text per token.
     pub bytes_per_token: f64,
     /// The learning rate.
     pub lr: f64,
@@ -22,15 +22,15 @@ pub struct Row {
     pub tokens_per_second: Option<f64>,
     /// Model FLOP utilisation (MFU): the fraction of the device's speed in matrix products.
     pub utilisation: Option<f64>,
-    /// How many bytes of the device's memory are in use.
+    /// The device's memory in use, in bytes.
     pub memory: Option<u64>,
-    /// How long the run has taken, in seconds.
+    /// The time of the run so far, in seconds.
     pub elapsed: f64,
-    /// How long it will still take.
+    /// The estimated remaining time, in seconds.
     pub left: Option<f64>,
 }
 
-/// A column: its head, its width, and the width of the terminal from which on it is shown.
+/// A column: its head, its width, and the minimum width of the terminal that shows it.
 struct Column {
     head: &'static str,
     width: usize,
@@ -106,20 +106,20 @@ mod tests {
             elapsed: 47.0 * 3600.0 + 3599.0,
             left: Some(86399.0),
         };
-        let mut simd_dispatch = 0;
+        let mut max_width = 0;
         for width in 40..=100 {
             let (head, text) = (head(width), row.text(width));
             assert_eq!(head.chars().count(), text.chars().count(), "{head}\n{text}");
             assert!(text.chars().count() <= width, "{width}: {text}");
-            simd_dispatch = simd_dispatch.max(text.chars().count());
+            max_width = max_width.max(text.chars().count());
         }
-        assert_eq!(simd_dispatch, 86);
+        assert_eq!(max_width, 86);
         assert!(row.text(80).contains("GB") && row.text(60).contains("23 h 59 min"));
         assert!(row.text(100).contains("6.0e-4") && row.text(100).contains("80.0 GB"));
     }
 
     #[test]
-    fn what_is_not_known_is_a_dash() {
+    fn an_unknown_value_is_a_dash() {
         let text = Row { bytes_per_token: 1.0, ..Row::default() }.text(100);
         assert_eq!(text.matches(" -").count(), 4, "{text}");
     }

@@ -1,7 +1,7 @@
 //! `train`: from a recipe to a trained model.
 //!
-//! The loop is stage 3's, what is seen of it in `watch`. This file brings together
-//! what a run needs, says what is about to happen, and how it ended.
+//! The loop is stage 3's, its display is in `watch`. This file assembles a run, prints its facts
+//! before it starts, and its result at the end.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use clap::{ArgMatches, Args};
 use serde_json::Value;
 use stage01_bigram::Result;
 use stage01_bigram::loss::bits;
-use stage01_bigram::screen::{thousands, wrap};
+use stage01_bigram::text::{thousands, wrap};
 use stage02_attention::params::Params;
 use stage03_gpt::cli::introduction::{self, Reference};
 use stage03_gpt::cli::resumed::resume_message;
@@ -31,27 +31,26 @@ use crate::report::{REPORT_FILE, Report, State};
 use crate::shards::Split;
 use crate::trainer::{self, Ending, LoopConfig, ShardTraining};
 
-/// Train a GPT (what happens without a command).
+/// Train a GPT (the default command).
 ///
-/// A recipe says everything about the run; flags you type replace what it says. The run shows
-/// what to expect before it begins, and writes a page to watch it on, report.html, into the
-/// model's directory. Ctrl-C finishes the step, saves, and says how to go on; after a crash at most
-/// the steps since the last save are lost. A model that is in the directory already is
-/// kept beside it.
+/// A recipe has all settings of the run; flags override them. The run prints reference losses
+/// before it starts, and writes a page to watch it on, report.html, into the model's directory.
+/// Ctrl-C finishes the step, saves, and prints how to resume; after a crash at most the steps since
+/// the last save are lost. A model that is already in the directory is moved beside it.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
-    /// A recipe by its name, see below, or a file of your own that ends in .toml.
+    /// A recipe by its name (see below), or a .toml file.
     #[arg(long, value_name = "NAME|FILE", default_value = BUILT_IN[0].0)]
     recipe: String,
 
-    /// Go on with the run that was saved in the directory, on the CPU to the byte as if it had never
-    /// stopped. It keeps its number of threads, unless --threads says another. Its weights are
-    /// read from trainer.safetensors; model.safetensors is not read, and is replaced. A run of
-    /// stage 3 goes on as well.
+    /// Resume the run that was saved in the directory; on the CPU the result is the same to the
+    /// byte as without the stop. It keeps its number of threads unless --threads is given. Weights
+    /// are read from trainer.safetensors; model.safetensors is not read, and is replaced. A run of
+    /// stage 3 can be resumed, too.
     #[arg(long, conflicts_with_all = ["recipe", "init_from"])]
     resume: bool,
 
-    /// Begin without comparing the checksums of the data.
+    /// Start without comparing the checksums of the data.
     #[arg(long, help_heading = "Data")]
     no_verify: bool,
 
@@ -69,7 +68,7 @@ pub fn train(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
     run(ready)
 }
 
-/// Makes the trainer, and trains.
+/// Creates the trainer, and trains.
 fn run(ready: Ready) -> Result<ExitCode> {
     let Ready { name, recipe, data, gpt, start } = ready;
     let settings = recipe.run.settings();
@@ -80,7 +79,7 @@ fn run(ready: Ready) -> Result<ExitCode> {
     let mut checkpoints =
         CheckpointManager::new(&recipe.out_dir, tokenizer, recipe.saved(), identity);
     let mut other_data = None;
-    // Of `out` and then of `checkpoints`, which hold the directory's lock to the end of the run.
+    // `out`, and then `checkpoints`, holds the directory's lock until the run ends.
     let (mut trainer, out) = match start {
         Start::New(weights, place) => {
             let mut trainer = ShardTraining::new(open(weights)?, &data.shards)?;
@@ -94,12 +93,12 @@ fn run(ready: Ready) -> Result<ExitCode> {
             saved.restore(&mut trainer, &checkpoints.data)?;
             other_data = match &saved.data {
                 None => Some(
-                    "note: stage 3 does not save a place in the data, so the run goes on from the \
-                     first window",
+                    "note: stage 3 does not save a position in the data, so the run continues from \
+                     the first window",
                 ),
                 Some(data) if *data != checkpoints.data => Some(
-                    "note: the saved run was learning from other data; it goes on with this, \
-                     from its first window on",
+                    "note: the saved run was trained on other data; it continues on this data, \
+                     from its first window",
                 ),
                 Some(_) => None,
             };
@@ -162,8 +161,8 @@ fn run(ready: Ready) -> Result<ExitCode> {
         Ok(Ending::Finished) => finished(watch, trainer),
         Ok(Ending::Stopped) => stopped(watch, &trainer),
         Err(error) => {
-            // The page shall not wait for ever. The first error is what counts. A directory that
-            // another program may have by now is left alone.
+            // The page must not show a running run for ever. The first error counts. A directory
+            // that another program may now use is left alone.
             if checkpoints.require().is_ok() {
                 let iter = trainer.backend.iter();
                 let _ = watch.write_pending(iter);
@@ -174,7 +173,7 @@ fn run(ready: Ready) -> Result<ExitCode> {
     }
 }
 
-/// What a run is, in words: for the screen and for the report.
+/// The facts of a run as text, for the screen and for the report.
 fn facts(
     name: &str,
     recipe: &Recipe,
@@ -231,14 +230,14 @@ fn facts(
     facts.map(|(name, text)| (name.to_string(), text)).to_vec()
 }
 
-/// Says what to expect of the loss.
+/// Prints the reference losses.
 fn expect(
     screen: &Screen,
     recipe: &Recipe,
     data: &Data,
     trainer: &ShardTraining,
 ) -> Result<Vec<Reference>> {
-    /// Counting more pairs than these changes little.
+    /// More tokens would change the counts of pairs little.
     const COUNTED: u64 = 10_000_000;
     let vocab_size = trainer.backend.gpt().config().vocab_size;
     let first = |which| {
@@ -247,27 +246,27 @@ fn expect(
         part.read(0, &mut tokens).map(|()| tokens)
     };
     let (train, validation) = (first(Split::Train)?, first(Split::Validation)?);
-    let meaning = "where stage 3 ends, which draws its windows with repetition";
+    let meaning = "the final loss of stage 3, which draws windows with repetition";
     let measured = recipe.run.reference_loss(data.bytes() as usize);
     let measured = measured.map(|loss| ("with repetition", loss, meaning));
     Ok(introduction::references(screen, vocab_size, [&train, &validation], measured))
 }
 
-/// The run was asked to stop, and was saved: say how to go on.
+/// The run was stopped and saved: prints how to resume it.
 fn stopped(mut watch: Watch, trainer: &ShardTraining) -> Result<ExitCode> {
     let iter = trainer.backend.iter();
     watch.end_report(iter, State::Stopped)?;
     watch.screen.line(format!(
-        "\nStopped after step {} and saved. To go on:\n  cargo run -p stage04_training -- train --resume{}",
+        "\nStopped after step {} and saved. To resume:\n  cargo run -p stage04_training -- train --resume{}",
         thousands(iter),
         directory_flag("--out-dir", &watch.directory, OUT_DIR),
     ));
     stop::status(&watch.screen)
 }
 
-/// The end: the loss over the whole validation set, a longer sample, and where everything is.
+/// The end: prints the loss over the whole validation set, a longer sample, and the paths.
 fn finished(mut watch: Watch, mut trainer: ShardTraining) -> Result<ExitCode> {
-    /// More windows than these make would change the loss by less than is printed.
+    /// More tokens would change the loss by less than the printed precision.
     const MOST: usize = 4_000_000;
     let iter = trainer.backend.iter();
     watch.write_pending(iter)?;

@@ -1,14 +1,14 @@
-//! What a user sees of a run: a bar and a table on the screen, the log, and the report.
+//! The display of a run: a bar and a table on the screen, the metrics log, and the report.
 //!
-//! The loop tells of each step and each evaluation ([`Callback`]); nothing here changes what it
-//! computes.
+//! The loop calls it after each step and each evaluation ([`Callback`]); nothing here changes the
+//! training.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 use stage01_bigram::Result;
-use stage01_bigram::screen::{thousands, wrap};
+use stage01_bigram::text::{thousands, wrap};
 use stage01_bigram::tokenizer::Tokenizer;
 use stage03_gpt::cli::introduction::Reference;
 use stage03_gpt::cli::screen::{Screen, width};
@@ -27,32 +27,32 @@ pub struct Watch {
     pub screen: Screen,
     /// The log.
     pub log: MetricsLog,
-    /// The page, but for what happens from now on.
+    /// The report page, without the log.
     pub report: Report,
     /// The tokenizer of the samples.
     pub tokenizer: Tokenizer,
     /// The directory of the run.
     pub directory: PathBuf,
-    /// The horizontal lines of the curve.
+    /// The reference losses, horizontal lines of the curve.
     pub references: Vec<Reference>,
-    /// How many steps the run has.
+    /// The number of steps of the run.
     pub max_iters: usize,
     /// The mean number of bytes per token.
     pub bytes_per_token: f64,
-    /// How many floating-point operations per second the device does in matrix products, where that is known.
+    /// The peak FLOP/s of the device in matrix products, if known.
     pub peak_flops: Option<f64>,
-    /// Whether that was found by asking the device, which can be asked again.
+    /// Whether it comes from the backend, and so can be measured again.
     pub measures_peak: bool,
-    /// The speed that is shown is that of the steps since then.
+    /// The displayed speed is the mean since this time and step.
     since: (Instant, usize),
-    /// When this process began to train, and after which step.
+    /// The time and the step at which this process began to train.
     begin: (Instant, usize),
-    /// An evaluation that stands in the log beside the next step, and what else was seen then.
+    /// An evaluation that is logged with the next step, and further fields of that entry.
     pending: Option<(Evaluation, Map<String, Value>)>,
 }
 
 impl Watch {
-    /// What watches a run from now on.
+    /// The display of a run.
     pub fn new(
         run: &ShardTraining,
         (screen, log, report): (Screen, MetricsLog, Report),
@@ -83,29 +83,30 @@ impl Watch {
     }
 
     // ANCHOR: utilisation
-    /// Model FLOPs utilisation: the part of the device's speed that this many tokens per second use.
+    /// Model FLOPs utilisation (MFU): the fraction of the peak FLOP/s at this many tokens per
+    /// second.
     fn utilisation(&self, run: &ShardTraining, tokens_per_second: f64) -> Option<f64> {
         let flops = run.backend.gpt().config().flops_per_token();
         self.peak_flops.map(|peak| flops * tokens_per_second / peak)
     }
     // ANCHOR_END: utilisation
 
-    /// Tokens per second, since a time at which `iter` steps had been taken.
+    /// Tokens per second since a time at which `iter` steps had been taken.
     fn rate(run: &ShardTraining, (time, iter): (Instant, usize)) -> Option<f64> {
         let steps = run.backend.iter().saturating_sub(iter);
         let tokens = steps as f64 * run.tokens_per_step() as f64;
         (steps > 0).then(|| tokens / time.elapsed().as_secs_f64())
     }
 
-    /// A text by the model as it is now.
+    /// A sample of the model's present weights.
     pub fn sample(&self, run: &mut ShardTraining, tokens: usize) -> Result<String> {
         let (gpt, seed) = (run.backend.gpt().clone(), run.backend.settings().seed);
         let (weights, _) = run.backend.state()?;
-        // Where the vocabulary has no line break, its first token.
+        // If the vocabulary has no line break, the prompt is its first token.
         model::sample(&gpt, weights, &self.tokenizer, 0, tokens, seed)
     }
 
-    /// Writes what is known of the last evaluation, if no step came after it to stand beside.
+    /// Logs the last evaluation, if no step came after it.
     ///
     /// # Errors
     /// When the disk is full.
@@ -116,7 +117,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Writes the page again, with an evaluation that is not in the log yet.
+    /// Writes the page, with an evaluation that is not in the log yet.
     fn write_report(&self, iter: usize, state: State) -> Result<()> {
         let mut lines = report::read_log(&self.directory);
         if let Some((evaluation, more)) = &self.pending {
@@ -157,12 +158,12 @@ impl Callback<ShardTraining<'_>> for Watch {
         let tokens_per_second = Watch::rate(run, self.since);
         let mut utilisation = tokens_per_second.and_then(|rate| self.utilisation(run, rate));
         if utilisation.is_some_and(|mfu| mfu > 1.0) && self.measures_peak {
-            // Other programs ran when the device was measured: once more.
+            // Other programs ran while the device was measured: measure again.
             let again = run.backend.peak_flops().unwrap_or_default();
             self.peak_flops = self.peak_flops.map(|peak| peak.max(again));
             utilisation = tokens_per_second.and_then(|rate| self.utilisation(run, rate));
         }
-        // With the time that evaluating and saving take.
+        // Includes the time for evaluating and saving.
         let left = Watch::rate(run, self.begin).map(|rate| {
             let tokens = run.tokens_per_step() as f64;
             self.max_iters.saturating_sub(iter) as f64 * tokens / rate

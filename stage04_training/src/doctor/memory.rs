@@ -1,22 +1,30 @@
-//! How much memory a training run takes on a device of libtorch, and how large a batch fits.
+//! The memory of a training run on a device of libtorch, and the batch size that fits.
 //!
 //! ```text
 //! weights, gradient    4 bytes each for every weight
 //! moments              8
 //! rounded copy         2, in bf16
-//! micro-batch gradient what libtorch threads over before it is added: 4, or 2 where it is bf16
-//! activations          what the forward pass keeps for the backward pass, for every token
-//! logits               a part of the rows at a time, see `backend/torch/head.rs`
+//! micro-batch gradient returned by libtorch before it is added: 4, or 2 in bf16
+//! activations          kept by the forward pass for the backward pass, per token
+//! logits               a block of rows at a time, see `backend/torch/head.rs`
 //! ```
 //!
-//! In each block a token keeps, with C = n_embd and H = n_head: the stream before either layer
-//! norm (2 C), their results (2 C), queries, keys and values (3 C), the output of attention (C),
-//! the hidden units before and after the activation function (8 C), and one number for each head. That is
-//! the 16 C + H of [`GptConfig::activations_per_token`]. In f32 each takes 4 bytes; in bf16 all
-//! take 2 but the stream and the heads' numbers, which stay in f32.
+//! Per token and block, with C = n_embd and H = n_head, the activations are: the residual stream
+//! before each layer norm (2 C), the outputs of the norms (2 C), queries, keys and values (3 C),
+//! the output of attention (C), the hidden units before and after the activation function (8 C),
+//! and the log-sum-exp of each head (H). That is the 16 C + H of
+//! [`GptConfig::activations_per_token`]. In f32 each takes 4 bytes; in bf16 each takes 2, except
+//! the residual stream and the log-sum-exp, which stay in f32.
 //!
-//! What this file leaves out: what CUDA takes for itself and what is lost between tensors of
-//! different lengths. [`USABLE`] and [`CONTEXT`] leave room for them.
+//! ```
+//! use stage04_training::doctor::parse_bytes;
+//!
+//! assert_eq!(parse_bytes("1.5 GiB")?, 3 << 29);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
+//!
+//! What this file leaves out: the memory of CUDA itself, and fragmentation. [`USABLE`] and
+//! [`CONTEXT`] allow for them.
 
 use stage01_bigram::{Error, Result};
 use stage03_gpt::config::GptConfig;
@@ -24,16 +32,16 @@ use stage03_gpt::config::GptConfig;
 use crate::backend::LOGITS;
 use crate::backend::device::Precision;
 
-/// The fraction of a device's memory that a run should fill.
+/// The fraction of a device's memory that a run may fill.
 pub const USABLE: f64 = 0.92;
 
-/// What CUDA and its libraries take for themselves, in bytes.
+/// The memory of CUDA and its libraries, in bytes.
 pub const CONTEXT: f64 = 0.8e9;
 
-/// A run whose memory is in question.
+/// A run whose memory is estimated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workload {
-    /// What it is called: a recipe, or a directory.
+    /// Its name: a recipe, or a directory.
     pub name: String,
     /// The model.
     pub config: GptConfig,
@@ -45,7 +53,7 @@ pub struct Workload {
     pub gradient_accumulation_steps: usize,
 }
 
-/// What a run takes, in bytes.
+/// The memory of a run, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Need {
     /// The weights.
@@ -58,33 +66,33 @@ pub struct Need {
     pub rounded: f64,
     /// The gradient of one micro-batch.
     pub micro_batch: f64,
-    /// What the forward pass of one sequence keeps.
+    /// The activations of one sequence.
     pub sequence: f64,
-    /// How many sequences there are at a time.
+    /// The sequences of a micro-batch.
     pub batch_size: usize,
-    /// What the output layer and the loss take.
+    /// The logits, their log-probabilities, and the gradient of the token embeddings.
     pub logits: f64,
 }
 
 impl Need {
-    /// What stays from step to step.
+    /// The memory that stays allocated from step to step.
     pub fn fixed(&self) -> f64 {
         self.weights + self.gradient + self.moments + self.rounded
     }
 
-    /// What the forward pass of a batch keeps.
+    /// The activations of a micro-batch.
     pub fn activations(&self) -> f64 {
         self.sequence * self.batch_size as f64
     }
 
-    /// The most at any time. The gradient of a micro-batch grows while the activations go.
+    /// The peak. The gradient of a micro-batch grows while the activations are freed.
     pub fn peak(&self) -> f64 {
         self.fixed() + (self.activations() + self.logits).max(self.micro_batch)
     }
 }
 
 impl Workload {
-    /// What this run takes.
+    /// The memory of this run.
     pub fn need(&self) -> Need {
         self.need_of(self.batch_size)
     }
@@ -97,8 +105,8 @@ impl Workload {
         let width = if half { 2.0 } else { 4.0 };
         // The gradient of the embeddings is always f32.
         let embeddings = (v + t) * c;
-        // Before, between and after the blocks: the embeddings, the last norm, and what comes
-        // back from the output layer.
+        // Outside the blocks: the embeddings, the last norm, and the gradient from the output
+        // layer.
         let outside = 4.0 * 4.0 * c;
         let dropped = if self.config.dropout > 0.0 { (2.0 * l + 1.0) * c } else { 0.0 };
         let token = l * self.bytes_per_token_and_block() + outside + dropped;
@@ -111,12 +119,12 @@ impl Workload {
             micro_batch: 4.0 * embeddings + width * (n - embeddings),
             sequence: t * token,
             batch_size,
-            // Themselves and their logarithms; and the gradient of the token embeddings.
+            // Logits and log-probabilities; and the gradient of the token embeddings.
             logits: rows * v * (4.0 + 4.0) + width * v * c,
         }
     }
 
-    /// What a token keeps in each block, in bytes: see the top of this file.
+    /// The activations per token and block, in bytes: see the top of this file.
     pub fn bytes_per_token_and_block(&self) -> f64 {
         let [c, h] = [self.config.n_embd, self.config.n_head].map(|n| n as f64);
         match self.precision {
@@ -125,12 +133,12 @@ impl Workload {
         }
     }
 
-    /// The largest batch size that fits into a device with so many bytes, and the accumulation
-    /// that gives the same step. None where not even one sequence fits.
+    /// The largest batch size that fits into `bytes` of device memory, and the accumulation steps
+    /// that give the same tokens per step. `None` if not even one sequence fits.
     pub fn fit(&self, bytes: u64) -> Option<(usize, usize)> {
         let sequences = self.batch_size * self.gradient_accumulation_steps;
-        let room = bytes as f64 * USABLE - CONTEXT;
-        let fits = |&n: &usize| sequences.is_multiple_of(n) && self.need_of(n).peak() <= room;
+        let usable = bytes as f64 * USABLE - CONTEXT;
+        let fits = |&n: &usize| sequences.is_multiple_of(n) && self.need_of(n).peak() <= usable;
         let batch_size = (1..=sequences).rev().find(fits)?;
         Some((batch_size, sequences / batch_size))
     }
@@ -183,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn in_f32_the_blocks_keep_what_stage_3_keeps() {
+    fn in_f32_the_activations_are_those_of_stage_3() {
         let workload = gpt2(Precision::F32);
         let GptConfig { vocab_size, n_layer, n_embd, .. } = workload.config;
         let of_blocks = workload.config.activations_per_token() - (2 * n_embd + vocab_size) as f64;
@@ -218,10 +226,10 @@ mod tests {
             let workload =
                 Workload { batch_size: batch, gradient_accumulation_steps: steps, ..gpt2(Precision::Bf16) };
             let bytes = gigabytes * 1_000_000_000;
-            let room = bytes as f64 * USABLE - CONTEXT;
+            let usable = bytes as f64 * USABLE - CONTEXT;
             let largest = workload.fit(bytes).map_or(0, |(n, _)| n);
             for n in (1..=batch * steps).filter(|n| (batch * steps).is_multiple_of(*n)) {
-                prop_assert_eq!(workload.need_of(n).peak() <= room, n <= largest);
+                prop_assert_eq!(workload.need_of(n).peak() <= usable, n <= largest);
             }
         }
     }

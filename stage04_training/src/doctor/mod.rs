@@ -1,8 +1,8 @@
-//! `doctor`: can this program use a GPU here, if not why not, and what fits into its memory?
+//! `doctor`: can this program use a GPU, why not, and what fits into its memory?
 //!
-//! What can be seen is gathered in [`backend::device_info`](crate::backend::device_info), and
-//! judged in [`backend::judge`](mod@crate::backend::judge). [`memory`] says what a run takes, and
-//! how large a batch fits. This file says all of it. Nothing is wider than 60 columns.
+//! The facts are gathered in [`backend::device_info`](crate::backend::device_info), and judged in
+//! [`backend::judge`](mod@crate::backend::judge). [`memory`] computes the memory of a run and the
+//! batch size that fits. This file prints all of it, in at most 60 columns.
 //!
 //! ```
 //! use stage03_gpt::settings::RunSettings;
@@ -28,36 +28,35 @@ pub mod memory;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use stage01_bigram::screen::{Stop, thousands, wrap};
+use stage01_bigram::text::{thousands, wrap};
 
 pub use memory::{Need, Workload, parse_bytes};
 
 use crate::backend::device_info::{EXPECTED, Libtorch};
 use crate::backend::{DeviceInfo, Reason, Verdict, judge};
 
-/// Columns of what is said.
+/// The width of the output in columns.
 const WIDTH: usize = 60;
 
-/// Looks around and says what it finds, what is wrong, and what to do.
+/// Gathers the facts and prints them, with what is wrong and what to do.
 ///
-/// workload: a run whose memory is in question. memory: the bytes of a device to workload for; without
-/// it the GPU that is seen.
+/// workload: a run whose memory is estimated. memory: the memory of the device in bytes; `None` for
+/// the free memory of the GPU.
 ///
-/// The exit status is a success where a GPU can be used, and where the program was built without
-/// libtorch and so does not want one.
+/// The exit status is a success if a GPU can be used, or if the program was built without libtorch.
 ///
 /// # Errors
-/// When the output goes nowhere.
+/// Those of writing to `out`.
 pub fn doctor(
     workload: Option<&Workload>,
     memory: Option<u64>,
     out: &mut impl Write,
-) -> Result<ExitCode, Stop> {
+) -> io::Result<ExitCode> {
     let facts = DeviceInfo::gather();
     let verdict = judge(&facts);
-    say(&facts, &verdict, out)?;
+    print_facts(&facts, &verdict, out)?;
     if let Some(workload) = workload {
-        say_memory(workload, memory.or(facts.memory.map(|(free, _)| free)), out)?;
+        print_memory(workload, memory.or(facts.memory.map(|(free, _)| free)), out)?;
     }
     Ok(match verdict {
         Verdict::Ready | Verdict::No(Reason::NotBuilt) => ExitCode::SUCCESS,
@@ -65,11 +64,11 @@ pub fn doctor(
     })
 }
 
-/// What was seen, and the verdict.
-fn say(facts: &DeviceInfo, verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
+/// Prints the facts and the verdict.
+fn print_facts(facts: &DeviceInfo, verdict: &Verdict, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "libtorch and the GPU\n")?;
-    for (well, name, text) in checks(facts) {
-        let mark = if well { '✓' } else { '✗' };
+    for (passed, name, text) in checks(facts) {
+        let mark = if passed { '✓' } else { '✗' };
         let lines = wrap(&text, WIDTH, "                ");
         writeln!(out, "  {mark} {name:<10}  {}", lines.trim_start())?;
     }
@@ -87,7 +86,7 @@ fn say(facts: &DeviceInfo, verdict: &Verdict, out: &mut impl Write) -> io::Resul
     }
 }
 
-/// Each thing that was looked at: whether it is well, its name, and what was seen.
+/// Each check: whether it passed, its name, and its result.
 fn checks(facts: &DeviceInfo) -> Vec<(bool, &'static str, String)> {
     let Some(libtorch) = &facts.libtorch else {
         return vec![(false, "libtorch", "not in this program (feature `torch`)".into())];
@@ -99,7 +98,7 @@ fn checks(facts: &DeviceInfo) -> Vec<(bool, &'static str, String)> {
     };
     let cuda = match (cuda_file, cuda_loaded) {
         (false, _) => "not in this libtorch",
-        (true, false) => "there, but not in this program",
+        (true, false) => "installed, but not in this program",
         (true, true) => "in this program",
     };
     let driver = match (&facts.driver, facts.libcuda) {
@@ -131,8 +130,8 @@ fn checks(facts: &DeviceInfo) -> Vec<(bool, &'static str, String)> {
     checks
 }
 
-/// What a run takes, and what fits.
-fn say_memory(workload: &Workload, memory: Option<u64>, out: &mut impl Write) -> io::Result<()> {
+/// Prints the memory of a run, and the batch size that fits.
+fn print_memory(workload: &Workload, memory: Option<u64>, out: &mut impl Write) -> io::Result<()> {
     let need = workload.need();
     let Workload { name, precision, batch_size, config, .. } = workload;
     let n = config.n_params();
@@ -152,31 +151,31 @@ fn say_memory(workload: &Workload, memory: Option<u64>, out: &mut impl Write) ->
         &format!("{batch_size} x {}", gigabytes(need.sequence)),
         need.activations(),
     )?;
-    line("logits", "a part at a time", need.logits)?;
+    line("logits", "a block of rows at a time", need.logits)?;
     line("micro-batch gradient", "instead of these two", need.micro_batch)?;
     line("at most", "", need.peak())?;
     let per_block = thousands(workload.bytes_per_token_and_block() as usize);
     let tokens = thousands(config.block_size);
     let how = format!(
-        "A sequence keeps {per_block} bytes for each of its {tokens} tokens in each of {} blocks.",
+        "Activations: {per_block} bytes per token and block, for {tokens} tokens per sequence and {} blocks.",
         config.n_layer
     );
     writeln!(out, "\n{}", wrap(&how, WIDTH, ""))?;
 
     let Some(memory) = memory else {
-        let text = "--memory 24GB says what fits into so much.";
+        let text = "--memory 24GB says what fits into that memory.";
         return writeln!(out, "{text}");
     };
     let total = gigabytes(memory as f64);
     match workload.fit(memory) {
         Some((batch_size, steps)) => writeln!(
             out,
-            "\nInto {total} fit, for the same step:\n  --batch-size {batch_size} \
+            "\nFits into {total}, with the same tokens per step:\n  --batch-size {batch_size} \
              --gradient-accumulation-steps {steps}"
         ),
         None => {
             let text = format!(
-                "Into {total} not even one sequence fits. Choose a smaller --n-layer, --n-embd \
+                "Not even one sequence fits into {total}. Choose a smaller --n-layer, --n-embd \
                  or --block-size, or --precision bf16."
             );
             writeln!(out, "\n{}", wrap(&text, WIDTH, ""))
@@ -199,7 +198,7 @@ mod tests {
     use crate::backend::device::Precision;
     use stage03_gpt::config::GptConfig;
 
-    fn said(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
+    fn printed(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
         let mut bytes = Vec::new();
         write(&mut bytes).unwrap();
         let text = String::from_utf8(bytes).unwrap();
@@ -210,12 +209,12 @@ mod tests {
     }
 
     fn verdict_of(facts: &DeviceInfo) -> String {
-        said(|out| say(facts, &judge(facts), out))
+        printed(|out| print_facts(facts, &judge(facts), out))
     }
 
     fn libtorch() -> Libtorch {
         Libtorch {
-            directory: "/home/somebody/a/long/way/to/.venv/lib/python3.13/site-packages/torch/lib"
+            directory: "/home/username/a/long/path/to/.venv/lib/python3.13/site-packages/torch/lib"
                 .into(),
             version: "2.11.0+cu130".into(),
             built: "2.11.0+cu130".into(),
@@ -252,13 +251,13 @@ mod tests {
     }
 
     #[test]
-    fn every_trouble_is_marked_and_named() {
+    fn every_failed_check_is_marked_and_named() {
         type Change = fn(&mut DeviceInfo);
         let cases: [(&str, Change); 4] = [
             ("✗ libtorch    2.10.0; expected 2.11.0", |f| {
                 f.libtorch.as_mut().unwrap().version = "2.10.0".into();
             }),
-            ("✗ CUDA part   there, but not in this program", |f| {
+            ("✗ CUDA part   installed, but not in this program", |f| {
                 f.libtorch.as_mut().unwrap().cuda_loaded = false;
             }),
             ("✗ driver      580.65.06, without libcuda.so.1", |f| {
@@ -277,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_said_with_its_formula() {
+    fn memory_is_printed_with_its_formula() {
         let (vocab_size, block_size, n_layer, n_head, n_embd) = (50257, 1024, 12, 12, 768);
         let config =
             GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout: 0.0, bias: true };
@@ -288,12 +287,12 @@ mod tests {
             batch_size: 12,
             gradient_accumulation_steps: 40,
         };
-        let text = said(|out| say_memory(&workload, Some(24_000_000_000), out));
+        let text = printed(|out| print_memory(&workload, Some(24_000_000_000), out));
         assert!(text.contains("moments               8 x 124,439,808           "), "{text}");
         assert!(text.contains("--batch-size "), "{text}");
-        assert!(text.contains("keeps 27,696 bytes"), "{text}");
-        let text = said(|out| say_memory(&workload, Some(1_000_000_000), out));
-        assert!(text.contains("not even one sequence fits"), "{text}");
-        assert!(said(|out| say_memory(&workload, None, out)).contains("--memory 24GB"));
+        assert!(text.contains("27,696 bytes per token"), "{text}");
+        let text = printed(|out| print_memory(&workload, Some(1_000_000_000), out));
+        assert!(text.contains("Not even one sequence fits"), "{text}");
+        assert!(printed(|out| print_memory(&workload, None, out)).contains("--memory 24GB"));
     }
 }

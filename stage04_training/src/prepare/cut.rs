@@ -1,40 +1,39 @@
-//! Cutting long texts into segments that can be made tokens one by one.
+//! Cuts long texts into segments that can be encoded independently.
 //!
-//! A text of gigabytes is never in memory at once, and all cores shall work on it. But a cut in
-//! the wrong place would change its tokens. Both tokenizers look at words, so a cut before white
-//! space that stands after something else is safe: no word goes on there, and what comes before
-//! it does not depend on what comes after (stage 1's `split` says why).
+//! A text of gigabytes is never in memory as a whole, and all cores work on it. But a cut in the
+//! wrong place would change its tokens. Both tokenizers work within pre-tokens, so a cut between a
+//! visible character and white space is safe: no pre-token crosses it (stage 1's `split` says why).
 //!
-//! Where the cuts are depends on the bytes alone, so a text has the same segments whether it
-//! comes from a regular file, from an archive, or from a line of JSON.
+//! The cuts depend only on the bytes, so a text has the same segments whether it comes from a regular
+//! file, from an archive, or from a line of JSON.
 
 use std::io::{self, Read};
 
-/// The usual length of a segment in bytes. Stage 1's encoder takes a text of this length as one
-/// task, on the thread that asks.
+/// The usual length of a segment in bytes. Stage 1's encoder encodes a text of this length on the
+/// calling thread.
 pub const SEGMENT: usize = 1 << 18;
 
-/// The longest run without a place to cut that is read, in bytes: it must fit into memory.
+/// The longest text without a safe cut, in bytes: it must fit into memory.
 pub const LONGEST: usize = 1 << 25;
 
 // ANCHOR: cut_at
-/// Where the first segment of `bytes` ends: at the last safe place up to [`SEGMENT`], or else at
-/// the first one after it. `None` where there is none.
+/// The end of the first segment of `bytes`: the last safe place up to [`SEGMENT`], or else the
+/// first one after it. `None` if there is none.
 pub fn cut_at(bytes: &[u8]) -> Option<usize> {
     let last = SEGMENT.min(bytes.len().saturating_sub(1));
     let before = (1..=last).rev().find(|&at| is_safe(bytes, at));
     before.or_else(|| (last + 1..bytes.len()).find(|&at| is_safe(bytes, at)))
 }
 
-/// Whether a text may be cut before the byte `at`: it is white, and what stands before it is
-/// not.
+/// Whether a text may be cut before the byte `at`: that byte is white space, and the character
+/// before it is not.
 fn is_safe(bytes: &[u8], at: usize) -> bool {
     if !is_white(bytes[at]) {
         return false;
     }
     match bytes[at - 1] {
         byte if byte.is_ascii() => !is_white(byte) && !byte.is_ascii_control(),
-        // The end of a character of two to four bytes; a few of those are white, too.
+        // The end of a character of two to four bytes; a few of those are white space, too.
         _ => {
             let start = (1..=4.min(at)).map(|n| at - n).find(|&i| bytes[i] & 0xC0 != 0x80);
             let character = start.and_then(|start| std::str::from_utf8(&bytes[start..at]).ok());
@@ -44,7 +43,7 @@ fn is_safe(bytes: &[u8], at: usize) -> bool {
 }
 // ANCHOR_END: cut_at
 
-/// The white bytes of ASCII.
+/// ASCII white space.
 fn is_white(byte: u8) -> bool {
     matches!(byte, b'\t'..=b'\r' | b' ')
 }
@@ -63,19 +62,19 @@ pub fn segments(text: &str) -> Vec<&str> {
     segments
 }
 
-/// Reads a text segment by segment.
+/// Reads a text one segment at a time.
 pub struct Cutter<R> {
     source: R,
-    /// What was read and not yet handed out.
+    /// Bytes that were read and not yet returned.
     rest: Vec<u8>,
-    /// Whether the source has nothing more.
+    /// Whether the source is at its end.
     ended: bool,
 }
 
-/// What [`Cutter::next`] finds.
+/// A result of [`Cutter::next`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// A segment after which the text goes on.
+    /// A segment that is not the last.
     Segment(Vec<u8>),
     /// The last segment.
     Last(Vec<u8>),
@@ -84,17 +83,17 @@ pub enum Cut {
 }
 
 impl<R: Read> Cutter<R> {
-    /// Cuts what this source has.
+    /// A cutter of the text of a source.
     pub fn new(source: R) -> Self {
         Cutter { source, rest: Vec::new(), ended: false }
     }
 
-    /// What it reads from.
+    /// The source.
     pub fn source(&self) -> &R {
         &self.source
     }
 
-    /// The next segment. Not to be called again after the last one.
+    /// The next segment. Must not be called after the last one.
     ///
     /// # Errors
     /// Those of the source.
@@ -124,7 +123,7 @@ impl<R: Read> Cutter<R> {
         }
     }
 
-    /// Reads until so many bytes are there, or the source ends.
+    /// Reads until `length` bytes are buffered, or the source ends.
     fn fill(&mut self, length: usize) -> io::Result<()> {
         if !self.ended && self.rest.len() < length {
             let missing = (length - self.rest.len()) as u64;
@@ -159,7 +158,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_safe_place_never_changes_the_pieces(text in "[a 1.é'\u{3000}\n语s]{2,30}") {
+        fn a_safe_cut_never_changes_the_pre_tokens(text in "[a 1.é'\u{3000}\n语s]{2,30}") {
             let whole: Vec<&str> = pre_tokens(&text).collect();
             for at in 1..text.len() {
                 if is_safe(text.as_bytes(), at) {
@@ -179,7 +178,7 @@ mod tests {
                 text.extend(std::iter::repeat_n('x', length));
                 text.push_str([" ", "\n\n", "", "。\n"][white]);
             }
-            // A source that gives little at a time.
+            // A source that returns few bytes at a time.
             struct Slow<'a>(&'a [u8], usize);
             impl Read for Slow<'_> {
                 fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -1,10 +1,10 @@
-//! Decompressing: gzip, xz and zstd, with several members in one file too.
+//! Decompression of gzip, xz and zstd, also with several members in one file.
 //!
-//! The three come from libraries written in Rust, so nothing has to be installed. Each checks
-//! the checksums that its format carries: a damaged file is an error, never wrong text.
+//! The three libraries are written in Rust, so nothing has to be installed. Each verifies the
+//! checksums of its format: a damaged file is an error, never wrong text.
 //!
-//! xz and zstd look back: a file says how much of what was unpacked must be kept in memory, its
-//! *window*. What it says is checked before it is believed.
+//! xz and zstd refer back to decompressed data: a file states how much of it must be kept in
+//! memory, its *window*. The size is checked before memory is allocated.
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
@@ -14,7 +14,7 @@ use lzma_rust2::XzReader;
 use ruzstd::decoding::FrameDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, FrameHeaderError, ReadFrameHeaderError};
 
-/// A way to compress.
+/// A compression format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
     /// `.gz`
@@ -25,17 +25,17 @@ pub enum Compression {
     Zstd,
 }
 
-/// The largest window that is kept in memory, in bytes: what `zstd --ultra -22` and `zstd --long`
-/// ask for, twice of what `xz -9` does.
+/// The largest window that is accepted, in bytes: that of `zstd --ultra -22` and `zstd --long`,
+/// twice that of `xz -9`.
 pub const LARGEST_WINDOW: u64 = 128 << 20;
 
-/// A window that is always allowed: nearly all files have one up to this.
+/// A window that is always accepted: nearly all files need at most this.
 pub const USUAL_WINDOW: u64 = 8 << 20;
 
 impl Compression {
     /// The decompressed bytes of a source.
     ///
-    /// window: the most that may be kept in memory to look back, in bytes.
+    /// window: the largest window that is accepted, in bytes.
     pub fn decode<'a>(self, source: Box<dyn BufRead + 'a>, window: u64) -> Box<dyn BufRead + 'a> {
         let decoder: Box<dyn Read + 'a> = match self {
             Compression::Gzip => Box::new(Gzip(Some(GzDecoder::new(source)))),
@@ -46,10 +46,10 @@ impl Compression {
     }
 }
 
-/// The window that compressed bytes ask for, in bytes; 0 where they do not say.
+/// The window that compressed data needs, in bytes; 0 if it is not stated.
 pub fn window(head: &[u8]) -> u64 {
     match head {
-        // A frame of zstd: a byte of flags, and the window unless all of it is one segment.
+        // A frame of zstd: a byte of flags, and the window unless the frame is a single segment.
         [0x28, 0xB5, 0x2F, 0xFD, flags, window, ..] if flags & 0x20 == 0 => {
             let base = 1u64 << (10 + (window >> 3));
             base + base / 8 * u64::from(window & 7)
@@ -67,7 +67,7 @@ pub fn window(head: &[u8]) -> u64 {
     }
 }
 
-/// The dictionary that the header of a block of xz asks for.
+/// The dictionary size in the header of a block of xz.
 fn xz_window(header: &[u8]) -> Option<u64> {
     let flags = *header.get(1)?;
     let mut at = 2;
@@ -101,13 +101,13 @@ fn xz_window(header: &[u8]) -> Option<u64> {
     None
 }
 
-/// A file that asks for a larger window than it gets.
+/// The error for a file whose window is too large.
 #[derive(Debug)]
 pub struct TooLarge {
     compression: Compression,
-    /// What it asks for, in bytes, where that is known.
+    /// The window of the file in bytes, if known.
     asked: Option<u64>,
-    /// What it gets.
+    /// The limit in bytes.
     allowed: u64,
 }
 
@@ -116,13 +116,13 @@ impl TooLarge {
         io::Error::other(TooLarge { compression, asked, allowed })
     }
 
-    /// What a user can do.
+    /// The remedy for users.
     pub fn remedy(&self) -> &'static str {
         match self.compression {
             Compression::Zstd => {
-                "it is whole; pass it through `zstd -dc --long=31 FILE | zstd -o NEW.zst` first"
+                "it is not damaged; compress it again: `zstd -dc --long=31 FILE | zstd -o NEW.zst`"
             }
-            _ => "it is whole; pass it through `xz -dc FILE | zstd -o NEW.zst` first",
+            _ => "it is not damaged; compress it again: `xz -dc FILE | zstd -o NEW.zst`",
         }
     }
 }
@@ -132,7 +132,7 @@ impl std::error::Error for TooLarge {}
 impl fmt::Display for TooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mebibytes = |bytes: u64| bytes.div_ceil(1 << 20);
-        write!(f, "to unpack it, ")?;
+        write!(f, "to decompress it, ")?;
         match self.asked {
             Some(asked) => write!(f, "{} MiB", mebibytes(asked))?,
             None => write!(f, "more")?,
@@ -155,7 +155,7 @@ impl<R: BufRead> Read for Gzip<R> {
             if read > 0 || buffer.is_empty() {
                 return Ok(read);
             }
-            let mut source = self.0.take().expect("it was there a moment ago").into_inner();
+            let mut source = self.0.take().expect("the decoder was just used").into_inner();
             loop {
                 let bytes = source.fill_buf()?;
                 let zeros = bytes.iter().position(|&byte| byte != 0).unwrap_or(bytes.len());
@@ -167,7 +167,7 @@ impl<R: BufRead> Read for Gzip<R> {
                         break;
                     }
                     Some(_) => {
-                        let text = "something that is not gzip stands behind its end";
+                        let text = "data that is not gzip follows its end";
                         return Err(io::Error::new(io::ErrorKind::InvalidData, text));
                     }
                 }
@@ -178,7 +178,7 @@ impl<R: BufRead> Read for Gzip<R> {
     }
 }
 
-/// An xz file. The library says that a window is too large, but not how large.
+/// An xz file. The library reports that a window is too large, but not its size.
 struct Xz<R: Read> {
     decoder: XzReader<R>,
     window: u64,
@@ -186,7 +186,7 @@ struct Xz<R: Read> {
 
 impl<R: Read> Xz<R> {
     fn new(source: R, window: u64) -> Self {
-        // In KiB, with what the decoder itself takes.
+        // In KiB, including the memory of the decoder itself.
         let limit = (window >> 10) as u32 + 256;
         Xz { decoder: XzReader::new_mem_limit(source, true, limit), window }
     }
@@ -201,7 +201,7 @@ impl<R: Read> Read for Xz<R> {
     }
 }
 
-/// Says an error again and again. A decoder that has failed must not be asked once more.
+/// Repeats an error: a decoder that has failed must not be called again.
 struct Fused<R> {
     decoder: R,
     failed: Option<(io::ErrorKind, String)>,
@@ -237,7 +237,7 @@ impl<R: BufRead> Zstd<R> {
         Zstd { source, decoder, inside: false }
     }
 
-    /// Begins the next frame. False where there is none.
+    /// Begins the next frame. False if there is none.
     fn begin(&mut self) -> io::Result<bool> {
         while !self.source.fill_buf()?.is_empty() {
             match self.decoder.init(&mut self.source) {
@@ -266,7 +266,7 @@ impl<R: BufRead> Zstd<R> {
         Ok(false)
     }
 
-    /// The error for a frame that cannot be decoded: cut short, where nothing is left to read.
+    /// The error for a frame that cannot be decoded: it is cut short if the source is at its end.
     fn damaged(&mut self, error: impl std::fmt::Display) -> io::Error {
         let kind = match self.source.fill_buf() {
             Ok([]) => io::ErrorKind::UnexpectedEof,
@@ -319,7 +319,7 @@ mod tests {
         kind.decode(Box::new(bytes), LARGEST_WINDOW).read_to_end(&mut text).map(|_| text)
     }
 
-    /// Some text that is not all alike.
+    /// Some varied text.
     fn text() -> Vec<u8> {
         (0..30_000u32)
             .flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 20).to_string().into_bytes())
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_may_follow_a_gzip_file_and_nothing_else() {
+    fn only_zeros_may_follow_a_gzip_file() {
         let padded = [gzip(b"one "), vec![0; 1000], gzip(b"two"), vec![0; 70_000]].concat();
         assert_eq!(decode(Compression::Gzip, &padded).unwrap(), b"one two");
         let source = io::BufReader::with_capacity(64, &padded[..]);
@@ -386,7 +386,7 @@ mod tests {
         Compression::Gzip.decode(Box::new(source), 0).read_to_end(&mut text).unwrap();
         assert_eq!(text, b"one two");
         let error = decode(Compression::Gzip, &[gzip(b"one"), b"two".to_vec()].concat());
-        assert!(error.unwrap_err().to_string().contains("behind its end"));
+        assert!(error.unwrap_err().to_string().contains("follows its end"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! From texts to the bytes of a shard.
+//! Encodes texts into the bytes of a shard.
 
 use serde::{Deserialize, Serialize};
 use stage01_bigram::Error;
@@ -10,60 +10,60 @@ use super::split::SplitAssignment;
 use super::texts::{Digest, Note, Text};
 use crate::manifest::Split;
 
-/// How much is handed over at a time, in bytes.
+/// The size of a chunk of results, in bytes.
 const CHUNK: usize = 1 << 20;
 
-/// How many notes are handed over at a time: of a file that is not what it seems, each line is one.
+/// The most notes in a chunk: in a file of the wrong format, each line gives one.
 const NOTES: usize = 1 << 10;
 
-/// How texts become tokens.
+/// How texts are encoded.
 #[derive(Debug)]
 pub struct Encoding<'a> {
     /// The vocabulary.
     pub tokenizer: &'a Tokenizer,
-    /// The width of a token in the shards.
+    /// The bytes per token in the shards.
     pub token_bytes: usize,
-    /// What becomes of special tokens that a text spells.
+    /// How special tokens that a text spells are read.
     pub special_tokens: SpecialTokens,
-    /// What stands at the end of a document.
+    /// The separator at the end of a document.
     pub separator: Separator,
-    /// Where the validation set begins, if it is the end of the whole text.
+    /// The start of the validation set, if it is the end of the whole text.
     pub tail: Option<Tail>,
 }
 
-/// What stands at the end of a document.
+/// The separator at the end of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Separator {
-    /// Nothing: there is one document.
+    /// None: there is only one document.
     Nothing,
     /// The end-of-text token.
     EndOfText(u32),
-    /// A line break, where the document does not end in one: its tokens.
+    /// The tokens of a line break, unless the document ends in one.
     LineBreak(Vec<u32>),
 }
 
-/// A place in the whole text.
+/// A position in the whole text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tail {
-    /// The job in which it lies.
+    /// The job.
     pub job: u64,
-    /// How many characters of the job stand before it.
+    /// The number of characters of the job before it.
     pub characters: u64,
 }
 
 /// Some tokens, ready to be written.
 #[derive(Debug, Default)]
 pub struct Encoded {
-    /// Those of both parts; see [`Encoded::part`].
+    /// The tokens of both parts; see [`Encoded::part`].
     parts: [EncodedPart; 2],
-    /// What was noted on the way.
+    /// Notes, in order.
     pub notes: Vec<Note>,
 }
 
 /// Some tokens of one part.
 #[derive(Debug, Default)]
 pub struct EncodedPart {
-    /// How many documents begin here.
+    /// The number of documents that begin here.
     pub documents: u64,
     /// The length of the text in bytes.
     pub bytes: u64,
@@ -71,14 +71,14 @@ pub struct EncodedPart {
     pub characters: u64,
     /// How often the text spells a special token.
     pub special_tokens: u64,
-    /// How often it spells `<|endoftext|>`, where the vocabulary has no such token.
+    /// How often it spells `<|endoftext|>` without such a token in the vocabulary.
     pub unknown_markers: u64,
     /// The tokens, little-endian.
     pub tokens: Vec<u8>,
 }
 
 impl Encoded {
-    /// What belongs to a part.
+    /// The tokens of a part.
     pub fn part(&self, which: Split) -> &EncodedPart {
         &self.parts[which as usize]
     }
@@ -94,22 +94,22 @@ impl EncodedPart {
     }
 }
 
-/// Makes the texts of one job tokens.
+/// Encodes the texts of one job.
 pub struct Encoder<'a> {
     encoding: &'a Encoding<'a>,
     job: u64,
-    /// How many characters of this job came already.
+    /// The number of characters of this job so far.
     characters: u64,
     chunk: Encoded,
 }
 
 impl<'a> Encoder<'a> {
-    /// For the job of this number.
+    /// An encoder of the job of this number.
     pub fn new(encoding: &'a Encoding<'a>, job: u64) -> Self {
         Encoder { encoding, job, characters: 0, chunk: Encoded::default() }
     }
 
-    /// How many of the next `characters` characters are for training, where the end of the whole text
+    /// How many of the next `characters` characters are for training, if the end of the whole text
     /// is the validation set.
     fn before_tail(&self, tail: Tail, characters: u64) -> u64 {
         match self.job.cmp(&tail.job) {
@@ -121,7 +121,7 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// The text in two: for training, and for validation.
+    /// Splits a text into its part for training and its part for validation.
     fn halves<'t>(
         &self,
         text: &'t str,
@@ -143,7 +143,7 @@ impl<'a> Encoder<'a> {
     /// The part to which the end of a document belongs.
     fn part_at_end(&self, assignment: SplitAssignment) -> Split {
         let train = match self.encoding.tail {
-            // The character before the end is what counts.
+            // The last character decides.
             Some(tail) => match self.job.cmp(&tail.job) {
                 std::cmp::Ordering::Less => true,
                 std::cmp::Ordering::Equal => self.characters <= tail.characters,
@@ -154,7 +154,7 @@ impl<'a> Encoder<'a> {
         if train { Split::Train } else { Split::Validation }
     }
 
-    /// The fault of a text that spells a special token, where that is not wanted.
+    /// Refuses a text that spells a special token (`--special-tokens error`).
     fn refuse_special(&self, text: &Text<'_>) -> Result<(), Fault> {
         let Text { text, place, .. } = text;
         let tokenizer = self.encoding.tokenizer;
@@ -175,13 +175,13 @@ impl<'a> Encoder<'a> {
         ))
     }
 
-    /// Says where the character is that a vocabulary lacks.
+    /// The fault for a character that the vocabulary lacks, with its position.
     fn fault(&self, error: Error, text: &Text<'_>) -> Fault {
         let Text { text, place, .. } = text;
         let remedy = "choose a tokenizer that has it: `--tokenizer char` collects all characters \
-                      of the input, `bpe` knows every text";
+                      of the input, `bpe` encodes every text";
         let origin = place.origin;
-        // The text may have been encoded in two halves; the place in the whole is wanted.
+        // The text may have been encoded in two halves; the position in the whole is reported.
         let error = self.encoding.tokenizer.encode(text).err().unwrap_or(error);
         match error {
             Error::UnknownCharacter { character, line, column, vocab_size } => {

@@ -1,44 +1,43 @@
-//! Something in the inputs that cannot be used: where, what, and what to do.
+//! Faults: parts of the inputs that cannot be used, each with its place and a remedy.
 //!
-//! Files of tens of gigabytes come from many people and over many networks. A fault in them is
-//! an error that ends the command, unless it was told to go on (`--on-error skip`): then faults
-//! are counted and listed. Nothing is left out in silence.
+//! In tens of gigabytes from many sources some data is damaged. A fault is an error that ends the
+//! command, unless `--on-error skip` is given: then faults are counted and listed. Nothing is left
+//! out silently.
 
 use std::io;
 
 use serde::{Deserialize, Serialize};
-use stage01_bigram::screen::printable;
+use stage01_bigram::text::printable;
 use stage01_bigram::{Error, form};
 
 use super::decode::TooLarge;
 
-/// The longest name of a place, and the longest description, in characters: both can hold what a
-/// file says.
+/// The longest place and the longest problem, in characters: both may contain text of a file.
 const LONGEST: [usize; 2] = [1000, 400];
 
-/// One fault, as it stands in the list of faults. Nothing in it can disturb a terminal.
+/// One fault, as listed. Control characters are escaped, so that a terminal can show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// The file, through all archives: `a.tar.xz!b.xz!c.txt`, and the line where there is one:
+    /// The path of the file through all archives, `a.tar.xz!b.xz!c.txt`, and its line if known,
     /// `rows.jsonl:17`.
     pub place: String,
     /// What was found, and what was expected.
     pub problem: String,
     /// What to do about it.
     pub remedy: String,
-    /// What is not among the tokens because of it.
+    /// What is missing from the tokens because of it.
     pub lost: Lost,
 }
 
-/// How much a fault costs.
+/// The extent of the loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lost {
     /// This document, or this line.
     Document,
-    /// Some hundred thousand bytes of a long document; the rest of it stays.
+    /// One segment of a long document.
     PartOfDocument,
-    /// Everything in the file after this place.
+    /// The rest of the file.
     RestOfFile,
 }
 
@@ -62,7 +61,7 @@ impl Fault {
         Fault { place, problem, remedy: remedy.into(), lost }
     }
 
-    /// A file that cannot be read to its end.
+    /// The fault for a file that cannot be read to its end.
     pub fn unreadable(place: impl Into<String>, error: &io::Error, lost: Lost) -> Fault {
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<TooLarge>());
         if let Some(large) = inner {
@@ -73,14 +72,14 @@ impl Fault {
                 (format!("it is cut short: {error}"), "fetch the file again")
             }
             io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
-                (format!("it cannot be opened: {error}"), "see whether it may be read")
+                (format!("it cannot be opened: {error}"), "check its permissions")
             }
             _ => (format!("it is damaged: {error}"), "fetch the file again"),
         };
         Fault::new(place, problem, remedy, lost)
     }
 
-    /// Bytes that are no UTF-8. line: where `bytes` begins, counted from 1.
+    /// The fault for bytes that are not UTF-8. line: the line at which `bytes` begins, from 1.
     pub fn not_utf8(place: &str, line: u64, bytes: &[u8], lost: Lost) -> Fault {
         let Err(error) = std::str::from_utf8(bytes) else {
             return Fault::new(place, "not UTF-8 text", "convert it to UTF-8 first", lost);
@@ -91,9 +90,9 @@ impl Fault {
         Fault::new(format!("{place}:{line}"), problem, remedy, lost)
     }
 
-    /// The error that ends a command which was not told to go on.
+    /// The fault as the error that ends the command.
     pub fn into_error(self) -> Error {
-        let remedy = format!("{}, or leave such things out with --on-error skip", self.remedy);
+        let remedy = format!("{}, or skip such faults with --on-error skip", self.remedy);
         Error::text(self.place, self.problem, remedy)
     }
 
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_a_file_says_disturbs_a_terminal_or_fills_it() {
+    fn control_characters_are_escaped_and_long_texts_are_cut() {
         let long = "x".repeat(10_000);
         let fault = Fault::new("a\u{1b}[31m\n.txt", long, "", Lost::Document);
         assert!(fault.line().starts_with("a\\u{1b}[31m\\n.txt: xxx"), "{}", fault.line());
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_system_says_is_passed_on() {
+    fn the_error_of_the_system_is_in_the_fault() {
         let line = |kind| Fault::unreadable("x.gz", &kind, Lost::RestOfFile).line();
         assert!(line(io::ErrorKind::UnexpectedEof.into()).starts_with("x.gz: it is cut short"));
         assert!(line(io::Error::other("odd")).contains("it is damaged: odd"));

@@ -1,6 +1,6 @@
-//! The readers alone, for tests that throw anything at them: bytes as a file of some name.
+//! The readers without the rest of the program, for fuzzing: they read any bytes as a file.
 //!
-//! A target of a fuzzer can call [`documents`]. It has no place in the program.
+//! A fuzz target can call [`documents`]. The program does not use this module.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -13,22 +13,22 @@ use super::split::{SplitAssignment, SplitRule};
 use super::texts::{Digest, Note, Text, Texts};
 use super::walk::{Flow, Item, Walker};
 
-/// What was found in a file.
+/// The content of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// Its documents, as far as they could be read.
     pub documents: Vec<String>,
-    /// What could not be used, each in one line.
+    /// The faults, each in one line.
     pub faults: Vec<String>,
-    /// How many files and documents were passed over: of unknown kind, or empty.
+    /// The number of files of unknown type and of empty or unsampled documents.
     pub passed_over: u64,
-    /// Whether there was more than was asked for.
+    /// Whether the limit was exceeded.
     pub more: bool,
 }
 
-/// All documents of a file that is in memory, up to so many bytes of text and as many faults.
+/// All documents of a file that is in memory, up to `most` bytes of text or `most` faults.
 ///
-/// hand_out: whether what is packed goes through a second walker, as in the program.
+/// hand_out: whether compressed files go through a second walker, as in the program.
 pub fn documents(name: &str, bytes: &[u8], most: usize, hand_out: bool) -> Found {
     read(name, bytes, most, Format::Auto, hand_out, "text")
 }
@@ -47,7 +47,7 @@ pub fn read(
     })
 }
 
-/// [`documents`] of a file on the disk. Parquet can be read in no other way.
+/// [`documents`] of a file on the disk, the only way to read Parquet.
 pub fn file(path: &Path, most: usize) -> Found {
     let bytes = std::fs::read(path).expect("a file that can be read");
     walk(most, Format::Auto, true, "text", &mut |walker| {
@@ -64,8 +64,8 @@ fn walk(
 ) -> Found {
     let (rule, marker) = (SplitRule { sample: 1.0, validation: 0.0 }, Some(END_OF_TEXT));
     let mut found = Found::default();
-    let mut send = |piece: Found| {
-        found.add(piece);
+    let mut send = |chunk: Found| {
+        found.add(chunk);
         let held: usize = found.documents.iter().map(String::len).sum();
         found.more = held > most || found.faults.len() > most;
         if found.more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -80,10 +80,10 @@ fn walk(
 }
 
 impl Found {
-    fn add(&mut self, piece: Found) {
-        self.documents.extend(piece.documents);
-        self.faults.extend(piece.faults);
-        self.passed_over += piece.passed_over;
+    fn add(&mut self, chunk: Found) {
+        self.documents.extend(chunk.documents);
+        self.faults.extend(chunk.faults);
+        self.passed_over += chunk.passed_over;
     }
 }
 
@@ -118,7 +118,7 @@ impl Digest for Collector {
     }
 
     fn full(&mut self) -> Option<Found> {
-        // A document without an end counts, too.
+        // A document without an end is counted, too.
         if self.open.len() > 1 << 22 {
             self.end(SplitAssignment::Train);
         }
@@ -149,7 +149,7 @@ mod tests {
             .into()
     }
 
-    /// A small file of each kind, some of them inside others.
+    /// A small file of each type, some nested.
     fn files() -> Vec<(&'static str, Vec<u8>)> {
         let texts: Vec<String> = (0..9).map(|n| format!("text {n} été \"語\"\n")).collect();
         let lines = lines(&texts);
@@ -183,13 +183,13 @@ mod tests {
         Remove(usize, usize),
         Repeat(usize, usize),
         Insert(usize, Vec<u8>),
-        /// The header of an archive gets other bytes and the checksum of them.
+        /// Other bytes in the header of an archive, with a matching checksum.
         Header(usize, usize, Vec<u8>),
     }
 
     fn change() -> impl Strategy<Value = Change> {
         let place = || any::<usize>();
-        let pieces = prop::sample::select(vec![
+        let snippets = prop::sample::select(vec![
             &b"{"[..],
             b"}",
             b"[",
@@ -224,7 +224,7 @@ mod tests {
             place().prop_map(Change::Cut),
             (place(), 1usize..600).prop_map(|(at, n)| Change::Remove(at, n)),
             (place(), 1usize..600).prop_map(|(at, n)| Change::Repeat(at, n)),
-            (place(), pieces).prop_map(|(at, piece)| Change::Insert(at, piece.to_vec())),
+            (place(), snippets).prop_map(|(at, snippet)| Change::Insert(at, snippet.to_vec())),
             (
                 place(),
                 prop::sample::select(vec![0usize, 100, 124, 156, 345, 386, 482, 483]),
@@ -253,19 +253,19 @@ mod tests {
             }
             Change::Repeat(at, n) => {
                 let at = (at % length).min(bytes.len());
-                let piece = bytes[at..(at + n).min(bytes.len())].to_vec();
-                bytes.splice(at..at, piece);
+                let copy = bytes[at..(at + n).min(bytes.len())].to_vec();
+                bytes.splice(at..at, copy);
             }
-            Change::Insert(at, piece) => {
+            Change::Insert(at, snippet) => {
                 let at = (at % length).min(bytes.len());
-                bytes.splice(at..at, piece);
+                bytes.splice(at..at, snippet);
             }
-            Change::Header(at, field, piece) => {
+            Change::Header(at, field, content) => {
                 let begin = at % length / 512 * 512;
                 if begin + 512 <= bytes.len() {
                     let header = &mut bytes[begin..begin + 512];
-                    let end = (field + piece.len()).min(512);
-                    header[field..end].copy_from_slice(&piece[..end - field]);
+                    let end = (field + content.len()).min(512);
+                    header[field..end].copy_from_slice(&content[..end - field]);
                     header[148..156].fill(b' ');
                     let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
                     header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
@@ -274,8 +274,8 @@ mod tests {
         }
     }
 
-    /// What is true of any bytes: little comes of little, and it does not matter where it is unpacked.
-    fn hold(name: &str, bytes: &[u8]) -> Result<(), TestCaseError> {
+    /// Properties of any bytes: the output is bounded, and the same wherever they are decompressed.
+    fn check(name: &str, bytes: &[u8]) -> Result<(), TestCaseError> {
         let found = documents(name, bytes, MOST, false);
         let held: usize = found.documents.iter().map(String::len).sum();
         prop_assert!(held <= MOST + (16 << 20), "{}", held);
@@ -293,13 +293,13 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(400))]
 
         #[test]
-        fn no_change_of_a_file_does_harm(
+        fn any_change_of_a_file_is_handled(
             file in prop::sample::select(files()), changes in prop::collection::vec(change(), 1..4),
         ) {
             let (name, mut bytes) = file;
             changes.into_iter().for_each(|change| apply(&mut bytes, change));
-            hold(name, &bytes)?;
-            hold("a.txt.gz", &gzip(&bytes))?;
+            check(name, &bytes)?;
+            check("a.txt.gz", &gzip(&bytes))?;
         }
 
         #[test]
@@ -307,7 +307,7 @@ mod tests {
             bytes: Vec<u8>,
             name in prop::sample::select(&["a", "a.txt", "a.jsonl", "a.json", "a.tar", "a.gz", "a.xz", "a.zst"]),
         ) {
-            hold(name, &bytes)?;
+            check(name, &bytes)?;
             for format in [Format::Text, Format::Jsonl, Format::Json] {
                 read(name, &bytes, MOST, format, true, "a.b.c");
             }
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_files_hold_besides() {
+    fn unusual_json_is_read_or_is_a_fault() {
         let bytes = b"{\"text\": \"nul\\u0000 \\r\\n\"}\r\n\n  \n{\"text\": 3}\n{\"text\": \"\\ud800\"}\n\
             {\"text\": \"a\", \"text\": \"b\", \"score\": NaN}\n{\"text\": \"a\", \"text\": \"b\"}\n{\"text\": \"\xE9\"}\n{\"text\": \"last\"}";
         let found = documents("a.json", bytes, MOST, true);
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_in_front_is_no_text_and_nothing_but_a_mark_is_empty() {
+    fn a_byte_order_mark_is_not_text() {
         let found = documents("a.txt", b"\xEF\xBB\xBFtext", MOST, true);
         assert_eq!(found.documents, ["text"]);
         let found = documents("a.txt", b"\xEF\xBB\xBF", MOST, true);
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_sizes_in_archives_are_not_believed() {
+    fn names_and_sizes_in_archives_are_checked() {
         // The header of a member and what follows.
         let header = |kind: u8, size: &[u8], after: &[u8]| {
             let mut header = tar(&[("a.txt", b"")])[..512].to_vec();

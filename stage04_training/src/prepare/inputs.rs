@@ -1,4 +1,4 @@
-//! From what a user names (files, directories, patterns) to a sorted list of files.
+//! Expands the inputs that a user names (files, directories, patterns) into a list of files.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
@@ -19,17 +19,17 @@ use crate::manifest::InputsEntry;
 /// One file to read.
 #[derive(Clone, Debug)]
 pub struct Input {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// Its size on the disk, in bytes.
     pub bytes: u64,
-    /// When it was last changed, in nanoseconds since 1970.
+    /// The time of its last change, in nanoseconds since 1970.
     pub modified: u64,
-    /// Where it is.
+    /// Its source.
     pub source: Source,
 }
 
-/// Where a text comes from.
+/// The source of a text.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// A file.
@@ -39,41 +39,41 @@ pub enum Source {
         /// Whether the user named it, rather than a directory it lies in.
         named: bool,
     },
-    /// The text that comes with the program.
+    /// The built-in text.
     BuiltIn(String),
 }
 
-/// What is remembered of an input, to see whether it is still the same.
+/// What identifies an input, to detect a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// Its size in bytes.
     pub bytes: u64,
-    /// When it was last changed, in nanoseconds since 1970.
+    /// The time of its last change, in nanoseconds since 1970.
     pub modified: u64,
 }
 
 impl Input {
-    /// Opens the file at its path, if it is still the one that was found.
+    /// Opens the file at its path, if it is unchanged.
     ///
     /// # Errors
-    /// The fault that stands for the file.
+    /// The fault for the file.
     pub fn open(&self, path: &Path) -> std::result::Result<File, Fault> {
         let unreadable = |error| Fault::unreadable(&*self.name, &error, Lost::RestOfFile);
-        // A pipe that took its place would be waited for.
+        // Opening a pipe would block.
         if !fs::metadata(path).map_err(unreadable)?.is_file() {
-            return Err(self.changed("is no file any more"));
+            return Err(self.changed("is no longer a regular file"));
         }
         let file = File::open(path).map_err(unreadable)?;
         self.check(&file)?;
         Ok(file)
     }
 
-    /// Whether an open file is as it was when it was found.
+    /// Checks that an open file is unchanged.
     ///
     /// # Errors
-    /// The fault that stands for a file that was changed.
+    /// The fault for a changed file.
     pub fn check(&self, file: &File) -> std::result::Result<(), Fault> {
         let about = file.metadata();
         let about =
@@ -86,36 +86,37 @@ impl Input {
     }
 
     fn changed(&self, how: &str) -> Fault {
-        let remedy = "wait until nobody writes to it, and begin again with --restart";
+        let remedy = "wait until no program writes to it, and start over with --restart";
         Fault::new(&*self.name, format!("the file {how}"), remedy, Lost::RestOfFile)
     }
 }
 
-/// When a file was last changed, in nanoseconds since 1970.
+/// The time of the last change of a file, in nanoseconds since 1970.
 fn modified(about: &fs::Metadata) -> u64 {
     let time = about.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     time.map_or(0, |time| time.as_nanos() as u64)
 }
 
-/// Everything to read.
+/// All inputs.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
     /// The files, in order.
     pub files: Vec<Input>,
-    /// What was passed over in directories, by the end of its name.
+    /// The number of files that were left out in directories, by suffix.
     pub ignored: BTreeMap<String, u64>,
-    /// How many files were named more than once; they are read once.
+    /// The number of files that were named more than once; they are read once.
     pub repeated: u64,
 }
 
 impl Inputs {
-    /// The files a user named, or the built-in text. What lies in `out` is left alone.
+    /// The files that a user named, or the built-in text. Files in `out` are not read.
     ///
-    /// skip_loops: whether a link to a directory that it lies in is counted instead of refused.
+    /// skip_loops: whether a link to one of its parent directories is counted instead of refused.
     ///
     /// # Errors
-    /// [`Error::File`] for what is not there or cannot be read, [`Error::Setting`] for a pattern
-    /// that nothing fits or for the directory `out` itself, [`Error::Text`] when there is nothing to read.
+    /// [`Error::File`] for what is missing or cannot be read, [`Error::Setting`] for a pattern
+    /// without a match or for the directory `out` itself, [`Error::Text`] when there is nothing to
+    /// read.
     pub fn find(named: &[PathBuf], out: &Path, format: Format, skip_loops: bool) -> Result<Inputs> {
         let mut inputs = Inputs::default();
         if named.is_empty() {
@@ -132,15 +133,15 @@ impl Inputs {
         let mut seen = HashSet::new();
         for path in named {
             if path.as_os_str() == "-" {
-                let expected = "the standard input is not read, because a text may have to be read \
-                                twice; write it into a file first";
+                let expected = "the standard input is not read, because a text may be read twice; \
+                                write it into a file first";
                 return Err(Error::setting("--input", "-", expected));
             }
             for path in expand(path)? {
                 if path.is_dir() {
                     if out.is_some() && fs::canonicalize(&path).ok() == out {
-                        let expected = "this is the directory of --out as well, and what lies there \
-                                        is not read; name another --out, inside of it or beside it";
+                        let expected = "this is also the directory of --out, and files there are not \
+                                        read; name another --out, inside of it or beside it";
                         return Err(Error::setting("--input", path.display(), expected));
                     }
                     inputs.directory(&path, out.as_deref(), format, skip_loops, &mut seen)?;
@@ -158,7 +159,7 @@ impl Inputs {
                 names.join(", "),
                 format!("no text in it (found: {found})"),
                 "expected .txt, .jsonl or .json, these compressed with gzip, xz or zstd, tar \
-                 archives of them, or Parquet; a file that is named itself may have any name",
+                 archives of them, or Parquet; a file that is named directly may have any suffix",
             ));
         }
         Ok(inputs)
@@ -190,14 +191,14 @@ impl Inputs {
                 let path = error.path().unwrap_or(directory).to_path_buf();
                 let source = error.into_io_error();
                 let source = source.unwrap_or_else(|| {
-                    std::io::Error::other("a link leads back to its own directory; take it away")
+                    std::io::Error::other("a link leads back to its own directory; remove it")
                 });
                 Error::File { action: "read", path, source }
             })?;
             if entry.file_type().is_dir() {
                 continue;
             }
-            // A pipe would be waited for, and a device has no end.
+            // Reading a pipe would block, and a device has no end.
             if !entry.file_type().is_file() {
                 *self.ignored.entry("(pipe or device)".into()).or_default() += 1;
                 continue;
@@ -220,10 +221,10 @@ impl Inputs {
             return Err(Error::text(
                 path.display().to_string(),
                 "it is neither a file nor a directory, but a pipe or a device",
-                "write what it gives into a file first: it may have to be read twice",
+                "write its data into a file first, because a text may be read twice",
             ));
         }
-        // There may be millions: two hashes are shorter than a path.
+        // There may be millions of files: two hashes are shorter than a path.
         let whole = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
         let bytes = whole.as_os_str().as_encoded_bytes();
         if !seen.insert([1, 2].map(|seed| xxh3_64_with_seed(bytes, seed))) {
@@ -239,12 +240,12 @@ impl Inputs {
         Ok(())
     }
 
-    /// Their sizes, summed.
+    /// The sum of their sizes in bytes.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|input| input.bytes).sum()
     }
 
-    /// What is remembered of each.
+    /// The stamp of each.
     pub fn stamps(&self) -> Vec<Stamp> {
         let stamp = |input: &Input| Stamp {
             name: input.name.clone(),
@@ -254,8 +255,8 @@ impl Inputs {
         self.files.iter().map(stamp).collect()
     }
 
-    /// What the manifest says of them. When they were changed is not part of it: a copy of them
-    /// gives the same tokens.
+    /// Their entry in the manifest. The times of change are not part of it: a copy gives the same
+    /// tokens.
     pub fn entry(&self) -> InputsEntry {
         let mut names = Xxh3::new();
         for input in &self.files {
@@ -271,7 +272,7 @@ impl Inputs {
     }
 }
 
-/// The paths that a name stands for: itself, or those that fit it as a pattern.
+/// The paths of a name: itself, or the matches of a pattern.
 fn expand(path: &Path) -> Result<Vec<PathBuf>> {
     let shown = path.to_string_lossy();
     if path.exists() || !shown.contains(['*', '?', '[']) {
@@ -285,16 +286,16 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>> {
         Error::File { action: "read", path, source: e.into() }
     })?;
     if found.is_empty() {
-        return Err(wrong("no file fits the pattern; see whether the directory is right".into()));
+        return Err(wrong("no file matches the pattern; check the directory".into()));
     }
     found.sort();
     Ok(found)
 }
 
-/// The end of the name of a file that nothing can be done with; `None` for one that can be read.
+/// The suffix of a file of unknown type; `None` for a file that can be read.
 fn unknown(path: &Path, format: Format) -> Result<Option<String>> {
     let name = path.to_string_lossy();
-    // Most files say what they are, and need not be opened.
+    // Most names tell the type, and these files need not be opened.
     if !matches!(kind(&name, &[], false, format), Kind::Unknown(_)) {
         return Ok(None);
     }
@@ -374,13 +375,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_said() {
+    fn a_missing_input_is_named() {
         let directory = directory(&["a.png"]);
         let error = |name: &str| {
             find(&[directory.path().join(name)], Path::new("out")).unwrap_err().to_string()
         };
         assert!(error("none.txt").starts_with("cannot read "));
-        assert!(error("*.txt").contains("no file fits the pattern"));
+        assert!(error("*.txt").contains("no file matches the pattern"));
         assert!(error("").contains("no text in it (found: 1 .png)"), "{}", error(""));
     }
 
@@ -402,7 +403,7 @@ mod tests {
         }
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        assert!(input.open(&path).unwrap_err().problem.contains("is no file any more"));
+        assert!(input.open(&path).unwrap_err().problem.contains("is no longer a regular file"));
     }
 
     #[test]
@@ -412,11 +413,11 @@ mod tests {
     }
 
     #[test]
-    fn the_directory_that_is_written_is_not_read() {
+    fn the_output_directory_is_not_read() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("a.txt"), "text").unwrap();
         let error = find(&[directory.path().join(".")], directory.path()).unwrap_err().to_string();
-        assert!(error.contains("the directory of --out as well"), "{error}");
+        assert!(error.contains("also the directory of --out"), "{error}");
         let inside = directory.path().join("out");
         fs::create_dir(&inside).unwrap();
         assert_eq!(find(&[directory.path().into()], &inside).unwrap().files.len(), 1);

@@ -1,19 +1,19 @@
-//! What an interrupted run leaves behind, so that the same command goes on.
+//! The state of an interrupted run, from which the same command continues.
 //!
-//! Two files stand in the directory until it is done. `plan.json` says what shall be made from
-//! what: if a flag or a file has changed since, going on would mix two data sets. `journal.json`
-//! says how far it came. In the order of writing, whatever the moment of a kill:
+//! Two files are in the directory until the run is finished. `plan.json` has the flags and the
+//! inputs: if one of them has changed, continuing would mix two data sets. `journal.json` has the
+//! progress. Wherever the run is killed, the directory is in one of these states:
 //!
-//! | in the directory | what it is | what the same command does |
+//! | in the directory | state | the same command |
 //! |---|---|---|
-//! | nothing of ours | new | begins |
-//! | a plan | begun | begins again, whatever the plan was |
-//! | a plan and a journal | interrupted | goes on |
-//! | a manifest, whatever else | finished | nothing |
+//! | none of our files | new | starts |
+//! | a plan | begun | starts over, whatever the plan |
+//! | a plan and a journal | interrupted | continues |
+//! | a manifest | finished | does nothing |
 //!
-//! Both carry a checksum of themselves ([`crate::checksummed`]), and the journal one of each file that
-//! the run has written. What they say is checked before any file is opened: a directory may come
-//! from anywhere, and a number in it may be any number.
+//! Both files have a checksum of themselves ([`crate::checksummed`]), and the journal has one of
+//! each file that the run has written. Their content is validated before any file is opened: a
+//! directory may come from anywhere, and a number in it may have any value.
 //!
 //! What this file leaves out: the lock of the directory (`output_directory`).
 
@@ -35,35 +35,35 @@ use crate::manifest::{
 };
 use crate::{checksummed, regular_file};
 
-/// The form of both files; a run of another form cannot be gone on with.
+/// The version of both files; a run of another version cannot be continued.
 const VERSION: u32 = 2;
 
 const PLAN_FILE: &str = "plan.json";
 const JOURNAL_FILE: &str = "journal.json";
 
-/// What shall be made, from what.
+/// The flags and the inputs of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PreparePlan {
     version: u32,
-    /// The flags that make a difference.
+    /// The flags that affect the result.
     pub flags: BTreeMap<String, Value>,
-    /// The files.
+    /// The input files.
     pub inputs: Vec<Stamp>,
 }
 
-/// How far it came.
+/// The progress of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Journal {
     version: u32,
     /// The checksum of tokenizer.json.
     pub tokenizer_xxh3: String,
-    /// How the text is divided.
+    /// How the text is split.
     pub split: SplitEntry,
     /// Whether there is more than one document.
     pub many: bool,
-    /// Where the validation set begins, if it is the end of the whole text.
+    /// The start of the validation set, if it is the end of the whole text.
     pub tail: Option<Tail>,
-    /// Where to go on.
+    /// Where to continue.
     pub position: Position,
     /// What was written of the training set.
     pub train: PartEntry,
@@ -75,25 +75,25 @@ pub struct Journal {
     pub faults: FaultsEntry,
 }
 
-/// The list of faults as far as it was written.
+/// The list of faults as written so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultsEntry {
     /// Its length in bytes.
     pub bytes: u64,
-    /// Its checksum; empty where there is no list.
+    /// Its checksum; empty if there is no list.
     pub xxh3: String,
 }
 
-/// What is in a directory.
+/// The state of a directory.
 #[derive(Debug)]
 pub enum Found {
-    /// Nothing of ours.
+    /// None of our files.
     New,
-    /// A run that was interrupted, and how far it came if it came far enough.
+    /// An interrupted run, with its journal if it has one.
     Begun(PreparePlan, Option<Box<Journal>>),
-    /// Everything.
+    /// A finished run.
     Finished(Box<Manifest>),
-    /// Files of our names that another program made; the name of one.
+    /// A file with one of our names that another program made.
     Foreign(String),
 }
 
@@ -111,14 +111,14 @@ impl PreparePlan {
         checksummed::save(self, &directory.join(PLAN_FILE))
     }
 
-    /// Says what another plan has differently; `None` where a run can go on.
+    /// The difference to another plan; `None` if the run can continue.
     pub fn difference(&self, now: &PreparePlan) -> Option<String> {
         flag_difference(&self.flags, &now.flags).or_else(|| {
             let pairs = self.inputs.iter().zip(&now.inputs);
             let changed = pairs.into_iter().find(|(then, now)| then != now);
             match changed {
                 Some((then, now)) if then.name != now.name => {
-                    Some(format!("it was reading {}, where there is {} now", then.name, now.name))
+                    Some(format!("it was reading {}, and there is {} now", then.name, now.name))
                 }
                 Some((then, now)) if then.bytes != now.bytes => Some(format!(
                     "{} had {} bytes and has {} now",
@@ -136,10 +136,10 @@ impl PreparePlan {
     }
 }
 
-/// Says which flag two runs have differently; `None` where they would make the same.
+/// The flag in which two runs differ; `None` if they give the same result.
 ///
-/// A run that stopped at a fault may go on with `--on-error skip`: until then nothing was
-/// skipped.
+/// A run that stopped at a fault may continue with `--on-error skip`, because it has skipped
+/// nothing.
 pub fn flag_difference(
     then: &BTreeMap<String, Value>,
     now: &BTreeMap<String, Value>,
@@ -159,7 +159,7 @@ pub fn flag_difference(
 }
 
 impl Journal {
-    /// The journal of a run that has written nothing but its tokenizer.
+    /// The journal of a run that has written only its tokenizer.
     ///
     /// tokenizer_xxh3: the checksum of tokenizer.json.
     pub fn new(
@@ -183,7 +183,7 @@ impl Journal {
         }
     }
 
-    /// Writes it, after what it speaks of.
+    /// Writes it. The files that it lists must be written before.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
@@ -191,20 +191,20 @@ impl Journal {
         checksummed::save(self, &directory.join(JOURNAL_FILE))
     }
 
-    /// Refuses what no run of these settings has written.
+    /// Refuses a journal that no run of these settings writes.
     ///
-    /// inputs: how many files there are. shard_tokens: the most tokens of a shard.
+    /// inputs: the number of files. shard_tokens: the most tokens of a shard.
     ///
     /// # Errors
-    /// [`Error::Format`], with what is wrong.
+    /// [`Error::Format`], with the problem.
     pub fn check(&self, directory: &Path, inputs: usize, shard_tokens: u64) -> Result<()> {
-        self.wrong(inputs, shard_tokens).map_err(|problem| {
-            Error::format(directory.join(JOURNAL_FILE), problem, "begin again with --restart")
+        self.validate(inputs, shard_tokens).map_err(|problem| {
+            Error::format(directory.join(JOURNAL_FILE), problem, "start over with --restart")
         })
     }
 
-    fn wrong(&self, inputs: usize, shard_tokens: u64) -> Check {
-        /// The width of a token is known from the tokenizer; here the larger one will do.
+    fn validate(&self, inputs: usize, shard_tokens: u64) -> Check {
+        /// The tokenizer determines the bytes per token; here the larger value suffices.
         const TOKEN_BYTES: usize = 4;
         if !checksummed::is_hex(&self.tokenizer_xxh3) {
             return Err("tokenizer_xxh3 is not a checksum".into());
@@ -224,32 +224,32 @@ impl Journal {
         }
         let Position { job, file, items } = self.position;
         if job > MOST || items > MOST || file > inputs || (file == inputs && items > 0) {
-            return Err(format!("it goes on in file {file} of {inputs}, at item {items}"));
+            return Err(format!("it continues in file {file} of {inputs}, at item {items}"));
         }
         let written = self.train.tokens + self.validation.tokens + self.left_out.faults;
         if job == 0 && (file, items, written) != (0, 0, 0) {
             return Err("it has written something before its first job".into());
         }
         if self.tail.is_some() != (self.split.by == SplitBy::Tail) {
-            return Err("the place of its tail contradicts how the text is divided".into());
+            return Err("its tail contradicts how the text is split".into());
         }
         if let Some(Tail { job: tail, characters }) = self.tail {
             if tail > MOST || characters > MOST {
                 return Err("its tail lies beyond any text".into());
             }
             if job <= tail && self.validation.tokens > 0 {
-                return Err("it has written of the tail before it came there".into());
+                return Err("it has written tokens of the tail before reaching it".into());
             }
         }
         Ok(())
     }
 }
 
-/// Looks at what is in a directory.
+/// The state of a directory.
 ///
 /// # Errors
 /// [`Error::Format`] for a plan, a journal or a manifest that is damaged or of another version.
-pub fn look(directory: &Path) -> Result<Found> {
+pub fn inspect(directory: &Path) -> Result<Found> {
     if directory.join(MANIFEST_FILE).exists() {
         return Ok(Found::Finished(Box::new(Manifest::load(directory)?)));
     }
@@ -261,8 +261,8 @@ pub fn look(directory: &Path) -> Result<Found> {
     Ok(Found::Begun(plan, journal.map(Box::new)))
 }
 
-/// Reads a plan and a journal as `prepare` does where it goes on, and checks them as far as that
-/// can be done without the inputs. Nothing but the two texts is looked at: what a fuzzer calls.
+/// Parses a plan and a journal as `prepare` does to continue, and validates them as far as possible
+/// without the inputs. Reads no files; a fuzz target calls it.
 ///
 /// # Errors
 /// [`Error::Format`] for what `prepare` would refuse.
@@ -273,8 +273,8 @@ pub fn check_texts(plan: &str, journal: &str) -> Result<()> {
     journal.check(Path::new(""), plan.inputs.len(), shard_tokens)
 }
 
-/// Takes away what an earlier run left, but for its plan, in an order that never looks like
-/// something else. The directory's lock must be held.
+/// Removes the files of an earlier run except its plan, in an order that never leaves another valid
+/// state. The directory's lock must be held.
 ///
 /// # Errors
 /// [`Error::File`] when a file cannot be removed.
@@ -291,7 +291,7 @@ pub fn clear(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Takes away what is of use only until everything is done. The directory's lock must be held.
+/// Removes the files that only an unfinished run needs. The directory's lock must be held.
 ///
 /// # Errors
 /// [`Error::File`] when a file cannot be removed.
@@ -303,13 +303,13 @@ pub fn tidy(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether a file of this name in the directory is one that `prepare` makes.
+/// Whether `prepare` writes a file of this name.
 pub fn is_ours(name: &str) -> bool {
     [PLAN_FILE, JOURNAL_FILE, MANIFEST_FILE, TOKENIZER_FILE, FAULTS_FILE].contains(&name)
         || Split::ALL.iter().any(|which| which.shard_number(name).is_some())
 }
 
-/// The files in a directory that have names of ours.
+/// The files in a directory with one of our names.
 fn ours(directory: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).map_err(Error::file("read", directory))? {
@@ -326,7 +326,7 @@ fn load<T: DeserializeOwned>(path: &Path, what: &str) -> Result<Option<T>> {
 
 fn parse<T: DeserializeOwned>(path: &Path, text: &str, what: &str) -> Result<T> {
     checksummed::parse(text, what, VERSION)
-        .map_err(|problem| Error::format(path, problem, "begin again with --restart"))
+        .map_err(|problem| Error::format(path, problem, "start over with --restart"))
 }
 
 #[cfg(test)]
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_is_said() {
+    fn a_difference_is_named() {
         let flags = [("field", Value::from("text")), ("on_error", "stop".into())];
         let then = plan(&flags, &[("a", 1, 1), ("b", 2, 2)]);
         assert_eq!(then.difference(&then), None);
@@ -355,7 +355,7 @@ mod tests {
         assert_eq!(said(&now), r#"--field was "text", and is "body" now"#);
         type Files = &'static [(&'static str, u64, u64)];
         let cases: [(Files, &str); 5] = [
-            (&[("a", 1, 1), ("c", 2, 2)], "it was reading b, where there is c now"),
+            (&[("a", 1, 1), ("c", 2, 2)], "it was reading b, and there is c now"),
             (&[("a", 1, 1), ("b", 3, 2)], "b had 2 bytes and has 3 now"),
             (&[("a", 1, 7), ("b", 2, 2)], "a was changed since"),
             (&[("a", 1, 1)], "it was reading 2 files, and there are 1 now"),
@@ -370,38 +370,38 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_stopped_at_a_fault_may_go_on_skipping_faults_and_not_the_other_way() {
+    fn a_run_that_stopped_at_a_fault_may_continue_with_skip_but_not_the_reverse() {
         let flags = |word: &str| BTreeMap::from([("on_error".to_string(), Value::from(word))]);
         assert_eq!(flag_difference(&flags("stop"), &flags("skip")), None);
         assert!(flag_difference(&flags("skip"), &flags("stop")).is_some());
     }
 
     #[test]
-    fn directories_are_told_apart() {
+    fn the_state_of_a_directory_is_recognised() {
         let directory = tempfile::tempdir().unwrap();
         let at = directory.path();
         fs::write(at.join("notes.txt"), "mine").unwrap();
         fs::write(at.join(".plan.json.1-2.tmp"), "half").unwrap();
-        assert!(matches!(look(at).unwrap(), Found::New));
+        assert!(matches!(inspect(at).unwrap(), Found::New));
         fs::write(at.join("tokenizer.json"), "a model's").unwrap();
-        assert!(matches!(look(at).unwrap(), Found::Foreign(name) if name == "tokenizer.json"));
+        assert!(matches!(inspect(at).unwrap(), Found::Foreign(name) if name == "tokenizer.json"));
 
         let plan = plan(&[], &[]);
         plan.save(at).unwrap();
-        assert!(matches!(look(at).unwrap(), Found::Begun(found, None) if found == plan));
+        assert!(matches!(inspect(at).unwrap(), Found::Begun(found, None) if found == plan));
         fs::write(at.join("journal.json"), "{").unwrap();
-        assert!(look(at).unwrap_err().to_string().contains("begin again with --restart"));
+        assert!(inspect(at).unwrap_err().to_string().contains("start over with --restart"));
         fs::write(at.join("train-00000.bin"), "").unwrap();
         clear(at).unwrap();
         let left: Vec<_> = ours(at).unwrap();
         assert_eq!(left, ["plan.json"]);
         assert!(at.join("notes.txt").exists(), "what is not ours stays");
         tidy(at).unwrap();
-        assert!(matches!(look(at).unwrap(), Found::New));
+        assert!(matches!(inspect(at).unwrap(), Found::New));
         assert!(!at.join(".plan.json.1-2.tmp").exists());
     }
 
-    /// A journal that has come somewhere.
+    /// The journal of a run in progress.
     fn journal() -> Journal {
         let shard = |which: Split, number, tokens| ShardEntry {
             file: which.shard_file(number),
@@ -426,8 +426,8 @@ mod tests {
             (|j| j.tokenizer_xxh3 = "../x".into(), "tokenizer_xxh3"),
             (|j| j.split.validation = 1.0, "fraction for validation"),
             (|j| j.split.validation = f64::NAN, "fraction for validation"),
-            (|j| j.split.by = SplitBy::Document, "place of its tail"),
-            (|j| j.tail = None, "place of its tail"),
+            (|j| j.split.by = SplitBy::Document, "tail contradicts"),
+            (|j| j.tail = None, "tail contradicts"),
             (|j| j.tail.as_mut().unwrap().job = u64::MAX, "beyond any text"),
             (|j| j.tail.as_mut().unwrap().characters = u64::MAX, "beyond any text"),
             (|j| j.position.file = 3, "file 3 of 2"),

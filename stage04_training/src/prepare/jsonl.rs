@@ -1,15 +1,15 @@
 //! One field of a JSON object, without building the rest of the object.
 //!
 //! A name may have dots: `meta.text` is the field `text` of the object in the field `meta`. A field
-//! whose own name has the dots is taken first. Of two fields of one name the last one counts, as in
-//! most readers of JSON. Elements of lists have no names.
+//! with the dots in its own name takes precedence. Of two fields of one name the last one counts,
+//! as in most JSON parsers. Elements of lists have no names.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-/// The text of a field of the JSON object that a line holds; or the problem and its remedy.
+/// The text of a field of the JSON object in a line, or the problem and its remedy.
 pub fn field<'a>(row: &'a str, name: &str) -> Result<Cow<'a, str>, (String, String)> {
     let mut parser = serde_json::Deserializer::from_str(row);
     let found = Object { name }.deserialize(&mut parser).and_then(|found| {
@@ -33,26 +33,26 @@ pub fn field<'a>(row: &'a str, name: &str) -> Result<Cow<'a, str>, (String, Stri
             ))
         }
         Err(error) => Err((
-            // Of the place only the column makes sense: the text is one line of many.
+            // Only the column is meaningful: the text is one line of many.
             format!(
                 "not a JSON object: {}",
                 error.to_string().replace(" line 1 column", " column")
             ),
-            "expected one whole JSON object a line, or text with --format text".into(),
+            "expected one complete JSON object per line, or text with --format text".into(),
         )),
     }
 }
 
-/// What stands under a name.
+/// The value of a name.
 enum Found<'a> {
     Text(Cow<'a, str>),
     /// A value of another kind.
     Other(&'static str),
-    /// No such name; the names there are, set in quotes.
+    /// No such name; the names of the object, in quotes.
     Nothing(Vec<String>),
 }
 
-/// How many other names are shown where one is missing, and how much of each, in characters.
+/// The most names that are listed where one is missing, and the most characters of each.
 const SHOWN: usize = 8;
 const LETTERS: usize = 40;
 
@@ -133,7 +133,7 @@ impl<'de> DeserializeSeed<'de> for StrSeed {
     }
 }
 
-/// Reads any value; keeps a text, or of an object the field of a name.
+/// Reads any value; keeps a text, or one field of an object.
 struct Value<'n> {
     inside: Option<&'n str>,
 }
@@ -200,7 +200,7 @@ impl<'de> Visitor<'de> for Value<'_> {
 }
 
 impl Value<'_> {
-    /// A value that is no text: it has no fields either.
+    /// A value that is not a text and has no fields.
     fn other<'a>(&self, what: &'static str) -> Found<'a> {
         match self.inside {
             Some(_) => Found::Nothing(Vec::new()),
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_with_dots_is_looked_for_in_objects() {
+    fn a_name_with_dots_is_found_in_nested_objects() {
         let row =
             r#"{"id": 1, "meta": {"lang": "en", "text": "in", "a.b": "dot", "c": {"d": "deep"}}}"#;
         for (name, expected) in [("meta.text", "in"), ("meta.a.b", "dot"), ("meta.c.d", "deep")] {
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn a_problem_is_described() {
         let problem = |row: &str| field(row, "text").unwrap_err().0;
         assert_eq!(problem(r#"{"a": 1, "b": 2}"#), r#"no field "text" in "a", "b""#);
         assert_eq!(problem("{}"), r#"no field "text" in an empty object"#);

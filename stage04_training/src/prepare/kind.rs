@@ -1,9 +1,9 @@
-//! What a file is: by its first bytes, and by its name.
+//! The type of a file, from its first bytes and its name.
 //!
-//! Bytes are believed before names, because archives are full of names that say little
+//! Bytes take precedence over names, because many names say little
 //! (OpenWebText's `urlsf_subset00-1_data.xz` holds a tar archive) or something else (C4's
-//! `c4-train.00000-of-01024.json.gz` holds JSON lines). Text has no first bytes of its own, so
-//! there the name decides whether it is wanted.
+//! `c4-train.00000-of-01024.json.gz` holds JSON lines). Text has no magic number, so there the name
+//! decides whether it is read.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,23 +14,23 @@ use stage01_bigram::{Error, Result};
 use super::decode::Compression;
 use super::layout::{Layout, layout};
 
-/// How many bytes of the beginning are looked at.
+/// The number of first bytes that are examined.
 pub const HEAD: usize = form::HEAD;
 
-/// What only a name tells.
+/// A format that only the name reveals.
 const BROTLI: Form = Form { name: "compressed with brotli", remedy: "unpack it first" };
 
-/// How what is neither an archive nor compressed is read.
+/// How files are read that are neither archives nor compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// As its first bytes and its name say.
+    /// By first bytes and name.
     #[default]
     Auto,
-    /// A file is a document.
+    /// One document per file.
     Text,
-    /// A line is a document, as a JSON object.
+    /// One document per line, a JSON object.
     Jsonl,
-    /// A JSON object is a document, wherever its lines end; also in a list.
+    /// One document per JSON object, over any number of lines; also in a list.
     Json,
 }
 
@@ -61,32 +61,32 @@ impl FromStr for Format {
     }
 }
 
-/// What can be done with a file.
+/// The type of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// To be decompressed first.
+    /// A compressed file.
     Compressed(Compression),
     /// An archive of files.
     Tar,
-    /// A table whose column is the text.
+    /// A table with the text in one column.
     Parquet,
     /// One document.
     Text,
-    /// A document a line, as JSON.
+    /// One document per line, as JSON.
     Lines,
-    /// Documents as JSON, wherever their lines end.
+    /// One document per JSON object, over any number of lines.
     Values,
-    /// Something that is not read.
+    /// A known format that is not read.
     Unread(Form),
-    /// Named as a compressed file, but its bytes are something else.
+    /// The name has a suffix that its bytes contradict.
     Misnamed(&'static str),
-    /// Anything else; with the end of its name.
+    /// Anything else, with its suffix.
     Unknown(String),
 }
 
-/// The kind of a file, from its name and its first bytes ([`HEAD`]).
+/// The type of a file, from its name and its first bytes ([`HEAD`]).
 ///
-/// named: whether the user named it, so that it is text if it is nothing else.
+/// named: whether the user named it; then it is text if it has no other type.
 pub fn kind(name: &str, head: &[u8], named: bool, format: Format) -> Kind {
     let suffix = suffix(name);
     let head = head.strip_prefix(form::BYTE_ORDER_MARK).unwrap_or(head);
@@ -115,12 +115,12 @@ pub fn kind(name: &str, head: &[u8], named: bool, format: Format) -> Kind {
         ".bz2" if form.is_none() => return Kind::Misnamed("bzip2"),
         ".lz4" if form.is_none() => return Kind::Misnamed("lz4"),
         ".zip" if form.is_none() => return Kind::Misnamed("zip"),
-        // Its bytes begin in no way of their own.
+        // Brotli has no magic number.
         ".br" => return Kind::Unread(BROTLI),
         _ => {}
     }
     let layout = layout(head);
-    // Such files in a directory can be anything; several objects are documents.
+    // Such a file in a directory can be anything; it is read if it has several objects.
     let vague = matches!(suffix.as_str(), ".json" | "(no suffix)")
         && (matches!(layout, Some(Layout::Lines | Layout::Values))
             || format != Format::Auto && form.is_none() && suffix == ".json");
@@ -139,8 +139,8 @@ pub fn kind(name: &str, head: &[u8], named: bool, format: Format) -> Kind {
     }
 }
 
-/// The end of a name from its last dot on, in lower case, or the words `(no suffix)`: what follows
-/// a dot is a suffix if it is short, made of letters and digits, and not a number alone.
+/// The suffix of a name from its last dot on, in lower case, or `(no suffix)`. A suffix is short,
+/// has only letters and digits, and is not a number.
 pub fn suffix(name: &str) -> String {
     let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
     let after = match file.rfind('.') {
@@ -166,8 +166,7 @@ pub fn inner_name(name: &str) -> String {
     }
 }
 
-/// Whether a directory's or an archive's entry is one that people do not see: `.git`,
-/// `__MACOSX/._a.txt`.
+/// Whether an entry of a directory or an archive is hidden: `.git`, `__MACOSX/._a.txt`.
 pub fn is_hidden(name: &str) -> bool {
     name.split(['/', '\\']).any(|part| part.starts_with('.') && part != "." && part != "..")
 }
@@ -182,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_believed_before_names() {
+    fn bytes_take_precedence_over_names() {
         let gzip = [0x1F, 0x8B, 8, 0];
         assert_eq!(auto("a.txt", &gzip, false), Kind::Compressed(Compression::Gzip));
         let archive = tar(&[("a", b"b")]);
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_known_whatever_the_name_and_a_format_that_is_given_is_obeyed() {
+    fn json_is_recognised_under_any_name_unless_a_format_is_given() {
         let (lines, list) =
             (&b"{\"text\": \"a\"}\n{\"text\": \"b\"}\n"[..], b"[{\"text\": \"a\"}]");
         let single = b"{\n  \"text\": \"a\"\n}\n";
@@ -211,7 +210,7 @@ mod tests {
             assert_eq!(kind(name, lines, true, Format::Text), Kind::Text, "{name}");
             assert_eq!(kind(name, b"text", true, Format::Json), Kind::Values, "{name}");
         }
-        // The settings that lie beside data are not data.
+        // Settings beside the data are not data.
         assert_eq!(auto("dataset_infos.json", single, false), Kind::Unknown(".json".into()));
         assert_eq!(auto("a.ipynb", lines, false), Kind::Unknown(".ipynb".into()));
         assert_eq!(auto("a.json", b"no JSON", true), Kind::Lines);
@@ -227,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_user_names_is_text_and_what_lies_about_is_not() {
+    fn a_named_file_is_text_and_one_found_in_a_directory_is_not() {
         assert_eq!(auto("notes.md", b"# Title", true), Kind::Text);
         assert_eq!(auto("notes.md", b"# Title", false), Kind::Unknown(".md".into()));
         assert_eq!(auto("dir.d/Makefile", b"all:", false), Kind::Unknown("(no suffix)".into()));

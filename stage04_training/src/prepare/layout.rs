@@ -1,29 +1,29 @@
-//! How JSON is laid out in a file, seen from its beginning.
+//! The layout of JSON in a file, from its first bytes.
 //!
 //! Many collections of JSON lines do not say so in their names (C4 and Dolma are called
 //! `*.json.gz`), and many files of that name hold one list, or objects over many lines. Text begins
-//! with a brace as well: programs, LaTeX. So the beginning is read as JSON is, sign by sign, and
-//! whatever breaks JSON's rules is text.
+//! with a brace as well: programs, LaTeX. So the first bytes are parsed as JSON, and what breaks
+//! JSON's rules is text.
 
-/// What stands where.
+/// The layout of JSON values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// An object in each line.
     Lines,
-    /// A list, or several objects that are not one a line.
+    /// A list, or several objects that are not one per line.
     Values,
-    /// One object over several lines: more often settings than a document.
+    /// One object over several lines: usually settings and not a document.
     Single,
 }
 
-/// What may come next.
+/// The next token that JSON allows.
 #[derive(Clone, Copy, PartialEq)]
 enum Next {
-    /// A value; in a list that has just begun, its end too.
+    /// A value, or the end of a list that has just begun.
     Value {
         or_end: bool,
     },
-    /// A name, or the end of the object where nothing stands in it yet.
+    /// A name, or the end of an empty object.
     Name {
         or_end: bool,
     },
@@ -34,12 +34,13 @@ enum Next {
     Outside,
 }
 
-/// The layout of a file that begins with these bytes; `None` where they are not JSON, or say too
-/// little: at least the name of one field is wanted, or a text in a list.
+/// The layout of a file that begins with these bytes; `None` if they are not JSON or too few: at
+/// least the name of one field is needed, or a text in a list.
 pub fn layout(head: &[u8]) -> Option<Layout> {
     let list = head.trim_ascii_start().first()? == &b'[';
     let (mut next, mut open) = (Next::Outside, Vec::new());
-    // How many values are whole, and where the line breaks are: in them, or behind the last one.
+    // The number of complete values; whether one spans lines; whether a line break precedes the
+    // next.
     let (mut whole, mut spread, mut broken) = (0, false, true);
     let (mut names, mut texts) = (0, 0);
     let mut at = 0;
@@ -53,7 +54,7 @@ pub fn layout(head: &[u8]) -> Option<Layout> {
             }
             (Next::Outside, b'{') | (Next::Value { .. }, b'{') => {
                 if open.is_empty() {
-                    // Two on one line are not lines.
+                    // Two values on one line are not JSON lines.
                     spread |= !broken;
                     broken = false;
                 }
@@ -112,8 +113,8 @@ pub fn layout(head: &[u8]) -> Option<Layout> {
     }
 }
 
-/// The length of what follows the quotation mark of a string, up to its end or that of the bytes.
-/// `None` for what cannot stand in a string.
+/// The length of a string after its opening quotation mark, up to its end or that of the bytes.
+/// `None` for an invalid string.
 fn string(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
@@ -132,8 +133,8 @@ fn string(bytes: &[u8]) -> Option<usize> {
     Some(at)
 }
 
-/// The length of a number or of `true`, `false`, `null`, and of what Python writes for numbers that
-/// are none; the end of the bytes may cut it. `None` for any other word.
+/// The length of a number, `true`, `false`, `null`, or of Python's `NaN` and `Infinity`; the end of
+/// the bytes may cut it. `None` for any other word.
 fn word(bytes: &[u8]) -> Option<usize> {
     let inside = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
     let length = bytes.iter().position(|byte| !inside(byte)).unwrap_or(bytes.len());
@@ -154,7 +155,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn json_is_told_from_text_that_begins_with_a_brace() {
+    fn json_is_distinguished_from_text_that_begins_with_a_brace() {
         for (text, expected) in [
             ("{\"text\": \"a\"}\n{\"text\": \"b\"}\n", Some(Layout::Lines)),
             ("\n {\"text\": \"a\"}", Some(Layout::Lines)),
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_no_matter() {
+    fn any_depth_is_parsed() {
         assert_eq!(layout(&[b'['; 1 << 20]), None);
         let deep = format!("{{\"a\": {}", "[".repeat(1 << 20));
         assert_eq!(layout(deep.as_bytes()), Some(Layout::Lines));
@@ -195,7 +196,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn objects_are_known_however_early_they_are_cut(
+        fn objects_are_recognised_wherever_they_are_cut(
             text: String, number: f64, rows in 1usize..4, cut in 6usize..200,
         ) {
             let row = serde_json::json!({ "text": text, "n": [number, null, {"a": true}] });
@@ -209,7 +210,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_can_be_looked_at(bytes in prop::collection::vec(
+        fn any_bytes_can_be_parsed(bytes in prop::collection::vec(
             prop::sample::select(&b"{}[]\",:\\n\n 1ae-.\x80\0"[..]), 0..80)) {
             layout(&bytes);
         }

@@ -1,12 +1,12 @@
-//! Documents inside of a text: where the end-of-text token is spelled, one document ends.
+//! Splits a text into documents at each spelling of the end-of-text token, the *marker*.
 //!
-//! Many data sets are one file of text in which `<|endoftext|>` stands between the documents
-//! (TinyStories is such a file). A text is cut there before anything else is done with it, so
-//! these documents count as documents: each is for training or for validation as a whole, `--sample` chooses
-//! among them, and each gets its end-of-text token once.
+//! Many data sets are one file of text with `<|endoftext|>` between the documents (TinyStories is
+//! such a file). The text is cut there before anything else, so that these are separate documents:
+//! each is for training or for validation as a whole, `--sample` chooses among them, and each gets
+//! one end-of-text token.
 //!
-//! White space that remains after the last marker, most often one line break, is no document.
-//! It stays where it is, as the tail of the one before it.
+//! White space after the last marker, usually one line break, is not a document. It remains the
+//! tail of the document before it.
 //!
 //! What this file leaves out: which spelling is the marker (`special`).
 
@@ -14,57 +14,57 @@ use std::io::{self, Read};
 
 use memchr::memmem;
 
-/// How much is read at a time, in bytes. White space after the last marker is recognised up to
-/// this length.
+/// The number of bytes per read. White space after the last marker is recognised up to this
+/// length.
 const READ: usize = 1 << 16;
 
-/// Reads a text document by document: [`Read`] ends where a document does.
+/// Reads a text one document at a time: [`Read`] ends at the end of a document.
 pub struct Documents<'m, R> {
     source: R,
     marker: Option<&'m str>,
-    /// What was read and not handed out yet.
+    /// Bytes that were read from the source.
     buffer: Vec<u8>,
-    /// How much of it was handed out.
+    /// The number of bytes of the buffer that were returned.
     start: usize,
-    /// How much of it belongs to the document for certain.
+    /// The number of bytes of the buffer that certainly belong to the document.
     safe: usize,
-    /// Whether the marker stands there.
+    /// Whether the marker follows them.
     marked: bool,
-    /// Whether the source has nothing more.
+    /// Whether the source is at its end.
     ended: bool,
 }
 
-/// What comes after a document.
+/// What follows a document.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Another one.
+    /// Another document.
     Document,
-    /// White space, and then nothing more.
+    /// White space, and then the end.
     Tail(Vec<u8>),
-    /// Nothing.
+    /// The end.
     End,
 }
 
 impl<'m, R: Read> Documents<'m, R> {
-    /// Reads from a source; without a marker it is one document.
+    /// A reader of a source; without a marker the source is one document.
     pub fn new(source: R, marker: Option<&'m str>) -> Self {
         let buffer = Vec::new();
         Documents { source, marker, buffer, start: 0, safe: 0, marked: false, ended: false }
     }
 
-    /// Whether the marker stands at the end of the document that was read to its end.
+    /// Whether a marker ends the document that was read to its end.
     pub fn marked(&self) -> bool {
         self.marked && self.start == self.safe
     }
 
-    /// Goes on after a document that was read to its end.
+    /// Continues after a document that was read to its end.
     ///
     /// # Errors
     /// Those of the source.
     pub fn next(&mut self) -> io::Result<Next> {
         let Some(marker) = self.marker.filter(|_| self.marked()) else { return Ok(Next::End) };
         self.start += marker.len();
-        self.look(marker, self.start);
+        self.search(marker, self.start);
         loop {
             let rest = &self.buffer[self.start..];
             if rest.iter().any(|byte| !byte.is_ascii_whitespace()) || rest.len() > READ {
@@ -87,18 +87,18 @@ impl<'m, R: Read> Documents<'m, R> {
         self.start = 0;
         let read = (&mut self.source).take(READ as u64).read_to_end(&mut self.buffer)?;
         self.ended = read < READ;
-        self.look(marker, self.safe);
+        self.search(marker, self.safe);
         Ok(())
     }
 
-    /// Looks for the marker from a place of the buffer on.
-    fn look(&mut self, marker: &str, from: usize) {
+    /// Searches the buffer for the marker, from a position on.
+    fn search(&mut self, marker: &str, from: usize) {
         let found = memmem::find(&self.buffer[from..], marker.as_bytes());
         self.marked = found.is_some();
         self.safe = match found {
             Some(at) => from + at,
             None if self.ended => self.buffer.len(),
-            // The beginning of a marker may stand at the end of what was read.
+            // The buffer may end within a marker.
             None => from.max((self.buffer.len() + 1).saturating_sub(marker.len())),
         };
     }
@@ -117,12 +117,12 @@ impl<R: Read> Read for Documents<'_, R> {
     }
 }
 
-/// The documents of a text that is in memory, each with whether the marker stands at its end, and
-/// the white space after the last marker. A document may be empty, where two markers meet.
+/// The documents of a text in memory, each with whether a marker ends it, and the white space after
+/// the last marker. Between two adjacent markers is an empty document.
 pub fn documents<'t>(text: &'t str, marker: Option<&str>) -> (Vec<(&'t str, bool)>, &'t str) {
     let Some(marker) = marker else { return (vec![(text, false)], "") };
     let mut documents: Vec<(&str, bool)> = text.split(marker).map(|part| (part, true)).collect();
-    // What follows the last marker has none at its end.
+    // No marker ends the text after the last marker.
     match documents.pop() {
         Some((rest, _)) if documents.is_empty() || !is_white(rest) => {
             documents.push((rest, false));
@@ -132,7 +132,7 @@ pub fn documents<'t>(text: &'t str, marker: Option<&str>) -> (Vec<(&'t str, bool
     }
 }
 
-/// Whether there is nothing but white space, and not much of it.
+/// Whether a text is white space of at most [`READ`] bytes.
 fn is_white(text: &str) -> bool {
     text.len() <= READ && text.bytes().all(|byte| byte.is_ascii_whitespace())
 }
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A source that gives little at a time.
+    /// A source that returns few bytes at a time.
     struct Slow<'a>(&'a [u8], usize);
 
     impl Read for Slow<'_> {
@@ -152,7 +152,7 @@ mod tests {
         }
     }
 
-    /// All that a reader finds.
+    /// All documents of a reader, and the tail.
     fn read_all(source: impl Read, marker: &str) -> (Vec<(String, bool)>, String) {
         let mut reader = Documents::new(source, Some(marker));
         let mut all = Vec::new();
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_is_found_wherever_a_piece_of_reading_ends() {
+    fn a_marker_is_found_wherever_a_read_ends() {
         for before in READ - 20..READ + 3 {
             let text = format!("{}<|endoftext|>{}", "x".repeat(before), "\n".repeat(READ - 9));
             let (all, tail) = read_all(text.as_bytes(), "<|endoftext|>");
@@ -201,7 +201,7 @@ mod tests {
     }
 
     proptest! {
-        /// Reading and holding a text give the same documents, and nothing is lost.
+        /// Reading a text gives the same documents as splitting it in memory, and nothing is lost.
         #[test]
         fn reading_finds_what_is_there(text in "[ab\n]{0,4}(<e>[<e>ab \n]{0,6}){0,6}", step in 1usize..9) {
             let found = read_all(Slow(text.as_bytes(), step), "<e>");

@@ -1,25 +1,25 @@
-//! From text of any size to files of tokens.
+//! Prepares text of any size as files of tokens.
 //!
-//! A model does not read text, it reads tokens, millions of times. So text becomes tokens once,
-//! before training, and 45 gigabytes of it are no different from 45 megabytes: nothing is ever
-//! in memory as a whole, all cores work, and a command that was killed goes on where it was.
+//! Training reads tokens, and reads them many times. So text is encoded once, before training, and
+//! 45 gigabytes are handled like 45 megabytes: no text is in memory as a whole, all cores work, and
+//! a killed command continues where it was.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `settings`, `preparation` | what is asked for, and the command from its beginning to its end |
-//! | `inputs` | from what a user names to a sorted list of files |
-//! | `kind`, `layout`, `decode` | what a file is; how its JSON is laid out; gzip, xz, zstd |
-//! | `walk` | through archives in archives to documents |
+//! | `settings`, `preparation` | the settings, and the command from its start to its end |
+//! | `inputs` | the list of input files |
+//! | `kind`, `layout`, `decode` | the type of a file; the layout of its JSON; gzip, xz, zstd |
+//! | `walk` | documents in nested archives |
 //! | `marker`, `special` | documents inside of a text; special tokens that it spells |
-//! | `cut` | long texts in segments |
-//! | `texts`, `jsonl`, `parquet` | from bytes to texts, on all threads |
+//! | `cut` | segments of long texts |
+//! | `texts`, `jsonl`, `parquet` | bytes to texts, on all threads |
 //! | `split` | the rule that assigns documents to training and validation |
-//! | `scan`, `vocabulary` | what must be known of the whole text first; the tokenizer |
-//! | `encode` | from texts to tokens |
+//! | `scan`, `vocabulary` | a scan of the whole text; the tokenizer |
+//! | `encode` | texts to tokens |
 //! | `pipeline` | one reader, many workers, one writer |
 //! | `output_directory` | one run at a time in a directory |
 //! | `writer`, `journal` | shards that survive a kill |
-//! | `fault`, `report`, `space` | what is said to people |
+//! | `fault`, `report`, `space` | messages to the user |
 //!
 //! ```
 //! use stage04_training::prepare::{Settings, prepare};
@@ -41,7 +41,7 @@
 //! ```
 //!
 //! What this module leaves out: cleaning text, finding near duplicates, and mixing sources in
-//! given proportions. Each of them is a step of its own, before this one.
+//! given proportions. Each of them is a separate step before this one.
 
 #[cfg(test)]
 #[path = "../../tests/common/archives.rs"]
@@ -89,16 +89,14 @@ pub use self::settings::{COMMIT_BYTES, OnError, SHARD_TOKENS, Settings, SpecialT
 use crate::manifest::Manifest;
 use crate::progress::Reporter;
 
-/// Makes a directory of tokens, or goes on with one that was interrupted. A directory that is
-/// finished is left as it is, and its checksums are compared. From the first look to the last
-/// file the lock of the directory is held.
+/// Creates a directory of tokens, or continues an interrupted one. A finished directory is not
+/// changed; its checksums are compared. The lock of the directory is held throughout.
 ///
 /// # Errors
-/// [`Error::Busy`] when another program is at work in the directory; [`Error::Setting`] for
-/// settings that cannot be; [`Error::Format`] for a directory that holds something else, or was
-/// altered; [`Error::Text`] for the first fault in the inputs, unless they are skipped;
-/// [`Error::File`] when something cannot be read or written. The same command goes on, once what
-/// was in its way is mended.
+/// [`Error::Busy`] when another program uses the directory; [`Error::Setting`] for invalid
+/// settings; [`Error::Format`] for a directory with other content, or one that was altered;
+/// [`Error::Text`] for the first fault in the inputs, unless faults are skipped; [`Error::File`]
+/// when something cannot be read or written. After the cause is fixed, the same command continues.
 pub fn prepare(settings: &Settings, reporter: &dyn Reporter) -> Result<Manifest> {
     settings.check()?;
     start_rayon(settings)?;
@@ -115,40 +113,40 @@ pub fn prepare(settings: &Settings, reporter: &dyn Reporter) -> Result<Manifest>
     let (given, marker) = (given.as_ref(), marker.as_deref());
     let (inputs, plan, read) = (&inputs, &plan, &read);
     let run = Preparation { settings, given, marker, inputs, plan, reporter, read };
-    let journal = match run.look(&mut output)? {
+    let journal = match run.inspect(&mut output)? {
         Some(State::Finished(manifest)) => return Ok(*manifest),
         Some(State::Interrupted(journal)) => Some(*journal),
         None => None,
     };
     report::introduce(reporter, inputs);
     let (journal, tokenizer) = match journal {
-        Some(journal) => run.go_on(journal)?,
+        Some(journal) => run.resume(journal)?,
         None => run.begin(&output)?,
     };
     run.encode(journal, &tokenizer, &output)
 }
 
-/// The vocabulary is trained on rayon's threads, which would be started unasked, and with a panic
-/// where the operating system gives none.
+/// Starts rayon's threads, on which the vocabulary is trained. Otherwise they would start
+/// implicitly, with a panic if the operating system refuses.
 fn start_rayon(settings: &Settings) -> Result<()> {
     use std::error::Error as _;
     match rayon::ThreadPoolBuilder::new().build_global() {
-        // Without a source it is only that they run already.
+        // An error without a source means that they already run.
         Err(error) if error.source().is_some() => Err(refused_threads(settings.threads(), &error)),
         _ => Ok(()),
     }
 }
 
-/// The error where the operating system gives no more threads.
+/// The error if the operating system refuses more threads.
 fn refused_threads(threads: usize, error: &dyn std::error::Error) -> Error {
     let expected = format!(
-        "the operating system refused to start them: {error}; give fewer, or ask for the right to \
-         run more (`ulimit -u` says how many)"
+        "the operating system refused to start them: {error}; give fewer, or raise the limit \
+         (`ulimit -u` shows it)"
     );
     Error::setting("--threads", threads, expected)
 }
 
-/// What is written must not be what is read.
+/// Refuses an input file that the run would overwrite.
 fn keep_apart(settings: &Settings, inputs: &Inputs) -> Result<()> {
     let out = std::fs::canonicalize(&settings.out).map_err(Error::file("read", &settings.out))?;
     for input in &inputs.files {

@@ -1,12 +1,12 @@
-//! The directory that is written: made, locked, and removed again if nothing comes of it.
+//! The output directory: created, locked, and removed again if it stays empty.
 //!
-//! Two runs in one directory would write into each other's shards. So a run holds the
-//! directory's lock from its first look to its last file, and a second run is refused. A
-//! directory that is finished and may not be written, or is being read by a training, can still
-//! be looked at: nothing is to be done there.
+//! Two runs in one directory would overwrite each other's shards. So a run holds the directory's
+//! lock from start to end, and a second run is refused. A finished directory that is
+//! write-protected or in use by a training run can still be opened, because nothing is written
+//! there.
 //!
-//! What this file leaves out: waiting for the lock. That is for a training that prepares its text
-//! on the way ([`crate::cli`]).
+//! What this file leaves out: waiting for the lock, as a training run does that prepares its own
+//! text (`cli::data`).
 
 use std::fs;
 use std::io::ErrorKind;
@@ -15,27 +15,27 @@ use std::path::{Path, PathBuf};
 use stage01_bigram::files::{self, DirLock, LOCK_FILE};
 use stage01_bigram::{Error, Result};
 
-/// A directory that no other program writes into while this value lives.
+/// A directory that no other program writes to while this value lives.
 #[derive(Debug)]
 pub struct OutputDirectory {
     directory: PathBuf,
-    /// The directories that were made for it, the innermost first.
+    /// The directories that were created for it, the innermost first.
     made: Vec<PathBuf>,
-    /// Why nothing can be written, if so.
+    /// Why the directory cannot be written, if so.
     read_only: Option<Error>,
     lock: DirLock,
 }
 
 impl OutputDirectory {
-    /// Takes the lock of a directory, which is made where it is missing.
+    /// Takes the lock of a directory, which is created if it is missing.
     ///
     /// # Errors
-    /// [`Error::Busy`] when another program writes there; [`Error::File`] when there is no such
-    /// directory and none can be made.
+    /// [`Error::Busy`] when another program writes there; [`Error::File`] when the directory cannot
+    /// be created.
     pub fn new(directory: &Path) -> Result<OutputDirectory> {
         let busy = || Error::Busy {
             path: directory.to_path_buf(),
-            remedy: "wait until it has ended, or name another directory with --out".into(),
+            remedy: "wait until that has finished, or name another directory with --out".into(),
         };
         let output = |made, read_only, lock| OutputDirectory {
             directory: directory.to_path_buf(),
@@ -43,13 +43,14 @@ impl OutputDirectory {
             read_only,
             lock,
         };
-        /// So often can another run that refused its work remove its empty directory under us.
+        /// A run that fails removes its empty directory, also when another run has just opened it:
+        /// try again up to this often.
         const TRIES: usize = 100;
         let mut tries = 0;
         loop {
             tries += 1;
             let made = make(directory)?;
-            // Why it cannot be written, if it can be read all the same.
+            // Why it cannot be written, if it can still be read.
             let refusal = match DirLock::try_exclusive(directory) {
                 Ok(Some(lock)) => return Ok(output(made, None, lock)),
                 Ok(None) => busy(),
@@ -68,16 +69,17 @@ impl OutputDirectory {
         }
     }
 
-    /// Refuses where nothing can be written.
+    /// Fails if the directory cannot be written.
     ///
     /// # Errors
-    /// [`Error::Busy`] when others read there, [`Error::File`] when the directory is protected.
+    /// [`Error::Busy`] when other programs read there, [`Error::File`] when the directory is
+    /// write-protected.
     pub fn require_writable(&mut self) -> Result<()> {
         self.read_only.take().map_or(Ok(()), Err)
     }
 
-    /// Refuses to go on where the directory was moved, or another program may have its name. Call
-    /// it before anything is written that earlier files belong to.
+    /// Fails if the directory was moved, because another program may now use its name. To be called
+    /// before each write that must go with earlier files.
     ///
     /// # Errors
     /// As [`DirLock::require_at`].
@@ -85,18 +87,18 @@ impl OutputDirectory {
         self.lock.require_at(&self.directory)
     }
 
-    /// Whether something can be written.
+    /// Whether the directory can be written.
     pub fn is_writable(&self) -> bool {
         self.read_only.is_none()
     }
 }
 
-/// A run that was refused leaves no empty directory behind.
+/// Removes a directory that was created and stayed empty.
 impl Drop for OutputDirectory {
     fn drop(&mut self) {
         let Some(innermost) = self.made.first() else { return };
         if self.require_held().is_err() {
-            return; // what bears the name now may be another run's
+            return; // the name may now belong to another run
         }
         let only_the_lock = fs::read_dir(innermost).is_ok_and(|entries| {
             let mut names = entries.flatten().map(|entry| entry.file_name());
@@ -104,13 +106,13 @@ impl Drop for OutputDirectory {
         });
         if only_the_lock && *innermost == self.directory {
             let _ = fs::remove_file(innermost.join(LOCK_FILE));
-            // One that is not empty stays.
+            // Stops at the first that is not empty.
             let _ = self.made.iter().try_for_each(fs::remove_dir);
         }
     }
 }
 
-/// Makes a directory, and says which were missing.
+/// Creates a directory; returns the directories that were missing.
 fn make(directory: &Path) -> Result<Vec<PathBuf>> {
     let missing = directory.ancestors().take_while(|path| {
         !path.as_os_str().is_empty() && matches!(path.try_exists(), Ok(false)) && !path.is_symlink()
@@ -156,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn where_others_read_one_can_look_and_not_write() {
+    fn a_directory_that_is_being_read_cannot_be_written() {
         let directory = tempfile::tempdir().unwrap();
         let reader = DirLock::try_shared(directory.path()).unwrap();
         let mut output = OutputDirectory::new(directory.path()).unwrap();
@@ -167,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_directory_that_was_made_for_nothing_is_removed() {
+    fn a_created_directory_that_stays_empty_is_removed() {
         let parent = tempfile::tempdir().unwrap();
         let (outer, inner) = (parent.path().join("a"), parent.path().join("a/b"));
         drop(OutputDirectory::new(&inner).unwrap());

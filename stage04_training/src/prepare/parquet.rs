@@ -1,10 +1,10 @@
 //! Parquet: tables whose columns are stored one after another, in groups of rows.
 //!
-//! Most data sets of Hugging Face come in this form. A group of rows can be read without the
-//! others, and a column without the rest of its group, so workers take whole groups.
+//! Most Hugging Face data sets have this format. A group of rows can be read without the others,
+//! and a column without the rest of its group, so workers take whole groups.
 //!
-//! The crate `parquet` believes much of what a file says. Where it asks for memory, the file is
-//! checked first (`pages`); where it panics, that is a fault of the file.
+//! The crate `parquet` does not validate all of a file. Sizes that it would allocate are checked
+//! first (`pages`); a panic of the crate is reported as a fault of the file.
 
 mod pages;
 
@@ -23,13 +23,13 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use super::fault::{Fault, Lost};
 
-/// How many rows are read at a time.
+/// The number of rows per read.
 const ROWS: usize = 64;
 
-/// Takes the number of a row and its text, or the fault in its place; says whether to go on.
+/// Takes the number of a row and its text or fault; returns whether to continue.
 pub type Take<'t> = dyn FnMut(u64, Result<&str, Fault>) -> ControlFlow<()> + 't;
 
-/// About how many bytes each group of rows has in the file.
+/// The approximate number of bytes of each group of rows in the file.
 pub fn row_groups(path: &Path) -> Result<Vec<usize>, Fault> {
     let (reader, _) = open(path)?;
     let groups = reader.metadata().row_groups();
@@ -48,7 +48,7 @@ fn open(path: &Path) -> Result<(SerializedFileReader<File>, File), Fault> {
 }
 
 fn damaged(place: &str, problem: impl std::fmt::Display) -> Fault {
-    let problem = format!("not a whole Parquet file: {problem}");
+    let problem = format!("not a complete Parquet file: {problem}");
     Fault::new(place, problem, "fetch the file again", Lost::RestOfFile)
 }
 
@@ -57,8 +57,7 @@ thread_local! {
     static READING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What the crate `parquet` reads. A panic there, about which nothing is printed, is a fault at
-/// this place.
+/// Calls the crate `parquet`. A panic there is not printed, and becomes a fault at this place.
 fn guarded<T>(place: &str, read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Fault> {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {
@@ -70,7 +69,7 @@ fn guarded<T>(place: &str, read: impl FnOnce() -> Result<T, ParquetError>) -> Re
         }));
     });
     READING.set(true);
-    // Whatever it left half done is dropped with its reader.
+    // Its state after a panic is dropped with its reader.
     let read = panic::catch_unwind(AssertUnwindSafe(read));
     READING.set(false);
     match read {
@@ -79,8 +78,8 @@ fn guarded<T>(place: &str, read: impl FnOnce() -> Result<T, ParquetError>) -> Re
     }
 }
 
-/// Hands out the texts of a column in one group of rows, each with the number of its row in the
-/// file, from 1.
+/// Passes the texts of a column in one group of rows to `take`, each with the number of its row in
+/// the file, from 1.
 pub fn read(path: &Path, group: usize, field: &str, take: &mut Take<'_>) -> ControlFlow<()> {
     let mut row = 1;
     match read_rows(path, group, field, &mut row, take) {
@@ -89,13 +88,13 @@ pub fn read(path: &Path, group: usize, field: &str, take: &mut Take<'_>) -> Cont
     }
 }
 
-/// The number of the column that has the text, and how often a null may stand on the way to it.
+/// The number of the column that has the text, and its maximum definition level.
 fn column(group: &RowGroupMetaData, field: &str, place: &str) -> Result<(usize, i16), Fault> {
     let columns = group.columns();
     let name = |number: usize| columns[number].column_path().string();
     let remedy = "name the column that has the text with --field";
     let fault = |problem| Err(Fault::new(place, problem, remedy, Lost::RestOfFile));
-    // Lists and structures are columns of columns: the name of the outer one is the beginning.
+    // Lists and structures consist of columns whose names begin with the outer name.
     let inside = |number: &usize| {
         name(*number)
             .strip_prefix(field)
@@ -111,7 +110,7 @@ fn column(group: &RowGroupMetaData, field: &str, place: &str) -> Result<(usize, 
         [first, ..] if descriptor(first).max_rep_level() > 0 => Err(Fault::new(
             place,
             format!("the column {field:?} holds lists, which are not read"),
-            "name a column of texts with --field, or write a file with a text a row",
+            "name a column of texts with --field, or write a file with one text per row",
             Lost::RestOfFile,
         )),
         [only] if name(only) == field => Ok((only, descriptor(only).max_def_level())),
@@ -145,7 +144,7 @@ fn read_rows(
     let pages = match (u64::try_from(start), u64::try_from(column.compressed_size())) {
         (Ok(start), Ok(length)) => pages::check(&file, start, length)
             .map_err(|error| Fault::unreadable(&*shown, &error, Lost::RestOfFile))?,
-        _ => Some("the place of a column cannot be"),
+        _ => Some("the position of a column is invalid"),
     };
     if let Some(problem) = pages {
         return Err(damaged(&place(*row), problem));
@@ -184,7 +183,7 @@ fn read_rows(
                     Lost::Document,
                 )),
                 Some(bytes) => std::str::from_utf8(bytes.data()).map_err(|_| {
-                    // A row counts as a line, however many lines its text has.
+                    // The row number stands for the line number.
                     let fault = Fault::not_utf8(&shown, 1, bytes.data(), Lost::Document);
                     Fault::new(place(*row), fault.problem, fault.remedy, Lost::Document)
                 }),

@@ -1,19 +1,19 @@
-//! One reader, many workers, one writer: all cores are busy, and nothing depends on their number.
+//! One reader, many workers, one writer: all cores work, and the result does not depend on their
+//! number.
 //!
-//! The reader walks through the files in order and cuts them into jobs of about a megabyte. The
-//! workers take jobs as they come: a worker that is done takes the next. The writer takes the
-//! results in the order of the jobs, whichever finished first. So the same inputs give the same
-//! bytes on any number of threads.
+//! The reader reads the files in order and cuts them into jobs of about a megabyte. A worker that
+//! has finished a job takes the next. The writer takes the results in the order of the jobs. So the
+//! same inputs give the same bytes on any number of threads.
 //!
-//! Memory stays small whatever happens, by two rules:
+//! Memory is bounded by two rules:
 //!
-//! 1. Each job says how much memory it may take, and the reader waits before it sends one for
-//!    which there is no room (`Budget`).
-//! 2. A job hands over its result in pieces, through a channel that holds few. A small archive
-//!    that turns out to be huge waits for its turn with the channel full, and then passes through.
+//! 1. Each job has an estimate of its memory, and the reader waits until the estimates of all jobs
+//!    fit into a budget (`Budget`).
+//! 2. A job sends its result in chunks through a bounded channel. The worker of a small archive
+//!    with huge content blocks on the full channel until the writer reaches its job.
 //!
-//! The job whose turn it is always has a worker, and the writer empties its
-//! channel: so there is always progress.
+//! The job that the writer waits for always has a worker, and the writer empties its channel: so
+//! there is no deadlock.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
@@ -37,33 +37,33 @@ use super::walk::{Flow, Item, Walker};
 /// The usual size of a job, in bytes of text.
 const JOB: usize = 1 << 20;
 
-/// The most items of a job: documents can be short.
+/// The most items of a job, because documents can be short.
 const JOB_ITEMS: usize = 1 << 12;
 
-/// How much memory all jobs that are under way may take, in bytes.
+/// The memory budget of all jobs in progress, in bytes.
 const BUDGET: u64 = 200 << 20;
 
-/// A place in the inputs between two jobs: all that is needed to go on from there.
+/// A position in the inputs between two jobs, from which a run can continue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// The number of the next job.
     pub job: u64,
     /// The file it begins in.
     pub file: usize,
-    /// How many items of that file come before it.
+    /// The number of items of that file before it.
     pub items: u64,
 }
 
-/// What the writer sees.
+/// What the writer receives.
 #[derive(Debug)]
 pub enum Event<C> {
-    /// A piece of a job's result.
+    /// A chunk of a job's result.
     Chunk(C),
-    /// A job is done; the next one begins here.
+    /// A job is finished; the next one begins here.
     Done(Position),
 }
 
-/// What to read, and how.
+/// The inputs, and how to read them.
 pub struct Pipeline<'a> {
     /// The files, in order.
     pub inputs: &'a [Input],
@@ -75,25 +75,25 @@ pub struct Pipeline<'a> {
     pub marker: Option<&'a str>,
     /// How documents are chosen.
     pub rule: SplitRule,
-    /// How many workers there are.
+    /// The number of workers.
     pub threads: usize,
     /// Counts the bytes that were read from files.
     pub read: &'a AtomicU64,
 }
 
-/// Some items that are worked on together.
+/// Items that one worker processes.
 struct Job {
     number: u64,
     items: Vec<Item>,
 }
 
-/// What a worker sends.
+/// A message of a worker.
 enum Message<C> {
     Chunk(C),
     End,
 }
 
-/// A job that is under way, as the writer knows it.
+/// A job in progress, for the writer.
 struct Ordered<'b, C> {
     chunks: Receiver<Message<C>>,
     after: Position,
@@ -101,18 +101,18 @@ struct Ordered<'b, C> {
 }
 
 impl Pipeline<'_> {
-    /// The sizes of all files, summed, in bytes.
+    /// The size of all files in bytes.
     pub fn bytes(&self) -> u64 {
         self.inputs.iter().map(|input| input.bytes).sum()
     }
 
     // ANCHOR: run
-    /// Reads everything from `start` on. `digest` makes what takes the texts of the job of a
-    /// number; `take` gets the results in order, and may end the run early.
+    /// Reads everything from `start` on. `digest` creates the [`Digest`] of the job of a number;
+    /// `take` gets the results in order, and may end the run early.
     ///
     /// # Errors
-    /// Those of `take`; [`Error::Setting`] when the operating system gives no more threads;
-    /// [`Error::Text`] when the file of `start` has fewer items than come before it.
+    /// Those of `take`; [`Error::Setting`] when the operating system refuses more threads;
+    /// [`Error::Text`] when the file of `start` has fewer items than `start` says.
     pub fn run<D: Digest>(
         &self,
         start: Position,
@@ -132,17 +132,17 @@ impl Pipeline<'_> {
                         self.work(job, digest, &results);
                     }
                 };
-                // After a refusal no job is sent, and the threads that were started end.
+                // After a refusal no job is sent, and the started threads end.
                 Builder::new().spawn_scoped(scope, work).map_err(refused)?;
             }
             drop(jobs);
             let (budget, missed) = (&budget, &missed);
             let read = move || {
                 let found = self.read(start, &mut |job, after| {
-                    let (weight, pieces) = job.weight();
+                    let (weight, capacity) = job.weight();
                     let Some(held) = budget.take(weight) else { return ControlFlow::Break(()) };
-                    let (results, chunks) = bounded(pieces);
-                    // The writer has gone when it wants no more.
+                    let (results, chunks) = bounded(capacity);
+                    // Sending fails after the writer has ended the run.
                     let sent = to_writer.send(Ordered { chunks, after, _held: held }).is_ok()
                         && to_workers.send((job, results)).is_ok();
                     if sent { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -169,7 +169,7 @@ impl Pipeline<'_> {
                 }
                 Ok(())
             })();
-            // However it ended: dropping the receivers stops the remaining workers.
+            // Dropping the receivers stops the remaining workers.
             drop(ordered);
             budget.close();
             written
@@ -179,13 +179,13 @@ impl Pipeline<'_> {
             Some(input) => Err(Error::text(
                 &*input.name,
                 "it has fewer documents than an interrupted run has read of it",
-                "begin again with --restart",
+                "start over with --restart",
             )),
         }
     }
     // ANCHOR_END: run
 
-    /// A worker's part: one job.
+    /// Processes one job, on a worker.
     fn work<D: Digest>(
         &self,
         job: Job,
@@ -207,13 +207,13 @@ impl Pipeline<'_> {
         let whole = job.items.into_iter().try_for_each(|item| texts.item(item));
         let rest = texts.digest.rest();
         if whole.is_continue() && send(rest).is_continue() {
-            // The receiver may be gone: then the result is not needed.
+            // If the receiver is dropped, the result is not needed.
             let _ = results.send(Message::End);
         }
     }
 
-    /// The reader's part: all files from a position on, cut into jobs. Whether there was such a
-    /// position.
+    /// Reads all files from a position on and cuts them into jobs, on the reader. Returns whether
+    /// the position exists.
     fn read(&self, start: Position, send: &mut dyn FnMut(Job, Position) -> Flow) -> bool {
         let mut batch = Batch { items: Vec::new(), bytes: 0, at: start, skip: start.items, send };
         batch.at.items = 0;
@@ -243,7 +243,7 @@ impl Pipeline<'_> {
                     Ok(file) => file,
                     Err(fault) => return (walker.emit)(Item::Fault { fault, open: None }),
                 };
-                // What is appended in the meantime has no end, perhaps.
+                // Only the size found at the start: another program may append without end.
                 let counted = Counted { file: &file, read: self.read }.take(input.bytes);
                 let source = BufReader::with_capacity(1 << 17, counted);
                 walker.file(path, Box::new(source), input.bytes, *named)?;
@@ -260,13 +260,13 @@ impl Pipeline<'_> {
     }
 }
 
-/// A job in the making.
+/// A job that is being filled.
 struct Batch<'s> {
     items: Vec<Item>,
     bytes: usize,
-    /// Where the next item stands.
+    /// The position of the next item.
     at: Position,
-    /// How many items of this file were worked on in an earlier run.
+    /// The number of items of this file that an earlier run processed.
     skip: u64,
     send: &'s mut dyn FnMut(Job, Position) -> Flow,
 }
@@ -274,15 +274,15 @@ struct Batch<'s> {
 impl Batch<'_> {
     fn push(&mut self, item: Item) -> Flow {
         if self.at.items >= self.skip {
-            // What is opened or unpacked by a worker is a job of its own.
-            let alone = item.is_packed();
-            if alone {
+            // A compressed item is a job of its own.
+            let own_job = item.is_packed();
+            if own_job {
                 self.flush()?;
             }
             self.bytes += item.bytes();
             self.items.push(item);
             self.at.items += 1;
-            if alone || self.bytes >= JOB || self.items.len() >= JOB_ITEMS {
+            if own_job || self.bytes >= JOB || self.items.len() >= JOB_ITEMS {
                 self.flush()?;
             }
         } else {
@@ -303,31 +303,30 @@ impl Batch<'_> {
 }
 
 impl Job {
-    /// About how much memory it takes while it is under way, in bytes, and how many pieces of
-    /// its result may wait.
+    /// An estimate of the memory of the job in bytes, and the capacity of its channel in chunks.
     fn weight(&self) -> (u64, usize) {
         let bytes: u64 = self.items.iter().map(|item| item.bytes() as u64).sum();
-        // Text is seldom packed better than one to six; its tokens are half of that.
-        let pieces = (2 + ((6 * bytes) >> 21)).min(16);
+        // Text is rarely compressed by more than a factor of six; its tokens take half of its size.
+        let capacity = (2 + ((6 * bytes) >> 21)).min(16);
         match &self.items[..] {
-            // What is packed, what a decoder remembers of what it has unpacked, and the tokens.
+            // The compressed bytes, the text, the channel, and the window of the decoder.
             [Item::Whole { bytes: packed, .. }] => {
                 let window = decode::window(packed).clamp(USUAL_WINDOW, LARGEST_WINDOW);
-                (bytes + 6 * bytes + (pieces << 20) + window, pieces as usize)
+                (bytes + 6 * bytes + (capacity << 20) + window, capacity as usize)
             }
             // Pages are read one by one.
             #[cfg(feature = "parquet")]
-            [Item::Rows { .. }] => ((pieces + 16) << 20, pieces as usize),
-            // The text, its tokens as numbers of 32 bits, and those of the shard.
+            [Item::Rows { .. }] => ((capacity + 16) << 20, capacity as usize),
+            // The text, its tokens as u32, and the bytes for the shard.
             _ => (4 * bytes + (64 << 10), 8),
         }
     }
 }
 
-/// Room for jobs that are under way.
+/// The memory budget of the jobs in progress.
 struct Budget {
     capacity: u64,
-    /// How much of it is taken; `None` when nothing more will be given.
+    /// The bytes that are reserved; `None` after [`Budget::close`].
     taken: Mutex<Option<u64>>,
     given_back: Condvar,
 }
@@ -338,8 +337,8 @@ impl Budget {
     }
 
     // ANCHOR: budget
-    /// Takes room, waiting until there is some. What is larger than everything waits until it is
-    /// alone. `None` after [`Budget::close`].
+    /// Reserves memory, and waits until it is available. A job that exceeds the whole budget waits
+    /// until no other is in progress. `None` after [`Budget::close`].
     fn take(&self, weight: u64) -> Option<Held<'_>> {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let full = |taken: &mut Option<u64>| {
@@ -358,7 +357,7 @@ impl Budget {
     }
 }
 
-/// Room that is taken until this is dropped.
+/// A reservation, released when it is dropped.
 struct Held<'b> {
     budget: &'b Budget,
     weight: u64,

@@ -1,12 +1,11 @@
-//! The command from its beginning to its end: what is in the directory, what is said, what is
-//! written when.
+//! The command from start to end: inspects the directory, reports, and writes in a safe order.
 
 use std::fs;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use stage01_bigram::screen::thousands;
+use stage01_bigram::text::thousands;
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
 use stage03_gpt::files::{MODEL_FILE, TRAINER_FILE};
@@ -30,46 +29,46 @@ use crate::progress::Reporter;
 use crate::shards::Shards;
 use crate::units::{number, two_digits};
 
-/// Every document, none of them for validation.
+/// All documents, none of them for validation.
 const TAKE_ALL: SplitRule = SplitRule { sample: 1.0, validation: 0.0 };
 
-/// What an earlier run left.
+/// The state that an earlier run left.
 pub(super) enum State {
-    /// Everything.
+    /// It has finished.
     Finished(Box<Manifest>),
-    /// A part, and how far it came.
+    /// It was interrupted.
     Interrupted(Box<Journal>),
 }
 
 /// One run of the command.
 pub(super) struct Preparation<'a> {
-    /// What is asked for.
+    /// The settings.
     pub(super) settings: &'a Settings,
-    /// The tokenizer, where it is finished before the text is seen.
+    /// The tokenizer, unless it is made from the text.
     pub(super) given: Option<&'a Tokenizer>,
     /// The spelling that ends a document inside of a text.
     pub(super) marker: Option<&'a str>,
-    /// What is read.
+    /// The inputs.
     pub(super) inputs: &'a Inputs,
-    /// Both, as they are remembered.
+    /// Flags and inputs, as they are saved.
     pub(super) plan: &'a PreparePlan,
-    /// Where it is said.
+    /// Takes the messages.
     pub(super) reporter: &'a dyn Reporter,
-    /// How many bytes of the inputs were read.
+    /// The number of bytes read from the inputs.
     pub(super) read: &'a AtomicU64,
 }
 
 impl Preparation<'_> {
-    /// What is in the directory already, if it is of use. Unless everything is done there, the
-    /// directory must be one that can be written.
-    pub(super) fn look(&self, output: &mut OutputDirectory) -> Result<Option<State>> {
+    /// The state of the directory, if it can be used. Unless it is finished, the directory must be
+    /// writable.
+    pub(super) fn inspect(&self, output: &mut OutputDirectory) -> Result<Option<State>> {
         let Settings { out, restart, .. } = self.settings;
         let refuse = |problem: String, remedy: &str| Err(Error::format(out, problem, remedy));
         if *restart {
             output.require_writable()?;
         }
-        // With --restart, whatever is damaged goes away; but only what is ours.
-        let found = match journal::look(out) {
+        // --restart also removes damaged files, but only our own.
+        let found = match journal::inspect(out) {
             Err(Error::Format { .. }) if *restart => return self.beside_no_model().map(|()| None),
             found => found?,
         };
@@ -89,8 +88,8 @@ impl Preparation<'_> {
             Found::Begun(plan, Some(journal)) if !restart => {
                 if let Some(changed) = plan.difference(self.plan) {
                     return refuse(
-                        format!("an interrupted run is in it, and not this one: {changed}"),
-                        "give the same flags and files to go on, or begin again with --restart",
+                        format!("it has another interrupted run: {changed}"),
+                        "give the same flags and files to continue, or start over with --restart",
                     );
                 }
                 journal.check(out, self.inputs.files.len(), self.settings.shard_tokens)?;
@@ -99,12 +98,12 @@ impl Preparation<'_> {
                 }
                 Ok(Some(State::Interrupted(journal)))
             }
-            // Nothing is lost with a run that had written nothing yet.
+            // Without a journal the earlier run has written no tokens.
             _ => Ok(None),
         }
     }
 
-    /// A directory in which everything is done: is it what is asked for, and still whole?
+    /// Checks that a finished directory has these flags and inputs, and is undamaged.
     fn finished(&self, manifest: Box<Manifest>, output: &OutputDirectory) -> Result<Option<State>> {
         let Settings { out, verify, .. } = self.settings;
         let changed = journal::flag_difference(&manifest.flags, &self.plan.flags);
@@ -126,7 +125,7 @@ impl Preparation<'_> {
             journal::tidy(out)?;
         }
         self.reporter.line(&format!(
-            "{} is finished already ({} tokens for training, {} for validation); --restart makes it again.",
+            "{} is already finished ({} tokens for training, {} for validation); --restart makes it again.",
             out.display(),
             thousands(manifest.train.tokens as usize),
             thousands(manifest.validation.tokens as usize),
@@ -134,27 +133,27 @@ impl Preparation<'_> {
         Ok(Some(State::Finished(manifest)))
     }
 
-    /// A model has a tokenizer.json as well, which must not be replaced.
+    /// Refuses the directory of a model, because its tokenizer.json must not be replaced.
     fn beside_no_model(&self) -> Result<()> {
         let out = &self.settings.out;
         match [MODEL_FILE, TRAINER_FILE].iter().find(|name| out.join(name).exists()) {
             None => Ok(()),
             Some(name) => Err(Error::format(
                 out,
-                format!("there is a model in it ({name})"),
+                format!("it has a model ({name})"),
                 "name another directory with --out",
             )),
         }
     }
 
-    /// An interrupted run, if what it has written is still there: first it is seen whether the
-    /// text would be divided the same way now, then every byte is compared.
-    pub(super) fn go_on(&self, journal: Journal) -> Result<(Journal, Tokenizer)> {
+    /// Continues an interrupted run: checks that the text would be split in the same way, and
+    /// verifies all that it has written.
+    pub(super) fn resume(&self, journal: Journal) -> Result<(Journal, Tokenizer)> {
         let out = &self.settings.out;
         let many = !vocabulary::is_single(&self.pipeline(TAKE_ALL))?;
         if (many, self.split(many)?) != (journal.many, journal.split) {
-            let problem = "its interrupted run divided the text in another way";
-            return Err(Error::format(out, problem, "begin again with --restart"));
+            let problem = "its interrupted run split the text in another way";
+            return Err(Error::format(out, problem, "start over with --restart"));
         }
         writer::verify_tokenizer(out, &journal)?;
         let tokenizer = Tokenizer::load(&out.join(TOKENIZER_FILE))?;
@@ -162,7 +161,7 @@ impl Preparation<'_> {
         Ok((journal, tokenizer))
     }
 
-    /// What reads.
+    /// The pipeline that reads the inputs.
     fn pipeline(&self, rule: SplitRule) -> Pipeline<'_> {
         Pipeline {
             inputs: &self.inputs.files,
@@ -175,7 +174,7 @@ impl Preparation<'_> {
         }
     }
 
-    /// A new run: space is found on the disk, the text is looked through, the vocabulary is made.
+    /// Starts a new run: checks the disk space, scans the text, makes the vocabulary.
     pub(super) fn begin(&self, output: &OutputDirectory) -> Result<(Journal, Tokenizer)> {
         let Settings { out, tokenizer, .. } = self.settings;
         if !self.settings.force {
@@ -194,8 +193,7 @@ impl Preparation<'_> {
         let pipeline = self.pipeline(self.split_rule(split));
         let (tokenizer, tail) =
             vocabulary::make(self.settings, self.given, &pipeline, many, split, self.reporter)?;
-        // Only now, when nothing but the disk can refuse any more, something is written, and what
-        // was there before goes.
+        // Writes, and removes the old files, only now that nothing but the disk can fail.
         output.require_held()?;
         self.plan.save(out)?;
         journal::clear(out)?;
@@ -209,14 +207,14 @@ impl Preparation<'_> {
         Ok((journal, tokenizer))
     }
 
-    /// How the text is divided.
+    /// How the text is split.
     fn split(&self, many: bool) -> Result<SplitEntry> {
         let by = match self.settings.split {
             Some(SplitBy::Document) if !many => {
                 return Err(Error::setting(
                     "--split",
                     "document",
-                    "the input is a single document, which cannot be on both sides; use \
+                    "the input is a single document, which cannot be in both sets; use \
                      --split tail, or give more documents (in JSON lines, each line is one)",
                 ));
             }
@@ -230,7 +228,7 @@ impl Preparation<'_> {
         }
         let usual = match by {
             SplitBy::Tail => 0.1,
-            // Ten megabytes are enough for a steady measurement; of little text, a tenth.
+            // Ten megabytes give a precise validation loss; of little text, a tenth.
             SplitBy::Document => {
                 two_digits((1e7 / self.inputs.bytes().max(1) as f64).clamp(0.0005, 0.1))
             }
@@ -244,7 +242,7 @@ impl Preparation<'_> {
         SplitRule { sample: self.settings.sample, validation }
     }
 
-    /// Makes all texts tokens, from where the journal says.
+    /// Encodes all texts from the position of the journal on.
     pub(super) fn encode(
         &self,
         mut journal: Journal,
@@ -272,7 +270,7 @@ impl Preparation<'_> {
         let before = before.sum();
         self.read.store(before, Ordering::Relaxed);
         let mut progress = self.reporter.begin("tokens", self.inputs.bytes(), before);
-        let (mut unsafe_bytes, mut last_commit) = (0, Instant::now());
+        let (mut uncommitted_bytes, mut last_commit) = (0, Instant::now());
         let start = journal.position;
         let rule = self.split_rule(journal.split);
         let commit =
@@ -286,12 +284,12 @@ impl Preparation<'_> {
             start,
             |job| Encoder::new(&encoding, job),
             |event| {
-                output.require_held()?; // what follows may begin a shard, or write the journal
+                output.require_held()?; // the next step may create a shard or write the journal
                 match event {
                     Event::Chunk(chunk) => {
                         for (writer, which) in writers.iter_mut().zip(Split::ALL) {
                             let part = chunk.part(which);
-                            unsafe_bytes += part.tokens.len() as u64;
+                            uncommitted_bytes += part.tokens.len() as u64;
                             writer.append(part)?;
                         }
                         for note in chunk.notes {
@@ -300,10 +298,12 @@ impl Preparation<'_> {
                     }
                     Event::Done(position) => {
                         journal.position = position;
-                        if unsafe_bytes >= *commit_bytes || last_commit.elapsed().as_secs() >= 10 {
+                        if uncommitted_bytes >= *commit_bytes
+                            || last_commit.elapsed().as_secs() >= 10
+                        {
                             commit(&mut writers, &mut faults, &mut journal)?;
                             std::thread::sleep(Duration::from_millis(self.settings.pause_ms));
-                            (unsafe_bytes, last_commit) = (0, Instant::now());
+                            (uncommitted_bytes, last_commit) = (0, Instant::now());
                         }
                     }
                 }
@@ -317,7 +317,7 @@ impl Preparation<'_> {
         self.finish(journal, &encoding)
     }
 
-    /// Deals with what is not a text.
+    /// Handles a note.
     fn note(
         &self,
         note: Note,
@@ -345,11 +345,11 @@ impl Preparation<'_> {
         }
     }
 
-    /// Writes the manifest: the directory is whole.
+    /// Writes the manifest, which marks the directory as finished.
     fn finish(&self, journal: Journal, encoding: &Encoding<'_>) -> Result<Manifest> {
         if journal.tail.is_some_and(|tail| tail.job > journal.position.job) {
-            let problem = "its interrupted run was to find the validation set beyond the text";
-            return Err(Error::format(&self.settings.out, problem, "begin again with --restart"));
+            let problem = "its interrupted run expected more text before the validation set";
+            return Err(Error::format(&self.settings.out, problem, "start over with --restart"));
         }
         let Journal { tokenizer_xxh3, train, validation, left_out, split, .. } = journal;
         if train.tokens == 0 {
@@ -357,7 +357,7 @@ impl Preparation<'_> {
             return Err(Error::text(
                 given,
                 "no document of it is left for training",
-                "give more text, a smaller --validation or a larger --sample, and begin again \
+                "give more text, a smaller --validation or a larger --sample, and start over \
                  with --restart",
             ));
         }
@@ -381,12 +381,12 @@ impl Preparation<'_> {
     }
 }
 
-/// How many bytes a token needs.
+/// The bytes per token.
 fn token_bytes(tokenizer: &Tokenizer) -> usize {
     if tokenizer.vocab_size() <= 1 << 16 { 2 } else { 4 }
 }
 
-/// What stands at the end of a document.
+/// The separator at the end of a document.
 fn separator(tokenizer: &Tokenizer, many: bool) -> Result<Separator> {
     match tokenizer.end_of_text() {
         Some(token) => Ok(Separator::EndOfText(token)),
@@ -395,8 +395,8 @@ fn separator(tokenizer: &Tokenizer, many: bool) -> Result<Separator> {
             Error::setting(
                 "--tokenizer",
                 "this file",
-                "its vocabulary has neither a token for the end of a document nor a line break, \
-                 and one of them must stand between documents; choose another one",
+                "its vocabulary has neither an end-of-text token nor a line break, and documents \
+                 must be separated by one of them; choose another tokenizer",
             )
         }),
     }

@@ -1,6 +1,6 @@
-//! What the command says of itself: before, and after.
+//! The messages of the command, before and after the work.
 
-use stage01_bigram::screen::thousands;
+use stage01_bigram::text::thousands;
 use stage01_bigram::tokenizer::{END_OF_TEXT, Tokenizer};
 
 use super::inputs::Inputs;
@@ -10,7 +10,7 @@ use crate::manifest::{FAULTS_FILE, LeftOutEntry, Manifest, PartEntry, Split, Spl
 use crate::progress::Reporter;
 use crate::units::{number, plural, size, two_digits};
 
-/// Says what will be read.
+/// Reports the inputs.
 pub fn introduce(reporter: &dyn Reporter, inputs: &Inputs) {
     let what = match &inputs.files[..] {
         [one] => one.name.clone(),
@@ -26,7 +26,7 @@ pub fn introduce(reporter: &dyn Reporter, inputs: &Inputs) {
     }
 }
 
-/// Says what will be done.
+/// Reports the tokenizer, the split and the threads.
 pub fn announce(
     reporter: &dyn Reporter,
     settings: &Settings,
@@ -54,18 +54,18 @@ pub fn announce(
     if tokenizer.end_of_text().is_none() && !special.is_empty() {
         reporter.note(&format!(
             "note: none of the tokenizer's special tokens ({}) is known to end a document, so a \
-             line break stands between documents; --end-token names one",
+             line break separates documents; --end-token names one",
             special[..special.len().min(8)].join(" ")
         ));
     }
     let tokens = journal.train.tokens + journal.validation.tokens;
     if tokens > 0 {
         let there = if tokens == 1 { "was" } else { "were" };
-        reporter.fact("goes on", &format!("{} {there} there already", plural(tokens, "token")));
+        reporter.fact("resumed", &format!("{} {there} already written", plural(tokens, "token")));
     }
 }
 
-/// Says what was done.
+/// Reports the result.
 ///
 /// marker: the spelling that ends a document inside of a text.
 pub fn summarise(
@@ -100,7 +100,7 @@ pub fn summarise(
         let file = settings.out.join(FAULTS_FILE);
         let text = format!("{}, listed in {}", plural(*faults, "fault"), file.display());
         reporter.fact("skipped", &text);
-        // As they are, so that a name can be copied.
+        // Not wrapped, so that a name can be copied.
         first_faults.iter().for_each(|fault| reporter.line(&format!("            {fault}")));
         if *faults > first_faults.len() as u64 {
             reporter.fact("", "…");
@@ -108,13 +108,13 @@ pub fn summarise(
     }
     if manifest.validation.tokens == 0 && manifest.split.validation > 0.0 {
         reporter.note(
-            "note: no document fell into the validation set; with --restart, give --validation a \
+            "note: no document was assigned to the validation set; with --restart, give --validation a \
              larger fraction, or use --split tail",
         );
     }
 }
 
-/// Says what became of special tokens that the text spelled.
+/// Reports how special tokens in the text were read.
 fn special_tokens(
     reporter: &dyn Reporter,
     settings: &Settings,

@@ -1,12 +1,11 @@
-//! Looking through the whole text before any of it becomes tokens.
+//! Scans the whole text before it is encoded.
 //!
-//! Some things can only be known from all of the text: its characters, where its last tenth
-//! begins, what a vocabulary shall be trained on. A scan reads everything once and keeps little.
+//! Some facts depend on all of the text: its characters, the start of its last tenth, the sample to
+//! train a vocabulary on. A scan reads everything once and keeps little of it.
 //!
-//! To train a vocabulary, some tens of megabytes say as much as all of a corpus, if they are
-//! taken from all over it. They are chosen by hash: of all segments those with the smallest
-//! hashes, until there are enough. So no file and no place is preferred, and the rule depends
-//! on the text alone.
+//! A vocabulary trained on some tens of megabytes is as good as one trained on the whole corpus, if
+//! the sample comes from all parts of it. The sample consists of the segments with the smallest
+//! hashes. So no file and no position is preferred, and the choice depends only on the text.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -19,35 +18,35 @@ use super::fault::Fault;
 use super::split::SplitAssignment;
 use super::texts::{Digest, Note, Text};
 
-/// How much text a vocabulary is trained on, in bytes.
+/// The size of the sample to train a vocabulary on, in bytes.
 pub const ENOUGH: usize = 32 << 20;
 
-/// What a scan is for.
+/// The results that a scan must give.
 #[derive(Debug, Default)]
 pub struct Wanted {
-    /// Which characters there are.
+    /// The set of characters.
     pub characters: bool,
-    /// Some text to train a vocabulary on.
+    /// The sample to train a vocabulary on.
     pub sample: bool,
-    /// Whether the end of the whole text is kept aside, whatever the assignment of its documents.
+    /// Whether the end of the whole text is held out, whatever the assignment of its documents.
     pub tail: bool,
-    /// Segments whose hash is not below this will not be chosen any more.
+    /// Segments with a larger hash cannot be chosen any more.
     limit: Limit,
 }
 
 impl Wanted {
-    /// Looks for these.
+    /// A scan with these results.
     pub fn new(characters: bool, sample: bool, tail: bool) -> Self {
         Wanted { characters, sample, tail, ..Wanted::default() }
     }
 
-    /// Whether there is nothing to look for.
+    /// Whether no scan is needed.
     pub fn is_nothing(&self) -> bool {
         !(self.characters || self.sample || self.tail)
     }
 }
 
-/// Starts at the top.
+/// An upper bound of hashes; starts at the maximum.
 #[derive(Debug)]
 struct Limit(AtomicU64);
 
@@ -57,29 +56,28 @@ impl Default for Limit {
     }
 }
 
-/// How much of what was found is handed over at a time, in bytes of segments: what is packed
-/// tightly can be long.
+/// The size of a chunk of results, in bytes of segments: a compressed file may hold much text.
 const CHUNK: usize = 1 << 20;
 
-/// What one job found, or a part of that.
+/// A chunk of the results of one job.
 #[derive(Debug, Default)]
 pub struct Found {
     job: u64,
     characters: u64,
-    /// The first of what cannot be used.
+    /// The first fault.
     fault: Option<Fault>,
     present: Option<Characters>,
     segments: Vec<Candidate>,
 }
 
 impl Found {
-    /// The first of what cannot be used.
+    /// The first fault.
     pub fn fault(&self) -> Option<&Fault> {
         self.fault.as_ref()
     }
 }
 
-/// A set of characters: one bit for each there could be.
+/// A set of characters, as a bit set over all code points.
 #[derive(Clone, Debug)]
 struct Characters(Vec<u64>);
 
@@ -98,11 +96,11 @@ impl Characters {
     }
 }
 
-/// A segment that may become part of the training text of a vocabulary.
+/// A segment that may become part of the sample.
 #[derive(Debug, PartialEq, Eq)]
 struct Candidate {
     hash: u64,
-    /// Its place: the job, how many characters of the job stand before it.
+    /// Its position: the job, and the number of characters of the job before it.
     place: (u64, u64),
     first: bool,
     text: String,
@@ -120,20 +118,20 @@ impl PartialOrd for Candidate {
     }
 }
 
-/// Looks through the texts of one job.
+/// Scans the texts of one job.
 pub struct Scanner<'a> {
     wanted: &'a Wanted,
     job: u64,
-    /// How many characters of the job came already.
+    /// The number of characters of the job so far.
     before: u64,
     present: Option<Characters>,
-    /// The length of the segments that wait to be handed over.
+    /// The bytes of the segments in the present chunk.
     waiting: usize,
     found: Found,
 }
 
 impl<'a> Scanner<'a> {
-    /// For the job of this number.
+    /// A scanner of the job of this number.
     pub fn new(wanted: &'a Wanted, job: u64) -> Self {
         let present = wanted.characters.then(Characters::new);
         let found = Found { job, ..Found::default() };
@@ -166,8 +164,8 @@ impl Digest for Scanner<'_> {
     fn end(&mut self, _: SplitAssignment) {}
 
     fn note(&mut self, note: Note) {
-        // All notes come again when the text becomes tokens, and are dealt with there. But a
-        // fault may be the reason why there is no text.
+        // All notes come again when the text is encoded, and are handled there. But a fault may be
+        // the reason why there is no text.
         if let Note::Fault(fault) = note {
             self.found.fault.get_or_insert(fault);
         }
@@ -189,23 +187,23 @@ impl Scanner<'_> {
     }
 }
 
-/// What all jobs found.
+/// The results of all jobs.
 #[derive(Debug)]
 pub struct Summary<'a> {
     wanted: &'a Wanted,
-    /// How many characters each job has.
+    /// The number of characters of each job.
     jobs: Vec<u64>,
     present: Characters,
-    /// The first of what cannot be used.
+    /// The first fault.
     fault: Option<Fault>,
     chosen: BinaryHeap<Candidate>,
-    /// The length of what is chosen.
+    /// The bytes of the chosen segments.
     bytes: usize,
     enough: usize,
 }
 
 impl<'a> Summary<'a> {
-    /// Of nothing yet.
+    /// An empty summary.
     pub fn new(wanted: &'a Wanted) -> Self {
         Self::with(wanted, ENOUGH)
     }
@@ -216,7 +214,7 @@ impl<'a> Summary<'a> {
         Summary { wanted, jobs, present, fault: None, chosen, bytes: 0, enough }
     }
 
-    /// Adds what the next job found, or the next part of that.
+    /// Adds the next chunk of results.
     pub fn add(&mut self, found: Found) {
         self.jobs.resize(found.job as usize + 1, 0);
         self.jobs[found.job as usize] += found.characters;
@@ -229,7 +227,7 @@ impl<'a> Summary<'a> {
         for candidate in found.segments {
             self.bytes += candidate.text.len();
             self.chosen.push(candidate);
-            // The largest hash goes, as long as enough remains without it.
+            // Removes the largest hash, as long as enough remains without it.
             while let Some(largest) = self.chosen.peek()
                 && self.bytes - largest.text.len() >= self.enough
             {
@@ -244,17 +242,17 @@ impl<'a> Summary<'a> {
         }
     }
 
-    /// The first of what cannot be used.
+    /// The first fault.
     pub fn fault(&self) -> Option<&Fault> {
         self.fault.as_ref()
     }
 
-    /// How many characters there are in all.
+    /// The number of characters of all jobs.
     pub fn characters(&self) -> u64 {
         self.jobs.iter().sum()
     }
 
-    /// Where the last `fraction` of the whole text begins: after ⌊n · (1 - fraction)⌋ of its n
+    /// The start of the last `fraction` of the whole text: after ⌊n · (1 - fraction)⌋ of its n
     /// characters, as in stage 1.
     pub fn tail(&self, fraction: f64) -> Tail {
         let mut before = (self.characters() as f64 * (1.0 - fraction)) as u64;
@@ -272,8 +270,8 @@ impl<'a> Summary<'a> {
         self.present.iter().collect()
     }
 
-    /// The text to train a vocabulary on: what was chosen, in its order. What lies behind `tail`
-    /// is left out.
+    /// The sample to train a vocabulary on: the chosen segments in their order in the text, without
+    /// the text after `tail`.
     pub fn training_text(self, tail: Option<Tail>) -> String {
         let mut chosen = self.chosen.into_vec();
         chosen.sort_by_key(|candidate| candidate.place);
@@ -282,17 +280,17 @@ impl<'a> Summary<'a> {
         for mut candidate in chosen {
             let (job, before) = candidate.place;
             if let Some(tail) = tail {
-                let room = match job.cmp(&tail.job) {
+                let before_tail = match job.cmp(&tail.job) {
                     Ordering::Less => u64::MAX,
                     Ordering::Equal => tail.characters.saturating_sub(before),
                     Ordering::Greater => 0,
                 };
-                if let Some((at, _)) = candidate.text.char_indices().nth(room as usize) {
+                if let Some((at, _)) = candidate.text.char_indices().nth(before_tail as usize) {
                     candidate.text.truncate(at);
                 }
             }
-            // A gap must not make one word of two. The first segment of a job follows the last
-            // one of the job before.
+            // A gap must not join two words. The first segment of a job follows the last one of the
+            // job before.
             let follows = candidate.place == expected;
             if (candidate.first || !follows) && !text.is_empty() && !text.ends_with('\n') {
                 text.push('\n');
@@ -341,11 +339,11 @@ mod tests {
     }
 
     #[test]
-    fn a_long_job_is_handed_over_in_pieces() {
+    fn the_results_of_a_long_job_come_in_chunks() {
         let wanted = Wanted { characters: true, sample: true, tail: true, ..Wanted::default() };
         let text = "so many words ".repeat(CHUNK / 30);
         let place = Place { origin: "x", line: 1, column: None };
-        let (mut pieces, mut whole) = (Summary::new(&wanted), Summary::new(&wanted));
+        let (mut chunked, mut whole) = (Summary::new(&wanted), Summary::new(&wanted));
         let mut scanner = Scanner::new(&wanted, 0);
         let mut count = 0;
         for first in [true, false, false, false, false] {
@@ -359,23 +357,23 @@ mod tests {
                 })
                 .unwrap();
             if let Some(found) = scanner.full() {
-                pieces.add(found);
+                chunked.add(found);
                 count += 1;
             }
         }
-        pieces.add(scanner.rest());
+        chunked.add(scanner.rest());
         assert_eq!(count, 1);
         let texts: Vec<_> = (0..5).map(|n| (text.as_str(), n == 0)).collect();
         whole.add(scan(&wanted, 0, &texts));
-        assert_eq!(pieces.characters(), whole.characters());
-        assert_eq!(pieces.all_characters(), whole.all_characters());
-        assert_eq!(pieces.tail(0.3), whole.tail(0.3));
-        assert!(pieces.training_text(None) == whole.training_text(None));
+        assert_eq!(chunked.characters(), whole.characters());
+        assert_eq!(chunked.all_characters(), whole.all_characters());
+        assert_eq!(chunked.tail(0.3), whole.tail(0.3));
+        assert!(chunked.training_text(None) == whole.training_text(None));
     }
 
     proptest! {
         #[test]
-        fn the_chosen_text_does_not_depend_on_how_it_is_dealt_out(
+        fn the_sample_does_not_depend_on_the_jobs(
             texts in prop::collection::vec("[a-z]{1,20}", 1..40), enough in 1usize..200, per_job in 1usize..7,
         ) {
             let choose = |per_job: usize| {

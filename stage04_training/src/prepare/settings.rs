@@ -1,4 +1,4 @@
-//! What is asked for: the settings of `prepare`, and which of them make a difference.
+//! The settings of `prepare`, and which of them affect the result.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,38 +12,38 @@ use super::kind::Format;
 use crate::manifest::SplitBy;
 use crate::units::number;
 
-/// How many tokens a shard holds unless told otherwise: 200 MB in two bytes each.
+/// The default number of tokens per shard: 200 MB at two bytes per token.
 pub const SHARD_TOKENS: u64 = 100_000_000;
 
-/// After how many bytes of tokens a run makes safe what it has, unless told otherwise.
+/// The default number of bytes of tokens between commits.
 pub const COMMIT_BYTES: u64 = 64 << 20;
 
-/// More threads than any machine has cores, as in training.
+/// The most threads that are accepted, as in training.
 const MOST_THREADS: usize = 1024;
 
-/// What to do about something that cannot be used.
+/// What to do about a fault in the inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnError {
     /// End the command.
     Stop,
-    /// Leave it out, count it, list it.
+    /// Skip, count and list it.
     Skip,
 }
 
-/// What becomes of special tokens that a text spells.
+/// How special tokens that a text spells are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SpecialTokens {
-    /// They are those tokens; the end-of-text token ends a document.
+    /// As those tokens; the end-of-text token ends a document.
     #[default]
     Tokens,
-    /// They are ordinary text.
+    /// As ordinary text.
     Text,
     /// They are faults.
     Error,
 }
 
 impl SpecialTokens {
-    /// The word of the command line.
+    /// The value of `--special-tokens`.
     pub fn word(self) -> &'static str {
         match self {
             SpecialTokens::Tokens => "tokens",
@@ -53,29 +53,29 @@ impl SpecialTokens {
     }
 }
 
-/// What to make from what. [`Settings::default`] makes the built-in text tokens.
+/// The settings of a run. [`Settings::default`] prepares the built-in text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Files, directories and patterns; nothing means the built-in text.
+    /// Files, directories and patterns; if empty, the built-in text.
     pub input: Vec<PathBuf>,
     /// How files are read that are neither archives nor compressed.
     pub format: Format,
     /// The field of JSON lines, or the column of Parquet, that has the text.
     pub field: String,
-    /// The vocabulary.
+    /// The tokenizer.
     pub tokenizer: TokenizerKind,
-    /// What becomes of special tokens that a text spells.
+    /// How special tokens that a text spells are read.
     pub special_tokens: SpecialTokens,
     /// The spelling of the token that ends a document. `None`: the tokenizer's, or
     /// `<|endoftext|>` for one that is trained.
     pub end_token: Option<String>,
-    /// The directory to make.
+    /// The directory to create.
     pub out: PathBuf,
-    /// How the text is divided. `None`: by document, or by place where there is only one.
+    /// How the text is split. `None`: by document, or by position if there is only one.
     pub split: Option<SplitBy>,
-    /// The fraction of the validation set. `None`: a tenth, or less of much text.
+    /// The fraction for validation. `None`: a tenth, or less of a large text.
     pub validation: Option<f64>,
-    /// The fraction of documents to take at all.
+    /// The fraction of documents to use.
     pub sample: f64,
     /// The most tokens of a shard.
     pub shard_tokens: u64,
@@ -83,15 +83,15 @@ pub struct Settings {
     pub on_error: OnError,
     /// The number of threads. `None`: all cores.
     pub threads: Option<usize>,
-    /// Whether to begin although the disk seems too small.
+    /// Whether to start even if the disk seems too small.
     pub force: bool,
-    /// Whether to begin again where something is in the directory already.
+    /// Whether to replace an existing run in the directory.
     pub restart: bool,
-    /// Whether the checksums of a directory that is finished already are compared.
+    /// Whether to compare the checksums of a finished directory.
     pub verify: bool,
-    /// After how many bytes of tokens what there is is made safe.
+    /// The number of bytes of tokens between commits.
     pub commit_bytes: u64,
-    /// How long to sleep after that, in milliseconds: tests kill a run that would be too quick.
+    /// The time to sleep after a commit, in milliseconds, so that tests can kill a run.
     pub pause_ms: u64,
 }
 
@@ -121,16 +121,16 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Refuses what cannot be.
+    /// Refuses invalid settings.
     pub(super) fn check(&self) -> Result<()> {
         if !(self.sample > 0.0 && self.sample <= 1.0) {
-            let expected = "expected a part of the documents, such as 1% or 0.01, at most 100%";
+            let expected = "expected a fraction of the documents, such as 1% or 0.01, at most 100%";
             return Err(Error::setting("--sample", number(self.sample), expected));
         }
         if let Some(fraction) = self.validation
             && !(0.0..1.0).contains(&fraction)
         {
-            let expected = "expected a fraction from 0 up to 1, 1 itself excluded, such as 0.0005";
+            let expected = "expected a fraction of at least 0 and below 1, such as 0.0005";
             return Err(Error::setting("--validation", number(fraction), expected));
         }
         if self.shard_tokens == 0 {
@@ -145,16 +145,16 @@ impl Settings {
         if let TokenizerKind::Bpe { vocab_size } = self.tokenizer
             && vocab_size < 257
         {
-            let expected = "a byte-level vocabulary begins with the 256 bytes, and the end of a \
-                            document is a token, too; give at least 257, such as bpe:4096";
+            let expected = "a byte-level vocabulary has the 256 bytes and the end-of-text token; \
+                            give at least 257, such as bpe:4096";
             return Err(Error::setting("--tokenizer", &self.tokenizer, expected));
         }
         Ok(())
     }
 
-    /// The flags that make a difference to the result.
+    /// The flags that affect the result.
     ///
-    /// end_token: how the token is spelled that ends a document, if that was looked for.
+    /// end_token: the spelling of the token that ends a document, if it is known.
     pub(super) fn flags(&self, end_token: Option<&str>) -> Result<BTreeMap<String, Value>> {
         let names: Vec<_> = self.input.iter().map(|path| path.display().to_string()).collect();
         let mut flags = BTreeMap::from([
@@ -170,11 +170,11 @@ impl Settings {
                 json!(if self.on_error == OnError::Skip { "skip" } else { "stop" }),
             ),
         ]);
-        // Data that was prepared before there was a rule is still the same.
+        // A default is left out: data of versions without the flag must stay valid.
         if self.format != Format::Auto {
             flags.insert("format".into(), json!(self.format.to_string()));
         }
-        // Without these two flags a directory is as it was before there were any.
+        // The same for these two flags.
         if self.special_tokens != SpecialTokens::default() {
             flags.insert("special_tokens".into(), json!(self.special_tokens.word()));
         }

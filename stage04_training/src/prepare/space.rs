@@ -1,4 +1,4 @@
-//! Is there space for it on the disk? Asked before hours of work, not after.
+//! Checks the space on the disk before hours of work.
 
 use std::path::Path;
 
@@ -8,9 +8,10 @@ use super::inputs::Inputs;
 use super::kind::suffix;
 use crate::units::size;
 
-/// About how many bytes of shards the inputs become.
+/// An estimate of the bytes of the shards.
 ///
-/// bytes_per_token: of text, about; 4 for a large vocabulary, 1 for characters.
+/// bytes_per_token: approximate bytes of text per token; 4 for a large vocabulary, 1 for
+/// characters.
 pub fn estimate(inputs: &Inputs, sample: f64, bytes_per_token: f64, token_bytes: usize) -> u64 {
     let text: f64 = inputs
         .files
@@ -27,23 +28,23 @@ pub fn estimate(inputs: &Inputs, sample: f64, bytes_per_token: f64, token_bytes:
     (text * sample / bytes_per_token * token_bytes as f64) as u64
 }
 
-/// Refuses to begin where the disk has less than `needed` bytes.
+/// Fails if the disk has less than `needed` bytes of free space.
 ///
 /// # Errors
-/// [`Error::Setting`], with what is needed and what there is.
+/// [`Error::Setting`], with both sizes.
 pub fn require(needed: u64, directory: &Path) -> Result<()> {
     // The directory need not exist yet.
     let there =
         directory.ancestors().find(|directory| directory.exists()).unwrap_or(Path::new("."));
     let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
-    // A system that does not say how much there is does not forbid it either.
+    // A system that does not report the free space does not prevent the run.
     match fs4::available_space(there) {
         Ok(free) if free < needed => Err(Error::setting(
             "--out",
             directory.display(),
             format!(
-                "the tokens will need about {}, and the disk has {} left; choose another disk, \
-                 take a part of the text with --sample, or go on all the same with --force",
+                "the tokens will need about {}, and the disk has {} free; choose another disk, \
+                 use a part of the text with --sample, or ignore this with --force",
                 size(needed),
                 size(free)
             ),
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packed_files_become_more_and_a_sample_less() {
+    fn compression_and_sampling_change_the_estimate() {
         let file = |name: &str| Input {
             name: name.into(),
             bytes: 1000,
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_is_never_that_large() {
+    fn too_little_space_is_refused() {
         require(1, Path::new("no/such/directory/yet")).unwrap();
         let error = require(1 << 60, Path::new("out")).unwrap_err().to_string();
         assert!(error.contains("need about 1152921.5 TB") && error.contains("--force"), "{error}");

@@ -1,8 +1,8 @@
-//! Special tokens that are spelled in a text: what they become, and which of them ends a document.
+//! Special tokens that a text spells: how they are read, and which of them ends a document.
 //!
-//! In a text `<|endoftext|>` can be two things: thirteen letters that speak about a token, or the
-//! token. Only the user can know. The usual case of training data is the second, and it is
-//! what the `tokenizers` library does, so it is the default; how often it was found is reported.
+//! `<|endoftext|>` in a text can be the thirteen characters, in a text about tokenizers, or the
+//! token. Only the user can know. In training data it is usually the token, which is also what the
+//! `tokenizers` library assumes, so that is the default; the report counts them.
 //!
 //! The marker that ends a document inside of a text is the spelling of the tokenizer's
 //! end-of-text token, and `<|endoftext|>` where it has none.
@@ -13,16 +13,16 @@ use stage01_bigram::{Error, Result};
 use super::settings::{Settings, SpecialTokens};
 
 impl Settings {
-    /// The tokenizer, where it is finished before the text is seen: GPT-2's, or a file.
+    /// The tokenizer, unless it is made from the text: GPT-2's, or a file.
     ///
     /// # Errors
-    /// When it cannot be read, has no such `--end-token`, or has a token that cannot be found in
-    /// long texts.
+    /// When it cannot be read, has no such `--end-token`, or has a token that cannot be found in a
+    /// text that is cut.
     pub(super) fn given_tokenizer(&self) -> Result<Option<Tokenizer>> {
         let trained = match &self.tokenizer {
             TokenizerKind::Char if self.end_token.is_none() => return Ok(None),
             TokenizerKind::Bpe { .. } => return Ok(None),
-            // So that the vocabulary itself says that it has no such token.
+            // Gives the error that the vocabulary has no such token.
             TokenizerKind::Char => TokenizerKind::Char.train("\n")?,
             kind => kind.train("")?,
         };
@@ -34,7 +34,7 @@ impl Settings {
             |token: &&AddedToken| self.special_tokens == SpecialTokens::Tokens || !token.special;
         for token in tokenizer.added_tokens().iter().filter(found) {
             let ends = tokenizer.end_of_text() == Some(token.id);
-            self.can_be_found(token, ends)?;
+            self.require_findable(token, ends)?;
         }
         Ok(Some(tokenizer))
     }
@@ -51,21 +51,21 @@ impl Settings {
             return Ok(Some(content.into()));
         }
         let content = self.end_token.as_deref().unwrap_or(END_OF_TEXT);
-        // It might be a token of the vocabulary that does not end documents.
+        // It may be a token of the vocabulary that does not end documents.
         let mut added = given.into_iter().flat_map(Tokenizer::added_tokens);
         if added.any(|token| token.content == content) {
             return Ok(None);
         }
-        self.can_be_found(&AddedToken::special(0, content), true)?;
+        self.require_findable(&AddedToken::special(0, content), true)?;
         Ok(Some(content.into()))
     }
 
-    /// Refuses a token whose place in a text depends on more of it than is in memory: texts are
-    /// cut at white space, and documents at their marker, before tokens are looked for.
-    fn can_be_found(&self, token: &AddedToken, ends: bool) -> Result<()> {
+    /// Refuses a token that cannot be found after a text is cut: texts are cut at white space, and
+    /// documents at their marker, before tokens are searched for.
+    fn require_findable(&self, token: &AddedToken, ends: bool) -> Result<()> {
         let content = &token.content;
         if content.is_empty() {
-            let expected = "it is spelled by nothing; expected a spelling such as </s>";
+            let expected = "it is empty; expected a spelling such as </s>";
             return Err(Error::setting("--end-token", "\"\"", expected));
         }
         let problem = if token.rstrip {
@@ -78,8 +78,8 @@ impl Settings {
             return Ok(());
         };
         let expected = format!(
-            "its token {content:?} {problem}, and cannot be found in texts that are read piece by \
-             piece; change it, or take special tokens for text with --special-tokens text"
+            "its token {content:?} {problem}, and cannot be found in texts that are read in \
+             segments; change it, or read special tokens as text with --special-tokens text"
         );
         Err(Error::setting("--tokenizer", &self.tokenizer, expected))
     }

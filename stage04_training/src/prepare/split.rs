@@ -1,12 +1,11 @@
-//! Which part of the data a document belongs to: decided by the document itself.
+//! Assigns documents to training or validation by a hash of their text.
 //!
-//! A hash of its text chooses. So the rule does not depend on the order of the files, on their
-//! names, or on what else is among the inputs; a text that occurs twice is both times in the
-//! same part, and the validation text stays unseen; and when more text is added, no document
-//! changes sides.
+//! So the assignment does not depend on the order of the files, on their names, or on the other
+//! inputs; two copies of a text are in the same set, so that the validation text stays unseen; and
+//! when text is added, no document changes its set.
 //!
-//! Two hashes are needed: if one number chose both the sample and the validation set, a sample
-//! of one per cent would be all validation.
+//! Two hashes are needed: if one number chose both the sample and the validation set, a sample of
+//! one per cent would be entirely validation.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -24,19 +23,19 @@ pub enum SplitAssignment {
     NotSampled,
 }
 
-/// By which documents are assigned to the parts of the data.
+/// The rule that assigns documents to the parts of the data.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SplitRule {
-    /// The fraction of documents to take at all.
+    /// The fraction of documents to use.
     pub sample: f64,
-    /// The fraction of documents in the validation set; 0 where the end of the whole text is taken.
+    /// The fraction of documents in the validation set; 0 if it is the end of the whole text.
     pub validation: f64,
 }
 
 impl SplitRule {
     // ANCHOR: assign
-    /// Assigns a document. Of a long one the beginning is enough, up to [`SEGMENT`] bytes,
-    /// because it must be known before the end is read.
+    /// Assigns a document. For a long one the first segment decides, of up to [`SEGMENT`] bytes,
+    /// because the assignment is needed before the end is read.
     pub fn assign(&self, document: &[u8]) -> SplitAssignment {
         let begin = match document.len() > SEGMENT {
             true => &document[..cut_at(document).unwrap_or(document.len())],
@@ -53,7 +52,7 @@ impl SplitRule {
     // ANCHOR_END: assign
 }
 
-/// A hash as a number from 0 to 1, 1 itself excluded.
+/// A hash as a number of at least 0 and below 1.
 fn unit(hash: u64) -> f64 {
     (hash >> 11) as f64 / (1u64 << 53) as f64
 }
@@ -62,7 +61,7 @@ fn unit(hash: u64) -> f64 {
 mod tests {
     use super::*;
 
-    /// How many of 10,000 documents have each assignment.
+    /// The number of each assignment among 10,000 documents.
     fn counts(rule: SplitRule) -> [usize; 3] {
         let mut counts = [0; 3];
         for n in 0..10_000 {
@@ -72,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn fractions_are_kept_and_do_not_depend_on_each_other() {
+    fn the_fractions_are_met_and_are_independent() {
         assert_eq!(counts(SplitRule { sample: 1.0, validation: 0.0 }), [10_000, 0, 0]);
         assert_eq!(counts(SplitRule { sample: 1.0, validation: 1.0 }), [0, 10_000, 0]);
         let [train, validation, rest] = counts(SplitRule { sample: 0.2, validation: 0.3 });
@@ -82,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_has_the_documents_of_every_larger_sample_with_the_same_fates() {
+    fn a_larger_sample_contains_a_smaller_one_with_the_same_assignments() {
         let small = SplitRule { sample: 0.1, validation: 0.3 };
         let large = SplitRule { sample: 0.5, validation: 0.3 };
         for n in 0..2000 {
@@ -111,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_choice_never_changes() {
+    fn the_assignment_is_stable_across_versions() {
         // Data that was prepared years apart must agree on what is validation.
         let rule = SplitRule { sample: 0.9, validation: 0.3 };
         let assignments: Vec<SplitAssignment> =

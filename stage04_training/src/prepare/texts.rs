@@ -1,7 +1,7 @@
-//! From items to texts: UTF-8 is checked, JSON is parsed, small archives are opened.
+//! Turns items into texts: checks UTF-8, parses JSON, opens small archives.
 //!
-//! This is the half of the reading that runs on all threads. What is done with the texts, whether
-//! they are counted or made tokens, is up to a [`Digest`].
+//! This half of the reading runs on all threads. A [`Digest`] takes the texts, to count or to
+//! encode them.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -17,63 +17,63 @@ use super::walk::{Flow, Item, Segment, Walker};
 /// A document, or a part of a long one.
 #[derive(Clone, Copy, Debug)]
 pub struct Text<'a> {
-    /// The text itself; only the text of an empty document is empty.
+    /// The text; empty only for an empty document.
     pub text: &'a str,
     /// Whether the document begins here.
     pub first: bool,
     /// Whether it ends here.
     pub last: bool,
-    /// Which part of the data it belongs to.
+    /// The part of the data it belongs to.
     pub assignment: SplitAssignment,
-    /// Where it comes from, for faults.
+    /// Its origin, for faults.
     pub place: Place<'a>,
 }
 
-/// Where a text begins.
+/// The start of a text in its file.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
     /// The file.
     pub origin: &'a str,
     /// The line, from 1.
     pub line: u64,
-    /// The column in characters, from 1, where the text is the file's own; in a line of JSON it
-    /// would be a column of nothing that a user can see.
+    /// The column in characters, from 1, for plain text; `None` for a text inside JSON, whose
+    /// columns are not those of the file.
     pub column: Option<u64>,
 }
 
-/// What becomes of the texts of a job, in order.
+/// Processes the texts of a job, in order.
 pub trait Digest {
-    /// What a job hands over, once or piece by piece.
+    /// A chunk of the result.
     type Chunk: Send;
 
-    /// Takes a text. The fault, if there is one, is what the digest cannot use it for.
+    /// Takes a text, or returns the fault that prevents it.
     fn text(&mut self, text: Text<'_>) -> Result<(), Fault>;
 
     /// Ends a document of this assignment whose last part was lost.
     fn end(&mut self, assignment: SplitAssignment);
 
-    /// Takes note of something that is not a text.
+    /// Takes a note: anything that is not a text.
     fn note(&mut self, note: Note);
 
-    /// What was gathered, if it is enough to be handed over before the job is done.
+    /// The present chunk, if it is large enough to be sent before the job is finished.
     fn full(&mut self) -> Option<Self::Chunk>;
 
-    /// What was gathered since then.
+    /// The last chunk.
     fn rest(&mut self) -> Self::Chunk;
 }
 
-/// What is not a text.
+/// Anything found in the inputs that is not a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// Something that cannot be used.
+    /// A fault.
     Fault(Fault),
-    /// A file of unknown kind.
+    /// A file of unknown type, with its suffix.
     Ignored(String),
-    /// A document that `--sample` passes over.
+    /// A document that `--sample` leaves out.
     NotSampled,
-    /// A document with no text in it.
+    /// An empty document.
     Empty,
-    /// The spelling of the end-of-text token, where it ended a document of this assignment.
+    /// A marker, which ended a document of this assignment.
     Marker(SplitAssignment),
 }
 
@@ -89,12 +89,12 @@ pub struct Texts<'a, D: Digest> {
     pub marker: Option<&'a str>,
     /// How documents are chosen.
     pub rule: SplitRule,
-    /// Takes what the digest hands over early.
+    /// Takes chunks of results before the last.
     pub send: &'a mut dyn FnMut(D::Chunk) -> Flow,
 }
 
 impl<D: Digest> Texts<'_, D> {
-    /// Takes an item apart.
+    /// Processes an item.
     pub fn item(&mut self, item: Item) -> Flow {
         match item {
             Item::Segment(segment) => self.segment(&segment),
@@ -120,7 +120,7 @@ impl<D: Digest> Texts<'_, D> {
         self.pass_on()
     }
 
-    /// Hands over what the digest has, where it is enough.
+    /// Sends the present chunk of the digest, if it is large enough.
     fn pass_on(&mut self) -> Flow {
         match self.digest.full() {
             Some(chunk) => (self.send)(chunk),
@@ -131,7 +131,8 @@ impl<D: Digest> Texts<'_, D> {
     fn segment(&mut self, segment: &Segment) {
         let Segment { origin, line, column, first, last, marked, assignment, bytes } = segment;
         if bytes.is_empty() {
-            // Two markers meet, or one stands at the very beginning, which begins no document.
+            // Between two adjacent markers, or before one at the very start, which starts no
+            // document.
             if *first {
                 self.digest.note(Note::Empty);
             }
@@ -203,7 +204,7 @@ impl<D: Digest> Texts<'_, D> {
         })
     }
 
-    /// A text that is in memory: one document, or several with a marker after each.
+    /// A text in memory: one document, or several with a marker after each.
     fn row(&mut self, text: &str, place: Place<'_>) {
         let (documents, tail) = documents(text, self.marker);
         let mut assignment = SplitAssignment::Train;
@@ -223,7 +224,7 @@ impl<D: Digest> Texts<'_, D> {
         }
     }
 
-    /// A document that is in memory.
+    /// A document in memory.
     fn document(&mut self, text: &str, place: Place<'_>) -> SplitAssignment {
         if text.is_empty() {
             self.digest.note(Note::Empty);

@@ -1,4 +1,4 @@
-//! The tokenizer of a data set, and what must be known of the text to make it.
+//! Makes the tokenizer of a data set, with a scan of the text if needed.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, Cursor, Read};
@@ -21,11 +21,11 @@ use super::texts::{Digest, Note, Text};
 use crate::manifest::{SplitBy, SplitEntry};
 use crate::progress::Reporter;
 
-/// Makes the tokenizer, looking through the text first where that is needed. Also says where the
-/// validation set begins, if it is the end of the text.
+/// Makes the tokenizer, and returns the start of the validation set if it is the end of the text.
+/// Scans the text if needed.
 ///
-/// given: the tokenizer, where it is finished before the text is seen. many: whether there is more
-/// than one document.
+/// given: the tokenizer, unless it is made from the text. many: whether there is more than one
+/// document.
 pub fn make(
     settings: &Settings,
     given: Option<&Tokenizer>,
@@ -43,11 +43,11 @@ pub fn make(
         tail,
     );
     if wanted.is_nothing() {
-        // GPT-2's, or a file: what is given is not trained.
+        // GPT-2's, or a file: it is not trained.
         return Ok((given()?, None));
     }
     pipeline.read.store(0, Ordering::Relaxed);
-    let mut progress = reporter.begin("looks", pipeline.bytes(), 0);
+    let mut progress = reporter.begin("scanned", pipeline.bytes(), 0);
     let mut summary = Summary::new(&wanted);
     pipeline.run(
         Position::default(),
@@ -72,7 +72,7 @@ pub fn make(
         TokenizerKind::Char => {
             let mut characters: BTreeSet<char> = summary.all_characters().chars().collect();
             if many {
-                characters.insert('\n'); // it stands between documents
+                characters.insert('\n'); // separates documents
             }
             kind.train(&characters.into_iter().collect::<String>())
         }
@@ -96,10 +96,10 @@ pub fn make(
             "the input",
             match &fault {
                 Some(fault) => format!(
-                    "there is no text in it to make a vocabulary from; a fault was skipped: {}",
+                    "it has no text to make a vocabulary from; a fault was skipped: {}",
                     fault.line()
                 ),
-                None => "there is no text in it to make a vocabulary from".into(),
+                None => "it has no text to make a vocabulary from".into(),
             },
             "give more text, a smaller --validation or a larger --sample",
         ),
@@ -108,16 +108,16 @@ pub fn make(
     Ok((tokenizer, tail))
 }
 
-/// Whether the input is a single document. What cannot be used counts as well: that is for the
-/// next reading to deal with.
+/// Whether the input is a single document. A fault counts as more than one; the next reading
+/// handles it.
 ///
-/// pipeline: one that takes all documents.
+/// pipeline: must take all documents.
 pub fn is_single(pipeline: &Pipeline<'_>) -> Result<bool> {
     let Pipeline { inputs: files, format, .. } = *pipeline;
-    // Often the names and the first bytes tell, and a file of gigabytes need not be read for it.
+    // Often names and first bytes suffice, so that no file of gigabytes is read.
     let mut texts = files.iter().filter(|file| is_text(file, format).unwrap_or(false));
     match (texts.next(), texts.next()) {
-        // There may be several documents in a text, and then it must be read.
+        // With a marker a text may have several documents, and must be read.
         (Some(_), None) if files.len() == 1 && pipeline.marker.is_none() => return Ok(true),
         (Some(_), Some(_)) => return Ok(false),
         _ => {}
@@ -137,7 +137,7 @@ pub fn is_single(pipeline: &Pipeline<'_>) -> Result<bool> {
     Ok(documents == 1)
 }
 
-/// Whether a file is one document, after all decompressing.
+/// Whether a file is one document after decompression.
 fn is_text(input: &Input, format: Format) -> io::Result<bool> {
     let Source::File { path, named } = &input.source else { return Ok(true) };
     let mut name = input.name.clone();
@@ -172,10 +172,10 @@ impl Digest for Counter {
     fn end(&mut self, _: SplitAssignment) {}
 
     fn note(&mut self, note: Note) {
-        // One document beside a fault is one of several.
+        // A document beside a fault is one of several.
         self.0 += match note {
             Note::Fault(_) => 2,
-            // A text with a marker has documents, even if there is one so far.
+            // A text with a marker has documents, even if it is the first.
             Note::Empty | Note::NotSampled | Note::Marker(_) => 1,
             Note::Ignored(_) => 0,
         };

@@ -1,10 +1,9 @@
-//! Finding documents in files: archives are opened, compressed files decompressed, to any depth.
+//! Finds documents in files: opens archives and decompresses files, at any depth.
 //!
-//! A [`Walker`] reads one file from its beginning to its end, never more than a piece of it at a
-//! time, and hands out [`Item`]s in the order of the file. It does as little as it can: it
-//! neither checks that text is UTF-8 nor parses JSON, because it runs on one thread, and the
-//! workers that take the items run on all others. Small compressed files inside archives it does not even
-//! open: the worker that gets them walks through them.
+//! A [`Walker`] reads one file from start to end, with only a part of it in memory, and emits
+//! [`Item`]s in the order of the file. It does as little as possible, because it runs on one thread
+//! and the workers run on all others: it neither checks UTF-8 nor parses JSON. Small compressed
+//! files inside archives are emitted unopened, for a worker to walk through.
 
 mod archive;
 mod documents;
@@ -22,18 +21,18 @@ use super::fault::{Fault, Lost};
 use super::kind::{Format, HEAD, Kind, inner_name, kind};
 use super::split::{SplitAssignment, SplitRule};
 
-/// A compressed file up to this size is handed out whole, in bytes.
+/// A compressed file of at most this many bytes is emitted unopened.
 pub const WHOLE: u64 = 4 << 20;
 
-/// Files in files in files: a file that holds itself must not be followed for ever.
+/// The deepest nesting of files: a file that contains itself must not be followed for ever.
 const DEEPEST: usize = 16;
 
-/// Something found in a file.
+/// A part of a file.
 #[derive(Debug)]
 pub enum Item {
     /// A document, or a part of a long one.
     Segment(Segment),
-    /// Whole lines of JSON.
+    /// Complete lines of JSON.
     Lines {
         /// The file.
         origin: Arc<str>,
@@ -42,11 +41,11 @@ pub enum Item {
         /// The lines.
         bytes: Vec<u8>,
     },
-    /// A small compressed file, to be walked through by the worker that gets it.
+    /// A small compressed file, for a worker to walk through.
     Whole {
         /// The file.
         origin: Arc<str>,
-        /// Its name, which says what it may be.
+        /// Its name, which may tell its type.
         name: String,
         /// Whether the user named it.
         named: bool,
@@ -58,18 +57,18 @@ pub enum Item {
     Rows {
         /// The file.
         path: std::path::PathBuf,
-        /// Which of its row groups.
+        /// The number of the row group.
         group: usize,
-        /// About how many bytes they have in the file.
+        /// Their approximate size in the file, in bytes.
         bytes: usize,
     },
-    /// A file of unknown kind, by the end of its name.
+    /// A file of unknown type, with its suffix.
     Ignored(String),
-    /// What cannot be used.
+    /// A fault.
     Fault {
-        /// Where and why.
+        /// The fault.
         fault: Fault,
-        /// The assignment of the document that ends here, because its rest cannot be read.
+        /// The assignment of the document that the fault cuts short, if any.
         open: Option<SplitAssignment>,
     },
 }
@@ -87,9 +86,9 @@ pub struct Segment {
     pub first: bool,
     /// Whether it ends here.
     pub last: bool,
-    /// Whether the marker stands at its end.
+    /// Whether a marker follows it.
     pub marked: bool,
-    /// The assignment of a long document; a short one's is found by the worker that gets it.
+    /// The assignment of a long document; a worker computes that of a short one.
     pub assignment: Option<SplitAssignment>,
     /// The text.
     pub bytes: Vec<u8>,
@@ -106,7 +105,7 @@ impl Item {
         }
     }
 
-    /// About how many bytes of memory it holds.
+    /// Its approximate memory in bytes.
     pub fn bytes(&self) -> usize {
         let held = match self {
             Item::Segment(segment) => segment.bytes.len() + segment.origin.len(),
@@ -122,44 +121,44 @@ impl Item {
     }
 }
 
-/// Whether to go on.
+/// Whether to continue.
 pub type Flow = ControlFlow<()>;
 
-/// Reads files and hands out what is in them.
+/// Reads files and emits their items.
 pub struct Walker<'a> {
     /// Takes the items; `Break` ends the walk.
     pub emit: &'a mut dyn FnMut(Item) -> Flow,
     /// The spelling that ends a document inside of a text.
     pub marker: Option<&'a str>,
-    /// How documents are chosen, for long ones.
+    /// The rule that assigns long documents.
     pub rule: SplitRule,
     /// How files are read that are neither archives nor compressed.
     pub format: Format,
-    /// Whether small compressed files are handed out whole.
+    /// Whether small compressed files are emitted unopened.
     pub hand_out: bool,
 }
 
-/// A file on the way: what it is called, and how it came here.
+/// A file to be read.
 struct Visit<'v> {
-    /// The path through all archives, for people.
+    /// The path through all archives, for messages.
     origin: Arc<str>,
-    /// Its name, which may say what it is.
+    /// Its name, which may tell its type.
     name: &'v str,
     /// Whether the user named it.
     named: bool,
-    /// Its size in bytes, where it is known.
+    /// Its size in bytes, if known.
     size: Option<u64>,
-    /// How many files it is inside of.
+    /// The number of files it is inside of.
     depth: usize,
-    /// Where it lies on the disk, if it does.
+    /// Its path, if it is a file on the disk.
     path: Option<&'v Path>,
-    /// How much may be kept in memory to unpack it, in bytes. Each compressed file inside another
-    /// gets half as much, but what is usual, so that all of them together are bounded.
+    /// The largest window for its decompression, in bytes. It halves with each nesting, down to the
+    /// usual window, so that the sum is bounded.
     window: u64,
 }
 
 impl Walker<'_> {
-    /// Walks through a file on the disk that was opened already.
+    /// Walks through a file on the disk that is already open.
     pub fn file(
         &mut self,
         path: &Path,
@@ -182,7 +181,7 @@ impl Walker<'_> {
         )
     }
 
-    /// Walks through a file that is in memory.
+    /// Walks through a file in memory.
     pub fn bytes(&mut self, origin: Arc<str>, name: &str, named: bool, bytes: &[u8]) -> Flow {
         let size = Some(bytes.len() as u64);
         let window = LARGEST_WINDOW;
@@ -190,7 +189,7 @@ impl Walker<'_> {
         self.visit(visit, Box::new(bytes))
     }
 
-    /// Hands out a text that is no file.
+    /// Emits the documents of a text that is not a file.
     pub fn document(&mut self, origin: &str, source: Box<dyn BufRead + '_>) -> Flow {
         self.text(&origin.into(), source)
     }
@@ -273,7 +272,7 @@ impl Walker<'_> {
             return self.fault(Fault::new(
                 &*visit.origin,
                 "a Parquet file inside another file",
-                "unpack it first: its index stands at its end",
+                "unpack it first, because its index is at its end",
                 Lost::Document,
             ));
         };
@@ -297,9 +296,9 @@ impl Walker<'_> {
     }
 }
 
-/// A file with nothing in it.
+/// The fault for an empty file.
 fn empty(origin: &str) -> Fault {
-    let remedy = "fetch it again if it should not be, or take it away";
+    let remedy = "fetch it again, or remove it";
     Fault::new(origin, "the file is empty", remedy, Lost::Document)
 }
 
@@ -308,7 +307,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::prepare::archives::{gzip, zstd};
 
-    /// All that a walk hands out.
+    /// All items of a walk.
     pub(crate) fn items(format: Format, walk: impl FnOnce(&mut Walker<'_>) -> Flow) -> Vec<Item> {
         let mut items = Vec::new();
         let mut emit = |item| {
@@ -322,7 +321,7 @@ pub(crate) mod tests {
         items
     }
 
-    /// What a file in memory holds, in short.
+    /// A summary of the items of a file in memory.
     fn walk(name: &str, named: bool, bytes: &[u8], hand_out: bool) -> Vec<String> {
         let mut found = Vec::new();
         let mut emit = |item| {
@@ -345,7 +344,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_packed_is_handed_out_whole_or_opened() {
+    fn a_compressed_file_is_emitted_unopened_or_opened() {
         let packed = zstd(&gzip(b"text"));
         assert_eq!(walk("a.txt", true, &packed, true), ["whole a"]);
         assert_eq!(walk("a.txt", true, &packed, false), ["a: text"]);
@@ -358,7 +357,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_file_in_a_file_in_a_file_has_an_end() {
+    fn nesting_has_a_limit() {
         let mut deep = b"text".to_vec();
         (0..DEEPEST + 5).for_each(|_| deep = gzip(&deep));
         let found = walk("a", true, &deep, false);
@@ -366,7 +365,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn whoever_has_enough_can_stop() {
+    fn a_caller_can_end_the_walk() {
         let mut count = 0;
         let mut emit = |_| {
             count += 1;

@@ -1,12 +1,12 @@
-//! Writing shards so that a killed run can go on.
+//! Writes shards so that a killed run can continue.
 //!
-//! Tokens are appended, and from time to time everything is pushed to the disk: then the lengths
-//! are a safe place to go on from. A run that is killed leaves more bytes than were safe; they
-//! are cut off. What was written after the safe place is made again, and comes out the same.
+//! Tokens are appended, and from time to time committed: everything is flushed to the disk, and the
+//! lengths are recorded. A killed run may leave more bytes than were committed; they are truncated,
+//! and the same bytes are written again.
 //!
-//! Nothing is built on bytes that were altered since: before a run goes on, all that it
-//! has written is read once and compared with the journal's checksums ([`verify()`]). And no file
-//! but a plain one of this directory is ever written to: see [`crate::regular_file`].
+//! Altered files are not continued: before a run continues, all that it has written is read and
+//! compared with the journal's checksums ([`verify()`]). And only regular files of this directory
+//! are written to: see `regular_file`.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -25,10 +25,10 @@ use crate::progress::{Reporter, Silent};
 use crate::regular_file;
 use crate::shards::verify::{self, Expected, checksum};
 
-/// What to do about a file of an interrupted run that was changed since.
-const CHANGED: &str = "it was changed since the run was interrupted: begin again with --restart";
+/// The remedy for a file of an interrupted run that was changed.
+const CHANGED: &str = "it was changed after the run was interrupted: start over with --restart";
 
-/// How many faults the manifest shows.
+/// The number of faults that the manifest lists.
 const FIRST_FAULTS: usize = 20;
 
 /// Appends tokens to the shards of one part.
@@ -38,7 +38,7 @@ pub struct PartWriter {
     token_bytes: usize,
     shard_tokens: u64,
     entry: PartEntry,
-    /// The last shard, while there is room in it.
+    /// The last shard, until it is full.
     open: Option<OpenShard>,
 }
 
@@ -50,11 +50,11 @@ struct OpenShard {
 }
 
 impl PartWriter {
-    /// Goes on after `entry`, the state at the last [`PartWriter::commit`]; an empty one begins
-    /// again. Whatever was written later is cut off. The entry must have been checked.
+    /// Continues after `entry`, the state at the last [`PartWriter::commit`], or starts over if it
+    /// is empty. Truncates what was written later. The entry must have been validated.
     ///
     /// # Errors
-    /// [`Error::Format`] when less is there, or something else.
+    /// [`Error::Format`] when a file is shorter or was altered.
     pub fn resume(
         directory: &Path,
         which: Split,
@@ -67,7 +67,7 @@ impl PartWriter {
             let path = directory.join(&shard.file);
             let length = shard.tokens.saturating_mul(token_bytes as u64);
             if shard.tokens < shard_tokens {
-                let (file, sum) = go_on(&path, length, &shard.xxh3)?;
+                let (file, sum) = reopen(&path, length, &shard.xxh3)?;
                 open = Some(OpenShard { path, file, sum, tokens: shard.tokens });
             } else if length_of(&path)? > length {
                 regular_file::append(&path)?
@@ -86,7 +86,7 @@ impl PartWriter {
         Ok(PartWriter { directory, which, token_bytes, shard_tokens, entry, open })
     }
 
-    /// Appends what belongs to this part.
+    /// Appends the tokens of this part.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
@@ -106,8 +106,8 @@ impl PartWriter {
                     &mut self.entry.shards,
                 )?),
             };
-            let room = (self.shard_tokens - shard.tokens).saturating_mul(self.token_bytes as u64);
-            let here = rest.len().min(room.try_into().unwrap_or(usize::MAX));
+            let free = (self.shard_tokens - shard.tokens).saturating_mul(self.token_bytes as u64);
+            let here = rest.len().min(free.try_into().unwrap_or(usize::MAX));
             let (now, later) = rest.split_at(here);
             shard.file.write_all(now).map_err(Error::file("write", &shard.path))?;
             shard.sum.update(now);
@@ -122,11 +122,11 @@ impl PartWriter {
     }
 
     // ANCHOR: settle
-    /// Pushes everything to the disk and brings the entry up to date.
+    /// Flushes the open shard to the disk and updates the entry.
     fn settle(&mut self) -> Result<()> {
         if let (Some(shard), Some(entry)) = (&mut self.open, self.entry.shards.last_mut()) {
-            let pushed = shard.file.flush().and_then(|()| shard.file.get_ref().sync_data());
-            pushed.map_err(Error::file("write", &shard.path))?;
+            let synced = shard.file.flush().and_then(|()| shard.file.get_ref().sync_data());
+            synced.map_err(Error::file("write", &shard.path))?;
             entry.tokens = shard.tokens;
             entry.xxh3 = hex(shard.sum.digest());
         }
@@ -134,7 +134,7 @@ impl PartWriter {
     }
     // ANCHOR_END: settle
 
-    /// Makes all that was appended safe, and says what there is.
+    /// Commits all that was appended, and returns the entry.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
@@ -167,21 +167,21 @@ pub struct FaultWriter {
 }
 
 impl FaultWriter {
-    /// Goes on after what was safe; an empty entry begins again.
+    /// Continues after the last commit, or starts over if the entry is empty.
     ///
     /// # Errors
-    /// [`Error::Format`] when less is there, or something else.
+    /// [`Error::Format`] when the file is shorter or was altered.
     pub fn resume(directory: &Path, entry: &FaultsEntry) -> Result<FaultWriter> {
         let path = directory.join(FAULTS_FILE);
         if entry.bytes == 0 {
             regular_file::remove(&path)?;
             return Ok(FaultWriter { path, file: None, bytes: 0, sum: Xxh3::new() });
         }
-        let (file, sum) = go_on(&path, entry.bytes, &entry.xxh3)?;
+        let (file, sum) = reopen(&path, entry.bytes, &entry.xxh3)?;
         Ok(FaultWriter { path, file: Some(file), bytes: entry.bytes, sum })
     }
 
-    /// Adds a fault to the list, and to what the manifest says.
+    /// Appends a fault to the list and counts it in the manifest's entry.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
@@ -203,24 +203,23 @@ impl FaultWriter {
         Ok(())
     }
 
-    /// Makes all that was appended safe, and says what there is.
+    /// Commits all that was appended, and returns the entry.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
     pub fn commit(&mut self) -> Result<FaultsEntry> {
         let Some(file) = &mut self.file else { return Ok(FaultsEntry::default()) };
-        let pushed = file.flush().and_then(|()| file.get_ref().sync_data());
-        pushed.map_err(Error::file("write", &self.path))?;
+        let synced = file.flush().and_then(|()| file.get_ref().sync_data());
+        synced.map_err(Error::file("write", &self.path))?;
         Ok(FaultsEntry { bytes: self.bytes, xxh3: hex(self.sum.digest()) })
     }
 }
 
-/// Compares everything that an interrupted run has written with the checksums in its journal,
-/// which must have been checked. Nothing is opened for writing.
+/// Compares all files of an interrupted run with the checksums in its journal, which must have been
+/// validated. Opens nothing for writing.
 ///
 /// # Errors
-/// [`Error::Format`] for the first file that is something else, [`Error::File`] for one that
-/// cannot be read.
+/// [`Error::Format`] for the first file that differs, [`Error::File`] for one that cannot be read.
 pub fn verify(
     directory: &Path,
     journal: &Journal,
@@ -251,9 +250,9 @@ pub fn verify_tokenizer(directory: &Path, journal: &Journal) -> Result<()> {
     verify::verify(&[Expected { path, bytes, xxh3 }], CHANGED, &Silent)
 }
 
-/// Opens a file to go on after its first `length` bytes, which must have this checksum. What
-/// comes after them is cut off.
-fn go_on(path: &Path, length: u64, xxh3: &str) -> Result<(BufWriter<File>, Xxh3)> {
+/// Opens a file to append after its first `length` bytes, which must have this checksum. Truncates
+/// the rest.
+fn reopen(path: &Path, length: u64, xxh3: &str) -> Result<(BufWriter<File>, Xxh3)> {
     let sum = checksum(path, length, &AtomicU64::new(0))?;
     let Some(sum) = sum.filter(|sum| hex(sum.digest()) == xxh3) else {
         return Err(Error::format(path, "its content is not what was written", CHANGED));
@@ -302,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_safe_is_cut_off_and_can_be_written_again() {
+    fn uncommitted_tokens_are_truncated_and_written_again() {
         let (once, twice) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let parts: Vec<Vec<u16>> = (0..7).map(|n| (0..n).collect()).collect();
         let mut straight = writer(once.path(), PartEntry::default()).unwrap();
@@ -311,10 +310,10 @@ mod tests {
         for stop in 0..parts.len() {
             let mut first = writer(twice.path(), PartEntry::default()).unwrap();
             parts[..stop].iter().for_each(|tokens| first.append(&part(tokens)).unwrap());
-            let safe = first.commit().unwrap().clone();
+            let committed = first.commit().unwrap().clone();
             parts[stop..].iter().for_each(|_| first.append(&part(&[9; 3])).unwrap());
             drop(first);
-            let mut second = writer(twice.path(), safe).unwrap();
+            let mut second = writer(twice.path(), committed).unwrap();
             parts[stop..].iter().for_each(|tokens| second.append(&part(tokens)).unwrap());
             assert_eq!(second.commit().unwrap(), &expected, "stopped after {stop}");
             assert_eq!(shards(twice.path()), shards(once.path()));
@@ -322,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_somebody_touched_are_not_gone_on_with() {
+    fn altered_files_are_refused() {
         let directory = tempfile::tempdir().unwrap();
         let mut first = writer(directory.path(), PartEntry::default()).unwrap();
         first.append(&part(&[1, 2, 3, 4, 5, 6])).unwrap();
@@ -359,7 +358,7 @@ mod tests {
             let error = writer(directory.path(), entry.clone()).err().unwrap().to_string();
             assert!(error.contains("train-00001.bin") && error.contains("link"), "{error}");
         }
-        // What has the name of a shard to come is replaced.
+        // A link with the name of a later shard is replaced.
         let mut again = writer(directory.path(), PartEntry::default()).unwrap();
         symlink(at("victim"), at("train-00000.bin")).unwrap();
         again.append(&part(&[1, 2, 3, 4, 5, 6])).unwrap();
@@ -375,10 +374,10 @@ mod tests {
         let mut entry = LeftOutEntry::default();
         let mut writer = FaultWriter::resume(directory.path(), &FaultsEntry::default()).unwrap();
         (0..3).for_each(|n| writer.append(&fault(n), &mut entry).unwrap());
-        let safe = writer.commit().unwrap();
+        let committed = writer.commit().unwrap();
         writer.append(&fault(99), &mut entry.clone()).unwrap();
         writer.commit().unwrap();
-        let mut writer = FaultWriter::resume(directory.path(), &safe).unwrap();
+        let mut writer = FaultWriter::resume(directory.path(), &committed).unwrap();
         (3..25).for_each(|n| writer.append(&fault(n), &mut entry).unwrap());
         writer.commit().unwrap();
         let text = fs::read_to_string(directory.path().join(FAULTS_FILE)).unwrap();

@@ -1,7 +1,6 @@
-//! Reading a recipe's file, and saying what is wrong in it, with the line.
+//! Reads the file of a recipe; errors name the line.
 //!
-//! The names and types of the settings are those of [`Recipe`], so they are asked of it and
-//! written nowhere a second time.
+//! The names and types of the settings are taken from [`Recipe`], and not repeated here.
 
 use std::path::Path;
 
@@ -13,9 +12,9 @@ use toml::de::{DeTable, DeValue};
 use super::{Recipe, RunSettings};
 use crate::backend::device::Precision;
 
-/// What a recipe's file says.
+/// The content of a recipe's file.
 pub(super) struct Written {
-    /// What it is for, in one line.
+    /// Its purpose, in one line.
     pub(super) about: String,
     /// The settings it names.
     pub(super) settings: Map<String, Value>,
@@ -27,7 +26,7 @@ impl Written {
         Written::parse(Path::new(name), &super::text(name)?)
     }
 
-    /// Reads the text of a recipe. path: what it is called in errors.
+    /// Parses the text of a recipe. path: its name in errors.
     pub(super) fn parse(path: &Path, text: &str) -> Result<Written> {
         let wrong = |place: usize, problem: String, remedy: &str| {
             let line = 1 + text[..place.min(text.len())].matches('\n').count();
@@ -61,7 +60,7 @@ impl Written {
                     Some(near) => format!("did you mean {near}?"),
                     None => "train --help lists all settings".into(),
                 };
-                return Err(wrong(place, format!("{name} is no setting"), &remedy));
+                return Err(wrong(place, format!("unknown setting {name}"), &remedy));
             };
             let value = read(name, example, value)
                 .map_err(|expected| wrong(place, format!("{name} is {}", a(value)), &expected))?;
@@ -71,7 +70,7 @@ impl Written {
     }
 }
 
-/// All settings that a recipe may name, each with a value of its type.
+/// All settings of a recipe, each with a value of its type.
 fn settings() -> Map<String, Value> {
     let run = RunSettings {
         min_lr: Some(0.5),
@@ -93,7 +92,7 @@ fn settings() -> Map<String, Value> {
     settings
 }
 
-/// A value of a file, if it is of the type of `example`; or what was expected.
+/// A value of a file as the type of `example`, or what was expected.
 fn read(name: &str, example: &Value, value: &DeValue) -> std::result::Result<Value, String> {
     match (example, value) {
         (Value::Array(_), value) => {
@@ -135,7 +134,7 @@ fn read(name: &str, example: &Value, value: &DeValue) -> std::result::Result<Val
     }
 }
 
-/// A value as an error shows it.
+/// A value for an error message.
 fn a(value: &DeValue) -> String {
     match value {
         DeValue::String(text) => format!("the text {text:?}"),
@@ -148,7 +147,7 @@ fn a(value: &DeValue) -> String {
     }
 }
 
-/// The name that was probably meant: the one that is fewest typing errors away.
+/// The nearest name by edit distance, if it is near enough to be a typing error.
 pub(super) fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
     let name = name.replace('-', "_").to_lowercase();
     let errors = |known: &str| strsim::damerau_levenshtein(&name, &known.replace('-', "_"));
@@ -166,12 +165,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_line() {
+    fn errors_name_the_line() {
         for (text, expected) in [
-            ("n_layers = 4", "mine.toml: line 1: n_layers is no setting; did you mean n_layer?"),
-            ("\n\nn-layer = 4", "mine.toml: line 3: n-layer is no setting; did you mean n_layer?"),
-            ("dtype = 'float32'", "line 1: dtype is no setting; did you mean precision?"),
-            ("colour = 'red'", "line 1: colour is no setting; train --help lists all settings"),
+            ("n_layers = 4", "mine.toml: line 1: unknown setting n_layers; did you mean n_layer?"),
+            (
+                "\n\nn-layer = 4",
+                "mine.toml: line 3: unknown setting n-layer; did you mean n_layer?",
+            ),
+            ("dtype = 'float32'", "line 1: unknown setting dtype; did you mean precision?"),
+            ("colour = 'red'", "line 1: unknown setting colour; train --help lists all settings"),
             ("about = 3", "line 1: about is the whole number 3; give a text"),
             ("# a\nn_layer = '4'", "line 2: n_layer is the text \"4\"; expected a whole number"),
             ("n_layer = -4", "n_layer is the whole number -4; expected a whole number, 0 or more"),
@@ -186,7 +188,7 @@ mod tests {
                 "precision is the text \"f16\"; choose from auto, f32, tf32, bf16",
             ),
             ("text = [1]", "text is a list; expected a list of texts in quotes"),
-            ("[model]\nn_layer = 4", "line 1: model is no setting"),
+            ("[model]\nn_layer = 4", "line 1: unknown setting model"),
             ("n_layer = 4\nn_layer = 5", "line 2: "),
             ("n_layer 4", "line 1: "),
             ("n_layer = 4\nseed = 99999999999999999999", "line 2: seed"),

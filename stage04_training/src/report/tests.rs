@@ -26,7 +26,7 @@ fn page(lines: &[Line], state: State) -> String {
 }
 
 #[test]
-fn a_page_says_how_the_run_stands_and_asks_for_nothing() {
+fn a_page_shows_the_state_and_loads_nothing() {
     let page = page(&lines(50), State::Running { left: Some(90.0) });
     for word in ["Running", "about 1 min 30 s left", "23,456", "80 %", "83 MB", "of 4,500"] {
         assert!(page.contains(word), "{word}");
@@ -37,13 +37,13 @@ fn a_page_says_how_the_run_stands_and_asks_for_nothing() {
     }
     assert!(page.contains("&lt;b&gt;text&lt;/b&gt; of 40 &amp; more"));
     assert!(page.contains("some &amp; &lt;weights&gt;"));
-    // Every setting, and every curve in words as well.
+    // Every setting, and a description of every curve.
     assert!(page.contains("<th>n_layer</th><td>4</td>"));
     assert_eq!(page.matches("<desc>Line chart").count(), 5);
 }
 
 #[test]
-fn a_page_that_is_done_stays_as_it_is() {
+fn the_page_of_an_ended_run_does_not_reload() {
     for (state, word) in [
         (State::Stopped, "train --resume"),
         (State::Finished { loss: 3.9745 }, "3.9745 nats"),
@@ -55,13 +55,13 @@ fn a_page_that_is_done_stays_as_it_is() {
 }
 
 #[test]
-fn nothing_yet_is_a_page_too() {
+fn an_empty_log_gives_a_page() {
     let page = page(&[], State::Running { left: None });
-    assert!(page.ends_with("</html>\n") && !page.contains("What it writes"));
+    assert!(page.ends_with("</html>\n") && !page.contains("<h2>Samples"));
 }
 
 #[test]
-fn of_many_samples_some_are_shown_the_newest_first() {
+fn some_of_many_samples_are_shown_the_latest_first() {
     let page = page(&lines(2001), State::Stopped);
     let shown = page.matches("<dt>").count();
     assert!((10..=12).contains(&shown), "{shown}");
@@ -69,7 +69,7 @@ fn of_many_samples_some_are_shown_the_newest_first() {
 }
 
 #[test]
-fn a_log_that_ends_in_the_middle_is_read_as_far_as_it_goes() {
+fn a_log_that_ends_within_a_line_is_read_up_to_that_line() {
     let directory = tempfile::tempdir().unwrap();
     assert!(read_log(directory.path()).is_empty());
     let text = "{\"iter\":0,\"elapsed_s\":1.0,\"new\":2}\n{\"iter\":1,\"sample\":\"\u{e9}";

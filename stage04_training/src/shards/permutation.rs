@@ -1,19 +1,18 @@
-//! A shuffle that is computed, never stored.
+//! A shuffle that is computed and not stored.
 //!
-//! To visit the windows of a text in a random order, one could shuffle a list of all of them.
-//! For ten billion tokens that list has ten million entries, must be made again for every epoch,
-//! and must be the same on every machine of a run. A keyed permutation needs no list: it is a
-//! function that takes the place in the order and returns the window, each window for exactly
-//! one place.
+//! A list of all windows of a text could be shuffled. For ten billion tokens that list has ten
+//! million entries, must be made again for every epoch, and must be the same on every machine of a
+//! run. A keyed permutation needs no list: it is a function from the place in the order to the
+//! window, with each window at exactly one place.
 //!
-//! It is made like a cipher (Luby and Rackoff 1988; Black and Rogaway 2002 for any size):
+//! It is built like a cipher (Luby and Rackoff 1988; Black and Rogaway 2002 for any size):
 //!
-//! 1. A Feistel network. Cut the number into two halves of so many bits, and repeat
-//!    `(left, right) → (right, left XOR f(right))`. Whatever `f` does, the step can be taken
-//!    back, so no two numbers become one.
-//! 2. Cycle walking. The network permutes 0..4^b, but there are fewer windows. Where it leads
-//!    outside, apply it again, until it leads inside. The result is again a permutation, because
-//!    every number lies on a ring, and rings from which some places are cut out are still rings.
+//! 1. A Feistel network. Split the number into two halves of b bits, and repeat
+//!    `(left, right) → (right, left XOR f(right))`. For any `f` this step is invertible, so no two
+//!    numbers become equal.
+//! 2. Cycle walking. The network permutes 0..4^b, but there are fewer windows. If the result is too
+//!    large, apply the network again, until it is not. The result is again a permutation, because a
+//!    permutation consists of cycles, and a cycle without some of its elements is still a cycle.
 //!
 //! What this file leaves out: secrecy. Six rounds of a mixing function are a good shuffle and a
 //! bad cipher.
@@ -21,21 +20,21 @@
 use rand::Rng;
 use stage01_bigram::random::Generator;
 
-/// How often the halves are mixed.
+/// The number of rounds of the network.
 const ROUNDS: usize = 6;
 
 // ANCHOR: permutation
-/// An order of the numbers below `size`.
+/// A permutation of the numbers below `size`.
 #[derive(Clone, Debug)]
 pub struct Permutation {
     size: u64,
-    /// How many bits a half has.
+    /// The number of bits of a half.
     half_bits: u32,
     keys: [u64; ROUNDS],
 }
 
 impl Permutation {
-    /// The order that this generator's next numbers choose. size: at least 1, at most 2^62.
+    /// The permutation with keys from this generator. size: from 1 to 2^62.
     pub fn new(size: u64, rng: &mut Generator) -> Permutation {
         assert!((1..=1 << 62).contains(&size), "no order of {size} numbers");
         // The least b with 4^b >= size, and at least one bit in each half.
@@ -60,7 +59,7 @@ impl Permutation {
     // ANCHOR_END: at
 
     // ANCHOR: network
-    /// The Feistel network: a permutation of all numbers of two halves.
+    /// The Feistel network: a permutation of all numbers of 2 · `half_bits` bits.
     fn network(&self, number: u64) -> u64 {
         let mask = (1 << self.half_bits) - 1;
         let (mut left, mut right) = (number >> self.half_bits, number & mask);
@@ -73,8 +72,7 @@ impl Permutation {
 }
 // ANCHOR_END: permutation
 
-/// Scatters the bits of a number over all of it: the last step of SplitMix64 (Steele, Lea and
-/// Flood 2014).
+/// Mixes the bits of a number: the last step of SplitMix64 (Steele, Lea and Flood 2014).
 fn mix(mut z: u64) -> u64 {
     z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -109,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_around_powers_of_two_are_whole() {
+    fn sizes_around_powers_of_two_are_permuted() {
         for size in (1..=6u32).flat_map(|bits| [(1 << bits) - 1, 1 << bits, (1 << bits) + 1]) {
             let mut order = order(size, 1, 2);
             order.sort_unstable();
@@ -137,8 +135,8 @@ mod tests {
     }
 
     #[test]
-    fn the_order_never_changes() {
-        // A saved run goes on in this order, so it is part of the file format.
+    fn the_order_is_stable_across_versions() {
+        // A resumed run continues in this order, so it is part of the file format.
         assert_eq!(order(10, 1337, 0), [5, 3, 6, 0, 2, 4, 1, 7, 9, 8]);
         assert_eq!(order(10, 1337, 1), [5, 7, 6, 0, 1, 2, 9, 4, 3, 8]);
         assert_eq!(order(1_000_000, 1, 0)[..5], [492_135, 469_956, 202_177, 740_007, 703_256]);

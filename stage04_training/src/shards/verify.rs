@@ -1,12 +1,11 @@
-//! Is every file still what was written?
+//! Verifies the checksums of files.
 //!
-//! A flipped bit in a shard gives one wrong token, and nothing that reads the shard can see it.
-//! So before a training begins, all shards are read once and their checksums compared. That takes
-//! as long as the disk needs to read them: some seconds for a gigabyte or twenty, beside a
-//! training of hours.
+//! A flipped bit in a shard gives one wrong token, which no reader can notice. So before training
+//! all shards are read once and their checksums compared. That takes as long as the disk needs:
+//! some seconds for one to twenty gigabytes, little beside hours of training.
 //!
-//! What this file leaves out: what happens to a file later. It is read by position, and one that
-//! has become shorter is an error there.
+//! What this file leaves out: later changes of a file. One that has become shorter is an error when
+//! it is read.
 
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -23,29 +22,29 @@ use crate::progress::Reporter;
 use crate::regular_file;
 use crate::units::size;
 
-/// A file, and what was written into it.
+/// A file and its expected content.
 #[derive(Clone, Debug)]
 pub struct Expected {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// How many of its first bytes count. An interrupted run may have written more.
+    /// The number of first bytes to verify. An interrupted run may have written more.
     pub bytes: u64,
     /// The checksum of these bytes.
     pub xxh3: String,
 }
 
-/// Reads all files on all cores. Where that takes more than a second it is said.
+/// Verifies all files on all cores. Reports progress if it takes more than a second.
 ///
-/// remedy: what to do about a file that is something else. reporter: where progress goes.
+/// remedy: what to do about a file that differs. reporter: takes the progress.
 ///
 /// # Errors
-/// [`Error::Format`] for the first file in their order that is not what was written,
-/// [`Error::File`] for one that cannot be read.
+/// [`Error::Format`] for the first file, in their order, that differs; [`Error::File`] for one that
+/// cannot be read.
 pub fn verify(files: &[Expected], remedy: &str, reporter: &dyn Reporter) -> Result<()> {
     let total = files.iter().map(|file| file.bytes).sum();
     let (next, read, stop) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let work = || {
-        // After a fault only the files before it matter, and those were taken.
+        // After an error only the files before it matter, and threads have already taken those.
         while !stop.load(Ordering::Relaxed) {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if let Err(error) = verify_one(files.get(number)?, remedy, &read) {
@@ -57,7 +56,7 @@ pub fn verify(files: &[Expected], remedy: &str, reporter: &dyn Reporter) -> Resu
     };
     let found = std::thread::scope(|scope| {
         let threads = cores().clamp(1, files.len().clamp(1, 64));
-        // Where the system gives no thread, this one does the work.
+        // If the system refuses all threads, this one does the work.
         let helpers: Vec<_> =
             (1..=threads).map_while(|_| Builder::new().spawn_scoped(scope, work).ok()).collect();
         let mut found = Vec::new();
@@ -76,7 +75,7 @@ pub fn verify(files: &[Expected], remedy: &str, reporter: &dyn Reporter) -> Resu
     }
 }
 
-/// Waits, and says how far it is where the wait is long.
+/// Waits, and reports progress if the wait is long.
 fn show(reporter: &dyn Reporter, total: u64, read: &AtomicU64, done: impl Fn() -> bool) {
     let began = Instant::now();
     let mut progress = None;
@@ -85,10 +84,8 @@ fn show(reporter: &dyn Reporter, total: u64, read: &AtomicU64, done: impl Fn() -
         std::thread::sleep(pause);
         pause = (2 * pause).min(Duration::from_millis(100));
         if progress.is_none() && began.elapsed() > Duration::from_millis(1500) {
-            reporter.note(&format!(
-                "comparing the checksums of {}; --no-verify leaves it out",
-                size(total)
-            ));
+            reporter
+                .note(&format!("comparing the checksums of {}; --no-verify skips it", size(total)));
             progress = Some(reporter.begin("checked", total, read.load(Ordering::Relaxed)));
         }
         if let Some(progress) = &mut progress {
@@ -116,8 +113,8 @@ fn verify_one(file: &Expected, remedy: &str, read: &AtomicU64) -> Result<()> {
     Err(Error::format(&file.path, problem, remedy))
 }
 
-/// The checksum of the first `bytes` bytes of a file, as far as it was computed: it can go on.
-/// `None` where there are fewer. What is read is added to `read`.
+/// The checksum state after the first `bytes` bytes of a file, to which more can be added. `None`
+/// if there are fewer. Adds the number of bytes to `read`.
 ///
 /// # Errors
 /// As [`regular_file::read`], and [`Error::File`] when the disk fails.
@@ -174,7 +171,7 @@ mod tests {
         std::fs::remove_file(&files[1].path).unwrap();
         let error = verify(&files, "restore it", &Silent).unwrap_err().to_string();
         assert!(error.ends_with("f1: it is missing; restore it"), "{error}");
-        // What stands behind the bytes that count does not matter.
+        // Bytes after those to verify do not matter.
         std::fs::write(&files[0].path, "more").unwrap();
         verify(&files[..1], "restore it", &Silent).unwrap();
     }

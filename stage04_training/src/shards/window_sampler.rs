@@ -1,17 +1,15 @@
-//! Going through a text in windows: shuffled, each once, for ever.
+//! Samples the windows of a text without replacement, in a shuffled order per epoch.
 //!
 //! Stage 3 draws windows at random, with replacement: after one epoch's worth of draws a third of
-//! the text (1/e) was never seen, and other parts three times. With a text of gigabytes and one
-//! or two epochs that is a loss. So here an epoch visits every window once, in a shuffled order,
-//! before any comes again.
+//! the text (1/e) was never seen, and other parts three times. With gigabytes of text and one or
+//! two epochs that wastes data. So here an epoch visits every window once, in a shuffled order.
 //!
-//! Everything follows from one number, the position, which counts windows from the start of the
-//! run. There is no state to save but that number, and worker `w` of `n` takes the positions
-//! w, w + n, w + 2n, …: disjoint, and complete together.
+//! The order is a function of one number, the position, which counts windows from the start of the
+//! run. It is the only state to save, and worker `w` of `n` takes the positions w, w + n, w + 2n,
+//! …, which are disjoint and together complete.
 //!
-//! Windows that always begin at multiples of `block_size` would always have the same borders:
-//! the first token of a window would be predicted from nothing in every epoch. So each epoch
-//! begins its windows at another offset.
+//! If windows always began at multiples of `block_size`, the same tokens would be the first of
+//! their window, without context, in every epoch. So each epoch begins at another offset.
 
 use rand::RngExt;
 use stage01_bigram::random::{Purpose, generator};
@@ -21,14 +19,15 @@ use super::SplitTokens;
 use super::permutation::Permutation;
 
 // ANCHOR: sampler
-/// Windows of a part of the data in a shuffled order, epoch after epoch. See [`SplitTokens::sampler`].
+/// Windows of a part of the data in a shuffled order, epoch after epoch. See
+/// [`SplitTokens::sampler`].
 #[derive(Clone, Copy, Debug)]
 pub struct WindowSampler<'a> {
     part: &'a SplitTokens,
     block_size: usize,
     seed: u64,
     windows: u64,
-    /// How many places there are where the first window of an epoch may begin.
+    /// The number of possible offsets of the first window of an epoch.
     offsets: u64,
 }
 
@@ -54,8 +53,8 @@ impl<'a> WindowSampler<'a> {
                 ),
             ));
         }
-        // A window covers block_size tokens, and its targets one more. Wherever it begins, a
-        // epoch has the same number of windows, so that position / windows is the epoch.
+        // A window covers block_size tokens, and its targets one more. An epoch has the same number
+        // of windows at every offset, so that position / windows is the epoch.
         let examples = tokens - 1;
         let windows = (examples.saturating_sub(block - 1) / block).max(1);
         let offsets = (examples - windows * block + 1).min(block);
@@ -68,7 +67,7 @@ impl<'a> WindowSampler<'a> {
     }
 
     // ANCHOR: start
-    /// Where the window at a position begins, in tokens.
+    /// The first token of the window at a position.
     pub fn start(&self, position: u64) -> u64 {
         let (epoch, place) = (position / self.windows, position % self.windows);
         let mut rng = generator(self.seed, Purpose::Batch, epoch);
@@ -78,9 +77,8 @@ impl<'a> WindowSampler<'a> {
     }
     // ANCHOR_END: start
 
-    /// The window at a position: 0, 1, 2, … for ever; an epoch ends every
-    /// [`windows`](WindowSampler::windows). Depends on nothing but the data, the block size, the seed and
-    /// the position.
+    /// The window at a position 0, 1, 2, …; each [`windows`](WindowSampler::windows) positions are
+    /// an epoch. Depends only on the data, the block size, the seed and the position.
     ///
     /// inputs, targets: (block_size); targets\[t\] is the token after inputs\[t\].
     ///
@@ -105,7 +103,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    /// Tokens 0, 1, 2, …: each says its own place.
+    /// Tokens 0, 1, 2, …: each is its own position.
     fn counting(tokens: u32, shard_tokens: usize) -> (tempfile::TempDir, Shards) {
         let directory = directory_of(&(0..tokens).collect::<Vec<_>>(), shard_tokens, 4, 1 << 20);
         let shards = Shards::open(directory.path()).unwrap();
@@ -116,22 +114,22 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
         #[test]
-        fn a_pass_visits_every_window_once_across_shard_borders(
+        fn an_epoch_visits_every_window_once_across_shard_borders(
             tokens in 2u32..400, block in 1usize..40, shard in 1usize..90, seed: u64, epoch in 0u64..1000,
         ) {
             prop_assume!(tokens as usize > block);
             let (_directory, shards) = counting(tokens, shard);
-            let walk = shards.part(Split::Train).sampler(block, seed).unwrap();
+            let sampler = shards.part(Split::Train).sampler(block, seed).unwrap();
             let (mut inputs, mut targets) = (vec![0; block], vec![0; block]);
             let mut starts = BTreeSet::new();
-            for place in 0..walk.windows() {
-                walk.window(epoch * walk.windows() + place, &mut inputs, &mut targets).unwrap();
+            for place in 0..sampler.windows() {
+                sampler.window(epoch * sampler.windows() + place, &mut inputs, &mut targets).unwrap();
                 let start = inputs[0];
                 prop_assert_eq!(&inputs, &(start..start + block as u32).collect::<Vec<_>>());
                 prop_assert_eq!(&targets, &(start + 1..=start + block as u32).collect::<Vec<_>>());
                 prop_assert!(starts.insert(start), "{} came twice", start);
             }
-            // Side by side, and nothing left where another window would fit on both sides.
+            // Adjacent, and less than two windows of tokens left.
             let first = *starts.first().unwrap();
             prop_assert!(starts.iter().zip(0..).all(|(s, i)| *s == first + i * block as u32));
             prop_assert!((first as usize) < block.max(1) * 2);
@@ -140,29 +138,29 @@ mod tests {
         }
 
         #[test]
-        fn workers_share_a_pass_without_gaps(workers in 1u64..7, positions in 1u64..200, seed: u64) {
+        fn workers_divide_the_positions_without_gaps(workers in 1u64..7, positions in 1u64..200, seed: u64) {
             let (_directory, shards) = counting(300, 70);
-            let walk = shards.part(Split::Train).sampler(8, seed).unwrap();
-            let alone: Vec<u64> = (0..positions).map(|p| walk.start(p)).collect();
-            let mut shared = vec![u64::MAX; positions as usize];
+            let sampler = shards.part(Split::Train).sampler(8, seed).unwrap();
+            let single: Vec<u64> = (0..positions).map(|p| sampler.start(p)).collect();
+            let mut divided = vec![u64::MAX; positions as usize];
             for worker in 0..workers {
                 for position in (worker..positions).step_by(workers as usize) {
-                    shared[position as usize] = walk.start(position);
+                    divided[position as usize] = sampler.start(position);
                 }
             }
-            prop_assert_eq!(alone, shared);
+            prop_assert_eq!(single, divided);
         }
     }
 
     #[test]
-    fn borders_and_order_move_from_pass_to_pass() {
+    fn borders_and_order_change_from_epoch_to_epoch() {
         let (_directory, shards) = counting(1000, 1000);
-        let walk = shards.part(Split::Train).sampler(16, 1).unwrap();
-        let offset = |epoch: u64| walk.start(epoch * walk.windows()) % 16;
+        let sampler = shards.part(Split::Train).sampler(16, 1).unwrap();
+        let offset = |epoch: u64| sampler.start(epoch * sampler.windows()) % 16;
         assert!((0..50).map(offset).collect::<BTreeSet<_>>().len() > 10);
         let order = |epoch: u64| {
-            let starts = epoch * walk.windows()..(epoch + 1) * walk.windows();
-            starts.map(|p| walk.start(p) / 16).collect::<Vec<_>>()
+            let starts = epoch * sampler.windows()..(epoch + 1) * sampler.windows();
+            starts.map(|p| sampler.start(p) / 16).collect::<Vec<_>>()
         };
         assert_ne!(order(0), order(1));
         let other = shards.part(Split::Train).sampler(16, 2).unwrap();
@@ -170,11 +168,11 @@ mod tests {
     }
 
     #[test]
-    fn the_walk_never_changes() {
+    fn the_windows_are_stable_across_versions() {
         let (_directory, shards) = counting(1000, 300);
-        let walk = shards.part(Split::Train).sampler(16, 1337).unwrap();
-        assert_eq!(walk.windows(), 61);
-        let starts: Vec<u64> = [0, 1, 2, 60, 61, 62, 1_000_000].map(|p| walk.start(p)).to_vec();
+        let sampler = shards.part(Split::Train).sampler(16, 1337).unwrap();
+        assert_eq!(sampler.windows(), 61);
+        let starts: Vec<u64> = [0, 1, 2, 60, 61, 62, 1_000_000].map(|p| sampler.start(p)).to_vec();
         assert_eq!(starts, [952, 360, 664, 280, 957, 941, 620]);
     }
 

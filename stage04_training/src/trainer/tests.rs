@@ -22,7 +22,7 @@ use crate::checkpoint::{BEST, CheckpointManager, Saved};
 use crate::prepare;
 use crate::progress::Silent;
 
-/// Data in which every token occurs once, so the first token of a window says where it begins.
+/// Data in which every token occurs once, so that the first token of a window is its position.
 fn data() -> (TempDir, Shards) {
     let directory = tempfile::tempdir().unwrap();
     let text: String = ('\u{4e00}'..).take(400).collect();
@@ -39,8 +39,7 @@ fn data() -> (TempDir, Shards) {
     (directory, Shards::open(&shards).unwrap())
 }
 
-/// The engine of stage 3, and a list of the windows that it was trained on. Its loss can be
-/// chosen.
+/// The engine of stage 3 with a record of the windows it was trained on. Its losses can be given.
 struct Spy {
     cpu: Cpu,
     seen: Rc<RefCell<Vec<u32>>>,
@@ -84,7 +83,7 @@ impl Backend for Spy {
 
 type Seen = Rc<RefCell<Vec<u32>>>;
 
-/// losses: what the model seems to reach, evaluation after evaluation, if not the truth.
+/// losses: the losses of successive evaluations; if empty, the real ones.
 fn trainer<'a>(
     data: &'a Shards,
     batch_size: usize,
@@ -105,7 +104,7 @@ fn trainer<'a>(
     let gpt = run.gpt(400).unwrap();
     let weights = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
     let seen = Seen::default();
-    // Each evaluation asks twice: for the training set, and for the validation set.
+    // Each evaluation uses two: for the training set, and for the validation set.
     let losses = losses.iter().flat_map(|&loss| [loss, loss]).collect();
     let cpu = Cpu::new(gpt, weights, run.settings()).unwrap();
     let spy = Spy { cpu, seen: seen.clone(), losses };
@@ -137,7 +136,7 @@ fn every_window_comes_once_before_any_comes_again() {
     for epoch in [&seen[..windows], &seen[windows..2 * windows]] {
         let mut starts = epoch.to_vec();
         starts.sort_unstable();
-        // Windows of four tokens, side by side from some first one on.
+        // Windows of four tokens that do not overlap.
         assert!(starts.windows(2).all(|pair| pair[0] + 4 <= pair[1]), "{starts:?}");
         assert_ne!(epoch, starts, "not shuffled");
     }
@@ -145,9 +144,9 @@ fn every_window_comes_once_before_any_comes_again() {
     assert_eq!(run.position, seen.len() as u64);
 }
 
-/// With the same position another batch size goes on with the same windows.
+/// The position determines the next windows, also with another batch size.
 #[test]
-fn a_resumed_run_reads_on_where_it_stopped_whatever_its_batch_size() {
+fn a_resumed_run_continues_at_its_position_with_any_batch_size() {
     let (directory, data) = data();
     let (mut first, seen) = trainer(&data, 4, 1, &[]);
     let checkpoints = checkpoints(&directory.path().join("run"), &data);
@@ -169,14 +168,14 @@ fn a_resumed_run_reads_on_where_it_stopped_whatever_its_batch_size() {
     }
     assert_eq!(parts, seen.borrow()[..44]);
 
-    // Of other data it begins at the first window.
+    // On other data it begins at the first window.
     let (mut other, _) = trainer(&data, 3, 2, &[]);
     saved.restore(&mut other, &json!("that")).unwrap();
     assert_eq!((other.backend.iter(), other.position, other.best), (5, 0, f64::INFINITY));
 }
 
 #[test]
-fn evaluating_changes_nothing_and_is_always_on_the_same_windows() {
+fn evaluation_changes_nothing_and_uses_the_same_windows() {
     let (_directory, data) = data();
     let (mut run, seen) = trainer(&data, 2, 1, &[]);
     let first = run.evaluate(3).unwrap();
@@ -195,7 +194,7 @@ fn evaluating_changes_nothing_and_is_always_on_the_same_windows() {
     assert_eq!(run.evaluate_all(0).unwrap().1, 8);
 }
 
-/// Writes down which step was saved, as seen from outside, before each step.
+/// Records the saved step after each step, read from the files.
 struct Log(std::path::PathBuf, Vec<usize>);
 impl Callback<ShardTraining<'_>> for Log {
     fn stepped(&mut self, _: &ShardTraining, _: &Step, _: Duration) -> Result<()> {
@@ -238,7 +237,7 @@ impl Callback<ShardTraining<'_>> for Impatient {
 }
 
 #[test]
-fn a_run_that_is_asked_to_stop_ends_after_its_step_and_is_saved() {
+fn a_stopped_run_finishes_its_step_and_is_saved() {
     let (directory, data) = data();
     let (mut run, _) = trainer(&data, 2, 3, &[]);
     let checkpoints = checkpoints(&directory.path().join("run"), &data);
@@ -276,10 +275,10 @@ fn the_best_weights_are_kept_and_worse_ones_are_not() {
     assert!(!checkpoints.directory.join("best.1").exists(), "nothing is moved aside");
 }
 
-/// The lowest loss is read back to the last bit. A reader of decimal numbers that is only nearly
-/// right takes the last digit of this one for an 8, and a resumed run ends with other bytes.
+/// The lowest loss is read back exactly. A decimal parser with rounding errors reads the last digit
+/// of this one as 8, and a resumed run ends with other bytes.
 #[test]
-fn the_lowest_loss_is_saved_to_the_last_bit() {
+fn the_lowest_loss_is_saved_exactly() {
     let (directory, data) = data();
     let checkpoints = checkpoints(&directory.path().join("run"), &data);
     let mut rng = generator(1, Purpose::Other, 0);
@@ -321,7 +320,7 @@ fn a_loss_that_is_nan_is_never_saved() {
 }
 
 #[test]
-fn a_token_that_the_model_does_not_have_is_named() {
+fn a_token_outside_the_vocabulary_is_named() {
     let (directory, _) = data();
     let path = directory.path().join("shards/train-00000.bin");
     let mut bytes = std::fs::read(&path).unwrap();

@@ -1,4 +1,4 @@
-//! What the tests of `prepare` share: files in every form, and the program itself.
+//! Shared by the tests of `prepare`: input files in every format, and the program itself.
 
 #![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
@@ -11,19 +11,19 @@ use std::process::{Command, Output};
 
 pub use archives::*;
 
-/// The program, about to run `prepare` in a directory of its own.
+/// The command `prepare` in a directory.
 pub fn program(directory: &Path, flags: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stage04_training"));
     command.arg("prepare").args(flags.split_whitespace()).current_dir(directory);
     command
 }
 
-/// Runs it; what it printed on both outputs.
+/// Runs it; returns both outputs.
 pub fn run(directory: &Path, flags: &str) -> Output {
     program(directory, flags).output().unwrap()
 }
 
-/// Runs it, and it must end well.
+/// Runs it; it must succeed.
 pub fn good(directory: &Path, flags: &str) -> String {
     let output = run(directory, flags);
     let (out, err) = texts(&output);
@@ -31,7 +31,7 @@ pub fn good(directory: &Path, flags: &str) -> String {
     out + &err
 }
 
-/// Runs it, and it must end with one line that says why.
+/// Runs it; it must fail with an error of one line.
 pub fn bad(directory: &Path, flags: &str) -> String {
     let output = run(directory, flags);
     let (out, err) = texts(&output);
@@ -46,7 +46,7 @@ fn texts(output: &Output) -> (String, String) {
     (text(&output.stdout), text(&output.stderr))
 }
 
-/// Writes a file, and the directories above it.
+/// Writes a file, and creates its directory.
 pub fn put(directory: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
     let path = directory.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -63,7 +63,7 @@ pub fn content(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     entries.map(named).collect()
 }
 
-/// The shards of both parts alone.
+/// Only the shards of both parts.
 pub fn shards(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     content(directory).into_iter().filter(|(name, _)| name.ends_with(".bin")).collect()
 }
@@ -73,7 +73,7 @@ pub fn jsonl(documents: &[&str]) -> Vec<u8> {
     documents.iter().map(line).collect::<String>().into_bytes()
 }
 
-/// So many documents of a few hundred bytes, all different, with words that repeat.
+/// `count` different documents of a few hundred bytes, with words that repeat.
 pub fn documents(count: usize) -> Vec<String> {
     let words = ["light", "and", "water", "été", "the", "語", "darkness", "upon", "face,", "\n"];
     let mut state = 1u64;

@@ -1,4 +1,4 @@
-//! What the tests of the program share: a small text, a small model, and a way to run it.
+//! Shared by the tests of the program: a small text, a small model, and a way to run commands.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A model so small that its training takes no time. That of the machine is not measured.
+/// The flags of a model whose training takes little time. The peak speed is given and not measured.
 pub const TINY: &str = "--tokenizer char --n-layer 1 --n-head 2 --n-embd 16 --block-size 8 \
                         --batch-size 4 --eval-iters 1 --threads 2 --peak-tflops 0.1";
 
@@ -30,7 +30,7 @@ impl Place {
         Place { directory }
     }
 
-    /// A place where a model has been trained: in the directory `model`.
+    /// A place with a trained model in the directory `model`.
     pub fn with_model() -> Place {
         let place = Place::new();
         place.train("--out-dir model --max-iters 4").succeeds();
@@ -59,7 +59,7 @@ impl Place {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// Whether two directories hold the same checkpoint, to the byte.
+    /// Asserts that two directories have the same checkpoint, byte by byte.
     pub fn same(&self, one: &str, other: &str) {
         for file in [MODEL, STATE, "config.json", "tokenizer.json"] {
             let read = |directory| self.read(&format!("{directory}/{file}"));
@@ -74,7 +74,7 @@ impl Place {
         format!("data/{name}")
     }
 
-    /// The program, with arguments that are separated by spaces, on a page of 60 columns.
+    /// The program with arguments separated by spaces, on a terminal of 60 columns.
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stage04_training"));
         command.current_dir(self.directory.path()).args(arguments.split_whitespace());
@@ -91,7 +91,7 @@ impl Place {
         self.run(&format!("train --text text.txt {TINY} {arguments}"))
     }
 
-    /// Every file under the place with its content, to see that nothing was touched.
+    /// Every file of the place with its content, to check that nothing was changed.
     pub fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
         fn walk(directory: &Path, all: &mut Vec<(PathBuf, Vec<u8>)>) {
             for entry in fs::read_dir(directory).unwrap() {
@@ -109,7 +109,7 @@ impl Place {
     }
 }
 
-/// A command that has ended.
+/// A finished command.
 pub struct Finished {
     pub command: String,
     pub out: String,
@@ -127,7 +127,7 @@ impl Finished {
         }
     }
 
-    /// It ended well, and what it printed fits on the page: no colours, no long lines.
+    /// Asserts that it succeeded, without colours or long lines in its output.
     pub fn succeeds(self) -> Finished {
         let Finished { command, out, err, code } = &self;
         assert_eq!(*code, Some(0), "{command}\n{out}{err}");
@@ -140,7 +140,7 @@ impl Finished {
         self
     }
 
-    /// It refused, in one line that says all these words.
+    /// Asserts that it failed, with an error of one line that has all these words.
     pub fn refuses(self, words: &[&str]) -> Finished {
         let Finished { command, err, code, .. } = &self;
         assert_eq!(*code, Some(1), "{command}\n{err}");

@@ -1,13 +1,13 @@
-//! The same weights and the same batches as a training in PyTorch: do both walk the same way?
+//! Compares the losses with those of a PyTorch run on the same weights and batches.
 //!
 //! ```text
 //! cargo run -p parity --example compare_with_pytorch -- WEIGHTS BATCHES LOG [THREADS]
 //! ```
 //!
-//! The three files are what `train_like_nanogpt.py` writes with `--save-weights`,
-//! `--save-batches` and `--log`, its other settings left as they are; the learning rates are
-//! compared as well, so a run with others is noticed. Prints the losses of both, their
-//! differences, and the largest of them so far.
+//! `train_like_nanogpt.py` writes the three files with `--save-weights`, `--save-batches` and
+//! `--log` and its other settings at their defaults; the learning rates are compared, too, so other
+//! settings are detected. Prints the losses of both, their differences, and the largest difference
+//! so far.
 
 use std::path::Path;
 
@@ -32,7 +32,7 @@ fn main() {
     let [n_steps, batch_size, block_size] = inputs.shape[..] else {
         panic!("(steps, batch, block)")
     };
-    let [vocab_size, n_embd] = weights.tensor("wte.weight").shape[..] else { panic!("a table") };
+    let [vocab_size, n_embd] = weights.tensor("wte.weight").shape[..] else { panic!("a matrix") };
     let n_layer = weights.names("h.").filter(|name| name.ends_with("ln_1.weight")).count();
     let gpt = Gpt::new(GptConfig {
         vocab_size,
@@ -77,7 +77,7 @@ fn main() {
         let number = |name: &str| line[name].as_f64().unwrap_or_else(|| panic!("{name} in {line}"));
         let part = iter * batch..(iter + 1) * batch;
         trainer.accumulate(&inputs[part.clone()], &targets[part]);
-        let step = trainer.step().expect("a loss that is a number");
+        let step = trainer.step().expect("a finite loss");
         assert!((step.lr - number("lr")).abs() < 1e-12, "another learning rate: {line}");
         let theirs = number("train_loss");
         let difference = (step.loss - theirs).abs();

@@ -1,11 +1,16 @@
-//! What the parity tests share: numbers from a file, and three ways to say "the same".
+//! Shared by the parity tests: reference numbers from files, and three measures of difference.
 //!
-//! The numbers were made by PyTorch and lie in `golden/`; the README beside them lists every
-//! tensor and says how close is close. A [`Golden`] file remembers which of its tensors were
-//! asked for, so that a test can end with the claim that none was left out.
+//! PyTorch made the numbers in `golden/`; the README beside them lists all tensors and tolerances.
+//! A [`Golden`] file records which of its tensors were read, so that a test can assert that none
+//! was left out.
 //!
-//! Functions here panic where something is wrong. They are for tests, to which a panic is how
-//! they speak.
+//! ```
+//! use parity::difference;
+//!
+//! assert_eq!(difference(&[1.0, 9.0], &[2.0, 10.0]), 0.1);
+//! ```
+//!
+//! Functions here panic on errors, because they are only for tests.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,17 +24,17 @@ use stage03_gpt::adamw::AdamW;
 use stage03_gpt::schedule::Schedule;
 use stage03_gpt::trainer::{Settings, Step};
 
-/// Where PyTorch's numbers lie: `tests/parity/golden`.
+/// The directory of PyTorch's numbers: `tests/parity/golden`.
 pub fn golden_directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden")
 }
 
-/// A tensor of a file, whatever the type of its numbers.
+/// A tensor of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
-    /// Its lengths; empty for a single number.
+    /// Its shape; empty for a single number.
     pub shape: Vec<usize>,
-    /// Its numbers, row after row. Exact: the files hold F64, F32, and small whole numbers.
+    /// Its numbers, row after row. Exact: the files have F64, F32, and small whole numbers.
     pub values: Vec<f64>,
 }
 
@@ -39,18 +44,20 @@ impl Tensor {
         self.values.iter().map(|&value| T::of(value)).collect()
     }
 
-    /// The tensor as one table, with all its lengths but the last as rows.
-    pub fn table<T: Float>(&self) -> Array2<T> {
-        let columns = *self.shape.last().expect("at least one length");
-        Array2::from_shape_vec((self.values.len() / columns, columns), self.to()).expect("a table")
+    /// The tensor as one matrix, whose columns are its last dimension.
+    pub fn matrix<T: Float>(&self) -> Array2<T> {
+        let columns = *self.shape.last().expect("at least one dimension");
+        Array2::from_shape_vec((self.values.len() / columns, columns), self.to()).expect("a matrix")
     }
 
-    /// The tensor as many tables, with its last two lengths as rows and columns.
-    pub fn tables<T: Float>(&self) -> Vec<Array2<T>> {
-        let [.., rows, columns] = self.shape[..] else { panic!("{:?} is no table", self.shape) };
-        let table = |part: &[T]| Array2::from_shape_vec((rows, columns), part.to_vec());
+    /// The tensor as a list of matrices of its last two dimensions.
+    pub fn matrices<T: Float>(&self) -> Vec<Array2<T>> {
+        let [.., rows, columns] = self.shape[..] else {
+            panic!("{:?} is not a list of matrices", self.shape)
+        };
+        let matrix = |part: &[T]| Array2::from_shape_vec((rows, columns), part.to_vec());
         let values = self.to();
-        values.chunks(rows * columns).map(|part| table(part).expect("a table")).collect()
+        values.chunks(rows * columns).map(|part| matrix(part).expect("a matrix")).collect()
     }
 
     /// The numbers as token numbers.
@@ -78,7 +85,7 @@ impl Golden {
     /// Reads any safetensors file.
     ///
     /// # Panics
-    /// When it cannot be read, or holds numbers that are not F64, F32, I64 or I32.
+    /// When it cannot be read, or has numbers that are not F64, F32, I64 or I32.
     pub fn read(path: &Path) -> Self {
         let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let file = SafeTensors::deserialize(&bytes);
@@ -108,10 +115,10 @@ impl Golden {
         self.tensors.get(name).unwrap_or_else(missing)
     }
 
-    /// The tensor of a name, which holds one number.
+    /// The single number of the tensor of a name.
     ///
     /// # Panics
-    /// When there is none, or it holds more.
+    /// When there is no such tensor, or it has more numbers.
     pub fn number(&self, name: &str) -> f64 {
         let [value] = self.tensor(name).values[..] else { panic!("{name} is not one number") };
         value
@@ -122,23 +129,23 @@ impl Golden {
         self.tensors.keys().map(String::as_str).filter(move |name| name.starts_with(prefix))
     }
 
-    /// Whether a tensor was asked for since the file was read.
+    /// Whether a tensor was read with [`Golden::tensor`].
     pub fn was_used(&self, name: &str) -> bool {
         self.used.borrow().contains(name)
     }
 
-    /// Checks that every tensor whose name begins with `prefix` was asked for.
+    /// Asserts that every tensor whose name begins with `prefix` was read.
     ///
     /// # Panics
-    /// When one was not: the test compares less than the file offers.
+    /// When one was not: the test does not compare everything in the file.
     pub fn assert_all_used(&self, prefix: &str) {
         let left: Vec<_> = self.names(prefix).filter(|name| !self.was_used(name)).collect();
         assert!(left.is_empty(), "never compared: {left:?}");
     }
 
-    /// One number for every parameter of a plan.
+    /// The values of all parameters of a layout.
     ///
-    /// file_name: what the file calls the tensor that the layout calls so.
+    /// file_name: the name in the file of a tensor of the layout.
     ///
     /// # Panics
     /// When a tensor is missing or has another shape.
@@ -157,14 +164,14 @@ impl Golden {
     }
 }
 
-/// Numbers of `N` bytes each, smallest byte first.
+/// Little-endian numbers of `N` bytes each.
 fn numbers<const N: usize>(data: &[u8], convert: impl Fn([u8; N]) -> f64) -> Vec<f64> {
     data.chunks_exact(N).map(|bytes| convert(bytes.try_into().expect("N bytes"))).collect()
 }
 
 /// The largest difference between two lists, divided by the largest number of the second.
 ///
-/// For tensors whose numbers are of one size: logits, gradients, parameters. NaN where either
+/// For tensors whose numbers have similar magnitudes: logits, gradients, parameters. NaN if either
 /// list has one.
 ///
 /// # Panics
@@ -177,7 +184,7 @@ pub fn difference<T: Float>(ours: &[T], golden: &[f64]) -> f64 {
 
 /// The largest of difference / (1 + size of the number), number by number.
 ///
-/// For tensors with numbers of very different sizes on purpose. NaN where either list has one.
+/// For tensors with numbers of very different magnitudes. NaN if either list has one.
 ///
 /// # Panics
 /// When the lists have different lengths.
@@ -186,20 +193,20 @@ pub fn difference_each<T: Float>(ours: &[T], golden: &[f64]) -> f64 {
     worst(ours.iter().zip(golden).map(|(o, g)| (o.f64() - g).abs() / (1.0 + g.abs())))
 }
 
-/// The length of the difference of two lists, divided by the length of the second.
+/// The norm of the difference of two lists, divided by the norm of the second.
 ///
-/// For tensors of which a few numbers may go astray without consequence.
+/// For tensors of which a few numbers may differ more without consequence.
 ///
 /// # Panics
 /// When the lists have different lengths.
-pub fn difference_in_length<T: Float>(ours: &[T], golden: &[f64]) -> f64 {
+pub fn difference_in_norm<T: Float>(ours: &[T], golden: &[f64]) -> f64 {
     assert_eq!(ours.len(), golden.len(), "as many numbers");
     let difference: f64 = ours.iter().zip(golden).map(|(o, g)| (o.f64() - g).powi(2)).sum();
     let whole: f64 = golden.iter().map(|g| g * g).sum();
     (difference / whole.max(1e-30)).sqrt()
 }
 
-/// The largest number, or NaN where there is one: `f64::max` would pass over it.
+/// The largest number, or NaN if there is one: `f64::max` would ignore it.
 fn worst(errors: impl Iterator<Item = f64>) -> f64 {
     errors.fold(0.0, |worst, e| if e > worst || e.is_nan() { e } else { worst })
 }
@@ -207,25 +214,25 @@ fn worst(errors: impl Iterator<Item = f64>) -> f64 {
 /// Checks a [`difference`].
 ///
 /// # Panics
-/// When it is above the tolerance, or not a number.
+/// When it is above the tolerance, or NaN.
 pub fn assert_close<T: Float>(what: &str, ours: &[T], golden: &[f64], tolerance: f64) {
     let error = difference(ours, golden);
     assert!(error <= tolerance, "{what}: differs by {error:.1e} of its largest number");
 }
 
-/// Checks a [`difference_in_length`].
+/// Checks a [`difference_in_norm`].
 ///
 /// # Panics
-/// When it is above the tolerance, or not a number.
-pub fn assert_close_in_length<T: Float>(what: &str, ours: &[T], golden: &[f64], tolerance: f64) {
-    let error = difference_in_length(ours, golden);
-    assert!(error <= tolerance, "{what}: differs by {error:.1e} of its length");
+/// When it is above the tolerance, or NaN.
+pub fn assert_close_in_norm<T: Float>(what: &str, ours: &[T], golden: &[f64], tolerance: f64) {
+    let error = difference_in_norm(ours, golden);
+    assert!(error <= tolerance, "{what}: differs by {error:.1e} of its norm");
 }
 
 /// Checks a [`difference_each`].
 ///
 /// # Panics
-/// When it is above the tolerance, or not a number.
+/// When it is above the tolerance, or NaN.
 pub fn assert_each_close<T: Float>(what: &str, ours: &[T], golden: &[f64], tolerance: f64) {
     let error = difference_each(ours, golden);
     assert!(error <= tolerance, "{what}: a number x differs by {error:.1e} (1 + |x|)");
@@ -236,10 +243,10 @@ pub fn type_name<T>() -> &'static str {
     std::any::type_name::<T>()
 }
 
-/// Training as a golden file describes it, in its tensors `setting.NAME`.
+/// The settings of a training run in a golden file: its tensors `setting.NAME`.
 ///
 /// # Panics
-/// When one of them is missing, or there is one that nobody reads.
+/// When one of them is missing, or there is an unknown one.
 pub fn settings(golden: &Golden, batch_size: usize, threads: usize) -> Settings {
     let number = |name: &str| golden.number(&format!("setting.{name}"));
     let settings = Settings {
@@ -265,7 +272,7 @@ pub fn settings(golden: &Golden, batch_size: usize, threads: usize) -> Settings 
     settings
 }
 
-/// Compares what the steps of a run said with the tensors `loss`, `grad_norm` and `lr`.
+/// Compares the steps of a run with the tensors `loss`, `grad_norm` and `lr`.
 ///
 /// # Panics
 /// When one differs by more than the tolerance.
@@ -285,15 +292,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn differences_are_measured_as_the_readme_says() {
+    fn differences_are_those_of_the_readme() {
         assert_eq!(difference(&[1.0, 9.0], &[2.0, 10.0]), 0.1);
         assert_eq!(difference_each(&[1.0, 9.0], &[3.0, 9.0]), 0.5);
-        assert_eq!(difference_in_length(&[3.0, 4.5], &[3.0, 4.0]), 0.1);
+        assert_eq!(difference_in_norm(&[3.0, 4.5], &[3.0, 4.0]), 0.1);
         let nan = f64::NAN;
         for nan in [
             difference(&[nan, 1.0], &[0.0, 1.0]),
             difference_each(&[1.0], &[nan]),
-            difference_in_length(&[nan, 1.0], &[0.0, 1.0]),
+            difference_in_norm(&[nan, 1.0], &[0.0, 1.0]),
         ] {
             assert!(nan.is_nan());
         }
@@ -301,19 +308,19 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "differs by 1.0e-1")]
-    fn a_difference_above_the_tolerance_is_seen() {
+    fn a_difference_above_the_tolerance_fails() {
         assert_close("logits", &[1.0f32, 9.0], &[2.0, 10.0], 0.09);
     }
 
     #[test]
     #[should_panic(expected = "differs by NaN")]
-    fn what_is_no_number_is_not_close() {
+    fn nan_is_never_close() {
         assert_each_close("logits", &[1.0, f64::NAN], &[1.0, 10.0], 1.0);
     }
 
     #[test]
     #[should_panic(expected = "never compared: [\"gelu.dx\", \"gelu.dy\", \"gelu.y\"]")]
-    fn what_nobody_asked_for_is_named() {
+    fn an_unread_tensor_is_named() {
         let golden = Golden::open("layers.safetensors");
         golden.tensor("gelu.x");
         golden.assert_all_used("gelu.");

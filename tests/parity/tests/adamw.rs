@@ -1,7 +1,7 @@
-//! Ten steps of training, through warm-up, clipping, decay and the level end of the schedule.
+//! Ten steps of training, through warm-up, clipping, decay and the constant end of the schedule.
 
 use parity::{
-    Golden, assert_close, assert_close_in_length, assert_same_steps, golden_directory, settings,
+    Golden, assert_close, assert_close_in_norm, assert_same_steps, golden_directory, settings,
     type_name,
 };
 use stage01_bigram::Float;
@@ -10,12 +10,12 @@ use stage03_gpt::files::{MODEL_FILE, hugging_face};
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::trainer::Trainer;
 
-/// Trains as the file says, on so many threads, and compares everything the file knows.
+/// Trains with the settings of the file, and compares all its tensors.
 ///
-/// In f64 every number counts. In f32 two exceptions are needed, both because AdamW divides a
-/// gradient by its own size: the biases of the keys, whose true gradient is zero, move by
-/// rounding alone and are left out; and a single weight whose first gradient happens to be near
-/// zero may go a little astray, so that tensors are compared by their length.
+/// In f64 every number is compared. In f32 two exceptions are needed, both because AdamW divides a
+/// gradient by its own magnitude: the biases of the keys, whose true gradient is zero, change only
+/// by rounding and are left out; and a single weight whose first gradient happens to be near zero
+/// may differ more, so that tensors are compared by their norm.
 fn check<T: Float>(file: &str, bias: bool, threads: usize) {
     let single = size_of::<T>() == 4;
     let tolerance = if single { 1e-4 } else { 1e-9 };
@@ -47,14 +47,14 @@ fn check<T: Float>(file: &str, bias: bool, threads: usize) {
         let name = format!("param.{}", tensor.name);
         let ours = &trainer.weights.values[tensor.range()];
         let theirs = &golden.tensor(&name).values;
-        // The biases of queries, keys and values are one tensor; here they are three.
+        // The biases of queries, keys and values are one tensor; here they are compared separately.
         let is_qkv = tensor.name.ends_with("c_attn.bias");
         let part = if is_qkv { n_embd } else { tensor.len() };
         for (i, (ours, theirs)) in ours.chunks(part).zip(theirs.chunks(part)).enumerate() {
             let what = format!("{what}, {name}, part {i}");
             match (single, is_qkv && i == 1) {
                 (true, true) => {}
-                (true, false) => assert_close_in_length(&what, ours, theirs, tolerance),
+                (true, false) => assert_close_in_norm(&what, ours, theirs, tolerance),
                 (false, _) => assert_close(&what, ours, theirs, tolerance),
             }
         }

@@ -1,4 +1,4 @@
-//! A whole GPT-2 that `transformers` saved: the same logits, gradients and text come out.
+//! A complete GPT-2 that `transformers` saved: logits, gradients and text are the same.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -14,7 +14,7 @@ use stage03_gpt::files::{CONFIG_FILE, MODEL_FILE, hugging_face};
 use stage03_gpt::generate::Decoder;
 use stage03_gpt::gpt::Gpt;
 
-/// The directory as `transformers` saved it.
+/// The model that `transformers` saved.
 fn load() -> (Gpt, Params<f32>) {
     let directory = golden_directory().join("gpt2_tiny");
     let gpt = Gpt::new(hugging_face::read_config(&directory).unwrap()).unwrap();
@@ -22,7 +22,7 @@ fn load() -> (Gpt, Params<f32>) {
     (gpt, params)
 }
 
-/// The same weights as other numbers. Exact.
+/// The same weights in another number type. Exact.
 fn convert<T: Float>(params: &Params<f32>) -> Params<T> {
     Params { values: params.values.iter().map(|&w| T::of(f64::from(w))).collect() }
 }
@@ -52,8 +52,8 @@ fn check_batch<T: Float>(part: &str, tolerance: f64) {
     let mut grads = Params::zeros(gpt.layout());
     let mut scratch = gpt.scratch(batch, length);
     let scale = mean(1.0);
-    let pass = Backward { params: &params, grads: &mut grads, scratch: &mut scratch };
-    let sum = gpt.backward(&tokens, &targets, scale, &mut acts, pass);
+    let backward = Backward { params: &params, grads: &mut grads, scratch: &mut scratch };
+    let sum = gpt.backward(&tokens, &targets, scale, &mut acts, backward);
     close("loss", &[mean(sum)]);
     for tensor in gpt.layout().tensors() {
         close(&format!("grad.{}", tensor.name), &grads.values[tensor.range()]);
@@ -73,8 +73,8 @@ fn logits_loss_and_every_gradient_of_short_contexts() {
     check_batch::<f32>("short", 1e-5);
 }
 
-/// Writes greedily from the prompt, read in parts of the given lengths.
-fn write<T: Float>(golden: &Golden, parts: &[usize], length: usize) -> Vec<u32> {
+/// Decodes greedily from the prompt, with a prefill in parts of the given lengths.
+fn decode<T: Float>(golden: &Golden, parts: &[usize], length: usize) -> Vec<u32> {
     let (gpt, params) = load();
     let params = convert::<T>(&params);
     let mut decoder = Decoder::new(&gpt, &params, Some(1)).unwrap();
@@ -93,21 +93,21 @@ fn write<T: Float>(golden: &Golden, parts: &[usize], length: usize) -> Vec<u32> 
 }
 
 #[test]
-fn the_cache_writes_what_whole_passes_write() {
+fn decoding_with_a_cache_gives_the_text_of_full_forward_passes() {
     let golden = expected();
     for name in ["generate.greedy", "generate.greedy_sliding"] {
         let tokens = golden.tensor(name).tokens();
         for parts in [&[4][..], &[1, 1, 1, 1], &[3, 1]] {
-            assert_eq!(write::<f64>(&golden, parts, tokens.len()), tokens, "{name}");
-            assert_eq!(write::<f32>(&golden, parts, tokens.len()), tokens, "{name}");
+            assert_eq!(decode::<f64>(&golden, parts, tokens.len()), tokens, "{name}");
+            assert_eq!(decode::<f32>(&golden, parts, tokens.len()), tokens, "{name}");
         }
     }
     golden.assert_all_used("generate.");
 }
 
 #[test]
-fn a_context_that_is_full_is_predicted_from_the_last_tokens() {
-    // The long text at once: only its end can be read, and the next token is the same.
+fn a_full_context_keeps_the_last_tokens() {
+    // Prefill with the long text: only its end is in the context, and the next token is the same.
     let (golden, (gpt, params)) = (expected(), load());
     let text = golden.tensor("generate.greedy_sliding").tokens();
     let block_size = gpt.config().block_size;
@@ -120,7 +120,7 @@ fn a_context_that_is_full_is_predicted_from_the_last_tokens() {
     }
 }
 
-/// A tensor on its way into a file.
+/// A tensor to be written to a file.
 struct Raw {
     shape: Vec<usize>,
     bytes: Vec<u8>,
@@ -155,7 +155,7 @@ fn tensors(directory: &Path) -> Vec<(String, Vec<usize>, Vec<u8>)> {
 }
 
 #[test]
-fn what_transformers_saved_we_save_the_same() {
+fn our_model_file_equals_that_of_transformers() {
     let (gpt, params) = load();
     let directory = tempfile::tempdir().unwrap();
     hugging_face::save_model(directory.path(), &gpt, &params).unwrap();
@@ -168,7 +168,7 @@ fn what_transformers_saved_we_save_the_same() {
 }
 
 #[test]
-fn names_without_their_prefix_load_as_well() {
+fn names_without_the_prefix_load_too() {
     let source = golden_directory().join("gpt2_tiny");
     let directory = tempfile::tempdir().unwrap();
     std::fs::copy(source.join(CONFIG_FILE), directory.path().join(CONFIG_FILE)).unwrap();

@@ -1,7 +1,7 @@
-//! Every layer alone, forward and backward, against PyTorch.
+//! Compares each layer separately, forward and backward pass, with PyTorch.
 //!
-//! One layer that is wrong makes a whole model wrong everywhere; here it is named. Each test
-//! ends by checking that it looked at every tensor that the file has of its layer.
+//! One wrong layer makes all results of a model wrong; here it is named. Each test asserts at its
+//! end that it compared every tensor that the file has of its layer.
 
 use ndarray::{Array1, Array2};
 use parity::{Golden, assert_each_close, type_name};
@@ -18,7 +18,7 @@ use stage02_attention::params::{Init, Layout, Params};
 use stage03_gpt::layer_norm::{LayerNorm, Statistics};
 use stage03_gpt::mlp;
 
-/// One layer of the file, and how close is close.
+/// One layer of the file, and the tolerance.
 struct Case {
     golden: Golden,
     layer: &'static str,
@@ -30,19 +30,19 @@ impl Case {
         format!("{}.{tensor}", self.layer)
     }
 
-    fn table<T: Float>(&self, tensor: &str) -> Array2<T> {
-        self.golden.tensor(&self.name(tensor)).table()
+    fn matrix<T: Float>(&self, tensor: &str) -> Array2<T> {
+        self.golden.tensor(&self.name(tensor)).matrix()
     }
 
-    fn tables<T: Float>(&self, tensor: &str) -> Vec<Array2<T>> {
-        self.golden.tensor(&self.name(tensor)).tables()
+    fn matrices<T: Float>(&self, tensor: &str) -> Vec<Array2<T>> {
+        self.golden.tensor(&self.name(tensor)).matrices()
     }
 
     fn tokens(&self, tensor: &str) -> Vec<u32> {
         self.golden.tensor(&self.name(tensor)).tokens()
     }
 
-    /// Compares number by number.
+    /// Compares a tensor number by number.
     fn check<'a, T: Float>(&self, tensor: &str, ours: impl IntoIterator<Item = &'a T>) {
         let ours: Vec<T> = ours.into_iter().copied().collect();
         let what = format!("{}, {}", type_name::<T>(), self.name(tensor));
@@ -55,7 +55,7 @@ impl Case {
         self.golden.params(layout, |name| self.name(&rename(tail(name))))
     }
 
-    /// Compares the gradient of every weight.
+    /// Compares the gradients of all weights.
     fn check_grads<T: Float>(
         &self,
         layout: &Layout,
@@ -78,7 +78,7 @@ fn same(name: &str) -> String {
     name.to_string()
 }
 
-/// Runs a test in both number types, on a layer of the file, to the accuracy of the README.
+/// Runs a test in both number types on a layer of the file, with the tolerances of the README.
 macro_rules! parity {
     ($($layer:ident => $test:ident;)*) => {$(
         #[test]
@@ -111,11 +111,11 @@ parity! {
 }
 
 fn check_layer_norm<T: Float>(case: &Case) {
-    let (x, dy): (Array2<T>, _) = (case.table("x"), case.table("dy"));
+    let (x, dy): (Array2<T>, _) = (case.matrix("x"), case.matrix("dy"));
     let (rows, n_embd) = x.dim();
     let mut layout = Layout::new();
     let norm = LayerNorm::declare(layout.scope("layer"), n_embd, true);
-    // Files call them weight and bias, papers gamma and beta.
+    // Model files call them weight and bias, papers gamma and beta.
     let rename = |name: &str| {
         let names = [("weight", "gamma"), ("bias", "beta")];
         names.into_iter().find(|(file, _)| *file == name).expect("no third tensor").1.to_string()
@@ -133,14 +133,14 @@ fn check_layer_norm<T: Float>(case: &Case) {
 }
 
 fn check_gelu<T: Float>(case: &Case) {
-    let (x, dy): (Array2<T>, Array2<T>) = (case.table("x"), case.table("dy"));
+    let (x, dy): (Array2<T>, Array2<T>) = (case.matrix("x"), case.matrix("dy"));
     case.check("y", &x.mapv(mlp::gelu));
     case.check("y", &x.mapv(|x| mlp::gelu_and_derivative(x).0));
     case.check("dx", &(x.mapv(|x| mlp::gelu_and_derivative(x).1) * dy));
 }
 
 fn check_softmax_cross_entropy<T: Float>(case: &Case) {
-    let (logits, targets) = (case.table::<T>("logits"), case.tokens("targets"));
+    let (logits, targets) = (case.matrix::<T>("logits"), case.tokens("targets"));
     let rows = logits.nrows() as f64;
 
     let mut probabilities = logits.clone();
@@ -173,7 +173,7 @@ fn check_softmax_cross_entropy<T: Float>(case: &Case) {
 }
 
 fn check_linear<T: Float>(case: &Case) {
-    let (x, dy): (Array2<T>, Array2<T>) = (case.table("x"), case.table("dy"));
+    let (x, dy): (Array2<T>, Array2<T>) = (case.matrix("x"), case.matrix("dy"));
     let mut layout = Layout::new();
     let linear = Linear::declare(layout.scope("layer"), x.ncols(), dy.ncols(), true, Init::Zeros);
     let params = case.params(&layout, same);
@@ -189,8 +189,8 @@ fn check_linear<T: Float>(case: &Case) {
 }
 
 fn check_embedding<T: Float>(case: &Case) {
-    let (ids, dy) = (case.tokens("ids"), case.table::<T>("dy"));
-    let (n, n_embd) = case.table::<T>("weight").dim();
+    let (ids, dy) = (case.tokens("ids"), case.matrix::<T>("dy"));
+    let (n, n_embd) = case.matrix::<T>("weight").dim();
     let mut layout = Layout::new();
     let embedding = Embedding::declare(layout.scope("layer"), n, n_embd, Init::Zeros);
     let params = case.params(&layout, same);
@@ -210,7 +210,7 @@ fn check_embedding<T: Float>(case: &Case) {
 
 fn check_attention<T: Float>(case: &Case) {
     let mask = if case.layer == "attention_causal" { Mask::Causal } else { Mask::None };
-    let [q, k, v, dy] = ["q", "k", "v", "dy"].map(|name| case.tables::<T>(name));
+    let [q, k, v, dy] = ["q", "k", "v", "dy"].map(|name| case.matrices::<T>(name));
     let (mut plain, mut fast) = ([const { Vec::new() }; 5], [const { Vec::new() }; 4]);
     for (((q, k), v), dy) in q.iter().zip(&k).zip(&v).zip(&dy) {
         let qkv = (q.view(), k.view(), v.view());
@@ -225,13 +225,13 @@ fn check_attention<T: Float>(case: &Case) {
             all.extend(part);
         }
 
-        let mut space = vec![T::zero(); fused::scratch_len(k.nrows())];
+        let mut scratch = vec![T::zero(); fused::scratch_len(k.nrows())];
         let (mut y, mut lse) = (Array2::zeros(q.dim()), Array1::zeros(q.nrows()));
-        fused::forward(qkv, mask, None, &mut space, lse.view_mut(), y.view_mut());
+        fused::forward(qkv, mask, None, &mut scratch, lse.view_mut(), y.view_mut());
         let (mut dq, mut dk, mut dv) = (y.clone(), k.clone(), v.clone());
         let gradients = (dq.view_mut(), dk.view_mut(), dv.view_mut());
         let ys = (y.view(), dy.view());
-        fused::backward(qkv, mask, None, lse.view(), ys, &mut space, gradients);
+        fused::backward(qkv, mask, None, lse.view(), ys, &mut scratch, gradients);
         for (all, part) in fast.iter_mut().zip([y, dq, dk, dv]) {
             all.extend(part);
         }
@@ -244,12 +244,12 @@ fn check_attention<T: Float>(case: &Case) {
     }
 }
 
-/// The batch and the head count of both layers.
+/// Batch size and number of heads of both layers.
 const BATCH: usize = 2;
 const N_HEAD: usize = 3;
 
 fn check_self_attention_layer<T: Float>(case: &Case) {
-    let (x, dy): (Array2<T>, Array2<T>) = (case.table("x"), case.table("dy"));
+    let (x, dy): (Array2<T>, Array2<T>) = (case.matrix("x"), case.matrix("dy"));
     let length = x.nrows() / BATCH;
     let mut layout = Layout::new();
     let attention = MultiHeadAttention::declare(
@@ -270,14 +270,14 @@ fn check_self_attention_layer<T: Float>(case: &Case) {
 
     let (mut dx, mut grads) = (Array2::zeros(x.dim()), Params::zeros(&layout));
     let scratch = &mut attention.scratch(BATCH, length);
-    let pass = Backward { params: &params, grads: &mut grads, scratch };
-    attention.backward(x.view(), &acts, dy.view(), dx.view_mut(), pass);
+    let backward = Backward { params: &params, grads: &mut grads, scratch };
+    attention.backward(x.view(), &acts, dy.view(), dx.view_mut(), backward);
     case.check("dx", &dx);
     case.check_grads(&layout, &grads, same);
 }
 
 fn check_cross_attention_layer<T: Float>(case: &Case) {
-    let [x, memory, dy] = ["x", "memory", "dy"].map(|name| case.table::<T>(name));
+    let [x, memory, dy] = ["x", "memory", "dy"].map(|name| case.matrix::<T>(name));
     let (queries, keys) = (x.nrows() / BATCH, memory.nrows() / BATCH);
     let mut layout = Layout::new();
     let scope = layout.scope("layer");

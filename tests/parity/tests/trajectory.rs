@@ -1,8 +1,7 @@
-//! The training that readers will do, in small: a text, its characters, and falling losses.
+//! Ten training steps of a small model on a text: the losses are those of PyTorch.
 //!
-//! Same weights, same windows of the same poem, ten steps: nanoGPT's settings in PyTorch and
-//! here. The full size takes minutes and large files; `examples/compare_with_pytorch.rs` does
-//! that on demand.
+//! Weights, windows and settings (nanoGPT's) are the same in both. The full size takes minutes and
+//! large files; `examples/compare_with_pytorch.rs` runs it on demand.
 
 use parity::{Golden, assert_each_close, assert_same_steps, settings, type_name};
 use stage01_bigram::Float;
@@ -67,7 +66,7 @@ fn ten_steps_on_a_poem_in_f32() {
 }
 
 #[test]
-fn pytorch_in_f32_says_the_same() {
+fn the_losses_of_pytorch_in_f32_are_the_same() {
     let golden = Golden::open("trajectory.safetensors");
     let steps = train::<f32>(&golden, 1);
     let losses: Vec<f64> = steps.iter().map(|step| step.loss).collect();

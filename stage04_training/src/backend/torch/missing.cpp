@@ -1,8 +1,8 @@
-// What libtorch can do and the crate tch does not pass on: five functions.
+// Five functions of libtorch that the crate tch does not expose.
 //
-// Each returns a null pointer, or what went wrong: no C++ exception may cross into Rust. The
-// message stays where it is until the same thread calls again. A tensor is passed as tch keeps
-// it, a pointer to an at::Tensor.
+// Each returns a null pointer or an error message: no C++ exception may cross into Rust. The
+// message stays valid until the same thread calls again. A tensor is a pointer to an at::Tensor,
+// as in tch.
 
 #include <string>
 #include <vector>
@@ -40,8 +40,8 @@ std::vector<at::Tensor> list(at::Tensor* const* tensors, size_t n) {
 
 extern "C" {
 
-// One step of AdamW for n tensors, in one kernel: every weight is fetched once. The gradients
-// are divided by `divisor` first. `step`: the number of the step, counted from 1.
+// One step of AdamW for n tensors in one kernel, which reads every weight once. The gradients
+// are divided by `divisor` first. `step`: the number of the step, from 1.
 const char* missing_fused_adamw(size_t n, at::Tensor* const* weights, at::Tensor* const* gradients,
                                 at::Tensor* const* m, at::Tensor* const* v, at::Tensor* step,
                                 double lr, double beta1, double beta2, double weight_decay,
@@ -54,12 +54,12 @@ const char* missing_fused_adamw(size_t n, at::Tensor* const* weights, at::Tensor
   });
 }
 
-// Whether matrix products of f32 may round what they multiply to TF32.
+// Whether matrix products of f32 may round their factors to TF32.
 const char* missing_allow_tf32(bool allow) {
   return guarded([&] { at::globalContext().setAllowTF32CuBLAS(allow); });
 }
 
-// The most bytes that tensors have taken on a GPU since the counting began.
+// Peak bytes of tensors on a GPU since the last reset.
 const char* missing_peak_memory(int device, uint64_t* bytes) {
   return guarded([&] {
     const auto stats = at::getDeviceAllocator(at::kCUDA)->getDeviceStats(device);
@@ -68,12 +68,12 @@ const char* missing_peak_memory(int device, uint64_t* bytes) {
   });
 }
 
-// Begins to count again: the most so far is what is taken now.
+// Resets the peak to the present use.
 const char* missing_reset_peak_memory(int device) {
   return guarded([&] { at::getDeviceAllocator(at::kCUDA)->resetPeakStats(device); });
 }
 
-// The free and the whole memory of a GPU, in bytes.
+// The free and the total memory of a GPU, in bytes.
 const char* missing_memory(int device, uint64_t* free, uint64_t* total) {
   return guarded([&] {
     std::tie(*free, *total) = at::getDeviceAllocator(at::kCUDA)->getMemoryInfo(device);

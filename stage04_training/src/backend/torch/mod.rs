@@ -1,20 +1,20 @@
-//! libtorch, PyTorch's engine in C++, as a backend: on a GPU or on the processor.
+//! libtorch, PyTorch's engine in C++, as a backend on a GPU or on the CPU.
 //!
-//! What is computed is stage 3's; the device changes. The flat vector of parameters, the
-//! formula of AdamW and the scale of the loss stay, so that a run can move between the two, and
-//! so that one can be tested against the other.
+//! The computation is that of stage 3: the flat vector of parameters, the formula of AdamW and the
+//! scale of the loss are the same. So a run can move between the two, and one can be tested against
+//! the other.
 //!
-//! - `weights`: the one vector on the device, its views and its rounded copy
+//! - `weights`: the vector of parameters on the device, its views and its rounded copy
 //! - `model`: the forward pass
 //! - `head`: the output layer and the loss
 //! - `optimiser`: clipping and AdamW
-//! - `trouble`: what a user can do about an error of libtorch
-//! - `peak`: how fast the device could be
-//! - `missing`: what the crate tch leaves out
+//! - `trouble`: errors of libtorch explained to users
+//! - `peak`: the peak speed of the device
+//! - `missing`: functions that the crate tch lacks
 //!
-//! A GPU works through a queue. To ask for an operation takes microseconds, whatever its size;
-//! to look at a result waits until everything before it is done. So a micro-batch looks at nothing,
-//! and a step looks once: at the loss and the gradient norm.
+//! A GPU works through a queue. Launching an operation takes microseconds, whatever its size;
+//! reading a result waits until everything before it is done. So a micro-batch reads nothing back,
+//! and a step reads once: the loss and the gradient norm.
 
 pub(crate) mod missing;
 pub(crate) mod peak;
@@ -40,30 +40,30 @@ use tch::{Kind, TchError, Tensor};
 use super::Backend;
 use super::device::{Device, Precision};
 use model::{Model, is_linear};
-use optimiser::{Optimiser, length, put};
+use optimiser::{Optimiser, norm, put};
 use trouble::explain;
 use weights::{Weights, fetch};
 
-/// What libtorch gives.
+/// A result of libtorch.
 pub(crate) type Torch<T> = std::result::Result<T, TchError>;
 
-/// libtorch has one generator for the whole process. Code that sets its state must be alone with
-/// it until the numbers are drawn.
+/// libtorch has one random generator for the whole process. Code that seeds it holds this lock
+/// until the numbers are drawn.
 static GENERATOR: Mutex<()> = Mutex::new(());
 
-/// How to compute, where there is a choice. The result is the same but for rounding.
+/// How to compute, where there is a choice. Results differ only by rounding.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// The precision of the matrix products.
     pub precision: Precision,
-    /// Attention in one operation, without a table of length x length shares.
+    /// Attention in one operation, without a (length x length) matrix of attention weights.
     pub fused_attention: bool,
     /// AdamW in one operation.
     pub fused_optimiser: bool,
 }
 
 impl Options {
-    /// The fastest way in this precision.
+    /// The fastest options in this precision.
     pub fn new(precision: Precision) -> Self {
         Options { precision, fused_attention: true, fused_optimiser: true }
     }
@@ -78,14 +78,15 @@ pub struct TorchBackend {
     settings: Settings,
     model: Model,
     weights: Weights,
-    /// The table of the tokens, as the output layer reads it.
+    /// The token embeddings, as the output layer reads them.
     wte: Tensor,
     optimiser: Optimiser,
     iter: usize,
-    /// The summed loss of the micro-batches since the last step, on the device, and how many there were.
+    /// The summed loss of the micro-batches since the last step, on the device.
     loss: Tensor,
+    /// The number of micro-batches since the last step.
     micro_batches: usize,
-    /// Where [`Backend::state`] brings everything to.
+    /// The copy in the CPU's memory that [`Backend::state`] fills.
     state: Option<(Params<f32>, Moments<f32>)>,
     peak: OnceCell<Option<f64>>,
 }
@@ -93,11 +94,10 @@ pub struct TorchBackend {
 impl TorchBackend {
     /// A trainer for these weights, before its first step.
     ///
-    /// device: one that libtorch has; anything but a GPU means the processor.
+    /// device: any but a GPU means libtorch on the CPU.
     ///
     /// # Errors
-    /// [`Error::Setting`] when the settings cannot be used; [`Error::Device`] when the device
-    /// refuses.
+    /// [`Error::Setting`] when the settings are invalid; [`Error::Device`] when the device fails.
     pub fn new(
         device: Device,
         options: Options,
@@ -117,7 +117,7 @@ impl TorchBackend {
         let build = || -> Torch<_> {
             if let tch::Device::Cuda(n) = place {
                 missing::allow_tf32(options.precision == Precision::Tf32)?;
-                let _ = Tensor::f_zeros([1], (Kind::Float, place))?; // wakes it up
+                let _ = Tensor::f_zeros([1], (Kind::Float, place))?; // initialises CUDA
                 missing::reset_peak_memory(n)?;
             }
             let half = options.precision == Precision::Bf16;
@@ -149,10 +149,10 @@ impl TorchBackend {
         })
     }
 
-    /// The gradient that the micro-batches since the last step have given so far.
+    /// The gradient of the micro-batches since the last step.
     ///
     /// # Errors
-    /// When the device refuses.
+    /// When the device fails.
     pub fn gradient(&self) -> Result<Params<f32>> {
         let mut gradient = Params::zeros(self.gpt.layout());
         let fetched = fetch(&self.weights.gradient, &mut gradient.values);
@@ -163,7 +163,7 @@ impl TorchBackend {
     /// The logits of sequences of one length, in f32: (tokens, vocab_size), row after row.
     ///
     /// # Errors
-    /// As [`Gpt::check_tokens`], or when the device refuses.
+    /// As [`Gpt::check_tokens`], or when the device fails.
     pub fn logits(&self, tokens: &[u32], length: usize) -> Result<Vec<f32>> {
         self.gpt.check_tokens(tokens, length)?;
         let logits = || -> Torch<_> {
@@ -180,7 +180,7 @@ impl TorchBackend {
     }
 
     // ANCHOR: synchronise
-    /// Waits until the device has done all that it was asked for. Before looking at a clock.
+    /// Waits until the device has finished all operations. Needed before reading a clock.
     pub fn synchronise(&self) {
         if let tch::Device::Cuda(n) = self.place {
             tch::Cuda::synchronize(n as i64);
@@ -191,12 +191,12 @@ impl TorchBackend {
     // ANCHOR_END: synchronise
 
     // ANCHOR: upload
-    /// Brings tokens to the device. Shape: (batch, length).
+    /// Copies tokens to the device. Shape: (batch, length).
     fn upload(&self, tokens: &[u32], length: usize) -> Torch<Tensor> {
         let tokens: Vec<i64> = tokens.iter().map(|&token| i64::from(token)).collect();
         let tokens = Tensor::f_from_slice(&tokens)?.f_view([-1, length as i64])?;
         if self.place.is_cuda() {
-            // From memory that the GPU can read by itself, while the program goes on.
+            // From pinned memory the GPU copies by itself, while the program goes on.
             let pinned = tokens.f_internal_pin_memory(self.place)?;
             return pinned.f_to_device_(self.place, Kind::Int64, true, false);
         }
@@ -204,7 +204,7 @@ impl TorchBackend {
     }
     // ANCHOR_END: upload
 
-    /// Checks a batch: a GPU that reads a row which does not exist can only be abandoned.
+    /// Checks a batch: after an index out of bounds a GPU cannot be used until the process ends.
     fn check(&self, inputs: &[u32], targets: &[u32]) -> Result<usize> {
         let length = self.gpt.config().block_size;
         let tokens = self.settings.batch_size * length;
@@ -222,12 +222,12 @@ impl TorchBackend {
         let dropout = self.gpt.config().dropout;
 
         let h = {
-            let _alone = (dropout > 0.0).then(|| {
-                let alone = GENERATOR.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let _lock = (dropout > 0.0).then(|| {
+                let lock = GENERATOR.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                 let seed = self.settings.seed;
                 let number = self.settings.micro_batch_number(self.iter, self.micro_batches);
                 tch::manual_seed(generator(seed, Purpose::Dropout, number).next_u64() as i64);
-                alone
+                lock
             });
             let h = self.model.forward(&self.weights.leaves, &x, dropout)?;
             h.f_to_kind(self.wte.f_kind()?)?
@@ -236,9 +236,9 @@ impl TorchBackend {
         let dw = &mut self.weights.gradients[self.model.wte];
         let kind = real(self.place);
         let (loss, dh) = head::loss(&h.f_detach()?, &self.wte, &y, kind, Some((scale, dw)))?;
-        let dh = dh.expect("a gradient was asked for");
+        let dh = dh.expect("a gradient was requested");
 
-        // A number whose gradient for h is dh; libtorch begins its backward pass at a number.
+        // A scalar whose gradient with respect to h is dh: libtorch's backward pass starts at one.
         let root = h.f_mul(&dh)?.f_sum(Kind::Float)?;
         let gradients = Tensor::f_run_backward(&[root], &self.weights.leaves, false, false)?;
         let _guard = tch::no_grad_guard();
@@ -250,7 +250,7 @@ impl TorchBackend {
     }
     // ANCHOR_END: micro_batch
 
-    fn measure(&self, inputs: &[u32], targets: &[u32], length: usize) -> Torch<f64> {
+    fn summed_loss(&self, inputs: &[u32], targets: &[u32], length: usize) -> Torch<f64> {
         let _guard = tch::no_grad_guard();
         let (x, y) = (self.upload(inputs, length)?, self.upload(targets, length)?.f_view([-1])?);
         let h = self.model.forward(&self.weights.leaves, &x, 0.0)?;
@@ -259,16 +259,16 @@ impl TorchBackend {
         loss.f_double_value(&[])
     }
 
-    // ANCHOR: look
-    /// The summed loss and the gradient norm, and everything ready for new micro-batches.
-    fn look(&mut self) -> Torch<(f64, f64)> {
+    // ANCHOR: read_back
+    /// Reads the summed loss and the gradient norm, in one transfer, and sets the loss to zero.
+    fn read_back(&mut self) -> Torch<(f64, f64)> {
         let _guard = tch::no_grad_guard();
-        let norm = length(&self.weights.gradient, real(self.place))?;
+        let norm = norm(&self.weights.gradient, real(self.place))?;
         let both = Tensor::f_stack(&[&self.loss, &norm], 0)?.f_to_device(tch::Device::Cpu)?;
         let _ = self.loss.f_zero_()?;
         Ok((both.f_double_value(&[0])?, both.f_double_value(&[1])?))
     }
-    // ANCHOR_END: look
+    // ANCHOR_END: read_back
 
     fn explain(&self, error: TchError) -> Error {
         explain(self.device, self.settings.batch_size, error)
@@ -312,7 +312,7 @@ impl Backend for TorchBackend {
         let iter = self.iter;
         let tokens = self.micro_batches * self.settings.batch_size * self.gpt.config().block_size;
         self.micro_batches = 0;
-        let (loss, grad_norm) = self.look().map_err(|error| self.explain(error))?;
+        let (loss, grad_norm) = self.read_back().map_err(|error| self.explain(error))?;
         let loss = loss / tokens as f64;
         let lr = self.settings.schedule.at(iter);
         if !loss.is_finite() || !grad_norm.is_finite() {
@@ -330,7 +330,7 @@ impl Backend for TorchBackend {
 
     fn evaluate(&mut self, inputs: &[u32], targets: &[u32]) -> Result<f64> {
         let length = self.check(inputs, targets)?;
-        self.measure(inputs, targets, length).map_err(|error| self.explain(error))
+        self.summed_loss(inputs, targets, length).map_err(|error| self.explain(error))
     }
 
     fn state(&mut self) -> Result<(&Params<f32>, &Moments<f32>)> {
@@ -363,10 +363,10 @@ impl Backend for TorchBackend {
     }
 }
 
-/// So many threads, as libtorch counts them.
+/// The number of threads as libtorch takes it.
 ///
 /// # Errors
-/// [`Error::Setting`] for more than any machine has: libtorch would try to start them all.
+/// [`Error::Setting`] for 0 or more than 1024: libtorch would try to start them all.
 fn checked_threads(threads: usize) -> Result<i32> {
     const MOST: usize = 1024;
     let expected = || format!("choose from 1 to {MOST}; more than the machine has cores is slow");
@@ -376,7 +376,7 @@ fn checked_threads(threads: usize) -> Result<i32> {
     }
 }
 
-/// What a loss is added up in. Apple's GPUs have no f64.
+/// The type of a summed loss. Apple's GPUs have no f64.
 fn real(place: tch::Device) -> Kind {
     if place == tch::Device::Mps { Kind::Float } else { Kind::Double }
 }

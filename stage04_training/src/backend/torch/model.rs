@@ -1,10 +1,10 @@
 //! The forward pass of stage 3's GPT in the operations of libtorch.
 //!
-//! No backward pass is written here: libtorch notes every operation while it computes, and
-//! walks the notes back. Each line has its backward pass in stage 3, in a file of the same name.
+//! There is no backward pass here: libtorch records every operation and differentiates the record
+//! (automatic differentiation). Stage 3 has the backward pass of each line.
 //!
-//! Precision is PyTorch's autocast, written out: linear layers and attention take the precision
-//! of their weights; the stream between the blocks, layer norms and softmax are f32.
+//! Precision follows PyTorch's autocast: linear layers and attention take the precision of their
+//! weights; the residual stream, layer norms and softmax are f32.
 
 use stage02_attention::params::Layout;
 use stage03_gpt::config::GptConfig;
@@ -12,14 +12,14 @@ use tch::{Kind, Tensor};
 
 use super::Torch;
 
-/// The plan of a model: where each table stands among the leaves.
+/// The architecture of a model: the index of each of its tensors among the leaves.
 pub(super) struct Model {
     config: GptConfig,
     pub wte: usize,
     wpe: usize,
     blocks: Vec<Block>,
     ln_f: Norm,
-    /// Whether attention is one operation, or the five of its equation.
+    /// Whether attention is one fused operation or the five of its equation.
     fused: bool,
 }
 
@@ -42,8 +42,8 @@ struct Linear {
     bias: Option<usize>,
 }
 
-/// Whether a table belongs to a linear layer, whose products may be rounded. The table of the
-/// tokens does as well, but as an embedding it is read in full.
+/// Whether a tensor belongs to a linear layer, whose products may be rounded. The token embeddings
+/// are also the output layer, but as embeddings they are read in full precision.
 pub(super) fn is_linear(name: &str) -> bool {
     name.contains(".c_")
 }
@@ -52,7 +52,7 @@ impl Model {
     /// Finds the tensors of a model by their names.
     pub fn new(config: &GptConfig, layout: &Layout, fused: bool) -> Self {
         let find = |name: &str| layout.tensors().iter().position(|t| t.name == name);
-        let must = |name: &str| find(name).unwrap_or_else(|| panic!("a GPT has a table {name}"));
+        let must = |name: &str| find(name).unwrap_or_else(|| panic!("a GPT has a tensor {name}"));
         let pair = |name: &str| (must(&format!("{name}.weight")), find(&format!("{name}.bias")));
         let norm = |name: &str| {
             let (weight, bias) = pair(name);
@@ -81,34 +81,34 @@ impl Model {
     }
 
     // ANCHOR: forward
-    /// The vectors of all tokens after the last norm, ready for the output layer. Shape:
+    /// The hidden states of all tokens after the last norm, the input of the output layer. Shape:
     /// (batch * length, n_embd), f32.
     ///
-    /// w: the tensors, as the layout orders them; tokens: (batch, length); dropout: the
-    /// probability of dropping a number, 0 outside training.
+    /// w: the tensors in the order of the layout; tokens: (batch, length); dropout: the dropout
+    /// probability, 0 outside training.
     pub fn forward(&self, w: &[Tensor], tokens: &Tensor, dropout: f64) -> Torch<Tensor> {
         let (_, length) = tokens.size2()?;
         let n_embd = self.config.n_embd as i64;
         let token = Tensor::f_embedding(&w[self.wte], tokens, -1, false, false)?;
         let position = w[self.wpe].f_narrow(0, 0, length)?;
         let x = token.f_add(&position)?.f_view([-1, n_embd])?;
-        let mut x = drop_some(x, dropout)?;
+        let mut x = apply_dropout(x, dropout)?;
         for block in &self.blocks {
             let normed = block.ln_1.forward(w, &x)?;
             let y = self.attention(block, w, &normed, length, dropout)?;
-            x = x.f_add(&drop_some(y, dropout)?)?;
+            x = x.f_add(&apply_dropout(y, dropout)?)?;
 
             let normed = block.ln_2.forward(w, &x)?;
             let hidden = block.c_fc.forward(w, &normed)?.f_gelu("tanh")?;
             let y = block.mlp_proj.forward(w, &hidden)?;
-            x = x.f_add(&drop_some(y, dropout)?)?;
+            x = x.f_add(&apply_dropout(y, dropout)?)?;
         }
         self.ln_f.forward(w, &x)
     }
     // ANCHOR_END: forward
 
     // ANCHOR: attention
-    /// Causal attention with many heads. x, result: (batch * length, n_embd).
+    /// Causal multi-head attention. x, result: (batch * length, n_embd).
     fn attention(
         &self,
         block: &Block,
@@ -136,13 +136,14 @@ impl Model {
     // ANCHOR_END: attention
 }
 
-/// Attention as its equation says, with a table of length x length shares in memory.
+/// Scaled dot-product attention by its equation, with the matrix of all attention weights in
+/// memory.
 fn plain_attention(q: &Tensor, k: &Tensor, v: &Tensor, dropout: f64) -> Torch<Tensor> {
     let (_, _, length, size) = q.size4()?;
     let scores = q.f_matmul(&k.f_transpose(2, 3)?)?.f_mul_scalar(1.0 / (size as f64).sqrt())?;
     let later = Tensor::f_ones([length, length], (Kind::Bool, q.device()))?.f_triu(1)?;
-    let shares = scores.f_masked_fill(&later, f64::NEG_INFINITY)?.f_softmax(-1, Kind::Float)?;
-    drop_some(shares, dropout)?.f_to_kind(v.f_kind()?)?.f_matmul(v)
+    let att = scores.f_masked_fill(&later, f64::NEG_INFINITY)?.f_softmax(-1, Kind::Float)?;
+    apply_dropout(att, dropout)?.f_to_kind(v.f_kind()?)?.f_matmul(v)
 }
 
 impl Norm {
@@ -164,7 +165,7 @@ impl Linear {
     }
 }
 
-/// Dropout, where there is any.
-fn drop_some(x: Tensor, probability: f64) -> Torch<Tensor> {
+/// Dropout, if the probability is above 0.
+fn apply_dropout(x: Tensor, probability: f64) -> Torch<Tensor> {
     if probability > 0.0 { x.f_dropout(probability, true) } else { Ok(x) }
 }

@@ -1,9 +1,9 @@
-//! Clipping and AdamW on whole vectors: stage 3's equations, each for all weights at once.
+//! Clipping and AdamW on whole vectors: the equations of stage 3, each for all weights at once.
 //!
-//! Two ways, the same numbers:
+//! Two implementations with the same results:
 //!
-//! - *flat*: each line of the equations is one operation on whole vectors. It can be read, and
-//!   every line fetches and stores all the numbers again.
+//! - *flat*: each line of the equations is one operation on whole vectors. It is easy to read, but
+//!   every line reads and writes all numbers.
 //! - *fused*: one kernel does all lines for a number while it is in a register.
 
 use std::ops::Range;
@@ -16,17 +16,17 @@ use super::Torch;
 use super::missing::{self, Rates};
 use super::weights::fetch;
 
-/// The optimiser's averages on a device, and how they are used.
+/// The moments of AdamW on a device, and the step that uses them.
 pub(super) struct Optimiser {
     m: Tensor,
     v: Tensor,
-    /// The parts of the vector that weight decay pulls, and those that it leaves alone.
+    /// The ranges of the vector with weight decay, and those without.
     groups: [Vec<Range<usize>>; 2],
     fused: bool,
 }
 
 impl Optimiser {
-    /// Averages before the first step, of vectors like this one.
+    /// Moments of zero, as long as `weights`.
     pub fn new(layout: &Layout, weights: &Tensor, fused: bool) -> Torch<Self> {
         let groups = [true, false].map(|decay| runs(layout, decay));
         Ok(Optimiser { m: weights.f_zeros_like()?, v: weights.f_zeros_like()?, groups, fused })
@@ -34,8 +34,8 @@ impl Optimiser {
 
     /// One step, as [`AdamW::step`]; the gradient is zero afterwards.
     ///
-    /// t: the number of the step, counted from 1; lr: its learning rate; factor: what the
-    /// gradient is multiplied by first.
+    /// t: the number of the step, from 1; lr: its learning rate; factor: the gradient is multiplied
+    /// by it first.
     pub fn step(
         &mut self,
         adamw: &AdamW,
@@ -106,13 +106,13 @@ impl Optimiser {
         Ok(())
     }
 
-    /// Brings the averages into the processor's memory.
+    /// Copies the moments to the CPU's memory.
     pub fn fetch(&self, moments: &mut Moments<f32>) -> Torch<()> {
         fetch(&self.m, &mut moments.m.values)?;
         fetch(&self.v, &mut moments.v.values)
     }
 
-    /// Puts saved averages in the place of these.
+    /// Replaces the moments by saved ones.
     pub fn restore(&mut self, moments: &Moments<f32>) -> Torch<()> {
         put(&mut self.m, &moments.m)?;
         put(&mut self.v, &moments.v)
@@ -129,8 +129,8 @@ fn part(vector: &Tensor, run: &Range<usize>) -> Torch<Tensor> {
     vector.f_narrow(0, run.start as i64, run.len() as i64)
 }
 
-/// The parts of the vector whose tensors have weight decay, or have none. Tensors that touch make
-/// one part.
+/// The ranges of the vector whose tensors have weight decay, or have none. Adjacent tensors make
+/// one range.
 fn runs(layout: &Layout, decay: bool) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
     for tensor in layout.tensors().iter().filter(|tensor| tensor.decay == decay) {
@@ -143,11 +143,11 @@ fn runs(layout: &Layout, decay: bool) -> Vec<Range<usize>> {
     runs
 }
 
-/// The norm of a vector: the root of the sum of its squares, as a scalar of this kind.
+/// The Euclidean norm of a vector, as a scalar of type `kind`.
 ///
-/// In rows: the squares of a thousand numbers can be added in f32 without much loss, those of a
-/// hundred million cannot.
-pub(super) fn length(vector: &Tensor, kind: Kind) -> Torch<Tensor> {
+/// Computed row by row: f32 adds a thousand squares with little rounding error, but not a hundred
+/// million.
+pub(super) fn norm(vector: &Tensor, kind: Kind) -> Torch<Tensor> {
     const ROW: i64 = 1024;
     let _guard = tch::no_grad_guard();
     let n = vector.size()[0];
@@ -183,7 +183,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
-        fn both_ways_are_the_step_of_stage_3(
+        fn flat_and_fused_are_the_step_of_stage_3(
             lengths in prop::collection::vec((1usize..2000, any::<bool>()), 1..8),
             grad_clip in prop::sample::select(vec![0.0, 0.5, 1e9]),
             weight_decay in prop::sample::select(vec![0.0, 0.3]),
@@ -212,7 +212,7 @@ mod tests {
                 let mut optimiser = Optimiser::new(&layout, &weights, fused).unwrap();
                 for (gradient, t) in gradients.iter().zip(1..) {
                     let mut gradient = Tensor::from_slice(&gradient.values);
-                    let norm = length(&gradient, Kind::Double).unwrap().double_value(&[]);
+                    let norm = norm(&gradient, Kind::Double).unwrap().double_value(&[]);
                     let factor = adamw.clip_factor(norm);
                     optimiser.step(&adamw, t, 0.01, factor, &mut weights, &mut gradient).unwrap();
                     prop_assert_eq!(gradient.abs().sum(Kind::Double).double_value(&[]), 0.0);
@@ -222,9 +222,9 @@ mod tests {
                 for (a, b) in ours.values.iter().zip(&theirs.values) {
                     prop_assert!((a - b).abs() < 2e-6 * a.abs().max(1.0), "fused {fused}: {a} {b}");
                 }
-                let mut averages = Moments::<f32>::new(&layout);
-                optimiser.fetch(&mut averages).unwrap();
-                for (a, b) in moments.v.values.iter().zip(&averages.v.values) {
+                let mut fetched = Moments::<f32>::new(&layout);
+                optimiser.fetch(&mut fetched).unwrap();
+                for (a, b) in moments.v.values.iter().zip(&fetched.v.values) {
                     prop_assert!((a - b).abs() < 1e-5 * a.abs().max(1e-3), "fused {fused}: {a} {b}");
                 }
             }
@@ -247,12 +247,12 @@ mod tests {
     }
 
     #[test]
-    fn a_long_vector_is_measured_exactly() {
+    fn the_norm_of_a_long_vector_is_exact() {
         for n in [1, 1023, 1024, 1025, 3_000_000] {
             let vector = Tensor::full([n], 0.1, CPU);
-            let length = length(&vector, Kind::Double).unwrap().double_value(&[]);
-            let right = f64::from(0.1f32) * (n as f64).sqrt();
-            assert!((length / right - 1.0).abs() < 2e-6, "{n}: {length} {right}");
+            let norm = norm(&vector, Kind::Double).unwrap().double_value(&[]);
+            let expected = f64::from(0.1f32) * (n as f64).sqrt();
+            assert!((norm / expected - 1.0).abs() < 2e-6, "{n}: {norm} {expected}");
         }
     }
 }

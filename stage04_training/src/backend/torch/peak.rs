@@ -1,7 +1,8 @@
-//! How fast a device multiplies when it does nothing else: what utilisation is a share of.
+//! The peak speed of a device in matrix products: the denominator of utilisation (MFU).
 //!
-//! The makers' numbers, for dense matrices (the larger ones of their tables are for matrices of
-//! which half are zeros), with sums in f32. Where a GPU is not in the table, it is measured.
+//! The figures are those of the data sheets for dense matrices (the larger figures there are for
+//! matrices with half of their entries zero) with sums in f32. A GPU that is not listed is
+//! measured.
 
 use std::fs;
 use std::time::Instant;
@@ -11,8 +12,8 @@ use tch::{Kind, Tensor};
 use super::Torch;
 use crate::backend::device::Precision;
 
-/// Part of a GPU's name; then 10^12 operations per second in f32, TF32 and bf16. The first that
-/// fits counts. NVIDIA's data sheets of each.
+/// Part of a GPU's name, and its TFLOP/s in f32, TF32 and bf16, from NVIDIA's data sheets. The
+/// first match counts.
 const KNOWN: [(&str, [f64; 3]); 10] = [
     ("B200", [80.0, 1125.0, 2250.0]),
     ("GH200", [67.0, 494.7, 989.4]),
@@ -26,7 +27,7 @@ const KNOWN: [(&str, [f64; 3]); 10] = [
     ("RTX 3090", [35.6, 35.6, 71.0]),
 ];
 
-/// Operations per second, as the maker says or as measured.
+/// Peak FLOP/s, from the data sheet or measured.
 pub(super) fn flops(place: tch::Device, precision: Precision) -> Option<f64> {
     let name = match place {
         tch::Device::Cuda(_) => gpu_name(),
@@ -35,7 +36,7 @@ pub(super) fn flops(place: tch::Device, precision: Precision) -> Option<f64> {
     name.and_then(|name| known(&name, precision)).or_else(|| measured(place, precision).ok())
 }
 
-/// What the table says.
+/// Peak FLOP/s of a GPU that is listed.
 fn known(name: &str, precision: Precision) -> Option<f64> {
     let column = match precision {
         Precision::F32 => 0,
@@ -43,7 +44,7 @@ fn known(name: &str, precision: Precision) -> Option<f64> {
         Precision::Bf16 => 2,
     };
     let words: Vec<&str> = name.split([' ', '-']).collect();
-    // As whole words: an L40 is no L4.
+    // Whole words only: an L40 is not an L4.
     let fits = |key: &str| {
         let key: Vec<&str> = key.split(' ').collect();
         words.windows(key.len()).any(|part| part == key)
@@ -52,8 +53,8 @@ fn known(name: &str, precision: Precision) -> Option<f64> {
     Some(numbers[column] * 1e12)
 }
 
-/// The name of a GPU, as the driver tells it: `NVIDIA H100 80GB HBM3`. None where there are
-/// different ones: CUDA numbers them in another order than the driver.
+/// The name of the GPUs according to the driver: `NVIDIA H100 80GB HBM3`. `None` where they differ,
+/// because CUDA numbers them in another order than the driver.
 pub(super) fn gpu_name() -> Option<String> {
     let names = names();
     let first = names.first()?.clone();
@@ -76,19 +77,19 @@ fn model(information: &str) -> Option<String> {
     Some(line.trim().to_string())
 }
 
-/// The best of some large products. Takes less than a second on a GPU.
+/// FLOP/s of the fastest of some large products. Takes less than a second on a GPU.
 fn measured(place: tch::Device, precision: Precision) -> Torch<f64> {
     let _guard = tch::no_grad_guard();
     let n: i64 = if place == tch::Device::Cpu { 1024 } else { 8192 };
     let kind = if precision == Precision::Bf16 { Kind::BFloat16 } else { Kind::Float };
-    // Not all alike: a GPU is faster with numbers that need less current.
+    // Varied numbers: a GPU is faster on equal ones, which need less power.
     let a = Tensor::f_linspace(-1.0, 1.0, n * n, (Kind::Float, place))?;
     let a = a.f_sin()?.f_view([n, n])?.f_to_kind(kind)?;
     // ANCHOR: wait
     let mut best = f64::INFINITY;
     for _ in 0..8 {
         let begin = Instant::now();
-        // To look at one number of the result is to wait for it.
+        // Reading one number of the result waits for all of it.
         a.f_mm(&a)?.f_double_value(&[0, 0])?;
         best = best.min(begin.elapsed().as_secs_f64());
     }
@@ -101,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_gpus_are_told_apart() {
+    fn known_gpus_are_distinguished() {
         let bf16 = |name| known(name, Precision::Bf16).map(|flops| flops / 1e12);
         assert_eq!(bf16("NVIDIA H100 80GB HBM3"), Some(989.4));
         assert_eq!(bf16("NVIDIA H100 PCIe"), Some(756.0));

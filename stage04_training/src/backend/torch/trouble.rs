@@ -1,13 +1,13 @@
-//! What a user can do about an error of libtorch.
+//! Errors of libtorch, explained to users.
 
 use stage01_bigram::Error;
 use tch::TchError;
 
 use crate::backend::device::Device;
 
-/// An error for users.
+/// The error for users, with a remedy.
 ///
-/// batch_size: how many sequences a micro-batch has, which is what to change when memory runs out.
+/// batch_size: the sequences of a micro-batch, the setting to change when memory runs out.
 pub(super) fn explain(device: Device, batch_size: usize, error: TchError) -> Error {
     let text = match error {
         TchError::Torch(text) => text,
@@ -16,14 +16,14 @@ pub(super) fn explain(device: Device, batch_size: usize, error: TchError) -> Err
     let lower = text.to_lowercase();
     if lower.contains("out of memory") || lower.contains("can't allocate memory") {
         let expected = format!(
-            "{device} has not enough memory for so many sequences at once; choose a smaller \
-             --batch-size and as much more --gradient-accumulation-steps: what is learned is the \
-             same (`doctor` says which fits)"
+            "{device} has not enough memory for a micro-batch of this size; choose a smaller \
+             --batch-size and more --gradient-accumulation-steps, which gives the same training \
+             (`doctor` says which batch size fits)"
         );
         return Error::setting("--batch-size", batch_size, expected);
     }
-    // What follows is where in libtorch it happened.
-    let problem = text.lines().next().unwrap_or("an error without a word").trim().to_string();
+    // The other lines are libtorch's stack trace.
+    let problem = text.lines().next().unwrap_or("an error without a message").trim().to_string();
     let remedy = "run `doctor` to see whether the device can be used; --device cpu needs none";
     Error::Device { device: device.to_string(), problem, remedy: remedy.into() }
 }
@@ -38,15 +38,15 @@ mod tests {
     }
 
     #[test]
-    fn too_little_memory_is_said_as_a_setting() {
+    fn out_of_memory_names_the_batch_size() {
         let text = "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has …\nException raised";
         let error = explained(Device::Cuda(0), text);
         assert!(error.starts_with("--batch-size = 32: cuda:0 has not enough memory"), "{error}");
     }
 
     #[test]
-    fn what_libtorch_says_of_too_little_memory_is_understood() {
-        // A table of 2^60 numbers.
+    fn libtorchs_own_out_of_memory_is_recognised() {
+        // A tensor of 2^60 numbers.
         let error = Tensor::f_zeros([1 << 60], (Kind::Float, tch::Device::Cpu)).unwrap_err();
         let TchError::Torch(text) = error else { panic!("{error}") };
         let said = explained(Device::TorchCpu, &text);
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn other_troubles_keep_their_first_line() {
+    fn other_errors_keep_their_first_line() {
         let error = explained(Device::Cuda(1), "CUDA error: unknown\nException raised from …");
         assert!(error.starts_with("cuda:1: CUDA error: unknown; run `doctor`"), "{error}");
     }

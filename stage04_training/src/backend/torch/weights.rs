@@ -1,4 +1,4 @@
-//! The one vector of parameters, on a device.
+//! The vector of all parameters on a device.
 //!
 //! ```text
 //! flat     [ wte ..... | wpe ... | h.0.ln_1.weight | ...          ]   f32, the weights
@@ -6,10 +6,10 @@
 //! gradient [ the same places                                       ]   f32
 //! ```
 //!
-//! A layer sees its table as a view: the same memory under another shape. The views that the
-//! forward pass uses are *leaves* of automatic differentiation, each for itself. One leaf for
-//! the whole vector would be simpler, and slow: libtorch would make a gradient as long as the
-//! vector for each table cut out of it, or at least gather all gradients in a new vector.
+//! A layer reads its tensor as a view: the same memory with a shape. Each view that the forward
+//! pass uses is a *leaf* of automatic differentiation. One leaf for the whole vector would be
+//! simpler but slow: libtorch would make a gradient as long as the vector for each view, or at
+//! least gather all gradients in a new vector.
 
 use stage02_attention::params::{Layout, Params};
 use tch::{Device, Kind, Tensor};
@@ -20,20 +20,20 @@ use super::Torch;
 pub(super) struct Weights {
     /// The weights. Shape: (n_params), f32.
     pub flat: Tensor,
-    /// The same in bf16, where products are in bf16.
+    /// The weights in bf16, if products are in bf16.
     rounded: Option<Tensor>,
     /// The gradient of the micro-batches since the last step. Shape: (n_params), f32.
     pub gradient: Tensor,
-    /// For each tensor of the layout, what the forward pass reads.
+    /// The leaf of each tensor of the layout, which the forward pass reads.
     pub leaves: Vec<Tensor>,
-    /// For each tensor of the layout, its part of `gradient`.
+    /// The view of `gradient` of each tensor of the layout.
     pub gradients: Vec<Tensor>,
 }
 
 impl Weights {
-    /// Brings weights to a device.
+    /// Copies weights to a device.
     ///
-    /// rounded: says of a tensor's name whether the forward pass reads it in bf16.
+    /// rounded: whether the forward pass reads the tensor of this name in bf16.
     pub fn new(
         layout: &Layout,
         values: &Params<f32>,
@@ -48,21 +48,21 @@ impl Weights {
         // ANCHOR: leaves
         let leaf = |tensor: &stage02_attention::params::Tensor| {
             let whole = copy.as_ref().filter(|_| rounded(&tensor.name)).unwrap_or(&flat);
-            table(whole, tensor)?.f_detach()?.f_set_requires_grad(true)
+            view(whole, tensor)?.f_detach()?.f_set_requires_grad(true)
         };
         let leaves = layout.tensors().iter().map(leaf).collect::<Torch<_>>()?;
         // ANCHOR_END: leaves
-        let part = |tensor| table(&gradient, tensor);
+        let part = |tensor| view(&gradient, tensor);
         let gradients = layout.tensors().iter().map(part).collect::<Torch<_>>()?;
         Ok(Weights { flat, rounded: copy, gradient, leaves, gradients })
     }
 
-    /// A table as products read it: rounded where there is a rounded copy.
+    /// A tensor as matrix products read it: rounded if there is a rounded copy.
     pub fn for_products(&self, tensor: &stage02_attention::params::Tensor) -> Torch<Tensor> {
-        table(self.rounded.as_ref().unwrap_or(&self.flat), tensor)
+        view(self.rounded.as_ref().unwrap_or(&self.flat), tensor)
     }
 
-    /// Rounds the weights again. To be called whenever they have changed.
+    /// Updates the rounded copy. To be called after every change of the weights.
     pub fn round(&mut self) -> Torch<()> {
         let _guard = tch::no_grad_guard();
         if let Some(rounded) = &mut self.rounded {
@@ -73,14 +73,14 @@ impl Weights {
 }
 
 // ANCHOR: view
-/// A table of a vector, in its own shape: a view, not a copy.
-fn table(vector: &Tensor, tensor: &stage02_attention::params::Tensor) -> Torch<Tensor> {
+/// One tensor of the vector with its shape: a view, not a copy.
+fn view(vector: &Tensor, tensor: &stage02_attention::params::Tensor) -> Torch<Tensor> {
     let shape: Vec<i64> = tensor.shape.iter().map(|&n| n as i64).collect();
     vector.f_narrow(0, tensor.offset as i64, tensor.len() as i64)?.f_view_(shape)
 }
 // ANCHOR_END: view
 
-/// Brings a vector from a device into the processor's memory.
+/// Copies a vector from a device to the CPU's memory.
 pub(super) fn fetch(vector: &Tensor, out: &mut [f32]) -> Torch<()> {
     let n = out.len();
     vector.f_to_device(Device::Cpu)?.f_copy_data(out, n)

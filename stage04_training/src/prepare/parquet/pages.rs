@@ -1,19 +1,19 @@
-//! What the pages of a column say of themselves, checked before they are read.
+//! Checks the page headers of a column before the column is read.
 //!
-//! A column is stored in pages, and each begins with a header in Thrift's compact form. It says how
-//! long the page is once it is unpacked, and how many values a dictionary has. The crate `parquet`
-//! asks for that much memory, up to terabytes; so the headers are looked at first.
+//! A column is stored in pages, and each begins with a header in Thrift's compact protocol. It has
+//! the decompressed length of the page, and the number of values of a dictionary. The crate
+//! `parquet` allocates that much memory, up to terabytes; so the headers are checked first.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// The largest page that is read, in bytes. Writers make them of about a megabyte.
+/// The largest page that is read, in bytes. Usual pages have about a megabyte.
 const LARGEST_PAGE: i64 = 128 << 20;
 
-/// The longest header of a page, in bytes: it may hold the smallest and the largest value.
+/// The longest header of a page, in bytes: it may contain the smallest and the largest value.
 const LONGEST_HEADER: usize = 1 << 20;
 
-/// What is wrong with the pages in this part of a file; `None` where nothing is.
+/// The first problem of the pages in this range of a file, or `None`.
 ///
 /// # Errors
 /// When the file cannot be read.
@@ -39,31 +39,32 @@ pub fn check(mut file: &File, start: u64, length: u64) -> io::Result<Option<&'st
         let Header { packed, unpacked, dictionary } = header;
         let rest = end - at - length as u64;
         if packed < 0 || packed as u64 > rest || unpacked < 0 {
-            return Ok(Some("the length of a page cannot be"));
+            return Ok(Some("the length of a page is invalid"));
         }
         if unpacked > LARGEST_PAGE {
             return Ok(Some("a page is larger than 128 MiB"));
         }
         // Each text is stored with its length in four bytes.
         if dictionary.is_some_and(|values| values < 0 || values > unpacked / 4) {
-            return Ok(Some("the length of a dictionary cannot be"));
+            return Ok(Some("the length of a dictionary is invalid"));
         }
         at += length as u64 + packed as u64;
     }
     Ok(None)
 }
 
-/// What is of interest in the header of a page.
+/// The relevant fields of the header of a page.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Header {
-    /// Its length in the file, and once unpacked, in bytes.
+    /// Its length in the file, in bytes.
     packed: i64,
+    /// Its decompressed length, in bytes.
     unpacked: i64,
-    /// How many values it has, if it is a dictionary.
+    /// The number of values, if it is a dictionary.
     dictionary: Option<i64>,
 }
 
-/// Reads Thrift's compact form. Everything is `None` where the bytes end too early.
+/// A reader of Thrift's compact protocol. All results are `None` if the bytes end too early.
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -114,7 +115,7 @@ impl Reader<'_> {
         None
     }
 
-    /// A number with a sign, which is its lowest bit.
+    /// A signed number in zigzag encoding.
     fn number(&mut self) -> Option<i64> {
         let number = self.unsigned()?;
         Some((number >> 1) as i64 ^ -((number & 1) as i64))
@@ -134,20 +135,20 @@ impl Reader<'_> {
         Some(Some((*last, byte & 15)))
     }
 
-    /// Passes over a value.
+    /// Skips a value.
     fn skip(&mut self, kind: u8, depth: u8) -> Option<()> {
-        let pass = |reader: &mut Self, length: u64| {
+        let advance = |reader: &mut Self, length: u64| {
             reader.at = reader.at.checked_add(usize::try_from(length).ok()?)?;
             (reader.at <= reader.bytes.len()).then_some(())
         };
         match kind {
             1 | 2 => Some(()), // the kind is the value
-            3 => pass(self, 1),
+            3 => advance(self, 1),
             4..=6 => self.number().map(|_| ()),
-            7 => pass(self, 8),
+            7 => advance(self, 8),
             8 => {
                 let length = self.unsigned()?;
-                pass(self, length)
+                advance(self, length)
             }
             9 | 10 if depth < 8 => {
                 let head = self.byte()?;
@@ -157,7 +158,7 @@ impl Reader<'_> {
                 };
                 for _ in 0..count {
                     match head & 15 {
-                        1 | 2 => pass(self, 1)?,
+                        1 | 2 => advance(self, 1)?,
                         kind => self.skip(kind, depth + 1)?,
                     }
                 }
@@ -181,7 +182,7 @@ mod tests {
     use proptest::prelude::*;
     use std::io::Write;
 
-    /// A page: a dictionary of so many values if there is a number; its content is zeros.
+    /// A page of zeros; a dictionary if `dictionary` is the number of its values.
     fn page(packed: i64, unpacked: i64, dictionary: Option<i64>) -> Vec<u8> {
         fn put(bytes: &mut Vec<u8>, number: i64) {
             let mut number = (number << 1 ^ number >> 63) as u64;
@@ -214,13 +215,13 @@ mod tests {
     }
 
     #[test]
-    fn pages_that_say_what_cannot_be_are_found() {
+    fn invalid_page_headers_are_found() {
         let good = [page(10, 40, Some(10)), page(3, 90, None)].concat();
         assert_eq!(checked(&good), None);
-        assert_eq!(checked(&good[..good.len() - 1]), Some("the length of a page cannot be"));
-        assert_eq!(checked(&page(-1, 4, None)), Some("the length of a page cannot be"));
+        assert_eq!(checked(&good[..good.len() - 1]), Some("the length of a page is invalid"));
+        assert_eq!(checked(&page(-1, 4, None)), Some("the length of a page is invalid"));
         assert_eq!(checked(&page(1, 1 << 30, None)), Some("a page is larger than 128 MiB"));
-        assert_eq!(checked(&page(9, 40, Some(11))), Some("the length of a dictionary cannot be"));
+        assert_eq!(checked(&page(9, 40, Some(11))), Some("the length of a dictionary is invalid"));
         assert_eq!(checked(&[0x15]), Some("a page has no header"));
         let file = tempfile::tempfile().unwrap();
         assert_eq!(check(&file, u64::MAX, 2).unwrap(), Some("a column lies outside of it"));
@@ -228,7 +229,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_can_be_looked_at(bytes: Vec<u8>) {
+        fn any_bytes_can_be_checked(bytes: Vec<u8>) {
             checked(&bytes);
         }
     }

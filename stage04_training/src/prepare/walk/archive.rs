@@ -1,8 +1,8 @@
 //! Tar archives: one file after another, each with its length in front.
 //!
-//! The crate `tar` knows how a header is laid out. What it says is checked here: a name or an
-//! extended header is read into memory only if it is short, and a length is only believed as far as
-//! there are bytes.
+//! The crate `tar` parses the headers. Their values are checked here: a name or an extended header
+//! is read into memory only if it is short, and memory for content grows only with the bytes that
+//! are there.
 
 use std::io::{self, BufRead, Read};
 
@@ -12,7 +12,7 @@ use super::{Flow, Item, Visit, Walker};
 use crate::prepare::fault::{Fault, Lost};
 use crate::prepare::kind::is_hidden;
 
-/// The size of a block: everything in an archive fills whole blocks.
+/// The size of a block: headers and contents are padded to whole blocks.
 const BLOCK: usize = 512;
 
 /// The longest name of a file, in bytes. Systems allow 4096.
@@ -21,12 +21,12 @@ const LONGEST_NAME: u64 = 1 << 16;
 /// The longest extended header, in bytes.
 const LONGEST_HEADER: u64 = 1 << 20;
 
-/// One file of an archive: what its headers say.
+/// One file of an archive, from its headers.
 struct Member {
     name: String,
     size: u64,
     kind: EntryType,
-    /// Whether its holes are left out: then its bytes are not its text.
+    /// Whether it is a sparse file, stored without its holes: then its bytes are not its text.
     sparse: bool,
 }
 
@@ -53,22 +53,22 @@ impl Walker<'_> {
             Ok(true) => Flow::Continue(()),
             Ok(false) => self.fault(Fault::new(
                 &*visit.origin,
-                "something stands behind its end",
-                "the archive may have been joined to another: give them one by one",
+                "data follows its end",
+                "the archive may have been joined to another: give them separately",
                 Lost::RestOfFile,
             )),
             Err(error) => self.fault(Fault::unreadable(&*visit.origin, &error, Lost::RestOfFile)),
         }
     }
 
-    /// One file of an archive, if it is one to be read.
+    /// Walks through one file of an archive, unless it is a link, a device, or hidden.
     fn member(&mut self, visit: &Visit<'_>, member: &Member, whole: &mut dyn Read) -> Flow {
         let Member { name, size, kind, sparse } = member;
         let file = matches!(kind, EntryType::Regular | EntryType::Continuous) || *sparse;
         let ignored = match kind {
             EntryType::Directory => return Flow::Continue(()),
             _ if !file => "(link or device)",
-            // Old archives have no other mark for a directory.
+            // Old archives mark a directory only by this slash.
             _ if name.ends_with('/') => return Flow::Continue(()),
             _ if is_hidden(name) => "(hidden)",
             _ => "",
@@ -102,7 +102,7 @@ impl Walker<'_> {
 fn next(source: &mut dyn Read) -> io::Result<Option<Member>> {
     let damaged = |text: &str| io::Error::new(io::ErrorKind::InvalidData, text.to_string());
     let cut = |text: &str| io::Error::new(io::ErrorKind::UnexpectedEof, text.to_string());
-    // What extended headers say of the file that comes next.
+    // The extended headers of the next file.
     let (mut long_name, mut pax) = (None, None);
     loop {
         let mut header = Header::new_old();
@@ -156,7 +156,7 @@ fn next(source: &mut dyn Read) -> io::Result<Option<Member>> {
     }
 }
 
-/// A file, from its header and what stood before it.
+/// A file, from its header and the extended headers before it.
 fn member(
     header: &Header,
     size: u64,
@@ -189,25 +189,25 @@ fn member(
     Ok(member)
 }
 
-/// A number in a header: in octal, or as it is where its first bit says so.
+/// A number in a header: in octal, or in binary if the first bit is set.
 fn number(field: &[u8; 12]) -> Option<u64> {
     match field {
         [0x80, 0, 0, 0, rest @ ..] => Some(u64::from_be_bytes(*rest)),
         [first, ..] if *first >= 0x80 => None,
         _ => {
             let mut words = field.split(|byte| matches!(byte, 0 | b' ')).filter(|w| !w.is_empty());
-            let Some(digits) = words.next() else { return Some(0) };
-            u64::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()
+            let Some(octal) = words.next() else { return Some(0) };
+            u64::from_str_radix(std::str::from_utf8(octal).ok()?, 8).ok()
         }
     }
 }
 
-/// A size with what fills its last block, if there can be so much.
+/// A size rounded up to whole blocks; `None` on overflow.
 fn padded(size: u64) -> Option<u64> {
     size.checked_next_multiple_of(BLOCK as u64)
 }
 
-/// Reads until the buffer is full or the source ends; how much was read.
+/// Reads until the buffer is full or the source ends; returns the number of bytes.
 fn fill(source: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
@@ -221,7 +221,7 @@ fn fill(source: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// Passes over so many bytes.
+/// Skips a number of bytes.
 fn skip(source: &mut dyn Read, bytes: u64) -> io::Result<()> {
     match io::copy(&mut source.take(bytes), &mut io::sink())? {
         skipped if skipped < bytes => {
@@ -232,7 +232,7 @@ fn skip(source: &mut dyn Read, bytes: u64) -> io::Result<()> {
     }
 }
 
-/// Reads to the end, and says whether there is nothing but zeros.
+/// Reads to the end; returns whether all bytes are zero.
 fn only_zeros(source: &mut dyn Read) -> io::Result<bool> {
     let mut buffer = vec![0; 1 << 14];
     loop {
@@ -244,7 +244,7 @@ fn only_zeros(source: &mut dyn Read) -> io::Result<bool> {
     }
 }
 
-/// A file of known length: its end before that is an error.
+/// A file of known length: an earlier end is an error.
 struct Whole<R> {
     source: R,
     missing: u64,

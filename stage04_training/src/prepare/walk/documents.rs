@@ -1,4 +1,4 @@
-//! Plain text and JSON lines, read piece by piece.
+//! Reads plain text and JSON lines in segments.
 
 use std::io::{self, BufRead, Read};
 use std::ops::ControlFlow;
@@ -10,7 +10,7 @@ use crate::prepare::fault::{Fault, Lost};
 use crate::prepare::marker::{Documents, Next};
 use crate::prepare::split::SplitAssignment;
 
-/// How many bytes of lines are handed out at a time.
+/// The bytes of lines per item.
 const LINES: usize = 1 << 20;
 
 impl Walker<'_> {
@@ -51,10 +51,10 @@ impl Walker<'_> {
         }
     }
 
-    /// One document. Returns its assignment; nothing where the rest of the text cannot be read.
+    /// One document. Returns its assignment, or `None` if the rest of the text cannot be read.
     ///
-    /// place: the line and the column where it begins, and then where it ends. begins: whether it
-    /// is the first of the text.
+    /// place: the line and the column of its start, then of its end. begins: whether it is the
+    /// first of the text.
     fn document_of<R: Read>(
         &mut self,
         origin: &Arc<str>,
@@ -96,13 +96,13 @@ impl Walker<'_> {
                 Some(tail) => 1 + characters(tail) as u64,
                 None => column + characters(&bytes) as u64,
             };
-            // What is not sampled is read to its end all the same: it must be whole.
+            // A document that is not sampled is still read to its end, to find the next.
             if first || assignment != Some(SplitAssignment::NotSampled) {
                 (self.emit)(Item::Segment(Segment {
                     origin: origin.clone(),
                     line: begins_line,
                     column: begins_column,
-                    // A marker at the very beginning ends no document.
+                    // A marker at the very start ends no document.
                     first: first && !(begins && marked && bytes.is_empty()),
                     last,
                     marked,
@@ -119,7 +119,7 @@ impl Walker<'_> {
         }
     }
 
-    /// A document a line.
+    /// One document per line.
     pub(super) fn lines(&mut self, origin: &Arc<str>, mut source: Box<dyn BufRead + '_>) -> Flow {
         let mut rest: Vec<u8> = Vec::new();
         let mut line = 1;
@@ -129,7 +129,7 @@ impl Walker<'_> {
             let ended = match read {
                 Ok(read) => read < missing,
                 Err(error) => {
-                    // The lines before the fault are whole, but for the last one.
+                    // The lines before the fault are complete, except the last.
                     if let Some(end) = memchr::memrchr(b'\n', &rest) {
                         rest.truncate(end + 1);
                         let bytes = std::mem::take(&mut rest);
@@ -175,7 +175,7 @@ impl Walker<'_> {
     }
 }
 
-/// Reads to the end of a line.
+/// Skips the rest of a line.
 fn skip_line(source: &mut dyn BufRead) -> io::Result<()> {
     loop {
         let buffer = source.fill_buf()?;
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_long_document_know_their_places_and_have_one_fate() {
+    fn the_segments_of_a_long_document_have_positions_and_one_assignment() {
         for text in ["été and\n語 so ".repeat(60_000), "one long línea ".repeat(60_000)] {
             let items = items(|walker| walker.text(&"t".into(), Box::new(text.as_bytes())));
             assert!(items.len() > 3);
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_whole_and_know_their_numbers() {
+    fn lines_are_complete_and_numbered() {
         let text: String = (1..400_000).map(|n| format!("line {n}\n")).collect();
         let items = items(|walker| walker.lines(&"t".into(), Box::new(text.as_bytes())));
         assert!(items.len() > 3);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_an_end_is_passed_over_and_the_next_one_is_found() {
+    fn an_endless_line_is_skipped_and_the_next_one_is_found() {
         let endless = io::repeat(b'x').take(2 * LONGEST as u64 + (3 << 20));
         let source = b"{}\n".chain(endless).chain(&b"\n{\"text\": \"y\"}"[..]);
         let items = items(|walker| walker.lines(&"t".into(), Box::new(io::BufReader::new(source))));

@@ -1,8 +1,7 @@
-//! JSON whose documents are not one a line: a list of objects, or objects one after another.
+//! Reads JSON documents that are not one per line: a list of objects, or concatenated objects.
 //!
-//! The values are cut apart by counting brackets, a piece of the file at a time, and each is handed
-//! out as the line of JSON it could have been. Whether a value is right JSON is seen when it is
-//! parsed.
+//! Values are separated by counting brackets, and each is emitted as one line of JSON. Parsing
+//! comes later, and finds invalid values.
 
 use std::io::BufRead;
 use std::sync::Arc;
@@ -14,21 +13,22 @@ use crate::prepare::fault::{Fault, Lost};
 /// The value that is being read.
 #[derive(Default)]
 struct Cutter {
-    /// Whether values stand in a list.
+    /// Whether the values are in a list.
     list: bool,
     /// Whether a value has begun.
     inside: bool,
-    /// How many brackets are open in it.
+    /// The number of open brackets in it.
     depth: u64,
-    /// Whether it is within a string, and whether the next byte there has no meaning of its own.
+    /// Whether it is within a string.
     string: bool,
+    /// Whether the next byte of the string is escaped.
     escaped: bool,
-    /// What there is of it, on one line; the first [`LONGEST`] bytes and one more.
+    /// Its bytes so far, on one line; at most [`LONGEST`] and one more.
     value: Vec<u8>,
 }
 
 impl Cutter {
-    /// Takes the next byte; whether a value ends with it.
+    /// Takes the next byte; returns whether a value ends with it.
     fn ends_with(&mut self, byte: u8) -> bool {
         let white = matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
         if !self.inside {
@@ -44,7 +44,7 @@ impl Cutter {
         let mut kept = Some(byte);
         let mut ends = false;
         if self.string {
-            // A line break in a string is a mistake, and must stay one.
+            // A line break in a string is an error, and must remain one.
             kept = Some(if byte == b'\n' { 0 } else { byte });
             match byte {
                 _ if self.escaped => self.escaped = false,
@@ -63,7 +63,7 @@ impl Cutter {
                     self.depth -= 1;
                     ends = self.depth == 0;
                 }
-                // A number or a word ends where something else begins.
+                // A number or a word ends at the next separator.
                 b']' if self.list => {
                     (kept, ends) = (None, true);
                     self.list = false;
@@ -82,7 +82,7 @@ impl Cutter {
 }
 
 impl Walker<'_> {
-    /// A document a value.
+    /// One document per value.
     pub(super) fn values(&mut self, origin: &Arc<str>, mut source: Box<dyn BufRead + '_>) -> Flow {
         let mut cutter = Cutter::default();
         let (mut line, mut begins) = (1, 1);
@@ -122,7 +122,7 @@ impl Walker<'_> {
         ))
     }
 
-    /// Hands out a value that has ended.
+    /// Emits a complete value.
     fn value(&mut self, origin: &Arc<str>, line: u64, cutter: &mut Cutter) -> Flow {
         let mut bytes = std::mem::take(&mut cutter.value);
         cutter.inside = false;
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_cut_apart_wherever_their_lines_end() {
+    fn values_are_separated_wherever_their_lines_end() {
         let json = b"[\n {\"a\": \"]}\\\"\", \"b\": [1, {}]},\n{\n\"c\":\n1}, \"text\" , 12]";
         let expected =
             ["2 {\"a\": \"]}\\\"\", \"b\": [1, {}]}", "3 { \"c\": 1}", "5 \"text\"", "5 12"];
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_without_an_end_takes_little_memory() {
+    fn an_endless_value_takes_little_memory() {
         let endless = std::io::repeat(b'x').take(3 * LONGEST as u64);
         let source = b"[\"".chain(endless).chain(&b"\", {}]"[..]);
         let items = items(Format::Json, |walker| {
@@ -192,7 +192,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_list_and_lines_hold_the_same(texts in prop::collection::vec(".{0,20}", 0..9), step in 1usize..40) {
+        fn a_list_and_lines_give_the_same_documents(texts in prop::collection::vec(".{0,20}", 0..9), step in 1usize..40) {
             let rows: Vec<_> = texts.iter().map(|t| serde_json::json!({ "text": t, "n": [1, {}] })).collect();
             let parsed = |json: &[u8]| -> Vec<serde_json::Value> {
                 let value = |line: &String| serde_json::from_str(line.split_once(' ').unwrap().1).unwrap();

@@ -64,7 +64,7 @@ struct Serve {
 /// Writes the book as a directory of pages that any browser can read.
 ///
 /// The directory needs no server: open its `index.html`. (Browsers allow the search only on pages
-/// that are served.) It can be put on a stick or a web server as it is. What stood in it before
+/// that are served.) It can be copied to any web server as it is. What stood in it before
 /// is removed.
 #[derive(Args)]
 struct Build {
@@ -102,7 +102,7 @@ struct Words {
 /// is shown and stays as it is, unless you say `--bless`: first find out whether the book is out
 /// of date or the program is broken.
 ///
-/// What a trained model says hangs on how the processor rounds. Such outputs are compared only on
+/// What a trained model says depends on how the processor rounds. Such outputs are compared only on
 /// a processor that rounds as the one did on which they were recorded.
 ///
 /// To record a new one, write a file with the line `$ cargo run -p …` and run `outputs NAME`.

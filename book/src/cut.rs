@@ -1,7 +1,7 @@
 //! Which lines of a recorded output a chapter shows.
 //!
 //! Lines are best named by how they begin. A number would go on to name something when the
-//! program prints a line more, but something else; words are found again, or missed aloud.
+//! program prints a line more, but something else; words are found again, or reported as missing.
 
 /// The lines that are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Finished HTML that Markdown shall not touch.
+//! Finished HTML that Markdown must not touch.
 //!
 //! A formula is a thicket of tags with stars and underscores in it, and a picture has names in
 //! capitals. So the chapter gets an empty place with a number, mdBook makes a page of it, and

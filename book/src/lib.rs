@@ -15,7 +15,7 @@
 //!     blocks     code, output, figure, quiz, symbols, equation
 //!       cut      which lines of an output are shown
 //!     pages      notation, glossary, flashcards, index of equations
-//!     insert     finished HTML that Markdown shall not touch
+//!     insert     finished HTML that Markdown must not touch
 //!     unused     what no chapter takes
 //!   vocabulary every idea has one word
 //!   links      every link leads somewhere

@@ -44,7 +44,7 @@ pub struct Choice {
     /// Whether it is right.
     #[serde(default)]
     pub right: bool,
-    /// What is said to those who choose it, as Markdown.
+    /// The feedback for this choice, as Markdown.
     #[serde(default)]
     pub feedback: String,
 }

@@ -30,9 +30,9 @@ use regex::Regex;
 pub struct Leeway {
     /// What matches one of these may be anything.
     pub vary: Vec<Regex>,
-    /// Numbers may differ by this share of themselves.
+    /// Numbers may differ by this fraction of themselves.
     pub tolerance: f64,
-    /// Whether it hangs on how the processor rounds: see [`crate::outputs::ROUNDING`].
+    /// Whether it depends on how the processor rounds: see [`crate::outputs::ROUNDING`].
     pub rounding: bool,
 }
 
@@ -80,10 +80,11 @@ impl Recorded {
                 let regex =
                     regex.map_err(|_| fault(format!("`{}` is no regex", pattern.trim())))?;
                 leeway.vary.push(regex);
-            } else if let Some(share) = line.strip_prefix("# tolerance:") {
-                let number = share.trim().parse().ok().filter(|&share: &f64| share >= 0.0);
-                leeway.tolerance =
-                    number.ok_or_else(|| fault(format!("`{}` is no share", share.trim())))?;
+            } else if let Some(tolerance) = line.strip_prefix("# tolerance:") {
+                let number = tolerance.trim().parse().ok().filter(|&t: &f64| t >= 0.0);
+                leeway.tolerance = number.ok_or_else(|| {
+                    fault(format!("`{}` is not a tolerance, such as 1e-3", tolerance.trim()))
+                })?;
             } else if line.trim_end() == "# rounding" {
                 leeway.rounding = true;
             } else if line.trim_end() == "# fails" {

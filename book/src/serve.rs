@@ -1,6 +1,6 @@
 //! The book in a browser of this machine, built again whenever a file of it changes.
 //!
-//! Nobody else can reach it: it listens on the loopback address only, and answers only to its own
+//! No other machine can reach it: it listens on the loopback address only, and answers only to its own
 //! name. A page asks once a second whether there is a newer one.
 //!
 //! ```text

@@ -32,13 +32,13 @@ pub struct FigureSource {
     /// Whether a function of [`crate::figures`] draws it.
     #[serde(default)]
     pub drawn: bool,
-    /// Numbers in it may differ by this share of themselves.
+    /// Numbers in it may differ by this fraction of themselves.
     #[serde(default)]
     pub tolerance: f64,
     /// What may vary in it, as regular expressions.
     #[serde(default)]
     pub vary: Vec<String>,
-    /// Whether it hangs on how the processor rounds.
+    /// Whether it depends on how the processor rounds.
     #[serde(default)]
     pub rounding: bool,
     /// About how long the command takes: `20 s`.

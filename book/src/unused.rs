@@ -1,6 +1,6 @@
 //! What lies beside the chapters and no chapter takes.
 //!
-//! It would be kept in order for nobody: an output that is run again on every check, a symbol in
+//! It would be maintained for no reader: an output that is run again on every check, a symbol in
 //! the page of notation that no sentence explains.
 
 use std::fs;

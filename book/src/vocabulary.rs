@@ -186,29 +186,29 @@ mod tests {
 
     #[test]
     fn a_word_is_found_where_it_stands() {
-        let found = rule(r"\bhands\b", &[], "one\ntwo hands\nhandsome\n");
-        assert_eq!(found, [(2, "`hands` is not the field's word".to_string())]);
+        let found = rule(r"\bgears\b", &[], "one\ntwo gears\ngearshift\n");
+        assert_eq!(found, [(2, "`gears` is not the field's word".to_string())]);
     }
 
     #[test]
     fn a_word_is_found_over_the_end_of_a_line() {
         for text in [
-            "x nats a\ntoken",
-            "/// nats\n/// a token",
-            "\"nats a \\\n    token\"",
-            "nats  a\ttoken",
+            "x miles a\ngallon",
+            "/// miles\n/// a gallon",
+            "\"miles a \\\n    gallon\"",
+            "miles  a\tgallon",
         ] {
-            let found = rule("nats a token", &[], text);
+            let found = rule("miles a gallon", &[], text);
             assert_eq!(found.len(), 1, "{text:?}");
-            assert_eq!(found[0].1, "`nats a token` is not the field's word");
+            assert_eq!(found[0].1, "`miles a gallon` is not the field's word");
         }
-        assert!(rule("nats a token", &[], "nats\n\nb a token").is_empty());
+        assert!(rule("miles a gallon", &[], "miles\n\nb a gallon").is_empty());
     }
 
     #[test]
     fn ordinary_english_is_left_alone() {
-        let text = "make room for it, in a room";
-        assert_eq!(rule(r"\broom\b", &["make room for"], text).len(), 1);
-        assert_eq!(rule(r"\broom\b", &["make room for", r"a room\b"], text).len(), 0);
+        let text = "open the door, or paint a door";
+        assert_eq!(rule(r"\bdoor\b", &["open the door"], text).len(), 1);
+        assert_eq!(rule(r"\bdoor\b", &["open the door", r"a door\b"], text).len(), 0);
     }
 }

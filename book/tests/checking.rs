@@ -23,7 +23,7 @@ fn every_fault_is_reported_with_its_place() {
         ("outputs/fails.txt", 1, "the command cannot be run"),
         ("outputs/figures.toml", 1, "the figure `nudge` has neither a command"),
         ("outputs/figures.toml", 3, "no chapter shows the figure `unused_figure`"),
-        ("outputs/header.txt", 2, "`much` is no share"),
+        ("outputs/header.txt", 2, "`much` is not a tolerance"),
         ("outputs/stray.svg", 1, "no chapter shows the figure `stray`"),
         ("outputs/unused.txt", 1, "no chapter shows the output `unused`"),
         ("outputs/version.txt", 4, "the output is no longer what was recorded"),
@@ -102,7 +102,7 @@ fn a_sound_book_has_everything_on_its_pages() {
         "…\nCode that is not there or not tested;",
         "a status other than zero if there is one.\n…",
         "…\nOptions:\n  -h, --help\n          Print help",
-        "aria-label=\"A curve that bends upwards;",
+        "aria-label=\"A curve that turns upwards;",
         "class=\"choice is-right\"",
     ] {
         assert!(page.contains(part), "{part}");

@@ -1,4 +1,4 @@
-//! What stands behind the name of an experiment, and how an experiment ends.
+//! The arguments of an experiment, and the exit status of the program.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -9,13 +9,13 @@ use std::process::ExitCode;
 use clap::Parser;
 use stage01_bigram::screen;
 
-/// How an experiment ends: well, or with an error for the one who started it.
+/// The result of an experiment: nothing, or an error for the user.
 pub type Outcome = Result<(), Box<dyn Error>>;
 
 /// The arguments as text.
 ///
 /// # Errors
-/// When one of them is none.
+/// When one of them is not UTF-8.
 pub fn text(arguments: impl Iterator<Item = OsString>) -> Result<Vec<String>, Box<dyn Error>> {
     let text = |argument: OsString| {
         let refusal = |given: OsString| format!("{given:?} is not UTF-8").into();
@@ -24,7 +24,7 @@ pub fn text(arguments: impl Iterator<Item = OsString>) -> Result<Vec<String>, Bo
     arguments.map(text).collect()
 }
 
-/// Makes sure that there are no arguments.
+/// Refuses any argument.
 ///
 /// # Errors
 /// When there is one.
@@ -37,10 +37,10 @@ pub fn takes_no(unknown: &str) -> Box<dyn Error> {
     format!("this experiment takes no `{}`", screen::printable(unknown)).into()
 }
 
-/// The file of `--plot FILE`, which is all that is understood.
+/// The file of `--plot FILE`, the only flag that is accepted.
 ///
 /// # Errors
-/// When something else is given, or no file.
+/// When another argument is given, or the file is missing.
 pub fn plot(arguments: &[String]) -> Result<Option<&Path>, Box<dyn Error>> {
     match arguments {
         [] => Ok(None),
@@ -54,7 +54,7 @@ pub fn plot(arguments: &[String]) -> Result<Option<&Path>, Box<dyn Error>> {
 /// The flags of an experiment that has its own.
 ///
 /// # Errors
-/// When they are not understood, or help was asked for: then what clap says.
+/// When they are wrong, or when help was asked for: the message of clap.
 pub fn parse<Flags: Parser>(
     name: &'static str,
     arguments: &[String],
@@ -67,7 +67,7 @@ pub fn parse<Flags: Parser>(
     Ok(Flags::from_arg_matches_mut(&mut matches)?)
 }
 
-/// The exit status of the program. An error is told in one line.
+/// The exit status of the program. An error is printed on one line.
 pub fn end(outcome: Outcome) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     if let Some(refusal) = error.downcast_ref::<clap::Error>() {

@@ -68,7 +68,7 @@ const EXPERIMENTS: &[Experiment] = &[
     row("rust", "part0/rust", 1, Prints(part0::rust::run),
         "each piece of Rust that the book uses, run once"),
     row("vectors", "part0/vectors", 1, Prints(part0::vectors::run),
-        "lists of numbers, and tables that mix them"),
+        "lists of numbers, and matrices that mix them"),
     row("slopes", "part0/slopes", 1, Prints(part0::slopes::run),
         "slopes by nudging, and a walk downhill"),
     row("exp_and_log", "part0/exp_and_log", 1, Prints(part0::exp_and_log::run),
@@ -92,25 +92,25 @@ const EXPERIMENTS: &[Experiment] = &[
         "temperature, top-k, top-p, and a seed used twice"),
 
     row("tokens_as_vectors", "part2/tokens_as_vectors", 6, Tries(part2::tokens_as_vectors::run),
-        "an embedding table, its gradient, and the neighbours that it learns"),
+        "an embedding matrix, its gradient, and the neighbours that it learns"),
     row("tokens_as_vectors_without_positions", "part2/tokens_as_vectors", 10,
         Plots(part2::ablation::positions),
         "the attention model trained with and without its position embedding"),
     row("linear_layers", "part2/linear_layers", 1, Tries(part2::linear_layers::run),
-        "a linear layer, its gradient by nudging, and a transpose forgotten"),
+        "a linear layer, its gradient by nudging, and a forgotten transpose"),
     row("self_attention", "part2/self_attention", 1, Prints(part2::self_attention::run),
-        "one head on paper, and a softmax along the wrong side"),
+        "one head on paper, and a softmax along the wrong axis"),
     row("scaling", "part2/scaling", 1, Plots(part2::scaling::run),
-        "how dot products grow, and what softmax does with large scores"),
-    row("scaling_without_division", "part2/scaling", 10, Plots(part2::ablation::division),
-        "the attention model trained with and without the division of scores"),
+        "how dot products grow, and what the softmax does with large scores"),
+    row("scaling_without_division", "part2/scaling", 30, Plots(part2::ablation::division),
+        "the attention model trained with and without the division of scores, and why it matters"),
     row("masks_without_mask", "part2/masks", 10, Plots(part2::ablation::mask),
         "the attention model trained with and without its causal mask"),
     row("many_heads", "part2/many_heads", 17, Tries(part2::many_heads::run),
         "which columns a head owns, and how many heads are good"),
     row("gradient_of_attention", "part2/gradient_of_attention", 1,
         Prints(part2::gradient_of_attention::run),
-        "attention backward by nudging and by formula, and a mean forgotten"),
+        "attention backward by nudging and by formula, and a forgotten mean"),
     row("attention_beats_the_bigram", "part2/attention_beats_the_bigram", 12,
         Plots(part2::attention_beats_the_bigram::run),
         "the loss at each place of a window, and what comes next"),
@@ -122,7 +122,7 @@ const EXPERIMENTS: &[Experiment] = &[
     row("layer_norm", "part3/layer_norm", 3, Tries(part3::layer_norm::run),
         "layer norm on paper, its backward pass, and where it stands"),
     row("the_whole_gpt", "part3/the_whole_gpt", 1, Tries(part3::the_whole_gpt::run),
-        "every tensor of a tiny GPT, known sizes, and who sees whom"),
+        "every tensor of a tiny GPT, known sizes, and which token sees which"),
     row("initialisation", "part3/initialisation", 8, Plots(part3::initialisation::run),
         "what the first weights do to a GPT before it has learned anything"),
     row("backpropagation", "part3/backpropagation", 3, Tries(part3::backpropagation::run),
@@ -151,7 +151,7 @@ const EXPERIMENTS: &[Experiment] = &[
     row("gpu_ladder", "part4/gpus_and_libtorch", 180, GPU_LADDER,
         "training steps with libtorch from f32 to a GPU at work"),
     row("half_the_digits", "part4/half_the_digits", 20, Plots(part4::half_the_digits::run),
-        "numbers in bf16 and f16, and a GPT whose weights are kept in bf16"),
+        "numbers in bf16 and f16, and a GPT whose weights are stored in bf16"),
     row("surviving", "part4/surviving", 8, Takes(part4::surviving::run),
         "a run that is killed again and again, and three wrong ways to resume"),
     row("surviving_decoded_too_late", "part4/surviving", 1, DECODED_TOO_LATE,
@@ -235,7 +235,7 @@ fn entry(experiment: &Experiment, width: usize) -> String {
     let Experiment { name, chapter, seconds, shows, ref program } = *experiment;
     let flag = if let Plots(_) = program { " [--plot FILE]" } else { "" };
     let (head, time) = (format!("  {name}{flag}"), format!("{seconds} s"));
-    let room = width.saturating_sub(head.len());
+    let rest = width.saturating_sub(head.len());
     let (_, chapter) = chapter.split_once('/').expect("a part and a chapter");
     let mut about = shows.to_string();
     if chapter != name {
@@ -244,7 +244,7 @@ fn entry(experiment: &Experiment, width: usize) -> String {
     if let Needs(feature) = program {
         let _ = write!(about, "; needs --features {feature}");
     }
-    format!("{head}{time:>room$}\n{}\n", wrap(&about, width, "      "))
+    format!("{head}{time:>rest$}\n{}\n", wrap(&about, width, "      "))
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! One module per experiment, in directories by part; `index.rs` has the table of all, `setup.rs` what
-//! several of them set up alike. They are no examples of use: each crate has its own, in
-//! `examples/`.
+//! several of them set up alike. Examples of how to use the crates are in
+//! the `examples/` of each crate.
 
 use std::process::ExitCode;
 

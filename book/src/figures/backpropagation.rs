@@ -1,13 +1,13 @@
-//! The relay of single numbers: values forward, slopes back.
+//! The relay of single numbers: values forward, derivatives back.
 
 use super::draw::{Anchor, Area, Dimension, Drawing, Letters, Point, number};
 
-/// Values forward and slopes backward, as in `experiments/src/part3/backpropagation.rs`, and what
-/// each line hands back.
+/// Values forward and derivatives backward, as in `experiments/src/part3/backpropagation.rs`, and what
+/// each line passes back.
 struct Relay {
     /// e, w, x, f, x1, z, L.
     values: [f64; 7],
-    slopes: [f64; 7],
+    derivatives: [f64; 7],
     /// To z; from the product to x1 and to e; from the plus to f and to x; from f to w and to x;
     /// from x to e.
     handed: [f64; 8],
@@ -24,8 +24,8 @@ fn relay(e: f64, w: f64) -> Relay {
     let (dw, x_of_f) = (df * x, df * w);
     let dx = x_of_plus + x_of_f;
     let values = [e, w, x, f, x1, z, (z - 5.0) * (z - 5.0)];
-    let slopes = [e_of_product + dx, dw, dx, df, dx1, dz, 1.0];
-    Relay { values, slopes, handed: [dz, dx1, e_of_product, df, x_of_plus, dw, x_of_f, dx] }
+    let derivatives = [e_of_product + dx, dw, dx, df, dx1, dz, 1.0];
+    Relay { values, derivatives, handed: [dz, dx1, e_of_product, df, x_of_plus, dw, x_of_f, dx] }
 }
 
 /// Points of a bow from one place to another, over a third that pulls it.
@@ -41,7 +41,7 @@ fn bow(from: Point, pull: Point, to: Point) -> Vec<Point> {
 }
 
 /// A bow with a head at its end.
-fn bent(drawing: &mut Drawing, points: &[Point], dimension: Dimension) {
+fn curved(drawing: &mut Drawing, points: &[Point], dimension: Dimension) {
     let last = points.len() - 1;
     drawing.stroke(&points[..last - 1], 2.5, dimension);
     drawing.vector(points[last - 2], points[last], dimension);
@@ -69,16 +69,16 @@ pub fn relay_of_single_numbers() -> String {
         let words = format!("{} = {}", names[i], number(relay.values[i], 1));
         let wide = if i == 1 { 76.0 } else { 62.0 };
         boxes.push(drawing.boxed((x - wide / 2.0, y - HALF), (wide, 2.0 * HALF), &words));
-        let slope = number(relay.slopes[i], 1);
+        let derivative = number(relay.derivatives[i], 1);
         let at = if i == 3 { (x + 20.0, y + HALF + 16.0) } else { (x, y + HALF + 16.0) };
-        drawing.write(at, Anchor::Middle, Letters::STRONG, &slope);
+        drawing.write(at, Anchor::Middle, Letters::STRONG, &derivative);
     }
     let plus = drawing.disc((374.0, LEVEL), 15.0, "+", Dimension::Plain);
     let times = drawing.disc((548.0, LEVEL), 15.0, "", Dimension::Plain);
     let large = Letters { size: 28.0, ..Letters::STRONG };
     drawing.write(times.middle(), Anchor::Middle, large, "·");
     let [e, w, x, f, x1, z, l] = std::array::from_fn(|i| boxes[i]);
-    let handed = relay.handed.map(|slope| number(slope, 1));
+    let handed = relay.handed.map(|derivative| number(derivative, 1));
     let mut both = |from: Area, to: Area, words: &str| {
         let (a, b) = (from.right().0 + 3.0, to.at.0 - 3.0);
         drawing.vector((a, LEVEL - 7.0), (b, LEVEL - 7.0), ink);
@@ -103,9 +103,9 @@ pub fn relay_of_single_numbers() -> String {
         let (start, end) = (from.at.1 - 3.0, to.at.1 - 3.0);
         let middle = (a + b) / 2.0;
         let outer = bow((a - 8.0, start), (middle, start - height - 28.0), (b + 7.0, end));
-        bent(&mut drawing, &outer, ink);
+        curved(&mut drawing, &outer, ink);
         let inner = bow((b - 7.0, end), (middle, start - height), (a + 8.0, start));
-        bent(&mut drawing, &inner, back);
+        curved(&mut drawing, &inner, back);
         let at = (middle, start - height / 2.0 + 16.0);
         drawing.words(at, Anchor::Middle, words);
     }
@@ -126,9 +126,9 @@ mod tests {
 
     #[test]
     fn the_numbers_are_those_of_the_chapter() {
-        let Relay { values, slopes, handed } = relay(2.0, 0.5);
+        let Relay { values, derivatives, handed } = relay(2.0, 0.5);
         assert_eq!(values, [2.0, 0.5, 2.0, 1.0, 3.0, 6.0, 1.0]);
-        assert_eq!(slopes, [12.0, 8.0, 6.0, 4.0, 4.0, 2.0, 1.0]);
+        assert_eq!(derivatives, [12.0, 8.0, 6.0, 4.0, 4.0, 2.0, 1.0]);
         assert_eq!(handed, [2.0, 4.0, 6.0, 4.0, 4.0, 8.0, 2.0, 6.0]);
     }
 }

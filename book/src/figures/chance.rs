@@ -8,7 +8,7 @@ use super::draw::{Anchor, Area, Dimension, Drawing, Letters, Point, number};
 
 const TEXT: &str = "abracadabra";
 
-/// What came after a letter in the text, with the share of each: p(next | letter).
+/// What came after a letter in the text, with the probability of each: p(next | letter).
 fn next(letter: char) -> Vec<(char, f64)> {
     let followers: Vec<char> = TEXT
         .chars()

@@ -1,4 +1,4 @@
-//! English seen as a table, and the fact about ln that the floor rests on.
+//! English seen as a matrix, and the fact about ln that the floor rests on.
 
 use stage01_bigram::bigram::CountedBigram;
 use stage01_bigram::corpus::Corpus;

@@ -18,7 +18,7 @@ use std::fmt::Write;
 /// A point: x to the right, y down.
 pub type Point = (f64, f64);
 
-/// What a table or a vector runs over. Each has one colour in the whole book; those are told
+/// The dimension that a matrix or a vector runs over. Each has one colour in the whole book; those are told
 /// apart with any kind of colour vision (Okabe and Ito 2008).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dimension {
@@ -26,7 +26,7 @@ pub enum Dimension {
     Batch,
     /// The tokens of a text, one after the other.
     Time,
-    /// The numbers of a token: `n_embd`.
+    /// The embedding: `n_embd` numbers per token.
     Channel,
     /// The heads of attention.
     Head,
@@ -34,7 +34,7 @@ pub enum Dimension {
     Vocabulary,
     /// No dimension of the model.
     Plain,
-    /// No dimension of the model, but what the picture is about: a nudge, a slope, a dart.
+    /// No dimension of the model, but what the picture is about: a nudge, a derivative, a dart.
     Accent,
     /// The colour of the text around the picture.
     Ink,
@@ -115,7 +115,7 @@ pub struct Letters {
 }
 
 impl Letters {
-    /// As everywhere.
+    /// The default.
     pub const PLAIN: Self = Self { size: 16.0, bold: false, italic: false };
     /// For what can be read second: the numbers of an axis, remarks.
     pub const SMALL: Self = Self { size: 14.0, ..Self::PLAIN };
@@ -259,7 +259,7 @@ impl Drawing {
         area
     }
 
-    /// A rectangle without an edge, for the many squares of a shaded table.
+    /// A rectangle without an edge, for the many squares of a shaded matrix.
     pub fn square(&mut self, (x, y): Point, side: f64, dimension: Dimension, strength: f64) {
         self.put(format_args!(
             "<rect x=\"{x:.0}\" y=\"{y:.0}\" width=\"{side:.0}\" height=\"{side:.0}\" \
@@ -278,7 +278,7 @@ impl Drawing {
         ));
     }
 
-    /// Says by colour what the rows and the columns of a table are: a line along its left side,
+    /// Says by colour what the rows and the columns of a matrix are: a line along its left side,
     /// and one along its upper side.
     pub fn sides(&mut self, area: Area, rows: Dimension, columns: Dimension) {
         let Area { at: (x, y), size: (width, height) } = area;

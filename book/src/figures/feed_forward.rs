@@ -1,4 +1,4 @@
-//! The feed-forward layer: its bend, and the way of one token through it.
+//! The feed-forward layer: its activation function, and the way of one token through it.
 
 use super::axes::Axes;
 use super::draw::{Anchor, Area, Dimension, Drawing, Letters, number};
@@ -70,11 +70,11 @@ fn numbers(drawing: &mut Drawing, axes: &Axes) {
     }
 }
 
-/// One token is spread over four times as many numbers, bent, and folded back.
+/// One token: up to four times the width, through GELU, and back.
 pub fn feed_forward_flow() -> String {
     const C: usize = 4;
     const CELL: f64 = 18.0;
-    /// The hidden number that is looked at.
+    /// The hidden unit that is marked.
     const CHOSEN: usize = 5;
     let mut drawing = Drawing::new(660.0, 400.0);
     let channel = Dimension::Channel;
@@ -83,11 +83,11 @@ pub fn feed_forward_flow() -> String {
     let hidden = drawing.grid((128.0, 186.0), CELL, 1, 4 * C, channel);
     let proj = drawing.grid((460.0, 72.0), CELL, 4 * C, C, Dimension::Plain);
     let y = drawing.grid((574.0, proj.left().1 - CELL / 2.0), CELL, 1, C, channel);
-    // The bends, one below each hidden number.
+    // The activation function, below each hidden unit.
     for i in 0..4 * C {
         let at = (hidden.at.0 + CELL * i as f64 + 2.0, hidden.bottom().1 + 7.0);
-        let bend = Axes { area: Area { at, size: (14.0, 16.0) }, x: (-2.4, 1.8), y: (-0.2, 1.8) };
-        drawing.stroke(&bend.points(-2.4, 1.8, gelu), 2.0, Dimension::Accent);
+        let axes = Axes { area: Area { at, size: (14.0, 16.0) }, x: (-2.4, 1.8), y: (-0.2, 1.8) };
+        drawing.stroke(&axes.points(-2.4, 1.8, gelu), 2.0, Dimension::Accent);
     }
     drawing.arrow(x.right(), fc.left());
     drawing.arrow(fc.bottom(), hidden.top());
@@ -116,7 +116,7 @@ pub fn feed_forward_flow() -> String {
     let (a, b) = number.bottom();
     drawing.dashes(&[(a, b + 30.0), (a, b + 56.0)]);
     for (line, words) in
-        ["A hidden number:", "its column of c_fc asks,", "its row of c_proj answers."]
+        ["A hidden unit:", "its column of c_fc asks,", "its row of c_proj answers."]
             .into_iter()
             .enumerate()
     {

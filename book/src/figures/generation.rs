@@ -62,11 +62,11 @@ pub fn kv_cache() -> String {
         };
         let key = bar(&mut drawing, keys, ["k₁", "k₂", "k₃", "k₄"][row]);
         let value = bar(&mut drawing, values, ["v₁", "v₂", "v₃", "v₄"][row]);
-        let share = Area { at: (weights, y), size: (30.0, height) };
-        drawing.bar(share, time, 0.6);
+        let weight = Area { at: (weights, y), size: (30.0, height) };
+        drawing.bar(weight, time, 0.6);
         drawing.arrow(query.right(), key.left());
-        drawing.arrow(key.right(), share.left());
-        drawing.arrow(share.right(), value.left());
+        drawing.arrow(key.right(), weight.left());
+        drawing.arrow(weight.right(), value.left());
         drawing.arrow(value.right(), result.left());
     }
     let places = [(keys, width), (values, width)];

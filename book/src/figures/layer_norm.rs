@@ -8,11 +8,11 @@ pub fn norm_rows_columns() -> String {
     const ROW: f64 = 1.0;
     const COLUMN: f64 = 4.0;
     let mut drawing = Drawing::new(596.0, 298.0);
-    let table = drawing.grid((92.0, 52.0), CELL, 4, 6, Dimension::Plain);
-    drawing.sides(table, Dimension::Time, Dimension::Channel);
-    drawing.words((table.top().0, 24.0), Anchor::Middle, "C = 6");
-    drawing.words((table.at.0 - 16.0, table.left().1), Anchor::End, "tokens");
-    let Area { at: (x, y), size: (width, height) } = table;
+    let matrix = drawing.grid((92.0, 52.0), CELL, 4, 6, Dimension::Plain);
+    drawing.sides(matrix, Dimension::Time, Dimension::Channel);
+    drawing.words((matrix.top().0, 24.0), Anchor::Middle, "C = 6");
+    drawing.words((matrix.at.0 - 16.0, matrix.left().1), Anchor::End, "tokens");
+    let Area { at: (x, y), size: (width, height) } = matrix;
     let row = Area { at: (x, y + ROW * CELL), size: (width, CELL) };
     let column = Area { at: (x + COLUMN * CELL, y), size: (CELL, height) };
     let cells = |drawing: &mut Drawing, area: Area, dimension| {

@@ -22,7 +22,7 @@ pub fn gradient_bars() -> String {
     for (y, words) in [
         (36.0, "logit"),
         (floor - 46.0, "probability"),
-        (zero, "slope"),
+        (zero, "gradient"),
         (advice, "so the logit goes"),
     ] {
         drawing.write((16.0, y), Anchor::Start, Letters::STRONG, words);
@@ -36,16 +36,16 @@ pub fn gradient_bars() -> String {
         let at = (x - WIDTH / 2.0, floor - height);
         drawing.bar(Area { at, size: (WIDTH, height) }, Dimension::Vocabulary, 0.45);
         drawing.words((x, at.1 - 14.0), Anchor::Middle, &sixths(p[i]));
-        let slope = gradient[i];
-        let height = SCALE * slope.abs();
-        let top = if slope > 0.0 { zero - height } else { zero };
+        let derivative = gradient[i];
+        let height = SCALE * derivative.abs();
+        let top = if derivative > 0.0 { zero - height } else { zero };
         let area = Area { at: (x - WIDTH / 2.0, top), size: (WIDTH, height) };
         drawing.bar(area, Dimension::Accent, 0.45);
-        let sign = if slope > 0.0 { "+" } else { "" };
-        let y = if slope > 0.0 { top - 14.0 } else { area.bottom().1 + 14.0 };
-        drawing.words((x, y), Anchor::Middle, &format!("{sign}{}", sixths(slope)));
-        // Against the slope.
-        let (from, to, words) = if slope > 0.0 {
+        let sign = if derivative > 0.0 { "+" } else { "" };
+        let y = if derivative > 0.0 { top - 14.0 } else { area.bottom().1 + 14.0 };
+        drawing.words((x, y), Anchor::Middle, &format!("{sign}{}", sixths(derivative)));
+        // Against the gradient.
+        let (from, to, words) = if derivative > 0.0 {
             (advice - 18.0, advice + 14.0, "down")
         } else {
             (advice + 14.0, advice - 18.0, "up")
@@ -64,8 +64,8 @@ fn loss(logit: f64) -> f64 {
     (logit.exp() + 2.0).ln() - logit / 2.0
 }
 
-/// Its slope: the probability of b, less its share of what came.
-fn slope(logit: f64) -> f64 {
+/// Its derivative: the probability of b, less how often b came.
+fn derivative(logit: f64) -> f64 {
     let mut p = [0.0; 3];
     softmax(&[logit, 0.0, 0.0], &mut p);
     p[0] - 0.5
@@ -86,7 +86,7 @@ pub fn walk_down() -> String {
     drawing.stroke(&axes.points(-3.6, 3.1, loss), 2.0, Dimension::Plain);
     let mut logits = vec![-3.0];
     for step in 0..STEPS {
-        logits.push(logits[step] - RATE * slope(logits[step]));
+        logits.push(logits[step] - RATE * derivative(logits[step]));
     }
     let place = |logit: f64| axes.point(logit, loss(logit));
     for (number, pair) in logits.windows(2).enumerate() {
@@ -105,7 +105,7 @@ pub fn walk_down() -> String {
     let least = 2f64.ln();
     let (x, y) = place(least);
     drawing.dashes(&[(x - 60.0, y), (x + 60.0, y)]);
-    drawing.words((x + 4.0, y - 66.0), Anchor::Middle, "slope 0: p(b) = 1/2");
+    drawing.words((x + 4.0, y - 66.0), Anchor::Middle, "derivative 0: p(b) = 1/2");
     drawing.faint(&[(x, y - 54.0), (x, y - 8.0)]);
     let after = (x + 14.0, area.bottom().1 - 14.0);
     drawing.write(after, Anchor::Start, Letters::SMALL, "the strides");
@@ -117,11 +117,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_slope_is_what_a_nudge_says() {
+    fn the_derivative_is_what_a_nudge_says() {
         for logit in [-3.0, 0.0, 2f64.ln(), 2.0] {
             let nudged = (loss(logit + 1e-5) - loss(logit - 1e-5)) / 2e-5;
-            assert!((nudged - slope(logit)).abs() < 1e-8);
+            assert!((nudged - derivative(logit)).abs() < 1e-8);
         }
-        assert!(slope(2f64.ln()).abs() < 1e-12);
+        assert!(derivative(2f64.ln()).abs() < 1e-12);
     }
 }

@@ -1,4 +1,4 @@
-//! The plan of the learning rate: warm-up, half a wave, level.
+//! The learning-rate schedule: warm-up, cosine decay, level.
 
 use super::axes::Axes;
 use super::draw::{Anchor, Area, Dimension, Drawing, number};
@@ -17,7 +17,7 @@ fn rate(step: f64) -> f64 {
     LEAST + (1.0 + (std::f64::consts::PI * gone).cos()) / 2.0 * (MOST - LEAST)
 }
 
-/// The plan of the paper example.
+/// The schedule of the paper example.
 pub fn learning_rate_schedule() -> String {
     let mut drawing = Drawing::new(620.0, 420.0);
     let area = Area { at: (64.0, 44.0), size: (500.0, 280.0) };

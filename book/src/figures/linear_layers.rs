@@ -2,14 +2,14 @@
 
 use super::draw::{Anchor, Area, Dimension, Drawing, Letters, Point};
 
-/// A side of a table: its name, and how long it is drawn.
+/// A side of a matrix: its name, and how long it is drawn.
 type Side = (&'static str, f64);
 const ROWS: Side = ("rows", 104.0);
 const INPUTS: Side = ("inputs", 60.0);
 const OUTPUTS: Side = ("outputs", 84.0);
 
-/// A table with its middle at a point, its sides named.
-fn table(drawing: &mut Drawing, (x, y): Point, name: &str, rows: Side, columns: Side) -> Area {
+/// A matrix with its middle at a point, its sides named.
+fn matrix(drawing: &mut Drawing, (x, y): Point, name: &str, rows: Side, columns: Side) -> Area {
     let size = (columns.1, rows.1);
     let at = (x - size.0 / 2.0, y - size.1 / 2.0);
     let area = drawing.bar(Area { at, size }, Dimension::Plain, 0.15);
@@ -34,9 +34,9 @@ pub fn linear_three_products() -> String {
         if top > 0.0 {
             drawing.faint(&[(12.0, top - 2.0), (508.0, top - 2.0)]);
         }
-        let a = table(&mut drawing, (98.0, y), names[0], outer, used);
-        let b = table(&mut drawing, (270.0, y), names[1], used, inner);
-        table(&mut drawing, (440.0, y), names[2], outer, inner);
+        let a = matrix(&mut drawing, (98.0, y), names[0], outer, used);
+        let b = matrix(&mut drawing, (270.0, y), names[1], used, inner);
+        matrix(&mut drawing, (440.0, y), names[2], outer, inner);
         drawing.write((182.0, y), Anchor::Middle, Letters::STRONG, "·");
         drawing.write((350.0, y), Anchor::Middle, Letters::STRONG, "=");
         let (x, y) = a.at;

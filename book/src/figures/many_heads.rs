@@ -12,7 +12,7 @@ fn strength(head: usize) -> f64 {
     0.12 + 0.24 * head as f64
 }
 
-/// A table whose columns are cut into a group for each head.
+/// A matrix whose columns are cut into a group for each head.
 fn groups(drawing: &mut Drawing, at: Point, size: Point) -> Area {
     let width = size.0 / HEADS as f64;
     for head in 0..HEADS {
@@ -22,7 +22,7 @@ fn groups(drawing: &mut Drawing, at: Point, size: Point) -> Area {
     Area { at, size }
 }
 
-/// Cut, look, put together, mix.
+/// Split into heads, attend, concatenate, project.
 pub fn many_heads_flow() -> String {
     let mut drawing = Drawing::new(680.0, 350.0);
     let middle = 140.0;
@@ -52,7 +52,7 @@ pub fn many_heads_flow() -> String {
     for (area, name) in [(x, "x"), (cut[0], "q"), (cut[1], "k"), (cut[2], "v"), (out, "out")] {
         drawing.write((area.top().0, top - 16.0), Anchor::Middle, Letters::NAME, name);
     }
-    drawing.words((386.0, 14.0), Anchor::Middle, "shares");
+    drawing.words((386.0, 14.0), Anchor::Middle, "attention weights");
     let by = |rows: usize, columns: usize| format!("{rows} × {columns}");
     let level = 262.0;
     let whole = by(TOKENS, CHANNELS);
@@ -70,18 +70,17 @@ pub fn many_heads_flow() -> String {
     drawing.write((cut[1].top().0, level + 22.0), Anchor::Middle, Letters::SMALL, &each);
     drawing.write((386.0, level + 22.0), Anchor::Middle, Letters::SMALL, "each head");
     for (x, y, words) in [
-        (cut[1].top().0, 316.0, "cut"),
-        (386.0, 316.0, "look"),
-        (result.top().0, 316.0, "put"),
-        (result.top().0, 336.0, "together"),
-        (out.top().0, 316.0, "mix"),
+        (cut[1].top().0, 316.0, "split"),
+        (386.0, 316.0, "attend"),
+        (result.top().0, 316.0, "concatenate"),
+        (out.top().0, 316.0, "project"),
     ] {
         drawing.write((x, y), Anchor::Middle, Letters::STRONG, words);
     }
     drawing.finish()
 }
 
-/// A table of shares: nothing above its diagonal.
+/// A matrix of attention weights: nothing above its diagonal.
 fn triangle(drawing: &mut Drawing, at: Point, cell: f64, strength: f64) {
     for row in 0..5 {
         for column in 0..=row {

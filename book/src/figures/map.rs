@@ -32,7 +32,7 @@ pub fn map_of_a_gpt() -> String {
     drawing.words((next.bottom().0, next.bottom().1 + 18.0), Anchor::Middle, "next token");
     let legend = [
         (Dimension::Time, "tokens (time)"),
-        (Dimension::Channel, "numbers of a token (n_embd)"),
+        (Dimension::Channel, "embedding width (n_embd)"),
         (Dimension::Vocabulary, "vocabulary"),
     ];
     let mut x = 14.0;

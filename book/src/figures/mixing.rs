@@ -1,4 +1,4 @@
-//! What a table does to a vector.
+//! A matrix times a vector.
 
 use super::draw::{Anchor, Dimension, Drawing};
 

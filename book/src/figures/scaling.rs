@@ -5,24 +5,27 @@ use stage01_bigram::loss::softmax;
 use super::axes::Axes;
 use super::draw::{Anchor, Area, Dimension, Drawing, number};
 
-/// The share of the first of two keys, whose score is ahead by the gap.
-fn share(gap: f64) -> f64 {
-    let mut shares = [0.0; 2];
-    softmax(&[gap, 0.0], &mut shares);
-    shares[0]
+/// The attention weight of the first of two keys, whose score is ahead by the gap.
+fn weight(gap: f64) -> f64 {
+    let mut att = [0.0; 2];
+    softmax(&[gap, 0.0], &mut att);
+    att[0]
 }
 
-/// How far the share moves for a nudge of the gap.
-fn slope(gap: f64) -> f64 {
-    share(gap) * (1.0 - share(gap))
+/// The derivative of the attention weight with respect to the gap.
+fn derivative(gap: f64) -> f64 {
+    weight(gap) * (1.0 - weight(gap))
 }
 
-/// The share of a key over the gap of the scores, and its slope.
+/// The attention weight of a key over the gap of the scores, and its derivative.
 pub fn saturation() -> String {
     let mut drawing = Drawing::new(560.0, 490.0);
     // The usual size of a score, with the division and without it.
     let usual = [64f64.sqrt(), 1.0];
-    let panels = [(30.0, (0.0, 1.0), "share of the first key"), (246.0, (0.0, 0.25), "its slope")];
+    let panels = [
+        (30.0, (0.0, 1.0), "attention weight of the first key"),
+        (246.0, (0.0, 0.25), "its derivative"),
+    ];
     for (top, y, name) in panels {
         let area = Area { at: (62.0, top), size: (460.0, 140.0) };
         let axes = Axes { area, x: (-10.0, 10.0), y: (0.0, 1.15 * y.1) };
@@ -37,7 +40,7 @@ pub fn saturation() -> String {
         axes.x_marks(&mut drawing, &gaps.map(|gap| (gap, number(gap, 0))));
         let marks = [y.0, y.1 / 2.0, y.1];
         axes.y_marks(&mut drawing, &marks.map(|value| (value, number(value, 3))));
-        let function = if y.1 == 1.0 { share } else { slope };
+        let function = if y.1 == 1.0 { weight } else { derivative };
         let mut curve = axes.points(-10.0, -2.0, function);
         curve.extend(axes.points(-2.0, 2.0, function));
         curve.extend(axes.points(2.0, 10.0, function));
@@ -58,11 +61,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_slope_is_what_a_nudge_says() {
-        assert_eq!(slope(0.0), 0.25);
+    fn the_derivative_is_what_a_nudge_says() {
+        assert_eq!(derivative(0.0), 0.25);
         for gap in [-8.0, -1.0, 0.0, 3.0] {
-            let nudged = (share(gap + 1e-5) - share(gap - 1e-5)) / 2e-5;
-            assert!((nudged - slope(gap)).abs() < 1e-9);
+            let nudged = (weight(gap + 1e-5) - weight(gap - 1e-5)) / 2e-5;
+            assert!((nudged - derivative(gap)).abs() < 1e-9);
         }
     }
 }

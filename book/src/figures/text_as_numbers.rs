@@ -23,7 +23,7 @@ fn batch() -> [Vec<u32>; 2] {
     [inputs, targets]
 }
 
-/// One strip, two views of it; and a stack of windows as two tables.
+/// One strip, two views of it; and a stack of windows as two matrices.
 pub fn windows_and_batch() -> String {
     let mut drawing = Drawing::new(536.0, 640.0);
     const CELL: f64 = 40.0;

@@ -51,7 +51,7 @@ pub fn gpt_block() -> String {
             }
         }
     }
-    // Who looks at whom: each token at itself and at those before it.
+    // Attention: each token attends to itself and to those before it.
     let level = attention.left().1 + 6.0;
     let nodes = streams.map(|x| (x + ASIDE, level));
     for node in nodes {

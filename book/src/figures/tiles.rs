@@ -12,7 +12,7 @@ const CELL: f64 = 12.0;
 const GAP: f64 = 30.0;
 const TOP: f64 = 50.0;
 
-/// A table; which of its rows and columns are marked, and how strongly.
+/// A matrix; which of its rows and columns are marked, and how strongly.
 fn table(
     drawing: &mut Drawing,
     (x, y): Point,
@@ -37,7 +37,7 @@ fn table(
     area
 }
 
-/// One way to the product: tiles of so many rows and columns.
+/// One way to the product: tiles of this size.
 fn way(drawing: &mut Drawing, left: f64, tile: usize, title: &str) {
     let side = CELL * SIDE as f64;
     let (rows, columns) = ((PLACE.0, PLACE.0 + tile), (PLACE.1, PLACE.1 + tile));
@@ -77,10 +77,10 @@ fn way(drawing: &mut Drawing, left: f64, tile: usize, title: &str) {
 
     let (fetched, results) = (tile * SIDE, tile * tile);
     let sum = format!("{fetched} + {fetched} = {} numbers fetched", 2 * fetched);
-    let share = 2 * fetched / results;
+    let each = 2 * fetched / results;
     let each = match results {
-        1 => format!("for 1 result: {share} for each"),
-        _ => format!("for {results} results: {share} for each"),
+        1 => format!("for 1 result: {each} for each"),
+        _ => format!("for {results} results: {each} for each"),
     };
     drawing.words((middle, strip + 48.0), Anchor::Middle, &sum);
     drawing.write((middle, strip + 72.0), Anchor::Middle, Letters::STRONG, &each);

@@ -1,4 +1,4 @@
-//! Tokens and places as rows of two tables.
+//! Tokens and places as rows of two embedding matrices.
 
 use super::draw::{Anchor, Area, Dimension, Drawing, Letters, number};
 

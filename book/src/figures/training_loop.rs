@@ -2,8 +2,8 @@
 
 use super::draw::{Anchor, Area, Dimension, Drawing, Letters, number};
 
-/// The slopes of four tokens.
-const SLOPES: [f64; 4] = [4.0, 2.0, 6.0, 8.0];
+/// The derivatives of four tokens.
+const DERIVATIVES: [f64; 4] = [4.0, 2.0, 6.0, 8.0];
 const UNIT: f64 = 19.0;
 const WIDTH: f64 = 38.0;
 const GROUND: f64 = 228.0;
@@ -16,7 +16,7 @@ fn mean(numbers: &[f64]) -> f64 {
 
 /// The mean of the means of the two parts that a cut makes.
 fn of_means(cut: usize) -> f64 {
-    let (a, b) = SLOPES.split_at(cut);
+    let (a, b) = DERIVATIVES.split_at(cut);
     mean(&[mean(a), mean(b)])
 }
 
@@ -28,14 +28,14 @@ fn panel(drawing: &mut Drawing, left: f64, title: &str, lengths: &[usize], below
     let (mut x, mut from) = (middle - whole / 2.0, 0);
     drawing.write((middle, 20.0), Anchor::Middle, Letters::STRONG, title);
     for &length in lengths {
-        let part = &SLOPES[from..from + length];
+        let part = &DERIVATIVES[from..from + length];
         let begin = x;
-        for &slope in part {
-            let size = (WIDTH, UNIT * slope);
+        for &derivative in part {
+            let size = (WIDTH, UNIT * derivative);
             let area = Area { at: (x, GROUND - size.1), size };
             drawing.bar(area, Dimension::Time, 0.2);
             let at = (x + WIDTH / 2.0, GROUND - 12.0);
-            drawing.words(at, Anchor::Middle, &number(slope, 0));
+            drawing.words(at, Anchor::Middle, &number(derivative, 0));
             x += WIDTH;
         }
         let y = GROUND - UNIT * mean(part);
@@ -51,10 +51,16 @@ fn panel(drawing: &mut Drawing, left: f64, title: &str, lengths: &[usize], below
     drawing.lines((middle, GROUND + 44.0), below);
 }
 
-/// Four slopes as a whole, in equal and in unequal parts.
+/// Four derivatives as a whole, in equal and in unequal parts.
 pub fn mean_of_means() -> String {
     let mut drawing = Drawing::new(3.0 * PANEL, 300.0);
-    panel(&mut drawing, 0.0, "as a whole", &[4], &format!("mean {}", number(mean(&SLOPES), 2)));
+    panel(
+        &mut drawing,
+        0.0,
+        "as a whole",
+        &[4],
+        &format!("mean {}", number(mean(&DERIVATIVES), 2)),
+    );
     for (place, title, cut) in [(1.0, "two and two", 2), (2.0, "one and three", 1)] {
         let below = format!("mean of the means {}", number(of_means(cut), 2));
         panel(&mut drawing, place * PANEL, title, &[cut, 4 - cut], &below);
@@ -70,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_means_are_those_of_the_chapter() {
-        assert_eq!((mean(&SLOPES), of_means(2)), (5.0, 5.0));
+        assert_eq!((mean(&DERIVATIVES), of_means(2)), (5.0, 5.0));
         assert_eq!(number(of_means(1), 2), "4.67");
     }
 }

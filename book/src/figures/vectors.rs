@@ -1,4 +1,4 @@
-//! Lists of numbers as arrows: added, cut by a line, sent through a table.
+//! Lists of numbers as arrows: added, cut by a line, multiplied by a matrix.
 
 use super::axes::Axes;
 use super::draw::{Anchor, Area, Dimension, Drawing, Letters, Point, number};

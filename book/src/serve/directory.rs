@@ -129,7 +129,7 @@ impl Body for FileBody {
         let until = if self.before > 0 { self.before } else { self.left };
         let mut piece = vec![0; until.min(PIECE) as usize];
         let read = match self.file.read(&mut piece) {
-            // It has become shorter. The connection is cut, so that nobody takes it for whole.
+            // It has become shorter. The connection is closed, so that the client sees that the file is incomplete.
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             read => read,
         };

@@ -113,7 +113,7 @@ pub fn bits_of_an_eighth() -> f64 {
     bits(-(0.125f64).ln())
 }
 
-/// The perplexity of a model that knows nothing of 64 tokens.
+/// The perplexity of the uniform baseline with 64 tokens.
 pub fn perplexity_of_nothing() -> f64 {
     perplexity(64f64.ln())
 }
@@ -128,7 +128,7 @@ pub fn perplexity_of_one_and_three_bits() -> f64 {
     perplexity((1.0 + 3.0) / 2.0 * 2f64.ln())
 }
 
-/// Four equal logits: the share of each.
+/// Four equal logits: the probability of each.
 pub fn softmax_of_equal() -> f64 {
     let mut p = [0.0; 4];
     softmax(&[3.0; 4], &mut p);

@@ -22,34 +22,34 @@ pub const ANSWERS: &[Answer] = answers![
     size_of_one_hot,
     second_output,
     second_of_dx,
-    slope_over_two_rows,
+    derivative_over_two_rows,
     weights_of_a_layer,
     size_of_first_weights,
-    share_of_ln_two,
+    attention_weight_of_ln_two,
     mixture_of_three,
-    share_without_a_question,
-    shares_of_256,
+    attention_weight_of_a_zero_query,
+    attention_weights_of_256,
     variance_of_nine_coins,
     divisor_of_sixteen,
-    slope_at_nine_tenths,
+    derivative_at_nine_tenths,
     seen_by_token_four,
-    shares_left_of_ten,
+    attention_weights_left_of_ten,
     seen_by_one_query,
     columns_of_gpt2,
     weights_of_attention,
     first_key_of_head_two,
     blurred,
-    slope_of_first_score,
-    slopes_of_scores_add_up_to,
+    gradient_of_first_score,
+    gradient_of_scores_adds_up_to,
     second_by_first,
-    slope_of_a_value,
+    gradient_of_a_value,
     loss_of_73,
     weights_at_32,
     velocity_after_two,
     belief_at_one_half,
 ];
 
-/// How many numbers looking up one of 73 tokens copies, at 64 numbers a token.
+/// How many numbers looking up one of 73 tokens copies, at the embedding width 64.
 pub fn numbers_of_a_row() -> f64 {
     let wte = Embedding::declare(Layout::new().scope("wte"), 73, 64, Init::Zeros);
     wte.weight.cols() as f64
@@ -96,8 +96,8 @@ pub fn second_of_dx() -> f64 {
     dx[[0, 1]]
 }
 
-/// The slope of a weight that two rows share.
-pub fn slope_over_two_rows() -> f64 {
+/// The derivative with respect to a weight that two rows use.
+pub fn derivative_over_two_rows() -> f64 {
     let mut layout = Layout::new();
     let linear = Linear::declare(layout.scope("c_fc"), 2, 1, false, Init::Zeros);
     let mut grads = Params::zeros(&layout);
@@ -123,7 +123,7 @@ pub fn size_of_first_weights() -> f64 {
     }
 }
 
-/// The shares of one query of one number for some keys, and its mixture of the values.
+/// The attention weights of one query of one number for some keys, and its mixture of the values.
 fn look_up(query: f64, keys: &[f64], values: &[f64]) -> (Vec<f64>, f64) {
     let column = |values: &[f64]| {
         Array2::from_shape_vec((values.len(), 1), values.to_vec()).expect("one column")
@@ -135,23 +135,23 @@ fn look_up(query: f64, keys: &[f64], values: &[f64]) -> (Vec<f64>, f64) {
     (att.into_raw_vec_and_offset().0, y[[0, 0]])
 }
 
-/// Scores 0, 0 and ln 2: the share of the third.
-pub fn share_of_ln_two() -> f64 {
+/// Scores 0, 0 and ln 2: the attention weight of the third.
+pub fn attention_weight_of_ln_two() -> f64 {
     digits(look_up(1.0, &[0.0, 0.0, 2f64.ln()], &[0.0; 3]).0[2], 9)
 }
 
-/// Shares 0.5, 0.25 and 0.25 of the values 4, 8 and 0.
+/// Attention weights 0.5, 0.25 and 0.25 of the values 4, 8 and 0.
 pub fn mixture_of_three() -> f64 {
     digits(look_up(1.0, &[2f64.ln(), 0.0, 0.0], &[4.0, 8.0, 0.0]).1, 9)
 }
 
-/// The share of each of five tokens for a query of zero.
-pub fn share_without_a_question() -> f64 {
+/// The attention weight of each of five tokens for a query of zero.
+pub fn attention_weight_of_a_zero_query() -> f64 {
     digits(look_up(0.0, &[1.0, 2.0, 3.0, 4.0, 5.0], &[0.0; 5]).0[0], 9)
 }
 
-/// How many shares a head has over 256 tokens.
-pub fn shares_of_256() -> f64 {
+/// How many attention weights a head has over 256 tokens.
+pub fn attention_weights_of_256() -> f64 {
     let mut layout = Layout::new();
     let head = Head::declare(layout.scope("head"), 1, 1, Mask::None, Init::Zeros);
     let acts = head.forward(&Params::zeros(&layout), Array2::<f64>::zeros((256, 1)).view());
@@ -174,15 +174,15 @@ pub fn divisor_of_sixteen() -> f64 {
     digits(1.0 / f64::ln(att[[0, 0]] / att[[0, 1]]), 6)
 }
 
-/// How far a share of 0.9 of two moves with its score.
-pub fn slope_at_nine_tenths() -> f64 {
-    slope_of_share(&[0.9, 0.1], 0, 0)
+/// The derivative of an attention weight of 0.9, of two, with respect to its score.
+pub fn derivative_at_nine_tenths() -> f64 {
+    derivative_of_weight(&[0.9, 0.1], 0, 0)
 }
 
-/// How far share i moves with score j, by nudging.
-fn slope_of_share(shares: &[f64], i: usize, j: usize) -> f64 {
+/// The derivative of attention weight i with respect to score j, by nudging.
+fn derivative_of_weight(att: &[f64], i: usize, j: usize) -> f64 {
     let at = |h: f64| {
-        let mut scores: Vec<f64> = shares.iter().map(|p| p.ln()).collect();
+        let mut scores: Vec<f64> = att.iter().map(|p| p.ln()).collect();
         scores[j] += h;
         let mut p = vec![0.0; scores.len()];
         softmax(&scores, &mut p);
@@ -196,8 +196,8 @@ pub fn seen_by_token_four() -> f64 {
     Mask::Causal.visible(4, 10, 10) as f64
 }
 
-/// How many shares a causal mask leaves of ten tokens.
-pub fn shares_left_of_ten() -> f64 {
+/// How many attention weights a causal mask leaves of ten tokens.
+pub fn attention_weights_left_of_ten() -> f64 {
     (0..10).map(|i| Mask::Causal.visible(i, 10, 10)).sum::<usize>() as f64
 }
 
@@ -211,7 +211,7 @@ pub fn columns_of_gpt2() -> f64 {
     head_size(768, 12).expect("they fit") as f64
 }
 
-/// Attention with some numbers a token and 4 heads, without bias, and its plan.
+/// Attention of an embedding width with 4 heads, without bias, and its layout.
 fn attention(n_embd: usize) -> (MultiHeadAttention, Layout) {
     let mut layout = Layout::new();
     let (dropout, init) = (Dropout::new(0.0).expect("a probability"), (Init::Zeros, Init::Zeros));
@@ -220,7 +220,7 @@ fn attention(n_embd: usize) -> (MultiHeadAttention, Layout) {
     (attn.expect("4 heads fit"), layout)
 }
 
-/// The weights of attention at 128 numbers a token.
+/// The number of weights of attention at the embedding width 128.
 pub fn weights_of_attention() -> f64 {
     attention(128).1.len() as f64
 }
@@ -238,8 +238,8 @@ pub fn blurred() -> f64 {
 /// The gradients of queries, keys and values of one number each.
 fn back(q: &[f64], k: &[f64], v: &[f64], dy: &[f64]) -> [Vec<f64>; 3] {
     let column = |x: &[f64]| Array2::from_shape_vec((x.len(), 1), x.to_vec()).expect("a column");
-    let tables = [q, k, v, dy].map(column);
-    let [q, k, v, dy]: [ArrayView2<f64>; 4] = tables.each_ref().map(|table| table.view());
+    let columns = [q, k, v, dy].map(column);
+    let [q, k, v, dy]: [ArrayView2<f64>; 4] = columns.each_ref().map(|x| x.view());
     let shape = (q.nrows(), k.nrows());
     let (mut att, mut datt) = (Array2::zeros(shape), Array2::zeros(shape));
     scaled_dot_product::attention_weights(q, k, Mask::None, att.view_mut());
@@ -249,43 +249,43 @@ fn back(q: &[f64], k: &[f64], v: &[f64], dy: &[f64]) -> [Vec<f64>; 3] {
     [dq, dk, dv].map(|d| d.into_raw_vec_and_offset().0)
 }
 
-/// Two equal shares with dp = (2, 6): the slope of the first score. With q = 1 it is that of
-/// the first key.
-pub fn slope_of_first_score() -> f64 {
+/// Two equal attention weights with dp = (2, 6): the gradient of the first score. With q = 1 it
+/// is that of the first key.
+pub fn gradient_of_first_score() -> f64 {
     back(&[1.0], &[0.0, 0.0], &[2.0, 6.0], &[1.0])[1][0]
 }
 
-/// The sum of the slopes of a row of scores.
-pub fn slopes_of_scores_add_up_to() -> f64 {
+/// The sum of the gradient of a row of scores.
+pub fn gradient_of_scores_adds_up_to() -> f64 {
     let dk = &back(&[1.0], &[0.3, -1.0, 2.0], &[2.0, 6.0, -1.0], &[1.0])[1];
     dk.iter().sum::<f64>().round().abs()
 }
 
-/// Shares 0.5, 0.3, 0.2: how far the second moves with the first score.
+/// Attention weights 0.5, 0.3, 0.2: the derivative of the second with respect to the first score.
 pub fn second_by_first() -> f64 {
-    slope_of_share(&[0.5, 0.3, 0.2], 1, 0)
+    derivative_of_weight(&[0.5, 0.3, 0.2], 1, 0)
 }
 
-/// The slope of a value that two tokens look at with the shares 0.2 and 0.7.
-pub fn slope_of_a_value() -> f64 {
+/// The gradient of a value to which two tokens attend with the weights 0.2 and 0.7.
+pub fn gradient_of_a_value() -> f64 {
     let q = [0.25f64.ln(), (7.0 / 3.0f64).ln()];
     digits(back(&q, &[1.0, 0.0], &[0.0, 0.0], &[10.0, 10.0])[2][0], 9)
 }
 
-/// The loss of a model that thinks 73 characters alike.
+/// The loss of the uniform baseline with 73 characters.
 pub fn loss_of_73() -> f64 {
     let mut p = [0.0; 73];
     softmax(&[0.0; 73], &mut p);
     digits(-f64::ln(p[0]), 2)
 }
 
-/// The weights of the one-block model at 32 numbers a token.
+/// The number of weights of the one-block model at the embedding width 32.
 pub fn weights_at_32() -> f64 {
     let config = Config { vocab_size: 73, block_size: 64, n_embd: 32, n_head: 4 };
     AttentionModel::new(config).expect("sizes that fit").layout().len() as f64
 }
 
-/// The velocity after two steps of slope 1.
+/// The velocity after two steps with the gradient 1.
 pub fn velocity_after_two() -> f64 {
     (0..2).fold(0.0, |velocity, _| 0.9 * velocity + 1.0)
 }

@@ -17,7 +17,7 @@ use crate::Answer;
 /// Every answer by its name.
 pub const ANSWERS: &[Answer] = answers![
     bias_of_two_layers,
-    slope_of_gelu_at_zero,
+    derivative_of_gelu_at_zero,
     feed_forward_numbers_of_ten,
     nudge_through_four_layers,
     nudge_through_two_residual_layers,
@@ -28,7 +28,7 @@ pub const ANSWERS: &[Answer] = answers![
     numbers_of_a_norm,
     numbers_of_a_small_gpt,
     more_numbers_with_fewer_heads,
-    block_tables_with_twice_the_width,
+    block_matrices_with_twice_the_width,
     spread_of_a_hundred,
     above_for_a_spread_of_two,
     writers_of_eight_blocks,
@@ -48,12 +48,12 @@ pub fn bias_of_two_layers() -> f64 {
     x[[0, 0]]
 }
 
-/// How steep GELU is at 0.
-pub fn slope_of_gelu_at_zero() -> f64 {
+/// The derivative of GELU at 0.
+pub fn derivative_of_gelu_at_zero() -> f64 {
     gelu_and_derivative(0.0f64).1
 }
 
-/// How many numbers a feed-forward layer for 10 numbers a token has.
+/// How many numbers a feed-forward layer for the embedding width 10 has.
 pub fn feed_forward_numbers_of_ten() -> f64 {
     let mut layout = Layout::new();
     let init = (Init::Zeros, Init::Zeros);
@@ -79,7 +79,7 @@ pub fn nudge_through_two_residual_layers() -> f64 {
     x[[0, 0]]
 }
 
-/// How many ways lead through ten layers with a plus: one layer of slope 1 doubles the sum.
+/// How many ways lead through ten layers with a plus: one layer with the derivative 1 doubles the sum.
 pub fn ways_through_ten_layers() -> f64 {
     let mut ways = 1.0;
     for _ in 0..10 {
@@ -138,12 +138,12 @@ pub fn numbers_of_a_norm() -> f64 {
     layout.len() as f64
 }
 
-/// The sizes of a GPT with biases: vocabulary, context, layers, heads, numbers a token.
+/// The sizes of a GPT with biases: vocabulary, context, layers, heads, embedding width.
 fn sizes([vocab_size, block_size, n_layer, n_head, n_embd]: [usize; 5]) -> GptConfig {
     GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout: 0.0, bias: true }
 }
 
-/// How many numbers a GPT with 10 tokens, 8 places, one block and 4 numbers a token learns.
+/// How many numbers a GPT with 10 tokens, 8 places, one block and the embedding width 4 learns.
 pub fn numbers_of_a_small_gpt() -> f64 {
     let gpt = Gpt::new(sizes([10, 8, 1, 1, 4])).expect("sizes that fit together");
     gpt.layout().len() as f64
@@ -155,15 +155,15 @@ pub fn more_numbers_with_fewer_heads() -> f64 {
     count(6) - count(12)
 }
 
-/// By what the weights in the tables of a block are multiplied when its width is doubled.
-pub fn block_tables_with_twice_the_width() -> f64 {
-    let tables = |n_embd| {
+/// By what the weights in the matrices of a block are multiplied when its width is doubled.
+pub fn block_matrices_with_twice_the_width() -> f64 {
+    let weights = |n_embd| {
         let gpt = Gpt::new(sizes([10, 8, 1, 1, n_embd])).expect("sizes that fit together");
-        let tables = gpt.layout().tensors().iter();
-        let tables = tables.filter(|t| t.name.starts_with("h.0") && t.shape.len() == 2);
-        tables.map(|t| t.len()).sum::<usize>() as f64
+        let tensors = gpt.layout().tensors().iter();
+        let matrices = tensors.filter(|t| t.name.starts_with("h.0") && t.shape.len() == 2);
+        matrices.map(|t| t.len()).sum::<usize>() as f64
     };
-    tables(16) / tables(8)
+    weights(16) / weights(8)
 }
 
 /// The spread of a sum of a hundred random numbers of spread 0.1, rounded to one digit: the root
@@ -178,7 +178,7 @@ pub fn spread_of_a_hundred() -> f64 {
 /// Half of the square of a spread of 2, by the loss of random scores, rounded to a whole number.
 pub fn above_for_a_spread_of_two() -> f64 {
     let mut scores = ndarray::Array2::<f64>::zeros((20, 20_000));
-    let values = scores.as_slice_mut().expect("a new table");
+    let values = scores.as_slice_mut().expect("a new matrix");
     fill_normal(values, 2.0, &mut generator(1, Purpose::Other, 0));
     let targets: Vec<u32> = (0..20).collect();
     let scores_of_targets: f64 = (0..20).map(|i| scores[[i, i]]).sum();
@@ -191,7 +191,7 @@ pub fn writers_of_eight_blocks() -> f64 {
     let gpt = Gpt::new(sizes([10, 8, 8, 1, 4])).expect("sizes that fit together");
     let spread = |name: &str| {
         let tensor = gpt.layout().tensors().iter().find(|t| t.name == name);
-        match tensor.expect("a table of every GPT").init {
+        match tensor.expect("a tensor of every GPT").init {
             Init::Normal(std) => std,
             Init::Zeros | Init::Ones => f64::NAN,
         }

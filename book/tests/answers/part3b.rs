@@ -115,7 +115,7 @@ pub fn mean_of_dropped_four_and_eight() -> f64 {
     [0.0, 4.0, 8.0, 12.0].map(|sum| keep * sum / 4.0).iter().sum()
 }
 
-/// What a query of 1 finds in keys ln 3, 0, ln 4 with the values 8, 16, 2.
+/// The result of a query of 1 for the keys ln 3, 0, ln 4 with the values 8, 16, 2.
 pub fn third_token_finds() -> f64 {
     let (keys, values) = ([3f64.ln(), 0.0, 4f64.ln()], [8.0, 16.0, 2.0]);
     let (mut space, mut y) = (vec![0.0; single_query::scratch_len(1, 3, 1)], [0.0]);
@@ -159,7 +159,7 @@ pub fn operations_of_five_by_five() -> f64 {
     f64::from(2 * results * products)
 }
 
-/// Tokens per second at most, with 500 million weights and 20 gigabytes a second.
+/// Tokens per second at most, with 500 million weights and 20 gigabytes per second.
 pub fn limit_of_writing() -> f64 {
     20e9 / (500e6 * size_of::<f32>() as f64)
 }
@@ -177,7 +177,7 @@ pub fn parts_of_a_hundred_and_one() -> f64 {
     (pieces / pieces.div_ceil(threads)) as f64
 }
 
-/// Rounded to so many digits after the point.
+/// Rounded to this number of digits after the point.
 fn digits(x: f64, n: i32) -> f64 {
     let scale = 10f64.powi(n);
     (x * scale).round() / scale

@@ -1,5 +1,5 @@
-//! The numeric answers of the quizzes of two chapters of part 4: the training loop, and half the
-//! digits.
+//! The numeric answers of the quizzes of two chapters of part 4: the training loop, and mixed
+//! precision.
 
 use stage02_attention::matmul::bf16::round;
 
@@ -16,13 +16,13 @@ pub const ANSWERS: &[Answer] = answers![
     lost_step_of_a_half,
 ];
 
-/// Two tokens with the slope 9 and ten with the slope 3, all in one batch.
+/// Two tokens with the derivative 9 and ten with the derivative 3, all in one batch.
 pub fn slope_of_unequal_parts() -> f64 {
     let slopes = [[9.0; 2].as_slice(), [3.0; 10].as_slice()].concat();
     slopes.iter().sum::<f64>() / slopes.len() as f64
 }
 
-/// Five passes of eight windows of 256 tokens.
+/// Five micro-batches of eight windows of 256 tokens.
 pub fn tokens_of_a_step() -> f64 {
     f64::from(8 * 256 * 5)
 }
@@ -38,7 +38,7 @@ pub fn position_after_a_hundred() -> f64 {
     position
 }
 
-/// A thousand million tokens at half of a hundred million million operations per second.
+/// 10^9 tokens at half of 100 TFLOP/s.
 pub fn seconds_of_a_run() -> f64 {
     1e9 * 600e6 / (100e12 * 0.5)
 }

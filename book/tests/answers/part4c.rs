@@ -11,7 +11,7 @@ pub const ANSWERS: &[Answer] =
 /// What the memory of an H100 delivers, in bytes per second.
 const BANDWIDTH: f64 = 3.35e12;
 
-/// From so many operations a byte on, arithmetic is the limit.
+/// The ridge of the roofline, in operations per byte: above it arithmetic is the limit.
 pub fn operations_a_byte_of_a_small_card() -> f64 {
     let (peak, bandwidth) = (120e12, 0.3e12);
     peak / bandwidth

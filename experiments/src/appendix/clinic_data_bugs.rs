@@ -1,6 +1,6 @@
 //! Two bugs in the data, with which every derivative is right and every shape fits.
 //!
-//! First a text is cut into windows that overlap, and every tenth window is kept for validation.
+//! First a text is cut into windows that overlap, and every tenth window is held out for validation.
 //! Then all windows of a batch are drawn with one and the same random number. The book's clinic
 //! shows what both look like from outside, and which test finds them.
 
@@ -24,7 +24,7 @@ const BATCH: usize = 12;
 /// How many steps a run has.
 const STEPS: usize = 1000;
 
-/// After how many steps it is measured.
+/// After how many steps the loss is evaluated.
 const INTERVAL: usize = 200;
 
 /// Runs the experiment.
@@ -37,7 +37,7 @@ pub fn run() -> Result<()> {
 /// Tokens of a window, and the one behind it.
 type Window = [u32; LENGTH + 1];
 
-/// A window every so many tokens.
+/// Windows, one every `apart` tokens.
 fn windows(tokens: &[u32], apart: usize) -> Vec<Window> {
     tokens
         .windows(LENGTH + 1)
@@ -58,7 +58,7 @@ fn deal(windows: &[Window]) -> [Vec<Window>; 2] {
 // ANCHOR_END: deal
 
 // ANCHOR: seen
-/// The test: what share of the pieces of 16 tokens in `validation` stands in `train` as well?
+/// The test: the fraction of all pieces of 16 tokens of `validation` that `train` has as well.
 fn seen(train: &[Window], validation: &[Window]) -> f64 {
     let known: HashSet<&[u32]> = train.iter().flat_map(|window| window.windows(16)).collect();
     let pieces: Vec<&[u32]> = validation.iter().flat_map(|window| window.windows(16)).collect();

@@ -1,4 +1,4 @@
-//! How does this processor round? A few products of tables, as the bits they come out with.
+//! How does this processor round? A few products of matrices, as the bits they come out with.
 //!
 //! A sum of rounded numbers depends on the order in which they are added, and the order on how a
 //! product is cut for the caches and registers of the processor. So two kinds of processor differ
@@ -21,11 +21,12 @@ pub fn run() {
     }
 }
 
-/// The bits of all entries of a product of random tables, mixed into one number.
+/// The bits of all entries of a product of random matrices, mixed into one number.
 fn fingerprint(m: usize, k: usize, n: usize) -> u32 {
     let mut rng = generator(1, Purpose::Other, 0);
-    let mut table = |rows, cols| Array2::from_shape_simple_fn((rows, cols), || rng.random::<f32>());
-    let (a, b, mut c) = (table(m, k), table(k, n), table(m, n));
+    let mut matrix =
+        |rows, cols| Array2::from_shape_simple_fn((rows, cols), || rng.random::<f32>());
+    let (a, b, mut c) = (matrix(m, k), matrix(k, n), matrix(m, n));
     gemm(1.0, a.view(), b.view(), 1.0, &mut c.view_mut());
     c.iter().fold(0, |mix, entry| mix.rotate_left(5) ^ entry.to_bits())
 }

@@ -43,7 +43,7 @@ fn on_paper() -> Result<()> {
     println!("mean        {mean:.4} nats, {:.1} bits", bits(mean));
     println!("perplexity  {:.4}", perplexity(mean));
     println!(
-        "knows nothing: ln 5 = {:.4} nats, perplexity {:.1}",
+        "uniform baseline: ln 5 = {:.4} nats, perplexity {:.1}",
         5f64.ln(),
         perplexity(5f64.ln())
     );
@@ -79,7 +79,7 @@ fn chart([train, validation]: Curves) -> LineChart {
             Series { name: "train".into(), points: train },
             Series { name: "validation".into(), points: validation },
         ],
-        references: vec![("knows nothing: ln 1024".into(), 1024f64.ln())],
+        references: vec![("uniform baseline: ln 1024".into(), 1024f64.ln())],
     }
 }
 

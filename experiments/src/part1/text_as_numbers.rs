@@ -49,7 +49,7 @@ fn bytes_and_characters() {
     }
 }
 
-/// The King James text in characters: the tokenizer, and the part to learn from.
+/// The King James text in characters: the tokenizer, and the training set.
 fn king_james() -> Result<(Tokenizer, Dataset)> {
     let data = CharData::king_james(32)?;
     Ok((data.tokenizer, data.train))

@@ -33,7 +33,7 @@ const BATCH_SIZE: usize = 16;
 const STEPS: usize = 1000;
 const LEARNING_RATE: f32 = 0.5;
 
-/// The part that a model does without.
+/// The part that is left out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Without {
     Nothing,
@@ -42,7 +42,7 @@ enum Without {
     Mask,
 }
 
-/// Token and place, one layer of attention added to it, and a score for every token.
+/// Token plus position, one layer of attention added to it, and a logit for every token.
 struct Model {
     layout: Layout,
     wte: Embedding,
@@ -51,10 +51,13 @@ struct Model {
     lm_head: Linear,
     n_head: usize,
     without: Without,
+    learning_rate: f32,
+    /// A factor on the first queries.
+    first_queries: f32,
 }
 
-/// What a forward pass leaves. Rows are tokens, window after window.
-struct Pass {
+/// The activations of a forward pass. Rows are tokens, window after window.
+struct Forward {
     /// Token and place.
     x: Array2<f32>,
     /// x + attention(x).
@@ -63,10 +66,19 @@ struct Pass {
     acts: multi_head::Activations<f32>,
 }
 
+/// The result of a training.
+struct Run {
+    params: Params<f32>,
+    /// (step, validation loss), every hundred steps.
+    losses: Vec<(f64, f64)>,
+    /// The largest attention weight of a query, on average, every hundred steps.
+    largest: Vec<f32>,
+}
+
 impl Model {
     fn new(vocab_size: usize, n_head: usize, without: Without) -> Result<Model> {
         let mut layout = Layout::new();
-        let [half, keep, small] = [0.5, 1.0 / (N_EMBD as f64).sqrt(), 0.02].map(Init::Normal);
+        let [half, level, small] = [0.5, 1.0 / (N_EMBD as f64).sqrt(), 0.02].map(Init::Normal);
         let wte = Embedding::declare(layout.scope("wte"), vocab_size, N_EMBD, half);
         let wpe = Embedding::declare(layout.scope("wpe"), BLOCK_SIZE, N_EMBD, half);
         // ANCHOR: mask
@@ -78,19 +90,20 @@ impl Model {
             mask,
             Dropout::new(0.0)?,
             false,
-            (keep, keep),
+            (level, level),
         )?;
         let lm_head = Linear::declare(layout.scope("lm_head"), N_EMBD, vocab_size, false, small);
-        Ok(Model { layout, wte, wpe, attn, lm_head, n_head, without })
+        let (learning_rate, first_queries) = (LEARNING_RATE, 1.0);
+        Ok(Model { layout, wte, wpe, attn, lm_head, n_head, without, learning_rate, first_queries })
     }
 
     /// The logits of some windows. Shape: (tokens, vocab_size).
     fn logits(&self, params: &Params<f32>, tokens: &[u32], length: usize) -> Array2<f32> {
-        self.pass(params, tokens, length).logits
+        self.forward(params, tokens, length).logits
     }
 
-    /// Forward, with all that the backward pass will want.
-    fn pass(&self, params: &Params<f32>, tokens: &[u32], length: usize) -> Pass {
+    /// The forward pass, with all that the backward pass needs.
+    fn forward(&self, params: &Params<f32>, tokens: &[u32], length: usize) -> Forward {
         let mut x = Array2::zeros((tokens.len(), N_EMBD));
         self.wte.forward(params, tokens.iter().map(|&t| t as usize), x.view_mut());
         self.wpe.forward_add(params, (0..tokens.len()).map(|i| i % length), x.view_mut());
@@ -100,12 +113,12 @@ impl Model {
         sum += &x;
         let mut logits = Array2::zeros((tokens.len(), self.lm_head.weight.cols()));
         self.lm_head.forward(params, sum.view(), logits.view_mut());
-        Pass { x, sum, logits, acts }
+        Forward { x, sum, logits, acts }
     }
 
     /// The gradient of the mean loss of some windows.
     fn gradient(&self, params: &Params<f32>, tokens: &[u32], targets: &[u32]) -> Params<f32> {
-        let Pass { x, sum, mut logits, acts } = self.pass(params, tokens, BLOCK_SIZE);
+        let Forward { x, sum, mut logits, acts } = self.forward(params, tokens, BLOCK_SIZE);
         let mut grads = Params::zeros(&self.layout);
         cross_entropy_backward(logits.view_mut(), targets, 1.0 / targets.len() as f32);
         let (mut dsum, mut dx) = (Array2::zeros(x.dim()), Array2::zeros(x.dim()));
@@ -126,13 +139,15 @@ impl Model {
         c_attn.slice_mut(s![.., ..N_EMBD]).mapv_inplace(|w| w * factor);
     }
 
-    /// Trains, and returns the weights and the validation loss after every hundred steps.
-    fn train(&self, train: &Dataset, kept: &Dataset) -> (Params<f32>, Vec<(f64, f64)>) {
+    /// Trains, and measures after every hundred steps.
+    fn train(&self, train: &Dataset, val_set: &Dataset) -> Run {
         let mut params =
             Params::initialise(&self.layout, &mut generator(1337, Purpose::Initialisation, 0));
         let mut velocity = Params::<f32>::zeros(&self.layout);
-        let (mut tokens, mut targets, mut curve) = (vec![], vec![], vec![]);
+        let (mut tokens, mut targets) = (vec![], vec![]);
+        let (mut losses, mut largest) = (vec![], vec![]);
         let root = ((N_EMBD / self.n_head) as f32).sqrt();
+        self.multiply_queries(&mut params, self.first_queries);
         // ANCHOR: places
         if self.without == Without::Places {
             params.matrix_mut(self.wpe.weight).fill(0.0);
@@ -146,7 +161,8 @@ impl Model {
             }
             // ANCHOR_END: division
             if step % 100 == 0 {
-                curve.push((step as f64, self.mean_loss(&params, kept)[0]));
+                losses.push((step as f64, self.mean_loss(&params, val_set)[0]));
+                largest.push(self.largest_weight(&params, val_set));
             }
             let rng = &mut generator(1337, Purpose::Batch, step as u64);
             train.sample_batch(BATCH_SIZE, BLOCK_SIZE, rng, &mut tokens, &mut targets);
@@ -159,7 +175,7 @@ impl Model {
                 }
                 Without::Nothing | Without::Mask => {}
             }
-            let rate = LEARNING_RATE * (1.0 - step as f32 / STEPS as f32);
+            let rate = self.learning_rate * (1.0 - step as f32 / STEPS as f32);
             for i in 0..params.values.len() {
                 velocity.values[i] = 0.9 * velocity.values[i] + grads.values[i];
                 params.values[i] -= rate * velocity.values[i];
@@ -168,7 +184,7 @@ impl Model {
         if self.without == Without::Division {
             self.multiply_queries(&mut params, root);
         }
-        (params, curve)
+        Run { params, losses, largest }
     }
 
     // ANCHOR: honest
@@ -189,8 +205,26 @@ impl Model {
     }
     // ANCHOR_END: honest
 
-    /// Writes, token by token.
-    fn write(&self, params: &Params<f32>, prompt: Vec<u32>, count: usize) -> Result<Vec<u32>> {
+    /// The largest attention weight of a query of the first head, on average: over the queries of
+    /// some windows that see more than 16 tokens.
+    fn largest_weight(&self, params: &Params<f32>, data: &Dataset) -> f32 {
+        let (mut sum, mut queries) = (0.0, 0.0);
+        for (tokens, _) in data.windows(BLOCK_SIZE).step_by(500) {
+            if tokens.len() < BLOCK_SIZE {
+                break; // the rest of the text
+            }
+            let acts = self.forward(params, tokens, BLOCK_SIZE).acts;
+            let att = self.attn.attention_weights(&acts, 0, 0);
+            for row in att.rows().into_iter().skip(16) {
+                sum += row.iter().fold(0.0, |most: f32, &weight| most.max(weight));
+                queries += 1.0;
+            }
+        }
+        sum / queries
+    }
+
+    /// Generates, token by token.
+    fn generate(&self, params: &Params<f32>, prompt: Vec<u32>, count: usize) -> Result<Vec<u32>> {
         let (mut text, mut sampler) = (prompt, Sampler::default());
         let mut rng = generator(1337, Purpose::Sampling, 0);
         for _ in 0..count {
@@ -208,10 +242,29 @@ pub fn positions(plot: Option<&Path>) -> Result<()> {
     compare(Without::Places, "without places", 4, plot)
 }
 
-/// The model with the division of the scores by the root of the head's size, and without: with one
+/// The model with the division of the scores by the root of the head size, and without: with one
 /// head of 64 numbers, where it matters most.
 pub fn division(plot: Option<&Path>) -> Result<()> {
-    compare(Without::Division, "without division", 1, plot)
+    compare(Without::Division, "without division", 1, plot)?;
+    start_or_step()
+}
+
+/// Which of the two does harm without the division: a saturated start, or long steps?
+fn start_or_step() -> Result<()> {
+    let data = CharData::king_james(BLOCK_SIZE)?;
+    println!("\nA SATURATED START, OR LONG STEPS? validation loss after 1,000 steps");
+    for (name, without, first_queries, learning_rate) in [
+        ("with division, first queries 8 times as large", Without::Nothing, 8.0, LEARNING_RATE),
+        ("without division, first queries 1/8 as large", Without::Division, 0.125, LEARNING_RATE),
+        ("without division, learning rate 0.1", Without::Division, 1.0, 0.1),
+        ("with division, learning rate 0.1", Without::Nothing, 1.0, 0.1),
+    ] {
+        let model = Model::new(data.vocab_size(), 1, without)?;
+        let model = Model { first_queries, learning_rate, ..model };
+        let run = model.train(&data.train, &data.validation);
+        println!("  {name:<48}{:>8.4}", run.losses[run.losses.len() - 1].1);
+    }
+    Ok(())
 }
 
 /// The model with its causal mask, and without.
@@ -219,20 +272,23 @@ pub fn mask(plot: Option<&Path>) -> Result<()> {
     compare(Without::Mask, "without a mask", 4, plot)
 }
 
-/// Trains the model as it is and without a part, and prints what becomes of both.
+/// Trains the model as it is and without a part, and prints the loss and some text of both.
 fn compare(without: Without, name: &str, n_head: usize, plot: Option<&Path>) -> Result<()> {
-    let CharData { tokenizer, train: learn, validation: kept } = CharData::king_james(BLOCK_SIZE)?;
-    let bigram = CountedBigram::count(learn.tokens(), tokenizer.vocab_size(), 0.01)?;
-    let floor = bigram.mean_loss(kept.tokens())?;
+    let CharData { tokenizer, train: train_set, validation: val_set } =
+        CharData::king_james(BLOCK_SIZE)?;
+    let bigram = CountedBigram::count(train_set.tokens(), tokenizer.vocab_size(), 0.01)?;
+    let floor = bigram.mean_loss(val_set.tokens())?;
 
     let mut curves = vec![];
     let mut ends = vec![];
+    let mut weights = vec![];
     for (without, name) in [(Without::Nothing, "as it is"), (without, name)] {
         let model = Model::new(tokenizer.vocab_size(), n_head, without)?;
-        let (params, points) = model.train(&learn, &kept);
-        let written = model.write(&params, tokenizer.encode("And God said")?, 150)?;
-        ends.push((name, model.mean_loss(&params, &kept), tokenizer.decode(&written)?));
-        curves.push(Series { name: name.into(), points });
+        let Run { params, losses, largest } = model.train(&train_set, &val_set);
+        let written = model.generate(&params, tokenizer.encode("And God said")?, 150)?;
+        ends.push((name, model.mean_loss(&params, &val_set), tokenizer.decode(&written)?));
+        curves.push(Series { name: name.into(), points: losses });
+        weights.push(largest);
     }
 
     println!("VALIDATION LOSS, nats per character; the counted bigram has {floor:.4}");
@@ -242,6 +298,13 @@ fn compare(without: Without, name: &str, n_head: usize, plot: Option<&Path>) -> 
     }
     println!("\nAT THE LAST PLACE OF A WINDOW ALONE, with nothing after it");
     println!("{:>8}{:>12.4}{:>20.4}", "", ends[0].1[1], ends[1].1[1]);
+    if without == Without::Division {
+        println!("\nTHE LARGEST ATTENTION WEIGHT OF A QUERY, on average");
+        println!("{:>8}{:>12}{:>20}", "step", ends[0].0, ends[1].0);
+        for i in [0, 1, 5, 10] {
+            println!("{:>8}{:>12.2}{:>20.2}", 100 * i, weights[0][i], weights[1][i]);
+        }
+    }
     for (name, _, text) in &ends {
         println!("\nIT GOES ON FROM `And God said`, {name}:");
         println!("{}", wrap(text.trim(), 74, "  "));
@@ -267,7 +330,7 @@ mod tests {
 
     const TEXT: [u32; 4] = [2, 0, 1, 3];
 
-    /// The logits of TEXT with the random weights that all models share.
+    /// The logits of TEXT with the same random weights for all models.
     fn logits(
         without: Without,
         change: impl Fn(&Model, &mut Params<f32>),
@@ -285,15 +348,15 @@ mod tests {
         let no_places = |model: &Model, params: &mut Params<f32>| {
             params.matrix_mut(model.wpe.weight).fill(0.0);
         };
-        let turned = [1, 0, 2, 3];
+        let swapped = [1, 0, 2, 3];
         let last = |a: Array2<f32>| a.row(3).to_owned();
         let far = |text: &[u32], change: &dyn Fn(&Model, &mut Params<f32>)| {
             let difference = last(logits(Without::Nothing, change, &TEXT))
                 - last(logits(Without::Nothing, change, text));
             difference.iter().fold(0.0f32, |far, x| far.max(x.abs()))
         };
-        assert!(far(&turned, &no_places) < 1e-6);
-        assert!(far(&turned, &|_, _| {}) > 1e-4);
+        assert!(far(&swapped, &no_places) < 1e-6);
+        assert!(far(&swapped, &|_, _| {}) > 1e-4);
     }
 
     #[test]

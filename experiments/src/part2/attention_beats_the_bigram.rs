@@ -48,18 +48,19 @@ fn likeliest(tokenizer: &Tokenizer, p: &[f64]) -> Result<String> {
 
 /// Runs the experiment.
 pub fn run(plot: Option<&Path>) -> Result<()> {
-    let CharData { tokenizer, train: learn, validation: kept } = CharData::king_james(BLOCK_SIZE)?;
+    let CharData { tokenizer, train: train_set, validation: val_set } =
+        CharData::king_james(BLOCK_SIZE)?;
     let vocab_size = tokenizer.vocab_size();
-    let bigram = CountedBigram::count(learn.tokens(), vocab_size, 0.01)?;
-    let floor = bigram.mean_loss(kept.tokens())?;
+    let bigram = CountedBigram::count(train_set.tokens(), vocab_size, 0.01)?;
+    let floor = bigram.mean_loss(val_set.tokens())?;
     let config = Config { vocab_size, block_size: BLOCK_SIZE, n_embd: 64, n_head: 4 };
     let model = AttentionModel::new(config)?;
     let settings = Settings { eval_interval: 3000, ..Settings::default() };
-    let (params, _) = train(&model, (&learn, &kept), settings, |_| Ok::<_, Error>(()))?;
+    let (params, _) = train(&model, (&train_set, &val_set), settings, |_| Ok::<_, Error>(()))?;
 
     println!("LOSS BY PLACE, nats per character; the counted bigram has {floor:.4}");
     println!("{:>18}{:>10}", "characters seen", "loss");
-    let losses = loss_by_place(&model, &params, &kept);
+    let losses = loss_by_place(&model, &params, &val_set);
     for seen in [1, 2, 3, 4, 6, 8, 16, 32, 64] {
         println!("{seen:>18}{:>10.4}", losses[seen - 1]);
     }

@@ -1,4 +1,5 @@
-//! The gradient of attention: two shares on paper, by nudging and by formula, and a forgotten mean.
+//! The gradient of attention: two attention weights on paper, by nudging and by formula, and a
+//! forgotten mean.
 
 use ndarray::{Array2, ArrayView2, array};
 use stage01_bigram::gradcheck::{Agreement, Mismatch, check_gradient};
@@ -10,22 +11,22 @@ fn numbers() -> [f64; 5] {
     [1.0, 0.0, 3f64.ln(), 4.0, 8.0]
 }
 
-fn table(values: &[f64]) -> ArrayView2<'_, f64> {
+fn column(values: &[f64]) -> ArrayView2<'_, f64> {
     ArrayView2::from_shape((values.len(), 1), values).expect("one column")
 }
 
-/// y, and the shares.
+/// y, and the attention weights.
 fn forward(x: &[f64]) -> (f64, Array2<f64>) {
     let (mut att, mut y) = (Array2::zeros((1, 2)), Array2::zeros((1, 1)));
-    let (q, k, v) = (table(&x[..1]), table(&x[1..3]), table(&x[3..]));
+    let (q, k, v) = (column(&x[..1]), column(&x[1..3]), column(&x[3..]));
     scaled_dot_product::forward((q, k, v), Mask::None, att.view_mut(), y.view_mut());
     (y[[0, 0]], att)
 }
 
-/// The slopes of y for all five numbers.
+/// The derivatives of y with respect to all five numbers.
 fn backward(x: &[f64]) -> Vec<f64> {
     let (_, att) = forward(x);
-    let (q, k, v) = (table(&x[..1]), table(&x[1..3]), table(&x[3..]));
+    let (q, k, v) = (column(&x[..1]), column(&x[1..3]), column(&x[3..]));
     let dy = array![[1.0]];
     let mut datt = Array2::zeros((1, 2));
     let (mut dq, mut dk, mut dv) =
@@ -41,7 +42,7 @@ fn backward(x: &[f64]) -> Vec<f64> {
 }
 
 // ANCHOR: jacobian
-/// How far share i moves for each bit that score j moves: a table of all pairs.
+/// The Jacobian of the softmax: the derivative of attention weight i with respect to score j.
 fn jacobian(p: &[f64]) -> Array2<f64> {
     Array2::from_shape_fn((p.len(), p.len()), |(i, j)| {
         if i == j { p[i] * (1.0 - p[i]) } else { -p[i] * p[j] }
@@ -50,7 +51,7 @@ fn jacobian(p: &[f64]) -> Array2<f64> {
 // ANCHOR_END: jacobian
 
 // ANCHOR: bug
-/// From the gradient of the shares to that of the scores; the bug forgets the mean.
+/// From the gradient of the attention weights to that of the scores; the bug leaves the mean out.
 fn through_softmax(p: &[f64], dp: &[f64], bug: bool) -> Vec<f64> {
     let mean: f64 = p.iter().zip(dp).map(|(p, dp)| p * dp).sum();
     let mean = if bug { 0.0 } else { mean };
@@ -75,20 +76,20 @@ pub fn run() {
     let x = numbers();
     let (y, att) = forward(&x);
     println!("FORWARD: query 1; keys 0 and ln 3; values 4 and 8");
-    println!("shares {:.2} and {:.2}, y = {y:.2}", att[[0, 0]], att[[0, 1]]);
+    println!("attention weights {:.2} and {:.2}, y = {y:.2}", att[[0, 0]], att[[0, 1]]);
 
     println!("\nNUDGES of 0.001, and the backward pass");
     println!("{:>14}{:>12}{:>12}", "", "nudged", "backward");
     let names = ["query", "key 0", "key 1", "value 0", "value 1"];
-    for (i, slope) in backward(&x).into_iter().enumerate() {
+    for (i, derivative) in backward(&x).into_iter().enumerate() {
         let mut nudged = x;
         nudged[i] += 0.001;
-        println!("{:>14}{:>12.4}{slope:>12.4}", names[i], (forward(&nudged).0 - y) / 0.001);
+        println!("{:>14}{:>12.4}{derivative:>12.4}", names[i], (forward(&nudged).0 - y) / 0.001);
     }
 
-    println!("\nHOW SHARES MOVE WITH SCORES: shares 1/4 and 3/4");
+    println!("\nTHE JACOBIAN OF THE SOFTMAX: attention weights 1/4 and 3/4");
     println!("{}", jacobian(&[0.25, 0.75]));
-    println!("by the table:   {}", array![4.0, 8.0].dot(&jacobian(&[0.25, 0.75])));
+    println!("by the matrix:  {}", array![4.0, 8.0].dot(&jacobian(&[0.25, 0.75])));
     println!("by the formula: {:?}", through_softmax(&[0.25, 0.75], &[4.0, 8.0], false));
 
     println!("\nA BUG: the mean is forgotten");
@@ -118,8 +119,8 @@ fn learn_to_take_5(steps: usize, bug: bool) -> (f64, [f64; 2]) {
         softmax(&scores, &mut p);
         // The loss is half the square of the error.
         let error = mixture(&p) - 5.0;
-        let slopes = through_softmax(&p, &[error * 4.0, error * 8.0], bug);
-        scores.iter_mut().zip(slopes).for_each(|(score, slope)| *score -= 0.1 * slope);
+        let gradient = through_softmax(&p, &[error * 4.0, error * 8.0], bug);
+        scores.iter_mut().zip(gradient).for_each(|(score, d)| *score -= 0.1 * d);
     }
     softmax(&scores, &mut p);
     (mixture(&p), scores)
@@ -134,11 +135,11 @@ mod tests {
         let (y, att) = forward(&numbers());
         assert!((att[[0, 0]] - 0.25).abs() < 1e-12 && (y - 7.0).abs() < 1e-12);
         let by_hand = [0.75 * 3f64.ln(), -0.75, 0.75, 0.25, 0.75];
-        for (slope, expected) in backward(&numbers()).iter().zip(by_hand) {
-            assert!((slope - expected).abs() < 1e-12);
+        for (derivative, expected) in backward(&numbers()).iter().zip(by_hand) {
+            assert!((derivative - expected).abs() < 1e-12);
         }
-        let by_table = array![4.0, 8.0].dot(&jacobian(&[0.25, 0.75]));
-        assert_eq!(by_table, array![-0.75, 0.75]);
+        let by_matrix = array![4.0, 8.0].dot(&jacobian(&[0.25, 0.75]));
+        assert_eq!(by_matrix, array![-0.75, 0.75]);
         assert_eq!(through_softmax(&[0.25, 0.75], &[4.0, 8.0], false), [-0.75, 0.75]);
     }
 

@@ -47,25 +47,25 @@ fn nudges() {
     let loss =
         |params: &Params<f64>, x: &Array2<f64>| (&forward(&linear, params, x.view()) * &dy).sum();
     let (h, before) = (0.001, loss(&params, &x));
-    let slope_of_weight = |i: usize| {
+    let derivative_of_weight = |i: usize| {
         let mut nudged = params.clone();
         nudged.values[i] += h;
         (loss(&nudged, &x) - before) / h
     };
     // ANCHOR_END: nudge
-    let slope_of_input = |i: usize| {
+    let derivative_of_input = |i: usize| {
         let mut nudged = x.clone();
         nudged[[0, i]] += h;
         (loss(&params, &nudged) - before) / h
     };
-    let show = |name: &str, slopes: Vec<f64>| {
-        let slopes: String = slopes.iter().map(|slope| format!("{slope:>8.3}")).collect();
-        println!("  {name:<14}{slopes}");
+    let show = |name: &str, row: Vec<f64>| {
+        let row: String = row.iter().map(|x| format!("{x:>8.3}")).collect();
+        println!("  {name:<14}{row}");
     };
-    show("b", (6..9).map(slope_of_weight).collect());
-    show("W, first row", (0..3).map(slope_of_weight).collect());
-    show("W, second row", (3..6).map(slope_of_weight).collect());
-    show("x", (0..2).map(slope_of_input).collect());
+    show("b", (6..9).map(derivative_of_weight).collect());
+    show("W, first row", (0..3).map(derivative_of_weight).collect());
+    show("W, second row", (3..6).map(derivative_of_weight).collect());
+    show("x", (0..2).map(derivative_of_input).collect());
 
     let (dx, grads) = backward(&linear, &params, x.view(), dy.view());
     println!("\nTHE BACKWARD PASS");
@@ -78,7 +78,7 @@ fn nudges() {
 fn layout() -> Result<()> {
     let config = Config { vocab_size: 73, block_size: 64, n_embd: 64, n_head: 4 };
     let model = AttentionModel::new(config)?;
-    println!("\nONE VECTOR: the tables of the model of this stage");
+    println!("\nONE VECTOR: the tensors of the model of this stage");
     println!("  {:<20}{:>10}{:>8}{:>8}  {:<15}decay", "name", "shape", "from", "to", "begins as");
     // ANCHOR: walk
     for tensor in model.layout().tensors() {
@@ -103,7 +103,7 @@ fn layout() -> Result<()> {
 fn size_after(layers: usize, std: f64) -> f64 {
     let mut rng = generator(1, Purpose::Initialisation, 0);
     let mut x = Array2::zeros((32, 64));
-    fill_normal(x.as_slice_mut().expect("a new table is contiguous"), 1.0, &mut rng);
+    fill_normal(x.as_slice_mut().expect("a new matrix is contiguous"), 1.0, &mut rng);
     for _ in 0..layers {
         let mut layout = Layout::new();
         let linear = Linear::declare(layout.scope("c_fc"), 64, 64, false, Init::Normal(std));
@@ -144,7 +144,7 @@ impl Two {
         (&y - &target).mapv(|e| e * e).sum() / 2.0
     }
 
-    /// The gradient; with the bug, the second table is not turned in the backward pass.
+    /// The gradient; with the bug, the second matrix is not transposed in the backward pass.
     fn gradient(
         &self,
         params: &Params<f64>,
@@ -157,8 +157,8 @@ impl Two {
         let mut grads = Params::zeros(&self.layout);
         self.second.backward_weights(hidden.view(), dy.view(), &mut grads);
         // ANCHOR: bug
-        let table = params.matrix(self.second.weight);
-        let dhidden = if bug { dy.dot(&table) } else { dy.dot(&table.t()) };
+        let weight = params.matrix(self.second.weight);
+        let dhidden = if bug { dy.dot(&weight) } else { dy.dot(&weight.t()) };
         // ANCHOR_END: bug
         self.first.backward_weights(x, dhidden.view(), &mut grads);
         grads
@@ -172,7 +172,7 @@ fn problem() -> (Two, Params<f64>, Array2<f64>, Array2<f64>) {
     let params = Params::initialise(&two.layout, &mut rng);
     let other = Params::initialise(&two.layout, &mut rng);
     let mut x = Array2::zeros((8, 3));
-    fill_normal(x.as_slice_mut().expect("a new table is contiguous"), 1.0, &mut rng);
+    fill_normal(x.as_slice_mut().expect("a new matrix is contiguous"), 1.0, &mut rng);
     let target = forward(&two.second, &other, forward(&two.first, &other, x.view()).view());
     (two, params, x, target)
 }
@@ -186,10 +186,10 @@ fn check(bug: bool) -> std::result::Result<Agreement, Mismatch> {
 }
 
 fn forgotten_transpose() {
-    println!("\nA BUG: the table is not turned in the backward pass; two layers of 3 to 3");
-    for (bug, name) in [(false, "turned"), (true, "not turned")] {
+    println!("\nA BUG: the matrix is not transposed in the backward pass; two layers of 3 to 3");
+    for (bug, name) in [(false, "transposed"), (true, "not transposed")] {
         let (two, mut params, x, target) = problem();
-        print!("{name:<10}  loss");
+        print!("{name:<14}  loss");
         for step in 0..=2000 {
             if [0, 10, 50, 200, 2000].contains(&step) {
                 print!("{:>11.6}", two.loss(&params, x.view(), target.view()));

@@ -1,4 +1,5 @@
-//! Many heads: one mixture or two on paper, who owns which columns, and how many heads are good.
+//! Many heads: one mixture or two on paper, the columns of each head, and how many heads are
+//! good.
 
 use ndarray::{Array2, array, s};
 use stage01_bigram::{Error, Result};
@@ -12,19 +13,20 @@ use stage02_attention::training::{Settings, train};
 use crate::setup::CharData;
 
 // ANCHOR: mixtures
-/// What one head finds that gives the first of two tokens the share p: p v1 + (1 - p) v2.
+/// The output of a head with the attention weights p and 1 - p: p v1 + (1 - p) v2.
 fn one_head(p: f64) -> [f64; 2] {
     let (v1, v2) = ([8.0, 0.0], [0.0, 8.0]);
     [p * v1[0] + (1.0 - p) * v2[0], p * v1[1] + (1.0 - p) * v2[1]]
 }
 
-/// Two heads, one for each column, with a share of their own.
+/// Two heads, one for each column, with attention weights of their own.
 fn two_heads(p: f64, other_p: f64) -> [f64; 2] {
     [one_head(p)[0], one_head(other_p)[1]]
 }
 // ANCHOR_END: mixtures
 
-/// Attention of `n_head` heads with q = k = v = x; with the bug, memory is cut into heads as it lies.
+/// Attention of `n_head` heads with q = k = v = x; with the bug, memory is cut into heads
+/// as it lies.
 fn attend(x: &Array2<f64>, n_head: usize, bug: bool) -> Array2<f64> {
     let (length, n_embd) = x.dim();
     let d = n_embd / n_head;
@@ -52,7 +54,7 @@ fn attend(x: &Array2<f64>, n_head: usize, bug: bool) -> Array2<f64> {
 }
 
 /// Which rows of the output change when a token changes.
-fn who_notices(token: usize, bug: bool) -> Vec<usize> {
+fn outputs_that_change(token: usize, bug: bool) -> Vec<usize> {
     let x = Array2::from_shape_fn((4, 4), |(i, j)| ((3 * i + 2 * j) % 5) as f64 / 4.0 + 0.1);
     let mut changed = x.clone();
     changed.row_mut(token).mapv_inplace(|x| x + 0.5);
@@ -61,7 +63,7 @@ fn who_notices(token: usize, bug: bool) -> Vec<usize> {
 }
 
 fn columns() -> Result<()> {
-    println!("\nWHO OWNS WHICH COLUMNS of c_attn's output: 64 numbers a token, 4 heads");
+    println!("\nTHE COLUMNS OF EACH HEAD in c_attn's output: embedding width 64, 4 heads");
     let mut layout = Layout::new();
     let init = (Init::Zeros, Init::Zeros);
     let dropout = Dropout::new(0.0)?;
@@ -81,14 +83,14 @@ fn columns() -> Result<()> {
 }
 
 fn how_many() -> Result<()> {
-    println!("\nHOW MANY HEADS? 64 numbers a token, 1,000 steps, the King James text");
-    println!("{:>8}{:>18}{:>12}{:>20}", "heads", "numbers a head", "weights", "validation loss");
-    let CharData { tokenizer, train: learn, validation: kept } = CharData::king_james(64)?;
+    println!("\nHOW MANY HEADS? Embedding width 64, 1,000 steps, the King James text");
+    println!("{:>8}{:>18}{:>12}{:>20}", "heads", "numbers per head", "weights", "validation loss");
+    let CharData { tokenizer, train: train_set, validation: val_set } = CharData::king_james(64)?;
     let vocab_size = tokenizer.vocab_size();
     for n_head in [1, 2, 4, 8, 16] {
         let model = AttentionModel::new(Config { vocab_size, block_size: 64, n_embd: 64, n_head })?;
         let settings = Settings { max_iters: 1000, eval_interval: 1000, ..Settings::default() };
-        let (_, curve) = train(&model, (&learn, &kept), settings, |_| Ok::<_, Error>(()))?;
+        let (_, curve) = train(&model, (&train_set, &val_set), settings, |_| Ok::<_, Error>(()))?;
         let (weights, loss) = (model.layout().len(), curve[1].val_loss);
         println!("{n_head:>8}{:>18}{weights:>12}{loss:>20.4}", 64 / n_head);
     }
@@ -100,10 +102,10 @@ pub fn run() -> Result<()> {
     println!("ONE HEAD, TWO HEADS: values (8, 0) and (0, 8); wanted: (8, 8)");
     for p in [0.0, 0.25, 0.5, 0.75, 1.0] {
         let [a, b] = one_head(p);
-        println!("  one head, share {p:<4} of the first: ({a}, {b})");
+        println!("  one head, weight {p:<4} of the first: ({a}, {b})");
     }
     let [a, b] = two_heads(1.0, 0.0);
-    println!("  two heads, shares 1 and 0:        ({a}, {b})");
+    println!("  two heads, weights 1 and 0:         ({a}, {b})");
     columns()?;
 
     println!("\nA BUG: heads cut from memory as it lies; 4 tokens, 4 numbers each, 2 heads");
@@ -113,7 +115,8 @@ pub fn run() -> Result<()> {
     println!("head 0, cut as memory lies:\n{}", cut.slice(s![0, .., ..]));
     println!("which outputs change when a token changes:");
     for token in 0..4 {
-        let [right, wrong] = [false, true].map(|bug| format!("{:?}", who_notices(token, bug)));
+        let [right, wrong] =
+            [false, true].map(|bug| format!("{:?}", outputs_that_change(token, bug)));
         println!("  token {token}   by columns {right:<14} as memory lies {wrong}");
     }
     how_many()
@@ -133,8 +136,8 @@ mod tests {
 
     #[test]
     fn cut_as_memory_lies_a_head_sees_a_part_of_the_text() {
-        assert_eq!(who_notices(0, false), [0, 1, 2, 3]);
-        assert_eq!(who_notices(3, false), [3]);
-        assert_eq!(who_notices(0, true), [0, 1]);
+        assert_eq!(outputs_that_change(0, false), [0, 1, 2, 3]);
+        assert_eq!(outputs_that_change(3, false), [3]);
+        assert_eq!(outputs_that_change(0, true), [0, 1]);
     }
 }

@@ -27,8 +27,8 @@ fn variance(sums: &[(i32, usize)]) -> f64 {
 // ANCHOR_END: coins
 
 // ANCHOR: two_keys
-/// The share of the first of two keys whose scores lie `gap` apart, and how far the share moves
-/// for each bit that its score moves.
+/// The attention weight of the first of two keys whose scores lie `gap` apart, and its derivative
+/// with respect to its score.
 fn two_keys(gap: f64) -> (f64, f64) {
     let mut p = [0.0; 2];
     softmax(&[gap, 0.0], &mut p);
@@ -68,10 +68,10 @@ pub fn run(plot: Option<&Path>) -> Result<()> {
     }
 
     println!("\nTWO KEYS");
-    println!("{:>8}{:>16}{:>12}{:>12}", "gap", "share", "of other", "slope");
+    println!("{:>8}{:>16}{:>12}{:>12}", "gap", "weight", "of other", "derivative");
     for gap in [0.0, 1.0, 2.0, 4.0, 8.0, 16.0] {
-        let (share, slope) = two_keys(gap);
-        println!("{gap:>8}{share:>16.6}{:>12.6}{slope:>12.6}", 1.0 - share);
+        let (weight, derivative) = two_keys(gap);
+        println!("{gap:>8}{weight:>16.6}{:>12.6}{derivative:>12.6}", 1.0 - weight);
     }
 
     if let Some(file) = plot {
@@ -96,11 +96,11 @@ mod tests {
     }
 
     #[test]
-    fn the_slope_is_what_a_nudge_gives() {
+    fn the_derivative_is_what_a_nudge_gives() {
         for gap in [0.0, 1.0, 4.0] {
-            let (h, slope) = (1e-5, two_keys(gap).1);
+            let (h, derivative) = (1e-5, two_keys(gap).1);
             let nudged = (two_keys(gap + h).0 - two_keys(gap - h).0) / (2.0 * h);
-            assert!((nudged - slope).abs() < 1e-9);
+            assert!((nudged - derivative).abs() < 1e-9);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens as vectors: three words on paper, where their gradient goes, and a trained table.
+//! Tokens as vectors: three words on paper, where their gradient goes, and a trained embedding.
 
 use ndarray::{Array2, ArrayView2, array};
 use stage01_bigram::Result;
@@ -15,8 +15,8 @@ const WORDS: [&str; 3] = ["bites", "dog", "man"];
 const DOG_BITES_MAN: [usize; 3] = [1, 0, 2];
 const MAN_BITES_DOG: [usize; 3] = [2, 0, 1];
 
-/// Two tables of two columns: one row for each word, and one for each place.
-fn tables() -> (Embedding, Embedding, Params<f64>) {
+/// Two embeddings of width 2: one row for each word, and one for each place.
+fn embeddings() -> (Embedding, Embedding, Params<f64>) {
     let mut layout = Layout::new();
     // ANCHOR: declare
     let wte = Embedding::declare(layout.scope("wte"), 3, 2, Init::Zeros);
@@ -30,7 +30,7 @@ fn tables() -> (Embedding, Embedding, Params<f64>) {
 
 /// The rows of some words, with their places or without.
 fn embed(words: &[usize], places: bool) -> Array2<f64> {
-    let (wte, wpe, params) = tables();
+    let (wte, wpe, params) = embeddings();
     let mut x = Array2::zeros((words.len(), 2));
     // ANCHOR: embed
     wte.forward(&params, words.iter().copied(), x.view_mut());
@@ -42,13 +42,13 @@ fn embed(words: &[usize], places: bool) -> Array2<f64> {
 }
 
 // ANCHOR: mixture
-/// Half of the dog, a quarter of each other word: a mixture that goes by who, not by where.
+/// Half of the dog, a quarter of each other word: a mixture that depends on the words, not on their places.
 fn mixture(words: &[usize], x: &Array2<f64>) -> [f64; 2] {
     let mut sum = [0.0; 2];
     for (i, &word) in words.iter().enumerate() {
-        let share = if WORDS[word] == "dog" { 0.5 } else { 0.25 };
-        sum[0] += share * x[[i, 0]];
-        sum[1] += share * x[[i, 1]];
+        let weight = if WORDS[word] == "dog" { 0.5 } else { 0.25 };
+        sum[0] += weight * x[[i, 0]];
+        sum[1] += weight * x[[i, 1]];
     }
     sum
 }
@@ -61,9 +61,9 @@ fn one_hot(words: &[usize]) -> Array2<f64> {
 }
 // ANCHOR_END: one_hot
 
-/// Which rows of the table the gradients of the rows reach.
+/// The gradient of the embedding matrix from those of the rows that were looked up.
 fn gradient(words: &[usize], dx: ArrayView2<f64>) -> Array2<f64> {
-    let (wte, _, mut grads) = tables();
+    let (wte, _, mut grads) = embeddings();
     grads.values.fill(0.0);
     wte.backward(words.iter().copied(), dx, &mut grads);
     grads.matrix(wte.weight).to_owned()
@@ -85,59 +85,60 @@ fn on_paper() {
             println!("  half dog, a quarter of each other: ({a}, {b})\n");
         }
     }
-    println!("ONE-HOT TIMES THE TABLE");
-    let (wte, _, params) = tables();
+    println!("ONE-HOT TIMES THE EMBEDDING MATRIX");
+    let (wte, _, params) = embeddings();
     println!("{}", one_hot(&DOG_BITES_MAN));
-    println!("times the table of the words:");
+    println!("times the embedding matrix of the words:");
     println!("{}\n", one_hot(&DOG_BITES_MAN).dot(&params.matrix(wte.weight)));
 
-    println!("THE GRADIENT OF THE TABLE, for the text `dog bites dog`");
+    println!("THE GRADIENT OF THE EMBEDDING MATRIX, for the text `dog bites dog`");
     let dx = array![[1.0, 0.0], [0.0, 1.0], [2.0, 2.0]];
     show(&[0, 1, 2], &gradient(&[1, 0, 1], dx.view()));
 }
 
-/// Trains the model of this stage for a while and looks at its table of tokens.
-fn a_trained_table() -> Result<()> {
-    let CharData { tokenizer, train: learn, validation: kept } = CharData::king_james(64)?;
+/// Trains the model of this stage for a while and looks at its token embedding.
+fn a_trained_embedding() -> Result<()> {
+    let CharData { tokenizer, train: train_set, validation: val_set } = CharData::king_james(64)?;
 
     println!("\nA BATCH OF THE KING JAMES TEXT");
     let (mut tokens, mut targets) = (vec![], vec![]);
     let rng = &mut generator(1, Purpose::Batch, 0);
-    learn.sample_batch(16, 64, rng, &mut tokens, &mut targets);
+    train_set.sample_batch(16, 64, rng, &mut tokens, &mut targets);
     let places = tokens.len();
     tokens.sort_unstable();
     tokens.dedup();
     println!(
-        "{places} places read {} of the {} rows of the table",
+        "{places} places read {} of the {} rows of the embedding matrix",
         tokens.len(),
         tokenizer.vocab_size()
     );
 
     let vocab_size = tokenizer.vocab_size();
     let model = AttentionModel::new(Config { vocab_size, block_size: 64, n_embd: 64, n_head: 4 })?;
-    println!("\nNEIGHBOURS IN THE TABLE: whose rows point most nearly in the same direction");
+    println!("\nNEIGHBOURS: the rows of the embedding matrix with the largest cosine similarity");
     println!(
         "  {:<8}{:<18}{:<20}what 1,500 steps added",
-        "", "before learning", "after 1,500 steps"
+        "", "before training", "after 1,500 steps"
     );
-    let tables: Vec<Array2<f32>> = [0, 1500]
+    let matrices: Vec<Array2<f32>> = [0, 1500]
         .into_iter()
         .map(|max_iters| -> Result<Array2<f32>> {
             let settings = Settings { max_iters, eval_interval: 1500, ..Settings::default() };
-            let (params, _) =
-                train(&model, (&learn, &kept), settings, |_| Ok::<_, stage01_bigram::Error>(()))?;
+            let (params, _) = train(&model, (&train_set, &val_set), settings, |_| {
+                Ok::<_, stage01_bigram::Error>(())
+            })?;
             let wte = &model.layout().tensors()[0];
             Ok(Array2::from_shape_vec((vocab_size, 64), params.values[wte.range()].to_vec())
-                .expect("the table of the tokens"))
+                .expect("the token embedding"))
         })
         .collect::<Result<_>>()?;
     for letter in ["a", "e", "b", "t", "B", ".", "3"] {
         let token = tokenizer.encode(letter)?[0] as usize;
-        let names = |table: &Array2<f32>| -> Result<String> {
-            let near = neighbours(table, token, 4);
+        let names = |wte: &Array2<f32>| -> Result<String> {
+            let near = neighbours(wte, token, 4);
             near.iter().map(|&t| Ok(tokenizer.token_text(t as u32)? + " ")).collect()
         };
-        let [before, after] = &tables[..] else { unreachable!("two tables") };
+        let [before, after] = &matrices[..] else { unreachable!("two matrices") };
         let added = names(&(after - before))?;
         println!("  {letter:<8}{:<18}{:<20}{}", names(before)?, names(after)?, added.trim_end());
     }
@@ -145,11 +146,11 @@ fn a_trained_table() -> Result<()> {
 }
 
 // ANCHOR: neighbours
-/// The tokens whose rows point most nearly in the direction of this token's row.
-fn neighbours(table: &Array2<f32>, token: usize, count: usize) -> Vec<usize> {
-    let length = |t: usize| table.row(t).dot(&table.row(t)).sqrt();
-    let cosine = |t: usize| table.row(token).dot(&table.row(t)) / (length(token) * length(t));
-    let mut others: Vec<usize> = (0..table.nrows()).filter(|&t| t != token).collect();
+/// The tokens whose rows have the largest cosine similarity to this token's row.
+fn neighbours(wte: &Array2<f32>, token: usize, count: usize) -> Vec<usize> {
+    let length = |t: usize| wte.row(t).dot(&wte.row(t)).sqrt();
+    let cosine = |t: usize| wte.row(token).dot(&wte.row(t)) / (length(token) * length(t));
+    let mut others: Vec<usize> = (0..wte.nrows()).filter(|&t| t != token).collect();
     others.sort_by(|&a, &b| cosine(b).total_cmp(&cosine(a)));
     others.truncate(count);
     others
@@ -159,7 +160,7 @@ fn neighbours(table: &Array2<f32>, token: usize, count: usize) -> Vec<usize> {
 /// Runs the experiment.
 pub fn run() -> Result<()> {
     on_paper();
-    a_trained_table()
+    a_trained_embedding()
 }
 
 #[cfg(test)]
@@ -180,8 +181,8 @@ mod tests {
     }
 
     #[test]
-    fn looking_up_is_one_hot_times_the_table() {
-        let (wte, _, params) = tables();
+    fn looking_up_is_one_hot_times_the_matrix() {
+        let (wte, _, params) = embeddings();
         let product = one_hot(&MAN_BITES_DOG).dot(&params.matrix(wte.weight));
         assert_eq!(product, embed(&MAN_BITES_DOG, false));
     }
@@ -190,8 +191,8 @@ mod tests {
     fn the_gradient_reaches_the_rows_that_were_read() {
         let dx = array![[1.0, 0.0], [0.0, 1.0], [2.0, 2.0]];
         let words = [1, 0, 1];
-        let table = gradient(&words, dx.view());
-        assert_eq!(table, array![[0.0, 1.0], [3.0, 2.0], [0.0, 0.0]]);
-        assert_eq!(table, one_hot(&words).t().dot(&dx));
+        let gradient = gradient(&words, dx.view());
+        assert_eq!(gradient, array![[0.0, 1.0], [3.0, 2.0], [0.0, 0.0]]);
+        assert_eq!(gradient, one_hot(&words).t().dot(&dx));
     }
 }

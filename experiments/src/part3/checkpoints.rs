@@ -28,7 +28,7 @@ const STOP: usize = 300;
 
 /// Runs the experiment.
 pub fn run() -> Result<()> {
-    let place = tempfile::tempdir().expect("room for temporary files");
+    let place = tempfile::tempdir().expect("a temporary directory");
     let (text, directory) = (Text::new()?, place.path());
     on_paper();
     let mut trainer = text.trainer()?;
@@ -189,7 +189,7 @@ fn cut_off(directory: &Path) {
     let path = directory.join("model.safetensors");
     let bytes = fs::read(&path).expect("the file");
     // ANCHOR: in_place
-    fs::write(&path, &bytes[..bytes.len() / 2]).expect("room"); // and here the power went off
+    fs::write(&path, &bytes[..bytes.len() / 2]).expect("space on the disk"); // and here the power went off
     // ANCHOR_END: in_place
     let error = Model::load(directory).expect_err("half a model").to_string();
     println!("{}", error.replace(&directory.display().to_string(), "DIR"));

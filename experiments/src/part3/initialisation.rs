@@ -111,7 +111,7 @@ impl Model {
     }
 
     /// The mean loss, its gradient, and the standard deviation of the scores.
-    fn look(&self) -> (f64, Params<f64>, f64) {
+    fn loss_and_gradient(&self) -> (f64, Params<f64>, f64) {
         let (mut acts, mut scratch) = (self.gpt.activations(2, 32), self.gpt.scratch(2, 32));
         let mut grads = Params::zeros(self.gpt.layout());
         self.gpt.forward(&self.params, &self.inputs, &mut acts, None);
@@ -132,7 +132,7 @@ impl Model {
 
     /// One step of length 0.2 downhill; returns the loss before it.
     fn step(&mut self) -> f64 {
-        let (loss, grads, _) = self.look();
+        let (loss, grads, _) = self.loss_and_gradient();
         let factor = 0.2 / self.norm(&grads, "").max(1.0);
         self.params.values.iter_mut().zip(&grads.values).for_each(|(w, dw)| *w -= factor * dw);
         loss
@@ -179,7 +179,7 @@ pub fn run(plot: Option<&Path>) -> Result<()> {
     );
     for (name, start) in STARTS {
         let model = Model::new(start)?;
-        let (loss, grads, scores) = model.look();
+        let (loss, grads, scores) = model.loss_and_gradient();
         let [first, last] = ["h.0.", "h.11."].map(|block| model.norm(&grads, block));
         println!("  {name:18}{loss:>10.4}{scores:>10.4}{first:>22.6}{last:>14.6}");
     }
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn only_a_small_start_has_the_loss_of_the_uniform_baseline() {
-        let above = |start| Model::new(start).unwrap().look().0 - 1000f64.ln();
+        let above = |start| Model::new(start).unwrap().loss_and_gradient().0 - 1000f64.ln();
         assert!(above(Start::Gpt2).abs() < 0.1);
         assert!(above(Start::Std(0.2)) > 1.0);
         assert!(above(Start::Std(1.0)) > 10.0);
@@ -243,12 +243,12 @@ mod tests {
 
     #[test]
     fn from_zero_nothing_learns() {
-        let grads = Model::new(Start::Std(0.0)).unwrap().look().1;
+        let grads = Model::new(Start::Std(0.0)).unwrap().loss_and_gradient().1;
         assert!(grads.values.iter().all(|&g| g == 0.0));
     }
 
     #[test]
-    fn smaller_writers_keep_the_stream_level() {
+    fn smaller_output_weights_keep_the_stream_level() {
         let last = |start| stds(start).unwrap()[12];
         assert!(last(Start::Gpt2) < 0.6 * last(Start::Std(0.02)));
     }

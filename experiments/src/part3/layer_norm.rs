@@ -1,5 +1,5 @@
-//! Layer norm: three numbers on paper, what a nudge does to them, the backward pass in steps, where the
-//! norm stands, and what happens when scale and shift are swapped.
+//! Layer norm: three numbers on paper, what a nudge does to them, the backward pass in steps,
+//! where the norm stands, and what happens when scale and shift are swapped.
 
 use ndarray::Array2;
 use rand::RngExt;
@@ -12,7 +12,8 @@ use stage03_gpt::gpt::Gpt;
 use stage03_gpt::layer_norm::{LayerNorm, Statistics};
 use stage03_gpt::mlp::Mlp;
 
-/// The vector with mean 0 and standard deviation 1, and its rstd. (The model adds 0.00001 to the variance.)
+/// The vector with mean 0 and standard deviation 1, and its rstd. (The model adds 0.00001 to the
+/// variance.)
 fn normalised(x: [f64; 3]) -> ([f64; 3], f64) {
     let mean = (x[0] + x[1] + x[2]) / 3.0;
     let shifted = x.map(|x| x - mean);
@@ -91,8 +92,8 @@ impl Stack {
         (y, statistics)
     }
 
-    /// The root mean square of the stream after each layer, that of its gradient in the backward pass, and what
-    /// is left of a nudge that goes around all layers.
+    /// The root mean square of the stream after each layer, that of its gradient in the backward
+    /// pass, and what is left of a nudge that goes around all layers.
     fn root_mean_squares(&self) -> (Vec<f64>, Vec<f64>, f64) {
         let mut around = 1.0;
         let (mut x, mut forward, mut kept) = (random_row(1), Vec::new(), Vec::new());
@@ -156,7 +157,7 @@ fn rms(row: &Array2<f64>) -> f64 {
     row.mapv(|x| x * x).mean().expect("at least one number").sqrt()
 }
 
-/// A small GPT, its first weights, and some text to learn.
+/// A small GPT, its first weights, and some text to train on.
 struct Swap {
     gpt: Gpt,
     params: Params<f64>,
@@ -197,7 +198,7 @@ impl Swap {
     }
 
     /// The loss, its gradient, and how far apart the scores of the first two tokens are.
-    fn look(&self) -> (f64, Params<f64>, f64) {
+    fn loss_and_gradient(&self) -> (f64, Params<f64>, f64) {
         let (mut acts, mut scratch) = (self.gpt.activations(16, 16), self.gpt.scratch(16, 16));
         let mut grads = Params::zeros(self.gpt.layout());
         let scale = 1.0 / 256.0;
@@ -214,13 +215,13 @@ impl Swap {
     /// Some steps downhill.
     fn learn(&mut self, steps: usize) {
         for _ in 0..steps {
-            let grads = self.look().1.values;
+            let grads = self.loss_and_gradient().1.values;
             self.params.values.iter_mut().zip(grads).for_each(|(w, dw)| *w -= 0.5 * dw);
         }
     }
 
     /// The gradient norm of all tensors that `which` picks.
-    fn length(&self, grads: &Params<f64>, which: impl Fn(&Tensor) -> bool) -> f64 {
+    fn norm(&self, grads: &Params<f64>, which: impl Fn(&Tensor) -> bool) -> f64 {
         let tensors = self.gpt.layout().tensors().iter().filter(|tensor| which(tensor));
         let squares = tensors.flat_map(|t| &grads.values[t.range()]).map(|g| g * g);
         squares.sum::<f64>().sqrt()
@@ -267,19 +268,19 @@ pub fn run() -> Result<()> {
     println!("\nA BUG: SCALE AND SHIFT ARE SWAPPED");
     println!("  {:32}{:>12}{:>12}", "", "right", "swapped");
     let mut models = [Swap::new(false)?, Swap::new(true)?];
-    let looks = models.each_ref().map(Swap::look);
+    let results = models.each_ref().map(Swap::loss_and_gradient);
     let print = |name: &str, values: [f64; 2]| {
         println!("  {name:32}{:>12.4}{:>12.4}", values[0], values[1]);
     };
-    print("first loss (ln 50 = 3.9120)", looks.each_ref().map(|look| look.0));
-    print("two tokens' scores differ by", looks.each_ref().map(|look| look.2));
-    let length = |which: fn(&Tensor) -> bool| [0, 1].map(|i| models[i].length(&looks[i].1, which));
-    print("gradient of the blocks", length(|t| t.name.starts_with("h.")));
-    print("gradient of the last norm", length(|t| t.name.starts_with("ln_f")));
+    print("first loss (ln 50 = 3.9120)", results.each_ref().map(|result| result.0));
+    print("two tokens' scores differ by", results.each_ref().map(|result| result.2));
+    let norm = |which: fn(&Tensor) -> bool| [0, 1].map(|i| models[i].norm(&results[i].1, which));
+    print("gradient of the blocks", norm(|t| t.name.starts_with("h.")));
+    print("gradient of the last norm", norm(|t| t.name.starts_with("ln_f")));
     for steps in [100, 200] {
         let name = format!("loss after {steps} steps downhill");
         models.iter_mut().for_each(|model| model.learn(100));
-        print(&name, models.each_ref().map(|model| model.look().0));
+        print(&name, models.each_ref().map(|model| model.loss_and_gradient().0));
     }
     Ok(())
 }
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_back_is_what_nudges_say() {
+    fn the_backward_pass_is_what_nudges_say() {
         let (mut x, g) = ([1.0, 2.0, 4.0], [0.3, -1.0, 0.5]);
         let dx = backward(x, g)[3];
         let loss = |x: &[f64]| {
@@ -321,9 +322,10 @@ mod tests {
     #[test]
     fn swapped_norms_cut_the_model_off() {
         let [right, swapped] = [false, true].map(|swapped| Swap::new(swapped).unwrap());
-        let blocks = |model: &Swap| model.length(&model.look().1, |t| t.name.starts_with("h."));
+        let blocks =
+            |model: &Swap| model.norm(&model.loss_and_gradient().1, |t| t.name.starts_with("h."));
         assert!(blocks(&right) > 1e-3);
-        assert_eq!((blocks(&swapped), swapped.look().2), (0.0, 0.0));
-        assert!((swapped.look().0 - 50f64.ln()).abs() < 0.05);
+        assert_eq!((blocks(&swapped), swapped.loss_and_gradient().2), (0.0, 0.0));
+        assert!((swapped.loss_and_gradient().0 - 50f64.ln()).abs() < 0.05);
     }
 }

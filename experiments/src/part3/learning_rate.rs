@@ -58,7 +58,7 @@ fn frequencies(data: &CharData) -> f64 {
 }
 
 // ANCHOR: usual
-/// The settings that all runs share. A run changes one of them.
+/// The settings of the reference run. Every other run changes one of them.
 fn usual() -> Settings {
     Settings {
         batch_size: 12,
@@ -91,7 +91,7 @@ struct Curve {
     /// The loss of every step's batch.
     losses: Vec<f64>,
     /// The largest gradient norm of the run.
-    longest: f64,
+    largest_norm: f64,
     /// The loss on the validation set, at the end.
     validation: f64,
 }
@@ -100,16 +100,16 @@ fn train(data: &CharData, settings: Settings) -> Result<Curve> {
     let mut trainer = trainer(data, settings)?;
     let batch_size = trainer.settings().batch_size;
     let (mut x, mut y) = (Vec::new(), Vec::new());
-    let (mut losses, mut longest) = (Vec::new(), 0.0f64);
+    let (mut losses, mut largest_norm) = (Vec::new(), 0.0f64);
     for _ in 0..STEPS {
         data.train.sample_batch(batch_size, LENGTH, &mut trainer.batch_rng(), &mut x, &mut y);
         trainer.accumulate(&x, &y);
         let step = trainer.step()?;
         losses.push(step.loss);
-        longest = longest.max(step.grad_norm);
+        largest_norm = largest_norm.max(step.grad_norm);
     }
     let validation = validation_loss(&mut trainer, &data.validation);
-    Ok(Curve { losses, longest, validation })
+    Ok(Curve { losses, largest_norm, validation })
 }
 
 const HEAD: &str = "                             step 10     50    100    200   val     max norm";
@@ -123,7 +123,7 @@ fn show(name: &str, curve: &Curve) {
         around(100),
         around(200),
         curve.validation,
-        curve.longest
+        curve.largest_norm
     );
 }
 

@@ -31,7 +31,7 @@ enum Plus {
     Nowhere,
     /// y = x + f(x).
     BothWays,
-    /// y = x + f(x), but in the backward pass the plus is forgotten.
+    /// y = x + f(x), but in the backward pass the plus is left out.
     ForwardOnly,
 }
 
@@ -148,8 +148,8 @@ const STACKS: [(&str, f64, Plus); 3] = [
 pub fn run(plot: Option<&Path>) -> Result<()> {
     println!("ONE NUMBER, 24 LAYERS, EACH WITH THE SAME DERIVATIVE");
     println!("  {:>14}{:>16}{:>16}", "derivative", "without plus", "with plus");
-    for slope in [0.5, 0.1, 0.02, -0.02] {
-        println!("  {slope:>14}{:>16.1e}{:>16.4}", relay(slope, 24, false), relay(slope, 24, true));
+    for d in [0.5, 0.1, 0.02, -0.02] {
+        println!("  {d:>14}{:>16.1e}{:>16.4}", relay(d, 24, false), relay(d, 24, true));
     }
 
     println!("\nTHE GRADIENT NORM IN THE BACKWARD PASS THROUGH 24 FEED-FORWARD LAYERS");

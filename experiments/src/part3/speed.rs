@@ -143,7 +143,7 @@ fn parts(pieces: usize, threads: usize, at_least: usize) -> usize {
     // ANCHOR_END: parts
 }
 
-/// How many pieces a hand gets at least, rounded down.
+/// How many pieces a thread gets at least, rounded down.
 fn min_len(pieces: usize, threads: usize) -> usize {
     pieces / threads
 }

@@ -1,4 +1,5 @@
-//! The whole GPT in numbers: every matrix and vector of a tiny one, the sizes of known ones, and who sees whom.
+//! The whole GPT in numbers: every matrix and vector of a tiny one, the sizes of known ones, and
+//! which token sees which.
 
 use stage01_bigram::Result;
 use stage01_bigram::random::{Purpose, generator};

@@ -1,6 +1,7 @@
 //! From libtorch in f32 to a GPU at work: what does each rung bring?
 //!
-//! Whole training steps are measured, of GPT-2's smallest model on random tokens, each rung with one change more:
+//! Whole training steps are measured, of GPT-2's smallest model on random tokens, each rung with
+//! one change more:
 //!
 //! 1. f32, attention as its equation says, AdamW line by line;
 //! 2. products in TF32;
@@ -11,8 +12,8 @@
 //! 7. more sequences at a time.
 //!
 //! Without a GPU a tiny model goes through the same rungs on the processor: to see that it runs,
-//! not to learn about GPUs. A GPU works behind the program's back, so every time is taken after
-//! it has said that it is done.
+//! not to learn about GPUs. A GPU works asynchronously, so the program waits for it
+//! before it reads the clock.
 
 use std::io::Write;
 use std::time::Instant;
@@ -75,7 +76,7 @@ struct Flags {
     json: bool,
 }
 
-/// Steps before the clock is looked at: kernels are chosen and memory is taken in the first.
+/// Steps of the warm-up: the first ones choose kernels and allocate memory.
 const WARM_UP: usize = 3;
 
 /// One way to do the same work.
@@ -147,7 +148,7 @@ pub fn run(arguments: &[String]) -> Outcome {
     Ok(())
 }
 
-/// The device that was asked for; without a word, a GPU where there is one.
+/// The device that was asked for; by default, a GPU if there is one.
 fn device(asked: Option<&str>) -> Result<Device> {
     let verdict = judge(&DeviceInfo::gather());
     let device = match asked {
@@ -272,13 +273,14 @@ impl Measured {
         self.tokens as f64 / self.step
     }
 
-    /// The share of what the device does in products and nothing else, with the same digits.
+    /// The utilisation: the fraction of the speed that the device has in matrix products alone, at
+    /// the same precision.
     fn utilisation(&self) -> Option<f64> {
         self.peak_flops.map(|peak| self.rate() * self.flops_per_token / peak)
     }
 
     fn show(&self, name: &str, first: f64, out: &mut impl Write) -> std::io::Result<()> {
-        let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+        let percent = |part: f64| format!("{:.0} %", 100.0 * part);
         let gigabytes = |bytes: f64| format!("{:.1}", bytes / 1e9);
         writeln!(
             out,
@@ -321,7 +323,7 @@ fn introduce(device: Device, config: &GptConfig, out: &mut impl Write) -> std::i
         out,
         "{weights} weights: {n_layer} layers of {n_embd}, {block_size} tokens; {device}"
     )?;
-    writeln!(out, "used: of the device's own speed in matrix products of these digits")?;
+    writeln!(out, "used: of the device's own speed in matrix products of this precision")?;
     writeln!(out, "GB: as libtorch counts it at most, and as `doctor` plans it\n")?;
     writeln!(
         out,

@@ -172,7 +172,8 @@ pub fn left_at_half() -> f64 {
 /// Into how many parts 101 pieces are cut for two threads, when half is rounded up. Rounded down it
 /// is two.
 pub fn parts_of_a_hundred_and_one() -> f64 {
-    assert_eq!(101 / (101 / 2), 2);
+    let pieces = 101;
+    assert_eq!(pieces / (pieces / 2), 2);
     (101 / 101usize.div_ceil(2)) as f64
 }
 

@@ -1,6 +1,6 @@
 //! Documents become shards, a pass is shuffled without a shuffle, and a command is killed.
 //!
-//! `prepare` speaks to whoever runs it. Here it shall be quiet, and be killed: so it runs in a
+//! `prepare` reports to the person who runs it. Here it must be quiet, and be killed: so it runs in a
 //! process of its own, which is this program once more. Everything is written to a temporary
 //! directory that is removed at the end.
 
@@ -37,7 +37,7 @@ pub fn run(arguments: &[String]) -> Outcome {
     on_paper();
     orders();
     replacement();
-    let place = tempfile::tempdir().expect("room for temporary files");
+    let place = tempfile::tempdir().expect("space for temporary files");
     small(place.path())?;
     marked(place.path())?;
     disk();
@@ -152,7 +152,7 @@ fn child(input: &Path, out: &Path, vocab_size: usize) -> Child {
 /// Writes documents as lines of JSON.
 fn write(path: &Path, documents: &[impl AsRef<str>]) {
     let lines = documents.iter().map(|text| format!("{}\n", json!({ "text": text.as_ref() })));
-    fs::write(path, lines.collect::<String>()).expect("room");
+    fs::write(path, lines.collect::<String>()).expect("space on the disk");
 }
 
 fn small(place: &Path) -> Result<()> {
@@ -186,7 +186,7 @@ fn marked(place: &Path) -> Result<()> {
     let text = "day<|endoftext|>night<|endoftext|>sea";
     println!("\nONE FILE OF TEXT: {text}");
     let (input, out) = (place.join("marked.txt"), place.join("marked"));
-    fs::write(&input, text).expect("room");
+    fs::write(&input, text).expect("space on the disk");
     assert!(child(&input, &out, 257).wait().expect("its end").success());
     let shards = Shards::open(&out)?;
     let (mut documents, mut tokens, mut spelled) = (0, 0, 0);

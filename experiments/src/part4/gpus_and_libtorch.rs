@@ -34,7 +34,7 @@ pub fn run() {
 struct Card {
     /// Multiplications and additions a second, at most.
     peak: f64,
-    /// Bytes a second between its memory and its processors.
+    /// Bytes per second between its memory and its processors.
     bandwidth: f64,
 }
 
@@ -291,7 +291,7 @@ fn in_turn(x: &[f32]) -> f32 {
     x.iter().fold(0.0, |total, x| total + x)
 }
 
-/// The sum of one half and the sum of the other: so can many hands add.
+/// The sum of one half and the sum of the other: so many threads can add.
 fn in_halves(x: &[f32]) -> f32 {
     match x {
         [] => 0.0,

@@ -1,4 +1,4 @@
-//! Half the digits: what becomes of numbers that keep 8 binary digits of 24, which of them may
+//! Mixed precision: what becomes of numbers that keep 8 binary digits of 24, which of them may
 //! be kept so, and a GPT whose weights may not.
 //!
 //! Nothing here needs a GPU: bf16 is the upper half of an f32, and every

@@ -59,7 +59,7 @@ pub fn run(arguments: &[String]) -> Outcome {
     }
     on_paper();
     simulated();
-    let place = tempfile::tempdir().expect("room for temporary files");
+    let place = tempfile::tempdir().expect("space for temporary files");
     let place = place.path();
     assert!(child(place, "data").wait().expect("its end").success());
     killed(place)?;
@@ -144,7 +144,7 @@ fn simulated() {
 /// The beginning of the built-in text, as tokens.
 fn make_data(place: &Path) -> Result<()> {
     let input = place.join("text.txt");
-    fs::write(&input, &Corpus::built_in().text[..TEXT]).expect("room");
+    fs::write(&input, &Corpus::built_in().text[..TEXT]).expect("space on the disk");
     let settings = prepare::Settings {
         input: vec![input],
         out: place.join("shards"),
@@ -292,7 +292,7 @@ fn refused(place: &Path, shards: &Shards) -> Result<()> {
 fn two_runs(place: &Path) -> Result<()> {
     println!("\nA BUG: two runs in one directory");
     let directory = place.join("both");
-    fs::create_dir(&directory).expect("room");
+    fs::create_dir(&directory).expect("space on the disk");
     let (state, temporary) = (directory.join("state"), directory.join("state.tmp"));
     let [first, second] = [vec![1; 1_000_000], vec![2; 1_000_000]];
     let result = |result: std::io::Result<()>| match result {
@@ -301,12 +301,12 @@ fn two_runs(place: &Path) -> Result<()> {
     };
     // ANCHOR: half
     // Each writes `state.tmp` and renames it. The operating system lets them take turns:
-    fs::write(&temporary, &first).expect("room"); // the first has written all of it,
-    let mut file = fs::File::create(&temporary).expect("room"); // the second begins its own,
-    file.write_all(&second[..300_000]).expect("room");
+    fs::write(&temporary, &first).expect("space on the disk"); // the first has written all of it,
+    let mut file = fs::File::create(&temporary).expect("space on the disk"); // the second begins its own,
+    file.write_all(&second[..300_000]).expect("space on the disk");
     let renamed_first = fs::rename(&temporary, &state); // and the first renames that.
     let on_disk = fs::read(&state).expect("a file");
-    file.write_all(&second[300_000..]).expect("room");
+    file.write_all(&second[300_000..]).expect("space on the disk");
     let renamed_second = fs::rename(&temporary, &state);
     // ANCHOR_END: half
     println!("the first run renames:  {}", result(renamed_first));
@@ -322,8 +322,8 @@ fn two_runs(place: &Path) -> Result<()> {
     // ANCHOR_END: locked
     println!("{}", said(place, &second));
     // ANCHOR: inode
-    fs::rename(&there, &aside).expect("room"); // somebody moves the directory away
-    fs::create_dir(&there).expect("room"); // and makes another of the same name
+    fs::rename(&there, &aside).expect("space on the disk"); // somebody moves the directory away
+    fs::create_dir(&there).expect("space on the disk"); // and makes another of the same name
     let new = DirLock::try_exclusive(&there)?.is_some();
     let old = DirLock::try_exclusive(&aside)?.is_some();
     // ANCHOR_END: inode

@@ -19,22 +19,22 @@
 //! use stage03_gpt::plain::{Plain, train::Hyperparameters};
 //! use stage03_gpt::{config::GptConfig, gpt::Gpt};
 //!
-//! let text = "to be or not to be, that is the question: ".repeat(20);
+//! let text = "do re mi fa ".repeat(20);
 //! let tokenizer = CharTokenizer::train(&text)?;
-//! let data = Dataset::new(tokenizer.encode(&text)?, 16)?;
-//! let (vocab_size, block_size) = (tokenizer.vocab_size(), 16);
-//! let (n_layer, n_head, n_embd, dropout, bias) = (1, 2, 32, 0.0, false);
+//! let data = Dataset::new(tokenizer.encode(&text)?, 8)?;
+//! let (vocab_size, block_size) = (tokenizer.vocab_size(), 8);
+//! let (n_layer, n_head, n_embd, dropout, bias) = (1, 2, 16, 0.0, false);
 //! let gpt =
 //!     Gpt::new(GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias })?;
 //!
 //! let mut rng = generator(1, Purpose::Initialisation, 0);
 //! let (model, mut weights) = (Plain::new(&gpt), gpt.initialise::<f32>(&mut rng));
-//! let settings = Hyperparameters { max_iters: 200, ..Hyperparameters::default() };
+//! let settings = Hyperparameters { batch_size: 4, max_iters: 150, ..Hyperparameters::default() };
 //! model.train(&settings, [&data, &data], &mut weights, |report| println!("{report:?}"));
 //!
-//! let prompt = tokenizer.encode("to be or")?;
+//! let prompt = tokenizer.encode("do re")?;
 //! let continuation = model.generate(&weights, &prompt, 12, &mut Sampler::greedy(), &mut rng)?;
-//! assert_eq!(tokenizer.decode(&continuation)?, " not to be, ");
+//! assert_eq!(tokenizer.decode(&continuation)?, " mi fa do re");
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!

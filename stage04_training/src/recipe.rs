@@ -8,7 +8,7 @@
 //!
 //! Each setting has, in increasing precedence, its default, the value in the recipe, and the value
 //! given besides, such as a typed flag. A resumed run has its saved settings in place of a recipe.
-//! The settings of stage 3 keep their names and meanings ([`Run`]); [`Recipe`] adds those of a run
+//! The settings of stage 3 keep their names and meanings ([`RunSettings`]); [`Recipe`] adds those of a run
 //! at scale.
 //!
 //! ```
@@ -127,7 +127,7 @@ impl Recipe {
     /// saved: the result of [`Recipe::saved`], or the settings of a run of stage 3.
     ///
     /// # Errors
-    /// As [`Run::continued`]; and [`Error::Setting`] for damaged settings.
+    /// As [`RunSettings::continued`]; and [`Error::Setting`] for damaged settings.
     pub fn resumed(saved: &Value, given: &Recipe, typed: impl Fn(&str) -> bool) -> Result<Recipe> {
         let mut settings = saved.as_object().cloned().unwrap_or_default();
         if let (None, Some(dtype)) = (settings.get("precision"), settings.get("dtype")) {
@@ -183,7 +183,7 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// Refuses values that cannot be saved with a run, as [`Run::check_savable`] does. The
+    /// Refuses values that cannot be saved with a run, as [`RunSettings::check_savable`] does. The
     /// directory of the run is not saved: it may have any name.
     fn check_savable(&self) -> Result<()> {
         self.run.check_savable()?;

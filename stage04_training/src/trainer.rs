@@ -6,7 +6,7 @@
 //!          └───────────────── again ─────────────────────────────┘
 //! ```
 //!
-//! The loop is [`train`](stage03_gpt::training::train) of stage 3. Two things differ from stage 3:
+//! The loop is [`train`] of stage 3. Two things differ from stage 3:
 //! a [`Backend`] does the arithmetic, and the windows come from prepared data, shuffled, each once
 //! per epoch. The only state of that order is one number, the *position*, so a resumed run
 //! continues where it stopped, even with another batch size.

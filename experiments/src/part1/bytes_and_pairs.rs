@@ -132,12 +132,12 @@ fn bytes_per_token() -> Result<Vec<(f64, f64)>> {
     println!("\nWHAT A LARGER VOCABULARY GAINS, on text it was not trained on");
     let text = Corpus::built_in().text;
     let (train, validation) = split(&text, 0.9)?;
-    println!("{:>10}{:>10}{:>14}", "vocabulary", "tokens", "bytes per token");
+    println!("{:>10}{:>10}{:>17}", "vocabulary", "tokens", "bytes per token");
     let mut gain = Vec::new();
     for vocab_size in [256, 512, 1024, 2048, 4096, 8192, 16384] {
         let tokens = BpeTokenizer::train(train, vocab_size)?.encode(validation)?.len();
         let bytes = validation.len() as f64 / tokens as f64;
-        println!("{vocab_size:>10}{tokens:>10}{bytes:>14.2}");
+        println!("{vocab_size:>10}{tokens:>10}{bytes:>17.2}");
         gain.push((vocab_size as f64, bytes));
     }
     let different: HashSet<&str> = pre_tokens(train).collect();

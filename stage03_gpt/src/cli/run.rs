@@ -22,7 +22,7 @@ impl RunSettings {
     /// The settings of a preset, replaced by the flags that were typed.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a preset that does not exist.
+    /// [`Error::Setting`](stage01_bigram::Error::Setting) for a preset that does not exist.
     pub fn from_preset(
         name: &str,
         given: &RunSettings,

@@ -1,6 +1,6 @@
 //! `train`: from a text to a trained GPT.
 //!
-//! The loop is in [`training`](crate::training), its output in `watch`. This file sets up a run,
+//! The loop is in [`training`], its output in `watch`. This file sets up a run,
 //! prints what to expect of it, and how it ended.
 
 use std::path::PathBuf;

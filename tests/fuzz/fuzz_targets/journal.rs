@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use stage04_training::{prepare, sealed};
+use stage04_training::{checksummed, prepare};
 
 fuzz_target!(|bytes: &[u8]| {
     let (plan, journal) = fuzz::two_files(bytes);
@@ -21,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
         return assert!(as_they_are.is_err(), "it is no JSON");
     };
     // Behind the checksums.
-    match prepare::check_texts(&sealed::seal(&plan), &sealed::seal(&journal)) {
+    match prepare::check_texts(&checksummed::to_text(&plan), &checksummed::to_text(&journal)) {
         Ok(()) => hold(&plan, &journal),
         Err(error) => {
             assert!(as_they_are.is_err(), "with a right checksum: {error}");

@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use stage03_gpt::config::GptConfig;
-use stage03_gpt::gpt::Gpt;
 use stage03_gpt::files::resume::State;
+use stage03_gpt::gpt::Gpt;
 
 /// The model of the seeds.
 static GPT: LazyLock<Gpt> = LazyLock::new(|| {

@@ -27,13 +27,14 @@
 //! # };
 //! # prepare(&settings, &Silent)?;
 //! use stage01_bigram::random::{Purpose, generator};
-//! use stage03_gpt::settings::Run;
+//! use stage03_gpt::settings::RunSettings;
 //! use stage04_training::backend::cpu::Cpu;
 //! use stage04_training::shards::Shards;
 //! use stage04_training::trainer::{ShardTraining, Training};
 //!
 //! let shards = Shards::open(&settings.out)?;
-//! let run = Run { n_layer: 1, n_embd: 16, block_size: 8, batch_size: 2, ..Run::default() };
+//! let (n_layer, n_embd, block_size, batch_size) = (1, 16, 8, 2);
+//! let run = RunSettings { n_layer, n_embd, block_size, batch_size, ..RunSettings::default() };
 //! let gpt = run.gpt(shards.manifest().vocab_size)?;
 //! let weights = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
 //! let backend = Cpu::new(gpt, weights, run.settings())?;

@@ -435,7 +435,7 @@ mod tests {
             (|j| j.position.job = u64::MAX, "file 1 of 2"),
             (|j| j.position.items = u64::MAX, "at item 18446744073709551615"),
             (|j| j.position.job = 0, "before its first job"),
-            (|j| j.train.shards[1].file = "../victim".into(), "\"../victim\" is no name"),
+            (|j| j.train.shards[1].file = "../victim".into(), "\"../victim\" is not the name"),
             (|j| j.train.shards[0].tokens = 1 << 63, "train-00000.bin has 9223372036854775808"),
             (|j| j.train.shards[1].tokens = 0, "train-00001.bin has 0 tokens"),
             (|j| j.train.shards.reverse(), "expected train-00000.bin"),

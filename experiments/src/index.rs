@@ -63,10 +63,10 @@ const fn row(
 /// All experiments, in the order of the book.
 #[rustfmt::skip]
 const EXPERIMENTS: &[Experiment] = &[
-    row("processor_rounding", "part0/how_to_use", 1, Prints(part0::processor_rounding::run),
-        "a few matrix products as bits, to tell how this processor rounds"),
     row("rust", "part0/rust", 1, Prints(part0::rust::run),
         "each piece of Rust that the book uses, run once"),
+    row("processor_rounding", "part0/how_to_use", 1, Prints(part0::processor_rounding::run),
+        "a few matrix products as bits, to tell how this processor rounds"),
     row("vectors", "part0/vectors", 1, Prints(part0::vectors::run),
         "lists of numbers, and matrices that mix them"),
     row("slopes", "part0/slopes", 1, Prints(part0::slopes::run),

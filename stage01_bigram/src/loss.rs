@@ -46,8 +46,11 @@
 //! assert_eq!(logits, array![[0.5, -0.5]]); // the gradient, in place of the logits
 //! ```
 //!
-//! What this file leaves out: where the logits come from ([`crate::bigram`] and every later
+//! [`plain`] is the same for one row, as the equations stand; this file is for many rows and fast.
+//! What it leaves out: where the logits come from ([`crate::bigram`] and every later
 //! stage), and what to do with the gradient.
+
+pub mod plain;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 

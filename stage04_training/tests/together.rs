@@ -169,7 +169,19 @@ fn waiting_ends_with_ctrl_c() {
     let mut line = String::new();
     BufReader::new(waiting.stderr.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.starts_with("waiting for another program that prepares data/"), "{line}");
-    let sent = Command::new("kill").args(["-INT", &waiting.id().to_string()]).status();
+    let sent = Command::new("kill").args([interrupt(), &waiting.id().to_string()]).status();
     assert!(sent.unwrap().success());
     assert!(!waiting.wait().unwrap().success());
+}
+
+/// The signal of Ctrl-C. A background job of a shell ignores it, and so do the programs that it
+/// starts: they are asked to end by another one.
+#[cfg(unix)]
+fn interrupt() -> &'static str {
+    /// Bit n − 1 stands for signal n; SIGINT is signal 2.
+    const SIGINT: u64 = 1 << 1;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    if ignored.is_some_and(|signals| signals & SIGINT != 0) { "-TERM" } else { "-INT" }
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use stage04_training::manifest::{Manifest, Split};
 use stage04_training::checksummed;
+use stage04_training::manifest::{Manifest, Split};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -33,6 +33,7 @@ fn check(text: &str) {
         let tokens: u128 = part.shards.iter().map(|shard| u128::from(shard.tokens)).sum();
         assert_eq!(tokens, u128::from(part.tokens));
     }
-    let again = Manifest::parse(path, &checksummed::to_text(&manifest)).expect("what was saved is read");
+    let again =
+        Manifest::parse(path, &checksummed::to_text(&manifest)).expect("what was saved is read");
     assert_eq!(again, manifest);
 }

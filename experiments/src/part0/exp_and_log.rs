@@ -22,7 +22,7 @@ fn product_and_log(factor: f32, count: usize) -> (f32, f32) {
 }
 // ANCHOR_END: product
 
-// ANCHOR: shares
+// ANCHOR: softmax
 /// exp of each score, divided by the sum of all.
 fn softmax(scores: [f32; 2]) -> [f32; 2] {
     let grown = scores.map(f32::exp);
@@ -35,7 +35,7 @@ fn safe_softmax(scores: [f32; 2]) -> [f32; 2] {
     let largest = scores[0].max(scores[1]);
     softmax(scores.map(|score| score - largest))
 }
-// ANCHOR_END: shares
+// ANCHOR_END: softmax
 
 /// Runs the experiment.
 pub fn run() {

@@ -154,9 +154,9 @@ fn first_difference(found: &Value, expected: &Value, place: &[usize]) -> Option<
         (Value::Counts(a), Value::Counts(b)) => Some((a[i] as f64, b[i] as f64)),
         _ => None,
     };
-    let (which, (a, b)) = match place {
-        &[i] => (format!("[{i}]"), numbers(i, 0)?),
-        &[i, j] => (format!("[{i}, {j}]"), numbers(i, j)?),
+    let (which, (a, b)) = match *place {
+        [i] => (format!("[{i}]"), numbers(i, 0)?),
+        [i, j] => (format!("[{i}, {j}]"), numbers(i, j)?),
         _ => return None,
     };
     Some(format!("  the first difference is at {which}: {} for {}", short(a), short(b)))

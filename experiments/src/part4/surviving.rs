@@ -116,7 +116,7 @@ fn on_paper() {
 }
 
 // ANCHOR: simulate
-/// The fraction of time that is lost by a run with five thousand failures, which come at random.
+/// The fraction of time that a run with five thousand failures loses. They come at random.
 fn simulate(save: f64, fail: f64, gap: f64, rng: &mut Generator) -> f64 {
     let mut wait = || -fail * (1.0 - rng.random::<f64>()).ln();
     let (mut clock, mut done, mut failure) = (0.0, 0.0, wait());

@@ -173,8 +173,8 @@ fn keep_top_p(candidates: &mut Vec<Candidate>, p: f64) {
         return;
     }
     let total = total(candidates);
-    // Candidates that each have less than (1 − p) / n of the total have less than 1 − p together:
-    // p is reached without them. Most candidates are such, and need not be sorted.
+    // Candidates that each have less than (1 − p) / n of the total have less than 1 − p
+    // together: p is reached without them. Most are such, and need not be sorted.
     let least = total * (1.0 - p) / candidates.len() as f64;
     candidates.retain(|candidate| candidate.weight >= least);
     candidates.sort_unstable_by(likelier_first);

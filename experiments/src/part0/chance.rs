@@ -12,12 +12,12 @@ const LETTERS: [char; 5] = ['a', 'b', 'c', 'd', 'r'];
 /// A table with a row and a column for each letter.
 type Table = [[f64; 5]; 5];
 
-// ANCHOR: count
 /// The row, and the column, of a letter.
 fn place(letter: char) -> usize {
     LETTERS.iter().position(|&known| known == letter).expect("a known letter")
 }
 
+// ANCHOR: count
 /// Row a, column b: how often b came right after a.
 fn count_pairs(text: &str) -> Table {
     let mut counts = [[0.0; 5]; 5];

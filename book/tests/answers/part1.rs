@@ -21,7 +21,7 @@ pub const ANSWERS: &[Answer] = answers![
     vocabulary_of_aaaa,
     vocabulary_of_abab,
     tokens_of_an_emoji,
-    pieces_of_sheep,
+    pre_tokens_of_sheep,
     n_after_a,
     n_after_a_smoothed,
     never_seen,
@@ -82,7 +82,7 @@ pub fn tokens_of_an_emoji() -> f64 {
 }
 
 /// Into how many pre-tokens GPT-2's rules cut "it's 42 sheep!".
-pub fn pieces_of_sheep() -> f64 {
+pub fn pre_tokens_of_sheep() -> f64 {
     pre_tokens("it's 42 sheep!").count() as f64
 }
 

@@ -29,9 +29,9 @@ pub const ANSWERS: &[Answer] = answers![
     numbers_of_a_small_gpt,
     more_numbers_with_fewer_heads,
     block_matrices_with_twice_the_width,
-    spread_of_a_hundred,
-    above_for_a_spread_of_two,
-    writers_of_eight_blocks,
+    std_of_a_hundred,
+    above_for_a_std_of_two,
+    c_proj_divisor_of_eight_blocks,
     gradient_of_a_number_used_twice,
     kept_for_a_token,
 ];
@@ -166,17 +166,17 @@ pub fn block_matrices_with_twice_the_width() -> f64 {
     weights(16) / weights(8)
 }
 
-/// The spread of a sum of a hundred random numbers of spread 0.1, rounded to one digit: the root
-/// of the mean square of ten thousand such sums.
-pub fn spread_of_a_hundred() -> f64 {
+/// The standard deviation of a sum of a hundred random numbers with the standard deviation 0.1,
+/// rounded to one digit: the root mean square of ten thousand such sums.
+pub fn std_of_a_hundred() -> f64 {
     let mut values = vec![0.0f64; 1_000_000];
     fill_normal(&mut values, 0.1, &mut generator(1, Purpose::Other, 0));
     let squares = values.chunks(100).map(|chunk| chunk.iter().sum::<f64>().powi(2));
     ((squares.sum::<f64>() / 10_000.0).sqrt() * 10.0).round() / 10.0
 }
 
-/// Half of the square of a spread of 2, by the loss of random scores, rounded to a whole number.
-pub fn above_for_a_spread_of_two() -> f64 {
+/// Half of the square of a standard deviation of 2, by the loss of random scores, rounded to a whole number.
+pub fn above_for_a_std_of_two() -> f64 {
     let mut scores = ndarray::Array2::<f64>::zeros((20, 20_000));
     let values = scores.as_slice_mut().expect("a new matrix");
     fill_normal(values, 2.0, &mut generator(1, Purpose::Other, 0));
@@ -186,17 +186,17 @@ pub fn above_for_a_spread_of_two() -> f64 {
     (sum / 20.0 - 20_000f64.ln()).round()
 }
 
-/// By what the spread of the writing weights is smaller in a GPT of 8 blocks.
-pub fn writers_of_eight_blocks() -> f64 {
+/// By what the standard deviation of `c_proj` is smaller in a GPT of 8 blocks.
+pub fn c_proj_divisor_of_eight_blocks() -> f64 {
     let gpt = Gpt::new(sizes([10, 8, 8, 1, 4])).expect("sizes that fit together");
-    let spread = |name: &str| {
+    let std = |name: &str| {
         let tensor = gpt.layout().tensors().iter().find(|t| t.name == name);
         match tensor.expect("a tensor of every GPT").init {
             Init::Normal(std) => std,
             Init::Zeros | Init::Ones => f64::NAN,
         }
     };
-    spread("h.0.mlp.c_fc.weight") / spread("h.0.mlp.c_proj.weight")
+    std("h.0.mlp.c_fc.weight") / std("h.0.mlp.c_proj.weight")
 }
 
 /// The gradient of x in y = x x at 3, for dy = 2: a linear layer whose weight is its input.

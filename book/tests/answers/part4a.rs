@@ -7,7 +7,7 @@ use crate::Answer;
 /// Every answer by its name.
 pub const ANSWERS: &[Answer] = answers![
     shards_of_nine_gigabytes,
-    never_seen_in_two_passes,
+    never_seen_in_two_epochs,
     paper_network_at_four,
     best_interval_of_eight,
     loss_with_faster_saves,
@@ -20,7 +20,7 @@ pub fn shards_of_nine_gigabytes() -> f64 {
 }
 
 /// Of a million windows, how many per cent two million draws with replacement never meet.
-pub fn never_seen_in_two_passes() -> f64 {
+pub fn never_seen_in_two_epochs() -> f64 {
     100.0 * (1.0 - 1e-6f64).powf(2e6)
 }
 

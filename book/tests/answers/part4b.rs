@@ -7,7 +7,7 @@ use crate::Answer;
 
 /// Every answer by its name.
 pub const ANSWERS: &[Answer] = answers![
-    slope_of_unequal_parts,
+    gradient_of_unequal_micro_batches,
     tokens_of_a_step,
     position_after_a_hundred,
     seconds_of_a_run,
@@ -17,9 +17,9 @@ pub const ANSWERS: &[Answer] = answers![
 ];
 
 /// Two tokens with the derivative 9 and ten with the derivative 3, all in one batch.
-pub fn slope_of_unequal_parts() -> f64 {
-    let slopes = [[9.0; 2].as_slice(), [3.0; 10].as_slice()].concat();
-    slopes.iter().sum::<f64>() / slopes.len() as f64
+pub fn gradient_of_unequal_micro_batches() -> f64 {
+    let derivatives = [[9.0; 2].as_slice(), [3.0; 10].as_slice()].concat();
+    derivatives.iter().sum::<f64>() / derivatives.len() as f64
 }
 
 /// Five micro-batches of eight windows of 256 tokens.

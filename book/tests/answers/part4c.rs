@@ -6,13 +6,13 @@ use crate::Answer;
 
 /// Every answer by its name.
 pub const ANSWERS: &[Answer] =
-    answers![operations_a_byte_of_a_small_card, additions_of_an_h100, thousand_tokens_of_an_h100];
+    answers![operations_per_byte_of_a_small_gpu, additions_of_an_h100, thousand_tokens_of_an_h100];
 
 /// What the memory of an H100 delivers, in bytes per second.
 const BANDWIDTH: f64 = 3.35e12;
 
 /// The ridge of the roofline, in operations per byte: above it arithmetic is the limit.
-pub fn operations_a_byte_of_a_small_card() -> f64 {
+pub fn operations_per_byte_of_a_small_gpu() -> f64 {
     let (peak, bandwidth) = (120e12, 0.3e12);
     peak / bandwidth
 }

@@ -51,7 +51,8 @@ fn jacobian(p: &[f64]) -> Array2<f64> {
 // ANCHOR_END: jacobian
 
 // ANCHOR: bug
-/// From the gradient of the attention weights to that of the scores; the bug leaves the mean out.
+/// From the gradient of the attention weights to that of the scores. The bug leaves out
+/// the mean.
 fn through_softmax(p: &[f64], dp: &[f64], bug: bool) -> Vec<f64> {
     let mean: f64 = p.iter().zip(dp).map(|(p, dp)| p * dp).sum();
     let mean = if bug { 0.0 } else { mean };

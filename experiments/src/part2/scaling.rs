@@ -55,7 +55,7 @@ fn chart(rows: &[Row]) -> LineChart {
 
 /// Runs the experiment.
 pub fn run(plot: Option<&Path>) -> Result<()> {
-    println!("FOUR COINS of +1 and -1: 16 throws");
+    println!("FOUR COINS of +1 and -1: 16 cases");
     let sums = sums_of_coins(4);
     for (sum, ways) in &sums {
         println!("  sum {sum:>2}: {ways} of 16");

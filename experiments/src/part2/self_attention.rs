@@ -7,8 +7,8 @@ use stage02_attention::attention::{Mask, scaled_dot_product};
 use stage02_attention::params::{Init, Layout, Params};
 
 // ANCHOR: look_up
-/// A soft look-up, for queries and keys of one number: the attention weights, and the mixture of
-/// the values.
+/// A soft look-up, for queries and keys of one number: the attention weights, and the
+/// mixture of the values.
 fn look_up<const N: usize>(query: f64, keys: [f64; N], values: [f64; N]) -> ([f64; N], f64) {
     let scores = keys.map(|key| query * key);
     let mut att = [0.0; N];

@@ -22,7 +22,7 @@ pub fn run() {
 }
 
 // ANCHOR: ravine
-/// The gradient of L = (w1² + 100 w2²) / 2: gentle along the first weight, steep along the other.
+/// The gradient of L = (w1² + 100 w2²) / 2: gentle along w1, steep along w2.
 fn gradient([w1, w2]: [f64; 2]) -> [f64; 2] {
     [w1, 100.0 * w2]
 }

@@ -15,9 +15,7 @@ const INPUTS: [u32; 8] = [0, 1, 4, 0, 2, 0, 3, 0];
 const TARGETS: [u32; 8] = [1, 4, 0, 2, 0, 3, 0, 1];
 
 // ANCHOR: relay
-/// A GPT of single numbers: e is the embedding, w the only layer, and 5 should
-/// come out.
-///
+/// A GPT of single numbers, with the embedding e and the layer w; 5 should come out.
 /// Each value, and each derivative of the loss, in the order e, w, x, f, x1, z, L.
 fn relay(e: f64, w: f64) -> ([f64; 7], [f64; 7]) {
     let x = e;
@@ -96,15 +94,15 @@ fn gradient(gpt: &Gpt, params: &Params<f64>, bug: Bug) -> Params<f64> {
     grads
 }
 
-// ANCHOR: check
 /// Nudges every number of the model.
 fn check(gpt: &Gpt, params: &Params<f64>, bug: Bug) -> std::result::Result<Agreement, Mismatch> {
+    // ANCHOR: check
     let analytic = gradient(gpt, params, bug).values;
     check_gradient(&mut params.values.clone(), &analytic, 1e-6, |values| {
         loss(gpt, &Params { values: values.to_vec() }, &INPUTS, &TARGETS)
     })
+    // ANCHOR_END: check
 }
-// ANCHOR_END: check
 
 /// The losses of some steps downhill, with the gradient set to zero before each or not.
 fn walk(zeroed: bool) -> Result<Vec<f64>> {

@@ -94,7 +94,8 @@ impl Text {
 /// Everything: first what stays the same, then the state of the run, then the model.
 fn save(directory: &Path, trainer: &Trainer<f32>, tokenizer: &Tokenizer) -> Result<()> {
     hugging_face::save_description(directory, trainer.gpt().config(), tokenizer)?;
-    resume::save(directory, trainer, &json!({ "note": "whatever the run wants to find again" }))?;
+    let note = json!({ "note": "whatever the run wants to find again" });
+    resume::save(directory, trainer, &note)?;
     hugging_face::save_model(directory, trainer.gpt(), &trainer.weights)
 }
 // ANCHOR_END: save
@@ -189,7 +190,8 @@ fn cut_off(directory: &Path) {
     let path = directory.join("model.safetensors");
     let bytes = fs::read(&path).expect("the file");
     // ANCHOR: in_place
-    fs::write(&path, &bytes[..bytes.len() / 2]).expect("space on the disk"); // and here the power went off
+    // Half of the bytes are written when the power goes off.
+    fs::write(&path, &bytes[..bytes.len() / 2]).expect("space on the disk");
     // ANCHOR_END: in_place
     let error = Model::load(directory).expect_err("half a model").to_string();
     println!("{}", error.replace(&directory.display().to_string(), "DIR"));

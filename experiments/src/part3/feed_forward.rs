@@ -239,4 +239,22 @@ mod tests {
         assert!(Network::new(Activation::Gelu).check().is_ok());
         assert!(Network::new(Activation::GeluTooLate).check().is_err());
     }
+
+    /// A step that is too long lands on the other side of the valley, until one of them makes the
+    /// second weights small, and the valley shallow.
+    #[test]
+    fn the_linear_network_overshoots_until_its_valley_is_shallow() {
+        let network = Network::new(Activation::Identity);
+        let x = array![[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+        let after = |steps| {
+            let params = network.learn(steps).0;
+            let mean = network.forward(&params, x.view())[0].sum() / 4.0;
+            let second = params.matrix(network.c_proj.weight);
+            (mean, second.iter().fold(0.0f64, |most, w| w.abs().max(most)))
+        };
+        for (step, mean) in [(1, 0.19), (2, 0.99), (3, -0.62), (4, 2.36), (5, -1.44), (6, 0.40)] {
+            assert!((after(step).0 - mean).abs() < 0.005, "{step}: {:?}", after(step));
+        }
+        assert!((after(5).1 - 0.6).abs() < 0.05 && after(6).1 < 0.035);
+    }
 }

@@ -74,13 +74,12 @@ fn usual() -> Settings {
         threads: 1,
     }
 }
+// ANCHOR_END: usual
 
 fn with_rate(learning_rate: f64) -> Settings {
     let schedule = Schedule { learning_rate, min_lr: learning_rate / 10.0, ..usual().schedule };
     Settings { schedule, ..usual() }
 }
-
-// ANCHOR_END: usual
 
 fn trainer(data: &CharData, settings: Settings) -> Result<Trainer<f32>> {
     setup::trainer(small_gpt(data.vocab_size(), LENGTH), settings)

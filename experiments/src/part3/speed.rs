@@ -104,7 +104,8 @@ fn inside(x: &mut [f32]) {
 }
 
 // ANCHOR: not_inlined
-/// The same, but `exponentials` is a function of its own: compiled once, for the oldest processor.
+/// The same, but `exponentials` is a function of its own: compiled once, for the oldest
+/// processor.
 fn outside(x: &mut [f32]) {
     simd_dispatch(
         #[inline(always)]

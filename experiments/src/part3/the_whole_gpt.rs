@@ -32,7 +32,8 @@ fn gpt2_xl() -> GptConfig {
 /// How far the scores behind each token move when one token of a text is changed.
 fn changed(gpt: &Gpt, params: &Params<f64>, text: &[u32], other: &[u32]) -> Result<Vec<f64>> {
     let moved = gpt.logits(params, text)? - gpt.logits(params, other)?;
-    Ok(moved.rows().into_iter().map(|row| row.iter().fold(0.0, |m, x| x.abs().max(m))).collect())
+    let rows = moved.rows().into_iter();
+    Ok(rows.map(|row| row.iter().fold(0.0, |m, x| x.abs().max(m))).collect())
 }
 // ANCHOR_END: change
 

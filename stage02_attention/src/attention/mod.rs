@@ -15,8 +15,8 @@
 //! - [`head`]: one head, loop by loop, written to be read;
 //! - [`scaled_dot_product`]: the same equation as matrix products, forward and backward;
 //! - [`multi_head_plain`]: many heads side by side, as GPT-2 has them, written to be read;
-//! - [`multi_head`]: the same layer, written to be fast: each head of each sequence is a call of
-//! - [`fused`]: one head without the whole matrix of attention weights;
+//! - [`multi_head`]: the same layer, written to be fast;
+//! - [`fused`]: one head without the whole matrix of attention weights, as `multi_head` uses it;
 //! - [`single_query`]: the same for one token at a time, for decoding;
 //! - [`cross`]: queries from one sequence, keys and values from another.
 //!

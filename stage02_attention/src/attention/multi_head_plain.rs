@@ -56,7 +56,6 @@ pub struct Activations<T> {
     pub out: Array2<T>,
 }
 
-// ANCHOR: forward
 /// out = c_proj(the heads of c_attn(x)).
 ///
 /// x: (B T, C), sequence after sequence of `length` = T tokens.
@@ -70,24 +69,25 @@ pub fn forward<T: Float>(
     let mut qkv = Array2::zeros((rows, 3 * n_embd));
     layer.c_attn.forward(params, x, qkv.view_mut());
 
+    // ANCHOR: heads
     let (mut att, mut y) = (Vec::new(), Array2::zeros((rows, n_embd)));
     for b in 0..rows / length {
         let t = b * length..(b + 1) * length;
         for h in 0..layer.n_head {
             let [q, k, v] = layer.columns(h).map(|c| qkv.slice(s![t.clone(), c]));
             let [columns, ..] = layer.columns(h);
-            let (y, mut weights) =
-                (y.slice_mut(s![t.clone(), columns]), Array2::zeros((length, length)));
+            let y = y.slice_mut(s![t.clone(), columns]);
+            let mut weights = Array2::zeros((length, length));
             scaled_dot_product::forward((q, k, v), layer.mask, weights.view_mut(), y);
             att.push(weights);
         }
     }
+    // ANCHOR_END: heads
 
     let mut out = Array2::zeros((rows, n_embd));
     layer.c_proj.forward(params, y.view(), out.view_mut());
     Activations { qkv, att, y, out }
 }
-// ANCHOR_END: forward
 
 // ANCHOR: backward
 /// The gradient of x, and of both layers, from the gradient of the output.

@@ -59,8 +59,8 @@ pub fn attention_weights<T: Float>(
 // ANCHOR: forward
 /// y = softmax(mask(q k' / sqrt(d))) v.
 ///
-/// q: (queries, d); k, v: (keys, d). att: (queries, keys), overwritten with attention weights; the
-/// backward pass reads them. y: (queries, d), overwritten.
+/// q: (queries, d); k, v: (keys, d). att: (queries, keys), overwritten with attention weights,
+/// which the backward pass reads. y: (queries, d), overwritten.
 pub fn forward<T: Float>(
     (q, k, v): (ArrayView2<T>, ArrayView2<T>, ArrayView2<T>),
     mask: Mask,

@@ -1,0 +1,35 @@
+//! The catalogue: every exercise with its solution, its stub and its mistakes.
+//!
+//! The build script writes it from the directories; `build.rs` says how.
+
+use stage01_bigram::{Error, Result};
+
+use crate::exercise::Exercise;
+
+include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
+
+/// The exercise of this name.
+pub fn find(name: &str) -> Option<&'static Exercise> {
+    ALL.iter().copied().find(|exercise| exercise.name == name)
+}
+
+/// The title of a chapter: `Surprise: cross-entropy`.
+pub fn chapter_title(path: &str) -> &'static str {
+    CHAPTERS.iter().find(|(chapter, _)| *chapter == path).map_or("", |(_, title)| title)
+}
+
+/// The exercise of this name, or a message that says which names are like it.
+///
+/// # Errors
+/// When there is no such exercise.
+pub fn find_or_suggest(name: &str) -> Result<&'static Exercise> {
+    find(name).ok_or_else(|| {
+        let like = |exercise: &&&Exercise| strsim::jaro_winkler(exercise.name, name) > 0.8;
+        let names: Vec<&str> = ALL.iter().filter(like).map(|exercise| exercise.name).collect();
+        let expected = match names[..] {
+            [] => "`cargo run -p exercises -- list` names them all".to_owned(),
+            _ => format!("did you mean {}?", names.join(" or ")),
+        };
+        Error::setting("the exercise", name, expected)
+    })
+}

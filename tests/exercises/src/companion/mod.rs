@@ -1,0 +1,212 @@
+//! `cargo run -p exercises`: what is next, hints, progress, and the file checked as it is saved.
+
+mod cargo;
+pub mod screen;
+mod watch;
+
+use std::io::{self, IsTerminal};
+use std::process::{Command, ExitCode};
+
+use clap::{Parser, Subcommand};
+use console::style;
+use stage01_bigram::text::printable;
+use stage01_bigram::{Error, Result};
+
+use crate::answers::{Answers, State};
+use crate::catalog::{ALL, CHAPTERS, find_or_suggest};
+use crate::exercise::Exercise;
+
+/// Exercises after each chapter.
+///
+/// Without a command: shows the next exercise and checks its file whenever it is saved. Where the
+/// output is no terminal, it checks once and ends.
+///
+/// Your files are in `answers/`. No update of the course changes a file that you have changed.
+#[derive(Parser)]
+#[command(name = "exercises", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Order>,
+}
+
+#[derive(Subcommand)]
+enum Order {
+    /// Show an exercise, and check its file whenever it is saved (no name: the next one)
+    Watch {
+        /// Its name
+        name: Option<String>,
+    },
+    /// All exercises: x passed, ~ changed since it passed, . begun
+    List,
+    /// Check one exercise once (no name: the next one)
+    Run {
+        /// Its name
+        name: Option<String>,
+    },
+    /// Show a hint: the idea first, then the formula, then nearly the code
+    Hint {
+        /// Its name; the next exercise if there is none
+        name: Option<String>,
+    },
+    /// Begin an exercise anew; your file is kept in answers/.old
+    Reset {
+        /// Its name
+        name: String,
+    },
+    /// Show the solution of an exercise that has passed
+    Solution {
+        /// Its name
+        name: String,
+        /// Even though it has not passed
+        #[arg(long)]
+        show: bool,
+    },
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(refusal) => return stage01_bigram::screen::refuse(&refusal),
+    };
+    let answers = Answers::here();
+    let result = match arguments.command {
+        None => watch_or_check(&answers, None),
+        Some(Order::Watch { name }) => watch_or_check(&answers, name.as_deref()),
+        Some(Order::List) => {
+            list(&answers);
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Order::Run { name }) => named_or_next(&answers, name.as_deref())
+            .and_then(|found| found.map_or(Ok(finished()), |e| check(&answers, e))),
+        Some(Order::Hint { name }) => hint(&answers, name.as_deref()),
+        Some(Order::Reset { name }) => reset(&answers, &name),
+        Some(Order::Solution { name, show }) => solution(&answers, &name, show),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The first exercise that has not passed.
+fn next(answers: &Answers) -> Option<&'static Exercise> {
+    ALL.iter().copied().find(|exercise| answers.state(exercise) != State::Passed)
+}
+
+fn named_or_next(answers: &Answers, name: Option<&str>) -> Result<Option<&'static Exercise>> {
+    match name {
+        Some(name) => find_or_suggest(&printable(name)).map(Some),
+        None => Ok(next(answers)),
+    }
+}
+
+fn watch_or_check(answers: &Answers, name: Option<&str>) -> Result<ExitCode> {
+    let Some(exercise) = named_or_next(answers, name)? else { return Ok(finished()) };
+    if io::stdout().is_terminal() && io::stdin().is_terminal() {
+        watch::watch(answers, exercise)
+    } else {
+        progress(answers);
+        check(answers, exercise)
+    }
+}
+
+/// Compiles and checks the file of an exercise, once.
+fn check(answers: &Answers, exercise: &'static Exercise) -> Result<ExitCode> {
+    answers.text(exercise)?;
+    screen::head(exercise);
+    println!();
+    let compiled = cargo::compile(exercise.name, console::colors_enabled())?;
+    let program = match compiled {
+        cargo::Compiled::Program(program) => program,
+        cargo::Compiled::Errors(errors) => {
+            let file = Answers::name(exercise);
+            println!("{}", style(format!("{file} does not compile.")).red().bold());
+            println!("{}", errors.trim_end());
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let status = Command::new(&program).status().map_err(|source| Error::File {
+        action: "start",
+        path: program,
+        source,
+    })?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How many have passed.
+fn progress(answers: &Answers) {
+    let passed = ALL.iter().filter(|exercise| answers.state(exercise) == State::Passed).count();
+    println!("{passed} of {} exercises passed.\n", ALL.len());
+}
+
+fn finished() -> ExitCode {
+    println!("All {} exercises have passed.", ALL.len());
+    ExitCode::SUCCESS
+}
+
+fn list(answers: &Answers) {
+    let widest = ALL.iter().map(|exercise| exercise.name.len()).max().unwrap_or(0);
+    for (chapter, title) in CHAPTERS {
+        let mut here = ALL.iter().filter(|exercise| exercise.chapter == *chapter).peekable();
+        if here.peek().is_none() {
+            continue;
+        }
+        println!("{}", style(title).bold());
+        for exercise in here {
+            let sign = screen::sign(answers.state(exercise));
+            let (name, kind) = (exercise.name, exercise.kind.name());
+            println!("  [{sign}] {name:<widest$}  {kind:<12}  {:>2} min", exercise.minutes);
+        }
+    }
+    println!();
+    progress(answers);
+    println!("x passed, ~ changed since it passed, . begun");
+}
+
+fn hint(answers: &Answers, name: Option<&str>) -> Result<ExitCode> {
+    let Some(exercise) = named_or_next(answers, name)? else { return Ok(finished()) };
+    let read = answers.hints(exercise);
+    let shown = (read + 1).min(exercise.hints.len());
+    println!("{}", style(exercise.title).bold());
+    for (number, hint) in (1..).zip(&exercise.hints[..shown]) {
+        screen::say(&format!("{number}. {hint}"), "  ");
+    }
+    match exercise.hints.len() - shown {
+        0 if read == shown => {
+            let name = exercise.name;
+            println!("\nThat is all. `cargo run -p exercises -- solution {name} --show` shows it.");
+        }
+        0 => {}
+        left => println!("\n{left} more: the same command again."),
+    }
+    answers.record_hints(exercise, shown)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reset(answers: &Answers, name: &str) -> Result<ExitCode> {
+    let exercise = find_or_suggest(&printable(name))?;
+    let file = Answers::name(exercise);
+    match answers.reset(exercise)? {
+        Some(kept) => println!("{file} begins anew. What was there is in {}.", kept.display()),
+        None => println!("{file} is as it was laid out."),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn solution(answers: &Answers, name: &str, show: bool) -> Result<ExitCode> {
+    let exercise = find_or_suggest(&printable(name))?;
+    if !show && !matches!(answers.state(exercise), State::Passed | State::ChangedSince) {
+        let name = exercise.name;
+        screen::say(
+            &format!(
+                "{name} has not passed yet. Try a hint first: `cargo run -p exercises -- hint \
+                 {name}`. `solution {name} --show` shows the solution all the same."
+            ),
+            "",
+        );
+        return Ok(ExitCode::FAILURE);
+    }
+    print!("{}", exercise.solution_text);
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,107 @@
+//! What the companion and the checks print.
+
+use console::style;
+use stage01_bigram::text::wrap;
+use stage03_gpt::cli::screen::width;
+
+use crate::answers::{Answers, State};
+use crate::catalog::chapter_title;
+use crate::exercise::Exercise;
+use crate::value::Value;
+use crate::verdict::{Finding, Verdict};
+
+/// Prints a text, wrapped to the terminal, each line behind `indent`.
+pub fn say(text: &str, indent: &str) {
+    println!("{}", wrap(text, width(), indent));
+}
+
+/// Prints a name and what belongs to it.
+fn fact(name: &str, text: &str) {
+    let wrapped = wrap(text, width(), "           ");
+    println!("  {name:<9}{}", wrapped.trim_start());
+}
+
+/// The head of an exercise: what it is, and where things are.
+pub fn head(exercise: &Exercise) {
+    println!("{}", style(exercise.title).bold());
+    let minutes = exercise.minutes;
+    fact("name", &format!("{}: {}, about {minutes} minutes", exercise.name, exercise.kind.name()));
+    fact("trains", exercise.trains);
+    fact("file", &Answers::name(exercise));
+    fact("chapter", &chapter(exercise));
+}
+
+/// The chapter of an exercise and where it is read.
+pub fn chapter(exercise: &Exercise) -> String {
+    let title = chapter_title(exercise.chapter);
+    format!("{title}, book/text/{}.md#{}", exercise.chapter, exercise.section)
+}
+
+/// Prints a verdict: each function, and of the first wrong one all that is known.
+pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
+    let widest = verdict.parts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    for (name, finding) in &verdict.parts {
+        let said = match finding {
+            Finding::Right(_) => style("right").green(),
+            Finding::NotWritten => style("not written yet").yellow(),
+            Finding::Wrong(_) => style("wrong").red().bold(),
+        };
+        println!("  {name:<widest$}  {said}");
+        if let Finding::Right(computed) = finding {
+            for (what, value) in computed {
+                println!("    {what}: {}", value_line(value));
+            }
+        }
+    }
+    println!();
+    if verdict.passes() {
+        println!("{}", style(format!("{} passes.", exercise.name)).green().bold());
+        return;
+    }
+    let wrong = verdict.parts.iter().find_map(|(name, finding)| match finding {
+        Finding::Wrong(wrong) => Some((name, wrong)),
+        _ => None,
+    });
+    if let Some((name, wrong)) = wrong {
+        println!("{}", style(format!("{name} is wrong.")).red().bold());
+        for line in wrong.lines() {
+            match line.strip_prefix("  ") {
+                Some(numbers) => println!("    {numbers}"),
+                None => say(&line, "  "),
+            }
+        }
+    } else {
+        let file = Answers::name(exercise);
+        say(&format!("Replace `todo!()` in {file} by your code, and check again."), "");
+    }
+    read_again(exercise);
+}
+
+fn value_line(value: &Value) -> String {
+    value.lines(&[]).join("; ")
+}
+
+/// Says that a check was stopped, and why.
+pub fn stopped(exercise: &Exercise, what: &str, look: &str) {
+    println!("{}", style(format!("{} was stopped.", exercise.name)).red().bold());
+    say(what, "  ");
+    say(look, "  ");
+    read_again(exercise);
+}
+
+fn read_again(exercise: &Exercise) {
+    let name = exercise.name;
+    println!();
+    fact("read", &chapter(exercise));
+    fact("hint", &format!("cargo run -p exercises -- hint {name}"));
+}
+
+/// The sign of a state in a list.
+pub fn sign(state: State) -> &'static str {
+    match state {
+        State::Passed => "x",
+        State::ChangedSince => "~",
+        State::Begun => ".",
+        State::New => " ",
+    }
+}

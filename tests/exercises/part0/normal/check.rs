@@ -46,7 +46,7 @@ pub fn probe(p: &mut Probe) {
     p.part("share_within", |p| {
         let paper = [1.0, 2.0, 3.0, 9.0];
         p.see("the share of (1, 2, 3, 9) within 1.5 of 2", share_within(&paper, 2.0, 1.5));
-        p.see("the share of (1, 2, 3, 9) within 2.5 of 6", share_within(&paper, 6.0, 2.5));
+        p.see("the share of (1, 2, 3, 9) within 3 of 6", share_within(&paper, 6.0, 3.0));
         let state = &mut 2;
         let values: Vec<f64> =
             (0..4000).map(|_| 10.0 + 2.0 * (twelve(state).iter().sum::<f64>() - 6.0)).collect();

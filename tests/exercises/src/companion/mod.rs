@@ -89,7 +89,7 @@ pub fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Some(Order::Run { name }) => named_or_next(&answers, name.as_deref())
-            .and_then(|found| found.map_or(Ok(finished()), |e| check(&answers, e))),
+            .and_then(|found| found.map_or_else(|| Ok(finished()), |e| check(&answers, e))),
         Some(Order::Hint { name }) => hint(&answers, name.as_deref()),
         Some(Order::Reset { name }) => reset(&answers, &name),
         Some(Order::Gpt { with_solutions, max_iters }) => {

@@ -197,10 +197,11 @@ impl MultiHeadAttention {
         // ANCHOR: heads
         let qkv = self.split_qkv(acts.qkv.view());
         let all = (qkv, acts.y.view_mut(), (acts.lse.view_mut(), rngs));
-        each_head(threads, sizes, all, &mut acts.scratch, |(qkv, y, (lse, rng)), scratch| {
+        each_head(threads, sizes, all, &mut acts.scratch, |((q, k, v), y, (lse, rng)), scratch| {
             let mut rng = rng.map(|rng| rng[[0, 0]].clone());
             let dropout = rng.as_mut().map(|rng| (self.dropout, rng));
-            fused::forward(qkv, self.mask, dropout, scratch, column(lse), y);
+            let pass = fused::Pass { q, k, v, mask: self.mask, dropout, scratch };
+            fused::forward(pass, column(lse), y);
         });
         self.c_proj.forward(params, acts.y.view(), out);
         // ANCHOR_END: heads
@@ -226,10 +227,11 @@ impl MultiHeadAttention {
         let rngs = acts.training.then(|| acts.rngs.view());
         let (qkv, lse) = (self.split_qkv(acts.qkv.view()), acts.lse.view());
         let all = (qkv, (acts.y.view(), dy.view()), (dq, dk, dv), (lse, rngs));
-        each_head(threads, sizes, all, heads, |(qkv, ys, gradients, (lse, rng)), scratch| {
+        each_head(threads, sizes, all, heads, |((q, k, v), ys, gradients, (lse, rng)), scratch| {
             let mut rng = rng.map(|rng| rng[[0, 0]].clone());
             let dropout = rng.as_mut().map(|rng| (self.dropout, rng));
-            fused::backward(qkv, self.mask, dropout, lse.column(0), ys, scratch, gradients);
+            let pass = fused::Pass { q, k, v, mask: self.mask, dropout, scratch };
+            fused::backward(pass, lse.column(0), ys, gradients);
         });
         self.c_attn.backward(params, x, dqkv.view(), dx, grads);
     }
@@ -257,8 +259,9 @@ impl MultiHeadAttention {
             (1, self.n_head),
             all,
             &mut scratch.per_thread,
-            |(qkv, y, lse), scratch| {
-                fused::forward(qkv, self.mask, None, scratch, column(lse), y);
+            |((q, k, v), y, lse), scratch| {
+                let pass = fused::Pass { q, k, v, mask: self.mask, dropout: None, scratch };
+                fused::forward(pass, column(lse), y);
             },
         );
     }

@@ -6,11 +6,10 @@
 //! with weights that begin small. It replaces the stream, or with PLUS it adds to the stream.
 //!
 //! Set LAYERS and PLUS, run the check, and look at the curve. Try 1, 2, 4, 8 and 16 layers
-//! without the plus, and then with it. Write down what came out: the functions at the end of
-//! this file.
+//! without the plus, and then with it. Write down what came out: the three functions below.
 //!
 //! (The loss is the mean square of the errors. 0.25 is that of a network that says one half to
-//! everything. `scaled_add(-lr, &g)` subtracts lr times g.)
+//! everything. In the code, `scaled_add(-lr, &g)` subtracts lr times g.)
 
 use ndarray::{Array2, array};
 use stage01_bigram::random::{Purpose, generator};
@@ -22,7 +21,7 @@ pub const LAYERS: usize = 2;
 /// Whether a layer adds to the stream. Change it.
 pub const PLUS: bool = false;
 
-/// Without the plus: the largest of the numbers 1, 2, 4, 8, 16 for which the loss ends below 0.01.
+/// Without the plus: the largest of 1, 2, 4, 8 and 16 layers whose loss ends below 0.01.
 pub fn deepest_without_plus() -> usize {
     // SOLUTION
     2
@@ -31,7 +30,7 @@ pub fn deepest_without_plus() -> usize {
     // END
 }
 
-/// With the plus: the largest of these numbers for which the loss ends below 0.01.
+/// With the plus: the largest of 1, 2, 4, 8 and 16 layers whose loss ends below 0.01.
 pub fn deepest_with_plus() -> usize {
     // SOLUTION
     16

@@ -9,7 +9,7 @@
 //!   dh[i, j] = dg[i, j] * gelu'(h[i, j])
 //!   dW1 += x' dh,    db1 += sum of the rows of dh,    dx = dh W1'
 //!
-//! (A dash behind a matrix is its transpose, behind gelu it is the derivative.) `gelu` and
+//! (A ' behind a matrix is its transpose. Behind gelu it is the derivative.) `gelu` and
 //! `gelu_derivative` are given, as the chapter has them.
 //!
 //! On paper: with C = 1 and only one hidden unit, x = 2, w1 = 0.5, b1 = 0, w2 = 3 and b2 = 1
@@ -34,8 +34,9 @@ pub struct Mlp {
     pub b2: Array1<f64>,
 }
 
-/// The hidden units before and after gelu, and the result. Shapes: (rows, H), (rows, H), (rows,
-/// C).
+/// h, g and y: the hidden units before and after gelu, and the result.
+///
+/// Shapes: x and y (rows, C); h and g (rows, H).
 pub fn forward(mlp: &Mlp, x: &Array2<f64>) -> [Array2<f64>; 3] {
     // SOLUTION
     let h = x.dot(&mlp.w1) + &mlp.b1;

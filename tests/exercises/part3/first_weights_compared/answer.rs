@@ -6,8 +6,7 @@
 //! instead, and none of them differs.
 //!
 //! Set STD to 0.0, 0.02, 0.5 and 20.0, run the check for each, and look at the curves. Then set
-//! SAME = true, with STD = 0.5. Write down what came out: the functions at the end of this
-//! file.
+//! SAME = true, with STD = 0.5. Write down what came out: the three functions below.
 //!
 //! (The loss is the mean square of the errors. 0.25 is that of a network that says one half to
 //! everything.)

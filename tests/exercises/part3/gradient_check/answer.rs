@@ -1,7 +1,7 @@
 //! A gradient check: nudge every weight, and compare.
 //!
-//! `nudged` finds each derivative by central differences. For weight i, with all others as they
-//! are:
+//! `nudged` finds each derivative by central differences. For weight i, while all
+//! others stay as they are:
 //!
 //!   (loss with w[i] + h  -  loss with w[i] - h) / (2 h)
 //!
@@ -11,8 +11,8 @@
 //!
 //! The floor keeps rounding near 0 from being called a mistake.
 //!
-//! Example: the loss w[0] * w[1] at w = (3, 5) has the derivatives (5, 3). For the gradient (5,
-//! 6) the largest error is 3 / 6 = 0.5.
+//! Example: the loss w[0] * w[1] at w = (3, 5) has the derivatives (5, 3). For the gradient
+//! (5, 6) the largest error is 3 / 6 = 0.5.
 //!
 //! In Rust, `weights.to_vec()` is a copy, `x.abs()` is |x|, and `a.max(b)` the larger of two.
 

@@ -1,6 +1,6 @@
-//! Count with a pencil, or with a calculator that knows only plus and times. GPT-2 small has V
-//! = 50,257 tokens, a context of T = 1,024, 12 blocks, 12 heads and C = 768. The chapter counts
-//! it: 124,439,808 numbers.
+//! Count with a pencil, or with a calculator that knows only plus and times. GPT-2 small has
+//! V = 50,257 tokens, a context of T = 1,024, 12 blocks, 12 heads and C = 768. The chapter
+//! counts it: 124,439,808 numbers.
 //!
 //! Replace each `todo!()` by the number that you have worked out. (In Rust, `1_000` is 1000.)
 

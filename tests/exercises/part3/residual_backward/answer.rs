@@ -8,8 +8,9 @@
 //! moves it on two ways: directly, and through the layer, whose derivative is 2 * w[l] * x[l].
 //!
 //! Example: x[0] = 1 and w = (0.5, 0.1) make the stream 1, 1.5, 1.725. With d = 1 at the end,
-//! the gradients of the weights are 2.6 * 0.5 = 1.3 and 2.25, and that of x[0] is 1.3 * 2 =
-//! 2.6.
+//! the walk begins at the second layer: the gradient of w[1] is 1.5 * 1.5 = 2.25, and d becomes
+//! 1 + 2 * 0.1 * 1.5 = 1.3. Then the gradient of w[0] is 1.3 * 1, and d becomes
+//! 1.3 + 1.3 * 2 * 0.5 * 1 = 2.6, which is the gradient of x[0].
 //!
 //! In Rust, `for l in (0..n).rev()` counts from n - 1 down to 0.
 

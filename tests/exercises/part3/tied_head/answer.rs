@@ -31,8 +31,9 @@ pub fn logits(x: &Array2<f64>, e: &Array2<f64>) -> Array2<f64> {
     // END
 }
 
-/// Adds the gradient of E, with both of its uses, to de. Shapes: e, de (V, C); dlogits (rows,
-/// V).
+/// Adds the gradient of E, of both of its uses, to de.
+///
+/// Shapes: e, de (V, C); dlogits (rows, V), with a row for each token.
 pub fn backward(e: &Array2<f64>, tokens: &[u32], dlogits: &Array2<f64>, de: &mut Array2<f64>) {
     // SOLUTION
     let x = embed(e, tokens);

@@ -112,7 +112,10 @@ impl Wrong {
     /// The finding in lines. Those that begin with a space are numbers, and are not wrapped.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        lines.extend(self.rule.as_ref().map(|rule| format!("{rule}.")));
+        lines.extend(self.rule.as_ref().map(|rule| match rule.ends_with('?') {
+            true => rule.clone(),
+            false => format!("{rule}."),
+        }));
         if let Some(Difference { what, found, expected }) = &self.difference {
             lines.push(format!("{what}:"));
             let place = found.difference(expected).unwrap_or_default();

@@ -204,7 +204,7 @@ fn every_exercise_has_its_test_and_every_test_its_exercise() {
             _ => Err(format!("{path} must hold:\n{expected}")),
         }
     });
-    assert_eq!(manifest.matches("/test.rs\"").count(), ALL.len(), "tests without an exercise");
+    assert_eq!(manifest.matches("path = \"part").count(), ALL.len(), "tests without an exercise");
 }
 
 #[test]

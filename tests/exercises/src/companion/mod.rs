@@ -5,6 +5,7 @@ pub mod screen;
 mod watch;
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
@@ -15,6 +16,7 @@ use stage01_bigram::{Error, Result};
 use crate::answers::{Answers, State};
 use crate::catalog::{ALL, CHAPTERS, find_or_suggest};
 use crate::exercise::Exercise;
+use crate::gpt;
 
 /// Exercises after each chapter.
 ///
@@ -53,6 +55,15 @@ enum Order {
         /// Its name
         name: String,
     },
+    /// A GPT out of your own files: examined, trained, and writing
+    Gpt {
+        /// Where a part has not passed yet, take the solution's
+        #[arg(long)]
+        with_solutions: bool,
+        /// How many steps the training has
+        #[arg(long, default_value_t = gpt::STEPS, value_name = "N")]
+        max_iters: usize,
+    },
     /// Show the solution of an exercise that has passed
     Solution {
         /// Its name
@@ -78,9 +89,12 @@ pub fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Some(Order::Run { name }) => named_or_next(&answers, name.as_deref())
-            .and_then(|found| found.map_or(Ok(finished()), |e| check(&answers, e))),
+            .and_then(|found| found.map_or_else(|| Ok(finished()), |e| check(&answers, e))),
         Some(Order::Hint { name }) => hint(&answers, name.as_deref()),
         Some(Order::Reset { name }) => reset(&answers, &name),
+        Some(Order::Gpt { with_solutions, max_iters }) => {
+            own_gpt(&answers, with_solutions, max_iters)
+        }
         Some(Order::Solution { name, show }) => solution(&answers, &name, show),
     };
     result.unwrap_or_else(|error| {
@@ -126,12 +140,7 @@ fn check(answers: &Answers, exercise: &'static Exercise) -> Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
-    let status = Command::new(&program).status().map_err(|source| Error::File {
-        action: "start",
-        path: program,
-        source,
-    })?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    run(program, &[])
 }
 
 /// How many have passed.
@@ -192,6 +201,44 @@ fn reset(answers: &Answers, name: &str) -> Result<ExitCode> {
         None => println!("{file} is as it was laid out."),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes a GPT of the reader's files, and runs it.
+fn own_gpt(answers: &Answers, with_solutions: bool, max_iters: usize) -> Result<ExitCode> {
+    let passed = |exercise: &&Exercise| answers.state(exercise) == State::Passed;
+    let (own, missing): (Vec<&Exercise>, Vec<&Exercise>) =
+        gpt::parts::exercises().partition(passed);
+    let names = |list: &[&Exercise]| list.iter().map(|e| e.name).collect::<Vec<_>>().join(", ");
+    let all = own.len() + missing.len();
+    println!("{}", style(format!("{} of {all} parts of this GPT are yours.", own.len())).bold());
+    if !missing.is_empty() && !with_solutions {
+        screen::say(&format!("These have not passed yet: {}.", names(&missing)), "");
+        screen::say("`gpt --with-solutions` takes the solutions' in their place.", "");
+        return Ok(ExitCode::FAILURE);
+    }
+    if !missing.is_empty() {
+        screen::say(&format!("The solutions' are: {}.", names(&missing)), "");
+    }
+    println!();
+    answers.choose_parts(&own)?;
+    match cargo::compile("my_gpt", console::colors_enabled())? {
+        cargo::Compiled::Program(program) => run(program, &[max_iters.to_string()]),
+        cargo::Compiled::Errors(errors) => {
+            println!("{}", style("The parts do not fit together.").red().bold());
+            println!("{}", errors.trim_end());
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Runs a program that was compiled.
+fn run(program: PathBuf, arguments: &[String]) -> Result<ExitCode> {
+    let status = Command::new(&program).args(arguments).status().map_err(|source| Error::File {
+        action: "start",
+        path: program,
+        source,
+    })?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn solution(answers: &Answers, name: &str, show: bool) -> Result<ExitCode> {

@@ -77,6 +77,12 @@ pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
     read_again(exercise);
 }
 
+/// A line that says whether something holds.
+pub fn verdict_line(holds: bool, text: &str) {
+    let sign = if holds { style("right").green() } else { style("wrong").red().bold() };
+    println!("  {sign}  {}", wrap(text, width(), "         ").trim_start());
+}
+
 fn value_line(value: &Value) -> String {
     value.lines(&[]).join("; ")
 }

@@ -8,6 +8,7 @@
 //! - [`verdict`] finds the first difference to the solution, and the mistake that makes it.
 //! - [`judge`] runs the check of one answer in a process of its own, with a limit for time and
 //!   memory.
+//! - [`disk`] is a disk whose power can be cut, for exercises about saving.
 //! - [`companion`] is the program around it: what is next, hints, progress, watching the file.
 //!
 //! `tests/proof.rs` shows of every exercise that its stub fails, that its solution passes, and that
@@ -18,6 +19,7 @@ extern crate self as exercises;
 pub mod answers;
 pub mod catalog;
 pub mod companion;
+pub mod disk;
 pub mod exercise;
 pub mod judge;
 pub mod probe;

@@ -16,9 +16,9 @@ pub const RATE: f64 = 0.4;
 /// How many steps the run has.
 pub const STEPS: usize = 2000;
 
-/// With 2000 steps the constant rate ends at some height. With half the rate it ends at which
-/// part of this height, about? Answer with one decimal, such as 0.3. (Compare 0.2 with 0.1,
-/// and 0.1 with 0.05.)
+/// With 2000 steps the constant rate ends at some height, the mean of its last tenth. With half
+/// the rate it ends at which part of this height, about? Answer with one decimal, such as 0.3.
+/// (Compare 0.2 with 0.1, and 0.1 with 0.05.)
 pub fn half_the_rate() -> f64 {
     // SOLUTION
     0.5

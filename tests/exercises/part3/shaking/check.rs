@@ -16,8 +16,10 @@ pub fn probe(p: &mut Probe) {
             let at = steps * i / 10;
             p.note(format!("{at:>9}  {:>10.5}  {:>10.5}", constant[at], decay[at]));
         }
+        p.note("the mean of the last tenth of the run:");
+        p.note(format!("           {:>10.5}  {:>10.5}", height(&constant), height(&decay)));
     }
-    let end = |rate, min, steps| *run(rate, min, steps).last().expect("a step");
+    let end = |rate, min, steps| height(&run(rate, min, steps));
     p.part("half_the_rate", |p| {
         let guess = half_the_rate();
         let ratio = end(0.05, 0.05, 2000) / end(0.1, 0.1, 2000);
@@ -35,6 +37,12 @@ pub fn probe(p: &mut Probe) {
         p.predict("rate 0.1, 2000 steps: which is lower?", lower_after_2000(), lower(2000));
     });
     p.part("why", |p| p.see("why?", why()));
+}
+
+/// The mean of the last tenth.
+fn height(losses: &[f64]) -> f64 {
+    let last = &losses[losses.len() * 9 / 10..];
+    last.iter().sum::<f64>() / last.len() as f64
 }
 
 /// The loss before each step, and at the end.

@@ -1,2 +1,0 @@
-//! Checks the reader's answer to `cosine_similarity`.
-exercises::check!("cosine_similarity");

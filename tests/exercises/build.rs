@@ -9,6 +9,9 @@
 //!   find a bug, the stub is one of the mistakes;
 //! - the **mistakes**: the solution with some of its text replaced. The text must occur once.
 //!
+//! The library has the texts alone. The modules are compiled where they run: those of one exercise in
+//! its test, and all of them in the proof.
+//!
 //! It also lays out the reader's files: `answers/partN/NAME.rs` at the root of the repository, a
 //! stub where there is no file yet. A file that the reader has changed is never touched. One that
 //! is still the stub of an earlier version of the course becomes the stub of this one.
@@ -103,21 +106,72 @@ fn main() -> Result<()> {
         (chapter, exercise.about.place, exercise.name.clone())
     };
     exercises.sort_by_key(place);
+    let to = Homes { out, answers };
     let mut code = String::new();
     for exercise in &exercises {
-        write_exercise(&mut code, exercise, &answers, &out)
+        write_exercise(&mut code, exercise, &exercises, &to)
             .map_err(|error| format!("{}: {error}", exercise.directory.display()))?;
     }
     writeln!(code, "/// The chapters of the book, in their order: path and title.")?;
     writeln!(code, "pub static CHAPTERS: &[(&str, &str)] = &{chapters:?};")?;
     writeln!(code, "/// Every exercise, in the order of the book.")?;
-    let names: Vec<String> = exercises.iter().map(|e| format!("&{}::EXERCISE", e.name)).collect();
-    writeln!(code, "pub static ALL: &[&Exercise] = &[{}];", names.join(", "))?;
-    fs::write(out.join("catalog.rs"), code)?;
-    if let Err(error) = lay_out(&exercises, &answers) {
+    let names: String =
+        exercises.iter().map(|e| format!("&{}, ", e.name.to_uppercase())).collect();
+    writeln!(code, "pub static ALL: &[&Exercise] = &[{names}];")?;
+    write_if_changed(&to.out.join("catalog.rs"), &code)?;
+
+    // For the proof, which compiles every version of every exercise.
+    let include = |Exercise { name, .. }: &Exercise| {
+        let file = to.out.join(name).join("versions.rs");
+        format!("/// {name}\npub mod {name} {{ include!({file:?}); }}\n")
+    };
+    let mut proof: String = exercises.iter().map(include).collect();
+    let versions: String = exercises.iter().map(|e| format!("&{}::VERSIONS, ", e.name)).collect();
+    writeln!(proof, "/// Every exercise.\npub static ALL: &[&exercises::exercise::Versions] = &[{versions}];")?;
+    write_if_changed(&to.out.join("proof.rs"), &proof)?;
+    println!("cargo::metadata=proof={}", to.out.join("proof.rs").display());
+
+    for exercise in &exercises {
+        let file = to.out.join(&exercise.name).join("reader.rs");
+        write_if_changed(&file, &reader(exercise, &to))?;
+    }
+    // The GPT of the solutions alone, for its test.
+    write_if_changed(&to.out.join("solutions.rs"), &gpt_parts(&exercises, &to.out))?;
+    if let Err(error) = lay_out(&exercises, &to.answers) {
         println!("cargo::warning=the reader's files could not be laid out in answers/: {error}");
     }
     Ok(())
+}
+
+/// Where files are written.
+struct Homes {
+    out: PathBuf,
+    /// `answers` at the root of the repository.
+    answers: PathBuf,
+}
+
+/// The reader's own version, for `test.rs`.
+fn reader(exercise: &Exercise, to: &Homes) -> String {
+    let Exercise { part, name, directory, .. } = exercise;
+    let answer = to.answers.join(part).join(format!("{name}.rs"));
+    let (versions, check) = (to.out.join(name).join("versions.rs"), directory.join("check.rs"));
+    format!(
+        "#[allow(missing_docs)]\nmod versions {{ include!({versions:?}); }}\n\
+         #[allow(unused_imports)]\nuse versions::given;\n\
+         #[allow(unused, clippy::all, missing_docs)]\n#[path = {answer:?}]\nmod answer;\n\
+         #[allow(missing_docs)]\n#[path = {check:?}]\nmod check;\n"
+    )
+}
+
+/// The parts of a GPT as modules, with the solutions that lie in a directory.
+fn gpt_parts(exercises: &[Exercise], solutions: &Path) -> String {
+    let parts = exercises.iter().filter(|exercise| exercise.about.gpt);
+    let line = |Exercise { name, .. }: &Exercise| {
+        let file = solutions.join(name).join("solution.rs");
+        format!("#[allow(missing_docs, dead_code)]\n#[path = {file:?}]\npub mod {name};\n")
+    };
+    let modules: String = parts.map(line).collect();
+    modules + "#[allow(unused_imports)]\nmod given {\n    pub use super::causal_attention;\n}\n"
 }
 
 /// The chapters of the book: `- [Title](path.md)`.
@@ -209,68 +263,93 @@ fn changed(solution: &str, mistake: &Mistake) -> Result<String> {
     Ok(text)
 }
 
-/// The modules of an exercise, and what the catalogue says of it.
-fn write_exercise(
-    code: &mut String,
-    exercise: &Exercise,
-    answers: &Path,
-    out: &Path,
-) -> Result<()> {
-    let Exercise { part, name, directory, about, solution, stub } = exercise;
-    let files = out.join(name);
+/// The files of an exercise, and what the catalogue says of it.
+fn write_exercise(code: &mut String, exercise: &Exercise, all: &[Exercise], to: &Homes) -> Result<()> {
+    let Exercise { part, name, about, solution, stub, .. } = exercise;
+    let files = to.out.join(name);
     fs::create_dir_all(&files)?;
-    let mut versions =
-        vec![("solution".to_owned(), solution.clone()), ("stub".to_owned(), stub.clone())];
+    write_if_changed(&files.join("solution.rs"), solution)?;
+    write_if_changed(&files.join("stub.rs"), stub)?;
     for mistake in &about.mistakes {
-        versions.push((mistake.name.replace('-', "_"), changed(solution, mistake)?));
+        let file = files.join(format!("{}.rs", module(&mistake.name)));
+        write_if_changed(&file, &changed(solution, mistake)?)?;
     }
-    let check = directory.join("check.rs");
-    let given: String = (about.uses.iter())
-        .map(|other| format!("pub use crate::catalog::{other}::solution::answer as {other};"))
-        .collect();
-    writeln!(code, "/// {}\npub mod {name} {{", about.title)?;
-    writeln!(code, "use crate::exercise::{{Exercise, Kind, Mistake}};")?;
-    for (version, text) in &versions {
-        let file = files.join(format!("{version}.rs"));
-        fs::write(&file, text)?;
-        // A solution is held to all lints; of the others only what they compute is of interest.
-        let allow = if version == "solution" { "" } else { "#[allow(warnings, clippy::all)]" };
-        writeln!(code, "{allow} #[allow(missing_docs, dead_code)] pub mod {version} {{")?;
-        writeln!(code, "#[allow(unused_imports)] pub mod given {{ {given} }}")?;
-        writeln!(
-            code,
-            "#[path = {file:?}] pub mod answer;\n#[path = {check:?}] pub mod check;\n}}"
-        )?;
-    }
-    writeln!(code, "/// What the catalogue says.\npub static EXERCISE: Exercise = Exercise {{")?;
+    write_if_changed(&files.join("versions.rs"), &versions(exercise, all, to)?)?;
+
     let About { title, kind, chapter, section, trains, minutes, seconds, hints, .. } = about;
     let (bug, gpt) = (&about.bug, about.gpt);
-    writeln!(
-        code,
-        "name: {name:?}, part: {part:?}, title: {title:?}, kind: Kind::{},",
-        camel(kind)
-    )?;
+    writeln!(code, "/// {title}\npub static {}: Exercise = Exercise {{", name.to_uppercase())?;
+    writeln!(code, "name: {name:?}, part: {part:?}, title: {title:?}, kind: Kind::{},", camel(kind))?;
     writeln!(code, "chapter: {chapter:?}, section: {section:?}, trains: {trains:?},")?;
     writeln!(code, "minutes: {minutes}, seconds: {seconds}, hints: {hints:?},")?;
     writeln!(code, "bug: {bug:?}, gpt: {gpt},")?;
-    writeln!(code, "solution_text: {solution:?}, stub_text: {stub:?},")?;
-    writeln!(code, "solution: solution::check::probe, stub: stub::check::probe,\nmistakes: &[")?;
+    writeln!(code, "solution_text: {solution:?}, stub_text: {stub:?}, mistakes: &[")?;
     for Mistake { name, says, look, .. } in &about.mistakes {
-        let module = name.replace('-', "_");
-        writeln!(code, "Mistake {{ name: {name:?}, says: {says:?}, look: {look:?},")?;
-        writeln!(code, "probe: {module}::check::probe }},")?;
+        writeln!(code, "Mistake {{ name: {name:?}, says: {says:?}, look: {look:?} }},")?;
     }
-    writeln!(code, "] }};\n}}")?;
+    Ok(writeln!(code, "] }};")?)
+}
 
-    // The reader's own version, for `test.rs`.
-    let answer = answers.join(part).join(format!("{name}.rs"));
-    let given = given.replace("crate::", "exercises::");
-    let reader = format!(
-        "#[allow(unused_imports)] mod given {{ {given} }}\n\
-         #[allow(unused, clippy::all, missing_docs)] #[path = {answer:?}] mod answer;\n\
-         #[allow(missing_docs)] #[path = {check:?}] mod check;\n"
-    );
-    Ok(fs::write(files.join("reader.rs"), reader)?)
+/// The modules of an exercise: the solution, the stub and each mistake with the check beside it.
+/// Only the test of the exercise and the proof compile them.
+fn versions(exercise: &Exercise, all: &[Exercise], to: &Homes) -> Result<String> {
+    let Exercise { name, directory, about, .. } = exercise;
+    let (files, check) = (to.out.join(name), directory.join("check.rs"));
+    let mut code = format!("#[allow(warnings, clippy::all)]\npub mod given {{\n{}}}\n", given(exercise, all, to)?);
+    let mut version = |version: &str, allow: &str| {
+        let file = files.join(format!("{version}.rs"));
+        let module = format!(
+            "#[allow(missing_docs, dead_code, unused_imports{allow})]\npub mod {version} {{\n\
+             pub use super::given;\n#[path = {file:?}]\npub mod answer;\n\
+             #[path = {check:?}]\npub mod check;\n}}\n"
+        );
+        code += &module;
+    };
+    // A solution is held to all lints; of the others only what they compute is of interest.
+    version("solution", "");
+    version("stub", ", warnings, clippy::all");
+    for mistake in &about.mistakes {
+        version(&module(&mistake.name), ", warnings, clippy::all");
+    }
+    let checks: String =
+        about.mistakes.iter().map(|m| format!("{}::check::probe, ", module(&m.name))).collect();
+    write!(
+        code,
+        "/// Every version of the answer.\npub static VERSIONS: exercises::exercise::Versions =\n\
+         exercises::exercise::Versions {{\nexercise: &exercises::catalog::{},\n\
+         solution: solution::check::probe,\nstub: stub::check::probe,\nmistakes: &[{checks}],\n}};\n",
+        name.to_uppercase(),
+    )?;
+    Ok(code)
+}
+
+/// The solutions of other exercises that an answer calls, as modules.
+fn given(exercise: &Exercise, all: &[Exercise], to: &Homes) -> Result<String> {
+    let mut code = String::new();
+    for name in &exercise.about.uses {
+        let other = all.iter().find(|other| other.name == *name);
+        let other = other.ok_or(format!("`uses`: there is no exercise {name}"))?;
+        let file = to.out.join(name).join("solution.rs");
+        write!(
+            code,
+            "pub mod {name} {{\npub mod given {{\n{}}}\n#[path = {file:?}]\nmod answer;\npub use answer::*;\n}}\n",
+            given(other, all, to)?
+        )?;
+    }
+    Ok(code)
+}
+
+/// The name of a mistake as a module.
+fn module(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+/// Writes a file, unless it is so already: what did not change is not compiled again.
+fn write_if_changed(path: &Path, text: &str) -> io::Result<()> {
+    match fs::read_to_string(path) {
+        Ok(old) if old == text => Ok(()),
+        _ => fs::write(path, text),
+    }
 }
 
 /// find-the-bug: FindTheBug.
@@ -279,21 +358,17 @@ fn camel(kind: &str) -> String {
     kind.split('-').filter(|word| !word.is_empty()).map(word).collect()
 }
 
-/// The parts of the GPT as long as the companion has chosen no others: all are the solutions'.
-fn solutions(exercises: &[Exercise]) -> String {
-    let parts = exercises.iter().filter(|exercise| exercise.about.gpt);
-    let line = |Exercise { name, .. }: &Exercise| {
-        format!("pub use exercises::catalog::{name}::solution::answer as {name};\n")
-    };
-    parts.map(line).collect()
-}
-
 /// Lays out the reader's files, and beside them, in `.originals`, the stubs that they began as.
 fn lay_out(exercises: &[Exercise], answers: &Path) -> io::Result<()> {
-    let parts = answers.join(".gpt/parts.rs");
+    // The parts of the reader's GPT that have not passed yet are these solutions.
+    let solutions = answers.join(".gpt");
+    for Exercise { name, solution, .. } in exercises.iter().filter(|e| e.about.gpt) {
+        fs::create_dir_all(solutions.join(name))?;
+        write_if_changed(&solutions.join(name).join("solution.rs"), solution)?;
+    }
+    let parts = solutions.join("parts.rs");
     if !parts.exists() {
-        fs::create_dir_all(answers.join(".gpt"))?;
-        fs::write(&parts, solutions(exercises))?;
+        fs::write(&parts, gpt_parts(exercises, &solutions))?;
     }
     for Exercise { part, name, stub, .. } in exercises {
         let file = Path::new(part).join(format!("{name}.rs"));

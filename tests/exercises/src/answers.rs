@@ -4,7 +4,8 @@
 //! - `.originals/partN/NAME.rs` is the stub that a file began as (the build script writes it);
 //! - `.passed/NAME.rs` is the text that passed its check;
 //! - `.hints/NAME` says how many hints were read;
-//! - `.gpt/parts.rs` says of which files the reader's own GPT is made;
+//! - `.gpt/parts.rs` says of which files the reader's own GPT is made, and beside it are the solutions
+//!   of its parts;
 //! - `.old/NAME-K.rs` are files that `reset` has replaced.
 //!
 //! Every exercise has its own files, so two companions at once do each other no harm. Each file
@@ -138,12 +139,10 @@ impl Answers {
         let mut text = String::from("// Written by `cargo run -p exercises -- gpt`.\n");
         for exercise in gpt::parts::exercises() {
             let name = exercise.name;
-            text += &if own.iter().any(|own| own.name == name) {
-                let file = self.file(exercise);
-                format!("#[allow(warnings, clippy::all)]\n#[path = {file:?}]\npub mod {name};\n")
-            } else {
-                format!("pub use exercises::catalog::{name}::solution::answer as {name};\n")
-            };
+            let own = own.iter().any(|own| own.name == name);
+            let solution = self.directory.join(".gpt").join(name).join("solution.rs");
+            let file = if own { self.file(exercise) } else { solution };
+            text += &format!("#[allow(warnings, clippy::all)]\n#[path = {file:?}]\npub mod {name};\n");
         }
         text += "#[allow(unused_imports)]\nmod given {\n    pub use super::causal_attention;\n}\n";
         let path = self.directory.join(".gpt").join("parts.rs");

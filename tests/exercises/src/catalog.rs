@@ -1,10 +1,10 @@
-//! The catalogue: every exercise with its solution, its stub and its mistakes.
+//! The catalogue: what is known of every exercise.
 //!
 //! The build script writes it from the directories; `build.rs` says how.
 
 use stage01_bigram::{Error, Result};
 
-use crate::exercise::Exercise;
+use crate::exercise::{Exercise, Kind, Mistake};
 
 include!(concat!(env!("OUT_DIR"), "/catalog.rs"));
 

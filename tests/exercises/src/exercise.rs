@@ -35,10 +35,6 @@ pub struct Exercise {
     pub solution_text: &'static str,
     /// The text that the reader begins with.
     pub stub_text: &'static str,
-    /// Asks the solution.
-    pub solution: Check,
-    /// Asks the stub.
-    pub stub: Check,
     /// Mistakes that are likely.
     pub mistakes: &'static [Mistake],
 }
@@ -51,8 +47,25 @@ pub struct Mistake {
     pub says: &'static str,
     /// Where to look, and why.
     pub look: &'static str,
-    /// Asks the wrong answer.
-    pub probe: Check,
+}
+
+/// Every version of an answer, to be asked.
+pub struct Versions {
+    /// The exercise.
+    pub exercise: &'static Exercise,
+    /// Asks the solution.
+    pub solution: Check,
+    /// Asks the stub.
+    pub stub: Check,
+    /// Asks each mistake, in the order of [`Exercise::mistakes`].
+    pub mistakes: &'static [Check],
+}
+
+impl Versions {
+    /// The mistakes, and what asks them.
+    pub fn mistakes(&self) -> impl Iterator<Item = (&'static Mistake, Check)> + use<> {
+        self.exercise.mistakes.iter().zip(self.mistakes.iter().copied())
+    }
 }
 
 /// The kinds of exercises.

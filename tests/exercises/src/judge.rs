@@ -11,9 +11,9 @@ use std::{env, io, thread};
 
 use crate::answers::Answers;
 use crate::companion::screen;
-use crate::exercise::{Check, Exercise};
+use crate::exercise::{Check, Versions};
 use crate::probe::Probe;
-use crate::{catalog, verdict};
+use crate::verdict;
 
 /// The allocator of a check, which refuses what would be too much.
 pub type Memory = cap::Cap<std::alloc::System>;
@@ -42,7 +42,7 @@ macro_rules! check {
             exercises::judge::Memory::new(std::alloc::System, exercises::judge::MEMORY_LIMIT);
 
         fn main() -> std::process::ExitCode {
-            exercises::judge::main($name, check::probe)
+            exercises::judge::main(&versions::VERSIONS, check::probe)
         }
     };
 }
@@ -65,13 +65,10 @@ pub enum Outcome {
 }
 
 /// Checks the reader's answer, and says what was found.
-pub fn main(name: &str, check: Check) -> ExitCode {
-    let Some(exercise) = catalog::find(name) else {
-        eprintln!("there is no exercise {name}");
-        return ExitCode::FAILURE;
-    };
+pub fn main(versions: &Versions, check: Check) -> ExitCode {
+    let exercise = versions.exercise;
     if env::var_os(CHILD).is_some() {
-        return inside(exercise, check);
+        return inside(versions, check);
     }
     let text = Answers::here().text(exercise);
     let limit = Duration::from_secs(exercise.seconds);
@@ -90,17 +87,17 @@ pub fn main(name: &str, check: Check) -> ExitCode {
             let (what, look) = stopped.words(limit);
             screen::stopped(exercise, &what, look);
         }
-        Err(error) => eprintln!("the check of {name} could not be started: {error}"),
+        Err(error) => eprintln!("the check of {} could not be started: {error}", exercise.name),
     }
     ExitCode::FAILURE
 }
 
 /// In the process of the answer: asks it and prints the verdict.
-fn inside(exercise: &'static Exercise, check: Check) -> ExitCode {
+fn inside(versions: &Versions, check: Check) -> ExitCode {
     let mut probe = Probe { talks: true, ..Probe::default() };
     check(&mut probe);
-    let verdict = verdict::verdict(exercise, &probe.parts);
-    screen::verdict(exercise, &verdict);
+    let verdict = verdict::verdict(versions, &probe.parts);
+    screen::verdict(versions.exercise, &verdict);
     ExitCode::from(if verdict.passes() { PASSED } else { FAILED })
 }
 

@@ -21,7 +21,7 @@ pub struct Probe {
 }
 
 /// What was seen of one function of an answer, or of one thing that is asked of it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Part {
     /// The name of the function.
     pub name: String,

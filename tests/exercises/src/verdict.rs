@@ -4,7 +4,9 @@
 //! exercise is asked the same, and the one that computes what the answer computes is named. So
 //! the reader learns not only that a number is wrong, but which thought made it.
 
-use crate::exercise::{Check, Exercise, Kind, Mistake};
+use std::cell::LazyCell;
+
+use crate::exercise::{Exercise, Kind, Mistake, Versions};
 use crate::probe::{Panic, Part, ask};
 use crate::value::{Value, short};
 
@@ -71,22 +73,37 @@ impl Verdict {
     }
 }
 
-/// Compares what was seen of an answer with what is seen of the solution.
-pub fn verdict(exercise: &'static Exercise, found: &[Part]) -> Verdict {
-    let expected = ask(exercise.solution);
+/// Compares what was seen of an answer with what is seen of the solution and of the mistakes.
+pub fn verdict(versions: &Versions, found: &[Part]) -> Verdict {
+    let mistakes = || versions.mistakes().map(|(mistake, check)| (mistake, ask(check))).collect();
+    compare(versions.exercise, &ask(versions.solution), found, mistakes)
+}
+
+/// [`verdict`] where the solution was asked already. The mistakes are asked only if the answer is
+/// wrong.
+pub fn compare(
+    exercise: &'static Exercise,
+    expected: &[Part],
+    found: &[Part],
+    mistakes: impl FnOnce() -> Mistakes,
+) -> Verdict {
+    let mistakes = LazyCell::new(mistakes);
     let parts = expected.iter().zip(found).map(|(expected, found)| {
-        let finding = finding(exercise, expected, found);
+        let finding = finding(exercise, expected, found, &mistakes);
         (expected.name.clone(), finding)
     });
     Verdict { parts: parts.collect() }
 }
 
-/// Asks a version of an answer, and judges it.
-pub fn judge(exercise: &'static Exercise, check: Check) -> Verdict {
-    verdict(exercise, &ask(check))
-}
+/// The mistakes of an exercise, and what was seen of each.
+pub type Mistakes = Vec<(&'static Mistake, Vec<Part>)>;
 
-fn finding(exercise: &'static Exercise, expected: &Part, found: &Part) -> Finding {
+fn finding(
+    exercise: &'static Exercise,
+    expected: &Part,
+    found: &Part,
+    mistakes: &LazyCell<Mistakes, impl FnOnce() -> Mistakes>,
+) -> Finding {
     if found.panic.as_ref().is_some_and(Panic::is_todo) {
         return Finding::NotWritten;
     }
@@ -100,11 +117,10 @@ fn finding(exercise: &'static Exercise, expected: &Part, found: &Part) -> Findin
         found: found.clone(),
         expected: expected.clone(),
     });
-    let does_the_same = |mistake: &&Mistake| {
-        let parts = ask(mistake.probe);
-        parts.iter().any(|part| part.name == expected.name && part.same(found))
-    };
-    let mistake = exercise.mistakes.iter().find(does_the_same);
+    let does_the_same =
+        |parts: &[Part]| parts.iter().any(|p| p.name == expected.name && p.same(found));
+    let mistake = mistakes.iter().find(|(_, parts)| does_the_same(parts));
+    let mistake = mistake.map(|(mistake, _)| *mistake);
     Finding::Wrong(Box::new(Wrong {
         rule: found.broken.clone(),
         difference,

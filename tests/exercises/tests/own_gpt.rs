@@ -1,7 +1,7 @@
 //! The GPT that is made of the solutions: PyTorch's numbers, every gradient, and stage 3's losses.
 
 use exercises::gpt::model::Model;
-use exercises::gpt::parts::{exercises, solutions};
+use exercises::gpt::parts::{Parts, exercises};
 use exercises::gpt::{cached, golden, nudged, train};
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::{Dataset, split};
@@ -12,6 +12,13 @@ use stage02_attention::params::Params;
 use stage03_gpt::plain::Plain;
 use stage03_gpt::plain::train::{Hyperparameters, Report};
 use stage03_gpt::schedule::Schedule;
+
+include!(concat!(env!("OUT_DIR"), "/solutions.rs"));
+
+/// The parts as the solutions have them.
+fn solutions() -> Parts {
+    exercises::gpt_parts!()
+}
 
 #[test]
 fn it_computes_what_pytorch_computes() {

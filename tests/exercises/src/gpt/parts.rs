@@ -137,17 +137,3 @@ macro_rules! gpt_parts {
         }
     };
 }
-
-/// The parts as the solutions have them.
-pub fn solutions() -> Parts {
-    macro_rules! from_the_catalogue {
-        ($($name:ident)*) => { $(use crate::catalog::$name::solution::answer as $name;)* };
-    }
-    from_the_catalogue! {
-        characters windows softmax cross_entropy cross_entropy_backward temperature top_k draw
-        embedding linear linear_backward causal_attention attention_backward heads gelu layer_norm
-        layer_norm_backward residual_block initial_weights training_step adamw clip schedule
-        kv_cache context_shift
-    }
-    gpt_parts!()
-}

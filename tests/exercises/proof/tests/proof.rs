@@ -6,35 +6,81 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use exercises::catalog::{ALL, CHAPTERS};
-use exercises::exercise::{Exercise, Kind};
-use exercises::probe::ask;
-use exercises::verdict::{Finding, judge};
+use exercises::exercise::{Exercise, Kind, Mistake, Versions};
+use exercises::probe::{Part, ask};
+use exercises::verdict::{Finding, Verdict, compare};
+
+/// What was seen of every version of an exercise. Each is asked once.
+struct Seen {
+    exercise: &'static Exercise,
+    solution: Vec<Part>,
+    stub: Vec<Part>,
+    mistakes: Vec<(&'static Mistake, Vec<Part>)>,
+}
+
+impl Seen {
+    fn of(versions: &Versions) -> Seen {
+        Seen {
+            exercise: versions.exercise,
+            solution: ask(versions.solution),
+            stub: ask(versions.stub),
+            mistakes: versions.mistakes().map(|(m, check)| (m, ask(check))).collect(),
+        }
+    }
+
+    fn judge(&self, found: &[Part]) -> Verdict {
+        compare(self.exercise, &self.solution, found, || self.mistakes.clone())
+    }
+}
+
+/// Every exercise, asked on all processors.
+static SEEN: LazyLock<Vec<Seen>> = LazyLock::new(|| {
+    let all = exercise_proof::ALL;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let seen = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(versions) =
+                    all.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+                {
+                    let found = Seen::of(versions);
+                    seen.lock().unwrap().push(found);
+                }
+            });
+        }
+    });
+    seen.into_inner().unwrap()
+});
 
 /// Runs a claim for every exercise, and reports every one for which it fails.
-fn for_all(claim: impl Fn(&'static Exercise) -> Result<(), String>) {
-    let failed = ALL.iter().filter_map(|exercise| {
-        claim(exercise).err().map(|why| format!("{}: {why}", exercise.name))
-    });
-    let failed: Vec<String> = failed.collect();
+fn for_all(claim: impl Fn(&Seen) -> Result<(), String>) {
+    assert_eq!(SEEN.len(), ALL.len());
+    let failed: Vec<String> = SEEN
+        .iter()
+        .filter_map(|seen| claim(seen).err().map(|why| format!("{}: {why}", seen.exercise.name)))
+        .collect();
     assert!(failed.is_empty(), "\n{}\n", failed.join("\n"));
 }
 
-fn repository() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+/// The directory of the exercises.
+fn home() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 #[test]
 fn every_solution_passes() {
-    for_all(|exercise| {
-        let verdict = judge(exercise, exercise.solution);
-        for part in ask(exercise.solution) {
-            if let Some(broken) = part.broken {
+    for_all(|seen| {
+        for part in &seen.solution {
+            if let Some(broken) = &part.broken {
                 return Err(format!("{}: the solution breaks a rule: {broken}", part.name));
             }
-            if let Some(panic) = part.panic {
+            if let Some(panic) = &part.panic {
                 return Err(format!("{}: {} at {}", part.name, panic.message, panic.place));
             }
             for (what, truth) in &part.computed {
@@ -44,15 +90,18 @@ fn every_solution_passes() {
                 }
             }
         }
-        if verdict.passes() { Ok(()) } else { Err("the solution fails".into()) }
+        match seen.judge(&seen.solution).passes() {
+            true => Ok(()),
+            false => Err("the solution fails".into()),
+        }
     });
 }
 
 #[test]
 fn every_stub_fails_as_intended() {
-    for_all(|exercise| {
-        let verdict = judge(exercise, exercise.stub);
-        match exercise.bug {
+    for_all(|seen| {
+        let verdict = seen.judge(&seen.stub);
+        match seen.exercise.bug {
             Some(bug) => match verdict.mistake() {
                 Some(mistake) if mistake.name == bug => Ok(()),
                 other => Err(format!("the stub is taken for {:?}", other.map(|m| m.name))),
@@ -65,12 +114,12 @@ fn every_stub_fails_as_intended() {
 
 #[test]
 fn every_mistake_is_recognised_by_its_name() {
-    for_all(|exercise| {
-        if exercise.mistakes.len() < 3 {
-            return Err(format!("it has {} mistakes, not three", exercise.mistakes.len()));
+    for_all(|seen| {
+        if seen.mistakes.len() < 3 {
+            return Err(format!("it has {} mistakes, not three", seen.mistakes.len()));
         }
-        for mistake in exercise.mistakes {
-            let verdict = judge(exercise, mistake.probe);
+        for (mistake, found) in &seen.mistakes {
+            let verdict = seen.judge(found);
             if verdict.passes() {
                 return Err(format!("the mistake {} passes", mistake.name));
             }
@@ -81,14 +130,14 @@ fn every_mistake_is_recognised_by_its_name() {
                     return Err(format!("the mistake {} is taken for {found:?}", mistake.name));
                 }
             }
-            let message = |finding: &Finding| match finding {
+            let says = |finding: &Finding| match finding {
                 Finding::Wrong(wrong) => {
                     let says = if wrong.is_the_bug { "as you found it" } else { mistake.says };
                     wrong.lines().concat().contains(says)
                 }
                 _ => false,
             };
-            if !verdict.parts.iter().any(|(_, finding)| message(finding)) {
+            if !verdict.parts.iter().any(|(_, finding)| says(finding)) {
                 return Err(format!("no message says what the mistake {} is", mistake.name));
             }
         }
@@ -98,17 +147,17 @@ fn every_mistake_is_recognised_by_its_name() {
 
 #[test]
 fn no_two_mistakes_do_the_same() {
-    for_all(|exercise| {
-        let asked: Vec<_> = exercise.mistakes.iter().map(|m| (m.name, ask(m.probe))).collect();
-        for (i, (name, parts)) in asked.iter().enumerate() {
-            for (other, others) in &asked[..i] {
+    for_all(|seen| {
+        for (i, (mistake, parts)) in seen.mistakes.iter().enumerate() {
+            for (other, others) in &seen.mistakes[..i] {
                 if parts.iter().zip(others).all(|(a, b)| a.same(b)) {
-                    return Err(format!("the mistakes {other} and {name} give the same numbers"));
+                    let names = (other.name, mistake.name);
+                    return Err(format!("the mistakes {names:?} give the same numbers"));
                 }
             }
         }
-        let says: BTreeSet<_> = exercise.mistakes.iter().map(|m| m.says).collect();
-        match says.len() == exercise.mistakes.len() {
+        let says: BTreeSet<_> = seen.mistakes.iter().map(|(mistake, _)| mistake.says).collect();
+        match says.len() == seen.mistakes.len() {
             true => Ok(()),
             false => Err("two mistakes are described alike".into()),
         }
@@ -116,19 +165,9 @@ fn no_two_mistakes_do_the_same() {
 }
 
 #[test]
-fn every_check_asks_the_same_twice() {
-    for_all(|exercise| {
-        let (once, twice) = (ask(exercise.solution), ask(exercise.solution));
-        match once.len() == twice.len() && once.iter().zip(&twice).all(|(a, b)| a.same(b)) {
-            true => Ok(()),
-            false => Err("the solution, asked twice, gives two answers".into()),
-        }
-    });
-}
-
-#[test]
 fn every_exercise_is_described() {
-    for_all(|exercise| {
+    for_all(|seen| {
+        let exercise = seen.exercise;
         let hints: BTreeSet<_> = exercise.hints.iter().map(|hint| hint.trim()).collect();
         if hints.len() != 3 || hints.contains("") {
             return Err("it needs three hints, each of its own".into());
@@ -166,14 +205,15 @@ fn anchors(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_chapter_and_section_exists() {
-    for_all(|exercise| {
+    for_all(|seen| {
+        let exercise = seen.exercise;
         if !CHAPTERS.iter().any(|(path, _)| *path == exercise.chapter) {
             return Err(format!("the book has no chapter {}", exercise.chapter));
         }
         if !exercise.chapter.starts_with(exercise.part) {
             return Err(format!("it lies in {}, its chapter does not", exercise.part));
         }
-        let path = repository().join("book/text").join(format!("{}.md", exercise.chapter));
+        let path = home().join("../../book/text").join(format!("{}.md", exercise.chapter));
         let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
         match anchors(&text).contains(exercise.section) {
             true => Ok(()),
@@ -184,25 +224,19 @@ fn every_chapter_and_section_exists() {
 
 #[test]
 fn every_exercise_has_its_test_and_every_test_its_exercise() {
-    let manifest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-    let manifest = manifest.expect("the manifest of this package");
-    let listed = |exercise: &Exercise| {
-        let Exercise { name, part, .. } = exercise;
-        format!(
-            "name = \"{name}\"\npath = \"{part}/{name}/test.rs\"\nharness = false\ntest = false\n"
-        )
-    };
-    for_all(|exercise| match manifest.contains(&listed(exercise)) {
-        true => Ok(()),
-        false => Err(format!("Cargo.toml lacks:\n[[test]]\n{}", listed(exercise))),
-    });
-    for_all(|exercise| {
-        let Exercise { name, part, .. } = exercise;
-        let path = format!("{}/{part}/{name}/test.rs", env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(home().join("Cargo.toml")).expect("the manifest");
+    for_all(|seen| {
+        let Exercise { name, part, .. } = seen.exercise;
+        let path = format!("{part}/{name}/test.rs");
+        let listed =
+            format!("name = \"{name}\"\npath = \"{path}\"\nharness = false\ntest = false\n");
+        if !manifest.contains(&listed) {
+            return Err(format!("tests/exercises/Cargo.toml lacks:\n[[test]]\n{listed}"));
+        }
         let expected = format!(
             "//! Checks the reader's answer to `{name}`.\nexercises::check!(\"{name}\");\n"
         );
-        match fs::read_to_string(&path) {
+        match fs::read_to_string(home().join(&path)) {
             Ok(text) if text == expected => Ok(()),
             _ => Err(format!("{path} must hold:\n{expected}")),
         }

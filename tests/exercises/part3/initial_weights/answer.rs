@@ -17,8 +17,7 @@
 //!
 //! In Rust, `name.ends_with("…")` and `name.contains("…")` ask a text, and `||` is "or".
 
-/// The standard deviation with which the tensor of this name begins, in a GPT of so many
-/// blocks.
+/// The standard deviation with which a tensor begins, from its name and the number of blocks.
 pub fn std(name: &str, n_layer: usize) -> f64 {
     // SOLUTION
     if name.ends_with("bias") || name.contains("ln_") {

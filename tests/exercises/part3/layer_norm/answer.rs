@@ -12,8 +12,7 @@
 //! (-1.2247, 0, 1.2247).
 //!
 //! In Rust, `x.row(i)` is a row of the table, `x.row(i).sum()` is the sum of its numbers, and
-//! `x.row(i).iter()` goes through them. `Array2::zeros((rows, columns))` makes a table of
-//! zeros.
+//! `x.row(i).iter()` goes through them. `Array2::zeros((rows, columns))` is a table of zeros.
 
 use ndarray::{Array1, Array2};
 

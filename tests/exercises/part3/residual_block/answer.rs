@@ -5,15 +5,15 @@
 //!
 //! The four layers are given to you as closures: call `attention(&x)` and you get a new table
 //! of the same shape. (A `Layer` is a closure that is lent. `dyn` says that it may be any
-//! closure with this argument and this result.)
+//! closure that takes a table and returns one.)
 //!
 //! In `block_backward` the closures of the same names are the *backward passes* of the layers:
 //! each turns the gradient of its output into the gradient of its input. A plus hands the
 //! gradient on to both of its sides, unchanged.
 //!
-//! Example with a table of one number: if both norms multiply by 1, attention by 2 and mlp by
-//! 3, then x = 1 becomes x1 = 1 + 2 = 3 and x2 = 3 + 9 = 12. Backward, dx2 = 1 becomes dx1 = 1
-//! + 3 = 4 and dx = 4 + 8 = 12.
+//! Example with a table of one number: let both norms multiply by 1, attention by 2 and mlp by
+//! 3. Then x = 1 becomes x1 = 1 + 2 = 3 and x2 = 3 + 9 = 12. Backward, dx2 = 1 becomes
+//! dx1 = 1 + 3 = 4 and dx = 4 + 8 = 12.
 //!
 //! In Rust, `&a + &b` adds two tables number by number.
 

@@ -8,8 +8,8 @@
 //!   l·o 5    o·w 5    ␣·l 4    w·e 2    e·r 1    e·s 1    s·t 1
 //!
 //! The most frequent pair is chosen. Of equal counts the pair with the smaller first token
-//! wins, and of equal first tokens the one with the smaller second. So tuples are compared in
-//! Rust, too: (97, 98) < (98, 1). A pair that occurs only once is never chosen.
+//! wins, and of equal first tokens the one with the smaller second. Rust compares tuples in the
+//! same way: (97, 98) < (98, 1). A pair that occurs only once is never chosen.
 
 use std::collections::HashMap;
 

@@ -60,6 +60,19 @@ pub fn probe(p: &mut Probe) {
             let found = most_frequent(&counts.into_iter().collect());
             p.see(format!("the choice among {what}"), shown(found));
         }
+        let tied = [((5, 6), 2), ((5, 2), 2), ((256, 1), 2), ((7, 0), 2)];
+        let choices: Vec<_> =
+            (0..20).map(|_| most_frequent(&tied.into_iter().collect())).map(shown).collect();
+        let other = choices.iter().find(|choice| **choice != choices[0]);
+        p.rule(other.is_none(), || {
+            format!(
+                "the same counts gave {} once and {} another time. A HashMap hands out its members \
+                 in no fixed order, and which pair wins must not depend on it: what does your \
+                 search do when two counts are equal?",
+                choices[0],
+                other.map_or("nothing", String::as_str)
+            )
+        });
         let many = (0..100u32).map(|i| ((i * 37 % 100, i), (i as usize * 61 % 83) + 1));
         p.see("the choice among a hundred pairs", shown(most_frequent(&many.collect())));
     });

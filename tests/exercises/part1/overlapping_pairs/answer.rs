@@ -6,7 +6,7 @@
 //!
 //! A tokenizer was trained with this file. Its merges look right. Texts that it encodes and
 //! decodes come back to the letter, page after page of them. Then somebody writes "hmmm", and
-//! reads "hmm". A line of six dashes comes back with five. The text must come back whole:
+//! reads "hmm". A line of six dashes comes back with two. The text must come back whole:
 //! decoding undoes encoding.
 //!
 //! Nothing panics. Read the file, take 7·7·7 with the pair (7, 7), and follow it on paper. One

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `context_shift`.
+exercises::check!("context_shift");

@@ -26,7 +26,7 @@ fn losses(window: usize) -> Result<(f64, Vec<f64>)> {
     let config = Config { vocab_size: 4, block_size: window, n_embd: 16, n_head: 2 };
     let model = AttentionModel::new(config)?;
     let (learn, unseen) =
-        (Dataset::new(text(20_000, 1), window)?, Dataset::new(text(4_000, 2), window)?);
+        (Dataset::new(text(20_000, 1), window)?, Dataset::new(text(16_000, 2), window)?);
     let settings = Settings {
         batch_size: (256 / window).max(1),
         max_iters: 800,

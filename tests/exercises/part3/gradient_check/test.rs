@@ -1,2 +1,0 @@
-//! Checks the reader's answer to `gradient_check`.
-exercises::check!("gradient_check");

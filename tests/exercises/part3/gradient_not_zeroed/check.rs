@@ -14,7 +14,8 @@ pub fn probe(p: &mut Probe) {
             let at = rising.unwrap_or(0);
             format!(
                 "from step {at} to step {} the loss rises, from {:.4} to {:.4}. With this learning \
-                 rate it must fall in every step. Whose gradient does the second step use?",
+                 rate it must fall in every step. What does a later step find that the first \
+                 did not?",
                 at + 1,
                 losses[at],
                 losses[at + 1]

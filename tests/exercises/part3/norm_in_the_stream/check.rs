@@ -10,7 +10,7 @@ pub fn probe(p: &mut Probe) {
         p.rule(still == x, || {
             format!(
                 "a layer with the weights 0 makes {still:.3?} of {x:?}. It says nothing, and must \
-                 leave the stream as it was. Who has changed it?"
+                 leave the stream as it was. Which line changes it?"
             )
         });
         p.see("one layer with the weights 0", still);

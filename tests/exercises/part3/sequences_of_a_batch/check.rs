@@ -22,8 +22,8 @@ pub fn probe(p: &mut Probe) {
             p.rule(moved < 1e-9, || {
                 format!(
                     "the scores of sequence {b} differ by up to {moved:.4} from those that it gets \
-                     alone, and must be the same. The only place where a row can learn of another \
-                     is attention. Which rows does it look at?"
+                     alone, and must be the same. In which function can a row learn of \
+                     another?"
                 )
             });
         }

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `nudge`.
+exercises::check!("nudge");

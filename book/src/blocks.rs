@@ -19,18 +19,21 @@ impl Weaver<'_> {
             "output" => self.output(&directive.arguments, line),
             "figure" => self.figure(directive, line),
             "quiz" => self.quiz(directive.argument(0), line),
+            "exercises" => self.exercises(line),
             "symbols" => self.symbols(&directive.arguments, line),
             "equation" => self.equation(directive.argument(0), line),
             "notation" => self.notation_page(line),
             "glossary" => self.glossary_page(),
             "flashcards" => self.flashcards_page(),
             "equations" => self.equations_page(line),
+            "exercise-table" => self.exercise_table(line),
             name => {
                 self.problem(
                     line,
                     format!("the directive {{{{#{name}}}}} does not exist"),
-                    "there are code, output, figure, quiz, symbols, equation, and for the \
-                     generated pages notation, glossary, flashcards, equations",
+                    "there are code, output, figure, quiz, exercises, symbols, equation, and for \
+                     the generated pages notation, glossary, flashcards, equations, \
+                     exercise-table",
                 );
                 String::new()
             }

@@ -14,6 +14,7 @@
 //!     math       formulas found and set in type
 //!     blocks     code, output, figure, quiz, symbols, equation
 //!       cut      which lines of an output are shown
+//!     exercises  the exercises of a chapter, and the table of all
 //!     pages      notation, glossary, flashcards, index of equations
 //!     insert     finished HTML that Markdown must not touch
 //!     unused     what no chapter takes
@@ -36,6 +37,7 @@ pub mod cli;
 pub mod code;
 pub mod cut;
 pub mod directive;
+pub mod exercises;
 pub mod figures;
 pub mod insert;
 pub mod links;

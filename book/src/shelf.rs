@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::cards::{Deck, double_terms};
+use crate::exercises::{self, Exercise};
 use crate::notation::Notation;
 use crate::places::{Places, files};
 use crate::problem::{Problem, toml_problem};
@@ -67,6 +68,8 @@ pub struct Shelf {
     pub notation: Notation,
     /// The quizzes, by the names of their chapters.
     pub quizzes: BTreeMap<String, Quiz>,
+    /// The exercises, sorted by their places.
+    pub exercises: Vec<Exercise>,
     /// The cards, by the names of their chapters.
     pub cards: BTreeMap<String, Deck>,
     /// The recorded outputs by name.
@@ -93,6 +96,8 @@ impl Shelf {
             shelf.figures = figures;
         }
         shelf.check_figures();
+        let (exercises, problems) = exercises::load(places);
+        (shelf.exercises, shelf.problems) = (exercises, [shelf.problems, problems].concat());
         for (chapter, _) in files(&places.of("quizzes"), "toml") {
             let file = format!("quizzes/{chapter}.toml");
             if let Some((mut quiz, text)) = shelf.toml::<Quiz>(&file) {

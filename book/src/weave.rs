@@ -76,6 +76,7 @@ pub fn weave(shelf: &Shelf, chapters: &[Chapter]) -> Woven {
         weaver.woven.sheets.insert(chapter.path.clone(), sheet);
     }
     weaver.check_unused();
+    weaver.check_exercises();
     weaver.woven.problems.sort();
     weaver.woven.problems.dedup();
     weaver.woven

@@ -146,7 +146,6 @@ impl Dataset {
 /// assert_eq!((train, validation), ("012345678", "9"));
 /// # Ok::<(), stage01_bigram::Error>(())
 /// ```
-// ANCHOR: split
 pub fn split(text: &str, train_fraction: f64) -> Result<(&str, &str)> {
     // Written this way round, NaN is refused as well.
     if !(train_fraction > 0.0 && train_fraction < 1.0) {
@@ -156,8 +155,12 @@ pub fn split(text: &str, train_fraction: f64) -> Result<(&str, &str)> {
             "expected a number above 0 and below 1, such as 0.9",
         ));
     }
+    // ANCHOR: split
     let chars = text.chars().count();
     let first = (chars as f64 * train_fraction) as usize;
+    let at = text.char_indices().nth(first).map_or(text.len(), |(at, _)| at);
+    let parts = text.split_at(at);
+    // ANCHOR_END: split
     if first == 0 || first == chars {
         return Err(Error::setting(
             "--train-fraction",
@@ -168,10 +171,8 @@ pub fn split(text: &str, train_fraction: f64) -> Result<(&str, &str)> {
             ),
         ));
     }
-    let at = text.char_indices().nth(first).map_or(text.len(), |(at, _)| at);
-    Ok(text.split_at(at))
+    Ok(parts)
 }
-// ANCHOR_END: split
 
 #[cfg(test)]
 mod tests {

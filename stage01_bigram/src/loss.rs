@@ -192,15 +192,15 @@ pub fn bits(nats: f64) -> f64 {
 
 /// Bits per byte of a text.
 ///
-/// `sum_nats`: the loss summed over all tokens; `bytes`: the length of that text. Losses per token
-/// cannot be compared between tokenizers, because one token of one may be five of the other; losses
-/// per byte can.
+/// `sum_nats`: the loss summed over all tokens; `bytes`: the length of that text. Losses per
+/// token cannot be compared between tokenizers, because one token of one may be five of the
+/// other; losses per byte can.
 pub fn bits_per_byte(sum_nats: f64, bytes: usize) -> f64 {
     bits(sum_nats) / bytes as f64
 }
 
-/// exp of the mean loss in nats: the number of equally likely tokens that would give the same loss.
-/// The uniform baseline for V tokens has perplexity V, a perfect model 1.
+/// exp of the mean loss in nats: the number of equally likely tokens that would give the same
+/// loss. The uniform baseline for V tokens has perplexity V, a perfect model 1.
 pub fn perplexity(mean_nats: f64) -> f64 {
     mean_nats.exp()
 }

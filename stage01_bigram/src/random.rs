@@ -27,7 +27,7 @@ pub enum Purpose {
     Batch = 1,
     /// Which windows of the text make an evaluation.
     Evaluation = 2,
-    /// Which activations are dropped; one index for each sequence of a run.
+    /// Which numbers inside a model are dropped in training; one index for each sequence.
     Dropout = 3,
     /// Which token is drawn from the probabilities.
     Sampling = 4,

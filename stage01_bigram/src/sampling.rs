@@ -106,7 +106,7 @@ impl Sampler {
     ///
     /// # Panics
     /// If there are no logits at all.
-    // ANCHOR: sample
+    // ANCHOR: weights
     pub fn sample<T: Float>(&mut self, logits: &[T], rng: &mut Generator) -> u32 {
         assert!(!logits.is_empty(), "there is at least one logit");
         let likeliest = likeliest(logits);
@@ -122,9 +122,11 @@ impl Sampler {
             let weight = if logit == max { 1.0 } else { ((logit - max) / self.temperature).exp() };
             (weight > 0.0).then_some(Candidate { token: token as u32, weight })
         }));
+        // ANCHOR_END: weights
         if max == f64::NEG_INFINITY || max.is_nan() {
             return 0;
         }
+        // ANCHOR: choose
         if let Some(k) = self.top_k {
             keep_top_k(&mut self.candidates, k);
         }
@@ -132,8 +134,8 @@ impl Sampler {
             keep_top_p(&mut self.candidates, p);
         }
         draw(&self.candidates, rng)
+        // ANCHOR_END: choose
     }
-    // ANCHOR_END: sample
 }
 
 /// The index of the largest logit, the first of several; 0 when all are −∞ or NaN.
@@ -171,8 +173,8 @@ fn keep_top_p(candidates: &mut Vec<Candidate>, p: f64) {
         return;
     }
     let total = total(candidates);
-    // Candidates that each have less than (1 − p) / n of the total have less than 1 − p together: p
-    // is reached without them. Most candidates are such, and need not be sorted.
+    // Candidates that each have less than (1 − p) / n of the total have less than 1 − p
+    // together: p is reached without them. Most are such, and need not be sorted.
     let least = total * (1.0 - p) / candidates.len() as f64;
     candidates.retain(|candidate| candidate.weight >= least);
     candidates.sort_unstable_by(likelier_first);

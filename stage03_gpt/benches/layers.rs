@@ -152,8 +152,9 @@ mod attention {
             let (mut to, from) = (Head::new(shape), Head::new(shape));
             let [q, k, v] = from.qkv();
             bencher.counter(ItemsCount::new(2 * to.flops)).bench_local(|| {
-                let (lse, y) = (to.lse.view_mut(), to.results[0].view_mut());
-                fused::forward((q, k, v), Mask::Causal, None, &mut to.scratch, lse, y);
+                let (mask, scratch) = (Mask::Causal, &mut to.scratch[..]);
+                let pass = fused::Pass { q, k, v, mask, dropout: None, scratch };
+                fused::forward(pass, to.lse.view_mut(), to.results[0].view_mut());
             });
         }
 
@@ -184,12 +185,13 @@ mod attention {
             let [q, k, v] = from.qkv();
             let (scratch, lse) = (&mut to.scratch, &mut to.lse);
             let [y, dq, dk, dv] = &mut to.results;
-            let y_mut = y.view_mut();
-            fused::forward((q, k, v), Mask::Causal, None, scratch, lse.view_mut(), y_mut);
+            let mask = Mask::Causal;
+            let pass = fused::Pass { q, k, v, mask, dropout: None, scratch };
+            fused::forward(pass, lse.view_mut(), y.view_mut());
             bencher.counter(ItemsCount::new(4 * to.flops)).bench_local(|| {
                 let gradients = (dq.view_mut(), dk.view_mut(), dv.view_mut());
-                let (lse, y) = (lse.view(), (y.view(), from.dy.view()));
-                fused::backward((q, k, v), Mask::Causal, None, lse, y, scratch, gradients);
+                let pass = fused::Pass { q, k, v, mask, dropout: None, scratch };
+                fused::backward(pass, lse.view(), (y.view(), from.dy.view()), gradients);
             });
         }
 

@@ -48,7 +48,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use stage01_bigram::random::Generator;
 use stage01_bigram::{Float, Result};
 use stage02_attention::attention::Mask;
-use stage02_attention::attention::multi_head::{self, CacheScratch, MultiHeadAttention};
+use stage02_attention::attention::multi_head::{self, Cache, CacheScratch, MultiHeadAttention};
 use stage02_attention::backward::Backward;
 use stage02_attention::dropout::Dropout;
 use stage02_attention::parallel::each_row;
@@ -106,25 +106,14 @@ pub struct Scratch<T> {
     dnormed: Array2<T>,
 }
 
-// ANCHOR: cache
-/// Keys and values of all tokens that a block has read. Shape of each: (block_size, n_embd).
-#[derive(Clone, Debug)]
-pub struct Cache<T> {
-    keys: Array2<T>,
-    values: Array2<T>,
-}
-// ANCHOR_END: cache
-
 /// Scratch for [`Block::forward_cached`], shared by all blocks: the activations of up to
 /// `block_size` new tokens.
 #[derive(Clone, Debug)]
 pub struct InferenceScratch<T> {
-    normed: Array2<T>,
-    qkv: Array2<T>,
-    y: Array2<T>,
-    hidden: Array2<T>,
-    attn: CacheScratch<T>,
     statistics: Statistics<T>,
+    normed: Array2<T>,
+    attn: CacheScratch<T>,
+    hidden: Array2<T>,
 }
 
 impl Block {
@@ -213,20 +202,16 @@ impl Block {
 
     /// An empty cache for `block_size` tokens.
     pub fn cache<T: Float>(&self, block_size: usize) -> Cache<T> {
-        let matrix = || Array2::zeros((block_size, self.n_embd));
-        Cache { keys: matrix(), values: matrix() }
+        self.attn.cache(block_size)
     }
 
     /// Scratch for up to `block_size` new tokens.
     pub fn inference_scratch<T: Float>(&self, block_size: usize) -> InferenceScratch<T> {
-        let matrix = |columns| Array2::zeros((block_size, columns));
         InferenceScratch {
-            normed: matrix(self.n_embd),
-            qkv: matrix(3 * self.n_embd),
-            y: matrix(self.n_embd),
-            hidden: matrix(4 * self.n_embd),
-            attn: self.attn.cache_scratch(block_size),
             statistics: Statistics::new(block_size),
+            normed: Array2::zeros((block_size, self.n_embd)),
+            attn: self.attn.cache_scratch(block_size),
+            hidden: Array2::zeros((block_size, 4 * self.n_embd)),
         }
     }
 
@@ -240,22 +225,15 @@ impl Block {
         params: &Params<T>,
         mut x: ArrayViewMut2<T>,
         start: usize,
-        Cache { keys, values }: &mut Cache<T>,
+        cache: &mut Cache<T>,
         scratch: &mut InferenceScratch<T>,
     ) {
-        let (n, c) = x.dim();
-        let (new, seen) = (s![start..start + n, ..], s![..start + n, ..]);
-        let InferenceScratch { normed, qkv, y, hidden, attn, statistics } = scratch;
+        let n = x.nrows();
+        let InferenceScratch { statistics, normed, attn, hidden } = scratch;
         let mut normed = normed.slice_mut(s![..n, ..]);
-        let (mut qkv, mut y) = (qkv.slice_mut(s![..n, ..]), y.slice_mut(s![..n, ..]));
 
         self.ln_1.forward(params, x.view(), statistics, normed.view_mut());
-        self.attn.c_attn.forward(params, normed.view(), qkv.view_mut());
-        keys.slice_mut(new).assign(&qkv.slice(s![.., c..2 * c]));
-        values.slice_mut(new).assign(&qkv.slice(s![.., 2 * c..]));
-        let q = qkv.slice(s![.., ..c]);
-        self.attn.attend_cached([q, keys.slice(seen), values.slice(seen)], attn, y.view_mut());
-        self.attn.c_proj.forward(params, y.view(), normed.view_mut());
+        self.attn.forward_cached(params, normed.view_mut(), start, cache, attn);
         x += &normed;
 
         self.ln_2.forward(params, x.view(), statistics, normed.view_mut());

@@ -42,11 +42,12 @@
 use ndarray::{Array2, s};
 use stage01_bigram::{Error, Float, Result};
 use stage02_attention::attention::fused;
+use stage02_attention::attention::multi_head::Cache;
 use stage02_attention::matmul::par_gemm;
 use stage02_attention::parallel::{spinning, threads, threads_for};
 use stage02_attention::params::Params;
 
-use crate::block::{Cache, InferenceScratch};
+use crate::block::InferenceScratch;
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
 use crate::layer_norm::Statistics;

@@ -17,12 +17,23 @@
 //! consistent wherever the process is killed: first `best/`, then the state with its loss, then the
 //! model. A resumed run reads only the state.
 //!
-//! ```no_run
-//! use std::path::Path;
+//! ```
+//! use serde_json::json;
+//! use stage02_attention::params::Params;
+//! use stage03_gpt::{files::resume, settings::RunSettings, trainer::Trainer};
 //! use stage04_training::checkpoint::Saved;
 //!
-//! let saved = Saved::load(Path::new("out/training"))?;
-//! println!("step {}, lowest validation loss {:.3}", saved.state.iter, saved.best);
+//! // A run of stage 3, with the two fields of this stage.
+//! let run = RunSettings { n_layer: 1, n_embd: 16, block_size: 8, ..RunSettings::default() };
+//! let gpt = run.gpt(10)?;
+//! let weights = Params::<f32>::zeros(gpt.layout());
+//! let trainer = Trainer::new(gpt, weights, run.settings())?;
+//! let directory = tempfile::tempdir().unwrap();
+//! let note = json!({ "settings": {}, "position": 24, "best": 1.5 });
+//! resume::save(directory.path(), &trainer, &note)?;
+//!
+//! let saved = Saved::load(directory.path())?;
+//! assert_eq!((saved.state.iter, saved.position, saved.best), (0, 24, 1.5));
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!

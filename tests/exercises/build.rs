@@ -279,8 +279,22 @@ fn camel(kind: &str) -> String {
     kind.split('-').filter(|word| !word.is_empty()).map(word).collect()
 }
 
+/// The parts of the GPT as long as the companion has chosen no others: all are the solutions'.
+fn solutions(exercises: &[Exercise]) -> String {
+    let parts = exercises.iter().filter(|exercise| exercise.about.gpt);
+    let line = |Exercise { name, .. }: &Exercise| {
+        format!("pub use exercises::catalog::{name}::solution::answer as {name};\n")
+    };
+    parts.map(line).collect()
+}
+
 /// Lays out the reader's files, and beside them, in `.originals`, the stubs that they began as.
 fn lay_out(exercises: &[Exercise], answers: &Path) -> io::Result<()> {
+    let parts = answers.join(".gpt/parts.rs");
+    if !parts.exists() {
+        fs::create_dir_all(answers.join(".gpt"))?;
+        fs::write(&parts, solutions(exercises))?;
+    }
     for Exercise { part, name, stub, .. } in exercises {
         let file = Path::new(part).join(format!("{name}.rs"));
         let (answer, original) = (answers.join(&file), answers.join(".originals").join(&file));

@@ -47,7 +47,7 @@ fn windows(tokens: &[u32], apart: usize) -> Vec<Window> {
 }
 
 // ANCHOR: deal
-/// The bug: windows that overlap are dealt out, nine to train on and one to validate.
+/// The bug: windows that overlap are dealt out, nine for training and one for validation.
 fn deal(windows: &[Window]) -> [Vec<Window>; 2] {
     let ours = |validation| {
         let each = windows.iter().enumerate();

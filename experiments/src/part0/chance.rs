@@ -1,4 +1,4 @@
-//! Counting, conditional probability, drawing lots: the numbers of the book's chapter on chance.
+//! Counting, conditional probability, drawing at random: the numbers of the book's chapter on chance.
 //!
 //! What is left out: a real text and a real vocabulary. `stage01_bigram::bigram` has both.
 
@@ -12,10 +12,14 @@ const LETTERS: [char; 5] = ['a', 'b', 'c', 'd', 'r'];
 /// A table with a row and a column for each letter.
 type Table = [[f64; 5]; 5];
 
+/// The row, and the column, of a letter.
+fn place(letter: char) -> usize {
+    LETTERS.iter().position(|&known| known == letter).expect("a known letter")
+}
+
 // ANCHOR: count
 /// Row a, column b: how often b came right after a.
 fn count_pairs(text: &str) -> Table {
-    let place = |letter| LETTERS.iter().position(|&known| known == letter).expect("a known letter");
     let mut counts = [[0.0; 5]; 5];
     for (a, b) in text.chars().zip(text.chars().skip(1)) {
         counts[place(a)][place(b)] += 1.0;
@@ -46,7 +50,6 @@ fn shares_of_columns(counts: &Table) -> Table {
 // ANCHOR: product
 /// The probability of each letter of a text after the one before.
 fn factors(text: &str, table: &Table) -> Vec<f64> {
-    let place = |letter| LETTERS.iter().position(|&known| known == letter).expect("a known letter");
     text.chars().zip(text.chars().skip(1)).map(|(a, b)| table[place(a)][place(b)]).collect()
 }
 // ANCHOR_END: product

@@ -157,13 +157,13 @@ fn chart(gain: Vec<(f64, f64)>) -> LineChart {
 }
 
 // ANCHOR: bug
-/// The bug: takes the longest token that fits, instead of joining in the order of the merges.
+/// The bug: takes the longest token that fits, instead of merging in the order of the merges.
 fn encode_longest(longest: &HashMap<&[u8], u32>, text: &str) -> Vec<u32> {
+    let known = |bytes: &[u8]| longest.contains_key(bytes);
     let mut tokens = Vec::new();
     for pre_token in pre_tokens(text) {
         let mut rest = pre_token.as_bytes();
-        while let Some(length) = (1..=rest.len()).rev().find(|&n| longest.contains_key(&rest[..n]))
-        {
+        while let Some(length) = (1..=rest.len()).rev().find(|&n| known(&rest[..n])) {
             tokens.push(longest[&rest[..length]]);
             rest = &rest[length..];
         }

@@ -150,13 +150,11 @@ fn chart(curves: Vec<Vec<(f64, f64)>>) -> LineChart {
     }
 }
 
-// ANCHOR: naive
 /// Softmax as the formula has it, without the care of [`softmax`].
 fn naive_softmax(logits: &[f64]) -> Vec<f64> {
     let sum: f64 = logits.iter().map(|z| z.exp()).sum();
     logits.iter().map(|z| z.exp() / sum).collect()
 }
-// ANCHOR_END: naive
 
 fn too_large_for_exp() {
     println!("\nA BUG: exp of a large logit");

@@ -1,4 +1,4 @@
-//! Documents become shards, a pass is shuffled without a shuffle, and a command is killed.
+//! Documents become shards, an epoch is shuffled without a list, and a command is killed.
 //!
 //! `prepare` reports to the person who runs it. Here it must be quiet, and be killed: so it runs in a
 //! process of its own, which is this program once more. Everything is written to a temporary
@@ -71,18 +71,16 @@ fn on_paper() {
     }
 }
 
-/// The order of the windows in one pass.
-fn order(size: u64, pass: u64) -> Vec<u64> {
-    // ANCHOR: order
-    let permutation = Permutation::new(size, &mut generator(1337, Purpose::Batch, pass));
+/// The order of the windows in one epoch.
+fn order(size: u64, epoch: u64) -> Vec<u64> {
+    let permutation = Permutation::new(size, &mut generator(1337, Purpose::Batch, epoch));
     (0..size).map(|place| permutation.at(place)).collect()
-    // ANCHOR_END: order
 }
 
 fn orders() {
     println!("\nTHE PROGRAM'S ORDER of ten windows");
-    for pass in 0..3 {
-        println!("epoch {pass}: {:?}", order(10, pass));
+    for epoch in 0..3 {
+        println!("epoch {epoch}: {:?}", order(10, epoch));
     }
     let permutation = Permutation::new(10_000_000, &mut generator(1337, Purpose::Batch, 0));
     let first: Vec<_> = (0..5).map(|place| permutation.at(place)).collect();
@@ -91,14 +89,14 @@ fn orders() {
 }
 
 // ANCHOR: never_seen
-/// The share of windows that were never drawn, after as many draws with replacement as there
+/// The fraction of windows that were never drawn, after as many draws with replacement as there
 /// are windows.
 fn never_seen(windows: u64) -> f64 {
     (1.0 - 1.0 / windows as f64).powf(windows as f64)
 }
 // ANCHOR_END: never_seen
 
-/// How many windows came never, once, twice, more often.
+/// How many windows were drawn never, once, twice, and more often.
 fn visits(windows: usize, draw: impl FnMut(usize) -> usize) -> [usize; 4] {
     let mut times = vec![0; windows];
     (0..windows).map(draw).for_each(|window| times[window] += 1);
@@ -213,7 +211,7 @@ fn disk() {
         let tokens = 45e9 / bytes_per_token;
         let disk = shard_bytes(45e9, bytes_per_token, 2.0);
         println!(
-            "{bytes_per_token} bytes of text a token: {:>5.1} billion tokens, {:>5.1} GB",
+            "{bytes_per_token} bytes of text per token: {:>5.1} billion tokens, {:>5.1} GB",
             tokens / 1e9,
             disk / 1e9
         );
@@ -267,7 +265,7 @@ fn killed(place: &Path, chapters: &[String]) -> Result<()> {
     // ANCHOR: kill
     loop {
         let (mut child, before) = (child(&input, &killed, 512), jobs(&killed));
-        // Until it has written more than the one before it had.
+        // Until it has come further than the process before it.
         while jobs(&killed) <= before && child.try_wait().expect("its state").is_none() {
             std::thread::sleep(Duration::from_micros(200));
         }
@@ -297,13 +295,11 @@ fn by_place<'a>(documents: &[&'a str]) -> Vec<Dealt<'a>> {
 }
 // ANCHOR_END: by_place
 
-// ANCHOR: by_hash
 /// The document itself decides.
 fn by_hash<'a>(documents: &[&'a str]) -> Vec<Dealt<'a>> {
-    let share = |text: &str| xxh3_64_with_seed(text.as_bytes(), 2) as f64 / 2f64.powi(64);
-    documents.iter().map(|document| (*document, share(document) < 0.1)).collect()
+    let fraction = |text: &str| xxh3_64_with_seed(text.as_bytes(), 2) as f64 / 2f64.powi(64);
+    documents.iter().map(|document| (*document, fraction(document) < 0.1)).collect()
 }
-// ANCHOR_END: by_hash
 
 /// A collection in which every fifth document occurs twice, in a shuffled order.
 fn collection(documents: &[String]) -> Vec<&str> {
@@ -313,14 +309,14 @@ fn collection(documents: &[String]) -> Vec<&str> {
     all
 }
 
-/// Of the documents for validation, how many there are and how many are also learned.
+/// How many documents are for validation, and how many of these are in the training set, too.
 fn leaked(dealt: &[Dealt]) -> (usize, usize) {
     let train: HashSet<&str> = dealt.iter().filter(|(_, v)| !v).map(|(text, _)| *text).collect();
     let validation = || dealt.iter().filter(|(_, validation)| *validation);
     (validation().count(), validation().filter(|(text, _)| train.contains(text)).count())
 }
 
-/// How many of the documents that were for validation are learned when one more stands in front.
+/// How many documents move from validation to training when one more stands in front.
 fn changed(documents: &[&str], deal: for<'a> fn(&[&'a str]) -> Vec<Dealt<'a>>) -> usize {
     let more: Vec<&str> = [&["one more"], documents].concat();
     let (before, after) = (deal(documents), deal(&more));
@@ -356,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_visits_everything_and_draws_do_not() {
+    fn an_epoch_visits_everything_and_draws_do_not() {
         let order = order(1000, 5);
         assert_eq!(visits(1000, |place| order[place] as usize), [0, 1000, 0, 0]);
         assert!((never_seen(1_000_000) - (-1f64).exp()).abs() < 1e-6);

@@ -1,13 +1,13 @@
 //! From libtorch in f32 to a GPU at work: what does each rung bring?
 //!
 //! Whole training steps are measured, of GPT-2's smallest model on random tokens, each rung with
-//! one change more:
+//! one more change:
 //!
 //! 1. f32, attention as its equation says, AdamW line by line;
 //! 2. products in TF32;
 //! 3. products in bf16;
-//! 4. attention in one operation;
-//! 5. AdamW in one operation;
+//! 4. fused attention;
+//! 5. fused AdamW;
 //! 6. a vocabulary that is a multiple of 64;
 //! 7. more sequences at a time.
 //!
@@ -79,7 +79,7 @@ struct Flags {
 /// Steps of the warm-up: the first ones choose kernels and allocate memory.
 const WARM_UP: usize = 3;
 
-/// One way to do the same work.
+/// One configuration of the same work.
 struct Rung {
     name: String,
     options: Options,
@@ -323,11 +323,11 @@ fn introduce(device: Device, config: &GptConfig, out: &mut impl Write) -> std::i
         out,
         "{weights} weights: {n_layer} layers of {n_embd}, {block_size} tokens; {device}"
     )?;
-    writeln!(out, "used: of the device's own speed in matrix products of this precision")?;
+    writeln!(out, "MFU: of the device's own speed in matrix products of this precision")?;
     writeln!(out, "GB: as libtorch counts it at most, and as `doctor` plans it\n")?;
     writeln!(
         out,
         "{:22} {:>9} {:>8} {:>8} {:>6} {:>7} {:>7} {:>6}",
-        "rung", "tokens/s", "ms", "x first", "used", "GB", "planned", "steps"
+        "rung", "tokens/s", "ms", "x first", "MFU", "GB", "planned", "steps"
     )
 }

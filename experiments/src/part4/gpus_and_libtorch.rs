@@ -1,5 +1,5 @@
-//! What a GPU is good at, reckoned from its data sheet, and how one speaks to it,
-//! shown on a device of our own: a thread with a memory and a queue of its own.
+//! What a GPU is good at, computed from its data sheet, and how a program speaks to it, shown on a
+//! device of our own: a thread with a memory and a queue of its own.
 //!
 //! Neither libtorch nor a GPU is needed, so nothing here measures one. That is the work of
 //! `gpu_ladder`.
@@ -20,7 +20,7 @@ use stage04_training::backend::{DeviceInfo, Verdict, judge};
 /// Runs the experiment.
 pub fn run() {
     many_threads();
-    walls();
+    roofline();
     on_paper();
     a_clock_that_lies();
     looking();
@@ -32,16 +32,16 @@ pub fn run() {
 // ANCHOR: card
 /// What the maker says of a card.
 struct Card {
-    /// Multiplications and additions a second, at most.
+    /// Operations per second, at most.
     peak: f64,
     /// Bytes per second between its memory and its processors.
     bandwidth: f64,
 }
 
-/// NVIDIA's H100 in the form SXM, in bf16, for dense tables.
+/// NVIDIA's H100 (SXM), in bf16, for dense matrices.
 const H100: Card = Card { peak: 989e12, bandwidth: 3.35e12 };
 // ANCHOR_END: card
-/// The same card with products of 32 bits, on its ordinary lanes and on its tensor cores.
+/// The same card with matrix products in f32, on its ordinary lanes and on its tensor cores.
 const H100_F32: Card = Card { peak: 67e12, ..H100 };
 const H100_TF32: Card = Card { peak: 494e12, ..H100 };
 
@@ -73,7 +73,7 @@ fn many_threads() {
     println!("{MULTIPROCESSORS} multiprocessors x {THREADS} threads  {threads:>7} threads at hand");
 }
 
-fn walls() {
+fn roofline() {
     println!("\nTHE ROOFLINE");
     println!("products in   TFLOP/s   TB/s   operations per byte at the ridge");
     for (name, card) in [("f32", H100_F32), ("TF32", H100_TF32), ("bf16", H100)] {
@@ -83,7 +83,7 @@ fn walls() {
     }
 }
 
-/// Operations and bytes of so many rows times a table of (n, n), in numbers of two bytes.
+/// Operations and bytes of a product of (rows, n) and (n, n), in numbers of two bytes.
 fn product(rows: u64, n: u64) -> [u64; 2] {
     // ANCHOR: product
     let operations = 2 * rows * n * n;
@@ -92,13 +92,13 @@ fn product(rows: u64, n: u64) -> [u64; 2] {
     [operations, bytes]
 }
 
-/// AdamW for so many weights. Operations: about 16. Bytes: the weight and both averages are
+/// Operations and bytes of AdamW for this number of weights. Operations: about 16 each. Bytes: the weight and both averages are
 /// fetched and stored, the gradient is fetched, four each.
 fn adamw(weights: u64) -> [u64; 2] {
     [16 * weights, 28 * weights]
 }
 
-/// From how many rows on a product of rows and a table of (n, n) is limited by arithmetic.
+/// From how many rows on a product of (rows, n) and (n, n) is compute-bound.
 fn rows_needed(card: &Card, n: u64) -> Option<u64> {
     let busy = |rows: &u64| {
         let [operations, bytes] = product(*rows, n);
@@ -121,8 +121,8 @@ fn on_paper() {
     for (name, [operations, bytes]) in works {
         let per_byte = operations as f64 / bytes as f64;
         let limit = H100.limit(per_byte);
-        let share = 100.0 * limit / H100.peak;
-        println!("{name:<24}{per_byte:>18.2}{:>10.1}{share:>12.1} %", limit / 1e12);
+        let percent = 100.0 * limit / H100.peak;
+        println!("{name:<24}{per_byte:>18.2}{:>10.1}{percent:>12.1} %", limit / 1e12);
     }
     let rows = rows_needed(&H100, 768).expect("768 is enough columns");
     println!("a matrix of (768, 768) keeps it busy from {} rows on", thousands(rows as usize));
@@ -143,13 +143,15 @@ enum Order {
     Multiply(There, There),
     Fetch(There, Sender<Array2<f32>>),
 }
+// ANCHOR_END: device
 
+// ANCHOR: work
 /// The device: does one order after another, in a memory of its own.
 fn work(queue: Receiver<Order>) {
     let mut memory: Vec<Array2<f32>> = Vec::new();
     for order in queue {
         match order {
-            Order::Put(table) => memory.push(table),
+            Order::Put(matrix) => memory.push(matrix),
             Order::Multiply(There(a), There(b)) => {
                 let mut c = Array2::zeros((memory[a].nrows(), memory[b].ncols()));
                 matmul::gemm(1.0, memory[a].view(), memory[b].view(), 0.0, &mut c.view_mut());
@@ -159,48 +161,48 @@ fn work(queue: Receiver<Order>) {
         }
     }
 }
-// ANCHOR_END: device
+// ANCHOR_END: work
 
 /// Our end of the queue.
 struct Device {
     queue: Sender<Order>,
-    tables: usize,
+    matrices: usize,
 }
 
 impl Device {
     fn new() -> Self {
         let (queue, orders) = channel();
         thread::spawn(|| work(orders)); // it ends when nobody can ask any more
-        Device { queue, tables: 0 }
+        Device { queue, matrices: 0 }
     }
 
     // ANCHOR: ask
     /// Asks, and does not wait.
     fn ask(&mut self, order: Order) -> There {
         self.queue.send(order).expect("the device listens");
-        self.tables += 1;
-        There(self.tables - 1)
+        self.matrices += 1;
+        There(self.matrices - 1)
     }
 
-    /// Brings a table here. All that was asked for before it must be done first.
-    fn fetch(&self, table: There) -> Array2<f32> {
+    /// Brings a matrix here. All that was asked for before must be done first.
+    fn fetch(&self, matrix: There) -> Array2<f32> {
         let (answer, here) = channel();
-        self.queue.send(Order::Fetch(table, answer)).expect("the device listens");
+        self.queue.send(Order::Fetch(matrix, answer)).expect("the device listens");
         here.recv().expect("the device answers")
     }
     // ANCHOR_END: ask
 }
 
-fn table(n: usize) -> Array2<f32> {
+fn matrix(n: usize) -> Array2<f32> {
     Array2::from_shape_fn((n, n), |(i, j)| ((i * 7919 + j * 31) % 1000) as f32 / 1000.0 - 0.5)
 }
 
-/// Asks for some products of tables of (n, n). In seconds: when all were asked for, and when all
+/// Asks for some products of matrices of (n, n). In seconds: when all were asked for, and when all
 /// were done.
 fn products(n: usize, how_many: usize) -> (f64, f64) {
     let mut device = Device::new();
-    let a = device.ask(Order::Put(table(n)));
-    device.fetch(a); // it is awake
+    let a = device.ask(Order::Put(matrix(n)));
+    device.fetch(a); // now the thread runs
     // ANCHOR: clock
     let start = Instant::now();
     let mut last = a;
@@ -228,7 +230,7 @@ fn a_clock_that_lies() {
 /// The time for some small products, with a look at the last one or at each.
 fn small_products(how_many: usize, look_at_each: bool) -> f64 {
     let mut device = Device::new();
-    let a = device.ask(Order::Put(table(8)));
+    let a = device.ask(Order::Put(matrix(8)));
     device.fetch(a);
     let start = Instant::now();
     let mut last = a;
@@ -251,7 +253,7 @@ fn looking() {
     println!("look at each      {:>9.3} ms, {:.0} times as slow", 1e3 * each, each / once);
 }
 
-/// The plan of GPT-2's smallest model.
+/// The architecture of the smallest GPT-2.
 fn gpt2() -> Gpt {
     let (vocab_size, block_size, n_layer, n_head, n_embd) = (50_257, 1024, 12, 12, 768);
     let (dropout, bias) = (0.0, true);
@@ -269,10 +271,10 @@ fn views() {
         let place = thousands(tensor.offset);
         println!("{:<24}{place:>12}   {}", tensor.name, shape.join(" x "));
     }
-    let [n, tables] = [gpt.layout().len(), tensors.len()];
-    println!("{tables} tensors, {} numbers", thousands(n));
-    println!("one leaf: a gradient of that length for each of {tables} tensors");
-    let bytes = (4 * n * tables) as f64;
+    let (n, count) = (gpt.layout().len(), tensors.len());
+    println!("{count} tensors, {} numbers", thousands(n));
+    println!("one leaf: a gradient of that length for each of {count} tensors");
+    let bytes = (4 * n * count) as f64;
     let milliseconds = 1e3 * bytes / H100.bandwidth;
     println!(
         "{:.1} GB per backward pass; to write them takes an H100 {milliseconds:.0} ms",
@@ -291,7 +293,7 @@ fn in_turn(x: &[f32]) -> f32 {
     x.iter().fold(0.0, |total, x| total + x)
 }
 
-/// The sum of one half and the sum of the other: so many threads can add.
+/// The sum of one half plus the sum of the other, which two threads could compute.
 fn in_halves(x: &[f32]) -> f32 {
     match x {
         [] => 0.0,
@@ -320,7 +322,7 @@ fn same_numbers() {
     }
 }
 
-/// A machine with everything that a GPU needs, as `doctor` sees it.
+/// A machine on which a GPU can be used, as `doctor` sees it.
 fn well() -> DeviceInfo {
     DeviceInfo {
         libtorch: Some(Libtorch {
@@ -340,9 +342,9 @@ fn well() -> DeviceInfo {
 
 /// Four machines on which libtorch says: no GPU.
 fn without_gpu() -> [(&'static str, DeviceInfo); 4] {
-    let dropped = |mut facts: DeviceInfo| {
-        facts.libtorch.as_mut().expect("it is there").cuda_loaded = false;
-        facts
+    let dropped = |mut info: DeviceInfo| {
+        info.libtorch.as_mut().expect("it is there").cuda_loaded = false;
+        info
     };
     let old = Some("570.195.03".into());
     let none = || DeviceInfo { gpus: 0, ..well() };
@@ -356,9 +358,9 @@ fn without_gpu() -> [(&'static str, DeviceInfo); 4] {
 
 fn left_out() {
     println!("\nA BUG: libtorch sees no GPU, four times");
-    for (name, facts) in without_gpu() {
-        let gpus = facts.gpus;
-        let Verdict::No(reason) = judge(&facts) else { continue };
+    for (name, info) in without_gpu() {
+        let gpus = info.gpus;
+        let Verdict::No(reason) = judge(&info) else { continue };
         println!("{name:<20}{gpus} GPUs   {}", reason.problem());
     }
 }
@@ -379,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_table_never_keeps_it_busy() {
+    fn a_narrow_matrix_never_keeps_it_busy() {
         let rows = rows_needed(&H100, 768).unwrap();
         let [operations, bytes] = product(rows, 768);
         assert!(H100.limit(operations as f64 / bytes as f64) == H100.peak);
@@ -392,10 +394,10 @@ mod tests {
     #[test]
     fn what_the_device_computes_is_what_is_computed_here() {
         let mut device = Device::new();
-        let a = device.ask(Order::Put(table(5)));
+        let a = device.ask(Order::Put(matrix(5)));
         let b = device.ask(Order::Multiply(a, a));
         let c = device.ask(Order::Multiply(b, a));
-        let here = table(5).dot(&table(5)).dot(&table(5));
+        let here = matrix(5).dot(&matrix(5)).dot(&matrix(5));
         let apart = (device.fetch(c) - here).mapv(f32::abs);
         assert!(apart.iter().all(|&x| x < 1e-5));
     }
@@ -418,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn one_vector_holds_every_table_once() {
+    fn one_vector_holds_every_tensor_once() {
         let gpt = gpt2();
         let mut end = 0;
         for tensor in gpt.layout().tensors() {
@@ -431,7 +433,7 @@ mod tests {
     #[test]
     fn each_of_the_four_has_its_own_reason() {
         assert_eq!(judge(&well()), Verdict::Ready);
-        let reasons = without_gpu().map(|(_, facts)| judge(&facts));
+        let reasons = without_gpu().map(|(_, info)| judge(&info));
         assert_eq!(reasons[0], Verdict::No(Reason::Dropped));
         for (i, reason) in reasons.iter().enumerate() {
             assert!(reasons[..i].iter().all(|other| other != reason), "{reason:?}");

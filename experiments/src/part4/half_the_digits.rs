@@ -1,8 +1,8 @@
-//! Mixed precision: what becomes of numbers that keep 8 binary digits of 24, which of them may
-//! be kept so, and a GPT whose weights may not.
+//! Mixed precision: what becomes of numbers that keep 8 significant bits of 24, which numbers of a
+//! training run may be kept so, and why the weights may not.
 //!
 //! Nothing here needs a GPU: bf16 is the upper half of an f32, and every
-//! processor can cut. `--plot FILE` draws the losses of the runs.
+//! processor can make one. `--plot FILE` draws the losses of the runs.
 
 use std::path::Path;
 use std::time::Instant;
@@ -24,7 +24,7 @@ pub fn run(plot: Option<&Path>) -> Result<()> {
     on_paper();
     around_one();
     swamping();
-    dtype();
+    dot_products();
     let data = CharData::king_james(LENGTH)?;
     let curves = runs(&data)?;
     if let Some(file) = plot {
@@ -45,59 +45,59 @@ fn bf16(x: f32) -> f32 {
 }
 // ANCHOR_END: bf16
 
-/// A form of numbers: how many bits say the size, and how many the digits behind the point.
+/// A number format: the bits of its exponent and of its mantissa.
 #[derive(Clone, Copy)]
-struct Form {
+struct Format {
     name: &'static str,
-    size: i32,
-    digits: i32,
+    exponent: i32,
+    mantissa: i32,
 }
 
-const FORMS: [Form; 4] = [
-    Form { name: "f32", size: 8, digits: 23 },
-    Form { name: "tf32", size: 8, digits: 10 },
-    Form { name: "bf16", size: 8, digits: 7 },
-    Form { name: "f16", size: 5, digits: 10 },
+const FORMATS: [Format; 4] = [
+    Format { name: "f32", exponent: 8, mantissa: 23 },
+    Format { name: "tf32", exponent: 8, mantissa: 10 },
+    Format { name: "bf16", exponent: 8, mantissa: 7 },
+    Format { name: "f16", exponent: 5, mantissa: 10 },
 ];
 
-impl Form {
-    /// What is subtracted from the size as it is stored.
+impl Format {
+    /// What is added to the exponent when it is stored.
     fn bias(self) -> i32 {
-        (1 << (self.size - 1)) - 1
+        (1 << (self.exponent - 1)) - 1
     }
 
-    /// The smallest power of two that has all its digits.
-    fn smallest(self) -> f64 {
+    /// The smallest normal number: the smallest power of two with all significant bits.
+    fn smallest_normal(self) -> f64 {
         2f64.powi(1 - self.bias())
     }
 
     /// The largest number.
     fn largest(self) -> f64 {
-        (2.0 - 2f64.powi(-self.digits)) * 2f64.powi(self.bias())
+        (2.0 - 2f64.powi(-self.mantissa)) * 2f64.powi(self.bias())
     }
 
-    /// The nearest number of this form; infinite if there is none as large.
+    /// The nearest number of this format; infinite if there is none as large.
     fn nearest(self, x: f64) -> f64 {
         if x == 0.0 {
             return x;
         }
-        // Below the smallest the steps grow no finer: digits get lost.
-        let size = x.abs().log2().floor().max(f64::from(1 - self.bias()));
-        let step = 2f64.powf(size - f64::from(self.digits));
+        // Below the smallest normal number the steps grow no finer: precision is lost.
+        let exponent = x.abs().log2().floor().max(f64::from(1 - self.bias()));
+        let step = 2f64.powf(exponent - f64::from(self.mantissa));
         let near = (x / step).round_ties_even() * step;
         if near.abs() > self.largest() { f64::INFINITY.copysign(x) } else { near }
     }
 
-    /// The bits of a number that is not too small for all digits: sign, size, digits.
+    /// The bits of a normal number: sign, exponent, mantissa.
     fn bits(self, x: f64) -> [String; 3] {
         let x = self.nearest(x);
-        let size = x.abs().log2().floor();
-        let digits = (x.abs() / 2f64.powf(size) - 1.0) * 2f64.powi(self.digits);
-        let (wide, long) = (self.size as usize, self.digits as usize);
+        let exponent = x.abs().log2().floor();
+        let mantissa = (x.abs() / 2f64.powf(exponent) - 1.0) * 2f64.powi(self.mantissa);
+        let (wide, long) = (self.exponent as usize, self.mantissa as usize);
         [
             u8::from(x < 0.0).to_string(),
-            format!("{:0wide$b}", size as i32 + self.bias()),
-            format!("{:0long$b}", digits as u32),
+            format!("{:0wide$b}", exponent as i32 + self.bias()),
+            format!("{:0long$b}", mantissa as u32),
         ]
     }
 }
@@ -105,20 +105,24 @@ impl Form {
 fn on_paper() {
     println!("ON PAPER: a third");
     println!("      sign  exponent  mantissa                  is");
-    for form in FORMS {
-        let [sign, size, digits] = form.bits(1.0 / 3.0);
-        println!("{:<6}{sign:<6}{size:<10}{digits:<26}{:.9}", form.name, form.nearest(1.0 / 3.0));
+    for format in FORMATS {
+        let [sign, exponent, mantissa] = format.bits(1.0 / 3.0);
+        println!(
+            "{:<6}{sign:<6}{exponent:<10}{mantissa:<26}{:.9}",
+            format.name,
+            format.nearest(1.0 / 3.0)
+        );
     }
     println!("\nTHE RANGE");
     println!("      bits            smallest normal    largest    step after 1");
-    for form in FORMS {
-        let bits = 1 + form.size + form.digits;
+    for format in FORMATS {
+        let bits = 1 + format.exponent + format.mantissa;
         println!(
             "{:<6}{bits:>4}{:>27.2e}{:>11.2e}{:>16.7}",
-            form.name,
-            form.smallest(),
-            form.largest(),
-            2f64.powi(-form.digits)
+            format.name,
+            format.smallest_normal(),
+            format.largest(),
+            2f64.powi(-format.mantissa)
         );
     }
 }
@@ -131,7 +135,7 @@ fn around_one() {
     }
 }
 
-/// Adds so many of the same number, and rounds each sum to bf16 or not at all.
+/// Adds the same number again and again, and rounds each sum, to bf16 or not at all.
 fn sum(start: f32, addend: f32, times: usize, round: fn(f32) -> f32) -> f32 {
     // ANCHOR: sum
     let mut sum = start;
@@ -161,13 +165,13 @@ fn swamping() {
     println!("0, and 20,000,000 times 1{many:>25.0}");
 }
 
-/// The root of the mean square.
-fn spread(x: &[f64]) -> f64 {
+/// The root mean square.
+fn rms(x: &[f64]) -> f64 {
     (x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64).sqrt()
 }
 
-/// How far dot products of random numbers are off, as a share of their spread: with factors that
-/// are rounded, and with factors and sums that are.
+/// The error of dot products of random numbers, relative to their root mean square: with rounded
+/// factors, and with rounded factors and sums.
 fn dot_errors(length: usize) -> [f64; 2] {
     let mut rng = generator(1, Purpose::Batch, length as u64);
     let mut number = || rng.random_range(-1.0f32..1.0);
@@ -184,10 +188,10 @@ fn dot_errors(length: usize) -> [f64; 2] {
         factors.push(f64::from(in_f32) - right);
         sums.push(f64::from(in_bf16) - right);
     }
-    [spread(&factors) / spread(&truth), spread(&sums) / spread(&truth)]
+    [rms(&factors) / rms(&truth), rms(&sums) / rms(&truth)]
 }
 
-fn dtype() {
+fn dot_products() {
     println!("\nDOT PRODUCTS: off by, as a share of their usual size");
     println!("length   factors in bf16, sum in f32   sum in bf16 as well");
     for length in [16, 256, 4096, 65_536] {
@@ -202,7 +206,7 @@ const LENGTH: usize = 32;
 /// How many steps a run has.
 const STEPS: usize = 200;
 
-/// A small GPT of a width, with a learning rate, and the way its products are computed.
+/// A trainer of a small GPT with this embedding width, learning rate and precision of products.
 fn trainer(
     data: &CharData,
     n_embd: usize,
@@ -220,7 +224,7 @@ fn trainer(
     setup::trainer_of(gpt, setup::settings(12, schedule))
 }
 
-/// In what form weights are kept between two steps.
+/// How weights are rounded between two steps.
 #[derive(Clone, Copy, PartialEq)]
 enum Kept {
     Full,
@@ -236,11 +240,11 @@ fn by_chance(x: f32, rng: &mut Generator) -> f32 {
 }
 // ANCHOR_END: by_chance
 
-/// What a run leaves behind.
+/// What was measured of a run.
 struct Curve {
     losses: Vec<f64>,
     validation: f64,
-    /// Which share of the weights the steps of the last tenth of the run moved.
+    /// The fraction of the weights that a step of the last tenth of the run moved.
     moved: f64,
 }
 
@@ -316,19 +320,19 @@ fn chart(curves: Vec<(String, Curve)>) -> LineChart {
     }
 }
 
-/// Which share of the numbers of a gradient is too small for a form: becomes zero, or loses
-/// digits.
-fn too_small(gradient: &[f32], form: Form, scale: f64) -> [f64; 2] {
-    let (mut zero, mut poor, mut all) = (0.0, 0.0, 0.0);
+/// The fractions of a gradient's numbers that are too small for a format: that become zero, and
+/// that lose precision.
+fn too_small(gradient: &[f32], format: Format, scale: f64) -> [f64; 2] {
+    let (mut zero, mut less_precise, mut all) = (0.0, 0.0, 0.0);
     for &g in gradient.iter().filter(|&&g| g != 0.0) {
         // ANCHOR: scaled
-        let kept = form.nearest(f64::from(g) * scale) / scale;
+        let kept = format.nearest(f64::from(g) * scale) / scale;
         // ANCHOR_END: scaled
         all += 1.0;
         zero += f64::from(u8::from(kept == 0.0));
-        poor += f64::from(u8::from(f64::from(g.abs()) * scale < form.smallest()));
+        less_precise += f64::from(u8::from(f64::from(g.abs()) * scale < format.smallest_normal()));
     }
-    [zero / all, poor / all]
+    [zero / all, less_precise / all]
 }
 
 fn small_gradients(data: &CharData) -> Result<()> {
@@ -343,24 +347,23 @@ fn small_gradients(data: &CharData) -> Result<()> {
     let gradient = trainer.gradient();
     println!("\nTHE GRADIENT after 100 steps, kept in 16 bits");
     println!("                             becomes 0   less precise");
-    for (words, form, scale) in [
-        ("bf16", FORMS[2], 1.0),
-        ("f16", FORMS[3], 1.0),
-        ("f16, loss times 1,024", FORMS[3], 1024.0),
+    for (words, format, scale) in [
+        ("bf16", FORMATS[2], 1.0),
+        ("f16", FORMATS[3], 1.0),
+        ("f16, loss times 1,024", FORMATS[3], 1024.0),
     ] {
-        let [zero, poor] = too_small(&gradient.values, form, scale).map(|share| 100.0 * share);
-        println!("{words:<26}{zero:>10.1} %{poor:>13.1} %");
+        let [zero, less_precise] =
+            too_small(&gradient.values, format, scale).map(|fraction| 100.0 * fraction);
+        println!("{words:<26}{zero:>10.1} %{less_precise:>13.1} %");
     }
     Ok(())
 }
 
 /// The middle one of some numbers.
-// ANCHOR: median
 fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
 }
-// ANCHOR_END: median
 
 /// How often each is measured.
 const TIMES: usize = 21;
@@ -406,9 +409,9 @@ mod tests {
 
     #[test]
     fn the_example_for_paper() {
-        // A third is 1.0101… times a quarter: its size is stored as 127 − 2, or 15 − 2.
-        assert_eq!(FORMS[2].bits(1.0 / 3.0), ["0", "01111101", "0101011"]);
-        assert_eq!(FORMS[3].bits(1.0 / 3.0), ["0", "01101", "0101010101"]);
+        // A third is 1.0101… times a quarter: its exponent is stored as 127 − 2, or 15 − 2.
+        assert_eq!(FORMATS[2].bits(1.0 / 3.0), ["0", "01111101", "0101011"]);
+        assert_eq!(FORMATS[3].bits(1.0 / 3.0), ["0", "01101", "0101010101"]);
         // In bf16 that is 171/512.
         assert_eq!(bf16(1.0 / 3.0), 171.0 / 512.0);
     }
@@ -426,7 +429,7 @@ mod tests {
         for _ in 0..10_000 {
             let x = rng.random_range(-1e3f32..1e3);
             assert_eq!(bf16(x), stage02_attention::matmul::bf16::round(x));
-            assert_eq!(f64::from(bf16(x)), FORMS[2].nearest(f64::from(x)));
+            assert_eq!(f64::from(bf16(x)), FORMATS[2].nearest(f64::from(x)));
             assert!((bf16(x) - x).abs() <= x.abs() / 256.0);
         }
     }

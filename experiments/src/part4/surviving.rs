@@ -41,7 +41,7 @@ const INTERVAL: usize = 10;
 /// How often it is killed.
 const LIVES: usize = 8;
 
-/// Runs the experiment, or with PLACE FOLDER the process that it starts and kills.
+/// Runs the experiment, or with PLACE DIRECTORY the process that it starts and kills.
 pub fn run(arguments: &[String]) -> Outcome {
     match arguments {
         [] => {}
@@ -73,7 +73,7 @@ pub fn run(arguments: &[String]) -> Outcome {
 }
 
 // ANCHOR: lost_share
-/// The share of time that is lost: saving takes `save` every `gap`, and of each failure, every
+/// The fraction of time that is lost: saving takes `save` every `gap`, and of each failure, every
 /// `fail`, half a gap must be done again.
 fn lost_share(save: f64, fail: f64, gap: f64) -> f64 {
     save / gap + gap / (2.0 * fail)
@@ -116,7 +116,7 @@ fn on_paper() {
 }
 
 // ANCHOR: simulate
-/// The share of time that is lost by a run of five thousand failures, which come at random.
+/// The fraction of time that a run with five thousand failures loses. They come at random.
 fn simulate(save: f64, fail: f64, gap: f64, rng: &mut Generator) -> f64 {
     let mut wait = || -fail * (1.0 - rng.random::<f64>()).ln();
     let (mut clock, mut done, mut failure) = (0.0, 0.0, wait());
@@ -177,7 +177,7 @@ fn checkpoints(shards: &Shards, directory: &Path) -> Result<CheckpointManager> {
     Ok(CheckpointManager::new(directory, shards.tokenizer()?, json!({}), json!("the text")))
 }
 
-/// Says each step.
+/// Prints the number of each step.
 struct Counter;
 
 impl Callback<ShardTraining<'_>> for Counter {
@@ -187,7 +187,7 @@ impl Callback<ShardTraining<'_>> for Counter {
     }
 }
 
-/// A life of the run that is killed: from where the last one was saved to the end.
+/// A life of the run that is killed: from its last checkpoint to the end.
 fn live(place: &Path, directory: &Path) -> Result<()> {
     let shards = Shards::open(&place.join("shards"))?;
     let (mut run, checkpoints) = (trainer(&shards, 16)?, checkpoints(&shards, directory)?);
@@ -224,7 +224,7 @@ fn child(place: &Path, directory: &str) -> Child {
         .expect("another process")
 }
 
-/// The last step that a life told of. kill: after how many steps it is killed.
+/// The last step that a life printed. kill: after how many steps it is killed.
 fn watch(mut child: Child, kill: Option<usize>) -> usize {
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     let mut next = || lines.next().map(|line| line.expect("text").parse().expect("a step"));
@@ -300,11 +300,13 @@ fn two_runs(place: &Path) -> Result<()> {
         Err(e) => e.to_string(),
     };
     // ANCHOR: half
-    // Each writes `state.tmp` and renames it. The operating system lets them take turns:
-    fs::write(&temporary, &first).expect("space on the disk"); // the first has written all of it,
-    let mut file = fs::File::create(&temporary).expect("space on the disk"); // the second begins its own,
+    // Both write `state.tmp` and rename it. The first has written all of its file,
+    fs::write(&temporary, &first).expect("space on the disk");
+    // the second begins its own,
+    let mut file = fs::File::create(&temporary).expect("space on the disk");
     file.write_all(&second[..300_000]).expect("space on the disk");
-    let renamed_first = fs::rename(&temporary, &state); // and the first renames that.
+    // and the first renames that.
+    let renamed_first = fs::rename(&temporary, &state);
     let on_disk = fs::read(&state).expect("a file");
     file.write_all(&second[300_000..]).expect("space on the disk");
     let renamed_second = fs::rename(&temporary, &state);
@@ -316,10 +318,8 @@ fn two_runs(place: &Path) -> Result<()> {
     println!("\nTHE LOCK");
     let there = place.join("whole");
     let aside = place.join("whole.1");
-    // ANCHOR: locked
     let first = directory::resume(&there)?;
     let second = directory::resume(&there).expect_err("the lock is taken");
-    // ANCHOR_END: locked
     println!("{}", said(place, &second));
     // ANCHOR: inode
     fs::rename(&there, &aside).expect("space on the disk"); // somebody moves the directory away
@@ -379,11 +379,11 @@ fn two_files(shards: &Shards) -> Result<()> {
     Ok(())
 }
 
-/// A run that is stopped after every so many steps, or never; whether it forgets its position.
+/// A run that is resumed after every `every` steps. forget: whether it loses its position then.
 fn lives(shards: &Shards, every: usize, forget: bool) -> Result<(usize, f64, f64, f64)> {
     let mut run = trainer(shards, 64)?;
-    let pass = shards.part(Split::Train).sampler(16, run.backend.settings().seed)?;
-    let (mut seen, mut last) = (vec![false; pass.windows() as usize], 0.0);
+    let sampler = shards.part(Split::Train).sampler(16, run.backend.settings().seed)?;
+    let (mut seen, mut last) = (vec![false; sampler.windows() as usize], 0.0);
     for step in 0..STEPS {
         if forget && step % every == 0 {
             // ANCHOR: forget
@@ -391,7 +391,7 @@ fn lives(shards: &Shards, every: usize, forget: bool) -> Result<(usize, f64, f64
             // ANCHOR_END: forget
         }
         for position in run.position..run.position + 8 {
-            seen[(pass.start(position) / 16) as usize % pass.windows() as usize] = true;
+            seen[(sampler.start(position) / 16) as usize % sampler.windows() as usize] = true;
         }
         let loss = run.step()?.loss;
         if step >= STEPS - 50 {
@@ -427,8 +427,7 @@ fn read_by_hand(text: &str) -> f64 {
 /// A loss that a resumed run once read nearly right.
 const LOSS: f64 = 0.942_362_965_706_400_9;
 
-/// How many of so many random losses below 1 are no longer the same after they were written and
-/// read.
+/// How many of some random losses below 1 are no longer the same after they were written and read.
 fn misread(losses: u32, read: fn(&str) -> f64) -> usize {
     let mut rng = generator(3, Purpose::Other, 0);
     let mut wrong = || {
@@ -467,7 +466,7 @@ mod tests {
     #[test]
     fn no_other_interval_loses_less() {
         let best = best_gap(SAVE, FAIL);
-        for gap in [0.5, 0.9, 1.1, 2.0].map(|share| share * best) {
+        for gap in [0.5, 0.9, 1.1, 2.0].map(|factor| factor * best) {
             assert!(lost_share(SAVE, FAIL, gap) > lost_share(SAVE, FAIL, best));
         }
     }

@@ -1,5 +1,5 @@
-//! The training loop at scale, in small: gradients in parts, a place in the data, what a run
-//! costs, and two bugs.
+//! The training loop at scale, in small: gradients of micro-batches, the position in the data, what
+//! a run costs, and two bugs.
 //!
 //! The loop itself is the real one, `stage03_gpt/src/training.rs`, on a small GPT that reads
 //! the characters of the King James text.
@@ -74,14 +74,14 @@ fn mean_over_all(parts: &[&[f64]]) -> f64 {
 }
 // ANCHOR_END: mean
 
-/// The slopes of four tokens.
-const SLOPES: [f64; 4] = [4.0, 2.0, 6.0, 8.0];
+/// The derivatives of four tokens.
+const DERIVATIVES: [f64; 4] = [4.0, 2.0, 6.0, 8.0];
 
 fn on_paper() {
     println!("ON PAPER: the derivatives of four tokens, 4, 2, 6 and 8");
     println!("                     means of the parts   mean of the means   over all");
     for (name, cut) in [("as a whole", 0), ("two and two", 2), ("one and three", 1)] {
-        let (a, b) = SLOPES.split_at(cut);
+        let (a, b) = DERIVATIVES.split_at(cut);
         let parts: Vec<&[f64]> = [a, b].into_iter().filter(|part| !part.is_empty()).collect();
         let means: Vec<String> = parts.iter().map(|part| format!("{:.2}", mean(part))).collect();
         println!(
@@ -93,10 +93,10 @@ fn on_paper() {
     }
 }
 
-/// How many seconds a run takes at a share of what the devices can.
+/// How many seconds a run takes at this model FLOPs utilisation.
 // ANCHOR: seconds
-fn seconds(tokens: f64, operations: f64, devices: f64, peak: f64, share: f64) -> f64 {
-    tokens * operations / (devices * peak * share)
+fn seconds(tokens: f64, operations: f64, devices: f64, peak: f64, mfu: f64) -> f64 {
+    tokens * operations / (devices * peak * mfu)
 }
 // ANCHOR_END: seconds
 
@@ -120,7 +120,7 @@ fn costs() -> Result<()> {
     let config = gpt2();
     let step = 12.0 * 1024.0 * 40.0;
     let (tokens, operations) = (step * 600_000.0, config.flops_per_token());
-    let days = |share| seconds(tokens, operations, 8.0, A100, share) / 86_400.0;
+    let days = |mfu| seconds(tokens, operations, 8.0, A100, mfu) / 86_400.0;
     println!("\nWHAT A RUN COSTS: the recipe gpt2-124m on eight A100");
     println!("tokens per step              {step:>12.0}");
     println!("tokens of the run          {tokens:>12.3e}");
@@ -163,27 +163,28 @@ fn prepare(tokenizer: &CharTokenizer, text: &str, directory: &Path) -> Result<()
     manifest.save(directory)
 }
 
-/// A trainer of a small GPT.
-fn cpu(data: &Shards, batch_size: usize, passes: usize) -> Result<Cpu> {
+/// A trainer of a small GPT. batch_size: the windows of a micro-batch.
+fn cpu(data: &Shards, batch_size: usize, micro_batches: usize) -> Result<Cpu> {
     let gpt = Gpt::new(small_gpt(data.manifest().vocab_size, LENGTH))?;
     let schedule =
         Schedule { learning_rate: 3e-3, min_lr: 3e-4, warmup_iters: 20, lr_decay_iters: 300 };
-    let settings =
-        Settings { gradient_accumulation_steps: passes, ..setup::settings(batch_size, schedule) };
+    let settings = Settings {
+        gradient_accumulation_steps: micro_batches,
+        ..setup::settings(batch_size, schedule)
+    };
     let weights = gpt.initialise(&mut generator(settings.seed, Purpose::Initialisation, 0));
     Cpu::new(gpt, weights, settings)
 }
 
-fn trainer(data: &Shards, batch_size: usize, passes: usize) -> Result<ShardTraining<'_>> {
-    ShardTraining::new(Box::new(cpu(data, batch_size, passes)?), data)
+fn trainer(data: &Shards, batch_size: usize, micro_batches: usize) -> Result<ShardTraining<'_>> {
+    ShardTraining::new(Box::new(cpu(data, batch_size, micro_batches)?), data)
 }
 
-/// Saves and measures every so many steps, and by no clock.
+/// Evaluates and saves every 50 steps, and not by the clock.
 fn config(max_iters: usize, eval_iters: usize) -> LoopConfig {
     LoopConfig { eval_interval: 50, eval_iters, ..LoopConfig::steps(max_iters) }
 }
 
-// ANCHOR: watcher
 /// Prints a row at each evaluation.
 #[derive(Default)]
 struct Rows {
@@ -198,22 +199,21 @@ impl Callback<ShardTraining<'_>> for Rows {
     }
 
     fn evaluated(&mut self, run: &mut ShardTraining, evaluation: &Evaluation) -> Result<()> {
-        let longest = self.steps.drain(..).map(|step| step.grad_norm).fold(0.0, f64::max);
-        let pass = 100.0 * run.position as f64 / run.windows() as f64;
+        let largest = self.steps.drain(..).map(|step| step.grad_norm).fold(0.0, f64::max);
+        let percent = 100.0 * run.position as f64 / run.windows() as f64;
         println!(
             "{:>4}{:>9.3}{:>9.3}{}{:>9.2}{:>10}{:>9.1} %",
             run.backend.iter(),
             evaluation.train,
             evaluation.validation,
             if evaluation.best { " best" } else { "     " },
-            longest,
+            largest,
             run.position,
-            pass
+            percent
         );
         Ok(())
     }
 }
-// ANCHOR_END: watcher
 
 const HEAD: &str = "step    train      val      grad norm  position   of an epoch";
 
@@ -235,17 +235,11 @@ fn the_loop(data: &Shards, tokenizer: CharTokenizer, directory: &Path) -> Result
     Ok(())
 }
 
-/// How many windows the first and the second part of a run read, which and how many of them
-/// were never read before.
-struct Read {
-    drawn: u64,
-    different: usize,
-}
-
-fn read(pass: &WindowSampler, positions: impl Iterator<Item = u64>) -> Read {
-    let starts: Vec<u64> = positions.map(|position| pass.start(position)).collect();
+/// How many windows a run reads at these positions, and how many different ones.
+fn read(sampler: &WindowSampler, positions: impl Iterator<Item = u64>) -> [usize; 2] {
+    let starts: Vec<u64> = positions.map(|position| sampler.start(position)).collect();
     let different: BTreeSet<u64> = starts.iter().copied().collect();
-    Read { drawn: starts.len() as u64, different: different.len() }
+    [starts.len(), different.len()]
 }
 
 /// The position is the number of windows read; the wrong one is computed from the step.
@@ -259,25 +253,25 @@ fn resumed_at(steps: u64, old_batch: u64, new_batch: u64) -> [u64; 2] {
 
 fn position(data: &Shards) -> Result<()> {
     println!("\nA BUG: a place that is computed from the step");
-    let pass = data.part(Split::Train).sampler(LENGTH, 1337)?;
+    let sampler = data.part(Split::Train).sampler(LENGTH, 1337)?;
     let [saved, computed] = resumed_at(150, 12, 8);
     let second = 150 * 8;
     println!("                        goes on at    read   different   read twice");
     for (name, at) in [("position, saved", saved), ("step x batch size", computed)] {
-        let Read { drawn, different } = read(&pass, (0..saved).chain(at..at + second));
-        println!("{name:<24}{at:>10}{drawn:>8}{different:>12}{:>13}", drawn as usize - different);
+        let [windows, different] = read(&sampler, (0..saved).chain(at..at + second));
+        println!("{name:<24}{at:>10}{windows:>8}{different:>12}{:>13}", windows - different);
     }
     Ok(())
 }
 
 /// The mean gradient of some windows of the data, by positions.
 fn gradient(data: &Shards, positions: std::ops::Range<u64>) -> Result<Vec<f64>> {
-    let pass = data.part(Split::Train).sampler(LENGTH, 1337)?;
+    let sampler = data.part(Split::Train).sampler(LENGTH, 1337)?;
     let windows = (positions.end - positions.start) as usize;
     let mut cpu = cpu(data, windows, 1)?;
     let (mut x, mut y) = (vec![0; windows * LENGTH], vec![0; windows * LENGTH]);
     for (position, (x, y)) in positions.zip(x.chunks_mut(LENGTH).zip(y.chunks_mut(LENGTH))) {
-        pass.window(position, x, y)?;
+        sampler.window(position, x, y)?;
     }
     cpu.accumulate(&x, &y)?;
     Ok(cpu.0.gradient().values.iter().map(|&g| f64::from(g)).collect())
@@ -289,14 +283,14 @@ fn mixture(gradients: &[(f64, &[f64])]) -> Vec<f64> {
     (0..n).map(|i| gradients.iter().map(|(weight, g)| weight * g[i]).sum()).collect()
 }
 
-fn length(g: &[f64]) -> f64 {
+fn norm(g: &[f64]) -> f64 {
     g.iter().map(|g| g * g).sum::<f64>().sqrt()
 }
 
-/// How far one list is from another, as a share of the other's length.
-fn off(a: &[f64], b: &[f64]) -> f64 {
+/// The norm of the difference of two vectors, divided by the norm of the second one.
+fn relative_error(a: &[f64], b: &[f64]) -> f64 {
     let difference: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
-    length(&difference) / length(b)
+    norm(&difference) / norm(b)
 }
 
 fn unequal_parts(data: &Shards) -> Result<()> {
@@ -305,14 +299,14 @@ fn unequal_parts(data: &Shards) -> Result<()> {
     let whole = gradient(data, 0..12)?;
     for cut in [6, 3, 1] {
         let (a, b) = (gradient(data, 0..cut)?, gradient(data, cut..12)?);
-        let share = cut as f64 / 12.0;
+        let weight = cut as f64 / 12.0;
         let naive = mixture(&[(0.5, &a), (0.5, &b)]);
-        let right = mixture(&[(share, &a), (1.0 - share, &b)]);
+        let right = mixture(&[(weight, &a), (1.0 - weight, &b)]);
         println!(
             "{cut} and {:<9}{:>15.1} % off{:>15.1} % off",
             12 - cut,
-            100.0 * off(&naive, &whole),
-            100.0 * off(&right, &whole)
+            100.0 * relative_error(&naive, &whole),
+            100.0 * relative_error(&right, &whole)
         );
     }
     Ok(())
@@ -329,13 +323,13 @@ fn learned(by_length: bool) -> f64 {
     for _ in 0..2000 {
         let p = 1.0 / (1.0 + (-z).exp());
         // ANCHOR: answers
-        let slope = |[tokens, yes]: [f64; 2]| p - yes / tokens; // the mean over a document
-        let slope = match by_length {
-            true => (SHORT[0] * slope(SHORT) + LONG[0] * slope(LONG)) / (SHORT[0] + LONG[0]),
-            false => (slope(SHORT) + slope(LONG)) / 2.0,
+        let dz = |[tokens, yes]: [f64; 2]| p - yes / tokens; // of a document's mean loss
+        let gradient = match by_length {
+            true => (SHORT[0] * dz(SHORT) + LONG[0] * dz(LONG)) / (SHORT[0] + LONG[0]),
+            false => (dz(SHORT) + dz(LONG)) / 2.0,
         };
         // ANCHOR_END: answers
-        z -= slope;
+        z -= gradient;
     }
     1.0 / (1.0 + (-z).exp())
 }
@@ -364,8 +358,8 @@ mod tests {
 
     #[test]
     fn the_example_for_paper() {
-        let (two, one) = (SLOPES.split_at(2), SLOPES.split_at(1));
-        assert_eq!(mean(&SLOPES), 5.0);
+        let (two, one) = (DERIVATIVES.split_at(2), DERIVATIVES.split_at(1));
+        assert_eq!(mean(&DERIVATIVES), 5.0);
         assert_eq!([mean(two.0), mean(two.1), mean_of_means(&[two.0, two.1])], [3.0, 7.0, 5.0]);
         assert!((mean(one.1) - 16.0 / 3.0).abs() < 1e-12);
         assert!((mean_of_means(&[one.0, one.1]) - 14.0 / 3.0).abs() < 1e-12);
@@ -373,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_goes_on_behind_the_last_window() {
+    fn a_run_resumes_behind_the_last_window() {
         assert_eq!(resumed_at(150, 12, 8), [1800, 1200]);
     }
 

@@ -36,8 +36,8 @@ pub struct CountedBigram {
 enum Pairs {
     /// Row a, column b, of a matrix.
     Dense(Vec<u64>),
-    /// Only the pairs that occur: of the 2.5 billion pairs that 50 000 tokens can form, a text of a
-    /// million tokens has less than one in a thousand.
+    /// Only the pairs that occur: of the 2.5 billion pairs that 50,000 tokens can form, a text
+    /// of a million tokens has less than one in a thousand.
     Sparse(FxHashMap<(u32, u32), u64>),
 }
 // ANCHOR_END: pairs

@@ -81,11 +81,11 @@ pub trait Bigram {
     }
     // ANCHOR_END: mean_over_pairs
 
-    // ANCHOR: generate
     /// Continues from the token `first`: `count` tokens, each drawn given the one before.
     ///
     /// # Errors
     /// [`Error::UnknownToken`] when `first` does not exist.
+    // ANCHOR: generate
     fn generate(
         &self,
         first: u32,

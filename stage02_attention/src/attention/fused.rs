@@ -35,7 +35,7 @@ use crate::profiler::{Region, time};
 /// Number of queries in a block.
 const BLOCK: usize = 64;
 
-/// Length of the scratch that [`forward`] and [`backward`] need for this number of keys.
+/// Length of the scratch of a [`Pass`] over this number of keys.
 pub fn scratch_len(keys: usize) -> usize {
     2 * BLOCK * keys
 }
@@ -43,6 +43,22 @@ pub fn scratch_len(keys: usize) -> usize {
 /// Dropout of the attention weights in training: its probability and its generator. The backward
 /// pass must bring the generator in the state that it had before the forward pass.
 pub type WeightDropout<'a> = Option<(Dropout, &'a mut Generator)>;
+
+/// What the forward pass and the backward pass of a head are both given.
+pub struct Pass<'a, T> {
+    /// The queries. Shape: (queries, d).
+    pub q: ArrayView2<'a, T>,
+    /// The keys. Shape: (keys, d).
+    pub k: ArrayView2<'a, T>,
+    /// The values. Shape: (keys, d).
+    pub v: ArrayView2<'a, T>,
+    /// Which keys a query sees.
+    pub mask: Mask,
+    /// Dropout of the attention weights; none in evaluation.
+    pub dropout: WeightDropout<'a>,
+    /// At least [`scratch_len`] of the number of keys. Nothing in it outlives the pass.
+    pub scratch: &'a mut [T],
+}
 
 /// The blocks of rows (start, end), each with the number of keys that its last row sees. The last
 /// block comes first: it sees all keys, so it writes the gradients to which the others add.
@@ -57,16 +73,9 @@ fn blocks(mask: Mask, queries: usize, keys: usize) -> impl Iterator<Item = (usiz
 
 /// y = (softmax(mask(q k' / sqrt(d))) * dropout_mask) v.
 ///
-/// q: (queries, d); k, v: (keys, d); y: (queries, d), overwritten. lse: (queries), for the backward
-/// pass. scratch: at least [`scratch_len`] of the number of keys.
-pub fn forward<T: Float>(
-    (q, k, v): (ArrayView2<T>, ArrayView2<T>, ArrayView2<T>),
-    mask: Mask,
-    mut dropout: WeightDropout,
-    scratch: &mut [T],
-    mut lse: ArrayViewMut1<T>,
-    mut y: ArrayViewMut2<T>,
-) {
+/// y: (queries, d), overwritten; lse: (queries), for the backward pass.
+pub fn forward<T: Float>(pass: Pass<T>, mut lse: ArrayViewMut1<T>, mut y: ArrayViewMut2<T>) {
+    let Pass { q, k, v, mask, mut dropout, scratch } = pass;
     let (queries, keys) = (q.nrows(), k.nrows());
     let scale = T::of(1.0 / (q.ncols() as f64).sqrt());
     for (start, end, seen) in blocks(mask, queries, keys) {
@@ -109,17 +118,15 @@ pub fn forward<T: Float>(
 /// and D needs no matrix: the sum over j of p dropout_mask (dy · v) is dy · y, a dot product of two
 /// short rows.
 ///
-/// q, k, v, lse, y, scratch: as in [`forward`]; dy: (queries, d); dq, dk, dv: the shapes of q, k,
-/// v, overwritten.
+/// lse, y: as [`forward`] left them; dy: (queries, d); dq, dk, dv: the shapes of q, k, v,
+/// overwritten.
 pub fn backward<T: Float>(
-    (q, k, v): (ArrayView2<T>, ArrayView2<T>, ArrayView2<T>),
-    mask: Mask,
-    mut dropout: WeightDropout,
+    pass: Pass<T>,
     lse: ArrayView1<T>,
     (y, dy): (ArrayView2<T>, ArrayView2<T>),
-    scratch: &mut [T],
     (mut dq, mut dk, mut dv): (ArrayViewMut2<T>, ArrayViewMut2<T>, ArrayViewMut2<T>),
 ) {
+    let Pass { q, k, v, mask, mut dropout, scratch } = pass;
     let (queries, keys) = (q.nrows(), k.nrows());
     let scale = T::of(1.0 / (q.ncols() as f64).sqrt());
     let (p_scratch, d_scratch) = scratch.split_at_mut(scratch_len(keys) / 2);
@@ -214,13 +221,16 @@ mod tests {
     type Matrices<'a> = (ArrayView2<'a, f64>, ArrayView2<'a, f64>, ArrayView2<'a, f64>);
 
     /// y and lse.
-    fn run(qkv: Matrices, mask: Mask, dropout: WeightDropout) -> (Array2<f64>, Array1<f64>) {
-        let (queries, keys) = (qkv.0.nrows(), qkv.1.nrows());
-        let (mut y, mut lse) = (Array2::zeros((queries, qkv.2.ncols())), Array1::zeros(queries));
-        // The old content of the scratch must not matter.
-        let mut scratch = vec![f64::NAN; scratch_len(keys)];
-        forward(qkv, mask, dropout, &mut scratch, lse.view_mut(), y.view_mut());
+    fn run((q, k, v): Matrices, mask: Mask, dropout: WeightDropout) -> (Array2<f64>, Array1<f64>) {
+        let (mut y, mut lse) = (Array2::zeros((q.nrows(), v.ncols())), Array1::zeros(q.nrows()));
+        let scratch = &mut unread_scratch(k.nrows());
+        forward(Pass { q, k, v, mask, dropout, scratch }, lse.view_mut(), y.view_mut());
         (y, lse)
+    }
+
+    /// The old content of the scratch must not matter.
+    fn unread_scratch(keys: usize) -> Vec<f64> {
+        vec![f64::NAN; scratch_len(keys)]
     }
 
     fn normal(rows: usize, cols: usize, seed: u64) -> Array2<f64> {
@@ -259,9 +269,11 @@ mod tests {
                     let (y, lse) = run(x);
                     let [dq, dk, dv] = dx else { unreachable!() };
                     let (dropout, mut rng) = weight_dropout(dropout);
+                    let dropout = dropout.map(|d| (d, &mut rng));
+                    let ((q, k, v), scratch) = (qkv(x, sizes), &mut unread_scratch(keys));
                     backward(
-                        qkv(x, sizes), mask, dropout.map(|d| (d, &mut rng)), lse.view(),
-                        (y.view(), array(dy, queries, d)), &mut vec![f64::NAN; scratch_len(keys)],
+                        Pass { q, k, v, mask, dropout, scratch },
+                        lse.view(), (y.view(), array(dy, queries, d)),
                         (array_mut(dq, queries, d), array_mut(dk, keys, d), array_mut(dv, keys, d)),
                     );
                 },
@@ -283,9 +295,10 @@ mod tests {
             let (mut plain_y, mut att) = (Array2::zeros((queries, d)), Array2::zeros((queries, keys)));
             plain::forward(qkv, mask, att.view_mut(), plain_y.view_mut());
             let ((mut dq, mut dk, mut dv), (mut pq, mut pk, mut pv)) = (none(), none());
+            let ((q, k, v), scratch) = (qkv, &mut unread_scratch(keys));
             backward(
-                qkv, mask, None, lse.view(), (y.view(), dy.view()), &mut vec![f64::NAN; scratch_len(keys)],
-                (dq.view_mut(), dk.view_mut(), dv.view_mut()),
+                Pass { q, k, v, mask, dropout: None, scratch },
+                lse.view(), (y.view(), dy.view()), (dq.view_mut(), dk.view_mut(), dv.view_mut()),
             );
             let mut datt = Array2::zeros((queries, keys));
             plain::backward(

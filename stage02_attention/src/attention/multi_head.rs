@@ -106,10 +106,20 @@ pub struct Scratch<T> {
     heads: PerThread<T>,
 }
 
-/// Scratch for attention at inference: see [`MultiHeadAttention::attend_cached`].
+/// Keys and values of all tokens that the layer has read. Shape of each: (tokens, n_embd).
+#[derive(Clone, Debug)]
+pub struct Cache<T> {
+    keys: Array2<T>,
+    values: Array2<T>,
+}
+
+/// Scratch of [`MultiHeadAttention::forward_cached`], shared by all layers: [`Activations`] of up
+/// to as many new tokens as the cache holds.
 #[derive(Clone, Debug)]
 pub struct CacheScratch<T> {
+    qkv: Array2<T>,
     lse: Array2<T>,
+    y: Array2<T>,
     per_thread: PerThread<T>,
 }
 
@@ -197,10 +207,11 @@ impl MultiHeadAttention {
         // ANCHOR: heads
         let qkv = self.split_qkv(acts.qkv.view());
         let all = (qkv, acts.y.view_mut(), (acts.lse.view_mut(), rngs));
-        each_head(threads, sizes, all, &mut acts.scratch, |(qkv, y, (lse, rng)), scratch| {
+        each_head(threads, sizes, all, &mut acts.scratch, |((q, k, v), y, (lse, rng)), scratch| {
             let mut rng = rng.map(|rng| rng[[0, 0]].clone());
             let dropout = rng.as_mut().map(|rng| (self.dropout, rng));
-            fused::forward(qkv, self.mask, dropout, scratch, column(lse), y);
+            let pass = fused::Pass { q, k, v, mask: self.mask, dropout, scratch };
+            fused::forward(pass, column(lse), y);
         });
         self.c_proj.forward(params, acts.y.view(), out);
         // ANCHOR_END: heads
@@ -226,48 +237,73 @@ impl MultiHeadAttention {
         let rngs = acts.training.then(|| acts.rngs.view());
         let (qkv, lse) = (self.split_qkv(acts.qkv.view()), acts.lse.view());
         let all = (qkv, (acts.y.view(), dy.view()), (dq, dk, dv), (lse, rngs));
-        each_head(threads, sizes, all, heads, |(qkv, ys, gradients, (lse, rng)), scratch| {
+        each_head(threads, sizes, all, heads, |((q, k, v), ys, gradients, (lse, rng)), scratch| {
             let mut rng = rng.map(|rng| rng[[0, 0]].clone());
             let dropout = rng.as_mut().map(|rng| (self.dropout, rng));
-            fused::backward(qkv, self.mask, dropout, lse.column(0), ys, scratch, gradients);
+            let pass = fused::Pass { q, k, v, mask: self.mask, dropout, scratch };
+            fused::backward(pass, lse.column(0), ys, gradients);
         });
         self.c_attn.backward(params, x, dqkv.view(), dx, grads);
     }
 
-    /// Attention of all heads over keys and values that are stored elsewhere, such as a KV cache.
-    ///
-    /// q, y: (queries, n_embd), the columns of all heads; y is overwritten; k, v: (keys,
-    /// n_embd), where the queries are the last tokens of the keys. `c_attn` comes before this
-    /// and `c_proj` after it.
-    pub fn attend_cached<T: Float>(
-        &self,
-        [q, k, v]: [ArrayView2<T>; 3],
-        scratch: &mut CacheScratch<T>,
-        y: ArrayViewMut2<T>,
-    ) {
-        let (queries, keys) = (q.nrows(), k.nrows());
-        if queries == 1 {
-            return single_query::forward(self.n_head, [q, k, v], scratch.per_thread.of(1), y);
-        }
-        let threads =
-            threads_for(queries * keys * self.n_embd).max(threads_to_fetch(k.len() + v.len()));
-        let all = ((q, k, v), y, scratch.lse.slice_mut(s![..queries, ..]));
-        each_head(
-            threads,
-            (1, self.n_head),
-            all,
-            &mut scratch.per_thread,
-            |(qkv, y, lse), scratch| {
-                fused::forward(qkv, self.mask, None, scratch, column(lse), y);
-            },
-        );
+    /// An empty cache for `keys` tokens.
+    pub fn cache<T: Float>(&self, keys: usize) -> Cache<T> {
+        let matrix = || Array2::zeros((keys, self.n_embd));
+        Cache { keys: matrix(), values: matrix() }
     }
 
-    /// Allocates the scratch for [`MultiHeadAttention::attend_cached`] with up to `keys` keys.
+    /// Allocates the scratch for [`MultiHeadAttention::forward_cached`] with a cache of this size.
     pub fn cache_scratch<T: Float>(&self, keys: usize) -> CacheScratch<T> {
         let len =
             fused::scratch_len(keys).max(single_query::scratch_len(self.n_head, keys, self.n_embd));
-        CacheScratch { lse: Array2::zeros((keys, self.n_head)), per_thread: PerThread::new(len) }
+        CacheScratch {
+            qkv: Array2::zeros((keys, 3 * self.n_embd)),
+            lse: Array2::zeros((keys, self.n_head)),
+            y: Array2::zeros((keys, self.n_embd)),
+            per_thread: PerThread::new(len),
+        }
+    }
+
+    /// The forward pass of the next tokens of one sequence, whose earlier tokens are in the cache;
+    /// in place, without dropout, and storing nothing for a backward pass.
+    ///
+    /// x: (new tokens, n_embd), at the positions from `start` on; their keys and values are
+    /// written into the cache.
+    pub fn forward_cached<T: Float>(
+        &self,
+        params: &Params<T>,
+        x: ArrayViewMut2<T>,
+        start: usize,
+        Cache { keys, values }: &mut Cache<T>,
+        scratch: &mut CacheScratch<T>,
+    ) {
+        let (n, end) = (x.nrows(), start + x.nrows());
+        let CacheScratch { qkv, lse, y, per_thread } = scratch;
+        let (mut qkv, mut y) = (qkv.slice_mut(s![..n, ..]), y.slice_mut(s![..n, ..]));
+
+        self.c_attn.forward(params, x.view(), qkv.view_mut());
+        let (q, k, v) = self.split_qkv(qkv.view());
+        keys.slice_mut(s![start..end, ..]).assign(&k);
+        values.slice_mut(s![start..end, ..]).assign(&v);
+        let (k, v) = (keys.slice(s![..end, ..]), values.slice(s![..end, ..]));
+        if n == 1 {
+            single_query::forward(self.n_head, [q, k, v], per_thread.of(1), y.view_mut());
+        } else {
+            let threads =
+                threads_for(n * end * self.n_embd).max(threads_to_fetch(k.len() + v.len()));
+            let all = ((q, k, v), y.view_mut(), lse.slice_mut(s![..n, ..]));
+            each_head(
+                threads,
+                (1, self.n_head),
+                all,
+                per_thread,
+                |((q, k, v), y, lse), scratch| {
+                    let pass = fused::Pass { q, k, v, mask: self.mask, dropout: None, scratch };
+                    fused::forward(pass, column(lse), y);
+                },
+            );
+        }
+        self.c_proj.forward(params, y.view(), x);
     }
 
     /// The attention weights of head `h` of sequence `b` in the last forward pass, before dropout.
@@ -376,6 +412,33 @@ mod tests {
                 let changed = |i: usize| before.row(i) != after.row(i);
                 prop_assert!(changed(at));
                 prop_assert_eq!((0..at).any(changed), earlier_may_change);
+            }
+        }
+
+        /// However many tokens arrive at a time.
+        #[test]
+        fn a_cache_changes_no_output(
+            parts in prop::collection::vec(1usize..6, 1..6), n_head in 1usize..4, bias: bool, seed: u64,
+        ) {
+            let (length, n_embd) = (parts.iter().sum(), 3 * n_head);
+            let mut layout = Layout::new();
+            let (scope, none) = (layout.scope("attn"), Dropout::new(0.0).unwrap());
+            let attn = MultiHeadAttention::declare(scope, (n_embd, n_head), Mask::Causal, none, bias, INIT).unwrap();
+            let mut rng = generator(seed, Purpose::Other, 0);
+            let params = Params::<f64>::initialise(&layout, &mut rng);
+            let mut x = Array2::zeros((length, n_embd));
+            fill_normal(x.as_slice_mut().unwrap(), 1.0, &mut rng);
+            let mut whole = x.clone();
+            attn.forward(&params, x.view(), &mut attn.activations(1, length), whole.view_mut(), None);
+
+            let (mut cache, mut scratch, mut start) = (attn.cache(length), attn.cache_scratch(length), 0);
+            for part in parts {
+                let new = x.slice_mut(s![start..start + part, ..]);
+                attn.forward_cached(&params, new, start, &mut cache, &mut scratch);
+                start += part;
+            }
+            for (a, b) in x.iter().zip(&whole) {
+                prop_assert!((a - b).abs() < 1e-12, "{a} {b}");
             }
         }
 

@@ -125,10 +125,10 @@ mod tests {
             forward(heads, [q.view(), k.view(), v.view()], &mut scratch, y.view_mut());
             for h in 0..heads {
                 let part = s![.., h * d..(h + 1) * d];
-                fused::forward(
-                    (q.slice(part), k.slice(part), v.slice(part)), Mask::Causal, None, &mut scratch,
-                    Array1::zeros(1).view_mut(), expected.slice_mut(part),
-                );
+                let (q, k, v) = (q.slice(part), k.slice(part), v.slice(part));
+                let (mask, scratch) = (Mask::Causal, &mut scratch[..]);
+                let pass = fused::Pass { q, k, v, mask, dropout: None, scratch };
+                fused::forward(pass, Array1::zeros(1).view_mut(), expected.slice_mut(part));
             }
             for (a, b) in y.iter().zip(&expected) {
                 prop_assert!((a - b).abs() < 1e-12, "{a} {b}");

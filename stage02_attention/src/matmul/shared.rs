@@ -44,19 +44,21 @@ pub fn par_gemm<T: Float>(
         return gemv(alpha, a, b, beta, c.view_mut());
     }
     let threads = threads_for(a.nrows() * a.ncols() * b.ncols());
-    cut(threads, dtype, alpha, a, b, beta, c.view_mut());
+    cut(threads, a, b, c.view_mut(), &|a, b, mut c| match dtype {
+        Dtype::Float32 => gemm(alpha, a, b, beta, &mut c),
+        Dtype::Bfloat16 => rounded(alpha, a, b, beta, c),
+    });
 }
 
-/// Halves the result along its longer side until there is a part for each thread. (For small parts
-/// the kernels add in another order, so the last bits depend on the number of threads.)
+/// Halves the result `c` along its longer side until there is a part for each thread, and computes
+/// each part by `product`. (For small parts the kernels add in another order, so the last bits
+/// depend on the number of threads.)
 fn cut<T: Float>(
     threads: usize,
-    dtype: Dtype,
-    alpha: T,
     a: ArrayView2<T>,
     b: ArrayView2<T>,
-    beta: T,
-    mut c: ArrayViewMut2<T>,
+    c: ArrayViewMut2<T>,
+    product: &(impl Fn(ArrayView2<T>, ArrayView2<T>, ArrayViewMut2<T>) + Sync),
 ) {
     /// Parts are cut where the kernels cut their own tiles.
     const TILE: usize = 64;
@@ -64,10 +66,7 @@ fn cut<T: Float>(
     let (axis, length) = if n >= m { (Axis(1), n) } else { (Axis(0), m) };
     let at = (length * (threads / 2) / threads).next_multiple_of(TILE);
     if threads < 2 || at >= length {
-        return time(Region::MatrixProducts, || match dtype {
-            Dtype::Float32 => gemm(alpha, a, b, beta, &mut c),
-            Dtype::Bfloat16 => rounded(alpha, a, b, beta, c),
-        });
+        return time(Region::MatrixProducts, || product(a, b, c));
     }
     let (half, (c_1, c_2)) = (threads / 2, c.split_at(axis, at));
     let ((a_1, a_2), (b_1, b_2)) = if axis == Axis(1) {
@@ -75,10 +74,7 @@ fn cut<T: Float>(
     } else {
         (a.split_at(axis, at), (b, b))
     };
-    join(
-        || cut(half, dtype, alpha, a_1, b_1, beta, c_1),
-        || cut(threads - half, dtype, alpha, a_2, b_2, beta, c_2),
-    );
+    join(|| cut(half, a_1, b_1, c_1, product), || cut(threads - half, a_2, b_2, c_2, product));
 }
 
 /// [`bf16::gemm`] for `f32`, and the usual product for other numbers.
@@ -116,8 +112,10 @@ mod tests {
             let old = alone.clone();
             gemm(0.5, a.view(), b.view(), 2.0, &mut alone.view_mut());
             for threads in [1, 2, 3, 7] {
-                let (mut together, full) = (old.clone(), Dtype::Float32);
-                cut(threads, full, 0.5, a.view(), b.view(), 2.0, together.view_mut());
+                let mut together = old.clone();
+                cut(threads, a.view(), b.view(), together.view_mut(), &|a, b, mut c| {
+                    gemm(0.5, a, b, 2.0, &mut c);
+                });
                 for (x, y) in together.iter().zip(&alone) {
                     assert!((x - y).abs() < 1e-12, "{threads} threads: {x} {y}");
                 }

@@ -3,6 +3,22 @@
 //! Kingma and Ba 2014, algorithm 1, with decoupled weight decay (Loshchilov and Hutter 2019).
 //! [`adamw`](crate::adamw) explains them, and does the same faster. The learning
 //! rate of each step comes from [`Schedule::at`](crate::schedule::Schedule::at).
+//!
+//! ```
+//! use stage02_attention::params::{Init, Layout, Params};
+//! use stage03_gpt::{adamw::AdamW, plain::Optimiser};
+//!
+//! let mut layout = Layout::new();
+//! layout.scope("a").vector("bias", 2, Init::Zeros);
+//! let mut optimiser = Optimiser::new(AdamW::default(), &layout);
+//! let mut weights = Params::<f64>::zeros(&layout);
+//! let mut grads = Params { values: vec![3.0, -4.0] };
+//!
+//! assert_eq!(optimiser.clip(&mut grads), 5.0); // larger than 1: scaled to 0.6 and -0.8
+//! optimiser.step(0.01, &mut weights, &grads);
+//! // At t = 1, m_hat = g and v_hat = g²: both weights move by lr, against the sign of g.
+//! assert!((weights.values[0] + 0.01).abs() < 1e-9 && (weights.values[1] - 0.01).abs() < 1e-9);
+//! ```
 
 use stage01_bigram::Float;
 use stage02_attention::params::{Layout, Params};

@@ -6,6 +6,25 @@
 //!
 //! The positions end at `block_size`. When the cache is full, the older half of the context is
 //! evicted and the rest is read again at its new positions: a context shift.
+//!
+//! ```
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage03_gpt::{config::GptConfig, gpt::Gpt, plain::Plain};
+//!
+//! let gpt = Gpt::new(GptConfig {
+//!     vocab_size: 10, block_size: 4, n_layer: 2, n_head: 2, n_embd: 8, dropout: 0.0, bias: true,
+//! })?;
+//! let weights = gpt.initialise::<f64>(&mut generator(1, Purpose::Initialisation, 0));
+//! let model = Plain::new(&gpt);
+//!
+//! // Three tokens at once, or two and then a row for the third: the same logits.
+//! let (_, whole) = model.prefill(&weights, &[1, 2, 3]);
+//! let (mut cache, _) = model.prefill(&weights, &[1, 2]);
+//! let logits = model.decode_step(&weights, &mut cache, 3);
+//! assert_eq!(cache.tokens(), 3);
+//! assert!(logits.iter().zip(&whole).all(|(a, b)| (a - b).abs() < 1e-12));
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 use ndarray::{Array2, Axis, s};
 use stage01_bigram::random::Generator;

@@ -8,6 +8,22 @@
 //! The comments say what is computed. Why a derivative is what it is, the book says, and the
 //! documentation of the fast layer ([`Linear`], [`fused`](stage02_attention::attention::fused),
 //! [`LayerNorm`], [`loss`](stage01_bigram::loss), [`mlp`](crate::mlp)).
+//!
+//! ```
+//! use ndarray::array;
+//! use stage02_attention::matmul;
+//! use stage03_gpt::plain::layers::{attention, cross_entropy};
+//!
+//! // All scores are zero: the first token sees itself alone, the second one both, equally.
+//! let (q, k, v) = (array![[0.0], [0.0]], array![[1.0], [2.0]], array![[4.0], [8.0]]);
+//! let (att, y) = attention(matmul::plain, [q.view(), k.view(), v.view()], None);
+//! assert_eq!(att, array![[1.0, 0.0], [0.5, 0.5]]);
+//! assert_eq!(y, array![[4.0], [6.0]]);
+//!
+//! // Two equal logits: the loss is ln 2, and its gradient the probabilities minus (0, 1).
+//! let (loss, dlogits) = cross_entropy(&array![[0.0, 0.0]], &[1], 1.0);
+//! assert_eq!((loss, dlogits), (2f64.ln(), array![[0.5, -0.5]]));
+//! ```
 
 use std::ops::Range;
 

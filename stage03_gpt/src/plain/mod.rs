@@ -28,6 +28,22 @@
 //!
 //! `cargo run -p stage03_gpt --example plain_gpt` trains the default model with this code.
 //!
+//! ```
+//! use stage02_attention::params::Params;
+//! use stage03_gpt::plain::{Batch, Plain};
+//! use stage03_gpt::{config::GptConfig, gpt::Gpt};
+//!
+//! let gpt = Gpt::new(GptConfig {
+//!     vocab_size: 10, block_size: 3, n_layer: 1, n_head: 2, n_embd: 4, dropout: 0.0, bias: true,
+//! })?;
+//! let (model, weights) = (Plain::new(&gpt), Params::<f64>::zeros(gpt.layout()));
+//! let batch = Batch { tokens: vec![1, 2, 3], targets: vec![2, 3, 4], rngs: vec![] };
+//! let acts = model.forward(&weights, &batch.tokens, &batch.rngs);
+//! let loss = model.backward(&weights, &batch, &acts, 1.0, &mut Params::zeros(gpt.layout()));
+//! // Weights of zero give logits of zero: each of the ten tokens has the probability 1/10.
+//! assert!((loss - 10f64.ln()).abs() < 1e-12);
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 //! What these files leave out: checkpoints, errors of training (a loss that is not finite is
 //! reported like any other), and 16-bit matrix products.
 

@@ -160,19 +160,19 @@ def table(ours, theirs):
         return f"{rung['memory'] / 1e9:.1f}" if rung.get("memory") else "-"
 
     print(f"{theirs['device']}; tokens per second, GB of memory\n")
-    head = f"{'rung':24}{'ours':>10}{'x first':>9}{'used':>7}{'GB':>7}{'PyTorch':>11}{'GB':>7}"
+    head = f"{'rung':24}{'ours':>10}{'x first':>9}{'MFU':>7}{'GB':>7}{'PyTorch':>11}{'GB':>7}"
     print(f"{head}{'ratio':>8}")
     for name in names:
         a, b = mine.get(name, {}), other.get(name, {})
-        factor = used = ratio = "-"
+        factor = mfu = ratio = "-"
         if "ms_per_step" in a:
             factor = f"{a['tokens_per_second'] / first['tokens_per_second']:.2f}"
-            used = f"{100 * a['utilisation']:.0f} %" if a.get("utilisation") else "-"
+            mfu = f"{100 * a['utilisation']:.0f} %" if a.get("utilisation") else "-"
         if "ms_per_step" in a and "ms_per_step" in b:
             ratio = f"{a['tokens_per_second'] / b['tokens_per_second']:.2f}"
-        line = f"{name:24}{rate(a):>10}{factor:>9}{used:>7}{gigabytes(a):>7}"
+        line = f"{name:24}{rate(a):>10}{factor:>9}{mfu:>7}{gigabytes(a):>7}"
         print(f"{line}{rate(b):>11}{gigabytes(b):>7}{ratio:>8}")
-    print("\nused: of the device's own speed in matrix products of this precision")
+    print("\nMFU: of the device's own speed in matrix products of this precision")
     print("ratio: our tokens per second / PyTorch's; above 1 we are faster")
 
 

@@ -1,4 +1,24 @@
 //! The engine of stage 3 as a backend.
+//!
+//! ```
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage03_gpt::{settings::RunSettings, trainer::Trainer};
+//! use stage04_training::backend::{Backend, cpu::Cpu};
+//!
+//! let (n_layer, n_embd, block_size, batch_size) = (1, 16, 8, 2);
+//! let run = RunSettings { n_layer, n_embd, block_size, batch_size, ..RunSettings::default() };
+//! let gpt = run.gpt(10)?;
+//! let weights = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
+//! let mut trainer = Trainer::new(gpt.clone(), weights.clone(), run.settings())?;
+//! let mut backend = Cpu::new(gpt, weights, run.settings())?;
+//!
+//! trainer.accumulate(&[1; 16], &[2; 16]);
+//! trainer.step()?;
+//! backend.accumulate(&[1; 16], &[2; 16])?;
+//! backend.step()?;
+//! assert_eq!(*backend.state()?.0, trainer.weights); // the same arithmetic: the same bytes
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 use std::time::Duration;
 

@@ -1,5 +1,16 @@
 //! Facts about libtorch and the GPU. They are gathered here and judged in
 //! [`judge`](mod@super::judge), so that every judgement can be tested with made-up facts.
+//!
+//! ```
+//! use stage04_training::backend::{DeviceInfo, Reason, Verdict, judge};
+//!
+//! // This program on this machine.
+//! let info = DeviceInfo::gather();
+//! assert_eq!(info.built_with_libtorch(), cfg!(feature = "torch"));
+//! // Without libtorch no GPU is seen, whatever the driver says.
+//! let info = DeviceInfo { libtorch: None, driver: Some("580.65.06".into()), ..info };
+//! assert_eq!(judge(&info), Verdict::No(Reason::NotBuilt));
+//! ```
 
 use std::env;
 use std::fs;

@@ -14,6 +14,16 @@
 //!    large, apply the network again, until it is not. The result is again a permutation, because a
 //!    permutation consists of cycles, and a cycle without some of its elements is still a cycle.
 //!
+//! ```
+//! use stage01_bigram::random::{Purpose, generator};
+//! use stage04_training::shards::Permutation;
+//!
+//! let epoch = Permutation::new(10, &mut generator(1337, Purpose::Batch, 0));
+//! let mut order: Vec<u64> = (0..10).map(|place| epoch.at(place)).collect();
+//! assert_eq!(order, [5, 3, 6, 0, 2, 4, 1, 7, 9, 8]);
+//! order.sort();
+//! assert_eq!(order, Vec::from_iter(0..10)); // each number exactly once
+//! ```
 //! What this file leaves out: secrecy. Six rounds of a mixing function are a good shuffle and a
 //! bad cipher.
 

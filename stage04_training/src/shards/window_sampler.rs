@@ -10,6 +10,32 @@
 //!
 //! If windows always began at multiples of `block_size`, the same tokens would be the first of
 //! their window, without context, in every epoch. So each epoch begins at another offset.
+//!
+//! ```
+//! # use stage04_training::prepare::{Settings, prepare};
+//! # use stage04_training::progress::Silent;
+//! #
+//! # let directory = tempfile::tempdir().unwrap();
+//! # let input = directory.path().join("text.txt");
+//! # let sentence = "In the beginning God created the heaven and the earth. ";
+//! # std::fs::write(&input, sentence.repeat(20)).unwrap();
+//! # let settings = Settings {
+//! #     input: vec![input],
+//! #     out: directory.path().join("tokens"),
+//! #     tokenizer: "char".parse()?,
+//! #     ..Settings::default()
+//! # };
+//! # prepare(&settings, &Silent)?;
+//! use stage04_training::shards::{Shards, Split};
+//!
+//! let shards = Shards::open(&settings.out)?;
+//! let sampler = shards.part(Split::Train).sampler(8, 1337)?; // windows of eight tokens
+//! let mut starts: Vec<u64> = (0..sampler.windows()).map(|place| sampler.start(place)).collect();
+//! starts.sort();
+//! // An epoch: one window after another, without a gap, and none twice.
+//! assert!(starts.windows(2).all(|pair| pair[1] == pair[0] + 8));
+//! # Ok::<(), stage01_bigram::Error>(())
+//! ```
 
 use rand::RngExt;
 use stage01_bigram::random::{Purpose, generator};

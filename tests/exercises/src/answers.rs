@@ -4,6 +4,7 @@
 //! - `.originals/partN/NAME.rs` is the stub that a file began as (the build script writes it);
 //! - `.passed/NAME.rs` is the text that passed its check;
 //! - `.hints/NAME` says how many hints were read;
+//! - `.gpt/parts.rs` says of which files the reader's own GPT is made;
 //! - `.old/NAME-K.rs` are files that `reset` has replaced.
 //!
 //! Every exercise has its own files, so two companions at once do each other no harm. Each file
@@ -17,6 +18,7 @@ use stage01_bigram::files::{create_directory, read_text, write_bytes};
 use stage01_bigram::{Error, Result};
 
 use crate::exercise::Exercise;
+use crate::gpt;
 
 /// The directory of the reader's files.
 #[derive(Clone, Debug)]
@@ -125,6 +127,30 @@ impl Answers {
         let original = self.directory.join(".originals").join(exercise.part);
         self.write(&original.join(format!("{}.rs", exercise.name)), exercise.stub_text)?;
         Ok(kept)
+    }
+
+    /// Chooses the parts of the reader's own GPT: the files of these exercises are the reader's,
+    /// all other parts are the solutions'.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn choose_parts(&self, own: &[&Exercise]) -> Result<()> {
+        let mut text = String::from("// Written by `cargo run -p exercises -- gpt`.\n");
+        for exercise in gpt::parts::exercises() {
+            let name = exercise.name;
+            text += &if own.iter().any(|own| own.name == name) {
+                let file = self.file(exercise);
+                format!("#[allow(warnings, clippy::all)]\n#[path = {file:?}]\npub mod {name};\n")
+            } else {
+                format!("pub use exercises::catalog::{name}::solution::answer as {name};\n")
+            };
+        }
+        text += "#[allow(unused_imports)]\nmod given {\n    pub use super::causal_attention;\n}\n";
+        let path = self.directory.join(".gpt").join("parts.rs");
+        if fs::read_to_string(&path).is_ok_and(|old| old == text) {
+            return Ok(()); // the same program: nothing to compile
+        }
+        self.write(&path, &text)
     }
 
     /// Keeps a copy of what is replaced, under the first name that is free.

@@ -47,6 +47,23 @@ macro_rules! check {
     };
 }
 
+/// How the process of an answer ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The answer was judged, and passes.
+    Passed,
+    /// The answer was judged, and does not pass.
+    Failed,
+    /// It ran for too long.
+    TooLong,
+    /// It asked for more than [`MEMORY_LIMIT`].
+    TooMuchMemory,
+    /// A function called itself until the stack was full.
+    StackOverflow,
+    /// It ended the process; how, is said in words.
+    Ended(String),
+}
+
 /// Checks the reader's answer, and says what was found.
 pub fn main(name: &str, check: Check) -> ExitCode {
     let Some(exercise) = catalog::find(name) else {
@@ -57,20 +74,25 @@ pub fn main(name: &str, check: Check) -> ExitCode {
         return inside(exercise, check);
     }
     let text = Answers::here().text(exercise);
-    match supervised(exercise) {
-        Ok(true) => {
+    let limit = Duration::from_secs(exercise.seconds);
+    let supervise = |program| supervise(Command::new(program), limit, io::stdout());
+    let outcome = env::current_exe().and_then(supervise);
+    match outcome {
+        Ok(Outcome::Passed) => {
             let recorded = text.and_then(|text| Answers::here().record_passed(exercise, &text));
             if let Err(error) = recorded {
                 eprintln!("it passed, and this could not be recorded: {error}");
             }
-            ExitCode::SUCCESS
+            return ExitCode::SUCCESS;
         }
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("the check of {name} could not be started: {error}");
-            ExitCode::FAILURE
+        Ok(Outcome::Failed) => {}
+        Ok(stopped) => {
+            let (what, look) = stopped.words(limit);
+            screen::stopped(exercise, &what, look);
         }
+        Err(error) => eprintln!("the check of {name} could not be started: {error}"),
     }
+    ExitCode::FAILURE
 }
 
 /// In the process of the answer: asks it and prints the verdict.
@@ -82,54 +104,70 @@ fn inside(exercise: &'static Exercise, check: Check) -> ExitCode {
     ExitCode::from(if verdict.passes() { PASSED } else { FAILED })
 }
 
-/// Starts the process of the answer, waits, and says what became of it.
-fn supervised(exercise: &Exercise) -> io::Result<bool> {
-    let mut child = Command::new(env::current_exe()?)
+/// Starts the process of an answer, passes on what it prints to `out`, and waits until it ends or its
+/// time is up.
+///
+/// # Errors
+/// When the process cannot be started.
+pub fn supervise(
+    mut command: Command,
+    limit: Duration,
+    mut out: impl Write + Send + 'static,
+) -> io::Result<Outcome> {
+    let mut child = command
         .env(CHILD, "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    let (out, errors) = (child.stdout.take(), child.stderr.take());
-    let out = thread::spawn(move || pass_on(out, &mut io::stdout()));
+    let (printed, errors) = (child.stdout.take(), child.stderr.take());
+    let printed = thread::spawn(move || pass_on(printed, &mut out));
     let errors = thread::spawn(move || {
         let mut kept = Vec::new();
         pass_on(errors, &mut kept);
         kept
     });
-    let status = wait(&mut child, Duration::from_secs(exercise.seconds))?;
-    let _ = out.join();
+    let status = wait(&mut child, limit)?;
+    let _ = printed.join();
     let errors = String::from_utf8_lossy(&errors.join().unwrap_or_default()).into_owned();
-    let Some(status) = status else {
-        screen::stopped(
-            exercise,
-            &format!("It was stopped after {} seconds.", exercise.seconds),
-            "Look for a loop that never ends, or for work that is done again and again.",
-        );
-        return Ok(false);
-    };
-    match status.code() {
-        Some(code) if code == i32::from(PASSED) || code == i32::from(FAILED) => eprint!("{errors}"),
-        _ => {
-            let (what, look) = death(status, &errors);
-            screen::stopped(exercise, &what, look);
-        }
+    let Some(status) = status else { return Ok(Outcome::TooLong) };
+    let code = status.code();
+    if code == Some(PASSED.into()) || code == Some(FAILED.into()) {
+        eprint!("{errors}"); // what the answer has written there
+        return Ok(if code == Some(PASSED.into()) { Outcome::Passed } else { Outcome::Failed });
     }
-    Ok(status.code() == Some(i32::from(PASSED)))
+    Ok(if errors.contains("memory allocation of") {
+        Outcome::TooMuchMemory
+    } else if errors.contains("overflowed its stack") {
+        Outcome::StackOverflow
+    } else {
+        Outcome::Ended(status.to_string())
+    })
 }
 
-/// Why a process ended that this file did not end.
-fn death(status: ExitStatus, errors: &str) -> (String, &'static str) {
-    if errors.contains("memory allocation of") {
-        let what = format!("It asked for more than {} GB of memory.", MEMORY_LIMIT >> 30);
-        return (what, "Look for a list that grows in a loop, and for a size that is computed.");
+impl Outcome {
+    /// What happened, and where to look.
+    fn words(&self, limit: Duration) -> (String, &'static str) {
+        match self {
+            Outcome::Passed | Outcome::Failed => ("It was judged.".into(), ""),
+            Outcome::TooLong => (
+                format!("It was stopped after {} seconds.", limit.as_secs()),
+                "Look for a loop that never ends, or for work that is done again and again.",
+            ),
+            Outcome::TooMuchMemory => (
+                format!("It asked for more than {} GB of memory.", MEMORY_LIMIT >> 30),
+                "Look for a list that grows in a loop, and for a size that is computed.",
+            ),
+            Outcome::StackOverflow => (
+                "A function called itself until the stack was full.".into(),
+                "Look for a function that calls itself and never stops.",
+            ),
+            Outcome::Ended(how) => (
+                format!("Your code ended the whole program ({how})."),
+                "An answer returns its result; it does not end the program.",
+            ),
+        }
     }
-    if errors.contains("overflowed its stack") {
-        let what = "A function called itself until the stack was full.".to_owned();
-        return (what, "Look for a function that calls itself and never stops.");
-    }
-    let what = format!("Your code ended the whole program ({status}).");
-    (what, "An answer returns its result; it does not end the program.")
 }
 
 /// Waits for the process; kills it when its time is up.

@@ -8,6 +8,7 @@
 //! - [`verdict`] finds the first difference to the solution, and the mistake that makes it.
 //! - [`judge`] runs the check of one answer in a process of its own, with a limit for time and
 //!   memory.
+//! - [`gpt`] makes a GPT of the answers, examines it, trains it, and lets it write.
 //! - [`disk`] is a disk whose power can be cut, for exercises about saving.
 //! - [`companion`] is the program around it: what is next, hints, progress, watching the file.
 //!
@@ -21,6 +22,7 @@ pub mod catalog;
 pub mod companion;
 pub mod disk;
 pub mod exercise;
+pub mod gpt;
 pub mod judge;
 pub mod probe;
 pub mod value;

@@ -213,25 +213,27 @@ fn check_attention<T: Float>(case: &Case) {
     let [q, k, v, dy] = ["q", "k", "v", "dy"].map(|name| case.matrices::<T>(name));
     let (mut plain, mut fast) = ([const { Vec::new() }; 5], [const { Vec::new() }; 4]);
     for (((q, k), v), dy) in q.iter().zip(&k).zip(&v).zip(&dy) {
-        let qkv = (q.view(), k.view(), v.view());
+        let (q, k, v) = (q.view(), k.view(), v.view());
         let mut att = Array2::zeros((q.nrows(), k.nrows()));
         let mut y = Array2::zeros(q.dim());
-        scaled_dot_product::forward(qkv, mask, att.view_mut(), y.view_mut());
+        scaled_dot_product::forward((q, k, v), mask, att.view_mut(), y.view_mut());
         let mut datt = att.clone();
-        let (mut dq, mut dk, mut dv) = (y.clone(), k.clone(), v.clone());
+        let (mut dq, mut dk, mut dv) = (y.clone(), k.to_owned(), v.to_owned());
         let gradients = (dq.view_mut(), dk.view_mut(), dv.view_mut());
-        scaled_dot_product::backward(qkv, att.view(), dy.view(), datt.view_mut(), gradients);
+        scaled_dot_product::backward((q, k, v), att.view(), dy.view(), datt.view_mut(), gradients);
         for (all, part) in plain.iter_mut().zip([att, y, dq, dk, dv]) {
             all.extend(part);
         }
 
-        let mut scratch = vec![T::zero(); fused::scratch_len(k.nrows())];
+        let scratch = &mut vec![T::zero(); fused::scratch_len(k.nrows())];
         let (mut y, mut lse) = (Array2::zeros(q.dim()), Array1::zeros(q.nrows()));
-        fused::forward(qkv, mask, None, &mut scratch, lse.view_mut(), y.view_mut());
-        let (mut dq, mut dk, mut dv) = (y.clone(), k.clone(), v.clone());
+        let pass = fused::Pass { q, k, v, mask, dropout: None, scratch };
+        fused::forward(pass, lse.view_mut(), y.view_mut());
+        let (mut dq, mut dk, mut dv) = (y.clone(), k.to_owned(), v.to_owned());
         let gradients = (dq.view_mut(), dk.view_mut(), dv.view_mut());
         let ys = (y.view(), dy.view());
-        fused::backward(qkv, mask, None, lse.view(), ys, &mut scratch, gradients);
+        let pass = fused::Pass { q, k, v, mask, dropout: None, scratch };
+        fused::backward(pass, lse.view(), ys, gradients);
         for (all, part) in fast.iter_mut().zip([y, dq, dk, dv]) {
             all.extend(part);
         }

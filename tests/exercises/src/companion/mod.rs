@@ -5,6 +5,7 @@ pub mod screen;
 mod watch;
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
@@ -15,6 +16,7 @@ use stage01_bigram::{Error, Result};
 use crate::answers::{Answers, State};
 use crate::catalog::{ALL, CHAPTERS, find_or_suggest};
 use crate::exercise::Exercise;
+use crate::{gpt, out};
 
 /// Exercises after each chapter.
 ///
@@ -53,6 +55,15 @@ enum Order {
         /// Its name
         name: String,
     },
+    /// A GPT out of your own files: examined, trained, and writing
+    Gpt {
+        /// Where a part has not passed yet, take the solution's
+        #[arg(long)]
+        with_solutions: bool,
+        /// How many steps the training has
+        #[arg(long, default_value_t = gpt::STEPS, value_name = "N")]
+        max_iters: usize,
+    },
     /// Show the solution of an exercise that has passed
     Solution {
         /// Its name
@@ -78,9 +89,12 @@ pub fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Some(Order::Run { name }) => named_or_next(&answers, name.as_deref())
-            .and_then(|found| found.map_or(Ok(finished()), |e| check(&answers, e))),
+            .and_then(|found| found.map_or_else(|| Ok(finished()), |e| check(&answers, e))),
         Some(Order::Hint { name }) => hint(&answers, name.as_deref()),
         Some(Order::Reset { name }) => reset(&answers, &name),
+        Some(Order::Gpt { with_solutions, max_iters }) => {
+            own_gpt(&answers, with_solutions, max_iters)
+        }
         Some(Order::Solution { name, show }) => solution(&answers, &name, show),
     };
     result.unwrap_or_else(|error| {
@@ -115,33 +129,28 @@ fn watch_or_check(answers: &Answers, name: Option<&str>) -> Result<ExitCode> {
 fn check(answers: &Answers, exercise: &'static Exercise) -> Result<ExitCode> {
     answers.text(exercise)?;
     screen::head(exercise);
-    println!();
+    out!();
     let compiled = cargo::compile(exercise.name, console::colors_enabled())?;
     let program = match compiled {
         cargo::Compiled::Program(program) => program,
         cargo::Compiled::Errors(errors) => {
             let file = Answers::name(exercise);
-            println!("{}", style(format!("{file} does not compile.")).red().bold());
-            println!("{}", errors.trim_end());
+            out!("{}", style(format!("{file} does not compile.")).red().bold());
+            out!("{}", errors.trim_end());
             return Ok(ExitCode::FAILURE);
         }
     };
-    let status = Command::new(&program).status().map_err(|source| Error::File {
-        action: "start",
-        path: program,
-        source,
-    })?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    run(program, &[])
 }
 
 /// How many have passed.
 fn progress(answers: &Answers) {
     let passed = ALL.iter().filter(|exercise| answers.state(exercise) == State::Passed).count();
-    println!("{passed} of {} exercises passed.\n", ALL.len());
+    out!("{passed} of {} exercises passed.\n", ALL.len());
 }
 
 fn finished() -> ExitCode {
-    println!("All {} exercises have passed.", ALL.len());
+    out!("All {} exercises have passed.", ALL.len());
     ExitCode::SUCCESS
 }
 
@@ -152,33 +161,33 @@ fn list(answers: &Answers) {
         if here.peek().is_none() {
             continue;
         }
-        println!("{}", style(title).bold());
+        out!("{}", style(title).bold());
         for exercise in here {
             let sign = screen::sign(answers.state(exercise));
             let (name, kind) = (exercise.name, exercise.kind.name());
-            println!("  [{sign}] {name:<widest$}  {kind:<12}  {:>2} min", exercise.minutes);
+            out!("  [{sign}] {name:<widest$}  {kind:<12}  {:>2} min", exercise.minutes);
         }
     }
-    println!();
+    out!();
     progress(answers);
-    println!("x passed, ~ changed since it passed, . begun");
+    out!("x passed, ~ changed since it passed, . begun");
 }
 
 fn hint(answers: &Answers, name: Option<&str>) -> Result<ExitCode> {
     let Some(exercise) = named_or_next(answers, name)? else { return Ok(finished()) };
     let read = answers.hints(exercise);
     let shown = (read + 1).min(exercise.hints.len());
-    println!("{}", style(exercise.title).bold());
+    out!("{}", style(exercise.title).bold());
     for (number, hint) in (1..).zip(&exercise.hints[..shown]) {
         screen::say(&format!("{number}. {hint}"), "  ");
     }
     match exercise.hints.len() - shown {
         0 if read == shown => {
             let name = exercise.name;
-            println!("\nThat is all. `cargo run -p exercises -- solution {name} --show` shows it.");
+            out!("\nThat is all. `cargo run -p exercises -- solution {name} --show` shows it.");
         }
         0 => {}
-        left => println!("\n{left} more: the same command again."),
+        left => out!("\n{left} more: the same command again."),
     }
     answers.record_hints(exercise, shown)?;
     Ok(ExitCode::SUCCESS)
@@ -188,10 +197,48 @@ fn reset(answers: &Answers, name: &str) -> Result<ExitCode> {
     let exercise = find_or_suggest(&printable(name))?;
     let file = Answers::name(exercise);
     match answers.reset(exercise)? {
-        Some(kept) => println!("{file} begins anew. What was there is in {}.", kept.display()),
-        None => println!("{file} is as it was laid out."),
+        Some(kept) => out!("{file} begins anew. What was there is in {}.", kept.display()),
+        None => out!("{file} is as it was laid out."),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes a GPT of the reader's files, and runs it.
+fn own_gpt(answers: &Answers, with_solutions: bool, max_iters: usize) -> Result<ExitCode> {
+    let passed = |exercise: &&Exercise| answers.state(exercise) == State::Passed;
+    let (own, missing): (Vec<&Exercise>, Vec<&Exercise>) =
+        gpt::parts::exercises().partition(passed);
+    let names = |list: &[&Exercise]| list.iter().map(|e| e.name).collect::<Vec<_>>().join(", ");
+    let all = own.len() + missing.len();
+    out!("{}", style(format!("{} of {all} parts of this GPT are yours.", own.len())).bold());
+    if !missing.is_empty() && !with_solutions {
+        screen::say(&format!("These have not passed yet: {}.", names(&missing)), "");
+        screen::say("`gpt --with-solutions` takes the solutions' in their place.", "");
+        return Ok(ExitCode::FAILURE);
+    }
+    if !missing.is_empty() {
+        screen::say(&format!("The solutions' are: {}.", names(&missing)), "");
+    }
+    out!();
+    answers.choose_parts(&own)?;
+    match cargo::compile("my_gpt", console::colors_enabled())? {
+        cargo::Compiled::Program(program) => run(program, &[max_iters.to_string()]),
+        cargo::Compiled::Errors(errors) => {
+            out!("{}", style("The parts do not fit together.").red().bold());
+            out!("{}", errors.trim_end());
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Runs a program that was compiled.
+fn run(program: PathBuf, arguments: &[String]) -> Result<ExitCode> {
+    let status = Command::new(&program).args(arguments).status().map_err(|source| Error::File {
+        action: "start",
+        path: program,
+        source,
+    })?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn solution(answers: &Answers, name: &str, show: bool) -> Result<ExitCode> {
@@ -207,6 +254,6 @@ fn solution(answers: &Answers, name: &str, show: bool) -> Result<ExitCode> {
         );
         return Ok(ExitCode::FAILURE);
     }
-    print!("{}", exercise.solution_text);
+    out!("{}", exercise.solution_text.trim_end());
     Ok(ExitCode::SUCCESS)
 }

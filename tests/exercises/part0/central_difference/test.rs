@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `central_difference`.
+exercises::check!("central_difference");

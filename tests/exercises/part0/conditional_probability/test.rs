@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `conditional_probability`.
+exercises::check!("conditional_probability");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `step_size`.
+exercises::check!("step_size");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `sum_of_logs`.
+exercises::check!("sum_of_logs");

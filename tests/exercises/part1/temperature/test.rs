@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `temperature`.
+exercises::check!("temperature");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `attention_backward`.
+exercises::check!("attention_backward");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `causal_attention`.
+exercises::check!("causal_attention");

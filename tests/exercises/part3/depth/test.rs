@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `depth`.
+exercises::check!("depth");

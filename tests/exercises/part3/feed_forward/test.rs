@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `feed_forward`.
+exercises::check!("feed_forward");

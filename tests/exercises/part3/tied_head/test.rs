@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `tied_head`.
+exercises::check!("tied_head");

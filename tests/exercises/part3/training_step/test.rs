@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `training_step`.
+exercises::check!("training_step");

@@ -14,8 +14,8 @@
 pub struct Random(pub u64);
 
 impl Random {
-    /// The next one, from 0 to below 1.
-    pub fn next(&mut self) -> f64 {
+    /// One more, from 0 to below 1.
+    pub fn number(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (self.0 >> 40) as f64 / (1u64 << 24) as f64
     }
@@ -26,7 +26,7 @@ pub type Example = (Vec<f64>, f64);
 
 /// A number of the dropout mask.
 fn mask(p: f64, random: &mut Random) -> f64 {
-    if random.next() < p { 0.0 } else { 1.0 / (1.0 - p) }
+    if random.number() < p { 0.0 } else { 1.0 / (1.0 - p) }
 }
 
 /// The prediction for x. Drops a part of x if there is a generator, and otherwise nothing.

@@ -11,8 +11,7 @@ pub fn probe(p: &mut Probe) {
         let k = array![[0.0], [2.0f64.ln()], [3.0f64.ln()]];
         let v = array![[6.0], [3.0], [12.0]];
         read(p, "the example for paper", [&q, &k, &v], &[1, 1, 1]);
-        let table =
-            |a: f64| Array2::from_shape_fn((9, 4), |(i, j)| (a * (4 * i + j) as f64).sin());
+        let table = |a: f64| Array2::from_shape_fn((9, 4), |(i, j)| (a * (4 * i + j) as f64).sin());
         let tokens = [&table(1.7), &table(2.3), &table(0.9)];
         read(p, "nine tokens, one by one", tokens, &[1; 9]);
         read(p, "a prompt of five, then four tokens", tokens, &[5, 1, 1, 1, 1]);
@@ -36,18 +35,20 @@ fn read(p: &mut Part, name: &str, [q, k, v]: [&Array2<f64>; 3], sizes: &[usize])
                 keys.nrows()
             )
         });
+        let which = match *n {
+            1 => format!("token {end} finds"),
+            _ => format!("tokens {} to {end} find", start + 1),
+        };
         let expected = whole.slice(s![start..end, ..]);
-        let same = y.dim() == expected.dim()
-            && y.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9);
+        let same =
+            y.dim() == expected.dim() && y.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9);
         p.rule(same, || {
             format!(
-                "{name}: tokens {} to {end} find something else with the cache than when all \
-                 is read at once, and must find the same: which keys and values did their \
-                 queries see?",
-                start + 1
+                "{name}: {which} something else with the cache than when all is read at once, \
+                 and it must be the same: which keys and values did the queries see?"
             )
         });
-        p.see(format!("{name}: what tokens {} to {end} find", start + 1), y);
+        p.see(format!("{name}: what {which}"), y);
         start = end;
     }
     p.see(format!("{name}: the cached keys at the end"), keys);

@@ -61,8 +61,7 @@ pub fn probe(p: &mut Probe) {
         let before = before.restarted(Luck::AllNames);
         let mut wrong = Wrong::default();
         each_cut(&before, &state(2), true, |left, when| {
-            let new =
-                load(left).ok().flatten().is_some_and(|found| found.step == state(2).step);
+            let new = load(left).ok().flatten().is_some_and(|found| found.step == state(2).step);
             let right: &[State] = if new { &[state(2)] } else { &[state(1), state(2)] };
             wrong.best(p, left, right, when);
         });
@@ -95,10 +94,7 @@ pub fn probe(p: &mut Probe) {
     });
     p.part("7: damage is found", |p| {
         let empty = TestDisk::default();
-        p.see(
-            "an empty disk: Ok(None)",
-            load(&empty) == Ok(None) && load_best(&empty) == Ok(None),
-        );
+        p.see("an empty disk: Ok(None)", load(&empty) == Ok(None) && load_best(&empty) == Ok(None));
         let disk = &mut TestDisk::default();
         let _ = save(disk, &state(1), true);
         let mut wrong = Wrong::default();
@@ -168,13 +164,7 @@ impl Wrong {
         p.see("when it is found first", self.first.unwrap_or("never".into()));
     }
 
-    fn state(
-        &mut self,
-        p: &mut Part,
-        disk: &TestDisk,
-        right: &[State],
-        when: impl Fn() -> String,
-    ) {
+    fn state(&mut self, p: &mut Part, disk: &TestDisk, right: &[State], when: impl Fn() -> String) {
         let what = match load(disk) {
             Ok(Some(found)) if right.contains(&found) => return,
             Ok(Some(found)) => match (1..4).find(|&i| state(i) == found) {
@@ -184,16 +174,10 @@ impl Wrong {
             Ok(None) => "no state".into(),
             Err(_) => "an error".into(),
         };
-        self.found(p, what, "load gives", right, when);
+        self.found(p, what, ["load gives", ""], right, when);
     }
 
-    fn best(
-        &mut self,
-        p: &mut Part,
-        disk: &TestDisk,
-        right: &[State],
-        when: impl Fn() -> String,
-    ) {
+    fn best(&mut self, p: &mut Part, disk: &TestDisk, right: &[State], when: impl Fn() -> String) {
         let what = match load_best(disk) {
             Ok(Some(found)) if right.iter().any(|right| right.weights == found) => return,
             Ok(Some(found)) => match (1..4).find(|&i| state(i).weights == found) {
@@ -203,24 +187,24 @@ impl Wrong {
             Ok(None) => "no best weights".into(),
             Err(_) => "an error about the best weights".into(),
         };
-        self.found(p, what, "load_best gives", right, when);
+        self.found(p, what, ["load_best gives", "the weights of "], right, when);
     }
 
     fn found(
         &mut self,
         p: &mut Part,
         what: String,
-        gives: &str,
+        [gives, of]: [&str; 2],
         right: &[State],
         when: impl Fn() -> String,
     ) {
-        let right: Vec<String> = right.iter().map(|state| state.position.to_string()).collect();
+        let right = Vec::from_iter(right.iter().map(|state| state.position.to_string()));
+        let right = format!("{of}state {}", right.join(" or "));
         p.rule(false, || {
             format!(
-                "{}: {gives} {what}, and it must be that of state {}. What was on the disk for \
-                 sure at this moment?",
-                when(),
-                right.join(" or ")
+                "{}: {gives} {what}, and must give {right}. What was on the disk for sure at this \
+                 moment?",
+                when()
             )
         });
         self.what.insert(what);

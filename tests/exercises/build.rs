@@ -115,8 +115,7 @@ fn main() -> Result<()> {
     writeln!(code, "/// The chapters of the book, in their order: path and title.")?;
     writeln!(code, "pub static CHAPTERS: &[(&str, &str)] = &{chapters:?};")?;
     writeln!(code, "/// Every exercise, in the order of the book.")?;
-    let names: String =
-        exercises.iter().map(|e| format!("&{}, ", e.name.to_uppercase())).collect();
+    let names: String = exercises.iter().map(|e| format!("&{}, ", e.name.to_uppercase())).collect();
     writeln!(code, "pub static ALL: &[&Exercise] = &[{names}];")?;
     write_if_changed(&to.out.join("catalog.rs"), &code)?;
 
@@ -127,7 +126,10 @@ fn main() -> Result<()> {
     };
     let mut proof: String = exercises.iter().map(include).collect();
     let versions: String = exercises.iter().map(|e| format!("&{}::VERSIONS, ", e.name)).collect();
-    writeln!(proof, "/// Every exercise.\npub static ALL: &[&exercises::exercise::Versions] = &[{versions}];")?;
+    writeln!(
+        proof,
+        "/// Every exercise.\npub static ALL: &[&exercises::exercise::Versions] = &[{versions}];"
+    )?;
     write_if_changed(&to.out.join("proof.rs"), &proof)?;
     println!("cargo::metadata=proof={}", to.out.join("proof.rs").display());
 
@@ -264,7 +266,12 @@ fn changed(solution: &str, mistake: &Mistake) -> Result<String> {
 }
 
 /// The files of an exercise, and what the catalogue says of it.
-fn write_exercise(code: &mut String, exercise: &Exercise, all: &[Exercise], to: &Homes) -> Result<()> {
+fn write_exercise(
+    code: &mut String,
+    exercise: &Exercise,
+    all: &[Exercise],
+    to: &Homes,
+) -> Result<()> {
     let Exercise { part, name, about, solution, stub, .. } = exercise;
     let files = to.out.join(name);
     fs::create_dir_all(&files)?;
@@ -279,7 +286,11 @@ fn write_exercise(code: &mut String, exercise: &Exercise, all: &[Exercise], to: 
     let About { title, kind, chapter, section, trains, minutes, seconds, hints, .. } = about;
     let (bug, gpt) = (&about.bug, about.gpt);
     writeln!(code, "/// {title}\npub static {}: Exercise = Exercise {{", name.to_uppercase())?;
-    writeln!(code, "name: {name:?}, part: {part:?}, title: {title:?}, kind: Kind::{},", camel(kind))?;
+    writeln!(
+        code,
+        "name: {name:?}, part: {part:?}, title: {title:?}, kind: Kind::{},",
+        camel(kind)
+    )?;
     writeln!(code, "chapter: {chapter:?}, section: {section:?}, trains: {trains:?},")?;
     writeln!(code, "minutes: {minutes}, seconds: {seconds}, hints: {hints:?},")?;
     writeln!(code, "bug: {bug:?}, gpt: {gpt},")?;
@@ -295,7 +306,10 @@ fn write_exercise(code: &mut String, exercise: &Exercise, all: &[Exercise], to: 
 fn versions(exercise: &Exercise, all: &[Exercise], to: &Homes) -> Result<String> {
     let Exercise { name, directory, about, .. } = exercise;
     let (files, check) = (to.out.join(name), directory.join("check.rs"));
-    let mut code = format!("#[allow(warnings, clippy::all)]\npub mod given {{\n{}}}\n", given(exercise, all, to)?);
+    let mut code = format!(
+        "#[allow(warnings, clippy::all)]\npub mod given {{\n{}}}\n",
+        given(exercise, all, to)?
+    );
     let mut version = |version: &str, allow: &str| {
         let file = files.join(format!("{version}.rs"));
         let module = format!(

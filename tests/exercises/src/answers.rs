@@ -142,7 +142,8 @@ impl Answers {
             let own = own.iter().any(|own| own.name == name);
             let solution = self.directory.join(".gpt").join(name).join("solution.rs");
             let file = if own { self.file(exercise) } else { solution };
-            text += &format!("#[allow(warnings, clippy::all)]\n#[path = {file:?}]\npub mod {name};\n");
+            text +=
+                &format!("#[allow(warnings, clippy::all)]\n#[path = {file:?}]\npub mod {name};\n");
         }
         text += "#[allow(unused_imports)]\nmod given {\n    pub use super::causal_attention;\n}\n";
         let path = self.directory.join(".gpt").join("parts.rs");

@@ -60,6 +60,8 @@ impl Value {
         match self {
             Value::Number(_) => "a number".into(),
             Value::Count(_) => "a count".into(),
+            Value::Row(row) if row.len() == 1 => "a row of one number".into(),
+            Value::Counts(row) if row.len() == 1 => "one whole number".into(),
             Value::Row(row) => format!("a row of {} numbers", row.len()),
             Value::Table(table) => format!("a table of {} x {}", table.nrows(), table.ncols()),
             Value::Counts(row) => format!("{} whole numbers", row.len()),

@@ -49,13 +49,13 @@ pub fn head(exercise: &Exercise) {
     fact("name", &format!("{}: {}, about {minutes} minutes", exercise.name, exercise.kind.name()));
     fact("trains", exercise.trains);
     fact("file", &Answers::name(exercise));
-    fact("chapter", &chapter(exercise));
+    chapter("chapter", exercise);
 }
 
-/// The chapter of an exercise and where it is read.
-pub fn chapter(exercise: &Exercise) -> String {
-    let title = chapter_title(exercise.chapter);
-    format!("{title}, book/text/{}.md#{}", exercise.chapter, exercise.section)
+/// Prints the chapter of an exercise, and where its section is. A path is not broken.
+fn chapter(name: &str, exercise: &Exercise) {
+    fact(name, chapter_title(exercise.chapter));
+    out!("           book/text/{}.md#{}", exercise.chapter, exercise.section);
 }
 
 /// Prints a verdict: each function, and of the first wrong one all that is known.
@@ -119,7 +119,7 @@ pub fn stopped(exercise: &Exercise, what: &str, look: &str) {
 fn read_again(exercise: &Exercise) {
     let name = exercise.name;
     out!();
-    fact("read", &chapter(exercise));
+    chapter("read", exercise);
     fact("hint", &format!("cargo run -p exercises -- hint {name}"));
 }
 

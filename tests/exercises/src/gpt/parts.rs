@@ -24,7 +24,8 @@ pub type Step =
     fn(settings: AdamW, lr: f64, t: i32, w: &mut [f64], g: &[f64], m: &mut [f64], v: &mut [f64]);
 
 /// Every function of the GPT that an exercise asks for. The exercises say what each does.
-#[allow(missing_docs)]
+// One type for each signature would have to be looked up by who reads this list.
+#[allow(missing_docs, clippy::type_complexity)]
 #[derive(Clone, Copy)]
 pub struct Parts {
     pub vocabulary: fn(&str) -> Vec<char>,

@@ -67,7 +67,7 @@ pub fn probe(p: &mut Probe) {
                 let ((i, c), n) = wrong.expect("the rule is broken");
                 format!(
                     "{name}[{i}, {c}] is {:.4}, and a nudge gives {n:.4}: the two must agree. \
-                     Which copies were made of row {i}, and does it have the gradients of all",
+                     Which copies were made of row {i}, and does it have the gradients of all?",
                     found[[i, c]]
                 )
             });

@@ -31,7 +31,7 @@ pub fn probe(p: &mut Probe) {
                 format!(
                     "{name}: in head {h} the numbers of one token stand in the row of another. \
                      Row t must hold numbers of token t, those from 10 t on. In which order does \
-                     memory hold the numbers of a table"
+                     memory hold the numbers of a table?"
                 )
             });
             for (h, head) in heads.into_iter().enumerate() {

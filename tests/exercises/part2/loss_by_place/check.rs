@@ -12,7 +12,7 @@ pub fn probe(p: &mut Probe) {
             let place = wrong.unwrap_or_default();
             format!(
                 "ten tokens in windows of four all have the loss 1.5, and at place {place} the \
-                 mean is said to be {:.4}. It must be 1.5. How many windows have a place {place}",
+                 mean is said to be {:.4}. It must be 1.5. How many windows have a place {place}?",
                 same[place]
             )
         });

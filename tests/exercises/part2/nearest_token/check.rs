@@ -19,7 +19,7 @@ pub fn probe(p: &mut Probe) {
                 format!(
                     "a = {a:?} and b = {b:?} have {found:.4}, and with a ten times as long it is \
                      {longer:.4}. It must be the same, for the direction has not changed. By what \
-                     must the dot product be divided, so that the tenfold cancels"
+                     must the dot product be divided, so that the tenfold cancels?"
                 )
             });
             p.see(format!("cosine of {a:?} and {b:?}"), found);

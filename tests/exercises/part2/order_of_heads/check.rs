@@ -27,7 +27,7 @@ pub fn probe(p: &mut Probe) {
                 format!(
                     "with heads of {d} columns in the order {order:?}, the heads side by side \
                      times your W_o are another Y than before, and it must be the same. Which \
-                     rows of W_o are multiplied with the columns of a head"
+                     rows of W_o are multiplied with the columns of a head?"
                 )
             });
             p.see(format!("heads of {d} columns in the order {order:?}"), found);

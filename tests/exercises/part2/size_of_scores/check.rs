@@ -37,7 +37,7 @@ pub fn probe(p: &mut Probe) {
                 format!(
                     "500 scores of random queries and keys of {d} numbers have the standard \
                      deviation {std:.3}, and it must be about 1 for every d. A dot product of d \
-                     terms is a walk of d steps: how far does it lead"
+                     terms is a walk of d steps: how far does it lead?"
                 )
             });
             p.see(format!("scores of random queries and keys, d = {d}"), scores);

@@ -41,7 +41,7 @@ pub fn probe(p: &mut Probe) {
             format!(
                 "with weights of size {std}, the numbers have the size {last:.3e} after two \
                  layers, and they must still be about 1. Set STD to {std} and look: do they grow \
-                 or shrink, and by which factor in each layer"
+                 or shrink, and by which factor in each layer?"
             )
         });
         p.see("the standard deviation that keeps the size", std);

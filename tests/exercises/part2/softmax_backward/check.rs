@@ -58,7 +58,7 @@ pub fn probe(p: &mut Probe) {
                 format!(
                     "p = {weights:.3?}, dp = {dp:?}: the derivatives of the scores add up to \
                      {sum:.4}, and must add up to 0. What one score wins, the others lose: where \
-                     does your formula compare a weight with the others"
+                     does your formula compare a weight with the others?"
                 )
             });
             for (j, &found) in found.iter().enumerate().take(dp.len()) {

@@ -36,7 +36,7 @@ pub fn probe(p: &mut Probe) {
                 p.rule((nudged - found).abs() < 1e-6, || {
                     format!(
                         "{name}: dx[{}, {}] is {found:.4}, and a nudge gives {nudged:.4}: the two \
-                         must agree. By how many ways does x reach the loss",
+                         must agree. By how many ways does x reach the loss?",
                         at.0, at.1
                     )
                 });

@@ -40,12 +40,7 @@ pub fn write_atomically(disk: &mut dyn Disk, name: &str, bytes: &[u8]) -> Result
 // SOLUTION
 
 /// Temporary name, sync, rename, sync.
-fn replace(
-    disk: &mut dyn Disk,
-    temporary: &str,
-    name: &str,
-    bytes: &[u8],
-) -> Result<(), String> {
+fn replace(disk: &mut dyn Disk, temporary: &str, name: &str, bytes: &[u8]) -> Result<(), String> {
     disk.write(temporary, bytes)?;
     disk.sync(temporary)?;
     disk.rename(temporary, name)?;

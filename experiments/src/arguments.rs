@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use stage01_bigram::screen;
+use stage01_bigram::text::printable;
 
 /// The result of an experiment: nothing, or an error for the user.
 pub type Outcome = Result<(), Box<dyn Error>>;
@@ -34,7 +35,7 @@ pub fn none(arguments: &[String]) -> Outcome {
 
 /// The error for an argument that an experiment does not know.
 pub fn takes_no(unknown: &str) -> Box<dyn Error> {
-    format!("this experiment takes no `{}`", screen::printable(unknown)).into()
+    format!("this experiment takes no `{}`", printable(unknown)).into()
 }
 
 /// The file of `--plot FILE`, the only flag that is accepted.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use stage01_bigram::Result;
-use stage01_bigram::screen::{printable, wrap};
+use stage01_bigram::text::{printable, wrap};
 
 use crate::arguments::{self, Outcome};
 use crate::{appendix, part0, part1, part2, part3, part4};

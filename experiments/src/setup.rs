@@ -12,6 +12,9 @@ use stage03_gpt::gpt::Gpt;
 use stage03_gpt::schedule::Schedule;
 use stage03_gpt::trainer::{Settings, Trainer};
 
+/// The word of the paper examples, in tokens: a b c d r are 0 1 2 3 4.
+pub const ABRACADABRA: [u32; 11] = [0, 1, 4, 0, 2, 0, 3, 0, 1, 4, 0];
+
 /// A text as characters: its tokenizer, and the first nine tenths and the last tenth of its tokens.
 pub struct CharData {
     /// Knows the characters of the whole text.

@@ -6,7 +6,8 @@
 //!
 //! ```
 //! use std::io::Write;
-//! use stage01_bigram::screen::{self, Stop, thousands};
+//! use stage01_bigram::screen::{self, Stop};
+//! use stage01_bigram::text::thousands;
 //!
 //! #[derive(clap::Parser)]
 //! struct Options {}
@@ -24,7 +25,6 @@ use std::io::{self, ErrorKind, StdoutLock, Write};
 use std::process::ExitCode;
 
 use crate::Error;
-pub use crate::text::{printable, thousands, visible, wrap};
 
 /// Why a command stops early.
 #[derive(Debug)]

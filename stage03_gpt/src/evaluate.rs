@@ -111,18 +111,17 @@ pub fn evaluate<T: Float>(
 mod tests {
     use super::*;
     use crate::config::GptConfig;
+    use crate::gpt::tests::random_weights;
     use proptest::prelude::*;
     use rand::RngExt;
     use stage01_bigram::random::{Purpose, generator};
-    use stage02_attention::params::fill_normal;
 
     fn model() -> (Gpt, Params<f64>) {
         let (vocab_size, block_size, n_layer) = (9, 6, 1);
         let (n_head, n_embd, dropout, bias) = (2, 8, 0.5, true);
         let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
         let gpt = Gpt::new(config).unwrap();
-        let mut params = Params::zeros(gpt.layout());
-        fill_normal(&mut params.values, 0.5, &mut generator(1, Purpose::Initialisation, 0));
+        let params = random_weights(&gpt, 0.5, 1);
         (gpt, params)
     }
 

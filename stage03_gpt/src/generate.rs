@@ -100,19 +100,8 @@ impl<'a, T: Float> Decoder<'a, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::GptConfig;
+    use crate::kv_cache::tests::model;
     use stage01_bigram::random::{Purpose, generator};
-    use stage02_attention::params::fill_normal;
-
-    fn model(bias: bool, seed: u64) -> (Gpt, Params<f64>) {
-        let (vocab_size, block_size) = (11, 6);
-        let (n_layer, n_head, n_embd, dropout) = (2, 2, 8, 0.3);
-        let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
-        let gpt = Gpt::new(config).unwrap();
-        let mut params = Params::zeros(gpt.layout());
-        fill_normal(&mut params.values, 0.4, &mut generator(seed, Purpose::Initialisation, 0));
-        (gpt, params)
-    }
 
     #[test]
     fn a_context_shift_of_one_keeps_the_longest_context() {

@@ -357,7 +357,7 @@ fn cross_entropy_backward<T: Float>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
     use rand::RngExt;
@@ -371,11 +371,17 @@ mod tests {
         GptConfig { vocab_size: 11, block_size: 7, n_layer, n_head, n_embd, dropout, bias }
     }
 
-    /// A model in which every weight is random, those of biases and norms too.
+    /// Weights of which every one is random, those of biases and norms too.
+    pub(crate) fn random_weights(gpt: &Gpt, std: f64, seed: u64) -> Params<f64> {
+        let mut params = Params::zeros(gpt.layout());
+        fill_normal(&mut params.values, std, &mut generator(seed, Purpose::Initialisation, 0));
+        params
+    }
+
+    /// A model of such weights.
     fn random_model(config: GptConfig, seed: u64) -> (Gpt, Params<f64>) {
         let gpt = Gpt::new(config).unwrap();
-        let mut params = Params::zeros(gpt.layout());
-        fill_normal(&mut params.values, 0.3, &mut generator(seed, Purpose::Initialisation, 0));
+        let mut params = random_weights(&gpt, 0.3, seed);
         // Embeddings of the size they grow to: the derivative of a layer norm of tiny rows changes
         // too fast for a finite difference.
         params.matrix_mut(gpt.wte.weight).mapv_inplace(|w| w * 4.0);

@@ -203,19 +203,18 @@ impl<'a, T: Float> KvCache<'a, T> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::gpt::tests::random_weights;
     use proptest::prelude::*;
-    use stage01_bigram::random::{Purpose, generator};
-    use stage02_attention::params::fill_normal;
 
-    fn model(bias: bool, seed: u64) -> (Gpt, Params<f64>) {
+    /// A small model with a short block.
+    pub(crate) fn model(bias: bool, seed: u64) -> (Gpt, Params<f64>) {
         let (vocab_size, block_size) = (11, 6);
         let (n_layer, n_head, n_embd, dropout) = (2, 2, 8, 0.3);
         let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
         let gpt = Gpt::new(config).unwrap();
-        let mut params = Params::zeros(gpt.layout());
-        fill_normal(&mut params.values, 0.4, &mut generator(seed, Purpose::Initialisation, 0));
+        let params = random_weights(&gpt, 0.4, seed);
         (gpt, params)
     }
 

@@ -411,7 +411,10 @@ pub fn cores() -> usize {
 }
 
 /// Refuses a number of threads that no machine has.
-fn check_threads(threads: usize) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Setting`] for none, and for more than [`MOST_THREADS`].
+pub fn check_threads(threads: usize) -> Result<()> {
     if (1..=MOST_THREADS).contains(&threads) {
         return Ok(());
     }

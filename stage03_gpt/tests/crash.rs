@@ -9,21 +9,9 @@
 mod common;
 
 use std::fs;
-use std::process::Stdio;
-use std::time::Duration;
 
 use common::{Place, TINY, is_whole};
-use rand::RngExt;
-use stage01_bigram::random::{Generator, Purpose, generator};
-
-/// Starts the program and kills it within `within` milliseconds.
-fn kill(place: &Place, arguments: &str, within: u64, rng: &mut Generator) {
-    let mut child =
-        place.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    std::thread::sleep(Duration::from_micros(rng.random_range(0..within * 1000)));
-    child.kill().unwrap();
-    child.wait().unwrap();
-}
+use stage01_bigram::random::{Purpose, generator};
 
 /// A mixture of two checkpoints would fail here.
 #[test]
@@ -34,7 +22,7 @@ fn a_run_that_is_killed_many_times_ends_like_one_that_never_was() {
     let mut rng = generator(1, Purpose::Other, 0);
     let mut steps = 0;
     for _ in 0..25 {
-        kill(&place, "train --resume --out-dir killed --max-iters 10000000", 60, &mut rng);
+        place.kill_within(60, "train --resume --out-dir killed --max-iters 10000000", &mut rng);
         let now = is_whole(&place.path("killed"));
         assert!(now >= steps, "{now} steps after {steps}: something was lost");
         steps = now;
@@ -63,7 +51,7 @@ fn a_run_that_is_killed_while_it_starts_leaves_nothing_or_everything() {
     let mut rng = generator(2, Purpose::Other, 0);
     let mut started = 0;
     for _ in 0..25 {
-        kill(&place, &flags, 25, &mut rng);
+        place.kill_within(25, &flags, &mut rng);
         let directory = place.path("model");
         if directory.exists() {
             is_whole(&directory);
@@ -86,7 +74,7 @@ fn an_earlier_model_survives_a_start_that_is_killed() {
     let earlier = place.read("model/trainer.safetensors");
     for i in 0..25 {
         let flags = format!("train --text text.txt {TINY} --seed {i} --max-iters 10000000");
-        kill(&place, &format!("{flags} --out-dir model"), 25, &mut rng);
+        place.kill_within(25, &format!("{flags} --out-dir model"), &mut rng);
         // Under the name is a whole model or, for an instant, none; and the earlier one is there
         // or has been moved aside, to the byte.
         let mut directories = place.names();

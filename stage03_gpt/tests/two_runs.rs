@@ -10,28 +10,7 @@ mod common;
 
 use std::fs;
 
-use common::{Finished, Place, TINY};
-
-const BUSY: &str = "another program is using this directory; wait until it has finished, or name \
-                    another --out-dir";
-
-/// Two commands started together. At most one is refused, with the reason; returns how many.
-fn pair(place: &Place, commands: [&str; 2]) -> usize {
-    let children = commands.map(|command| place.start(command));
-    let ends = children.map(|child| child.wait_with_output().unwrap());
-    let mut refused = 0;
-    for (command, output) in commands.iter().zip(ends) {
-        let end = Finished::new(command, output);
-        if end.code == Some(0) {
-            end.succeeds();
-        } else {
-            end.refuses(&[BUSY]);
-            refused += 1;
-        }
-    }
-    assert!(refused < 2, "{commands:?}: both were refused");
-    refused
-}
+use common::{BUSY, Place, TINY};
 
 /// Every directory whose name begins so holds a model and a state that belong together, and no
 /// temporary file.
@@ -61,9 +40,9 @@ fn two_new_runs() {
     let mut refused = 0;
     for _ in 0..6 {
         let place = Place::new(); // where there is no such directory
-        refused += pair(&place, [&new(16), &new(32)]);
+        refused += place.pair([&new(16), &new(32)]);
         is_whole(&place, "model");
-        refused += pair(&place, [&new(32), &new(16)]); // where there is one
+        refused += place.pair([&new(32), &new(16)]); // where there is one
         is_whole(&place, "model");
     }
     assert!(refused > 0, "they never met");
@@ -76,7 +55,7 @@ fn a_new_run_and_a_resumed_one() {
     let mut refused = 0;
     for i in 1..=6 {
         let resume = format!("train --resume --out-dir model --max-iters {}", 100 * i);
-        refused += pair(&place, [&new(32), &resume]);
+        refused += place.pair([&new(32), &resume]);
         is_whole(&place, "model");
     }
     assert!(refused > 0, "they never met");
@@ -89,7 +68,7 @@ fn two_resumed_runs() {
     let mut refused = 0;
     for i in 1..=6 {
         let resume = format!("train --resume --out-dir model --max-iters {}", 100 * i);
-        refused += pair(&place, [&resume, &resume]);
+        refused += place.pair([&resume, &resume]);
         is_whole(&place, "model");
     }
     assert!(refused > 0, "they never met");

@@ -14,19 +14,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use place::{Place, TINY};
-use rand::RngExt;
-use stage01_bigram::random::{Generator, Purpose, generator};
+use stage01_bigram::random::{Purpose, generator};
 use stage03_gpt::model::Model;
 use stage04_training::checkpoint::Saved;
-
-/// Starts the program and kills it within `within` milliseconds.
-fn kill(place: &Place, arguments: &str, within: u64, rng: &mut Generator) {
-    let mut child =
-        place.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    std::thread::sleep(Duration::from_micros(rng.random_range(0..within * 1000)));
-    child.kill().unwrap();
-    child.wait().unwrap();
-}
 
 /// Checks that model, state and best model of a directory load. Returns the number of steps.
 fn is_whole(directory: &Path) -> usize {
@@ -50,7 +40,7 @@ fn a_run_that_is_killed_repeatedly_ends_with_the_same_bytes() {
     let mut rng = generator(1, Purpose::Other, 0);
     let mut steps = 0;
     for _ in 0..25 {
-        kill(&place, "train --resume --out-dir killed --max-iters 10000000", 80, &mut rng);
+        place.kill_within(80, "train --resume --out-dir killed --max-iters 10000000", &mut rng);
         let now = is_whole(&place.path("killed"));
         assert!(now >= steps, "{now} steps after {steps}: something was lost");
         steps = now;
@@ -101,7 +91,7 @@ fn a_run_that_is_killed_while_it_starts_leaves_nothing_or_everything() {
     let flags = format!("train --text text.txt {TINY} --max-iters 10000000 --out-dir model");
     let mut rng = generator(2, Purpose::Other, 0);
     for _ in 0..25 {
-        kill(&place, &flags, 30, &mut rng);
+        place.kill_within(30, &flags, &mut rng);
         let directory = place.path("model");
         if directory.exists() {
             is_whole(&directory);
@@ -110,8 +100,7 @@ fn a_run_that_is_killed_while_it_starts_leaves_nothing_or_everything() {
     }
     // Leftovers do not disturb the next run, which removes them.
     place.train("--max-iters 1 --out-dir model").succeeds();
-    let mut names: Vec<_> =
-        fs::read_dir(place.path(".")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let mut names = place.names();
     names.sort();
     assert_eq!(names, ["data", "model", "text.txt"]);
 }

@@ -8,34 +8,11 @@
 mod place;
 
 use std::ffi::OsString;
-use std::fs;
 use std::process::{ExitCode, Stdio};
 
-use place::{Finished, Place, TINY};
+use place::{BUSY, Finished, Place, TINY};
 use stage03_gpt::model::Model;
 use stage04_training::checkpoint::Saved;
-
-const BUSY: &str = "another program is using this directory; wait until it has finished, or name \
-                    another --out-dir";
-
-/// Starts two commands together. At most one is refused, with the reason; returns how many.
-fn pair(place: &Place, commands: [&str; 2]) -> usize {
-    let children = commands.map(|command| {
-        place.command(command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    });
-    let mut refused = 0;
-    for (command, child) in commands.iter().zip(children) {
-        let end = Finished::new(command, child.wait_with_output().unwrap());
-        if end.code == Some(0) {
-            end.succeeds();
-        } else {
-            end.refuses(&[BUSY]);
-            refused += 1;
-        }
-    }
-    assert!(refused < 2, "{commands:?}: both were refused");
-    refused
-}
 
 /// Checks that the run in the directory loads, with its best weights, and can be resumed.
 fn is_whole(place: &Place) {
@@ -46,8 +23,7 @@ fn is_whole(place: &Place) {
             Model::load(&path).unwrap_or_else(|e| panic!("{e}"));
         }
     }
-    for entry in fs::read_dir(place.path(".")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
+    for name in place.names() {
         assert!(!name.starts_with('.'), "{name} is left");
     }
     place.run("train --resume --out-dir model").succeeds();
@@ -66,15 +42,15 @@ fn two_runs_of_this_stage() {
     for _ in 0..4 {
         let place = Place::new();
         place.train("--max-iters 0 --out-dir other").succeeds(); // the data is prepared
-        refused += pair(&place, [&new(16), &new(32)]); // where there is no such directory
+        refused += place.pair([&new(16), &new(32)]); // where there is no such directory
         is_whole(&place);
-        refused += pair(&place, [&new(32), &new(16)]); // where there is one
+        refused += place.pair([&new(32), &new(16)]); // where there is one
         is_whole(&place);
         let resume = "train --resume --out-dir model --max-iters 150";
-        refused += pair(&place, [&new(32), resume]);
+        refused += place.pair([&new(32), resume]);
         is_whole(&place);
         let resume = "train --resume --out-dir model --max-iters 300";
-        refused += pair(&place, [resume, resume]);
+        refused += place.pair([resume, resume]);
         is_whole(&place);
     }
     assert!(refused > 0, "they never ran at the same time");

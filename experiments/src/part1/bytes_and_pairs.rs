@@ -14,7 +14,7 @@ use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::split;
 use stage01_bigram::loss::bits_per_byte;
 use stage01_bigram::plot::{LineChart, Series};
-use stage01_bigram::screen::thousands;
+use stage01_bigram::text::thousands;
 use stage01_bigram::tokenizer::bpe::pre_tokens;
 use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer};
 

@@ -111,12 +111,12 @@ fn never_seen(text: &str, train: &str, validation: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setup::ABRACADABRA;
 
     #[test]
     fn the_example_for_paper() {
-        let tokens = [0, 1, 4, 0, 2, 0, 3, 0, 1, 4, 0];
-        let bare = CountedBigram::count(&tokens, 5, 0.0).unwrap();
-        let smooth = CountedBigram::count(&tokens, 5, 1.0).unwrap();
+        let bare = CountedBigram::count(&ABRACADABRA, 5, 0.0).unwrap();
+        let smooth = CountedBigram::count(&ABRACADABRA, 5, 1.0).unwrap();
         for (next, by_hand, smoothed) in [
             (0, 0.0, 1.0 / 9.0),
             (1, 0.5, 3.0 / 9.0),

@@ -13,10 +13,7 @@ use stage01_bigram::loss::{cross_entropy, cross_entropy_backward, log_softmax, s
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::random::{Purpose, generator};
 
-use crate::setup::CharData;
-
-/// The word of the paper examples, in tokens: a b c d r are 0 1 2 3 4.
-const ABRACADABRA: [u32; 11] = [0, 1, 4, 0, 2, 0, 3, 0, 1, 4, 0];
+use crate::setup::{ABRACADABRA, CharData};
 
 /// Runs the experiment.
 pub fn run(plot: Option<&Path>) -> Result<()> {

@@ -87,7 +87,7 @@ fn settings(model: &CountedBigram, tokenizer: &Tokenizer) -> Result<()> {
 }
 
 fn wrapped(text: &str) -> String {
-    stage01_bigram::screen::wrap(text, 74, "  ").trim_start().to_string()
+    stage01_bigram::text::wrap(text, 74, "  ").trim_start().to_string()
 }
 
 fn seeds(model: &CountedBigram, tokenizer: &Tokenizer) -> Result<()> {

@@ -107,15 +107,15 @@ fn vocabularies(train: &str, validation: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setup::ABRACADABRA;
     use approx::assert_relative_eq;
 
     #[test]
     fn the_example_for_paper() {
-        let tokens = [0, 1, 4, 0, 2, 0, 3, 0, 1, 4, 0];
-        let model = CountedBigram::count(&tokens, 5, 0.0).unwrap();
+        let model = CountedBigram::count(&ABRACADABRA, 5, 0.0).unwrap();
         // Twice p = 1/2, twice p = 1/4, six times p = 1: 1 + 1 + 2 + 2 bits.
-        assert_relative_eq!(bits(model.sum_loss(&tokens).unwrap()), 6.0, epsilon = 1e-12);
-        let mean = model.mean_loss(&tokens).unwrap();
+        assert_relative_eq!(bits(model.sum_loss(&ABRACADABRA).unwrap()), 6.0, epsilon = 1e-12);
+        let mean = model.mean_loss(&ABRACADABRA).unwrap();
         assert_relative_eq!(mean, 0.6 * 2f64.ln(), epsilon = 1e-12);
         assert_relative_eq!(perplexity(mean), 2f64.powf(0.6), epsilon = 1e-12);
         // One token is one byte here, but the first is predicted by nothing.

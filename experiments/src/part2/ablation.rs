@@ -16,7 +16,7 @@ use stage01_bigram::loss::{cross_entropy, cross_entropy_backward};
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
-use stage01_bigram::screen::wrap;
+use stage01_bigram::text::wrap;
 use stage02_attention::attention::Mask;
 use stage02_attention::attention::multi_head::{self, MultiHeadAttention};
 use stage02_attention::backward::Backward;

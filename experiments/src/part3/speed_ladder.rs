@@ -21,7 +21,7 @@ use clap::Parser;
 use rand::RngExt;
 use stage01_bigram::Error;
 use stage01_bigram::random::{Purpose, generator};
-use stage01_bigram::screen::thousands;
+use stage01_bigram::text::thousands;
 use stage02_attention::matmul;
 use stage02_attention::params::Params;
 use stage03_gpt::config::GptConfig;

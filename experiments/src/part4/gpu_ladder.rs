@@ -21,7 +21,7 @@ use std::time::Instant;
 use clap::Parser;
 use rand::RngExt;
 use stage01_bigram::random::{Generator, Purpose, generator};
-use stage01_bigram::screen::thousands;
+use stage01_bigram::text::thousands;
 use stage01_bigram::{Error, Result};
 use stage03_gpt::adamw::AdamW;
 use stage03_gpt::config::GptConfig;

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use ndarray::Array2;
-use stage01_bigram::screen::thousands;
+use stage01_bigram::text::thousands;
 use stage01_bigram::vector::sum;
 use stage02_attention::matmul;
 use stage03_gpt::config::GptConfig;

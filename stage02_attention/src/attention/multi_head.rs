@@ -340,7 +340,7 @@ fn column<T>(matrix: ArrayViewMut2<T>) -> ArrayViewMut1<T> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::attention::head::Head;
     use crate::layer_check::{Problem, array, array_mut};
@@ -349,6 +349,26 @@ mod tests {
     use stage01_bigram::random::{Purpose, generator};
 
     const INIT: (Init, Init) = (Init::Normal(0.5), Init::Normal(0.5));
+
+    /// A layer without dropout, and its weights.
+    pub(in crate::attention) fn random_layer(
+        sizes: (usize, usize),
+        mask: Mask,
+        bias: bool,
+        rng: &mut Generator,
+    ) -> (MultiHeadAttention, Params<f64>) {
+        let mut layout = Layout::new();
+        let (scope, none) = (layout.scope("attn"), Dropout::new(0.0).unwrap());
+        let attn = MultiHeadAttention::declare(scope, sizes, mask, none, bias, INIT).unwrap();
+        let params = Params::initialise(&layout, rng);
+        (attn, params)
+    }
+
+    pub(in crate::attention) fn normal(shape: (usize, usize), rng: &mut Generator) -> Array2<f64> {
+        let mut matrix = Array2::zeros(shape);
+        fill_normal(matrix.as_slice_mut().unwrap(), 1.0, rng);
+        matrix
+    }
 
     fn rngs(batch: usize) -> Vec<Generator> {
         (0..batch).map(|b| generator(9, Purpose::Dropout, b as u64)).collect()
@@ -394,13 +414,9 @@ mod tests {
         ) {
             let at = 1 + (at * (length - 1) as f64) as usize; // the token that changes: not the first
             for (mask, earlier_may_change) in [(Mask::Causal, false), (Mask::None, true)] {
-                let mut layout = Layout::new();
-                let dropout = Dropout::new(0.0).unwrap();
-                let attn = MultiHeadAttention::declare(layout.scope("attn"), (6, 2), mask, dropout, true, INIT).unwrap();
                 let mut rng = generator(seed, Purpose::Other, 0);
-                let params = Params::<f64>::initialise(&layout, &mut rng);
-                let mut x = Array2::zeros((length, 6));
-                fill_normal(x.as_slice_mut().unwrap(), 1.0, &mut rng);
+                let (attn, params) = random_layer((6, 2), mask, true, &mut rng);
+                let mut x = normal((length, 6), &mut rng);
                 let run = |x: &Array2<f64>| {
                     let mut out = Array2::zeros((length, 6));
                     attn.forward(&params, x.view(), &mut attn.activations(1, length), out.view_mut(), None);
@@ -421,13 +437,9 @@ mod tests {
             parts in prop::collection::vec(1usize..6, 1..6), n_head in 1usize..4, bias: bool, seed: u64,
         ) {
             let (length, n_embd) = (parts.iter().sum(), 3 * n_head);
-            let mut layout = Layout::new();
-            let (scope, none) = (layout.scope("attn"), Dropout::new(0.0).unwrap());
-            let attn = MultiHeadAttention::declare(scope, (n_embd, n_head), Mask::Causal, none, bias, INIT).unwrap();
             let mut rng = generator(seed, Purpose::Other, 0);
-            let params = Params::<f64>::initialise(&layout, &mut rng);
-            let mut x = Array2::zeros((length, n_embd));
-            fill_normal(x.as_slice_mut().unwrap(), 1.0, &mut rng);
+            let (attn, params) = random_layer((n_embd, n_head), Mask::Causal, bias, &mut rng);
+            let mut x = normal((length, n_embd), &mut rng);
             let mut whole = x.clone();
             attn.forward(&params, x.view(), &mut attn.activations(1, length), whole.view_mut(), None);
 
@@ -446,13 +458,11 @@ mod tests {
         #[test]
         fn one_head_equals_the_readable_one(length in 1usize..70, n_embd in 1usize..5, causal: bool, seed: u64) {
             let mask = if causal { Mask::Causal } else { Mask::None };
-            let (mut fast_layout, mut plain_layout) = (Layout::new(), Layout::new());
-            let dropout = Dropout::new(0.0).unwrap();
-            let fast = MultiHeadAttention::declare(fast_layout.scope("attn"), (n_embd, 1), mask, dropout, false, INIT).unwrap();
-            let plain = Head::declare(plain_layout.scope("head"), n_embd, n_embd, mask, INIT.0);
             let mut rng = generator(seed, Purpose::Other, 0);
-            let mut fast_params = Params::<f64>::initialise(&fast_layout, &mut rng);
-            let mut plain_params = Params::<f64>::zeros(&plain_layout);
+            let (fast, mut fast_params) = random_layer((n_embd, 1), mask, false, &mut rng);
+            let mut layout = Layout::new();
+            let plain = Head::declare(layout.scope("head"), n_embd, n_embd, mask, INIT.0);
+            let mut plain_params = Params::<f64>::zeros(&layout);
             // The plain head has its three matrices one after another, the fast one side by side;
             // and the fast one's last layer is the identity.
             let n = n_embd;
@@ -464,8 +474,7 @@ mod tests {
                     fast_params.values[3 * n * n + i * n + j] = if i == j { 1.0 } else { 0.0 };
                 }
             }
-            let mut x = Array2::zeros((length, n));
-            fill_normal(x.as_slice_mut().unwrap(), 1.0, &mut rng);
+            let x = normal((length, n), &mut rng);
             let mut out = Array2::zeros((length, n));
             fast.forward(&fast_params, x.view(), &mut fast.activations(1, length), out.view_mut(), None);
             let expected = plain.forward(&plain_params, x.view()).y;

@@ -126,9 +126,8 @@ pub fn backward<T: Float>(
 mod tests {
     use super::*;
     use crate::attention::Mask;
+    use crate::attention::multi_head::tests::{normal, random_layer};
     use crate::backward::Backward;
-    use crate::dropout::Dropout;
-    use crate::params::{Init, Layout, fill_normal};
     use proptest::prelude::*;
     use stage01_bigram::random::{Purpose, generator};
 
@@ -141,22 +140,14 @@ mod tests {
             causal: bool, bias: bool, threads in 1usize..4, seed: u64,
         ) {
             let (mask, n_embd) = (if causal { Mask::Causal } else { Mask::None }, n_head * size);
-            let (mut layout, init) = (Layout::new(), Init::Normal(0.5));
-            let (scope, none) = (layout.scope("attn"), Dropout::new(0.0).unwrap());
-            let sizes = (n_embd, n_head);
-            let attn =
-                MultiHeadAttention::declare(scope, sizes, mask, none, bias, (init, init)).unwrap();
             let mut rng = generator(seed, Purpose::Other, 0);
-            let params = Params::<f64>::initialise(&layout, &mut rng);
-            let mut normal = || {
-                let mut matrix = Array2::zeros((batch * length, n_embd));
-                fill_normal(matrix.as_slice_mut().unwrap(), 1.0, &mut rng);
-                matrix
-            };
-            let (x, dout) = (normal(), normal());
+            let (attn, params) = random_layer((n_embd, n_head), mask, bias, &mut rng);
+            let mut random = || normal((batch * length, n_embd), &mut rng);
+            let (x, dout) = (random(), random());
 
             let plain = forward(&attn, &params, x.view(), length);
-            let mut plain_grads = Params::zeros(&layout);
+            let zeros = || Params { values: vec![0.0; params.values.len()] };
+            let (mut plain_grads, mut grads) = (zeros(), zeros());
             let plain_dx = backward(&attn, &params, x.view(), &plain, dout.view(), &mut plain_grads);
 
             // The buffers are made on one thread and used by several.
@@ -164,7 +155,6 @@ mod tests {
                 (attn.activations(batch, length), attn.scratch(batch, length))
             });
             let (mut out, mut dx) = (Array2::zeros(x.raw_dim()), Array2::zeros(x.raw_dim()));
-            let mut grads = Params::zeros(&layout);
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 attn.forward(&params, x.view(), &mut acts, out.view_mut(), None);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use stage01_bigram::random::{Purpose, generator};
-use stage01_bigram::screen::wrap;
+use stage01_bigram::text::wrap;
 use stage01_bigram::{Error, Result};
 
 use super::SamplingFlags;

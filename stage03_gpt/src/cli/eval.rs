@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::loss::{bits_per_byte, perplexity};
-use stage01_bigram::screen::thousands;
+use stage01_bigram::text::thousands;
 use stage01_bigram::{Error, Result};
 
 use super::screen::{Screen, remark};

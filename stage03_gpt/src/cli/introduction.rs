@@ -1,7 +1,7 @@
 //! What both programs print before a run: its facts, and the losses to compare with.
 
 use stage01_bigram::bigram::{Bigram, CountedBigram};
-use stage01_bigram::screen::thousands;
+use stage01_bigram::text::thousands;
 
 use super::screen::Screen;
 use crate::config::GptConfig;

@@ -24,7 +24,8 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use stage01_bigram::Result;
 use stage01_bigram::sampling::Sampler;
-use stage01_bigram::screen::{printable, refuse};
+use stage01_bigram::screen::refuse;
+use stage01_bigram::text::printable;
 
 /// A GPT from scratch, on the CPU.
 ///

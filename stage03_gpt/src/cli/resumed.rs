@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use stage01_bigram::screen::thousands;
+use stage01_bigram::text::thousands;
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result, files};
 

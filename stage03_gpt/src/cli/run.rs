@@ -4,7 +4,7 @@
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use stage01_bigram::Result;
-use stage01_bigram::screen::wrap;
+use stage01_bigram::text::wrap;
 
 use super::screen::{remark, width};
 use crate::settings::{PRESETS, Preset, RunSettings};

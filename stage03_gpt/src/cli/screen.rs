@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use stage01_bigram::screen::wrap;
+use stage01_bigram::text::wrap;
 use stage01_bigram::{Error, Result};
 
 /// The standard output, with a progress bar below the lines where it is a terminal.

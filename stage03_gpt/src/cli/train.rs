@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::loss::bits;
 use stage01_bigram::random::{Purpose, generator};
-use stage01_bigram::screen::{thousands, wrap};
+use stage01_bigram::text::{thousands, wrap};
 use stage01_bigram::tokenizer::{Tokenizer, TokenizerKind};
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use stage01_bigram::Result;
 use stage01_bigram::loss::bits;
-use stage01_bigram::screen::{thousands, wrap};
+use stage01_bigram::text::{thousands, wrap};
 use stage01_bigram::tokenizer::Tokenizer;
 
 use super::introduction::Reference;

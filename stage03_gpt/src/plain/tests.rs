@@ -5,6 +5,7 @@ use super::*;
 use crate::adamw::AdamW;
 use crate::config::GptConfig;
 use crate::generate::Decoder;
+use crate::gpt::tests::random_weights;
 use crate::schedule::Schedule;
 use crate::trainer::{Settings, Trainer};
 use proptest::prelude::*;
@@ -13,7 +14,7 @@ use stage01_bigram::dataset::Dataset;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
 use stage02_attention::backward::Backward;
-use stage02_attention::params::{Tensor, fill_normal};
+use stage02_attention::params::Tensor;
 
 const ADAMW: AdamW =
     AdamW { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, grad_clip: 1.0 };
@@ -27,12 +28,6 @@ const SIZES: GptConfig = GptConfig {
     dropout: 0.0,
     bias: true,
 };
-
-fn normal(gpt: &Gpt, std: f64, seed: u64) -> Params<f64> {
-    let mut params = Params::zeros(gpt.layout());
-    fill_normal(&mut params.values, std, &mut generator(seed, Purpose::Initialisation, 0));
-    params
-}
 
 fn tokens(n: usize, seed: u64) -> Vec<u32> {
     let mut rng = generator(seed, Purpose::Other, 0);
@@ -53,12 +48,12 @@ fn distance(tensor: &Tensor, a: &Params<f64>, b: &Params<f64>) -> f64 {
 
 /// Compares the loss and every gradient of a micro-batch of `batch` sequences.
 fn compare_gradients(gpt: &Gpt, batch: usize, length: usize, seed: u64, product: Product<f64>) {
-    let params = normal(gpt, 0.5, seed);
+    let params = random_weights(gpt, 0.5, seed);
     let (x, y) = (tokens(batch * length, seed), tokens(batch * length, seed ^ 1));
 
     let plain = Plain { gpt, length, product };
     // Gradients are added to what is there: begin with something.
-    let mut slow = normal(gpt, 1e-2, seed ^ 2);
+    let mut slow = random_weights(gpt, 1e-2, seed ^ 2);
     let mut fast = slow.clone();
     let accumulation = 3.0;
     let plain_batch = Batch { tokens: x.clone(), targets: y.clone(), rngs: rngs(batch, seed) };
@@ -96,11 +91,11 @@ proptest! {
     #[test]
     fn the_fast_optimiser_takes_the_same_steps(bias: bool, long: bool, seed: u64) {
         let gpt = Gpt::new(GptConfig { bias, ..SIZES }).unwrap();
-        let mut slow = normal(&gpt, 1.0, seed);
+        let mut slow = random_weights(&gpt, 1.0, seed);
         let mut optimiser = Optimiser::new(ADAMW, gpt.layout());
         let (mut fast, mut moments) = (slow.clone(), optimiser.moments.clone());
         for t in 1..4 {
-            let mut gradient = normal(&gpt, if long { 0.5 } else { 1e-3 }, seed ^ t as u64);
+            let mut gradient = random_weights(&gpt, if long { 0.5 } else { 1e-3 }, seed ^ t as u64);
             let squares: f64 = gradient.values.iter().map(|g| g * g).sum();
             let factor = ADAMW.clip_factor(squares.sqrt());
             let mut taken = gradient.clone();
@@ -122,7 +117,7 @@ proptest! {
         seed: u64,
     ) {
         let gpt = Gpt::new(GptConfig { block_size, ..SIZES }).unwrap();
-        let params = normal(&gpt, 0.5, seed);
+        let params = random_weights(&gpt, 0.5, seed);
         let prompt = tokens(prompt, seed);
         let sampler = || Sampler::new(temperature, Some(9), None).unwrap();
         let rng = || generator(seed, Purpose::Sampling, 0);
@@ -140,7 +135,7 @@ proptest! {
     #[test]
     fn a_decode_step_gives_the_logits_of_the_whole_text(bias: bool, first in 1usize..7, seed: u64) {
         let gpt = Gpt::new(GptConfig { bias, ..SIZES }).unwrap();
-        let (params, text, plain) = (normal(&gpt, 0.5, seed), tokens(7, seed), Plain::new(&gpt));
+        let (params, text, plain) = (random_weights(&gpt, 0.5, seed), tokens(7, seed), Plain::new(&gpt));
         let (mut cache, mut logits) = plain.prefill(&params, &text[..first]);
         for n in first..=7 {
             prop_assert_eq!(cache.tokens(), n);
@@ -174,7 +169,7 @@ fn runs_of_both_lead_to_the_same_weights() {
         let (batch_size, seed, max_iters) = (3, 5, 20);
         let schedule =
             Schedule { learning_rate: 1e-2, min_lr: 1e-3, warmup_iters: 5, lr_decay_iters: 15 };
-        let start: Params<f64> = normal(&gpt, 0.3, 1);
+        let start: Params<f64> = random_weights(&gpt, 0.3, 1);
 
         let settings = Hyperparameters {
             batch_size,
@@ -265,7 +260,7 @@ fn the_default_run_is_that_of_the_command_line() {
 #[test]
 fn prompts_that_cannot_be_read_are_refused() {
     let gpt = Gpt::new(SIZES).unwrap();
-    let (params, plain) = (normal(&gpt, 0.5, 1), Plain::new(&gpt));
+    let (params, plain) = (random_weights(&gpt, 0.5, 1), Plain::new(&gpt));
     for (prompt, expected) in [(vec![], "at least one token"), (vec![1, 11], "11")] {
         let rng = &mut generator(1, Purpose::Sampling, 0);
         let error = plain.generate(&params, &prompt, 3, &mut Sampler::greedy(), rng).unwrap_err();

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use stage01_bigram::screen::wrap;
+use stage01_bigram::text::wrap;
 use stage03_gpt::cli::screen::{Screen, remark, width};
 use stage03_gpt::units::duration;
 

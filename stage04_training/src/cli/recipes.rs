@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use stage01_bigram::Result;
-use stage01_bigram::screen::wrap;
+use stage01_bigram::text::wrap;
 use stage03_gpt::cli::screen::{Screen, width};
 
 use crate::recipe;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use stage01_bigram::tokenizer::{DEFAULT_BPE_SIZE, END_OF_TEXT, TokenizerKind};
 use stage01_bigram::{Error, Result};
+use stage03_gpt::trainer::{check_threads, cores};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::kind::Format;
@@ -17,9 +18,6 @@ pub const SHARD_TOKENS: u64 = 100_000_000;
 
 /// The default number of bytes of tokens between commits.
 pub const COMMIT_BYTES: u64 = 64 << 20;
-
-/// The most threads that are accepted, as in training.
-const MOST_THREADS: usize = 1024;
 
 /// What to do about a fault in the inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,12 +134,7 @@ impl Settings {
         if self.shard_tokens == 0 {
             return Err(Error::setting("--shard-tokens", 0, "it must be at least 1"));
         }
-        let threads = self.threads();
-        if !(1..=MOST_THREADS).contains(&threads) {
-            let expected =
-                format!("choose from 1 to {MOST_THREADS}; more than the machine has cores is slow");
-            return Err(Error::setting("--threads", threads, expected));
-        }
+        check_threads(self.threads())?;
         if let TokenizerKind::Bpe { vocab_size } = self.tokenizer
             && vocab_size < 257
         {
@@ -193,6 +186,6 @@ impl Settings {
 
     /// The number of threads.
     pub(super) fn threads(&self) -> usize {
-        self.threads.unwrap_or_else(|| stage03_gpt::trainer::cores().min(MOST_THREADS))
+        self.threads.unwrap_or_else(cores)
     }
 }

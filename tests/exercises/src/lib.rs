@@ -9,6 +9,7 @@
 //! - [`judge`] runs the check of one answer in a process of its own, with a limit for time and
 //!   memory.
 //! - [`gpt`] makes a GPT of the answers, examines it, trains it, and lets it write.
+//! - [`disk`] is a disk whose power can be cut, for exercises about saving.
 //! - [`companion`] is the program around it: what is next, hints, progress, watching the file.
 //!
 //! `tests/proof.rs` shows of every exercise that its stub fails, that its solution passes, and that
@@ -19,6 +20,7 @@ extern crate self as exercises;
 pub mod answers;
 pub mod catalog;
 pub mod companion;
+pub mod disk;
 pub mod exercise;
 pub mod gpt;
 pub mod judge;

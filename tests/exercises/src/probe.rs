@@ -68,7 +68,7 @@ impl Probe {
     /// Prints a line for the reader, such as a row of a curve. It is not compared.
     pub fn note(&self, line: impl AsRef<str>) {
         if self.talks {
-            println!("  {}", line.as_ref());
+            crate::out!("  {}", line.as_ref());
         }
     }
 }

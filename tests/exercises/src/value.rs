@@ -77,9 +77,12 @@ impl Value {
             Value::Counts(row) => vec![cut(row, at(0), i64::to_string)],
             Value::Table(table) => {
                 let first = at(0).saturating_sub(2);
-                let rows = table.rows().into_iter().skip(first).take(5);
+                let rows: Vec<Vec<String>> = (table.rows().into_iter().skip(first).take(5))
+                    .map(|row| row.iter().map(|&x| short(x)).collect())
+                    .collect();
+                let width = rows.iter().flatten().map(String::len).max().unwrap_or(0);
                 let mut lines: Vec<String> =
-                    rows.map(|row| cut(&row.to_vec(), at(1), |&x| short(x))).collect();
+                    rows.iter().map(|row| cut(row, at(1), |x| format!("{x:>width$}"))).collect();
                 if first > 0 {
                     lines.insert(0, format!("({first} rows before)"));
                 }

@@ -4,7 +4,7 @@
 //! exercise is asked the same, and the one that computes what the answer computes is named. So
 //! the reader learns not only that a number is wrong, but which thought made it.
 
-use crate::exercise::{Check, Exercise, Mistake};
+use crate::exercise::{Check, Exercise, Kind, Mistake};
 use crate::probe::{Panic, Part, ask};
 use crate::value::{Value, short};
 
@@ -35,6 +35,10 @@ pub struct Wrong {
     pub panic: Option<Panic>,
     /// The mistake that computes the same.
     pub mistake: Option<&'static Mistake>,
+    /// Whether this mistake is the bug that is to be found: then it is not named.
+    pub is_the_bug: bool,
+    /// Whether the right number may be shown. Not where it is what the reader is to work out.
+    pub shows_expected: bool,
 }
 
 /// A result that differs.
@@ -100,11 +104,14 @@ fn finding(exercise: &'static Exercise, expected: &Part, found: &Part) -> Findin
         let parts = ask(mistake.probe);
         parts.iter().any(|part| part.name == expected.name && part.same(found))
     };
+    let mistake = exercise.mistakes.iter().find(does_the_same);
     Finding::Wrong(Box::new(Wrong {
         rule: found.broken.clone(),
         difference,
         panic: found.panic.clone(),
-        mistake: exercise.mistakes.iter().find(does_the_same),
+        mistake,
+        is_the_bug: mistake.is_some_and(|mistake| exercise.bug == Some(mistake.name)),
+        shows_expected: !matches!(exercise.kind, Kind::Predict | Kind::Experiment),
     }))
 }
 
@@ -120,7 +127,8 @@ impl Wrong {
             lines.push(format!("{what}:"));
             let place = found.difference(expected).unwrap_or_default();
             let same_kind = found.kind() == expected.kind();
-            for (name, value) in [("yours", found), ("expected", expected)] {
+            let both = [("yours", found), ("expected", expected)];
+            for (name, value) in both.into_iter().take(if self.shows_expected { 2 } else { 1 }) {
                 let kind = if same_kind { String::new() } else { format!("  ({})", value.kind()) };
                 for (i, line) in value.lines(&place).into_iter().enumerate() {
                     let name = if i == 0 { name } else { "" };
@@ -128,16 +136,21 @@ impl Wrong {
                     lines.push(format!("  {name:<8}  {line}{kind}"));
                 }
             }
-            lines.extend(first_difference(found, expected, &place));
+            if self.shows_expected {
+                lines.extend(first_difference(found, expected, &place));
+            }
         }
         if let Some(Panic { message, place }) = &self.panic {
             let place = match place.find("answers/") {
-                Some(at) => &place[at..],
-                None => place,
+                Some(at) => format!("at {}", &place[at..]),
+                None => "inside a library that it calls".into(),
             };
-            lines.push(format!("Your code panicked at {place}: {message}"));
+            lines.push(format!("Your code panicked {place}: {message}"));
         }
         match self.mistake {
+            Some(_) if self.is_the_bug => {
+                lines.push("This is what the file computes as you found it.".into());
+            }
             Some(mistake) => {
                 lines.push(format!("These are exactly the numbers of {}.", mistake.says));
                 lines.push(mistake.look.to_owned());

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use serde_json::json;
 use stage01_bigram::random::{Purpose, generator};
-use stage01_bigram::screen::thousands;
+use stage01_bigram::text::thousands;
 use stage01_bigram::{Error, Result};
 
 use super::super::screen::Screen;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ArgMatches, Args};
-use stage01_bigram::screen::thousands;
+use stage01_bigram::text::thousands;
 use stage01_bigram::{Error, Result};
 
 use super::screen::Screen;

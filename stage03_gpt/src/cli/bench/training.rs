@@ -6,7 +6,7 @@ use rand::RngExt;
 use serde_json::{Map, json};
 use stage01_bigram::Result;
 use stage01_bigram::random::{Purpose, generator};
-use stage01_bigram::screen::thousands;
+use stage01_bigram::text::thousands;
 use stage02_attention::profiler;
 
 use super::super::screen::Screen;

@@ -13,8 +13,8 @@
 //!
 //!   y = w x + w^2,    L = (y - target)^2
 //!
-//! With w = 1, x = 2, target = 5: y is 3 and dL/dy = -4. The weight moves y on both ways,
-//! by 2 and by 2, so dy/dw = 4 and dL/dw = -16.
+//! With w = 1, x = 3, target = 6: y is 4 and dL/dy = -4. The weight moves y on both ways, by 3
+//! and by 2, so dy/dw = 5 and dL/dw = -20.
 
 /// (dL/dw[0], dL/dw[1]) for u = w[0] x + w[1], y = u^2, L = (y - target)^2.
 pub fn gradient(w: [f64; 2], x: f64, target: f64) -> [f64; 2] {

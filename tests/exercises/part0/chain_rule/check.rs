@@ -45,7 +45,7 @@ pub fn probe(p: &mut Probe) {
     });
     p.part("slope_on_two_ways", |p| {
         let loss = |w: f64, x: f64, target: f64| (w * x + w * w - target).powi(2);
-        for (w, x, target) in [(1.0, 2.0, 5.0), (-0.5, 4.0, 1.0), (3.0, 0.0, 8.0), (0.0, 2.5, 1.5)]
+        for (w, x, target) in [(1.0, 3.0, 6.0), (-0.5, 4.0, 1.0), (3.0, 0.0, 8.0), (0.0, 2.5, 1.5)]
         {
             let found = slope_on_two_ways(w, x, target);
             p.see(format!("slope for w = {w}, x = {x}, target {target}"), found);

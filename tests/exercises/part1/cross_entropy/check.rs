@@ -46,6 +46,8 @@ pub fn probe(p: &mut Probe) {
             });
             p.see(format!("the loss of {far:?}, target {target}"), found);
         }
+        let low = [-1000.0, -1001.0];
+        p.see(format!("the loss of {low:?}, target 0"), cross_entropy(&low, 0));
         let filtered = [1.0, f64::NEG_INFINITY, 1.0];
         p.see("the loss of the logits 1, −∞, 1, target 2", cross_entropy(&filtered, 2));
     });

@@ -26,6 +26,7 @@ pub fn probe(p: &mut Probe) {
             ("four equal logits", &vec![3.0; 4], 1),
             ("ten logits", &row, 7),
             ("the logits 1000, 1001", &vec![1000.0, 1001.0], 0),
+            ("the logits −1000, −1001", &vec![-1000.0, -1001.0], 0),
             ("the logits 40, 0, 0", &vec![40.0, 0.0, 0.0], 0),
         ];
         for (name, logits, target) in asked {

@@ -16,7 +16,7 @@ use stage01_bigram::{Error, Result};
 use crate::answers::{Answers, State};
 use crate::catalog::{ALL, CHAPTERS, find_or_suggest};
 use crate::exercise::Exercise;
-use crate::gpt;
+use crate::{gpt, out};
 
 /// Exercises after each chapter.
 ///
@@ -129,14 +129,14 @@ fn watch_or_check(answers: &Answers, name: Option<&str>) -> Result<ExitCode> {
 fn check(answers: &Answers, exercise: &'static Exercise) -> Result<ExitCode> {
     answers.text(exercise)?;
     screen::head(exercise);
-    println!();
+    out!();
     let compiled = cargo::compile(exercise.name, console::colors_enabled())?;
     let program = match compiled {
         cargo::Compiled::Program(program) => program,
         cargo::Compiled::Errors(errors) => {
             let file = Answers::name(exercise);
-            println!("{}", style(format!("{file} does not compile.")).red().bold());
-            println!("{}", errors.trim_end());
+            out!("{}", style(format!("{file} does not compile.")).red().bold());
+            out!("{}", errors.trim_end());
             return Ok(ExitCode::FAILURE);
         }
     };
@@ -146,11 +146,11 @@ fn check(answers: &Answers, exercise: &'static Exercise) -> Result<ExitCode> {
 /// How many have passed.
 fn progress(answers: &Answers) {
     let passed = ALL.iter().filter(|exercise| answers.state(exercise) == State::Passed).count();
-    println!("{passed} of {} exercises passed.\n", ALL.len());
+    out!("{passed} of {} exercises passed.\n", ALL.len());
 }
 
 fn finished() -> ExitCode {
-    println!("All {} exercises have passed.", ALL.len());
+    out!("All {} exercises have passed.", ALL.len());
     ExitCode::SUCCESS
 }
 
@@ -161,33 +161,33 @@ fn list(answers: &Answers) {
         if here.peek().is_none() {
             continue;
         }
-        println!("{}", style(title).bold());
+        out!("{}", style(title).bold());
         for exercise in here {
             let sign = screen::sign(answers.state(exercise));
             let (name, kind) = (exercise.name, exercise.kind.name());
-            println!("  [{sign}] {name:<widest$}  {kind:<12}  {:>2} min", exercise.minutes);
+            out!("  [{sign}] {name:<widest$}  {kind:<12}  {:>2} min", exercise.minutes);
         }
     }
-    println!();
+    out!();
     progress(answers);
-    println!("x passed, ~ changed since it passed, . begun");
+    out!("x passed, ~ changed since it passed, . begun");
 }
 
 fn hint(answers: &Answers, name: Option<&str>) -> Result<ExitCode> {
     let Some(exercise) = named_or_next(answers, name)? else { return Ok(finished()) };
     let read = answers.hints(exercise);
     let shown = (read + 1).min(exercise.hints.len());
-    println!("{}", style(exercise.title).bold());
+    out!("{}", style(exercise.title).bold());
     for (number, hint) in (1..).zip(&exercise.hints[..shown]) {
         screen::say(&format!("{number}. {hint}"), "  ");
     }
     match exercise.hints.len() - shown {
         0 if read == shown => {
             let name = exercise.name;
-            println!("\nThat is all. `cargo run -p exercises -- solution {name} --show` shows it.");
+            out!("\nThat is all. `cargo run -p exercises -- solution {name} --show` shows it.");
         }
         0 => {}
-        left => println!("\n{left} more: the same command again."),
+        left => out!("\n{left} more: the same command again."),
     }
     answers.record_hints(exercise, shown)?;
     Ok(ExitCode::SUCCESS)
@@ -197,8 +197,8 @@ fn reset(answers: &Answers, name: &str) -> Result<ExitCode> {
     let exercise = find_or_suggest(&printable(name))?;
     let file = Answers::name(exercise);
     match answers.reset(exercise)? {
-        Some(kept) => println!("{file} begins anew. What was there is in {}.", kept.display()),
-        None => println!("{file} is as it was laid out."),
+        Some(kept) => out!("{file} begins anew. What was there is in {}.", kept.display()),
+        None => out!("{file} is as it was laid out."),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -210,7 +210,7 @@ fn own_gpt(answers: &Answers, with_solutions: bool, max_iters: usize) -> Result<
         gpt::parts::exercises().partition(passed);
     let names = |list: &[&Exercise]| list.iter().map(|e| e.name).collect::<Vec<_>>().join(", ");
     let all = own.len() + missing.len();
-    println!("{}", style(format!("{} of {all} parts of this GPT are yours.", own.len())).bold());
+    out!("{}", style(format!("{} of {all} parts of this GPT are yours.", own.len())).bold());
     if !missing.is_empty() && !with_solutions {
         screen::say(&format!("These have not passed yet: {}.", names(&missing)), "");
         screen::say("`gpt --with-solutions` takes the solutions' in their place.", "");
@@ -219,13 +219,13 @@ fn own_gpt(answers: &Answers, with_solutions: bool, max_iters: usize) -> Result<
     if !missing.is_empty() {
         screen::say(&format!("The solutions' are: {}.", names(&missing)), "");
     }
-    println!();
+    out!();
     answers.choose_parts(&own)?;
     match cargo::compile("my_gpt", console::colors_enabled())? {
         cargo::Compiled::Program(program) => run(program, &[max_iters.to_string()]),
         cargo::Compiled::Errors(errors) => {
-            println!("{}", style("The parts do not fit together.").red().bold());
-            println!("{}", errors.trim_end());
+            out!("{}", style("The parts do not fit together.").red().bold());
+            out!("{}", errors.trim_end());
             Ok(ExitCode::FAILURE)
         }
     }
@@ -254,6 +254,6 @@ fn solution(answers: &Answers, name: &str, show: bool) -> Result<ExitCode> {
         );
         return Ok(ExitCode::FAILURE);
     }
-    print!("{}", exercise.solution_text);
+    out!("{}", exercise.solution_text.trim_end());
     Ok(ExitCode::SUCCESS)
 }

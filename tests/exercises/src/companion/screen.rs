@@ -1,5 +1,7 @@
 //! What the companion and the checks print.
 
+use std::io::{self, Write};
+
 use console::style;
 use stage01_bigram::text::wrap;
 use stage03_gpt::cli::screen::width;
@@ -10,20 +12,39 @@ use crate::exercise::Exercise;
 use crate::value::Value;
 use crate::verdict::{Finding, Verdict};
 
+/// Prints a line. Where nobody reads the output any more, the program ends.
+#[macro_export]
+macro_rules! out {
+    () => { $crate::companion::screen::line(format_args!("")) };
+    ($($text:tt)*) => { $crate::companion::screen::line(format_args!($($text)*)) };
+}
+
+/// Prints a line: see [`out!`](crate::out).
+pub fn line(text: std::fmt::Arguments) {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
+            eprintln!("error: cannot write the output: {error}");
+            std::process::exit(1);
+        }
+    }
+}
+
 /// Prints a text, wrapped to the terminal, each line behind `indent`.
 pub fn say(text: &str, indent: &str) {
-    println!("{}", wrap(text, width(), indent));
+    out!("{}", wrap(text, width(), indent));
 }
 
 /// Prints a name and what belongs to it.
 fn fact(name: &str, text: &str) {
     let wrapped = wrap(text, width(), "           ");
-    println!("  {name:<9}{}", wrapped.trim_start());
+    out!("  {name:<9}{}", wrapped.trim_start());
 }
 
 /// The head of an exercise: what it is, and where things are.
 pub fn head(exercise: &Exercise) {
-    println!("{}", style(exercise.title).bold());
+    out!("{}", style(exercise.title).bold());
     let minutes = exercise.minutes;
     fact("name", &format!("{}: {}, about {minutes} minutes", exercise.name, exercise.kind.name()));
     fact("trains", exercise.trains);
@@ -46,16 +67,16 @@ pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
             Finding::NotWritten => style("not written yet").yellow(),
             Finding::Wrong(_) => style("wrong").red().bold(),
         };
-        println!("  {name:<widest$}  {said}");
+        out!("  {name:<widest$}  {said}");
         if let Finding::Right(computed) = finding {
             for (what, value) in computed {
-                println!("    {what}: {}", value_line(value));
+                out!("    {what}: {}", value_line(value));
             }
         }
     }
-    println!();
+    out!();
     if verdict.passes() {
-        println!("{}", style(format!("{} passes.", exercise.name)).green().bold());
+        out!("{}", style(format!("{} passes.", exercise.name)).green().bold());
         return;
     }
     let wrong = verdict.parts.iter().find_map(|(name, finding)| match finding {
@@ -63,10 +84,10 @@ pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
         _ => None,
     });
     if let Some((name, wrong)) = wrong {
-        println!("{}", style(format!("{name} is wrong.")).red().bold());
+        out!("{}", style(format!("{name} is wrong.")).red().bold());
         for line in wrong.lines() {
             match line.strip_prefix("  ") {
-                Some(numbers) => println!("    {numbers}"),
+                Some(numbers) => out!("    {numbers}"),
                 None => say(&line, "  "),
             }
         }
@@ -80,7 +101,7 @@ pub fn verdict(exercise: &Exercise, verdict: &Verdict) {
 /// A line that says whether something holds.
 pub fn verdict_line(holds: bool, text: &str) {
     let sign = if holds { style("right").green() } else { style("wrong").red().bold() };
-    println!("  {sign}  {}", wrap(text, width(), "         ").trim_start());
+    out!("  {sign}  {}", wrap(text, width(), "         ").trim_start());
 }
 
 fn value_line(value: &Value) -> String {
@@ -89,7 +110,7 @@ fn value_line(value: &Value) -> String {
 
 /// Says that a check was stopped, and why.
 pub fn stopped(exercise: &Exercise, what: &str, look: &str) {
-    println!("{}", style(format!("{} was stopped.", exercise.name)).red().bold());
+    out!("{}", style(format!("{} was stopped.", exercise.name)).red().bold());
     say(what, "  ");
     say(look, "  ");
     read_again(exercise);
@@ -97,7 +118,7 @@ pub fn stopped(exercise: &Exercise, what: &str, look: &str) {
 
 fn read_again(exercise: &Exercise) {
     let name = exercise.name;
-    println!();
+    out!();
     fact("read", &chapter(exercise));
     fact("hint", &format!("cargo run -p exercises -- hint {name}"));
 }

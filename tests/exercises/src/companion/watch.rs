@@ -12,6 +12,7 @@ use stage01_bigram::{Error, Result};
 use super::{check, finished, hint, list, next, progress, screen};
 use crate::answers::{Answers, State};
 use crate::exercise::Exercise;
+use crate::out;
 
 /// What the reader types is looked for this often, and so is the file.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -19,7 +20,7 @@ const INTERVAL: Duration = Duration::from_millis(250);
 /// Shows an exercise and checks it at each save, then goes on to the next.
 pub fn watch(answers: &Answers, mut exercise: &'static Exercise) -> Result<ExitCode> {
     ctrlc::set_handler(|| {
-        println!("\nYour files are in answers/. `cargo run -p exercises` goes on here.");
+        out!("\nYour files are in answers/. `cargo run -p exercises` goes on here.");
         std::process::exit(0);
     })
     .map_err(|error| Error::setting("Ctrl-C", error, "a handler could not be set"))?;
@@ -62,7 +63,7 @@ pub fn watch(answers: &Answers, mut exercise: &'static Exercise) -> Result<ExitC
 fn menu(passed: bool) {
     let first = if passed { "Enter: the next exercise" } else { "Save the file to check it" };
     let line = format!("\n{first} · h: a hint · l: list · e: this exercise · q: quit");
-    println!("{}", style(line).dim());
+    out!("{}", style(line).dim());
 }
 
 /// The lines that the reader types.

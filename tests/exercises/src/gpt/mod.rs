@@ -23,6 +23,7 @@ use stage03_gpt::files::hugging_face;
 use stage03_gpt::gpt::Gpt;
 
 use crate::companion::screen::{say, verdict_line};
+use crate::out;
 use model::Model;
 use parts::Parts;
 use write::Sampling;
@@ -43,25 +44,25 @@ pub fn main(parts: Parts, steps: usize) -> ExitCode {
 }
 
 fn examine(parts: Parts, steps: usize) -> Result<bool> {
-    println!("1. PyTorch's numbers");
+    out!("1. PyTorch's numbers");
     let findings = golden(parts)?;
     if !report(&findings, "is not PyTorch's") {
         return Ok(false);
     }
-    println!("\n2. Every weight nudged, every gradient compared");
+    out!("\n2. Every weight nudged, every gradient compared");
     if !report(&nudged(parts)?, "does not fit the forward pass") {
         return Ok(false);
     }
-    println!("\n3. The KV cache beside the forward pass");
+    out!("\n3. The KV cache beside the forward pass");
     if !report(&[cached(parts)?], "differs from the forward pass") {
         return Ok(false);
     }
-    println!("\n4. Training on the built-in text");
+    out!("\n4. Training on the built-in text");
     let trained = train::on_the_built_in_text(parts, steps, |_| ())?;
-    println!("\n5. It writes\n");
+    out!("\n5. It writes\n");
     let start = Instant::now();
     trained.write("In the beginning", 400, Sampling { temperature: 0.8, top_k: 20 })?;
-    println!("\n\n400 characters in {:.1} s.", start.elapsed().as_secs_f64());
+    out!("\n\n400 characters in {:.1} s.", start.elapsed().as_secs_f64());
     Ok(true)
 }
 

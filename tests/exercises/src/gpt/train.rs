@@ -126,7 +126,7 @@ pub fn on_the_built_in_text(
     let [train, validation] = [train, validation].map(|text| (parts.encode)(text, &vocabulary));
     let length = gpt.config().block_size;
     let [train, validation] = [&train, &validation].map(|tokens| Windows { parts, tokens, length });
-    println!(
+    crate::out!(
         "  {} characters; {} weights; {steps} steps of {BATCH_SIZE} x {length} characters",
         vocabulary.len(),
         gpt.layout().len(),
@@ -144,7 +144,7 @@ pub fn on_the_built_in_text(
         if iter % (steps / 10).max(1) == 0 {
             let loss = evaluate(&model, &weights, &validation);
             let seconds = start.elapsed().as_secs_f64();
-            println!("  step {iter:>5}: validation loss {loss:.4}  ({seconds:.0} s)");
+            crate::out!("  step {iter:>5}: validation loss {loss:.4}  ({seconds:.0} s)");
         }
         if iter < steps {
             let mut rng = generator(1337, Purpose::Batch, iter as u64);

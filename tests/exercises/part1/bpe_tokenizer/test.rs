@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `bpe_tokenizer`.
+exercises::check!("bpe_tokenizer");

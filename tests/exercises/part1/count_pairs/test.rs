@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `count_pairs`.
+exercises::check!("count_pairs");

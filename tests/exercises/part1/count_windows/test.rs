@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `count_windows`.
+exercises::check!("count_windows");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `learning_rates`.
+exercises::check!("learning_rates");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `never_settles`.
+exercises::check!("never_settles");

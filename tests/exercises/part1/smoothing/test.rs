@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `smoothing`.
+exercises::check!("smoothing");

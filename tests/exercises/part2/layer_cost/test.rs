@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `layer_cost`.
+exercises::check!("layer_cost");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `momentum`.
+exercises::check!("momentum");

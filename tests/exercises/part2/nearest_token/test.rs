@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `nearest_token`.
+exercises::check!("nearest_token");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `power_of_d`.
+exercises::check!("power_of_d");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `rows_that_learn`.
+exercises::check!("rows_that_learn");

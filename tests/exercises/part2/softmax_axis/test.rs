@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `softmax_axis`.
+exercises::check!("softmax_axis");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `three_ways`.
+exercises::check!("three_ways");

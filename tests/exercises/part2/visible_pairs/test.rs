@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `visible_pairs`.
+exercises::check!("visible_pairs");

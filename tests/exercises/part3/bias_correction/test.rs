@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `bias_correction`.
+exercises::check!("bias_correction");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `cache_bytes`.
+exercises::check!("cache_bytes");

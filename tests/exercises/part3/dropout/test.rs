@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `dropout`.
+exercises::check!("dropout");

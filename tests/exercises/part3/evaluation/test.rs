@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `evaluation`.
+exercises::check!("evaluation");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `bfloat16`.
+exercises::check!("bfloat16");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `feistel`.
+exercises::check!("feistel");

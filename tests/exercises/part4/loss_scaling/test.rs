@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `loss_scaling`.
+exercises::check!("loss_scaling");

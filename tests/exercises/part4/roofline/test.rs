@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `roofline`.
+exercises::check!("roofline");

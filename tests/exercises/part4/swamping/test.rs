@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `swamping`.
+exercises::check!("swamping");

@@ -12,7 +12,7 @@
 //! - [`disk`] is a disk whose power can be cut, for exercises about saving.
 //! - [`companion`] is the program around it: what is next, hints, progress, watching the file.
 //!
-//! `tests/proof.rs` shows of every exercise that its stub fails, that its solution passes, and that
+//! `proof/tests/proof.rs` shows of every exercise that its stub fails, that its solution passes, and that
 //! each mistake is recognised by its name.
 
 extern crate self as exercises;

@@ -1,2 +1,0 @@
-//! Checks the reader's answer to `nudge`.
-exercises::check!("nudge");

@@ -19,8 +19,7 @@
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
 /// Adds the product of two tiles to a third: c += a b.
-pub type MultiplyAdd<'a> =
-    &'a mut dyn FnMut(ArrayView2<f64>, ArrayView2<f64>, ArrayViewMut2<f64>);
+pub type MultiplyAdd<'a> = &'a mut dyn FnMut(ArrayView2<f64>, ArrayView2<f64>, ArrayViewMut2<f64>);
 
 /// a b. a: (m, k); b: (k, n); result: (m, n). No tile has more than `tile` rows or columns.
 pub fn blocked(

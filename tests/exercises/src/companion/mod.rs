@@ -38,7 +38,7 @@ enum Order {
         /// Its name
         name: Option<String>,
     },
-    /// All exercises: x passed, ~ changed since it passed, . begun
+    /// All exercises, and how far you have come
     List,
     /// Check one exercise once (no name: the next one)
     Run {
@@ -164,13 +164,18 @@ fn list(answers: &Answers) {
         out!("{}", style(title).bold());
         for exercise in here {
             let sign = screen::sign(answers.state(exercise));
-            let (name, kind) = (exercise.name, exercise.kind.name());
-            out!("  [{sign}] {name:<widest$}  {kind:<12}  {:>2} min", exercise.minutes);
+            let (name, minutes) = (exercise.name, exercise.minutes);
+            let own = if exercise.gpt { "*" } else { " " };
+            let kind = exercise.kind.name();
+            // On a narrow terminal the kind is left out.
+            let kind =
+                if screen::width() > widest + 28 { format!("{kind:<14}") } else { "".into() };
+            out!("  [{sign}]{own}{name:<widest$}  {kind}{minutes:>3} min");
         }
     }
     out!();
     progress(answers);
-    out!("x passed, ~ changed since it passed, . begun");
+    out!("x passed, ~ changed since it passed, . begun; * a part of your own GPT");
 }
 
 fn hint(answers: &Answers, name: Option<&str>) -> Result<ExitCode> {

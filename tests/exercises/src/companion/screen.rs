@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use console::style;
 use stage01_bigram::text::wrap;
-use stage03_gpt::cli::screen::width;
+pub use stage03_gpt::cli::screen::width;
 
 use crate::answers::{Answers, State};
 use crate::catalog::chapter_title;

@@ -44,16 +44,16 @@ pub fn main(parts: Parts, steps: usize) -> ExitCode {
 }
 
 fn examine(parts: Parts, steps: usize) -> Result<bool> {
-    out!("1. PyTorch's numbers");
+    out!("1. PyTorch's numbers: logits, loss and the gradient of every tensor, two batches");
     let findings = golden(parts)?;
     if !report(&findings, "is not PyTorch's") {
         return Ok(false);
     }
-    out!("\n2. Every weight nudged, every gradient compared");
+    out!("\n2. Every weight nudged: {} of them", tiny()?.1.len());
     if !report(&nudged(parts)?, "does not fit the forward pass") {
         return Ok(false);
     }
-    out!("\n3. The KV cache beside the forward pass");
+    out!("\n3. The logits with a KV cache, and those of the forward pass");
     if !report(&[cached(parts)?], "differs from the forward pass") {
         return Ok(false);
     }

@@ -62,7 +62,12 @@ fn it_trains_as_the_plain_gpt_does() {
     let parts = solutions();
     let steps = 12;
     let mut found = Vec::new();
-    let run = train::on_the_built_in_text(parts, steps, |loss| found.push(loss)).unwrap();
+    let run = train::on_the_built_in_text(parts, steps, |report| {
+        if let train::Report::Step(loss) = report {
+            found.push(loss);
+        }
+    })
+    .unwrap();
 
     let corpus = Corpus::built_in();
     let (text, _) = split(&corpus.text, 0.9).unwrap();

@@ -26,6 +26,7 @@ use crate::companion::screen::{say, verdict_line};
 use crate::out;
 use model::Model;
 use parts::Parts;
+use train::{BATCH_SIZE, Report};
 use write::Sampling;
 
 /// How many steps the training has, unless the reader asks for others.
@@ -58,7 +59,18 @@ fn examine(parts: Parts, steps: usize) -> Result<bool> {
         return Ok(false);
     }
     out!("\n4. Training on the built-in text");
-    let trained = train::on_the_built_in_text(parts, steps, |_| ())?;
+    let start = Instant::now();
+    let trained = train::on_the_built_in_text(parts, steps, |report| match report {
+        Report::Begins { characters, weights, length } => out!(
+            "  {characters} characters; {weights} weights; {steps} steps of {BATCH_SIZE} x {length} \
+             characters"
+        ),
+        Report::Evaluation { iter, loss } => {
+            let seconds = start.elapsed().as_secs_f64();
+            out!("  step {iter:>5}: validation loss {loss:.4}  ({seconds:.0} s)");
+        }
+        Report::Step(_) => {}
+    })?;
     out!("\n5. It writes\n");
     let start = Instant::now();
     trained.write("In the beginning", 400, Sampling { temperature: 0.8, top_k: 20 })?;

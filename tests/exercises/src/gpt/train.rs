@@ -1,7 +1,5 @@
 //! The training loop around the parts.
 
-use std::time::Instant;
-
 use rand::RngExt;
 use stage01_bigram::Result;
 use stage01_bigram::corpus::Corpus;
@@ -101,15 +99,37 @@ struct Optimiser {
     grads: Vec<f64>,
 }
 
-/// Trains a small GPT on the characters of the built-in text, and prints the losses. `watch` is told
-/// the loss of each step.
+/// What a run reports.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Report {
+    /// It begins.
+    Begins {
+        /// How many characters the vocabulary has.
+        characters: usize,
+        /// How many weights the model has.
+        weights: usize,
+        /// How many tokens a sequence has.
+        length: usize,
+    },
+    /// The model was evaluated.
+    Evaluation {
+        /// How many steps were taken before.
+        iter: usize,
+        /// The validation loss, in nats per character.
+        loss: f64,
+    },
+    /// A step was taken, and this was the loss before it.
+    Step(f64),
+}
+
+/// Trains a small GPT on the characters of the built-in text.
 ///
 /// # Errors
 /// When the model cannot be built.
 pub fn on_the_built_in_text(
     parts: Parts,
     steps: usize,
-    mut watch: impl FnMut(f64),
+    mut report: impl FnMut(Report),
 ) -> Result<Trained> {
     let corpus = Corpus::built_in();
     let (train, validation) = split(&corpus.text, 0.9)?;
@@ -126,11 +146,8 @@ pub fn on_the_built_in_text(
     let [train, validation] = [train, validation].map(|text| (parts.encode)(text, &vocabulary));
     let length = gpt.config().block_size;
     let [train, validation] = [&train, &validation].map(|tokens| Windows { parts, tokens, length });
-    crate::out!(
-        "  {} characters; {} weights; {steps} steps of {BATCH_SIZE} x {length} characters",
-        vocabulary.len(),
-        gpt.layout().len(),
-    );
+    let (characters, weights) = (vocabulary.len(), gpt.layout().len());
+    report(Report::Begins { characters, weights, length });
     let mut weights =
         initial_weights(parts, &gpt, &mut generator(1337, Purpose::Initialisation, 0));
     let mut state = Optimiser {
@@ -139,17 +156,15 @@ pub fn on_the_built_in_text(
         grads: vec![0.0; weights.len()],
     };
     let model = Model { parts, gpt: &gpt };
-    let start = Instant::now();
     for iter in 0..=steps {
         if iter % (steps / 10).max(1) == 0 {
-            let loss = evaluate(&model, &weights, &validation);
-            let seconds = start.elapsed().as_secs_f64();
-            crate::out!("  step {iter:>5}: validation loss {loss:.4}  ({seconds:.0} s)");
+            report(Report::Evaluation { iter, loss: evaluate(&model, &weights, &validation) });
         }
         if iter < steps {
             let mut rng = generator(1337, Purpose::Batch, iter as u64);
             let batch = train.batch(&mut rng);
-            watch(training_step(&model, &mut weights, &mut state, batch, iter, steps));
+            let loss = training_step(&model, &mut weights, &mut state, batch, iter, steps);
+            report(Report::Step(loss));
         }
     }
     Ok(Trained { parts, gpt, weights, vocabulary })

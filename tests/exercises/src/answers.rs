@@ -71,6 +71,18 @@ impl Answers {
         read_text(&self.file(exercise))
     }
 
+    /// Lays out a file that is missing. Says whether it was.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn lay_out(&self, exercise: &Exercise) -> Result<bool> {
+        let missing = !self.file(exercise).exists();
+        if missing {
+            self.reset(exercise)?;
+        }
+        Ok(missing)
+    }
+
     /// How far the reader has come.
     pub fn state(&self, exercise: &Exercise) -> State {
         let text = fs::read_to_string(self.file(exercise)).unwrap_or_default();
@@ -141,6 +153,9 @@ impl Answers {
             let name = exercise.name;
             let own = own.iter().any(|own| own.name == name);
             let solution = self.directory.join(".gpt").join(name).join("solution.rs");
+            if !own && !solution.exists() {
+                self.write(&solution, exercise.solution_text)?;
+            }
             let file = if own { self.file(exercise) } else { solution };
             text +=
                 &format!("#[allow(warnings, clippy::all)]\n#[path = {file:?}]\npub mod {name};\n");

@@ -13,7 +13,8 @@ fn a_file_goes_from_new_to_passed_and_back() {
     let file = answers.file(softmax);
     assert!(answers.text(softmax).is_err());
 
-    assert_eq!(answers.reset(softmax).unwrap(), None);
+    assert!(answers.lay_out(softmax).unwrap());
+    assert!(!answers.lay_out(softmax).unwrap());
     assert_eq!(answers.state(softmax), State::New);
     assert_eq!(answers.text(softmax).unwrap(), softmax.stub_text);
 

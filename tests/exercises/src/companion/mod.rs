@@ -127,7 +127,9 @@ fn watch_or_check(answers: &Answers, name: Option<&str>) -> Result<ExitCode> {
 
 /// Compiles and checks the file of an exercise, once.
 fn check(answers: &Answers, exercise: &'static Exercise) -> Result<ExitCode> {
-    answers.text(exercise)?;
+    if answers.lay_out(exercise)? {
+        out!("{} was missing, and is laid out anew.\n", Answers::name(exercise));
+    }
     screen::head(exercise);
     out!();
     let compiled = cargo::compile(exercise.name, console::colors_enabled())?;

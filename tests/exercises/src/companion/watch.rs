@@ -27,6 +27,7 @@ pub fn watch(answers: &Answers, mut exercise: &'static Exercise) -> Result<ExitC
     let typed = typed();
     loop {
         progress(answers);
+        answers.lay_out(exercise)?;
         let text = answers.text(exercise)?;
         check(answers, exercise)?;
         let passed = answers.state(exercise) == State::Passed;

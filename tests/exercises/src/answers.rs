@@ -85,13 +85,23 @@ impl Answers {
 
     /// How far the reader has come.
     pub fn state(&self, exercise: &Exercise) -> State {
-        let text = fs::read_to_string(self.file(exercise)).unwrap_or_default();
+        let text = match fs::read_to_string(self.file(exercise)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return State::New,
+            text => text.unwrap_or_default(),
+        };
         match fs::read_to_string(self.passed_file(exercise)) {
             Ok(passed) if passed == text => State::Passed,
             Ok(_) => State::ChangedSince,
             Err(_) if text == exercise.stub_text => State::New,
             Err(_) => State::Begun,
         }
+    }
+
+    /// Whether the course has changed this exercise since the reader has begun it.
+    pub fn is_outdated(&self, exercise: &Exercise) -> bool {
+        let original = self.directory.join(".originals").join(exercise.part);
+        let original = fs::read_to_string(original.join(format!("{}.rs", exercise.name)));
+        original.is_ok_and(|original| original != exercise.stub_text)
     }
 
     /// Records that this text has passed.

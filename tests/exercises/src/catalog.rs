@@ -23,13 +23,17 @@ pub fn chapter_title(path: &str) -> &'static str {
 /// # Errors
 /// When there is no such exercise.
 pub fn find_or_suggest(name: &str) -> Result<&'static Exercise> {
+    // Its file is a good name for an exercise as well.
+    let plain = name.rsplit(['/', '\\']).next().unwrap_or(name).trim_end_matches(".rs");
+    let plain = plain.to_lowercase();
+    let name = &*plain;
     find(name).ok_or_else(|| {
         let like = |exercise: &&&Exercise| strsim::jaro_winkler(exercise.name, name) > 0.8;
         let names: Vec<&str> = ALL.iter().filter(like).map(|exercise| exercise.name).collect();
-        let expected = match names[..] {
+        let remedy = match names[..] {
             [] => "`cargo run -p exercises -- list` names them all".to_owned(),
             _ => format!("did you mean {}?", names.join(" or ")),
         };
-        Error::setting("the exercise", name, expected)
+        Error::Text { origin: name.into(), problem: "there is no such exercise".into(), remedy }
     })
 }

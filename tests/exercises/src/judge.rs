@@ -6,6 +6,7 @@
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{env, io, thread};
 
@@ -113,20 +114,29 @@ pub fn supervise(
 ) -> io::Result<Outcome> {
     let mut child = command
         .env(CHILD, "1")
+        // Its output is a pipe to this process, which knows the terminal.
+        .env("COLUMNS", screen::width().to_string())
+        .env("CLICOLOR_FORCE", if console::colors_enabled() { "1" } else { "0" })
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
     let (printed, errors) = (child.stdout.take(), child.stderr.take());
     let printed = thread::spawn(move || pass_on(printed, &mut out));
-    let errors = thread::spawn(move || {
-        let mut kept = Vec::new();
-        pass_on(errors, &mut kept);
-        kept
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let errors = thread::spawn({
+        let kept = Kept(kept.clone());
+        move || pass_on(errors, &mut { kept })
     });
     let status = wait(&mut child, limit)?;
-    let _ = printed.join();
-    let errors = String::from_utf8_lossy(&errors.join().unwrap_or_default()).into_owned();
+    // What was printed is read to its end, unless a process that the answer has started holds on
+    // to the pipe.
+    let end = Instant::now() + Duration::from_millis(500);
+    while !(printed.is_finished() && errors.is_finished()) && Instant::now() < end {
+        thread::sleep(Duration::from_millis(2));
+    }
+    let errors = kept.lock().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let errors = errors.unwrap_or_default();
     let Some(status) = status else { return Ok(Outcome::TooLong) };
     let code = status.code();
     if code == Some(PASSED.into()) || code == Some(FAILED.into()) {
@@ -180,6 +190,22 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
             return Ok(None);
         }
         thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Bytes that two threads share.
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Ok(mut kept) = self.0.lock() {
+            kept.extend_from_slice(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

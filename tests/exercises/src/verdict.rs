@@ -35,6 +35,8 @@ pub struct Wrong {
     pub difference: Option<Difference>,
     /// The panic that ended it, where one has.
     pub panic: Option<Panic>,
+    /// The last result before the panic.
+    pub last: Option<String>,
     /// The mistake that computes the same.
     pub mistake: Option<&'static Mistake>,
     /// Whether this mistake is the bug that is to be found: then it is not named.
@@ -125,6 +127,7 @@ fn finding(
         rule: found.broken.clone(),
         difference,
         panic: found.panic.clone(),
+        last: found.seen.last().map(|(what, _)| what.clone()),
         mistake,
         is_the_bug: mistake.is_some_and(|mistake| exercise.bug == Some(mistake.name)),
         shows_expected: !matches!(exercise.kind, Kind::Predict | Kind::Experiment),
@@ -162,13 +165,20 @@ impl Wrong {
                 None => "inside a library that it calls".into(),
             };
             lines.push(format!("Your code panicked {place}: {message}"));
+            lines.extend(
+                self.last.as_ref().map(|what| format!("The last result before it: {what}.")),
+            );
         }
         match self.mistake {
             Some(_) if self.is_the_bug => {
                 lines.push("This is what the file computes as you found it.".into());
             }
             Some(mistake) => {
-                lines.push(format!("These are exactly the numbers of {}.", mistake.says));
+                // Many thoughts end in the same panic; the same numbers come from one.
+                lines.push(match self.panic {
+                    Some(_) => format!("A likely cause is {}.", mistake.says),
+                    None => format!("These are exactly the numbers of {}.", mistake.says),
+                });
                 lines.push(mistake.look.to_owned());
             }
             None if lines.is_empty() => lines.push("It stops before its last result.".into()),

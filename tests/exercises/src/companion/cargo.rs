@@ -18,8 +18,16 @@ pub enum Compiled {
 /// A line of cargo's messages, as far as it is of interest.
 #[derive(Deserialize)]
 struct Line {
+    target: Option<Target>,
     executable: Option<PathBuf>,
     message: Option<Message>,
+}
+
+/// What a message is about. Besides the test, cargo names the program of this package.
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -45,7 +53,10 @@ pub fn compile(test: &str, colours: bool) -> Result<Compiled> {
     let (mut program, mut errors) = (None, String::new());
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let Ok(line) = serde_json::from_str::<Line>(line) else { continue };
-        program = line.executable.or(program);
+        let wanted = |target: &Target| target.name == test && target.kind == ["test"];
+        if line.target.as_ref().is_some_and(wanted) {
+            program = line.executable.or(program);
+        }
         // The last message, "aborting due to …", has no place in a file.
         if let Some(Message { level, rendered: Some(text), spans }) = line.message
             && level == "error"

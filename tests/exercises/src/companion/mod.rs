@@ -14,7 +14,7 @@ use stage01_bigram::text::printable;
 use stage01_bigram::{Error, Result};
 
 use crate::answers::{Answers, State};
-use crate::catalog::{ALL, CHAPTERS, find_or_suggest};
+use crate::catalog::{ALL, CHAPTERS, find, find_or_suggest};
 use crate::exercise::Exercise;
 use crate::{gpt, out};
 
@@ -76,7 +76,12 @@ enum Order {
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    // `exercises NAME` is `exercises watch NAME`.
+    let mut words: Vec<_> = std::env::args_os().collect();
+    if words.get(1).and_then(|word| word.to_str()).is_some_and(|word| find(word).is_some()) {
+        words.insert(1, "watch".into());
+    }
+    let arguments = match Arguments::try_parse_from(words) {
         Ok(arguments) => arguments,
         Err(refusal) => return stage01_bigram::screen::refuse(&refusal),
     };
@@ -131,6 +136,16 @@ fn check(answers: &Answers, exercise: &'static Exercise) -> Result<ExitCode> {
         out!("{} was missing, and is laid out anew.\n", Answers::name(exercise));
     }
     screen::head(exercise);
+    if answers.is_outdated(exercise) {
+        screen::say(
+            &format!(
+                "The course has changed this exercise. `reset {}` begins with the new version, and \
+                 keeps your file.",
+                exercise.name
+            ),
+            "  ",
+        );
+    }
     out!();
     let compiled = cargo::compile(exercise.name, console::colors_enabled())?;
     let program = match compiled {
@@ -139,6 +154,13 @@ fn check(answers: &Answers, exercise: &'static Exercise) -> Result<ExitCode> {
             let file = Answers::name(exercise);
             out!("{}", style(format!("{file} does not compile.")).red().bold());
             out!("{}", errors.trim_end());
+            if errors.contains("check.rs") {
+                screen::say(
+                    "Where the arrow points into check.rs, your file lacks what is asked for there: \
+                     a function, `pub` before it, or the types of its arguments.",
+                    "",
+                );
+            }
             return Ok(ExitCode::FAILURE);
         }
     };
@@ -219,7 +241,18 @@ fn own_gpt(answers: &Answers, with_solutions: bool, max_iters: usize) -> Result<
     let all = own.len() + missing.len();
     out!("{}", style(format!("{} of {all} parts of this GPT are yours.", own.len())).bold());
     if !missing.is_empty() && !with_solutions {
-        screen::say(&format!("These have not passed yet: {}.", names(&missing)), "");
+        let changed = |e: &&Exercise| answers.state(e) == State::ChangedSince;
+        let (changed, unsolved): (Vec<_>, Vec<_>) = missing.iter().copied().partition(changed);
+        if !unsolved.is_empty() {
+            screen::say(&format!("These have not passed yet: {}.", names(&unsolved)), "");
+        }
+        if !changed.is_empty() {
+            let names = names(&changed);
+            screen::say(
+                &format!("These were changed since they passed: {names}. `run` checks them."),
+                "",
+            );
+        }
         screen::say("`gpt --with-solutions` takes the solutions' in their place.", "");
         return Ok(ExitCode::FAILURE);
     }

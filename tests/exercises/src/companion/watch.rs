@@ -63,7 +63,9 @@ pub fn watch(answers: &Answers, mut exercise: &'static Exercise) -> Result<ExitC
 
 fn menu(passed: bool) {
     let first = if passed { "Enter: the next exercise" } else { "Save the file to check it" };
-    let line = format!("\n{first} · h: a hint · l: list · e: this exercise · q: quit");
+    let line = format!(
+        "\n{first} · h: a hint · l: list · e: this exercise · q: quit (a letter, then Enter)"
+    );
     out!("{}", style(line).dim());
 }
 

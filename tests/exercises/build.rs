@@ -173,7 +173,7 @@ fn gpt_parts(exercises: &[Exercise], solutions: &Path) -> String {
         format!("#[allow(missing_docs, dead_code)]\n#[path = {file:?}]\npub mod {name};\n")
     };
     let modules: String = parts.map(line).collect();
-    modules + "#[allow(unused_imports)]\nmod given {\n    pub use super::causal_attention;\n}\n"
+    modules + "#[allow(unused_imports)]\nmod given {\n    pub use super::*;\n}\n"
 }
 
 /// The chapters of the book: `- [Title](path.md)`.

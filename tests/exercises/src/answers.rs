@@ -170,7 +170,7 @@ impl Answers {
             text +=
                 &format!("#[allow(warnings, clippy::all)]\n#[path = {file:?}]\npub mod {name};\n");
         }
-        text += "#[allow(unused_imports)]\nmod given {\n    pub use super::causal_attention;\n}\n";
+        text += "#[allow(unused_imports)]\nmod given {\n    pub use super::*;\n}\n";
         let path = self.directory.join(".gpt").join("parts.rs");
         if fs::read_to_string(&path).is_ok_and(|old| old == text) {
             return Ok(()); // the same program: nothing to compile

@@ -24,6 +24,7 @@ pub mod disk;
 pub mod exercise;
 pub mod gpt;
 pub mod judge;
+pub mod numbers;
 pub mod probe;
 pub mod value;
 pub mod verdict;

@@ -1,26 +1,10 @@
 //! What `attention_backward` is asked.
 
 use super::answer::attention_backward;
+use exercises::numbers::{nudged, table};
 use exercises::probe::Probe;
 use ndarray::{Array2, array, s};
 use stage02_attention::attention::{Mask, scaled_dot_product};
-
-/// Numbers between -1 and 1, made by a formula.
-fn table(rows: usize, cols: usize, seed: usize) -> Array2<f64> {
-    Array2::from_shape_fn((rows, cols), |(i, j)| ((i * 7 + j * 3 + seed * 11 + 1) as f64).sin())
-}
-
-/// The derivative of `loss` with respect to each number of `x`, by nudging.
-fn nudged(x: &Array2<f64>, loss: impl Fn(&Array2<f64>) -> f64) -> Array2<f64> {
-    Array2::from_shape_fn(x.dim(), |place| {
-        let at = |h: f64| {
-            let mut x = x.clone();
-            x[place] += h;
-            loss(&x)
-        };
-        (at(1e-4) - at(-1e-4)) / 2e-4
-    })
-}
 
 /// The forward pass: att and y.
 fn attention(q: &Array2<f64>, k: &Array2<f64>, v: &Array2<f64>) -> [Array2<f64>; 2] {

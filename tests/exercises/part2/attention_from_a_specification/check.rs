@@ -1,8 +1,9 @@
 //! What the layer is asked.
 
 use super::answer::{Weights, backward, forward};
+use exercises::numbers::differ;
 use exercises::probe::{Part, Probe};
-use ndarray::{Array1, Array2, ArrayView1};
+use ndarray::{Array1, Array2};
 
 /// Numbers between -1 and 1, made by a formula.
 fn table(rows: usize, cols: usize, seed: usize) -> Array2<f64> {
@@ -33,11 +34,6 @@ fn shape(p: &mut Part, name: &str, found: &Array2<f64>, right: (usize, usize)) -
         format!("{name}: the shape is {:?}, and must be {right:?}", found.dim())
     });
     found.dim() == right
-}
-
-/// Whether two rows differ by more than rounding.
-fn differ(a: ArrayView1<f64>, b: ArrayView1<f64>) -> bool {
-    a.len() != b.len() || a.iter().zip(b).any(|(a, b)| (a - b).abs() > 1e-9)
 }
 
 /// The slope of a loss at 0, by nudging.

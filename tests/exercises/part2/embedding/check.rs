@@ -1,25 +1,9 @@
 //! What `embed` and `embed_backward` are asked.
 
 use super::answer::{embed, embed_backward};
+use exercises::numbers::{nudged, table};
 use exercises::probe::Probe;
 use ndarray::{Array2, array};
-
-/// Numbers between -1 and 1, made by a formula.
-fn table(rows: usize, cols: usize, seed: usize) -> Array2<f64> {
-    Array2::from_shape_fn((rows, cols), |(i, j)| ((i * 7 + j * 3 + seed * 11 + 1) as f64).sin())
-}
-
-/// The derivative of `loss` with respect to each number of `x`, by nudging.
-fn nudged(x: &Array2<f64>, loss: impl Fn(&Array2<f64>) -> f64) -> Array2<f64> {
-    Array2::from_shape_fn(x.dim(), |place| {
-        let at = |h: f64| {
-            let mut x = x.clone();
-            x[place] += h;
-            loss(&x)
-        };
-        (at(1e-4) - at(-1e-4)) / 2e-4
-    })
-}
 
 pub fn probe(p: &mut Probe) {
     // bites, dog, man; three places.

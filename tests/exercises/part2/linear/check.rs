@@ -1,13 +1,9 @@
 //! What `linear` is asked.
 
 use super::answer::linear;
+use exercises::numbers::table;
 use exercises::probe::Probe;
-use ndarray::{Array1, Array2, array};
-
-/// Numbers between -1 and 1, made by a formula.
-fn table(rows: usize, cols: usize, seed: usize) -> Array2<f64> {
-    Array2::from_shape_fn((rows, cols), |(i, j)| ((i * 7 + j * 3 + seed * 11 + 1) as f64).sin())
-}
+use ndarray::{Array1, array};
 
 pub fn probe(p: &mut Probe) {
     p.part("linear", |p| {

@@ -1,17 +1,13 @@
 //! What `causal_weights` is asked.
 
 use super::answer::causal_weights;
+use exercises::numbers::differ;
 use exercises::probe::Probe;
-use ndarray::{Array2, ArrayView1, array};
+use ndarray::{Array2, array};
 
 /// Numbers between -3 and 3, made by a formula.
 fn table(rows: usize, cols: usize) -> Array2<f64> {
     Array2::from_shape_fn((rows, cols), |(i, j)| 3.0 * ((i * 7 + j * 3 + 1) as f64).sin())
-}
-
-/// Whether two rows differ by more than rounding.
-fn differ(a: ArrayView1<f64>, b: ArrayView1<f64>) -> bool {
-    a.len() != b.len() || a.iter().zip(b).any(|(a, b)| (a - b).abs() > 1e-9)
 }
 
 pub fn probe(p: &mut Probe) {

@@ -1,18 +1,9 @@
 //! What `attention_weights` and `mixtures` are asked.
 
 use super::answer::{attention_weights, mixtures};
+use exercises::numbers::{differ, table};
 use exercises::probe::Probe;
-use ndarray::{Array2, ArrayView1, array};
-
-/// Numbers between -1 and 1, made by a formula.
-fn table(rows: usize, cols: usize, seed: usize) -> Array2<f64> {
-    Array2::from_shape_fn((rows, cols), |(i, j)| ((i * 7 + j * 3 + seed * 11 + 1) as f64).sin())
-}
-
-/// Whether two rows differ by more than rounding.
-fn differ(a: ArrayView1<f64>, b: ArrayView1<f64>) -> bool {
-    a.len() != b.len() || a.iter().zip(b).any(|(a, b)| (a - b).abs() > 1e-9)
-}
+use ndarray::array;
 
 pub fn probe(p: &mut Probe) {
     p.part("attention_weights", |p| {

@@ -29,10 +29,7 @@ pub fn probe(p: &mut Probe) {
 
         let mut w = [1.0, -2.0];
         step(&USUAL, 0.5, 7, &mut w, &[0.0, 0.0], &mut [0.0; 2], &mut [0.0; 2]);
-        p.see(
-            "w = [1, -2] after a step whose gradient was always 0, lr 0.5, decay 0.1",
-            &w[..],
-        );
+        p.see("w = [1, -2] after a step whose gradient was always 0, lr 0.5, decay 0.1", &w[..]);
 
         // Gradients of several sizes, a large eps, and averages that go on from step to step.
         let settings = AdamW { beta1: 0.8, beta2: 0.95, eps: 0.1, weight_decay: 0.5 };

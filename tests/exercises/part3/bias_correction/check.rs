@@ -20,11 +20,7 @@ pub fn probe(p: &mut Probe) {
     let (m, _) = run(AdamW::default(), &[1.0, 20.0]);
     p.part("average", |p| p.predict("m after the gradients 1 and 20", average(), m));
     p.part("corrected", |p| {
-        p.predict(
-            "m_hat after the gradients 1 and 20",
-            corrected(),
-            m / (1.0 - 0.9f64.powi(2)),
-        );
+        p.predict("m_hat after the gradients 1 and 20", corrected(), m / (1.0 - 0.9f64.powi(2)));
     });
     p.part("first_step", |p| {
         let guess = first_step();

@@ -31,8 +31,7 @@ pub fn probe(p: &mut Probe) {
     });
     p.part("evaluate", |p| {
         let mut random = Random(1);
-        let (one, two) =
-            (evaluate(&w, &data, P, &mut random), evaluate(&w, &data, P, &mut random));
+        let (one, two) = (evaluate(&w, &data, P, &mut random), evaluate(&w, &data, P, &mut random));
         p.rule(one == two, || {
             format!(
                 "two evaluations of the same weights on the same data are {} and {}, and must \

@@ -14,10 +14,7 @@ pub fn probe(p: &mut Probe) {
         };
         p.see("the example", said(&file(2, b"{}", &[0; 8])));
         let long = format!("{{{}}}", " ".repeat(300));
-        p.see(
-            "a head of 302 bytes",
-            said(&file(302, long.as_bytes(), &[1; 12])).replace(' ', ""),
-        );
+        p.see("a head of 302 bytes", said(&file(302, long.as_bytes(), &[1; 12])).replace(' ', ""));
         p.see("a head of 2 bytes and no numbers", said(&file(2, b"{}", &[])));
         p.see("seven bytes", said(&[0; 7]));
         p.see("no bytes", said(&[]));

@@ -7,10 +7,7 @@ use stage03_gpt::schedule::Schedule;
 pub fn probe(p: &mut Probe) {
     p.part("learning_rate", |p| {
         let paper = |iter| learning_rate(iter, 0.01, 0.001, 4, 12);
-        p.see(
-            "the stairs of the example, steps 0 to 4",
-            (0..5).map(paper).collect::<Vec<f64>>(),
-        );
+        p.see("the stairs of the example, steps 0 to 4", (0..5).map(paper).collect::<Vec<f64>>());
         p.see("the way down, steps 4 to 12", (4..13).map(paper).collect::<Vec<f64>>());
         p.see("after the end, steps 13 to 20", (13..21).map(paper).collect::<Vec<f64>>());
         let no_warm_up = (0..8).map(|iter| learning_rate(iter, 1.0, 0.1, 0, 6));

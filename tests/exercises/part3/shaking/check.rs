@@ -23,11 +23,7 @@ pub fn probe(p: &mut Probe) {
     p.part("half_the_rate", |p| {
         let guess = half_the_rate();
         let ratio = end(0.05, 0.05, 2000) / end(0.1, 0.1, 2000);
-        p.predict(
-            "the height with half the rate, as a part",
-            guess,
-            (ratio * 10.0).round() / 10.0,
-        );
+        p.predict("the height with half the rate, as a part", guess, (ratio * 10.0).round() / 10.0);
     });
     let lower = |steps| if end(0.1, 0.1, steps) < end(0.1, 0.001, steps) { 'c' } else { 'd' };
     p.part("lower_after_20", |p| {

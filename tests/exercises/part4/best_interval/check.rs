@@ -6,12 +6,9 @@ use exercises::value::short;
 
 pub fn probe(p: &mut Probe) {
     p.part("lost_share", |p| {
-        for (save, gap, fail) in [
-            (20.0, 1200.0, 36e3),
-            (20.0, 300.0, 36e3),
-            (20.0, 4800.0, 36e3),
-            (5.0, 60.0, 7200.0),
-        ] {
+        for (save, gap, fail) in
+            [(20.0, 1200.0, 36e3), (20.0, 300.0, 36e3), (20.0, 4800.0, 36e3), (5.0, 60.0, 7200.0)]
+        {
             p.see(
                 format!("a save of {save} s every {gap} s, a failure every {fail} s"),
                 lost_share(save, gap, fail),

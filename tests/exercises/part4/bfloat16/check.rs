@@ -43,10 +43,7 @@ pub fn probe(p: &mut Probe) {
                 )
             });
         }
-        p.see(
-            "200 random numbers",
-            xs.iter().map(|&x| to_bf16(x).into()).collect::<Vec<u32>>(),
-        );
+        p.see("200 random numbers", xs.iter().map(|&x| to_bf16(x).into()).collect::<Vec<u32>>());
     });
     p.part("from_bf16", |p| {
         for x in [0x3f80, 0x3f81, 0xbeab, 0x0001, 0x7f80, 0x8000] {

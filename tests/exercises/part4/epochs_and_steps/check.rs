@@ -23,14 +23,11 @@ impl Run {
 }
 
 pub fn probe(p: &mut Probe) {
-    let windows =
-        (0..1_000_001usize).step_by(100).filter(|start| start + 101 <= 1_000_001).count();
+    let windows = (0..1_000_001usize).step_by(100).filter(|start| start + 101 <= 1_000_001).count();
     let mut run = Run::default();
     run.step(8);
     let tokens = run.tokens;
-    p.part("tokens_of_a_step", |p| {
-        p.predict("the tokens of a step", tokens_of_a_step(), tokens)
-    });
+    p.part("tokens_of_a_step", |p| p.predict("the tokens of a step", tokens_of_a_step(), tokens));
     let mut steps = 1;
     while run.position < windows {
         run.step(8);

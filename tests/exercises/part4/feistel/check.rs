@@ -53,9 +53,7 @@ fn once(p: &mut exercises::probe::Part, n: u64, name: &str, of: impl Fn(u64) -> 
                 "{name} leads from {other} and from {x} to {y}, and every number must come \
                  out once: can each of your steps be undone?"
             ),
-            _ => format!(
-                "{name} leads from {x} to {y}, and must stay below {n}: what is cut off?"
-            ),
+            _ => format!("{name} leads from {x} to {y}, and must stay below {n}: what is cut off?"),
         });
         if let Some(from) = from.get_mut(y as usize) {
             *from = Some(x);

@@ -7,18 +7,14 @@ pub fn probe(p: &mut Probe) {
     p.part("unscale", |p| {
         let mut scaler = Scaler { scale: 1024.0, good_steps: 0 };
         let mut gradient = [2048.0, 512.0];
-        p.see(
-            "[2048, 512] at the scale 1024: is the step taken?",
-            scaler.unscale(&mut gradient),
-        );
+        p.see("[2048, 512] at the scale 1024: is the step taken?", scaler.unscale(&mut gradient));
         p.see("the gradient", &gradient[..]);
         let mut gradient = [f64::INFINITY, 3.0];
         p.see("[infinity, 3]: is the step taken?", scaler.unscale(&mut gradient));
         p.see("the scale afterwards", scaler.scale);
 
         let mut scaler = Scaler { scale: 64.0, good_steps: 0 };
-        for (step, good) in
-            (1..).zip([1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1])
+        for (step, good) in (1..).zip([1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1])
         {
             let mut gradient = [-3.0, 0.0, if good == 1 { f64::from(step) } else { f64::NAN }];
             let taken = scaler.unscale(&mut gradient);

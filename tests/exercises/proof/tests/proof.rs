@@ -14,10 +14,12 @@ use exercises::exercise::{Exercise, Kind, Mistake, Versions};
 use exercises::probe::{Part, ask};
 use exercises::verdict::{Finding, Verdict, compare};
 
-/// What was seen of every version of an exercise. Each is asked once.
+/// What was seen of every version of an exercise.
 struct Seen {
     exercise: &'static Exercise,
     solution: Vec<Part>,
+    /// The solution, asked a second time.
+    again: Vec<Part>,
     stub: Vec<Part>,
     mistakes: Vec<(&'static Mistake, Vec<Part>)>,
 }
@@ -27,6 +29,7 @@ impl Seen {
         Seen {
             exercise: versions.exercise,
             solution: ask(versions.solution),
+            again: ask(versions.solution),
             stub: ask(versions.stub),
             mistakes: versions.mistakes().map(|(m, check)| (m, ask(check))).collect(),
         }
@@ -160,6 +163,17 @@ fn no_two_mistakes_do_the_same() {
         match says.len() == seen.mistakes.len() {
             true => Ok(()),
             false => Err("two mistakes are described alike".into()),
+        }
+    });
+}
+
+#[test]
+fn every_check_asks_the_same_twice() {
+    for_all(|seen| {
+        let (once, twice) = (&seen.solution, &seen.again);
+        match once.len() == twice.len() && once.iter().zip(twice).all(|(a, b)| a.same(b)) {
+            true => Ok(()),
+            false => Err("the solution, asked twice, gives two answers".into()),
         }
     });
 }

@@ -8,7 +8,7 @@ use stage01_bigram::Result;
 use stage01_bigram::text::{printable, wrap};
 
 use crate::arguments::{self, Outcome};
-use crate::{appendix, part0, part1, part2, part3, part4};
+use crate::{appendix, part0, part1, part2, part3, part4, part5};
 
 /// One row of the table.
 struct Experiment {
@@ -156,6 +156,11 @@ const EXPERIMENTS: &[Experiment] = &[
         "a run that is killed again and again, and three wrong ways to resume"),
     row("surviving_decoded_too_late", "part4/surviving", 1, DECODED_TOO_LATE,
         "a file server that can be led out of its directory"),
+
+    row("rotary", "part5/rotary", 1, Plots(part5::rotary::run),
+        "queries and keys that are turned, how fast each pair turns, and bugs"),
+    row("grouped_queries", "part5/grouped_queries", 1, Prints(part5::grouped_queries::run),
+        "heads that share keys and values, the size of caches, and a bug"),
 
     row("clinic_data_bugs", "appendix/clinic", 30, Tries(appendix::clinic_data_bugs::run),
         "a validation split that leaks, and a batch from one window"),

@@ -20,6 +20,7 @@ mod feed_forward;
 mod generation;
 mod gpus_and_libtorch;
 mod gradient_of_attention;
+mod grouped_queries;
 mod half_the_digits;
 mod layer_norm;
 mod learning;
@@ -29,6 +30,7 @@ mod many_heads;
 mod map;
 mod mixing;
 mod residuals;
+mod rotary;
 mod sampling;
 mod scaling;
 mod self_attention;
@@ -100,6 +102,8 @@ pub const ALL: &[Figure] = &[
     ("what-is-lost", surviving::what_is_lost),
     ("two-walls", gpus_and_libtorch::two_walls),
     ("queue-and-clock", gpus_and_libtorch::queue_and_clock),
+    ("rotary-turn", rotary::rotary_turn),
+    ("grouped-heads", grouped_queries::grouped_heads),
 ];
 
 /// Whether there is a picture of this name. Some are drawn from the whole King James text, which

@@ -80,6 +80,7 @@ mod part4 {
 mod part5 {
     pub mod grouped_queries;
     pub mod rotary;
+    pub mod trained;
 }
 
 mod appendix {

@@ -22,10 +22,10 @@ fn arc(axes: &Axes, radius: f64, from: f64, to: f64) -> Vec<Point> {
 
 /// Left: cosine and sine on the unit circle. Right: (2, 1) turned, as a sum of two turned pieces.
 pub fn rotary_turn() -> String {
-    let mut drawing = Drawing::new(760.0, 380.0);
+    let mut drawing = Drawing::new(790.0, 370.0);
     let (cos, sin) = (ANGLE.cos(), ANGLE.sin());
 
-    let area = Area { at: (24.0, 62.0), size: (290.0, 290.0) };
+    let area = Area { at: (70.0, 62.0), size: (290.0, 290.0) };
     let circle = Axes { area, x: (-1.45, 1.45), y: (-1.45, 1.45) };
     circle.plane(&mut drawing, "", "");
     drawing.stroke(&arc(&circle, 1.0, 0.0, TAU), 1.5, Dimension::Plain);
@@ -42,10 +42,10 @@ pub fn rotary_turn() -> String {
     drawing.words(((origin.0 + foot.0) / 2.0, origin.1 + 16.0), Anchor::Middle, "cos φ");
     drawing.words((foot.0 + 8.0, (foot.1 + end.1) / 2.0 + 14.0), Anchor::Start, "sin φ");
     drawing.words((end.0 + 6.0, end.1 - 12.0), Anchor::Start, "(cos φ, sin φ)");
-    drawing.words((quarter.0 + 4.0, quarter.1 - 16.0), Anchor::Middle, "(−sin φ, cos φ)");
+    drawing.words((quarter.0 + 4.0, quarter.1 - 18.0), Anchor::End, "(−sin φ, cos φ)");
     drawing.write((area.top().0, 20.0), Anchor::Middle, Letters::STRONG, "radius 1");
 
-    let area = Area { at: (392.0, 62.0), size: (290.0, 290.0) };
+    let area = Area { at: (452.0, 62.0), size: (290.0, 290.0) };
     let axes = Axes { area, x: (-0.9, 2.9), y: (-0.9, 2.9) };
     axes.plane(&mut drawing, "x", "y");
     let origin = axes.point(0.0, 0.0);
@@ -61,7 +61,7 @@ pub fn rotary_turn() -> String {
     let start = axes.point(x, y);
     drawing.words((start.0 + 10.0, start.1 + 14.0), Anchor::Middle, "(2, 1)");
     let words = format!("({}, {})", number(turned[0], 2), number(turned[1], 2));
-    drawing.words((end.0, end.1 - 14.0), Anchor::Middle, &words);
+    drawing.words((end.0 + 4.0, end.1 - 14.0), Anchor::Start, &words);
     drawing.words((corner.0 + 8.0, corner.1), Anchor::Start, "2 steps, turned");
     let middle = ((corner.0 + end.0) / 2.0 + 10.0, (corner.1 + end.1) / 2.0 - 10.0);
     drawing.words(middle, Anchor::Start, "1 step, turned");

@@ -20,7 +20,7 @@ pub fn run() {
 fn example() -> [Array2<f64>; 3] {
     let q = array![[0.0, 0.0, 0.0, 0.0], [1.0, -1.0, 1.0, 0.0]];
     let k = array![[0.0, 0.0], [2f64.ln(), 3f64.ln()]];
-    let v = array![[6.0, 4.0], [3.0, 8.0]];
+    let v = array![[6.0, 4.0], [3.0, 12.0]];
     [q, k, v]
 }
 // ANCHOR_END: paper
@@ -207,7 +207,7 @@ mod tests {
     fn the_example_for_paper() {
         let [q, k, v] = &example();
         let (_, y) = grouped_attention(matmul::plain, [q.view(), k.view(), v.view()], 4, 2);
-        for (h, expected) in [4.0, 5.0, 7.0, 6.0].into_iter().enumerate() {
+        for (h, expected) in [4.0, 5.0, 10.0, 8.0].into_iter().enumerate() {
             assert!((y[[1, h]] - expected).abs() < 1e-12);
         }
         // The shared values of key/value head 0: 1/3 + 2 · 2/3 and 2/3 + 2 · 1/3.

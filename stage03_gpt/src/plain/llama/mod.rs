@@ -5,3 +5,6 @@
 
 pub mod grouped;
 pub mod rotary;
+
+#[cfg(test)]
+mod tests;

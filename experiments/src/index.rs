@@ -159,7 +159,7 @@ const EXPERIMENTS: &[Experiment] = &[
 
     row("rotary", "part5/rotary", 1, Plots(part5::rotary::run),
         "queries and keys that are turned, how fast each pair turns, and bugs"),
-    row("rotary_longer_texts", "part5/rotary", 60, Plots(part5::trained::positions),
+    row("rotary_longer_texts", "part5/rotary", 30, Plots(part5::trained::positions),
         "rotary positions against a table, and texts longer than those of training"),
     row("grouped_queries", "part5/grouped_queries", 1, Prints(part5::grouped_queries::run),
         "heads that share keys and values, the size of caches, and a bug"),

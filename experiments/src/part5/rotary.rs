@@ -121,7 +121,7 @@ fn rotate_neighbours(x: &Array2<f64>, position: usize) -> Array2<f64> {
     y
 }
 
-/// The columns in another order: 0, half, 1, half + 1, … The halves of a pair become neighbours.
+/// The columns in another order: 0, half, 1, half + 1, … Halves become neighbours.
 fn permuted(x: &Array2<f64>) -> Array2<f64> {
     let half = x.ncols() / 2;
     Array2::from_shape_fn(x.dim(), |(i, c)| x[[i, c / 2 + c % 2 * half]])
@@ -147,8 +147,8 @@ fn wrong_pairs() {
 }
 
 // ANCHOR: cached
-/// The attention weights of a new token behind `earlier` cached ones, when it is turned as if it
-/// stood at `position`. All tokens have the same query and key: the distance alone decides.
+/// The attention weights of a new token behind `earlier` cached ones, turned for `position`.
+/// All tokens have the same query and key: the distance alone decides.
 fn weights_of_new_token(earlier: usize, position: usize) -> Vec<f64> {
     let x = Array2::from_elem((earlier, 8), 1.0);
     let cached_keys = rotate(&x, 0, THETA); // turned when they were read

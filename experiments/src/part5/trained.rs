@@ -91,12 +91,12 @@ pub fn positions(plot: Option<&Path>) -> Result<()> {
     let (gpt, params) = train(&data, config(&data, LENGTH, Architecture::GPT2), 1337)?.into_parts();
     show("a table of positions", &loss_by_place(&gpt, &params, &data)?);
 
-    // ANCHOR: longer
-    // The same weights with a longer context: rotary positions have none that would end.
     let rope = Rope::new(10_000.0);
     let rotary = |rope| Architecture { positions: Positions::Rotary(rope), ..Architecture::GPT2 };
+    // ANCHOR: longer
     let trained = train(&data, config(&data, LENGTH, rotary(rope)), 1337)?;
     let (_, params) = trained.into_parts();
+    // The same weights with a longer context.
     let longer = Gpt::new(config(&data, LONG, rotary(rope)))?;
     let beyond = loss_by_place(&longer, &params, &data)?;
     // ANCHOR_END: longer

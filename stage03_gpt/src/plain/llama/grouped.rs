@@ -49,10 +49,7 @@ use super::super::layers::{attention, attention_backward};
 /// When `n_head` is not a multiple of `n_kv_head`.
 // ANCHOR: kv_head
 pub fn kv_head(h: usize, n_head: usize, n_kv_head: usize) -> usize {
-    assert!(
-        n_head.is_multiple_of(n_kv_head),
-        "{n_head} query heads cannot be shared out evenly among {n_kv_head} key/value heads"
-    );
+    assert!(n_head.is_multiple_of(n_kv_head), "{n_head} heads, {n_kv_head} groups");
     let group = n_head / n_kv_head;
     h / group
 }
@@ -78,7 +75,7 @@ pub fn grouped_attention<T: Float>(
     for h in 0..n_head {
         let own = columns(h, q.ncols() / n_head);
         let shared = columns(kv_head(h, n_head, n_kv_head), q.ncols() / n_head);
-        let (k, v) = (k.slice(s![.., shared.clone()]), v.slice(s![.., shared])); // (T, hs)
+        let (k, v) = (k.slice(s![.., shared.clone()]), v.slice(s![.., shared]));
         let (weights, found) = attention(product, [q.slice(s![.., own.clone()]), k, v], None);
         y.slice_mut(s![.., own]).assign(&found);
         att.push(weights);

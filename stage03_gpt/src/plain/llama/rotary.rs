@@ -82,16 +82,16 @@ pub fn rotate_backward<T: Float>(dy: &Array2<T>, start: usize, theta: f64) -> Ar
 }
 // ANCHOR_END: rotate_backward
 
-/// Turns pair c of row i by `position(i) w[c]`.
+/// Turns pair c of row i by `at(i) w[c]`.
 // ANCHOR: turn_rows
-fn turn_rows<T: Float>(x: &Array2<T>, theta: f64, position: impl Fn(usize) -> f64) -> Array2<T> {
+fn turn_rows<T: Float>(x: &Array2<T>, theta: f64, at: impl Fn(usize) -> f64) -> Array2<T> {
     let head_size = x.ncols();
-    assert!(head_size.is_multiple_of(2), "a head of {head_size} columns cannot be cut into pairs");
+    assert!(head_size.is_multiple_of(2), "{head_size} columns have no pairs");
     let (half, mut y) = (head_size / 2, x.clone());
     for i in 0..x.nrows() {
         for (c, w) in frequencies(head_size, theta).into_iter().enumerate() {
             let pair = [x[[i, c]], x[[i, c + half]]];
-            [y[[i, c]], y[[i, c + half]]] = turn(pair, position(i) * w);
+            [y[[i, c]], y[[i, c + half]]] = turn(pair, at(i) * w);
         }
     }
     y

@@ -18,6 +18,7 @@ every platform.
     adamw_steps_no_bias.safetensors     the same without biases
     trajectory.safetensors              ten steps of a smaller version of nanoGPT's CPU setting
     layers.safetensors                  single layers, forward and backward
+    llama_tiny/ …                       models of today: see golden_llama.py
 
 The README beside this script lists every tensor. The models are also run through the
 independent GPT in train_like_nanogpt.py; the script stops if the two disagree.
@@ -35,6 +36,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
+import golden_llama
 from train_like_nanogpt import (
     Gpt,
     adamw,
@@ -449,6 +451,7 @@ def make(directory):
         save(f"{name}.safetensors", ten_steps(gpt2_tiny().to(F64), bias, random.Random(2)))
     save("trajectory.safetensors", trajectory(random.Random(4)))
     save("layers.safetensors", layers(random.Random(3)))
+    golden_llama.make(directory, save, normal, integers, cross_entropy, greedy)
 
 
 def compare(made, committed):

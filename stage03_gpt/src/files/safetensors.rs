@@ -329,7 +329,7 @@ impl<'a> TensorFile<'a> {
     }
 
     /// The header's entry for a tensor.
-    fn tensor(&self, name: &str) -> Result<&Info> {
+    pub(crate) fn tensor(&self, name: &str) -> Result<&Info> {
         let place = self.head.places.get(name).ok_or_else(|| {
             let problem = format!("the tensor {} is missing", shown(name));
             let remedy = format!("it must come from the same model as {CONFIG_FILE}");

@@ -179,4 +179,6 @@ pub fn save_description(directory: &Path, config: &GptConfig, tokenizer: &Tokeni
 }
 
 #[cfg(test)]
+mod family_tests;
+#[cfg(test)]
 mod tests;

@@ -306,6 +306,67 @@ def parquet_files():
     seed("parquet", "none", parquet([]))
 
 
+# The numbers of the types that a GGUF file names.
+GGUF_U32, GGUF_F32, GGUF_BOOL, GGUF_STRING, GGUF_ARRAY = 4, 6, 7, 8, 9
+# Types of tensors: the number, the length of a block, and its bytes.
+GGUF_TENSORS = {"F32": (0, 1, 4), "F16": (1, 1, 2), "Q4_0": (2, 32, 18), "Q4_1": (3, 32, 20),
+                "Q8_0": (8, 32, 34), "Q4_K": (12, 256, 144), "Q6_K": (14, 256, 210),
+                "BF16": (30, 1, 2), "Q5_K": (13, 256, 176)}
+
+
+def gguf_text(text):
+    return struct.pack("<Q", len(text.encode())) + text.encode()
+
+
+def gguf_value(value):
+    """A value behind its type number: bool, whole number, number, text, or a list of texts."""
+    if isinstance(value, bool):
+        return struct.pack("<IB", GGUF_BOOL, value)
+    if isinstance(value, int):
+        return struct.pack("<II", GGUF_U32, value)
+    if isinstance(value, float):
+        return struct.pack("<If", GGUF_F32, value)
+    if isinstance(value, str):
+        return struct.pack("<I", GGUF_STRING) + gguf_text(value)
+    texts = b"".join(gguf_text(text) for text in value)
+    return struct.pack("<IIQ", GGUF_ARRAY, GGUF_STRING, len(value)) + texts
+
+
+def gguf(metadata, tensors, version=3):
+    """A file. tensors: for each name the type, and the dimensions."""
+    head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(metadata))
+    head += b"".join(gguf_text(key) + gguf_value(value) for key, value in metadata.items())
+    data = b""
+    for name, (kind, dims) in tensors.items():
+        number, length, size = GGUF_TENSORS[kind]
+        count = 1
+        for dim in dims:
+            count *= dim
+        head += gguf_text(name) + struct.pack("<I", len(dims))
+        head += b"".join(struct.pack("<Q", dim) for dim in dims)
+        head += struct.pack("<IQ", number, len(data))
+        # Every byte 0x30: each number of 16 bits is small and finite.
+        data += b"\x30" * (count // length * size)
+        data += bytes(-len(data) % 32)
+    return head + bytes(-len(head) % 32) + data
+
+
+def gguf_files():
+    metadata = {"general.architecture": "llama", "llama.block_count": 1, "bool": True,
+                "llama.rope.freq_base": 1e4, "tokenizer.ggml.tokens": ["a", "", "\u0120b"]}
+    for kind in GGUF_TENSORS:
+        length = max(GGUF_TENSORS[kind][1], 4)
+        seed("gguf", kind, gguf(metadata, {"a.weight": (kind, [length, 2]), "b": (kind, [length])}))
+    seed("gguf", "empty", gguf({}, {}))
+    seed("gguf", "metadata", gguf(metadata, {}))
+    seed("gguf", "aligned", gguf({"general.alignment": 64}, {"a": ("F32", [3])}))
+    seed("gguf", "version-2", gguf(metadata, {}, version=2))
+    seed("gguf", "big-endian", gguf(metadata, {}, version=3 << 24))
+    seed("gguf", "wide", gguf({}, {"a": ("F32", [4])}).replace(b"\x04" + bytes(7), b"\xff" * 8))
+    counts = b"GGUF" + struct.pack("<IQQ", 3, LARGEST - 1, LARGEST - 1)
+    seed("gguf", "counts", counts + bytes(64))
+
+
 def paths():
     for number, path in enumerate([
         "/a.txt", "/part/", "/", "/in", "/up/secret", "/out", "/../secret", "/%2e%2e/secret",
@@ -324,6 +385,7 @@ def main():
     recipes()
     documents()
     parquet_files()
+    gguf_files()
     paths()
     files = [file for file in SEEDS.rglob("*") if file.is_file()]
     print(f"{len(files)} seeds, {sum(file.stat().st_size for file in files)} bytes")

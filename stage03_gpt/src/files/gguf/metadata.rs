@@ -109,11 +109,6 @@ impl Metadata {
         let problem = format!("the entry {} is {held}", shown(key));
         Error::format(&self.path, problem, format!("expected {expected}; {REMEDY}"))
     }
-
-    /// The name of the file.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 /// What to do about a file that was made with other entries.
@@ -159,12 +154,12 @@ impl FromValue<'_> for u32 {
     }
 }
 
-/// A finite number.
+/// A finite number. One of 32 bits becomes the f64 of the same shortest decimal: 1e-5 is 1e-5.
 impl FromValue<'_> for f64 {
     const EXPECTED: &'static str = "a finite number";
     fn from_value(value: &Value) -> Option<f64> {
         let number = match *value {
-            Value::F32(value) => value.into(),
+            Value::F32(value) => value.to_string().parse().ok()?,
             Value::F64(value) => value,
             _ => u64::from_value(value)? as f64,
         };

@@ -6,6 +6,8 @@
 //! | `cursor`, `value`, `metadata`, `tensor_type`, `tensor_info` | the parts of a head |
 //! | `dequantise` | from quantised blocks to f32 |
 //! | `writer` | [`write_gguf`] |
+//! | `names`, `sizes`, `tokenizer` | a model: its tensors, its sizes and its tokenizer, and ours |
+//! | `load`, `export` | a model read, [`load()`], and written, [`Model::save_gguf`] |
 //!
 //! Unlike safetensors, the format carries everything that a model needs: its sizes and its
 //! tokenizer are *metadata* beside the tensors. The tensors may be quantised.
@@ -24,6 +26,8 @@
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!
+//! [`Model::save_gguf`]: crate::model::Model::save_gguf
+//!
 //! Source: the format's specification, `docs/gguf.md` in the repository of ggml.
 //!
 //! What this module leaves out: quantising, big-endian files, versions 1 and 2, models that are
@@ -31,13 +35,19 @@
 
 mod cursor;
 mod dequantise;
+mod export;
+mod load;
 mod metadata;
+mod names;
 mod reader;
+mod sizes;
 mod tensor_info;
 mod tensor_type;
+mod tokenizer;
 mod value;
 mod writer;
 
+pub use self::load::{load, read_model};
 pub use self::metadata::{FromValue, Metadata};
 pub use self::reader::GgufFile;
 pub use self::tensor_info::TensorInfo;

@@ -162,6 +162,29 @@ impl<'a> GgufFile<'a> {
         Ok(())
     }
 
+    /// Whether two tensors have the same type, the same dimensions and the same bytes.
+    pub(super) fn are_equal(&self, a: &TensorInfo, b: &TensorInfo) -> Result<bool> {
+        if (a.kind, &a.dims) != (b.kind, &b.dims) {
+            return Ok(false);
+        }
+        let mut pieces = [vec![0; PIECE], vec![0; PIECE]];
+        let mut done = 0;
+        while done < a.bytes {
+            let length = (a.bytes - done).min(PIECE as u64) as usize;
+            for (tensor, piece) in [a, b].into_iter().zip(&mut pieces) {
+                let start = self.data + tensor.offset + done;
+                self.source
+                    .read_at(start, &mut piece[..length])
+                    .map_err(Error::file("read", &self.path))?;
+            }
+            if pieces[0][..length] != pieces[1][..length] {
+                return Ok(false);
+            }
+            done += length as u64;
+        }
+        Ok(true)
+    }
+
     fn check_readable(&self, tensor: &TensorInfo) -> Result<()> {
         if tensor.kind.is_readable() {
             return Ok(());

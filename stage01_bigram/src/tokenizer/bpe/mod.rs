@@ -61,9 +61,9 @@ pub struct BpeTokenizer {
     merges: Vec<Merge>,
     /// Tokens that are not learned from text, such as [`END_OF_TEXT`].
     added: AddedTokens,
+    rules: Rules,
     /// Boxed: a vocabulary of characters, in the same enum, is small.
-    rules: Box<Rules>,
-    encoder: Encoder,
+    encoder: Box<Encoder>,
 }
 
 impl BpeTokenizer {
@@ -119,15 +119,8 @@ impl BpeTokenizer {
             *end += token.len();
             Some(*end)
         });
-        let encoder = Encoder::new(tokens, &merges, &added, &rules);
-        BpeTokenizer {
-            bytes: tokens.concat(),
-            ends: ends.collect(),
-            merges,
-            added,
-            rules: Box::new(rules),
-            encoder,
-        }
+        let encoder = Box::new(Encoder::new(tokens, &merges, &added, &rules));
+        BpeTokenizer { bytes: tokens.concat(), ends: ends.collect(), merges, added, rules, encoder }
     }
 
     /// Adds [`END_OF_TEXT`] as the last token, for texts of many documents; nothing happens

@@ -172,7 +172,7 @@ impl BpeTokenizer {
             let expected = format!("{problem}; save the model as a directory instead");
             Error::setting("GGUF", "this tokenizer", expected)
         };
-        let Rules { pre_tokenizer, ignore_merges, ref template, .. } = *self.rules;
+        let Rules { pre_tokenizer, ignore_merges, ref template, .. } = self.rules;
         if ignore_merges != ignores_merges(pre_tokenizer) && !self.merges_make_all() {
             let rule = pre_tokenizer.name();
             return Err(refused(&format!(

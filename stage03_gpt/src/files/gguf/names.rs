@@ -165,13 +165,13 @@ impl List<'_> {
     }
 
     fn norm(&mut self, name: &str, ours: &str) {
-        let mut part = |part| {
-            let dims = vec![self.config.n_embd];
-            self.push(format!("{name}.{part}"), dims, format!("{ours}.{part}"), Place::Same);
+        let parts: &[&str] = match self.config.arch.norm {
+            NormKind::LayerNorm => &["weight", "bias"],
+            NormKind::RmsNorm { .. } => &["weight"],
         };
-        part("weight");
-        if self.config.arch.norm == NormKind::LayerNorm {
-            part("bias");
+        for part in parts {
+            let (name, ours) = (format!("{name}.{part}"), format!("{ours}.{part}"));
+            self.push(name, vec![self.config.n_embd], ours, Place::Same);
         }
     }
 

@@ -63,6 +63,12 @@ pub(super) fn read(file: &GgufFile) -> Result<GptConfig> {
     let key = |entry: &str| format!("{name}.{entry}");
     let size = |entry: &str| metadata.required::<usize>(&key(entry));
     let n_embd = size("embedding_length")?;
+    let vocab_size = rows_of(file, TOKEN_EMBD, n_embd, &key("embedding_length"))?;
+    let said = metadata.optional::<usize>(&key("vocab_size"))?;
+    if said.is_some_and(|said| said != vocab_size) {
+        let expected = format!("{vocab_size}, the rows of {TOKEN_EMBD}");
+        return Err(metadata.wrong(&key("vocab_size"), &expected));
+    }
     let n_head = size("attention.head_count")?;
     let n_layer = size("block_count")?;
     let block_size = size("context_length")?;
@@ -81,12 +87,6 @@ pub(super) fn read(file: &GgufFile) -> Result<GptConfig> {
     if metadata.optional::<usize>(&key("expert_count"))?.is_some_and(|experts| experts > 0) {
         let expected = "a model without experts, because this program computes no others";
         return Err(metadata.wrong(&key("expert_count"), expected));
-    }
-    let vocab_size = rows_of(file, TOKEN_EMBD, n_embd, &key("embedding_length"))?;
-    let said = metadata.optional::<usize>(&key("vocab_size"))?;
-    if said.is_some_and(|said| said != vocab_size) {
-        let expected = format!("{vocab_size}, the rows of {TOKEN_EMBD}");
-        return Err(metadata.wrong(&key("vocab_size"), &expected));
     }
     // Each block has a dozen of tensors. Their dimensions are compared with these sizes later.
     if n_layer > file.tensors().len() {

@@ -11,9 +11,9 @@
 //! A character tokenizer is written as a byte-level vocabulary too: the bytes of a character are
 //! merged, one after another, until they are its token. It is recognised when it is read again.
 
+use stage01_bigram::Result;
 use stage01_bigram::tokenizer::bpe::{Parts, token_type};
 use stage01_bigram::tokenizer::{BpeTokenizer, CharTokenizer, END_OF_TEXT, Tokenizer};
-use stage01_bigram::{Error, Result};
 
 use super::{Array, GgufFile, Value};
 use crate::model::SpecialTokens;
@@ -37,7 +37,7 @@ const BYTE_LEVEL: &str = "gpt2";
 /// Makes the tokenizer of a file.
 ///
 /// # Errors
-/// [`Error::Format`] when an entry is missing or does not fit, and for other kinds of vocabularies.
+/// [`Error::Format`](stage01_bigram::Error::Format) when an entry is missing or does not fit, and for other kinds of vocabularies.
 pub(super) fn read(file: &GgufFile) -> Result<Tokenizer> {
     let metadata = file.metadata();
     let model: &str = metadata.required(MODEL)?;
@@ -63,7 +63,7 @@ pub(super) fn read(file: &GgufFile) -> Result<Tokenizer> {
 /// The tokens that begin and end a text.
 ///
 /// # Errors
-/// [`Error::Format`] for a number outside the vocabulary.
+/// [`Error::Format`](stage01_bigram::Error::Format) for a number outside the vocabulary.
 pub(super) fn special_tokens(file: &GgufFile, tokenizer: &Tokenizer) -> Result<SpecialTokens> {
     let metadata = file.metadata();
     let find = |key: &str| match metadata.optional::<u32>(key)? {
@@ -89,7 +89,7 @@ pub(super) struct Written {
 /// The metadata of a tokenizer. vocab_size: how many places for tokens the model has.
 ///
 /// # Errors
-/// [`Error::Setting`] where the format cannot say how the tokenizer encodes.
+/// [`Error::Setting`](stage01_bigram::Error::Setting) where the format cannot say how the tokenizer encodes.
 pub(super) fn write(
     tokenizer: &Tokenizer,
     special: &SpecialTokens,

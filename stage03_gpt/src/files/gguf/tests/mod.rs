@@ -2,6 +2,7 @@
 
 mod golden;
 mod malformed;
+mod model;
 mod round_trip;
 mod smollm2;
 

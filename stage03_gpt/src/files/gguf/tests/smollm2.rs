@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::GgufFile;
+use crate::model::{GenerateSettings, Model};
 
 /// Name, type, dimensions and checksum of each tensor: see `golden/make_golden.py`.
 const EXPECTED: &str = include_str!("../golden/smollm2.txt");
@@ -47,4 +48,20 @@ fn the_tensors_of_smollm2_are_those_of_the_python_package() {
         assert_eq!(found, expected);
     }
     assert_eq!(found, EXPECTED);
+}
+
+/// Greedy text of llama.cpp (llama-cpp-python 0.3.36) from the same file: see
+/// `tests/parity/check_llama_cpp.py`.
+#[test]
+fn smollm2_continues_a_text() {
+    let Some(path) = path() else { return };
+    let model = Model::load(&path).unwrap();
+    let config = model.gpt.config();
+    assert_eq!((config.n_layer, config.n_head, config.n_kv_head()), (30, 9, 3));
+    assert_eq!((config.vocab_size, config.block_size, config.n_embd), (49_152, 8192, 576));
+    assert_eq!(config.n_params(), 134_515_008);
+    assert_eq!((model.special.bos, &model.special.eos[..]), (Some(1), &[2][..]));
+    let settings = GenerateSettings { max_new_tokens: 12, temperature: 0.0, ..Default::default() };
+    let text = model.generate("The capital of France is", &settings).unwrap();
+    assert!(text.starts_with(" Paris"), "{text}");
 }

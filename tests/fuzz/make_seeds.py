@@ -351,12 +351,45 @@ def gguf(metadata, tensors, version=3):
     return head + bytes(-len(head) % 32) + data
 
 
+def gguf_llama(kind):
+    """A Llama of 5 tokens, 8 dimensions, 2 heads, of which one has keys and values."""
+    sizes = {"vocab_size": 5, "context_length": 4, "embedding_length": 8, "block_count": 1,
+             "feed_forward_length": 12, "attention.head_count": 2, "attention.head_count_kv": 1,
+             "attention.layer_norm_rms_epsilon": 1e-5, "rope.freq_base": 1e4,
+             "rope.dimension_count": 4, "rope.scaling.type": "linear", "rope.scaling.factor": 2.0}
+    block = {"attn_norm": [8], "attn_q": [8, 8], "attn_k": [8, 4], "attn_v": [8, 4],
+             "attn_output": [8, 8], "ffn_norm": [8], "ffn_gate": [8, 12], "ffn_up": [8, 12],
+             "ffn_down": [12, 8]}
+    tensors = {"token_embd.weight": [8, 5], "output_norm.weight": [8]}
+    tensors |= {f"blk.0.{name}.weight": dims for name, dims in block.items()}
+    metadata = {"general.architecture": "llama"} | {f"llama.{k}": v for k, v in sizes.items()}
+    return gguf(metadata, {name: (kind, dims) for name, dims in tensors.items()})
+
+
+def gguf_gpt2(kind):
+    """A GPT-2 of 5 tokens and 4 dimensions."""
+    sizes = {"context_length": 4, "embedding_length": 4, "block_count": 1,
+             "feed_forward_length": 16, "attention.head_count": 2,
+             "attention.layer_norm_epsilon": 1e-5}
+    block = {"attn_norm": [4], "attn_qkv": [4, 12], "attn_output": [4, 4], "ffn_norm": [4],
+             "ffn_up": [4, 16], "ffn_down": [16, 4]}
+    tensors = {"token_embd.weight": [4, 5], "position_embd.weight": [4, 4]}
+    layers = {"output_norm": [4]} | {f"blk.0.{name}": dims for name, dims in block.items()}
+    for name, dims in layers.items():
+        tensors |= {f"{name}.weight": dims, f"{name}.bias": dims[-1:]}
+    metadata = {"general.architecture": "gpt2"} | {f"gpt2.{k}": v for k, v in sizes.items()}
+    return gguf(metadata, {name: (kind, dims) for name, dims in tensors.items()})
+
+
 def gguf_files():
     metadata = {"general.architecture": "llama", "llama.block_count": 1, "bool": True,
                 "llama.rope.freq_base": 1e4, "tokenizer.ggml.tokens": ["a", "", "\u0120b"]}
     for kind in GGUF_TENSORS:
         length = max(GGUF_TENSORS[kind][1], 4)
         seed("gguf", kind, gguf(metadata, {"a.weight": (kind, [length, 2]), "b": (kind, [length])}))
+    for kind in ("F32", "F16"):
+        seed("gguf", f"llama-{kind}", gguf_llama(kind))
+        seed("gguf", f"gpt2-{kind}", gguf_gpt2(kind))
     seed("gguf", "empty", gguf({}, {}))
     seed("gguf", "metadata", gguf(metadata, {}))
     seed("gguf", "aligned", gguf({"general.alignment": 64}, {"a": ("F32", [3])}))

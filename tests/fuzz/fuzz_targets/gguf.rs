@@ -1,5 +1,6 @@
 //! GGUF: what is accepted has tensors that lie in the file, gives finite numbers, no more of them
-//! than the blocks of the file hold, and, written again in f32, is read back unchanged.
+//! than the blocks of the file hold, and, written again in f32, is read back unchanged. A model in
+//! it has no more weights than the file has numbers, and gives a logit for each token.
 #![no_main]
 
 use std::borrow::Cow;
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use stage03_gpt::files::gguf::{GgufFile, NewTensor, TensorType, write_gguf};
+use stage03_gpt::files::gguf::{GgufFile, NewTensor, TensorType, read_model, write_gguf};
 
 /// Where what was read is written again.
 static FILE: LazyLock<PathBuf> =
@@ -29,6 +30,15 @@ fuzz_target!(|bytes: &[u8]| {
     // The smallest blocks that are read hold 256 numbers in 144 bytes.
     assert!(count <= bytes.len() * 256 / 144, "{count} numbers of {} bytes", bytes.len());
     assert!(numbers.iter().flatten().all(|number| number.is_finite()));
+
+    match read_model(&file) {
+        Ok((gpt, params)) => {
+            assert!(params.values.len() == gpt.layout().len() && params.values.len() <= count);
+            let logits = gpt.logits(&params, &[0]).expect("every model has a first token");
+            assert_eq!(logits.dim(), (1, gpt.config().vocab_size));
+        }
+        Err(error) => fuzz::refused(&error),
+    }
 
     // The writer sets the alignment itself.
     let metadata = file.metadata().entries().iter().filter(|(key, _)| key != "general.alignment");

@@ -31,7 +31,7 @@ use super::tensor_type::TensorType;
 use super::{ALIGNMENT, ALIGNMENT_KEY, MAGIC, VERSION};
 
 /// How many bytes are read at once, at most.
-const PIECE: usize = 4 << 20;
+const PIECE: usize = 1 << 20;
 
 /// A GGUF file whose head has been read.
 ///
@@ -150,7 +150,9 @@ impl<'a> GgufFile<'a> {
             let piece = &mut bytes[..numbers.len() / kind.block_len() * kind.block_bytes()];
             self.source.read_at(start, piece).map_err(Error::file("read", &self.path))?;
             start += piece.len() as u64;
-            dequantise(kind, piece, numbers);
+            if dequantise(kind, piece, numbers) {
+                continue;
+            }
             if let Some(bad) = numbers.iter().find(|number| !number.is_finite()) {
                 return Err(Error::format(
                     &self.path,

@@ -109,7 +109,7 @@ mod tests {
             let even = if bits % 2 == 0 { bits } else { bits + 1 };
             assert_eq!(to_f16(middle), even, "{middle}");
             assert_eq!(to_f16(middle.next_down()), bits, "below {middle}");
-            assert_eq!(to_f16(-middle.next_up()), bits + 1 | 0x8000, "above {middle}");
+            assert_eq!(to_f16(-middle.next_up()), (bits + 1) | 0x8000, "above {middle}");
         }
         assert_eq!(to_f16(65_519.996), 0x7BFF);
         assert_eq!(to_f16(65_520.0), 0x7C00);

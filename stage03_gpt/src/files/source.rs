@@ -47,8 +47,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A reader of the bytes from the first on. While it is used, [`Source::read_at`] is not.
-    pub(super) fn from_start(&self) -> io::Result<Box<dyn Read + '_>> {
+    /// A reader of all bytes, from the first on. While it is used, [`Source::read_at`] is not.
+    pub(super) fn reader(&self) -> io::Result<Box<dyn Read + '_>> {
         match self {
             Source::Memory(all) => Ok(Box::new(*all)),
             Source::Disk(file) => {

@@ -84,7 +84,7 @@ impl<'a> GgufFile<'a> {
 
     fn read_head(path: &Path, source: Source<'a>, length: u64) -> Result<GgufFile<'a>> {
         check_magic(path, &source, length)?;
-        let parsed = source.from_start().map_err(Fault::Read).and_then(|bytes| {
+        let parsed = source.reader().map_err(Fault::Read).and_then(|bytes| {
             let mut cursor = Cursor::new(bytes, length);
             parse(path, &mut cursor, length)
         });

@@ -66,7 +66,9 @@ pub fn write_gguf<'a>(
             let values = numbers(number);
             assert_eq!(values.len(), tensor.len(), "{} numbers of {tensor:?}", values.len());
             let largest = if tensor.kind == TensorType::F16 { 65_519.996 } else { f32::MAX };
-            if let Some(value) = values.iter().find(|value| !(value.abs() <= largest)) {
+            // NaN is not in the range either.
+            let unfits = |value: &&f32| !(-largest..=largest).contains(*value);
+            if let Some(value) = values.iter().find(unfits) {
                 unfit = Some(format!("the tensor {} would hold {value}", shown(&tensor.name)));
                 return Err(io::Error::other("a number does not fit"));
             }

@@ -19,6 +19,8 @@ use rustc_hash::FxHashMap;
 
 use super::cache::{Cache, Caches, Key};
 use super::merge::Merge;
+use super::pre_tokenizer::PreTokenizer;
+use super::rules::Rules;
 use super::split;
 use crate::tokenizer::added::{AddedTokens, Part};
 use crate::{Error, Result};
@@ -35,7 +37,9 @@ const NONE: u32 = u32::MAX;
 /// The lookup tables for encoding.
 #[derive(Clone)]
 pub(super) struct Encoder {
-    /// The token of each byte.
+    /// Where the text is cut.
+    pre_tokenizer: PreTokenizer,
+    /// The token of each byte; [`NONE`] where there is none.
     byte_ids: Box<[u32; 256]>,
     /// The rank of the merge of a pair of tokens; see [`pair`].
     ranks: FxHashMap<u64, u32>,
@@ -47,18 +51,24 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    pub(super) fn new(tokens: &[Vec<u8>], merges: &[Merge], added: &AddedTokens) -> Encoder {
+    pub(super) fn new(
+        tokens: &[Vec<u8>],
+        merges: &[Merge],
+        added: &AddedTokens,
+        rules: &Rules,
+    ) -> Encoder {
         let mut encoder = Encoder::of_bytes(tokens, added);
+        encoder.pre_tokenizer = rules.pre_tokenizer;
         for &merge in merges {
             encoder.learn(merge);
         }
         // The bytes of a token need not be encoded as that token: another merge may come first.
-        // Only those that are may be looked up.
+        // Only those that are may be looked up, unless the vocabulary says that all may.
         let whole = |(id, token): (usize, &Vec<u8>)| {
             let id = id as u32;
-            let mut encoded = Vec::new();
-            encoder.merge(token, &mut encoded);
-            (encoded == [id] && added.get(id).is_none()).then(|| (token[..].into(), id))
+            let is_whole =
+                added.get(id).is_none() && (rules.ignore_merges || encoder.merges_to(token, id));
+            is_whole.then(|| (token[..].into(), id))
         };
         encoder.whole = tokens.par_iter().enumerate().filter_map(whole).collect();
         encoder
@@ -75,12 +85,20 @@ impl Encoder {
             }
         }
         Encoder {
+            pre_tokenizer: PreTokenizer::default(),
             byte_ids,
             ranks: FxHashMap::default(),
             merged: Vec::new(),
             whole: FxHashMap::default(),
             caches: Caches::default(),
         }
+    }
+
+    /// Whether the pairs of a token's bytes are merged to that token.
+    pub(super) fn merges_to(&self, token: &[u8], id: u32) -> bool {
+        let mut encoded = Vec::new();
+        self.merge(token, &mut encoded);
+        encoded == [id]
     }
 
     /// Adds a merge of the next rank. Of two for one pair the first counts.
@@ -98,7 +116,7 @@ impl Encoder {
             self.caches.give_back(cache);
             ids
         };
-        match &split::chunks(text, CHUNK)[..] {
+        match &self.pre_tokenizer.chunks(text, CHUNK)[..] {
             [chunk] => encode(chunk),
             chunks => {
                 let parts: Result<Vec<Vec<u32>>> = chunks.par_iter().map(|c| encode(c)).collect();
@@ -144,10 +162,24 @@ impl Encoder {
     }
 
     fn encode_chunk(&self, text: &str, cache: &mut Cache) -> Result<Vec<u32>> {
+        match self.pre_tokenizer {
+            PreTokenizer::Gpt2 => self.encode_cut(text, cache, split::pre_token_end),
+            other => self.encode_cut(text, cache, |text, at| other.pre_token_end(text, at)),
+        }
+    }
+
+    /// Encodes a chunk; `pre_token_end` says where it is cut.
+    #[inline]
+    fn encode_cut(
+        &self,
+        text: &str,
+        cache: &mut Cache,
+        pre_token_end: impl Fn(&str, usize) -> usize,
+    ) -> Result<Vec<u32>> {
         let mut ids = Vec::with_capacity(text.len() / 3 + 1);
         let mut start = 0;
         while start < text.len() {
-            let end = split::pre_token_end(text, start);
+            let end = pre_token_end(text, start);
             let pre_token = &text.as_bytes()[start..end];
             match Key::of(text.as_bytes(), start, end) {
                 Some(key) => {
@@ -170,8 +202,14 @@ impl Encoder {
         }
     }
 
-    /// The rule itself: merges the pairs of a pre-token. Appends the tokens that remain.
+    /// The rule itself: merges the pairs of a pre-token. Appends the tokens that remain. A byte
+    /// without a token is left out.
     pub(super) fn merge(&self, pre_token: &[u8], ids: &mut Vec<u32>) {
+        let is_token = |byte: &u8| self.byte_ids[*byte as usize] != NONE;
+        if !pre_token.iter().all(is_token) {
+            let known: Vec<u8> = pre_token.iter().copied().filter(is_token).collect();
+            return self.merge(&known, ids);
+        }
         if pre_token.len() <= SHORT {
             self.merge_short(pre_token, ids)
         } else {

@@ -7,11 +7,11 @@
 
 use std::path::Path;
 
-use rustc_hash::FxHashMap;
 use serde_json::{Map, Value, json};
 
-use super::bytes::{letter, spell, unspell};
-use super::{BpeTokenizer, Merge};
+use super::bytes::spell;
+use super::rules::Rules;
+use super::{BpeTokenizer, vocabulary};
 use crate::Result;
 use crate::tokenizer::json::reader::{Reader, short, write_added};
 use crate::tokenizer::json::rules::Allowed::{self, Anything, False, Off, True, Word};
@@ -75,58 +75,15 @@ impl BpeTokenizer {
         let reader = Reader { path };
         expect_gpt2_rules(reader, file)?;
         let (spelled, added) = reader.vocab(file)?;
-        let mut tokens = Vec::with_capacity(spelled.len());
-        let mut ids: FxHashMap<&str, u32> = FxHashMap::default();
-        for (id, token) in (0..).zip(&spelled) {
-            if added.get(id).is_some() {
-                tokens.push(token.clone().into_bytes());
-                continue;
-            }
-            let bytes = unspell(token).ok_or_else(|| {
-                reader.wrong(format!("token {id}, {:?}, is not spelled in bytes", short(token)))
-            })?;
-            tokens.push(bytes);
-            ids.insert(token, id);
-        }
-        // A token is either learned or added: if it were both, one text could be read in two ways.
-        let is_added = |token: &str| added.tokens().iter().any(|added| added.content == token);
-        for byte in 0..=255 {
-            let letter = letter(byte).to_string();
-            if ids.contains_key(&*letter) {
-                continue;
-            }
-            return Err(reader.wrong(match is_added(&letter) {
-                true => format!("the added token {letter:?} is the token of a byte as well"),
-                false => format!("no token for the byte 0x{byte:02X}"),
-            }));
-        }
-        let find = |place: usize, token: &str| {
-            ids.get(token).copied().ok_or_else(|| {
-                let (added, token) = (is_added(token), short(token));
-                reader.wrong(match added {
-                    true => {
-                        format!("merge {place} names {token:?}, which is an added token as well")
-                    }
-                    false => format!("merge {place} names {token:?}, which is not in model.vocab"),
-                })
-            })
-        };
-        let mut seen = FxHashMap::default();
-        let mut merges = Vec::new();
-        for (place, merge) in reader.list(file, "/model/merges")?.iter().enumerate() {
-            let (left, right) = halves(merge).ok_or_else(|| {
+        let merges = reader.list(file, "/model/merges")?.iter().enumerate();
+        let merges = merges.map(|(place, merge)| {
+            halves(merge).ok_or_else(|| {
                 let merge = short(&merge.to_string());
-                reader.wrong(format!("merge {place} is {merge}, not a pair of tokens"))
-            })?;
-            let (left, right, id) =
-                (find(place, left)?, find(place, right)?, find(place, &format!("{left}{right}"))?);
-            // Of two the library uses the last, which cannot be intended.
-            if let Some(first) = seen.insert((left, right), place) {
-                return Err(reader.wrong(format!("merges {first} and {place} are the same")));
-            }
-            merges.push(Merge { left, right, id });
-        }
-        Ok(BpeTokenizer::new(&tokens, merges, added))
+                format!("merge {place} is {merge}, not a pair of tokens")
+            })
+        });
+        vocabulary::assemble(&spelled, added, merges, Rules::default())
+            .map_err(|problem| reader.wrong(problem))
     }
 }
 

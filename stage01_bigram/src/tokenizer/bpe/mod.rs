@@ -6,11 +6,14 @@
 //! merges the pairs of a pre-token in the order in which they were learned (`encode`). Decoding
 //! concatenates the tokens' bytes. `json` is the file format.
 //!
+//! Vocabularies of later models differ in where the text is cut ([`PreTokenizer`]) and in a few more
+//! rules (`rules`). [`Parts`] is a vocabulary as a GGUF file has it.
+//!
 //! [`plain`] has training, encoding and decoding in a hundred lines, to be read first; `train` and
 //! `encode` do the same fast.
 //!
 //! Because every byte is a token, every text can be encoded, and decoding gives it back
-//! exactly.
+//! exactly. Some vocabularies of others lack a few bytes, which are left out of a text.
 
 mod bytes;
 mod cache;
@@ -19,12 +22,20 @@ mod encode;
 mod gpt2;
 mod json;
 mod merge;
+mod parts;
 pub mod plain;
+mod pre_tokenizer;
+mod rules;
 mod split;
 mod train;
+mod vocabulary;
 
 use self::encode::Encoder;
 pub use self::merge::Merge;
+pub use self::parts::{Parts, token_type};
+pub use self::pre_tokenizer::PreTokenizer;
+use self::rules::Rules;
+pub use self::rules::Template;
 pub use self::split::pre_tokens;
 use super::added::{AddedToken, AddedTokens};
 pub use super::end_of_text::END_OF_TEXT;
@@ -50,7 +61,9 @@ pub struct BpeTokenizer {
     merges: Vec<Merge>,
     /// Tokens that are not learned from text, such as [`END_OF_TEXT`].
     added: AddedTokens,
-    encoder: Encoder,
+    rules: Rules,
+    /// Boxed: a vocabulary of characters, in the same enum, is small.
+    encoder: Box<Encoder>,
 }
 
 impl BpeTokenizer {
@@ -90,18 +103,24 @@ impl BpeTokenizer {
             return Err(Error::empty_text());
         }
         let merges = train::learn(texts, vocab_size);
-        Ok(Self::new(&plain::vocabulary(&merges), merges, AddedTokens::default()))
+        let tokens = plain::vocabulary(&merges);
+        Ok(Self::new(&tokens, merges, AddedTokens::default(), Rules::default()))
     }
 
-    /// A tokenizer from parts that fit: each byte is a token, and the bytes of the two tokens of a
-    /// merge, concatenated, are those of its `id`.
-    fn new(tokens: &[Vec<u8>], merges: Vec<Merge>, added: AddedTokens) -> BpeTokenizer {
+    /// A tokenizer from parts that fit: the bytes of the two tokens of a merge, concatenated, are
+    /// those of its `id`.
+    fn new(
+        tokens: &[Vec<u8>],
+        merges: Vec<Merge>,
+        added: AddedTokens,
+        rules: Rules,
+    ) -> BpeTokenizer {
         let ends = tokens.iter().scan(0, |end, token| {
             *end += token.len();
             Some(*end)
         });
-        let encoder = Encoder::new(tokens, &merges, &added);
-        BpeTokenizer { bytes: tokens.concat(), ends: ends.collect(), merges, added, encoder }
+        let encoder = Box::new(Encoder::new(tokens, &merges, &added, &rules));
+        BpeTokenizer { bytes: tokens.concat(), ends: ends.collect(), merges, added, rules, encoder }
     }
 
     /// Adds [`END_OF_TEXT`] as the last token, for texts of many documents; nothing happens
@@ -169,6 +188,11 @@ impl BpeTokenizer {
     /// The merges, in the order of their ranks.
     pub fn merges(&self) -> &[Merge] {
         &self.merges
+    }
+
+    /// The special tokens that the model expects around a text.
+    pub fn template(&self) -> &Template {
+        &self.rules.template
     }
 
     /// The bytes of a token; `None` for a number outside the vocabulary.

@@ -60,7 +60,7 @@ use self::config_json::{Config, config_json, special_tokens};
 use self::tokenizer_config::tokenizer_config;
 use self::weights::Weights;
 use super::bounded::{read_json, shown};
-use super::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE};
+use super::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE, gguf};
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
 use crate::model::Model;
@@ -75,7 +75,7 @@ pub const TOKENIZER_CONFIG_FILE: &str = "tokenizer_config.json";
 pub const GENERATION_CONFIG_FILE: &str = "generation_config.json";
 
 impl Model {
-    /// Reads the directory of a model.
+    /// Reads the directory of a model, or a file that ends in `.gguf`.
     ///
     /// # Errors
     /// [`Error::File`] when a file is missing or unreadable; [`Error::Format`] when it is not
@@ -88,6 +88,9 @@ impl Model {
             }
             there => there.map_err(Error::file("read", directory))?,
         };
+        if !there.is_dir() && directory.extension().is_some_and(|ending| ending == "gguf") {
+            return gguf::load(directory);
+        }
         if !there.is_dir() {
             let problem = "it is a file, and a model is a directory";
             return Err(Error::format(

@@ -59,7 +59,8 @@ fn a_pre_token_is_looked_up_only_where_merging_gives_the_same() {
         Merge { left: id(b'a'), right: id(b'b'), id: 257 },
         Merge { left: 257, right: id(b'c'), id: 258 },
     ];
-    let tokenizer = BpeTokenizer::new(&tokens, merges.to_vec(), AddedTokens::default());
+    let tokenizer =
+        BpeTokenizer::new(&tokens, merges.to_vec(), AddedTokens::default(), Rules::default());
     assert_eq!(tokenizer.encode("abc").unwrap(), [id(b'a'), 256]);
     assert_eq!(tokenizer.encode("ab").unwrap(), [257]);
 }

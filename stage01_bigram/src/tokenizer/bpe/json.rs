@@ -185,3 +185,6 @@ const MODEL: &[(&str, Allowed)] = &[
     ("vocab", Anything),
     ("merges", Anything),
 ];
+
+#[cfg(test)]
+mod tests;

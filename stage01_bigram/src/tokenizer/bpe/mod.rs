@@ -26,6 +26,7 @@ mod parts;
 pub mod plain;
 mod pre_tokenizer;
 mod rules;
+mod sentence_piece;
 mod split;
 mod train;
 mod vocabulary;
@@ -37,9 +38,10 @@ pub use self::pre_tokenizer::PreTokenizer;
 use self::rules::Rules;
 pub use self::rules::Template;
 pub use self::split::pre_tokens;
-use super::added::{AddedToken, AddedTokens};
+use super::added::{AddedToken, AddedTokens, Part};
 pub use super::end_of_text::END_OF_TEXT;
 use crate::{Error, Result};
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// A byte-level BPE vocabulary: tokens, and the merges that make them.
 ///
@@ -138,9 +140,7 @@ impl BpeTokenizer {
     /// [`Error::Setting`] of `--end-token` for a spelling that another token has, for an empty
     /// and for a very long one.
     pub fn with_new_end_of_text(mut self, content: &str) -> Result<BpeTokenizer> {
-        let taken = bytes::unspell(content)
-            .is_some_and(|bytes| self.ordinary_tokens().any(|token| token == bytes));
-        if taken {
+        if self.ordinary_tokens().any(|id| self.spelled(id) == content) {
             let expected = "it is an ordinary token of the vocabulary as well; choose a spelling \
                             that no text has, such as <|endoftext|>";
             return Err(Error::setting("--end-token", content, expected));
@@ -159,10 +159,21 @@ impl BpeTokenizer {
         self.added.set_end_of_text(content)
     }
 
-    /// The learned tokens.
-    fn ordinary_tokens(&self) -> impl Iterator<Item = &[u8]> {
-        let ids = (0..self.ends.len() as u32).filter(|&id| self.added.get(id).is_none());
-        ids.filter_map(|id| self.token_bytes(id))
+    /// The ids of the learned tokens.
+    fn ordinary_tokens(&self) -> impl Iterator<Item = u32> {
+        (0..self.ends.len() as u32).filter(|&id| self.added.get(id).is_none())
+    }
+
+    /// The spelling of a token in a file.
+    fn spelled(&self, id: u32) -> String {
+        if let Some(token) = self.added.get(id) {
+            return token.content.clone();
+        }
+        let bytes = self.token_bytes(id).unwrap_or_default();
+        match &self.rules.sentence_piece {
+            None => bytes::spell(bytes),
+            Some(rules) => rules.spelled(id, bytes),
+        }
     }
 
     /// The end-of-text token, where there is one.
@@ -221,10 +232,30 @@ impl BpeTokenizer {
     }
 
     fn encode_parts(&self, text: &str, special: bool) -> Result<Vec<u32>> {
+        if self.rules.nfc && !is_nfc(text) {
+            return self.encode_normalized(text, special);
+        }
         if self.added.are_none(special) {
-            return self.encoder.encode(text);
+            return self.encoder.encode(text, true);
         }
         self.encoder.encode_parts(&self.added.parts(text, special))
+    }
+
+    /// Encodes a text that is not in the normal form C. It is brought into it after the added tokens
+    /// that are not `normalized` are found, and before the others.
+    fn encode_normalized(&self, text: &str, special: bool) -> Result<Vec<u32>> {
+        let mut ids = Vec::new();
+        for part in self.added.parts_as_written(text, special) {
+            match part {
+                Part::Token(id, _) => ids.push(id),
+                Part::Text(text) => {
+                    let text: String = text.nfc().collect();
+                    let parts = self.added.parts_of_normalized(&text, special);
+                    ids.extend(self.encoder.encode_parts(&parts)?);
+                }
+            }
+        }
+        Ok(ids)
     }
 
     // ANCHOR: decode

@@ -17,10 +17,9 @@ use std::path::Path;
 use rustc_hash::FxHashMap;
 
 use super::BpeTokenizer;
-use super::bytes::spell;
 use super::pre_tokenizer::PreTokenizer;
 use super::rules::{Rules, Template};
-use super::vocabulary::assemble;
+use super::vocabulary;
 use crate::tokenizer::added::{AddedToken, AddedTokens};
 use crate::tokenizer::json::reader::short;
 use crate::{Error, Result};
@@ -105,6 +104,7 @@ impl Parts {
         }
         let rules = Rules {
             pre_tokenizer,
+            sentence_piece: None,
             nfc: pre_tokenizer == PreTokenizer::Qwen2,
             ignore_merges: ignores_merges(pre_tokenizer),
             template: Template { before: self.bos.into_iter().collect(), after: Vec::new() },
@@ -115,7 +115,7 @@ impl Parts {
                 .split_once(' ')
                 .ok_or_else(|| format!("merge {place} is {:?}, not a pair of tokens", short(merge)))
         });
-        assemble(&self.tokens, added, merges, rules).map_err(wrong)
+        vocabulary::byte_level(&self.tokens, added, merges, rules).map_err(wrong)
     }
 
     /// The added tokens. Also checks that each token has a type, and a spelling of its own.
@@ -172,6 +172,9 @@ impl BpeTokenizer {
             let expected = format!("{problem}; save the model as a directory instead");
             Error::setting("GGUF", "this tokenizer", expected)
         };
+        if self.rules.sentence_piece.is_some() {
+            return Err(refused("its tokens are not made of bytes, as SentencePiece's"));
+        }
         let Rules { pre_tokenizer, ignore_merges, ref template, .. } = self.rules;
         if ignore_merges != ignores_merges(pre_tokenizer) && !self.merges_make_all() {
             let rule = pre_tokenizer.name();
@@ -184,10 +187,7 @@ impl BpeTokenizer {
             (&[bos], []) => Some(bos),
             _ => return Err(refused("it can say one token before a text, and none after it")),
         };
-        let spelled = |id: u32| match self.added.get(id) {
-            Some(token) => token.content.clone(),
-            None => spell(self.token_bytes(id).unwrap_or_default()),
-        };
+        let spelled = |id: u32| self.spelled(id);
         let mut is_made = vec![ignore_merges; self.vocab_size()];
         for merge in &self.merges {
             is_made[merge.id as usize] = true;
@@ -214,9 +214,7 @@ impl BpeTokenizer {
     /// Whether every learned token is what merging its bytes gives, so that looking tokens up first
     /// makes no difference.
     fn merges_make_all(&self) -> bool {
-        let learned = (0..self.vocab_size() as u32).filter(|&id| self.added.get(id).is_none());
-        learned
-            .into_iter()
+        self.ordinary_tokens()
             .all(|id| self.encoder.merges_to(self.token_bytes(id).unwrap_or_default(), id))
     }
 }

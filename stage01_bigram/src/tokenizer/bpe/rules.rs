@@ -1,10 +1,13 @@
 //! What a byte-level vocabulary says about encoding besides its tokens and merges.
 
 use super::pre_tokenizer::PreTokenizer;
+use super::sentence_piece::SentencePiece;
 
 /// The rules of a vocabulary. GPT-2's are the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rules {
+    /// In the manner of SentencePiece, which has no pre-tokens.
+    pub(super) sentence_piece: Option<Box<SentencePiece>>,
     /// Where a text is cut into pre-tokens.
     pub(super) pre_tokenizer: PreTokenizer,
     /// Whether a text is brought into Unicode's normal form C before.

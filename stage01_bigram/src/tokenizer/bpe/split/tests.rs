@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use fancy_regex::Regex;
 use proptest::prelude::*;
 
@@ -11,24 +13,27 @@ const LLAMA3: &str = concat!(
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 );
 
-fn find<'t>(pattern: &str, text: &'t str) -> Vec<&'t str> {
-    let regex = Regex::new(pattern).unwrap();
-    regex.find_iter(text).map(|found| found.unwrap().as_str()).collect()
+/// All expressions, compiled once: that of GPT-2, of Llama 3, of Qwen2, and of digits.
+static REGEXES: LazyLock<[Regex; 4]> = LazyLock::new(|| {
+    let qwen2 = LLAMA3.replace("{1,3}", "");
+    [GPT2, LLAMA3, &qwen2, r"\p{N}|\P{N}+"].map(|pattern| Regex::new(pattern).unwrap())
+});
+
+fn find(regex: usize, text: &str) -> Vec<&str> {
+    REGEXES[regex].find_iter(text).map(|found| found.unwrap().as_str()).collect()
 }
 
 fn by_regex(text: &str) -> Vec<&str> {
-    find(GPT2, text)
+    find(0, text)
 }
 
 /// The other rules, by their regular expressions.
 fn by_regex_of(rule: PreTokenizer, text: &str) -> Vec<&str> {
     match rule {
         PreTokenizer::Gpt2 => by_regex(text),
-        PreTokenizer::Llama3 => find(LLAMA3, text),
-        PreTokenizer::Qwen2 => find(&LLAMA3.replace("{1,3}", ""), text),
-        PreTokenizer::SmolLm => {
-            find(r"\p{N}|\P{N}+", text).into_iter().flat_map(by_regex).collect()
-        }
+        PreTokenizer::Llama3 => find(1, text),
+        PreTokenizer::Qwen2 => find(2, text),
+        PreTokenizer::SmolLm => find(3, text).into_iter().flat_map(by_regex).collect(),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`hub`] | a model by its name on the Hugging Face hub, as a directory |
 //! | [`hugging_face`] | a model as a directory that `transformers` opens |
 //! | `safetensors` | the codec of the weights: named tensors after a header |
 //! | [`resume`] | the state of a run, `trainer.safetensors` |
@@ -12,6 +13,7 @@
 //! What this module leaves out: the tokenizer's file (stage 1's `tokenizer`).
 
 mod bounded;
+pub mod hub;
 pub mod hugging_face;
 pub mod logits;
 pub mod metrics_log;

@@ -106,7 +106,9 @@ fn a_model_is_fetched_once() {
         }
     });
     let path = path.unwrap();
-    assert_eq!(fetched, ["config.json", "tokenizer.json", "tokenizer_config.json", WEIGHTS]);
+    let small =
+        ["config.json", "tokenizer.json", "generation_config.json", "tokenizer_config.json"];
+    assert_eq!(fetched, [&small[..], &[WEIGHTS]].concat());
     setting.is_whole();
     assert_eq!(path, setting.repository().join("snapshots").join(COMMIT));
     let (ours, theirs) =
@@ -151,6 +153,15 @@ fn the_cache_has_links_that_other_programs_follow() {
     fs::remove_file(setting.blob(WEIGHTS)).unwrap();
     setting.fetch().unwrap();
     setting.is_whole();
+}
+
+#[test]
+fn a_mirror_that_stores_the_contents_itself() {
+    let setting = Setting::new();
+    setting.fake.store_contents();
+    setting.fetch().unwrap();
+    setting.is_whole();
+    assert!(setting.fake.contents.requests().is_empty());
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn chat(flags: &Flags) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer, special } = Model::load(&locate(&flags.model)?)?;
+    let Model { gpt, params, tokenizer, special, .. } = Model::load(&locate(&flags.model)?)?;
     let mut sampler = flags.sampling.sampler()?;
     let mut decoder = Decoder::new(&gpt, &params, flags.sampling.context_shift)?;
     let mut rng = generator(flags.sampling.seed, Purpose::Sampling, 0);

@@ -47,7 +47,7 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn sample(flags: &Flags) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer, special } = Model::load(&locate(&flags.model)?)?;
+    let Model { gpt, params, tokenizer, special, .. } = Model::load(&locate(&flags.model)?)?;
     let prompt = match (flags.prompt.as_deref(), special.bos) {
         (None | Some(""), Some(bos)) => vec![bos],
         (None, None) => encode_prompt(&tokenizer, "\n")?,

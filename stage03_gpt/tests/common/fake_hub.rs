@@ -192,6 +192,8 @@ struct State {
     faults: Mutex<VecDeque<Fault>>,
     /// What the hub answers to everything.
     refusal: Mutex<Option<Answer>>,
+    /// Whether the hub stores the contents of large files itself, as a mirror may.
+    own_contents: AtomicBool,
 }
 
 /// What can be wrong with a content.
@@ -243,6 +245,11 @@ impl FakeHub {
         *self.state.faults.lock().unwrap() = faults.into_iter().collect();
     }
 
+    /// The hub stores the contents of large files itself from now on.
+    pub fn store_contents(&self) {
+        self.state.own_contents.store(true, Ordering::Relaxed);
+    }
+
     /// What the hub answers to everything, if anything.
     pub fn refuse(&self, answer: impl Into<Option<Answer>>) {
         *self.state.refusal.lock().unwrap() = answer.into();
@@ -270,6 +277,9 @@ impl State {
             let etag = format!("\"{}\"", &sha256(content)[..40]);
             return Answer::new(200, &[("ETag", &etag), ("X-Repo-Commit", COMMIT)], &**content);
         }
+        if request.path.starts_with("/contents/") {
+            return self.content(request);
+        }
         let Some(rest) = request.path.strip_prefix(&resolve) else {
             return missing("RepoNotFound");
         };
@@ -281,7 +291,11 @@ impl State {
         let Some((content, large)) = files.get(name) else { return missing("EntryNotFound") };
         let sum = sha256(content);
         let (etag, length) = (format!("\"{sum}\""), content.len().to_string());
+        let host = request.header("host").unwrap();
         let place = match large {
+            true if self.own_contents.load(Ordering::Relaxed) => {
+                format!("http://{host}/contents/{sum}")
+            }
             true => format!("{contents}/{sum}?signature=1"),
             false => format!("{stored}{name}"),
         };
@@ -293,7 +307,7 @@ impl State {
     }
 
     fn content(&self, request: &Request) -> Answer {
-        let sum = request.path.trim_start_matches('/').split('?').next().unwrap();
+        let sum = request.path.rsplit('/').next().unwrap().split('?').next().unwrap();
         let files = self.files.lock().unwrap();
         let Some((content, _)) = files.values().find(|(content, _)| sha256(content) == sum) else {
             return Answer::new(404, &[], "no such content");

@@ -91,16 +91,15 @@ impl Http<'_> {
         for _ in 0..=MOST_REDIRECTS {
             let answer = self.send(&address, Method::Head)?;
             commit = header(&answer, "x-repo-commit").or(commit);
-            if answer.status().is_redirection() {
+            if !answer.status().is_redirection() {
+                expect_success(&answer)?;
+            } else if header(&answer, "x-linked-etag").is_none() {
                 let next = redirect(&address, &answer)?;
-                // To the server with the content: all that is asked for is in this answer.
                 if self.is_own(&next) {
                     address = next;
                     continue;
                 }
-            } else {
-                expect_success(&answer)?;
-            }
+            } // a redirect to the content, and all that is asked for is in this answer
             return about(&answer, commit);
         }
         Err(too_many_redirects())

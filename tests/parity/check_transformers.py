@@ -1,11 +1,11 @@
 """Checks that a model of this project gives the same results in Hugging Face's transformers.
 
-    python check_transformers.py --train            five small models, trained for the check
+    python check_transformers.py --train            six small models, trained for the check
     python check_transformers.py DIR [--text FILE]  a model of your own
 
 The models of `--train` (`cargo run -p stage03_gpt`, a second each) cover the cases of transformers:
 characters, byte pairs or GPT-2's vocabulary, with an end-of-text token or without, with biases or
-without. Each directory is loaded by transformers, which shares no code with ours:
+without, and Llama's parts. Each directory is loaded by transformers, which shares no code with ours:
 
 1. `AutoModelForCausalLM`: no tensor may be missing or left over;
 2. the tokenizer in the three usual loaders (`tokenizers`, `PreTrainedTokenizerFast`,
@@ -266,11 +266,12 @@ MODELS = {
     "byte pairs": "--tokenizer bpe:300".split(),
     "byte pairs and biases": "--tokenizer bpe:300 --bias true".split(),
     "GPT-2's vocabulary": "--tokenizer gpt2".split(),
+    "Llama": "--tokenizer bpe:300 --arch llama".split(),
 }
 
 
 def check_trained(place):
-    """Trains and checks the five models."""
+    """Trains and checks the six models."""
     text_file = place / "text.txt"
     text_file.write_text(TEXT, encoding="utf-8")
     models = {}

@@ -43,8 +43,11 @@
 //! multiple of its own length, and what one says about another is checked.
 
 mod config_json;
+mod family;
+mod names;
 mod text_settings;
 mod tokenizer_config;
+mod transpose;
 mod weights;
 
 use std::fs;

@@ -30,6 +30,7 @@ use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 
+use crate::files::hugging_face::TextSettings;
 use crate::generate::Decoder;
 use crate::gpt::Gpt;
 
@@ -44,6 +45,8 @@ pub struct Model {
     pub tokenizer: Tokenizer,
     /// The tokens that begin and end a text.
     pub special: SpecialTokens,
+    /// What else its files say about texts, such as the chat template.
+    pub text_settings: TextSettings,
 }
 
 /// The tokens that begin and end a text, as the files of a model name them.
@@ -54,6 +57,14 @@ pub struct SpecialTokens {
     pub bos: Option<u32>,
     /// What a text may end with: `eos_token_id`, one or several.
     pub eos: Vec<u32>,
+}
+
+impl SpecialTokens {
+    /// Those of a model that was trained here: the tokenizer's end-of-text token is both.
+    pub fn of(tokenizer: &Tokenizer) -> SpecialTokens {
+        let end = tokenizer.end_of_text();
+        SpecialTokens { bos: end, eos: end.into_iter().collect() }
+    }
 }
 
 /// How a text is generated.
@@ -107,7 +118,7 @@ impl Model {
         settings: &GenerateSettings,
         more: impl FnMut(&str) -> bool,
     ) -> Result<bool> {
-        let Model { gpt, params, tokenizer, special } = self;
+        let Model { gpt, params, tokenizer, special, .. } = self;
         let &GenerateSettings { max_new_tokens, temperature, top_k, top_p, seed } = settings;
         let mut sampler = Sampler::new(temperature, top_k, top_p)?;
         let tokens = match (prompt, special.bos) {
@@ -227,7 +238,7 @@ mod tests {
         };
         let gpt = Gpt::new(config).unwrap();
         let params = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
-        Model { gpt, params, tokenizer, special }
+        Model { gpt, params, tokenizer, special, text_settings: TextSettings::default() }
     }
 
     #[test]

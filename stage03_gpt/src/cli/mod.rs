@@ -9,6 +9,7 @@ pub mod chat;
 pub mod curve;
 pub mod eval;
 pub mod introduction;
+pub mod locate;
 pub mod resumed;
 pub mod run;
 pub mod sample;

@@ -9,6 +9,7 @@ use stage01_bigram::Result;
 use stage01_bigram::random::{Purpose, generator};
 
 use super::SamplingFlags;
+use super::locate::locate;
 use super::screen::{Screen, remark};
 use crate::generate::Decoder;
 use crate::model::{Model, encode_prompt, write_text};
@@ -46,7 +47,7 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn sample(flags: &Flags) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer, special } = Model::load(&flags.model)?;
+    let Model { gpt, params, tokenizer, special, .. } = Model::load(&locate(&flags.model)?)?;
     let prompt = match (flags.prompt.as_deref(), special.bos) {
         (None | Some(""), Some(bos)) => vec![bos],
         (None, None) => encode_prompt(&tokenizer, "\n")?,

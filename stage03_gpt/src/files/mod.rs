@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`hub`] | a model by its name on the Hugging Face hub, as a directory |
 //! | [`hugging_face`] | a model as a directory that `transformers` opens |
 //! | [`gguf`] | a model as one file, as llama.cpp and ollama have them |
 //! | `safetensors` | the codec of the weights: named tensors after a header |
@@ -17,6 +18,7 @@
 mod bounded;
 mod float16;
 pub mod gguf;
+pub mod hub;
 pub mod hugging_face;
 pub mod logits;
 pub mod metrics_log;

@@ -103,7 +103,7 @@ fn random_model(arch: Architecture, bias: bool, tokenizer: Tokenizer) -> Result<
     params.values.iter_mut().zip(&noise).for_each(|(value, noise)| *value += noise);
     let end = tokenizer.end_of_text();
     let special = SpecialTokens { bos: end, eos: end.into_iter().collect() };
-    Ok(Model { gpt, params, tokenizer, special })
+    Ok(Model { gpt, params, tokenizer, special, text_settings: Default::default() })
 }
 
 fn write(directory: &Path, name: &str, model: &Model) -> Result<()> {

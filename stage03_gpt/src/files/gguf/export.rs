@@ -56,6 +56,9 @@ impl Model {
             metadata.push((key.into(), value));
         }
         metadata.extend(tokens.metadata);
+        if let Some(template) = &self.text_settings.chat_template {
+            metadata.push((tokenizer::CHAT_TEMPLATE.into(), Value::String(template.clone())));
+        }
 
         let mappings = mappings(&config);
         let of_matrix = |mapping: &Mapping| NewTensor {

@@ -21,6 +21,7 @@ use stage02_attention::params::Params;
 use super::super::bounded::shown;
 use super::names::{Mapping, OUTPUT, ROPE_FREQS, mappings};
 use super::{GgufFile, TensorInfo, sizes, tokenizer};
+use crate::files::hugging_face::TextSettings;
 use crate::gpt::Gpt;
 use crate::model::Model;
 
@@ -42,7 +43,9 @@ pub fn load(path: &Path) -> Result<Model> {
         return Err(Error::format(path, problem, REMEDY));
     }
     let special = tokenizer::special_tokens(&file, &tokenizer)?;
-    Ok(Model { gpt, params, tokenizer, special })
+    let mut text_settings = TextSettings::default();
+    text_settings.chat_template = tokenizer::chat_template(&file)?;
+    Ok(Model { gpt, params, tokenizer, special, text_settings })
 }
 
 /// Reads the sizes and the weights: a model without its tokenizer.

@@ -8,6 +8,8 @@
 //! | `bos_token_id`, `eos_token_id`, `eot_token_id` | the tokens that begin and end a text or a turn |
 //! | `add_bos_token` | whether every text begins with the first of them |
 //!
+//! and `tokenizer.chat_template`, the template of a conversation.
+//!
 //! A character tokenizer is written as a byte-level vocabulary too: the bytes of a character are
 //! merged, one after another, until they are its token. It is recognised when it is read again.
 
@@ -27,12 +29,21 @@ const BOS: &str = "tokenizer.ggml.bos_token_id";
 const EOS: &str = "tokenizer.ggml.eos_token_id";
 const EOT: &str = "tokenizer.ggml.eot_token_id";
 const ADD_BOS: &str = "tokenizer.ggml.add_bos_token";
+pub(super) const CHAT_TEMPLATE: &str = "tokenizer.chat_template";
 
 /// The rule that puts a token before every text unless the file says otherwise, as llama.cpp does.
 const ADDS_BOS: &str = "llama-bpe";
 
 /// The kind of vocabulary that is read and written here.
 const BYTE_LEVEL: &str = "gpt2";
+
+/// The chat template, if the file has one.
+///
+/// # Errors
+/// [`Error::Format`](stage01_bigram::Error::Format) when it is no text.
+pub(super) fn chat_template(file: &GgufFile) -> Result<Option<String>> {
+    Ok(file.metadata().optional::<&str>(CHAT_TEMPLATE)?.map(str::to_string))
+}
 
 /// Makes the tokenizer of a file.
 ///

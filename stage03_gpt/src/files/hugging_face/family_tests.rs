@@ -37,9 +37,15 @@ fn model(arch: Architecture, n_head: usize, bias: bool) -> (Gpt, Params<f32>, To
 fn saved(arch: Architecture, n_head: usize, bias: bool) -> (tempfile::TempDir, Gpt, Params<f32>) {
     let (gpt, params, tokenizer) = model(arch, n_head, bias);
     let directory = tempfile::tempdir().unwrap();
-    Model { gpt: gpt.clone(), params: params.clone(), tokenizer, special: Default::default() }
-        .save(directory.path())
-        .unwrap();
+    Model {
+        gpt: gpt.clone(),
+        params: params.clone(),
+        tokenizer,
+        special: Default::default(),
+        text_settings: Default::default(),
+    }
+    .save(directory.path())
+    .unwrap();
     (directory, gpt, params)
 }
 

@@ -11,6 +11,7 @@ use super::super::{GgufFile, TensorType, Value, read_model};
 use super::open;
 use crate::architecture::{Architecture, MlpKind, NormKind, Positions};
 use crate::config::GptConfig;
+use crate::files::hugging_face::TextSettings;
 use crate::gpt::Gpt;
 use crate::model::{GenerateSettings, Model, SpecialTokens};
 
@@ -56,7 +57,9 @@ fn model(arch: Architecture, bias: bool, tokenizer: Tokenizer) -> Model {
     params.values.iter_mut().zip(&noise).for_each(|(value, noise)| *value += noise);
     let end = tokenizer.end_of_text();
     let special = SpecialTokens { bos: end, eos: end.into_iter().collect() };
-    Model { gpt, params, tokenizer, special }
+    let mut text_settings = TextSettings::default();
+    text_settings.chat_template = Some("{{ messages }}".into());
+    Model { gpt, params, tokenizer, special, text_settings }
 }
 
 /// The model as a file in memory.
@@ -106,6 +109,7 @@ fn a_model_comes_back_to_the_bit() {
         let back = again(&model, TensorType::F32);
         assert_eq!(back.gpt.config(), model.gpt.config());
         assert!(back.params == model.params, "{arch:?}");
+        assert_eq!(back.text_settings, model.text_settings);
         assert_eq!(back.tokenizer, model.tokenizer);
         assert_eq!(back.special, model.special);
     }

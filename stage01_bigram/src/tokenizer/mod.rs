@@ -204,6 +204,18 @@ impl Tokenizer {
         }
     }
 
+    /// Whether a text may be cut before white space that follows another character: its parts, encoded
+    /// one by one, then have the tokens of the whole text.
+    ///
+    /// False for Llama 3 and Qwen2, whose rules keep a line end with the sign before it, and in the
+    /// manner of SentencePiece, where each text begins with a space.
+    pub fn survives_cuts(&self) -> bool {
+        match self {
+            Tokenizer::Char(_) => true,
+            Tokenizer::Bpe(tokenizer) => tokenizer.survives_cuts(),
+        }
+    }
+
     /// The vocabulary size; every token id is below it.
     pub fn vocab_size(&self) -> usize {
         match self {

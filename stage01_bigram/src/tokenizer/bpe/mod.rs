@@ -201,6 +201,12 @@ impl BpeTokenizer {
         &self.merges
     }
 
+    /// As [`Tokenizer::survives_cuts`](super::Tokenizer::survives_cuts).
+    pub(super) fn survives_cuts(&self) -> bool {
+        let by_class = [PreTokenizer::Gpt2, PreTokenizer::SmolLm];
+        self.rules.sentence_piece.is_none() && by_class.contains(&self.rules.pre_tokenizer)
+    }
+
     /// The special tokens that the model expects around a text.
     pub fn template(&self) -> &Template {
         &self.rules.template

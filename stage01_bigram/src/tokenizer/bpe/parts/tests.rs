@@ -85,6 +85,20 @@ fn a_token_without_merges_is_found_where_merges_are_ignored() {
     assert_eq!(tokenizer.parts().unwrap().types[261], token_type::UNUSED);
 }
 
+/// Why a tokenizer of Llama 3 does not survive cuts.
+#[test]
+fn a_line_end_belongs_to_the_sign_before_it() {
+    let mut parts = small();
+    parts.tokens.push(";Ċ".into());
+    parts.types.push(1);
+    parts.merges.push("; Ċ".into());
+    parts.pre_tokenizer = "llama-bpe".into();
+    let tokenizer = read(&parts).unwrap();
+    assert!(!tokenizer.survives_cuts());
+    assert_eq!(tokenizer.encode(";\n").unwrap(), [261]);
+    assert_eq!([";", "\n"].map(|part| tokenizer.encode(part).unwrap()).concat().len(), 2);
+}
+
 /// A vocabulary may lack bytes that the text for training did not have.
 #[test]
 fn a_byte_without_a_token_is_left_out() {
@@ -116,6 +130,23 @@ proptest! {
         prop_assert_eq!(&again, &parts);
         let ids = tokenizer.encode(&text).unwrap();
         prop_assert_eq!(read(&again).unwrap().encode(&text).unwrap(), ids);
+    }
+
+    /// A tokenizer that survives cuts gives the same tokens for a text cut before white space.
+    #[test]
+    fn cuts_before_white_space_change_no_token(learned in awkward_text(), text in awkward_text(), rule in 0usize..4) {
+        prop_assume!(!learned.is_empty());
+        let mut parts = BpeTokenizer::train(&learned.repeat(2), 320).unwrap().parts().unwrap();
+        parts.pre_tokenizer = PreTokenizer::ALL[rule].name().into();
+        let tokenizer = read(&parts).unwrap();
+        let whole = tokenizer.encode(&text).unwrap();
+        for (at, _) in text.match_indices([' ', '\n', '\t']) {
+            let (left, right) = text.split_at(at);
+            if tokenizer.survives_cuts() && left.ends_with(|c: char| !c.is_whitespace()) {
+                let both = [tokenizer.encode(left).unwrap(), tokenizer.encode(right).unwrap()];
+                prop_assert_eq!(&both.concat(), &whole, "{:?} at {}", rule, at);
+            }
+        }
     }
 
     /// Changed parts are refused, or make a tokenizer that works.

@@ -135,7 +135,7 @@ impl Model {
 }
 
 /// The tokens of a prompt: at least one, because a model continues a text. Special tokens may be
-/// spelled in it, as in other programs.
+/// spelled in it, as in other programs. Those with which the tokenizer begins every text stand first.
 ///
 /// # Errors
 /// [`Error::Setting`] for an empty prompt, and those of the tokenizer.
@@ -144,7 +144,16 @@ pub fn encode_prompt(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>> {
         let expected = "give at least one character, such as a line break ($'\\n' in most shells)";
         return Err(Error::setting("--prompt", "\"\"", expected));
     }
-    tokenizer.encode_with_special(prompt)
+    let (mut tokens, text) =
+        (tokenizer.template().before.clone(), tokenizer.encode_with_special(prompt)?);
+    // A prompt may spell the token that begins a text; it is not put there twice.
+    match text.starts_with(&tokens) {
+        true => Ok(text),
+        false => {
+            tokens.extend(text);
+            Ok(tokens)
+        }
+    }
 }
 
 /// Generates up to `limit` tokens and passes their text to `more`, until `more` returns false, or

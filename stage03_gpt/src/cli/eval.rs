@@ -27,7 +27,7 @@ use crate::trainer::{cores, thread_pool};
 /// give the same loss.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
-    /// The directory of the model.
+    /// The model: a directory, a GGUF file, or its name on the hub.
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
     model: PathBuf,
 

@@ -20,7 +20,8 @@ use crate::model::{Model, encode_prompt, write_text};
 /// of tokens, or to the token that ends a text, where the model has one.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
-    /// The directory of the model.
+    /// The model: a directory, a GGUF file, or its name on the hub, such as
+    /// `HuggingFaceTB/SmolLM2-135M-Instruct`.
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
     model: PathBuf,
 

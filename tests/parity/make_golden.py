@@ -18,6 +18,7 @@ every platform.
     adamw_steps_no_bias.safetensors     the same without biases
     trajectory.safetensors              ten steps of a smaller version of nanoGPT's CPU setting
     layers.safetensors                  single layers, forward and backward
+    llama_norm_and_mlp.safetensors      RMSNorm and SwiGLU, forward and backward (llama_layers.py)
 
 The README beside this script lists every tensor. The models are also run through the
 independent GPT in train_like_nanogpt.py; the script stops if the two disagree.
@@ -35,6 +36,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
+import llama_layers
 from train_like_nanogpt import (
     Gpt,
     adamw,
@@ -449,6 +451,10 @@ def make(directory):
         save(f"{name}.safetensors", ten_steps(gpt2_tiny().to(F64), bias, random.Random(2)))
     save("trajectory.safetensors", trajectory(random.Random(4)))
     save("layers.safetensors", layers(random.Random(3)))
+    g = random.Random(5)
+    llama = llama_layers.rms_norm(g, normal, backward, agree)
+    llama |= llama_layers.swiglu(g, normal, backward)
+    save("llama_norm_and_mlp.safetensors", llama)
 
 
 def compare(made, committed):

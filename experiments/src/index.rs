@@ -159,7 +159,7 @@ const EXPERIMENTS: &[Experiment] = &[
 
     row("rms_norm", "part5/rms_norm", 1, Prints(part5::rms_norm::run),
         "RMSNorm beside layer norm, its gradient in steps, and squares that f16 cannot hold"),
-    row("swiglu", "part5/swiglu", 5, Plots(part5::swiglu::run),
+    row("swiglu", "part5/swiglu", 6, Plots(part5::swiglu::run),
         "two gated units that make a square, widths, two tasks, and gate and up exchanged"),
 
     row("clinic_data_bugs", "appendix/clinic", 30, Tries(appendix::clinic_data_bugs::run),

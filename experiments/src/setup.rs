@@ -86,6 +86,7 @@ pub fn small_gpt(vocab_size: usize, block_size: usize) -> GptConfig {
         n_embd: 64,
         dropout: 0.0,
         bias: false,
+        ..GptConfig::default()
     }
 }
 

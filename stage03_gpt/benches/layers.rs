@@ -191,7 +191,7 @@ mod attention {
             bencher.counter(ItemsCount::new(4 * to.flops)).bench_local(|| {
                 let gradients = (dq.view_mut(), dk.view_mut(), dv.view_mut());
                 let pass = fused::Pass { q, k, v, mask, dropout: None, scratch };
-                fused::backward(pass, lse.view(), (y.view(), from.dy.view()), gradients);
+                fused::backward(pass, lse.view(), (y.view(), from.dy.view()), gradients, 0.0);
             });
         }
 

@@ -34,8 +34,16 @@ fn main() -> Result<()> {
 
     // The architecture, and its first weights.
     let (n_layer, n_head, n_embd, dropout, bias) = (4, 4, 128, 0.0, false);
-    let gpt =
-        Gpt::new(GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias })?;
+    let gpt = Gpt::new(GptConfig {
+        vocab_size,
+        block_size,
+        n_layer,
+        n_head,
+        n_embd,
+        dropout,
+        bias,
+        ..GptConfig::default()
+    })?;
     let settings = Hyperparameters { max_iters, ..Hyperparameters::default() };
     let seed = settings.seed;
     let mut weights = gpt.initialise::<f32>(&mut generator(seed, Purpose::Initialisation, 0));

@@ -25,8 +25,16 @@ fn main() -> Result<()> {
 
     let vocab_size = tokenizer.vocab_size();
     let (n_layer, n_head, n_embd, dropout, bias) = (2, 4, 64, 0.0, false);
-    let gpt =
-        Gpt::new(GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias })?;
+    let gpt = Gpt::new(GptConfig {
+        vocab_size,
+        block_size,
+        n_layer,
+        n_head,
+        n_embd,
+        dropout,
+        bias,
+        ..GptConfig::default()
+    })?;
     let weights = gpt.initialise(&mut generator(1337, Purpose::Initialisation, 0));
     let settings = Settings {
         batch_size,

@@ -8,6 +8,9 @@
 //! The two plus signs are the residual connections (He and others 2015): a layer does not
 //! replace a token's vector, it adds a correction to it. In the backward pass the gradient passes
 //! a plus sign unchanged, so it reaches the first block of a deep model as strong as the last.
+//! Which norm, which attention and which feed-forward layer these are, the architecture says
+//! ([`architecture`](crate::architecture)); GPT-2's block and Llama's are the same two lines.
+//!
 //! The norms stand before the layers (*pre-norm*), not after them as in the original transformer:
 //! GPT-2's order, easier to train.
 //!
@@ -23,6 +26,7 @@
 //!
 //! let config = GptConfig {
 //!     vocab_size: 10, block_size: 4, n_layer: 1, n_head: 2, n_embd: 8, dropout: 0.0, bias: true,
+//!     ..GptConfig::default()
 //! };
 //! let mut layout = Layout::new();
 //! let block = Block::declare(layout.scope("h.0"), &config)?;
@@ -33,7 +37,7 @@
 //! let mut acts = block.activations(1, 4);
 //! block.forward(&params, x.view(), &mut acts, None);
 //!
-//! let (mut cache, mut scratch) = (block.cache(4), block.inference_scratch(4));
+//! let (mut cache, mut scratch) = (block.cache(4), block.inference_scratch(4, 4));
 //! for i in 0..4 {
 //!     let mut row = x.row(i).to_owned().insert_axis(ndarray::Axis(0));
 //!     block.forward_cached(&params, row.view_mut(), i, &mut cache, &mut scratch);
@@ -48,7 +52,9 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use stage01_bigram::random::Generator;
 use stage01_bigram::{Float, Result};
 use stage02_attention::attention::Mask;
-use stage02_attention::attention::multi_head::{self, Cache, CacheScratch, MultiHeadAttention};
+use stage02_attention::attention::multi_head::{
+    self, Cache, CacheScratch, MultiHeadAttention, Options,
+};
 use stage02_attention::backward::Backward;
 use stage02_attention::dropout::Dropout;
 use stage02_attention::parallel::each_row;
@@ -56,16 +62,17 @@ use stage02_attention::params::{Init, Params, Scope};
 use stage02_attention::profiler::Region;
 
 use crate::config::GptConfig;
-use crate::layer_norm::{LayerNorm, Statistics};
-use crate::mlp::{self, Mlp};
+use crate::feed_forward::{self, FeedForward};
+use crate::layer_norm::Statistics;
+use crate::norm::Norm;
 
-/// A block: causal attention and a feed-forward layer, each behind a layer norm.
+/// A block: causal attention and a feed-forward layer, each behind a norm.
 #[derive(Clone, Copy, Debug)]
 pub struct Block {
-    pub(crate) ln_1: LayerNorm,
+    pub(crate) ln_1: Norm,
     pub(crate) attn: MultiHeadAttention,
-    pub(crate) ln_2: LayerNorm,
-    pub(crate) mlp: Mlp,
+    pub(crate) ln_2: Norm,
+    pub(crate) mlp: FeedForward,
     dropout: Dropout,
     n_embd: usize,
 }
@@ -79,7 +86,7 @@ pub struct Activations<T> {
     /// x after attention. Shape: (batch * length, n_embd).
     x1: Array2<T>,
     ln_2: Branch<T>,
-    mlp: mlp::Activations<T>,
+    mlp: feed_forward::Activations<T>,
     /// The block's result. Shape: (batch * length, n_embd).
     pub x2: Array2<T>,
 }
@@ -101,19 +108,18 @@ struct Branch<T> {
 #[derive(Clone, Debug)]
 pub struct Scratch<T> {
     attn: multi_head::Scratch<T>,
-    mlp: mlp::Scratch<T>,
+    mlp: feed_forward::Scratch<T>,
     dbranch: Array2<T>,
     dnormed: Array2<T>,
 }
 
-/// Scratch for [`Block::forward_cached`], shared by all blocks: the activations of up to
-/// `block_size` new tokens.
+/// Scratch for [`Block::forward_cached`], shared by all blocks: the activations of some new tokens.
 #[derive(Clone, Debug)]
 pub struct InferenceScratch<T> {
     statistics: Statistics<T>,
     normed: Array2<T>,
     attn: CacheScratch<T>,
-    hidden: Array2<T>,
+    mlp: feed_forward::InferenceScratch<T>,
 }
 
 impl Block {
@@ -127,16 +133,21 @@ impl Block {
     /// # Errors
     /// [`Setting`](stage01_bigram::Error::Setting) when the sizes do not fit together.
     pub fn declare(mut scope: Scope, config: &GptConfig) -> Result<Self> {
-        let &GptConfig { n_embd, n_head, bias, .. } = config;
+        let &GptConfig { n_embd, n_head, bias, arch, .. } = config;
         let dropout = Dropout::new(config.dropout)?;
         let residual = 0.02 / (2.0 * config.n_layer as f64).sqrt();
         let init = (Init::Normal(0.02), Init::Normal(residual));
-        let ln_1 = LayerNorm::declare(scope.scope("ln_1"), n_embd, bias);
-        let heads = (n_embd, n_head);
-        let attn = scope.scope("attn");
-        let attn = MultiHeadAttention::declare(attn, heads, Mask::Causal, dropout, bias, init)?;
-        let ln_2 = LayerNorm::declare(scope.scope("ln_2"), n_embd, bias);
-        let mlp = Mlp::declare(scope.scope("mlp"), n_embd, bias, init);
+        let ln_1 = Norm::declare(scope.scope("ln_1"), n_embd, arch.norm, bias);
+        let options = Options {
+            n_kv_head: config.n_kv_head(),
+            rope: arch.rope(),
+            bias: (bias || arch.qkv_bias, bias),
+        };
+        let (attn, heads, mask) = (scope.scope("attn"), (n_embd, n_head), Mask::Causal);
+        let attn = MultiHeadAttention::declare_with(attn, heads, mask, dropout, options, init)?;
+        let ln_2 = Norm::declare(scope.scope("ln_2"), n_embd, arch.norm, bias);
+        let sizes = (n_embd, config.n_inner());
+        let mlp = FeedForward::declare(scope.scope("mlp"), arch.mlp, sizes, bias, init);
         Ok(Block { ln_1, attn, ln_2, mlp, dropout, n_embd })
     }
     // ANCHOR_END: declare
@@ -205,13 +216,17 @@ impl Block {
         self.attn.cache(block_size)
     }
 
-    /// Scratch for up to `block_size` new tokens.
-    pub fn inference_scratch<T: Float>(&self, block_size: usize) -> InferenceScratch<T> {
+    /// Scratch for up to `rows` new tokens, and a cache for `block_size` tokens.
+    pub fn inference_scratch<T: Float>(
+        &self,
+        block_size: usize,
+        rows: usize,
+    ) -> InferenceScratch<T> {
         InferenceScratch {
-            statistics: Statistics::new(block_size),
-            normed: Array2::zeros((block_size, self.n_embd)),
-            attn: self.attn.cache_scratch(block_size),
-            hidden: Array2::zeros((block_size, 4 * self.n_embd)),
+            statistics: Statistics::new(rows),
+            normed: Array2::zeros((rows, self.n_embd)),
+            attn: self.attn.cache_scratch(block_size, rows),
+            mlp: self.mlp.inference_scratch(rows),
         }
     }
 
@@ -229,7 +244,7 @@ impl Block {
         scratch: &mut InferenceScratch<T>,
     ) {
         let n = x.nrows();
-        let InferenceScratch { statistics, normed, attn, hidden } = scratch;
+        let InferenceScratch { statistics, normed, attn, mlp } = scratch;
         let mut normed = normed.slice_mut(s![..n, ..]);
 
         self.ln_1.forward(params, x.view(), statistics, normed.view_mut());
@@ -237,7 +252,7 @@ impl Block {
         x += &normed;
 
         self.ln_2.forward(params, x.view(), statistics, normed.view_mut());
-        self.mlp.infer(params, normed.view_mut(), hidden.slice_mut(s![..n, ..]));
+        self.mlp.infer(params, normed.view_mut(), mlp);
         x += &normed;
     }
 

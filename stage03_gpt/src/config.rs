@@ -14,8 +14,9 @@
 //! [`trainer::Settings`]: crate::trainer::Settings
 
 use stage01_bigram::{Error, Result};
-use stage02_attention::attention::{fused, head_size};
+use stage02_attention::attention::{fused, group_size, head_size};
 
+use crate::architecture::{Architecture, MlpKind, NormKind, Positions};
 use crate::memory;
 
 /// The largest number of layers. A layer has 12 tensors, `trainer.safetensors` holds each three
@@ -40,6 +41,8 @@ pub struct GptConfig {
     pub dropout: f64,
     /// Whether linear layers and layer norms have a bias. GPT-2: yes.
     pub bias: bool,
+    /// The parts in which models of today differ. GPT-2's, unless told otherwise.
+    pub arch: Architecture,
 }
 // ANCHOR_END: config
 
@@ -54,6 +57,7 @@ impl Default for GptConfig {
             n_embd: 128,
             dropout: 0.0,
             bias: false,
+            arch: Architecture::GPT2,
         }
     }
 }
@@ -64,7 +68,16 @@ impl GptConfig {
     pub fn gpt2() -> Self {
         let (n_layer, n_head, n_embd) = (12, 12, 768);
         let (vocab_size, block_size, dropout, bias) = (50_257, 1024, 0.0, true);
-        GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias }
+        GptConfig {
+            vocab_size,
+            block_size,
+            n_layer,
+            n_head,
+            n_embd,
+            dropout,
+            bias,
+            ..GptConfig::default()
+        }
     }
 
     /// GPT-2 medium, 355 million parameters.
@@ -111,7 +124,17 @@ impl GptConfig {
                 return Err(Error::setting(setting, value, "it must be at least 1"));
             }
         }
-        head_size(self.n_embd, self.n_head)?;
+        let size = head_size(self.n_embd, self.n_head)?;
+        group_size(self.n_head, self.n_kv_head())?;
+        self.arch.rope().map_or(Ok(()), |rope| rope.check(size))?;
+        if self.n_inner() == 0 {
+            return Err(Error::setting("--n-inner", 0, "it must be at least 1"));
+        }
+        if let NormKind::RmsNorm { eps } = self.arch.norm
+            && !(eps.is_finite() && eps > 0.0)
+        {
+            return Err(Error::setting("the eps of the norms", eps, "it must be above 0"));
+        }
         stage02_attention::dropout::Dropout::new(self.dropout)?;
         if self.vocab_size > u32::MAX as usize {
             let expected = "a token is a number of 32 bits; choose a smaller one";
@@ -144,17 +167,59 @@ impl GptConfig {
     /// tensors, and for sizes that would overflow.
     fn estimate(&self) -> f64 {
         let [c, v, t, l] = [self.n_embd, self.vocab_size, self.block_size, self.n_layer];
-        let [c, v, t, l] = [c, v, t, l].map(|n| n as f64);
-        (v + t) * c + l * 12.0 * c * (c + 1.0)
+        let [c, v, t, l, inner] = [c, v, t, l, self.n_inner()].map(|n| n as f64);
+        let heads = if self.arch.tie_weights { 1.0 } else { 2.0 };
+        let t = if self.arch.positions == Positions::Learned { t } else { 0.0 };
+        let kv = c * self.n_kv_head() as f64 / self.n_head as f64;
+        let mlp = self.mlp_matrices() as f64 * inner;
+        (heads * v + t) * c + l * c * (2.0 * c + 2.0 * kv + mlp + 12.0)
+    }
+
+    /// The number of heads that have keys and values.
+    pub fn n_kv_head(&self) -> usize {
+        self.arch.n_kv_head.unwrap_or(self.n_head)
+    }
+
+    /// The number of hidden units of the feed-forward layer.
+    ///
+    /// SwiGLU has three matrices where GPT-2 has two of 4 n_embd: with two thirds of the units,
+    /// 8/3 n_embd, it has as many weights. They are rounded to a multiple of 16, which fills the
+    /// vector registers of a processor.
+    pub fn n_inner(&self) -> usize {
+        self.arch.n_inner.unwrap_or(match self.arch.mlp {
+            MlpKind::Gelu => self.n_embd.saturating_mul(4),
+            MlpKind::SwiGlu => (self.n_embd.saturating_mul(8).saturating_add(24) / 48).max(1) * 16,
+        })
+    }
+
+    /// The number of matrices of the feed-forward layer.
+    fn mlp_matrices(&self) -> usize {
+        match self.arch.mlp {
+            MlpKind::Gelu => 2,
+            MlpKind::SwiGlu => 3,
+        }
+    }
+
+    /// Columns of all keys, or of all values: n_embd, or less where heads share them.
+    fn kv_columns(&self) -> usize {
+        self.n_embd / self.n_head * self.n_kv_head()
+    }
+
+    /// How many numbers the KV cache stores for each token.
+    pub fn kv_cache_per_token(&self) -> usize {
+        2 * self.n_layer * self.kv_columns()
     }
 
     // ANCHOR: activations
-    /// About how many numbers a forward pass stores for each token: 16 C and one for each head
-    /// in each block, and the logits.
+    /// About how many numbers a forward pass stores for each token: in a block of GPT-2 16 C and
+    /// one for each head, and the logits.
     pub fn activations_per_token(&self) -> f64 {
         let Self { vocab_size, n_layer, n_head, n_embd, .. } = *self;
         let [v, l, h, c] = [vocab_size, n_layer, n_head, n_embd].map(|n| n as f64);
-        l * (16.0 * c + h) + 2.0 * c + v
+        // Around attention: queries, keys, values, mixture, two norms, two sums. GPT-2: 8 C.
+        let attention = 6.0 * c + 2.0 * self.kv_columns() as f64;
+        let mlp = (self.mlp_matrices() * self.n_inner()) as f64; // GPT-2: 8 C
+        l * (attention + mlp + h) + 2.0 * c + v
     }
     // ANCHOR_END: activations
 
@@ -166,13 +231,13 @@ impl GptConfig {
     }
 
     // ANCHOR: n_params
-    /// The number of parameters.
+    /// The number of parameters of a GPT-2.
     ///
     /// With C = n_embd, each block has 12 C² weights (3 C² for queries, keys and values, C² for
     /// the projection, 8 C² for the feed-forward layer), 9 C biases and 2 C for each of its two
     /// layer norms, or C without biases. The embeddings have a row for each token and each
     /// position; the output shares the embedding of the tokens.
-    pub fn n_params(&self) -> usize {
+    fn n_params_of_gpt2(&self) -> usize {
         let c = self.n_embd;
         let norm = if self.bias { 2 * c } else { c };
         let biases = if self.bias { 9 * c } else { 0 };
@@ -181,14 +246,48 @@ impl GptConfig {
     }
     // ANCHOR_END: n_params
 
+    /// The number of parameters.
+    pub fn n_params(&self) -> usize {
+        if self.arch.is_gpt2() {
+            return self.n_params_of_gpt2();
+        }
+        let (c, kv, inner) = (self.n_embd, self.kv_columns(), self.n_inner());
+        let qkv = c + 2 * kv;
+        let matrices = c * (qkv + c + self.mlp_matrices() * inner);
+        let hidden_biases = (self.mlp_matrices() - 1) * inner;
+        let biases = match (self.bias, self.arch.qkv_bias) {
+            (true, _) => qkv + c + hidden_biases + c,
+            (false, true) => qkv,
+            (false, false) => 0,
+        };
+        let norm = match self.arch.norm {
+            NormKind::LayerNorm if self.bias => 2 * c,
+            _ => c,
+        };
+        let positions = if self.arch.positions == Positions::Learned { self.block_size } else { 0 };
+        let vocabularies = if self.arch.tie_weights { 1 } else { 2 };
+        (vocabularies * self.vocab_size + positions) * c
+            + self.n_layer * (matrices + biases + 2 * norm)
+            + norm
+    }
+
     /// How many multiplications and additions training needs for one token.
     ///
     /// 6 N + 12 L T C: two for each weight in the forward pass and four in the backward pass,
     /// and the same for the products of attention (Chowdhery and others 2022, appendix B; nanoGPT's
-    /// `estimate_mfu`). N leaves out the position embedding, which is only added.
+    /// `estimate_mfu`). N leaves out the position embedding, which is only added, and a token
+    /// embedding that is not the output layer too.
     // ANCHOR: flops
     pub fn flops_per_token(&self) -> f64 {
-        let n = self.n_params() - self.block_size * self.n_embd;
+        let looked_up = match self.arch {
+            Architecture { positions: Positions::Learned, tie_weights: true, .. } => {
+                self.block_size
+            }
+            Architecture { positions: Positions::Learned, .. } => self.block_size + self.vocab_size,
+            Architecture { tie_weights: true, .. } => 0,
+            _ => self.vocab_size,
+        };
+        let n = self.n_params() - looked_up * self.n_embd;
         (6 * n + 12 * self.n_layer * self.n_embd * self.block_size) as f64
     }
     // ANCHOR_END: flops

@@ -119,7 +119,16 @@ mod tests {
     fn model() -> (Gpt, Params<f64>) {
         let (vocab_size, block_size, n_layer) = (9, 6, 1);
         let (n_head, n_embd, dropout, bias) = (2, 8, 0.5, true);
-        let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
+        let config = GptConfig {
+            vocab_size,
+            block_size,
+            n_layer,
+            n_head,
+            n_embd,
+            dropout,
+            bias,
+            ..GptConfig::default()
+        };
         let gpt = Gpt::new(config).unwrap();
         let params = random_weights(&gpt, 0.5, 1);
         (gpt, params)
@@ -169,7 +178,16 @@ mod tests {
     fn windows_that_fit_into_no_memory_are_refused_and_short_texts_are_not() {
         let (vocab_size, block_size, n_layer) = (1_000_000, 1_000_000, 1);
         let (n_head, n_embd, dropout, bias) = (1, 1, 0.0, false);
-        let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
+        let config = GptConfig {
+            vocab_size,
+            block_size,
+            n_layer,
+            n_head,
+            n_embd,
+            dropout,
+            bias,
+            ..GptConfig::default()
+        };
         let gpt = Gpt::new(config).unwrap();
         let params = Params::<f32>::zeros(gpt.layout());
         let message = evaluate(&gpt, &params, &vec![1; 2_000_000], block_size).unwrap_err();

@@ -17,6 +17,7 @@
 //!
 //! let gpt = Gpt::new(GptConfig {
 //!     vocab_size: 10, block_size: 4, n_layer: 2, n_head: 2, n_embd: 8, dropout: 0.0, bias: true,
+//!     ..GptConfig::default()
 //! })?;
 //! let params = gpt.initialise::<f32>(&mut generator(1, Purpose::Initialisation, 0));
 //!

@@ -9,7 +9,9 @@
 //! The last line uses the embedding matrix of the first again (*weight tying*): a token's vector is
 //! both how it is read and what the output is compared with when it is to be predicted (Press and
 //! Wolf 2016). The architecture is GPT-2's (Radford and others 2019); the names of the tensors are
-//! those of its published files.
+//! those of its published files. Models of today exchange some of its parts
+//! ([`architecture`](crate::architecture)): where queries and keys are rotated there is no `wpe`, and
+//! an output layer that is not tied is a matrix of its own, `lm_head`.
 //!
 //! ```
 //! use stage01_bigram::random::{Purpose, generator};
@@ -20,6 +22,7 @@
 //!
 //! let gpt = Gpt::new(GptConfig {
 //!     vocab_size: 10, block_size: 4, n_layer: 2, n_head: 2, n_embd: 8, dropout: 0.0, bias: true,
+//!     ..GptConfig::default()
 //! })?;
 //! let params = gpt.initialise::<f64>(&mut generator(1, Purpose::Initialisation, 0));
 //!
@@ -47,12 +50,14 @@ use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;
 use stage02_attention::matmul::{Dtype, par_gemm};
 use stage02_attention::parallel::{join, rows_per_thread, threads_for};
-use stage02_attention::params::{Init, Layout, Params};
+use stage02_attention::params::{Init, Layout, Matrix, Params};
 use stage02_attention::profiler::{Region, time};
 
+use crate::architecture::Positions;
 use crate::block::{self, Block};
 use crate::config::GptConfig;
-use crate::layer_norm::{LayerNorm, Statistics};
+use crate::layer_norm::Statistics;
+use crate::norm::Norm;
 
 /// The architecture of a GPT: handles into a parameter vector. It owns no weights.
 #[derive(Clone, Debug)]
@@ -60,10 +65,13 @@ pub struct Gpt {
     config: GptConfig,
     layout: Layout,
     pub(crate) wte: Embedding,
-    pub(crate) wpe: Embedding,
+    /// None where the positions are rotations.
+    pub(crate) wpe: Option<Embedding>,
     dropout: Dropout,
     pub(crate) blocks: Vec<Block>,
-    pub(crate) ln_f: LayerNorm,
+    pub(crate) ln_f: Norm,
+    /// The output layer: `wte` again, or a matrix of its own. Shape: (vocab_size, n_embd).
+    pub(crate) lm_head: Matrix,
     pub(crate) dtype: Dtype,
 }
 
@@ -110,18 +118,23 @@ impl Gpt {
     /// [`Error::Setting`] when the sizes do not fit together.
     pub fn new(config: GptConfig) -> Result<Self> {
         config.validate()?;
-        let &GptConfig { vocab_size, block_size, n_embd, bias, .. } = &config;
+        let &GptConfig { vocab_size, block_size, n_embd, bias, arch, .. } = &config;
         let mut layout = Layout::new();
         let init = Init::Normal(0.02);
         let wte = Embedding::declare(layout.scope("wte"), vocab_size, n_embd, init);
-        let wpe = Embedding::declare(layout.scope("wpe"), block_size, n_embd, init);
+        let wpe = (arch.positions == Positions::Learned)
+            .then(|| Embedding::declare(layout.scope("wpe"), block_size, n_embd, init));
         let blocks = (0..config.n_layer)
             .map(|i| Block::declare(layout.scope(format!("h.{i}")), &config))
             .collect::<Result<Vec<_>>>()?;
-        let ln_f = LayerNorm::declare(layout.scope("ln_f"), n_embd, bias);
+        let ln_f = Norm::declare(layout.scope("ln_f"), n_embd, arch.norm, bias);
+        let lm_head = match arch.tie_weights {
+            true => wte.weight,
+            false => layout.scope("lm_head").matrix("weight", vocab_size, n_embd, init),
+        };
         let dropout = Dropout::new(config.dropout)?;
         let dtype = Dtype::Float32;
-        Ok(Gpt { config, layout, wte, wpe, dropout, blocks, ln_f, dtype })
+        Ok(Gpt { config, layout, wte, wpe, dropout, blocks, ln_f, lm_head, dtype })
     }
     // ANCHOR_END: new
 
@@ -135,10 +148,18 @@ impl Gpt {
     pub fn set_dtype(&mut self, dtype: Dtype) {
         self.dtype = dtype;
         for Block { attn, mlp, .. } in &mut self.blocks {
-            for layer in [&mut attn.c_attn, &mut attn.c_proj, &mut mlp.c_fc, &mut mlp.c_proj] {
+            for layer in [&mut attn.c_attn, &mut attn.c_proj].into_iter().chain(mlp.linears()) {
                 layer.dtype = dtype;
             }
         }
+    }
+
+    /// The embeddings of the tokens and of the positions, of a GPT-2.
+    ///
+    /// # Panics
+    /// When the positions are rotations.
+    pub(crate) fn embeddings(&self) -> [&Embedding; 2] {
+        [&self.wte, self.wpe.as_ref().expect("GPT-2 has an embedding for positions")]
     }
 
     /// The sizes of this model.
@@ -226,8 +247,10 @@ impl Gpt {
 
         let indices = tokens.iter().map(|&token| token as usize);
         self.wte.forward(params, indices, acts.x.view_mut());
-        let positions = (0..tokens.len()).map(|row| row % length);
-        self.wpe.forward_add(params, positions, acts.x.view_mut());
+        if let Some(wpe) = self.wpe {
+            let positions = (0..tokens.len()).map(|row| row % length);
+            wpe.forward_add(params, positions, acts.x.view_mut());
+        }
         if let Some(rngs) = rngs.as_deref_mut().filter(|_| self.dropout.is_active()) {
             let x = acts.x.as_slice_mut().expect("owned matrices are contiguous");
             self.dropout.forward(x, &mut acts.dropout_mask, rngs);
@@ -241,9 +264,9 @@ impl Gpt {
 
         let x = acts.blocks.last().map_or(&acts.x, |block| &block.x2);
         self.ln_f.forward(params, x.view(), &mut acts.statistics, acts.normed.view_mut());
-        let wte = params.matrix(self.wte.weight);
+        let lm_head = params.matrix(self.lm_head);
         let logits = &mut acts.logits.view_mut();
-        par_gemm(self.dtype, T::one(), acts.normed.view(), wte.t(), T::zero(), logits);
+        par_gemm(self.dtype, T::one(), acts.normed.view(), lm_head.t(), T::zero(), logits);
     }
     // ANCHOR_END: forward
 
@@ -283,12 +306,12 @@ impl Gpt {
         let threads = threads_for(acts.logits.len());
         let sum = cross_entropy_backward(threads, acts.logits.view_mut(), targets, scale);
 
-        // logits = normed wte'
+        // logits = normed lm_head', and lm_head is wte, unless it is a matrix of its own
         let dlogits = acts.logits.view();
-        let wte = params.matrix(self.wte.weight);
-        par_gemm(self.dtype, T::one(), dlogits, wte, T::zero(), &mut dnormed.view_mut());
-        let dwte = &mut grads.matrix_mut(self.wte.weight);
-        par_gemm(self.dtype, T::one(), dlogits.t(), acts.normed.view(), T::one(), dwte);
+        let lm_head = params.matrix(self.lm_head);
+        par_gemm(self.dtype, T::one(), dlogits, lm_head, T::zero(), &mut dnormed.view_mut());
+        let dlm_head = &mut grads.matrix_mut(self.lm_head);
+        par_gemm(self.dtype, T::one(), dlogits.t(), acts.normed.view(), T::one(), dlm_head);
 
         d.fill(T::zero());
         let x = acts.blocks.last().map_or(&acts.x, |block| &block.x2);
@@ -306,7 +329,9 @@ impl Gpt {
         }
         let length = acts.length;
         self.wte.backward(tokens.iter().map(|&token| token as usize), d.view(), grads);
-        self.wpe.backward((0..tokens.len()).map(|row| row % length), d.view(), grads);
+        if let Some(wpe) = self.wpe {
+            wpe.backward((0..tokens.len()).map(|row| row % length), d.view(), grads);
+        }
         sum
     }
     // ANCHOR_END: backward
@@ -359,16 +384,55 @@ fn cross_entropy_backward<T: Float>(
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::architecture::{Architecture, MlpKind, NormKind};
     use proptest::prelude::*;
     use rand::RngExt;
     use stage01_bigram::gradcheck::check_gradient_at;
     use stage01_bigram::gradcheck::some_indices;
     use stage01_bigram::random::{Purpose, generator};
+    use stage02_attention::attention::rotary::Rope;
     use stage02_attention::params::fill_normal;
+
+    /// The parts of a model, each by chance; for `n_head` heads.
+    pub(crate) fn some_architecture(n_head: usize) -> impl Strategy<Value = Architecture> {
+        let norm = prop::sample::select(vec![NormKind::LayerNorm, NormKind::RmsNorm { eps: 1e-3 }]);
+        let rotary = Positions::Rotary(Rope::new(100.0));
+        let positions = prop::sample::select(vec![Positions::Learned, rotary]);
+        let mlp = prop::sample::select(vec![MlpKind::Gelu, MlpKind::SwiGlu]);
+        let n_inner = prop::option::of(1usize..9);
+        let divisors: Vec<_> =
+            (1..=n_head).filter(|n| n_head.is_multiple_of(*n)).map(Some).collect();
+        let n_kv_head = prop::sample::select(divisors);
+        (norm, positions, mlp, n_inner, n_kv_head, any::<(bool, bool)>()).prop_map(
+            |(norm, positions, mlp, n_inner, n_kv_head, (tie_weights, qkv_bias))| Architecture {
+                norm,
+                positions,
+                mlp,
+                n_inner,
+                n_kv_head,
+                tie_weights,
+                qkv_bias,
+            },
+        )
+    }
+
+    /// A number of heads and parts for them.
+    pub(crate) fn heads_and_architecture() -> impl Strategy<Value = (usize, Architecture)> {
+        (1usize..5).prop_flat_map(|n_head| (Just(n_head), some_architecture(n_head)))
+    }
 
     fn config(n_layer: usize, n_head: usize, size: usize, dropout: f64, bias: bool) -> GptConfig {
         let n_embd = n_head * size;
-        GptConfig { vocab_size: 11, block_size: 7, n_layer, n_head, n_embd, dropout, bias }
+        GptConfig {
+            vocab_size: 11,
+            block_size: 7,
+            n_layer,
+            n_head,
+            n_embd,
+            dropout,
+            bias,
+            ..GptConfig::default()
+        }
     }
 
     /// Weights of which every one is random, those of biases and norms too.
@@ -385,7 +449,9 @@ pub(crate) mod tests {
         // Embeddings of the size they grow to: the derivative of a layer norm of tiny rows changes
         // too fast for a finite difference.
         params.matrix_mut(gpt.wte.weight).mapv_inplace(|w| w * 4.0);
-        params.matrix_mut(gpt.wpe.weight).mapv_inplace(|w| w * 4.0);
+        if let Some(wpe) = gpt.wpe {
+            params.matrix_mut(wpe.weight).mapv_inplace(|w| w * 4.0);
+        }
         (gpt, params)
     }
 
@@ -403,10 +469,12 @@ pub(crate) mod tests {
         #[test]
         // ANCHOR: every_derivative
         fn every_derivative_is_right(
-            n_layer in 1usize..3, n_head in 1usize..3, size in 4usize..9, batch in 1usize..3,
-            length in 1usize..7, bias: bool, dropout in prop::sample::select(vec![0.0, 0.3]), seed: u64,
+            n_layer in 1usize..3, (n_head, arch) in heads_and_architecture(), half in 2usize..5,
+            batch in 1usize..3, length in 1usize..7, bias: bool,
+            dropout in prop::sample::select(vec![0.0, 0.3]), seed: u64,
         ) {
-            let (gpt, params) = random_model(config(n_layer, n_head, size, dropout, bias), seed);
+            let sizes = config(n_layer, n_head, 2 * half, dropout, bias);
+            let (gpt, params) = random_model(GptConfig { arch, ..sizes }, seed);
             let (x, y) = (tokens(batch * length, seed), tokens(batch * length, seed ^ 1));
             let mut acts = gpt.activations(batch, length);
             let scale = 1.0 / x.len() as f64;
@@ -432,16 +500,22 @@ pub(crate) mod tests {
 
         #[test]
         fn the_parameter_count_is_the_formula_of_the_book(
-            n_layer in 1usize..4, n_head in 1usize..4, size in 1usize..9, bias: bool,
+            n_layer in 1usize..4, (n_head, arch) in heads_and_architecture(), half in 1usize..5,
+            bias: bool, exchanged: bool,
         ) {
-            let gpt = Gpt::new(config(n_layer, n_head, size, 0.0, bias)).unwrap();
+            let arch = if exchanged { arch } else { Architecture::GPT2 };
+            let sizes = config(n_layer, n_head, 2 * half, 0.0, bias);
+            let gpt = Gpt::new(GptConfig { arch, ..sizes }).unwrap();
             prop_assert_eq!(gpt.layout().len(), gpt.config().n_params());
         }
 
         #[test]
-        fn no_logit_depends_on_a_later_token(length in 2usize..7, at in 1usize..6, seed: u64) {
+        fn no_logit_depends_on_a_later_token(
+            length in 2usize..7, at in 1usize..6, (n_head, arch) in heads_and_architecture(), seed: u64,
+        ) {
             let at = at.min(length - 1);
-            let (gpt, params) = random_model(config(2, 2, 3, 0.0, true), seed);
+            let sizes = config(2, n_head, 4, 0.0, true);
+            let (gpt, params) = random_model(GptConfig { arch, ..sizes }, seed);
             let mut text = tokens(length, seed);
             let before = gpt.logits(&params, &text).unwrap();
             text[at] = (text[at] + 1) % 11;

@@ -23,6 +23,7 @@
 //!
 //! let gpt = Gpt::new(GptConfig {
 //!     vocab_size: 10, block_size: 4, n_layer: 2, n_head: 2, n_embd: 8, dropout: 0.0, bias: true,
+//!     ..GptConfig::default()
 //! })?;
 //! let params = gpt.initialise::<f64>(&mut generator(1, Purpose::Initialisation, 0));
 //!
@@ -53,6 +54,10 @@ use crate::gpt::Gpt;
 use crate::layer_norm::Statistics;
 use crate::memory;
 
+/// The most tokens that are read in one forward pass. A longer text is read in several, so that the
+/// memory beside the cache does not grow with the context. It is GPT-2's whole context.
+const CHUNK: usize = 1024;
+
 /// Keys and values of one sequence in every block, and the logits of its next token.
 pub struct KvCache<'a, T> {
     gpt: &'a Gpt,
@@ -63,8 +68,8 @@ pub struct KvCache<'a, T> {
     context_shift: usize,
     /// For each block.
     blocks: Vec<Cache<T>>,
-    /// The residual stream, and its last row after the last norm. Shape: (block_size, n_embd) and
-    /// (1, n_embd).
+    /// The residual stream of a chunk, and its last row after the last norm. Shape: (rows, n_embd)
+    /// and (1, n_embd).
     x: Array2<T>,
     normed: Array2<T>,
     statistics: Statistics<T>,
@@ -84,6 +89,7 @@ impl<'a, T: Float> KvCache<'a, T> {
     pub fn new(gpt: &'a Gpt, params: &'a Params<T>, context_shift: Option<usize>) -> Result<Self> {
         let config = gpt.config();
         let (block_size, n_embd) = (config.block_size, config.n_embd);
+        let rows = block_size.min(CHUNK);
         let context_shift = context_shift.unwrap_or(block_size.div_ceil(2));
         if context_shift == 0 || context_shift > block_size {
             let expected = format!("choose from 1 to the block size, {block_size}");
@@ -101,10 +107,10 @@ impl<'a, T: Float> KvCache<'a, T> {
             context: Vec::with_capacity(block_size),
             context_shift,
             blocks: gpt.blocks.iter().map(|block| block.cache(block_size)).collect(),
-            x: Array2::zeros((block_size, n_embd)),
+            x: Array2::zeros((rows, n_embd)),
             normed: Array2::zeros((1, n_embd)),
             statistics: Statistics::new(1),
-            scratch: gpt.blocks[0].inference_scratch(block_size),
+            scratch: gpt.blocks[0].inference_scratch(block_size, rows),
             logits: Array2::zeros((1, config.vocab_size)),
         })
     }
@@ -112,10 +118,12 @@ impl<'a, T: Float> KvCache<'a, T> {
     /// How many bytes a cache takes: keys and values of every block, the activations of a forward
     /// pass over the whole context, and the logits of one token.
     fn bytes(config: &GptConfig) -> f64 {
-        let &GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, .. } = config;
-        let [v, t, l, h, c] = [vocab_size, block_size, n_layer, n_head, n_embd].map(|n| n as f64);
+        let &GptConfig { vocab_size, block_size, n_head, n_embd, .. } = config;
+        let [v, t, h, c] = [vocab_size, block_size, n_head, n_embd].map(|n| n as f64);
+        let rows = t.min(CHUNK as f64);
         let each = fused::scratch_len(1) as f64 + 2.0 * h + c / 64.0;
-        let numbers = t * (2.0 * l * c + 10.0 * c + h + 2.0 + threads() as f64 * each) + v;
+        let cached = t * (config.kv_cache_per_token() as f64 + threads() as f64 * each + c / h);
+        let numbers = cached + rows * (6.0 * c + 2.0 * config.n_inner() as f64 + h + 2.0) + v;
         numbers * size_of::<T>() as f64
     }
 
@@ -166,8 +174,14 @@ impl<'a, T: Float> KvCache<'a, T> {
         self.read(&rest);
     }
 
-    /// Reads some tokens that follow the context and fit behind it.
+    /// Reads some tokens that follow the context and fit behind it, a chunk at a time.
     fn read(&mut self, tokens: &[u32]) {
+        for chunk in tokens.chunks(CHUNK) {
+            self.read_chunk(chunk);
+        }
+    }
+
+    fn read_chunk(&mut self, tokens: &[u32]) {
         // Spinning threads pay only where there is enough work for more than one.
         if threads_for(tokens.len() * self.gpt.config().n_params()) > 1 {
             spinning(|| self.forward(tokens));
@@ -185,7 +199,9 @@ impl<'a, T: Float> KvCache<'a, T> {
 
         // ANCHOR: positions
         gpt.wte.forward(params, tokens.iter().map(|&token| token as usize), x.view_mut());
-        gpt.wpe.forward_add(params, start..start + n, x.view_mut());
+        if let Some(wpe) = gpt.wpe {
+            wpe.forward_add(params, start..start + n, x.view_mut());
+        }
         // ANCHOR_END: positions
         for (block, cache) in gpt.blocks.iter().zip(&mut self.blocks) {
             block.forward_cached(params, x.view_mut(), start, cache, &mut self.scratch);
@@ -196,23 +212,37 @@ impl<'a, T: Float> KvCache<'a, T> {
         let last = x.slice(s![n - 1.., ..]);
         gpt.ln_f.forward(params, last, &mut self.statistics, self.normed.view_mut());
         // ANCHOR_END: last
-        let (normed, wte) = (self.normed.view(), params.matrix(gpt.wte.weight));
+        let (normed, lm_head) = (self.normed.view(), params.matrix(gpt.lm_head));
         let logits = &mut self.logits.view_mut();
-        par_gemm(gpt.dtype, T::one(), normed, wte.t(), T::zero(), logits);
+        par_gemm(gpt.dtype, T::one(), normed, lm_head.t(), T::zero(), logits);
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::gpt::tests::random_weights;
+    use crate::architecture::Architecture;
+    use crate::gpt::tests::{heads_and_architecture, random_weights};
     use proptest::prelude::*;
 
     /// A small model with a short block.
     pub(crate) fn model(bias: bool, seed: u64) -> (Gpt, Params<f64>) {
         let (vocab_size, block_size) = (11, 6);
         let (n_layer, n_head, n_embd, dropout) = (2, 2, 8, 0.3);
-        let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
+        let config = GptConfig {
+            vocab_size,
+            block_size,
+            n_layer,
+            n_head,
+            n_embd,
+            dropout,
+            bias,
+            ..GptConfig::default()
+        };
+        random_model(config, seed)
+    }
+
+    fn random_model(config: GptConfig, seed: u64) -> (Gpt, Params<f64>) {
         let gpt = Gpt::new(config).unwrap();
         let params = random_weights(&gpt, 0.4, seed);
         (gpt, params)
@@ -225,9 +255,10 @@ pub(crate) mod tests {
         #[test]
         fn equals_the_full_forward_pass_at_every_step(
             parts in prop::collection::vec(prop::collection::vec(0u32..11, 1..9), 1..12),
-            context_shift in 1usize..7, bias: bool, seed: u64,
+            (n_head, arch) in heads_and_architecture(), context_shift in 1usize..7, bias: bool, seed: u64,
         ) {
-            let (gpt, params) = model(bias, seed);
+            let sizes = model(bias, seed).0.config().clone();
+            let (gpt, params) = random_model(GptConfig { n_head, n_embd: 4 * n_head, arch, ..sizes }, seed);
             let mut cache = KvCache::new(&gpt, &params, Some(context_shift)).unwrap();
             let mut text: Vec<u32> = Vec::new();
             for part in parts {
@@ -247,6 +278,21 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_text_longer_than_a_chunk_is_read_in_several() {
+        let (n_embd, block_size, arch) = (4, 2 * CHUNK + 100, Architecture::LLAMA);
+        let sizes = model(false, 1).0.config().clone();
+        let (gpt, params) = random_model(GptConfig { n_embd, block_size, arch, ..sizes }, 1);
+        let text: Vec<u32> = (0..block_size as u32).map(|i| i * i % 11).collect();
+        let mut cache = KvCache::new(&gpt, &params, None).unwrap();
+        cache.prefill(&text[..10]).unwrap();
+        cache.prefill(&text[10..]).unwrap();
+        let full = gpt.logits(&params, &text).unwrap();
+        for (a, b) in cache.logits().iter().zip(full.row(text.len() - 1)) {
+            assert!((a - b).abs() < 1e-10, "{a} {b}");
+        }
+    }
+
+    #[test]
     fn a_context_shift_out_of_range_is_refused() {
         let (gpt, params) = model(true, 1);
         for context_shift in [0, 7] {
@@ -260,7 +306,16 @@ pub(crate) mod tests {
     fn a_context_that_fits_into_no_memory_is_refused() {
         let (vocab_size, block_size, n_layer) = (2, 1 << 22, 20_000);
         let (n_head, n_embd, dropout, bias) = (1, 1, 0.0, false);
-        let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
+        let config = GptConfig {
+            vocab_size,
+            block_size,
+            n_layer,
+            n_head,
+            n_embd,
+            dropout,
+            bias,
+            ..GptConfig::default()
+        };
         let gpt = Gpt::new(config).unwrap();
         let params = Params::<f32>::zeros(gpt.layout());
         let message = KvCache::new(&gpt, &params, None).err().unwrap().to_string();

@@ -97,8 +97,9 @@ pub struct LayerNorm {
 /// The mean and rstd of each row, which the backward pass needs again. Both: (rows).
 #[derive(Clone, Debug)]
 pub struct Statistics<T> {
-    mean: Vec<T>,
-    rstd: Vec<T>,
+    /// Unused by [`RmsNorm`](crate::rms_norm::RmsNorm), which takes no mean away.
+    pub(crate) mean: Vec<T>,
+    pub(crate) rstd: Vec<T>,
 }
 
 impl<T: Float> Statistics<T> {

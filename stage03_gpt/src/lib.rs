@@ -25,7 +25,7 @@
 //! let (vocab_size, block_size) = (tokenizer.vocab_size(), 8);
 //! let (n_layer, n_head, n_embd, dropout, bias) = (1, 2, 16, 0.0, false);
 //! let gpt =
-//!     Gpt::new(GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias })?;
+//!     Gpt::new(GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias, ..GptConfig::default() })?;
 //!
 //! let mut rng = generator(1, Purpose::Initialisation, 0);
 //! let (model, mut weights) = (Plain::new(&gpt), gpt.initialise::<f32>(&mut rng));
@@ -64,11 +64,13 @@
 //! What this crate leaves out: texts larger than memory and GPUs (`stage04_training`).
 
 pub mod adamw;
+pub mod architecture;
 pub mod block;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
 pub mod evaluate;
+pub mod feed_forward;
 pub mod files;
 pub mod generate;
 pub mod gpt;
@@ -78,9 +80,12 @@ pub mod machine;
 pub mod memory;
 pub mod mlp;
 pub mod model;
+pub mod norm;
 pub mod plain;
+pub mod rms_norm;
 pub mod schedule;
 pub mod settings;
+pub mod swiglu;
 pub mod text_data;
 pub mod text_training;
 pub mod trainer;

@@ -33,7 +33,8 @@ pub struct Mlp {
     pub c_fc: Linear,
     /// From 4 n_embd back to n_embd.
     pub c_proj: Linear,
-    n_embd: usize,
+    /// The number of hidden units: 4 n_embd.
+    n_inner: usize,
 }
 
 /// What a forward pass leaves for the backward pass. Each: (rows, 4 n_embd).
@@ -53,26 +54,36 @@ pub struct Scratch<T> {
 
 impl Mlp {
     /// Declares `c_fc` and `c_proj`.
-    pub fn declare(
+    pub fn declare(scope: Scope, n_embd: usize, bias: bool, inits: (Init, Init)) -> Self {
+        Mlp::declare_with(scope, (n_embd, 4 * n_embd), bias, inits)
+    }
+
+    /// [`Mlp::declare`] with another number of hidden units than 4 n_embd.
+    pub fn declare_with(
         mut scope: Scope,
-        n_embd: usize,
+        (n_embd, n_inner): (usize, usize),
         bias: bool,
         (init, init_proj): (Init, Init),
     ) -> Self {
-        let c_fc = Linear::declare(scope.scope("c_fc"), n_embd, 4 * n_embd, bias, init);
-        let c_proj = Linear::declare(scope.scope("c_proj"), 4 * n_embd, n_embd, bias, init_proj);
-        Mlp { c_fc, c_proj, n_embd }
+        let c_fc = Linear::declare(scope.scope("c_fc"), n_embd, n_inner, bias, init);
+        let c_proj = Linear::declare(scope.scope("c_proj"), n_inner, n_embd, bias, init_proj);
+        Mlp { c_fc, c_proj, n_inner }
+    }
+
+    /// The number of hidden units.
+    pub fn n_inner(&self) -> usize {
+        self.n_inner
     }
 
     /// Buffers for the forward pass of `rows` rows.
     pub fn activations<T: Float>(&self, rows: usize) -> Activations<T> {
-        let hidden = || Array2::zeros((rows, 4 * self.n_embd));
+        let hidden = || Array2::zeros((rows, self.n_inner));
         Activations { derivative: hidden(), g: hidden() }
     }
 
     /// Scratch for the backward pass of `rows` rows.
     pub fn scratch<T: Float>(&self, rows: usize) -> Scratch<T> {
-        Scratch { dh: Array2::zeros((rows, 4 * self.n_embd)) }
+        Scratch { dh: Array2::zeros((rows, self.n_inner)) }
     }
 
     // ANCHOR: forward

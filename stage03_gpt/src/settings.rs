@@ -22,6 +22,7 @@ use stage01_bigram::{Error, Result};
 use stage02_attention::matmul::Dtype;
 
 use crate::adamw::AdamW;
+use crate::architecture::Architecture;
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
 use crate::schedule::Schedule;
@@ -326,6 +327,7 @@ impl RunSettings {
             n_embd: self.n_embd,
             dropout: self.dropout,
             bias: self.bias,
+            arch: Architecture::GPT2,
         }
     }
 

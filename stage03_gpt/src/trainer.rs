@@ -463,6 +463,7 @@ mod tests {
             n_embd: 16,
             dropout,
             bias: true,
+            ..GptConfig::default()
         };
         let gpt = Gpt::new(config).unwrap();
         let weights = gpt.initialise(&mut generator(3, Purpose::Initialisation, 0));
@@ -527,7 +528,16 @@ mod tests {
     fn wide(threads: usize, dtype: Dtype) -> (Vec<f64>, Vec<f32>) {
         let (n_layer, n_head, n_embd, dropout) = (1, 4, 256, 0.1);
         let (vocab_size, block_size, bias) = (13, 8, true);
-        let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
+        let config = GptConfig {
+            vocab_size,
+            block_size,
+            n_layer,
+            n_head,
+            n_embd,
+            dropout,
+            bias,
+            ..GptConfig::default()
+        };
         let mut gpt = Gpt::new(config).unwrap();
         gpt.set_dtype(dtype);
         let weights = gpt.initialise(&mut generator(3, Purpose::Initialisation, 0));

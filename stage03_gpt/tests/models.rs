@@ -21,7 +21,16 @@ fn save(directory: &Path, fill: impl Fn(&Gpt, u32, &mut Params<f32>)) -> u32 {
     let end = tokenizer.end_of_text().unwrap();
     let (n_layer, n_head, n_embd, dropout, bias) = (1, 1, 8, 0.0, true);
     let (vocab_size, block_size) = (tokenizer.vocab_size(), 16);
-    let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
+    let config = GptConfig {
+        vocab_size,
+        block_size,
+        n_layer,
+        n_head,
+        n_embd,
+        dropout,
+        bias,
+        ..GptConfig::default()
+    };
     let gpt = Gpt::new(config).unwrap();
     let mut params = Params::zeros(gpt.layout());
     fill(&gpt, end, &mut params);

@@ -25,7 +25,17 @@ const BATCH: usize = 3;
 fn gpt(bias: bool, dropout: f64) -> Gpt {
     let (n_layer, n_head, n_embd) = (3, 4, 32);
     let (vocab_size, block_size) = (VOCABULARY, LENGTH);
-    Gpt::new(GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias }).unwrap()
+    Gpt::new(GptConfig {
+        vocab_size,
+        block_size,
+        n_layer,
+        n_head,
+        n_embd,
+        dropout,
+        bias,
+        ..GptConfig::default()
+    })
+    .unwrap()
 }
 
 /// Weights as during training: no bias is zero, and no weight of a norm is one.

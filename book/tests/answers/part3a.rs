@@ -140,7 +140,16 @@ pub fn numbers_of_a_norm() -> f64 {
 
 /// The sizes of a GPT with biases: vocabulary, context, layers, heads, embedding width.
 fn sizes([vocab_size, block_size, n_layer, n_head, n_embd]: [usize; 5]) -> GptConfig {
-    GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout: 0.0, bias: true }
+    GptConfig {
+        vocab_size,
+        block_size,
+        n_layer,
+        n_head,
+        n_embd,
+        dropout: 0.0,
+        bias: true,
+        ..GptConfig::default()
+    }
 }
 
 /// How many numbers a GPT with 10 tokens, 8 places, one block and the embedding width 4 learns.

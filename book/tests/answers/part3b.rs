@@ -122,7 +122,7 @@ pub fn third_token_finds() -> f64 {
     let column = |x| ArrayView2::from_shape((3, 1), x).expect("three numbers");
     let q = ArrayView2::from_shape((1, 1), &[1.0]).expect("one number");
     let found = ArrayViewMut2::from_shape((1, 1), &mut y).expect("one number");
-    single_query::forward(1, [q, column(&keys), column(&values)], &mut space, found);
+    single_query::forward((1, 1), [q, column(&keys), column(&values)], &mut space, found);
     digits(y[0], 9)
 }
 

@@ -39,7 +39,16 @@ fn relay(e: f64, w: f64) -> ([f64; 7], [f64; 7]) {
 
 /// The sizes of a GPT: vocabulary, context, layers, heads, embedding width.
 fn config([vocab_size, block_size, n_layer, n_head, n_embd]: [usize; 5], bias: bool) -> GptConfig {
-    GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout: 0.0, bias }
+    GptConfig {
+        vocab_size,
+        block_size,
+        n_layer,
+        n_head,
+        n_embd,
+        dropout: 0.0,
+        bias,
+        ..GptConfig::default()
+    }
 }
 
 /// A small GPT with random numbers everywhere.

@@ -74,6 +74,7 @@ impl Text {
             n_embd: 32,
             dropout: 0.1,
             bias: true,
+            ..GptConfig::default()
         };
         setup::trainer(config, setup::settings(32, constant_rate(1e-2, 0)))
     }

@@ -34,7 +34,7 @@ fn attend(keys: &[f64], values: &[f64]) -> f64 {
     let column = |x| ArrayView2::from_shape((keys.len(), 1), x).expect("one number per token");
     let q = ArrayView2::from_shape((1, 1), &[1.0]).expect("one number");
     let found = ArrayViewMut2::from_shape((1, 1), &mut y).expect("one number");
-    single_query::forward(1, [q, column(keys), column(values)], &mut scratch, found);
+    single_query::forward((1, 1), [q, column(keys), column(values)], &mut scratch, found);
     y[0]
 }
 
@@ -50,8 +50,16 @@ fn on_paper() {
 fn model(block_size: usize) -> Result<(Gpt, Params<f32>)> {
     let (vocab_size, n_layer, n_head, n_embd) = (512, 4, 4, 128);
     let (dropout, bias) = (0.0, false);
-    let gpt =
-        Gpt::new(GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias })?;
+    let gpt = Gpt::new(GptConfig {
+        vocab_size,
+        block_size,
+        n_layer,
+        n_head,
+        n_embd,
+        dropout,
+        bias,
+        ..GptConfig::default()
+    })?;
     let params = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
     Ok((gpt, params))
 }

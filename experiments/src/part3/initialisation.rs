@@ -10,6 +10,7 @@ use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::random::{Purpose, generator};
 use stage02_attention::backward::Backward;
 use stage02_attention::params::{Init, Layout, Params, fill_normal};
+use stage03_gpt::architecture::Architecture;
 use stage03_gpt::block::Block;
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
@@ -22,6 +23,7 @@ const SIZES: GptConfig = GptConfig {
     n_embd: 128,
     dropout: 0.0,
     bias: true,
+    arch: Architecture::GPT2,
 };
 
 /// How the weights begin.

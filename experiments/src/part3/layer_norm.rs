@@ -176,6 +176,7 @@ impl Swap {
             n_embd: 32,
             dropout: 0.0,
             bias: true,
+            ..GptConfig::default()
         })?;
         let rng = &mut generator(1, Purpose::Initialisation, 0);
         let mut params: Params<f64> = gpt.initialise(rng);

@@ -110,6 +110,7 @@ pub fn run(arguments: &[String]) -> Outcome {
         n_embd: flags.n_embd,
         dropout: 0.0,
         bias: false,
+        ..GptConfig::default()
     })?;
     let tokens = flags.batch_size * flags.block_size;
     let weights = gpt.initialise(&mut generator(settings.seed, Purpose::Initialisation, 0));

@@ -9,7 +9,16 @@ use stage03_gpt::gpt::Gpt;
 
 /// The sizes of a GPT: vocabulary, context, layers, heads, embedding width.
 fn config([vocab_size, block_size, n_layer, n_head, n_embd]: [usize; 5], bias: bool) -> GptConfig {
-    GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout: 0.0, bias }
+    GptConfig {
+        vocab_size,
+        block_size,
+        n_layer,
+        n_head,
+        n_embd,
+        dropout: 0.0,
+        bias,
+        ..GptConfig::default()
+    }
 }
 
 fn paper() -> GptConfig {

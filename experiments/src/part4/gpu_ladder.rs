@@ -180,6 +180,7 @@ fn rungs(flags: &Flags, device: Device) -> Vec<Rung> {
         n_embd: size(flags.n_embd, 768, 64),
         dropout: 0.0,
         bias: false,
+        ..GptConfig::default()
     };
     let padded = GptConfig { vocab_size: config.vocab_size.next_multiple_of(64), ..config.clone() };
     let options = |precision, fused_attention, fused_optimiser| Options {

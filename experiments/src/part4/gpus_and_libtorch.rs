@@ -257,8 +257,17 @@ fn looking() {
 fn gpt2() -> Gpt {
     let (vocab_size, block_size, n_layer, n_head, n_embd) = (50_257, 1024, 12, 12, 768);
     let (dropout, bias) = (0.0, true);
-    Gpt::new(GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias })
-        .expect("these sizes fit together")
+    Gpt::new(GptConfig {
+        vocab_size,
+        block_size,
+        n_layer,
+        n_head,
+        n_embd,
+        dropout,
+        bias,
+        ..GptConfig::default()
+    })
+    .expect("these sizes fit together")
 }
 
 fn views() {

@@ -110,6 +110,7 @@ fn gpt2() -> GptConfig {
         n_embd: 768,
         dropout: 0.0,
         bias: false,
+        ..GptConfig::default()
     }
 }
 

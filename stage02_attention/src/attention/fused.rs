@@ -118,20 +118,21 @@ pub fn forward<T: Float>(pass: Pass<T>, mut lse: ArrayViewMut1<T>, mut y: ArrayV
 /// and D needs no matrix: the sum over j of p dropout_mask (dy · v) is dy · y, a dot product of two
 /// short rows.
 ///
-/// lse, y: as [`forward`] left them; dy: (queries, d); dq, dk, dv: the shapes of q, k, v,
-/// overwritten.
+/// lse, y: as [`forward`] left them; dy: (queries, d); dq, dk, dv: the shapes of q, k, v. dq is
+/// overwritten; dk and dv are multiplied by beta first: 0 overwrites them, 1 adds to them, where
+/// other heads share these keys.
 pub fn backward<T: Float>(
     pass: Pass<T>,
     lse: ArrayView1<T>,
     (y, dy): (ArrayView2<T>, ArrayView2<T>),
     (mut dq, mut dk, mut dv): (ArrayViewMut2<T>, ArrayViewMut2<T>, ArrayViewMut2<T>),
+    mut beta: T,
 ) {
     let Pass { q, k, v, mask, mut dropout, scratch } = pass;
     let (queries, keys) = (q.nrows(), k.nrows());
     let scale = T::of(1.0 / (q.ncols() as f64).sqrt());
     let (p_scratch, d_scratch) = scratch.split_at_mut(scratch_len(keys) / 2);
-    // The first block overwrites dk and dv, the others add to them.
-    let mut beta = T::zero();
+    // The first block follows beta, the others add.
     for (start, end, seen) in blocks(mask, queries, keys) {
         let (q, dy) = (q.slice(s![start..end, ..]), dy.slice(s![start..end, ..]));
         let (k, v) = (k.slice(s![..seen, ..]), v.slice(s![..seen, ..]));
@@ -275,6 +276,7 @@ mod tests {
                         Pass { q, k, v, mask, dropout, scratch },
                         lse.view(), (y.view(), array(dy, queries, d)),
                         (array_mut(dq, queries, d), array_mut(dk, keys, d), array_mut(dv, keys, d)),
+                        0.0,
                     );
                 },
             );
@@ -298,7 +300,7 @@ mod tests {
             let ((q, k, v), scratch) = (qkv, &mut unread_scratch(keys));
             backward(
                 Pass { q, k, v, mask, dropout: None, scratch },
-                lse.view(), (y.view(), dy.view()), (dq.view_mut(), dk.view_mut(), dv.view_mut()),
+                lse.view(), (y.view(), dy.view()), (dq.view_mut(), dk.view_mut(), dv.view_mut()), 0.0,
             );
             let mut datt = Array2::zeros((queries, keys));
             plain::backward(

@@ -18,6 +18,7 @@
 //! - [`multi_head`]: the same layer, written to be fast;
 //! - [`fused`]: one head without the whole matrix of attention weights, as `multi_head` uses it;
 //! - [`single_query`]: the same for one token at a time, for decoding;
+//! - [`rotary`]: queries and keys that are rotated by their position, as models of today do;
 //! - [`cross`]: queries from one sequence, keys and values from another.
 //!
 //! ```
@@ -34,6 +35,7 @@ pub mod fused;
 pub mod head;
 pub mod multi_head;
 pub mod multi_head_plain;
+pub mod rotary;
 pub mod scaled_dot_product;
 pub mod single_query;
 
@@ -53,6 +55,21 @@ pub fn head_size(n_embd: usize, n_head: usize) -> Result<usize> {
     Ok(n_embd / n_head)
 }
 // ANCHOR_END: head_size
+
+/// Number of query heads that share one head of keys and values: `n_head / n_kv_head`.
+///
+/// # Errors
+/// [`Error::Setting`] when the heads cannot be cut into equal groups.
+pub fn group_size(n_head: usize, n_kv_head: usize) -> Result<usize> {
+    if n_kv_head == 0 || !n_head.is_multiple_of(n_kv_head) {
+        let expected = format!(
+            "it must be a divisor of --n-head = {n_head}: each head of keys and values serves \
+             equally many query heads"
+        );
+        return Err(Error::setting("--n-kv-head", n_kv_head, expected));
+    }
+    Ok(n_head / n_kv_head)
+}
 
 // ANCHOR: mask
 /// Which keys a query may attend to.

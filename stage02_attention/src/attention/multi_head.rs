@@ -23,6 +23,15 @@
 //! Attention is the only layer of a GPT that mixes positions: here a token receives something from
 //! other tokens. Every other layer treats each of the B T rows by itself.
 //!
+//! Models of today change two things, which [`Options`] has:
+//!
+//! - *Grouped-query attention*: only n_kv_head of the heads have keys and values, and each of these
+//!   serves a group of query heads. What a KV cache stores shrinks by the size of a group. One head
+//!   of keys and values for all is *multi-query attention*. Shazeer 2019; Ainslie and others 2023.
+//!   In the backward pass the gradients from the heads of a group add up.
+//! - *Rotary positions*: queries and keys are rotated by their position before they are compared
+//!   ([`rotary`](super::rotary)).
+//!
 //! [`multi_head_plain`](super::multi_head_plain) is the same layer, written to be read. This one
 //! distributes the heads among all threads ([`each_head`]) and computes each with [`fused`].
 //!
@@ -60,32 +69,50 @@ use rand::SeedableRng;
 use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::{Float, Result};
 
-use super::{Mask, fused, head_size, scaled_dot_product, single_query};
+use super::rotary::{Angles, Rope};
+use super::{Mask, fused, group_size, head_size, scaled_dot_product, single_query};
 use crate::backward::Backward;
 use crate::dropout::Dropout;
 use crate::linear::Linear;
-use crate::parallel::{PerThread, each_head, threads_for, threads_to_fetch};
+use crate::parallel::{PerThread, Shared, each_head, each_row, threads_for, threads_to_fetch};
 use crate::params::{Init, Params, Scope};
+use crate::profiler::Region;
 
 /// Self-attention with several heads.
 #[derive(Clone, Copy, Debug)]
 pub struct MultiHeadAttention {
-    /// From n_embd to the queries, keys and values of all heads: 3 n_embd.
+    /// From n_embd to the queries of all heads, and the keys and values of those that have them:
+    /// 3 n_embd where all have.
     pub c_attn: Linear,
     /// From what the heads found, n_embd, back to n_embd.
     pub c_proj: Linear,
     n_embd: usize,
     pub(super) n_head: usize,
+    n_kv_head: usize,
+    rope: Option<Rope>,
     pub(super) mask: Mask,
     dropout: Dropout,
+}
+
+/// How an attention layer differs from GPT-2's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// The number of heads of keys and values: a divisor of the number of heads.
+    pub n_kv_head: usize,
+    /// The rotation of queries and keys, if there is one.
+    pub rope: Option<Rope>,
+    /// Whether `c_attn` has a bias, and whether `c_proj` has one.
+    pub bias: (bool, bool),
 }
 
 /// What a forward pass leaves for the backward pass. Built once for a batch and a length.
 #[derive(Clone, Debug)]
 pub struct Activations<T> {
     length: usize,
-    /// Queries, keys and values. Shape: (batch * length, 3 n_embd).
+    /// Queries, keys and values, rotated where the layer rotates. Shape: (batch * length, 3 n_embd),
+    /// or less where heads share keys and values.
     pub qkv: Array2<T>,
+    angles: Option<Angles<T>>,
     /// Log-sum-exp of each row of scores (see [`fused`]). Shape: (batch * length, n_head).
     lse: Array2<T>,
     /// Dropout generator of each (sequence, head); no rows where nothing is dropped. Shape: (batch,
@@ -106,7 +133,8 @@ pub struct Scratch<T> {
     heads: PerThread<T>,
 }
 
-/// Keys and values of all tokens that the layer has read. Shape of each: (tokens, n_embd).
+/// Keys and values of all tokens that the layer has read. Shape of each: (tokens, n_embd), or less
+/// where heads share them. The keys are rotated already, where the layer rotates.
 #[derive(Clone, Debug)]
 pub struct Cache<T> {
     keys: Array2<T>,
@@ -117,6 +145,7 @@ pub struct Cache<T> {
 /// to as many new tokens as the cache holds.
 #[derive(Clone, Debug)]
 pub struct CacheScratch<T> {
+    angles: Option<Angles<T>>,
     qkv: Array2<T>,
     lse: Array2<T>,
     y: Array2<T>,
@@ -130,21 +159,78 @@ impl MultiHeadAttention {
     /// # Errors
     /// [`Setting`](stage01_bigram::Error::Setting) when `n_embd` cannot be cut into `n_head` equal parts.
     pub fn declare(
-        mut scope: Scope,
+        scope: Scope,
         (n_embd, n_head): (usize, usize),
         mask: Mask,
         dropout: Dropout,
         bias: bool,
         (init, init_proj): (Init, Init),
     ) -> Result<Self> {
-        head_size(n_embd, n_head)?;
-        // ANCHOR: layers
-        let c_attn = Linear::declare(scope.scope("c_attn"), n_embd, 3 * n_embd, bias, init);
-        let c_proj = Linear::declare(scope.scope("c_proj"), n_embd, n_embd, bias, init_proj);
-        // ANCHOR_END: layers
-        Ok(MultiHeadAttention { c_attn, c_proj, n_embd, n_head, mask, dropout })
+        let options = Options { n_kv_head: n_head, rope: None, bias: (bias, bias) };
+        Self::declare_with(scope, (n_embd, n_head), mask, dropout, options, (init, init_proj))
     }
     // ANCHOR_END: declare
+
+    /// Declares a layer that differs from GPT-2's.
+    ///
+    /// # Errors
+    /// [`Setting`](stage01_bigram::Error::Setting) when the heads cannot be cut as the sizes say, or not
+    /// be rotated.
+    pub fn declare_with(
+        mut scope: Scope,
+        (n_embd, n_head): (usize, usize),
+        mask: Mask,
+        dropout: Dropout,
+        Options { n_kv_head, rope, bias }: Options,
+        (init, init_proj): (Init, Init),
+    ) -> Result<Self> {
+        let size = head_size(n_embd, n_head)?;
+        group_size(n_head, n_kv_head)?;
+        rope.map_or(Ok(()), |rope| rope.check(size))?;
+        let n_qkv = n_embd + 2 * n_kv_head * size; // 3 n_embd where every head has its own keys
+        // ANCHOR: layers
+        let c_attn = Linear::declare(scope.scope("c_attn"), n_embd, n_qkv, bias.0, init);
+        let c_proj = Linear::declare(scope.scope("c_proj"), n_embd, n_embd, bias.1, init_proj);
+        // ANCHOR_END: layers
+        Ok(MultiHeadAttention { c_attn, c_proj, n_embd, n_head, n_kv_head, rope, mask, dropout })
+    }
+
+    /// The size of a head, and how many query heads share keys and values.
+    fn sizes(&self) -> (usize, usize) {
+        (self.n_embd / self.n_head, self.n_head / self.n_kv_head)
+    }
+
+    /// Columns of all keys, or of all values.
+    fn kv_columns(&self) -> usize {
+        self.n_embd / self.n_head * self.n_kv_head
+    }
+
+    /// Columns of queries, keys and values.
+    fn qkv_columns(&self) -> usize {
+        self.n_embd + 2 * self.kv_columns()
+    }
+
+    /// The sines and cosines for this number of positions, where the layer rotates.
+    fn angles<T: Float>(&self, positions: usize) -> Option<Angles<T>> {
+        self.rope.map(|rope| rope.angles(self.sizes().0, positions))
+    }
+
+    /// Rotates the queries and keys of the tokens at these positions, in place; or turns their
+    /// gradients back. qkv: one row for each position.
+    fn rotate<T: Float>(
+        &self,
+        angles: &Option<Angles<T>>,
+        positions: impl Fn(usize) -> usize + Sync,
+        qkv: ArrayViewMut2<T>,
+        rotate: impl Fn(&Angles<T>, usize, &mut [T]) + Sync,
+    ) {
+        let Some(angles) = angles else { return };
+        let (size, rotated) = (self.sizes().0, self.n_embd + self.kv_columns());
+        each_row(Region::Attention, (0..qkv.nrows(), qkv), |(row, qkv)| {
+            let position = positions(row);
+            qkv[..rotated].chunks_exact_mut(size).for_each(|head| rotate(angles, position, head));
+        });
+    }
 
     /// Allocates for the forward pass of `batch` sequences of `length` tokens.
     pub fn activations<T: Float>(&self, batch: usize, length: usize) -> Activations<T> {
@@ -152,7 +238,8 @@ impl MultiHeadAttention {
         let rng = generator(0, Purpose::Dropout, 0); // replaced in every forward pass
         Activations {
             length,
-            qkv: Array2::zeros((batch * length, 3 * self.n_embd)),
+            qkv: Array2::zeros((batch * length, self.qkv_columns())),
+            angles: self.angles(length),
             lse: Array2::zeros((batch * length, self.n_head)),
             rngs: Array2::from_elem((rows, self.n_head), rng),
             y: Array2::zeros((batch * length, self.n_embd)),
@@ -164,7 +251,7 @@ impl MultiHeadAttention {
     /// Allocates the scratch for the backward pass of `batch` sequences of `length` tokens.
     pub fn scratch<T: Float>(&self, batch: usize, length: usize) -> Scratch<T> {
         Scratch {
-            dqkv: Array2::zeros((batch * length, 3 * self.n_embd)),
+            dqkv: Array2::zeros((batch * length, self.qkv_columns())),
             dy: Array2::zeros((batch * length, self.n_embd)),
             heads: PerThread::new(fused::scratch_len(length)),
         }
@@ -173,8 +260,9 @@ impl MultiHeadAttention {
     // ANCHOR: columns
     /// The columns of `qkv` that hold the queries, keys and values of head `h`.
     pub fn columns(&self, h: usize) -> [Range<usize>; 3] {
-        let size = self.n_embd / self.n_head;
-        [0, 1, 2].map(|part| part * self.n_embd + h * size..part * self.n_embd + (h + 1) * size)
+        let (size, group) = self.sizes(); // a group of one head, unless heads share their keys
+        let (keys, values) = (self.n_embd, self.n_embd + self.kv_columns());
+        [h * size, keys + h / group * size, values + h / group * size].map(|at| at..at + size)
     }
     // ANCHOR_END: columns
 
@@ -193,6 +281,8 @@ impl MultiHeadAttention {
         // ANCHOR: c_attn
         self.c_attn.forward(params, x, acts.qkv.view_mut());
         // ANCHOR_END: c_attn
+        let length = acts.length;
+        self.rotate(&acts.angles, |row| row % length, acts.qkv.view_mut(), Angles::rotate);
         acts.training = rngs.is_some() && self.dropout.is_active();
         if let Some(rngs) = rngs.filter(|_| acts.training) {
             // Each head of a sequence has its own dropout generator, so that heads need not wait
@@ -205,9 +295,10 @@ impl MultiHeadAttention {
         let threads = threads_for(x.len() * acts.length);
         let rngs = acts.training.then(|| acts.rngs.view());
         // ANCHOR: heads
-        let qkv = self.split_qkv(acts.qkv.view());
+        let qkv = self.shared_qkv(acts.qkv.view());
         let all = (qkv, acts.y.view_mut(), (acts.lse.view_mut(), rngs));
         each_head(threads, sizes, all, &mut acts.scratch, |((q, k, v), y, (lse, rng)), scratch| {
+            let (k, v) = (k.head(), v.head());
             let mut rng = rng.map(|rng| rng[[0, 0]].clone());
             let dropout = rng.as_mut().map(|rng| (self.dropout, rng));
             let pass = fused::Pass { q, k, v, mask: self.mask, dropout, scratch };
@@ -231,35 +322,49 @@ impl MultiHeadAttention {
         let Backward { params, grads, scratch: Scratch { dqkv, dy, heads } } = pass;
         self.c_proj.backward(params, acts.y.view(), dout, dy.view_mut(), grads);
         let (dq, rest) = dqkv.view_mut().split_at(Axis(1), self.n_embd);
-        let (dk, dv) = rest.split_at(Axis(1), self.n_embd);
-        let sizes = (x.nrows() / acts.length, self.n_head);
+        let (dk, dv) = rest.split_at(Axis(1), self.kv_columns());
+        // A thread takes whole groups: their heads add to the same dk and dv.
+        let sizes = (x.nrows() / acts.length, self.n_kv_head);
+        let (size, group) = self.sizes();
         let threads = threads_for(x.len() * acts.length);
         let rngs = acts.training.then(|| acts.rngs.view());
         let (qkv, lse) = (self.split_qkv(acts.qkv.view()), acts.lse.view());
         let all = (qkv, (acts.y.view(), dy.view()), (dq, dk, dv), (lse, rngs));
-        each_head(threads, sizes, all, heads, |((q, k, v), ys, gradients, (lse, rng)), scratch| {
-            let mut rng = rng.map(|rng| rng[[0, 0]].clone());
-            let dropout = rng.as_mut().map(|rng| (self.dropout, rng));
-            let pass = fused::Pass { q, k, v, mask: self.mask, dropout, scratch };
-            fused::backward(pass, lse.column(0), ys, gradients);
+        each_head(threads, sizes, all, heads, |(qkv, (y, dy), gradients, (lse, rngs)), scratch| {
+            let ((q, k, v), (mut dq, mut dk, mut dv)) = (qkv, gradients);
+            for h in 0..group {
+                let own = s![.., h * size..(h + 1) * size];
+                let mut rng = rngs.map(|rngs| rngs[[0, h]].clone());
+                let dropout = rng.as_mut().map(|rng| (self.dropout, rng));
+                let (mask, scratch) = (self.mask, &mut *scratch);
+                let pass = fused::Pass { q: q.slice(own), k, v, mask, dropout, scratch };
+                let ys = (y.slice(own), dy.slice(own));
+                let gradients = (dq.slice_mut(own), dk.view_mut(), dv.view_mut());
+                let beta = if h == 0 { T::zero() } else { T::one() };
+                fused::backward(pass, lse.column(h), ys, gradients, beta);
+            }
         });
+        let length = acts.length;
+        self.rotate(&acts.angles, |row| row % length, dqkv.view_mut(), Angles::rotate_back);
         self.c_attn.backward(params, x, dqkv.view(), dx, grads);
     }
 
     /// An empty cache for `keys` tokens.
     pub fn cache<T: Float>(&self, keys: usize) -> Cache<T> {
-        let matrix = || Array2::zeros((keys, self.n_embd));
+        let matrix = || Array2::zeros((keys, self.kv_columns()));
         Cache { keys: matrix(), values: matrix() }
     }
 
-    /// Allocates the scratch for [`MultiHeadAttention::forward_cached`] with a cache of this size.
-    pub fn cache_scratch<T: Float>(&self, keys: usize) -> CacheScratch<T> {
+    /// Allocates the scratch for [`MultiHeadAttention::forward_cached`] with a cache of this size,
+    /// for up to `rows` new tokens.
+    pub fn cache_scratch<T: Float>(&self, keys: usize, rows: usize) -> CacheScratch<T> {
         let len =
             fused::scratch_len(keys).max(single_query::scratch_len(self.n_head, keys, self.n_embd));
         CacheScratch {
-            qkv: Array2::zeros((keys, 3 * self.n_embd)),
-            lse: Array2::zeros((keys, self.n_head)),
-            y: Array2::zeros((keys, self.n_embd)),
+            angles: self.angles(keys),
+            qkv: Array2::zeros((rows, self.qkv_columns())),
+            lse: Array2::zeros((rows, self.n_head)),
+            y: Array2::zeros((rows, self.n_embd)),
             per_thread: PerThread::new(len),
         }
     }
@@ -278,19 +383,23 @@ impl MultiHeadAttention {
         scratch: &mut CacheScratch<T>,
     ) {
         let (n, end) = (x.nrows(), start + x.nrows());
-        let CacheScratch { qkv, lse, y, per_thread } = scratch;
+        let CacheScratch { angles, qkv, lse, y, per_thread } = scratch;
         let (mut qkv, mut y) = (qkv.slice_mut(s![..n, ..]), y.slice_mut(s![..n, ..]));
 
         self.c_attn.forward(params, x.view(), qkv.view_mut());
+        self.rotate(angles, |row| start + row, qkv.view_mut(), Angles::rotate);
         let (q, k, v) = self.split_qkv(qkv.view());
         keys.slice_mut(s![start..end, ..]).assign(&k);
         values.slice_mut(s![start..end, ..]).assign(&v);
         let (k, v) = (keys.slice(s![..end, ..]), values.slice(s![..end, ..]));
         if n == 1 {
-            single_query::forward(self.n_head, [q, k, v], per_thread.of(1), y.view_mut());
+            let heads = (self.n_head, self.n_kv_head);
+            single_query::forward(heads, [q, k, v], per_thread.of(1), y.view_mut());
         } else {
             let threads =
                 threads_for(n * end * self.n_embd).max(threads_to_fetch(k.len() + v.len()));
+            let (size, group) = self.sizes();
+            let (k, v) = (Shared::new(k, size, group), Shared::new(v, size, group));
             let all = ((q, k, v), y.view_mut(), lse.slice_mut(s![..n, ..]));
             each_head(
                 threads,
@@ -298,7 +407,8 @@ impl MultiHeadAttention {
                 all,
                 per_thread,
                 |((q, k, v), y, lse), scratch| {
-                    let pass = fused::Pass { q, k, v, mask: self.mask, dropout: None, scratch };
+                    let (mask, k, v) = (self.mask, k.head(), v.head());
+                    let pass = fused::Pass { q, k, v, mask, dropout: None, scratch };
                     fused::forward(pass, column(lse), y);
                 },
             );
@@ -328,10 +438,20 @@ impl MultiHeadAttention {
         qkv: ArrayView2<'a, T>,
     ) -> (ArrayView2<'a, T>, ArrayView2<'a, T>, ArrayView2<'a, T>) {
         let (q, rest) = qkv.split_at(Axis(1), self.n_embd);
-        let (k, v) = rest.split_at(Axis(1), self.n_embd);
+        let (k, v) = rest.split_at(Axis(1), self.kv_columns());
         (q, k, v)
     }
     // ANCHOR_END: split_qkv
+
+    /// Queries, and the keys and values as every query head reads them.
+    fn shared_qkv<'a, T: Copy>(
+        &self,
+        qkv: ArrayView2<'a, T>,
+    ) -> (ArrayView2<'a, T>, Shared<'a, T>, Shared<'a, T>) {
+        let (size, group) = self.sizes();
+        let (q, k, v) = self.split_qkv(qkv);
+        (q, Shared::new(k, size, group), Shared::new(v, size, group))
+    }
 }
 
 /// A matrix of one column as a vector.
@@ -343,6 +463,7 @@ fn column<T>(matrix: ArrayViewMut2<T>) -> ArrayViewMut1<T> {
 pub(super) mod tests {
     use super::*;
     use crate::attention::head::Head;
+    use crate::attention::rotary::Scaling;
     use crate::layer_check::{Problem, array, array_mut};
     use crate::params::{Layout, fill_normal};
     use proptest::prelude::*;
@@ -357,11 +478,34 @@ pub(super) mod tests {
         bias: bool,
         rng: &mut Generator,
     ) -> (MultiHeadAttention, Params<f64>) {
+        let options = Options { n_kv_head: sizes.1, rope: None, bias: (bias, bias) };
+        random_layer_with(sizes, mask, options, rng)
+    }
+
+    fn random_layer_with(
+        sizes: (usize, usize),
+        mask: Mask,
+        options: Options,
+        rng: &mut Generator,
+    ) -> (MultiHeadAttention, Params<f64>) {
         let mut layout = Layout::new();
         let (scope, none) = (layout.scope("attn"), Dropout::new(0.0).unwrap());
-        let attn = MultiHeadAttention::declare(scope, sizes, mask, none, bias, INIT).unwrap();
+        let attn =
+            MultiHeadAttention::declare_with(scope, sizes, mask, none, options, INIT).unwrap();
         let params = Params::initialise(&layout, rng);
         (attn, params)
+    }
+
+    /// Number of query heads, and the options of a layer of heads of an even size.
+    fn options() -> impl Strategy<Value = (usize, Options)> {
+        let scaling = Scaling::Linear { factor: 2.0 };
+        let rope = prop::option::of(prop::sample::select(vec![
+            Rope::new(100.0),
+            Rope { theta: 10.0, scaling },
+        ]));
+        (1usize..4, 1usize..4, rope, any::<(bool, bool)>()).prop_map(
+            |(n_kv_head, group, rope, bias)| (n_kv_head * group, Options { n_kv_head, rope, bias }),
+        )
     }
 
     pub(in crate::attention) fn normal(shape: (usize, usize), rng: &mut Generator) -> Array2<f64> {
@@ -378,15 +522,15 @@ pub(super) mod tests {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
         fn gradient(
-            batch in 1usize..3, length in 1usize..5, n_head in 1usize..4, size in 1usize..4,
-            causal: bool, bias: bool, dropout in prop::sample::select(vec![0.0, 0.4]), seed: u64,
+            batch in 1usize..3, length in 1usize..5, (n_head, options) in options(), half in 1usize..3,
+            causal: bool, dropout in prop::sample::select(vec![0.0, 0.4]), seed: u64,
         ) {
-            let (mask, n_embd) = (if causal { Mask::Causal } else { Mask::None }, n_head * size);
+            let (mask, n_embd) = (if causal { Mask::Causal } else { Mask::None }, n_head * 2 * half);
             let dropout = Dropout::new(dropout).unwrap();
             let rows = batch * length;
             Problem::new(seed, &[rows * n_embd], |layout| {
-                MultiHeadAttention::declare(layout.scope("attn"), (n_embd, n_head), mask, dropout, bias, INIT)
-                    .unwrap()
+                let (scope, sizes) = (layout.scope("attn"), (n_embd, n_head));
+                MultiHeadAttention::declare_with(scope, sizes, mask, dropout, options, INIT).unwrap()
             })
             .check(
                 rows * n_embd,
@@ -434,16 +578,17 @@ pub(super) mod tests {
         /// However many tokens arrive at a time.
         #[test]
         fn a_cache_changes_no_output(
-            parts in prop::collection::vec(1usize..6, 1..6), n_head in 1usize..4, bias: bool, seed: u64,
+            parts in prop::collection::vec(1usize..6, 1..6), (n_head, options) in options(), seed: u64,
         ) {
-            let (length, n_embd) = (parts.iter().sum(), 3 * n_head);
+            let (length, n_embd) = (parts.iter().sum(), 4 * n_head);
             let mut rng = generator(seed, Purpose::Other, 0);
-            let (attn, params) = random_layer((n_embd, n_head), Mask::Causal, bias, &mut rng);
+            let (attn, params) =
+                random_layer_with((n_embd, n_head), Mask::Causal, options, &mut rng);
             let mut x = normal((length, n_embd), &mut rng);
             let mut whole = x.clone();
             attn.forward(&params, x.view(), &mut attn.activations(1, length), whole.view_mut(), None);
 
-            let (mut cache, mut scratch, mut start) = (attn.cache(length), attn.cache_scratch(length), 0);
+            let (mut cache, mut scratch, mut start) = (attn.cache(length), attn.cache_scratch(length, 6), 0);
             for part in parts {
                 let new = x.slice_mut(s![start..start + part, ..]);
                 attn.forward_cached(&params, new, start, &mut cache, &mut scratch);
@@ -452,6 +597,58 @@ pub(super) mod tests {
             for (a, b) in x.iter().zip(&whole) {
                 prop_assert!((a - b).abs() < 1e-12, "{a} {b}");
             }
+        }
+
+        /// Sharing a head of keys and values is the same as giving a copy of it to every head, and its
+        /// gradient is the sum of the copies' gradients.
+        #[test]
+        fn a_group_is_a_layer_with_copies(
+            batch in 1usize..3, length in 1usize..70, (n_head, options) in options(), seed: u64,
+        ) {
+            let (n_embd, size, n_kv_head) = (4 * n_head, 4, options.n_kv_head);
+            let mut rng = generator(seed, Purpose::Other, 0);
+            let sizes = (n_embd, n_head);
+            let (grouped, params) = random_layer_with(sizes, Mask::Causal, options, &mut rng);
+            let copies = Options { n_kv_head: n_head, ..options };
+            let (copied, mut copied_params) =
+                random_layer_with(sizes, Mask::Causal, copies, &mut rng);
+            // Column i of the layer with copies is column `source(i)` of the other.
+            let source = |i: usize| {
+                let (part, h, j) = (i / n_embd, i % n_embd / size, i % size);
+                let kv_h = h / (n_head / n_kv_head);
+                if part == 0 { i } else { n_embd + ((part - 1) * n_kv_head + kv_h) * size + j }
+            };
+            let weight = params.matrix(grouped.c_attn.weight);
+            let mut copied_weight = copied_params.matrix_mut(copied.c_attn.weight);
+            for i in 0..3 * n_embd {
+                copied_weight.column_mut(i).assign(&weight.column(source(i)));
+            }
+            copied_params.matrix_mut(copied.c_proj.weight).assign(&params.matrix(grouped.c_proj.weight));
+
+            let x = normal((batch * length, n_embd), &mut rng);
+            let dout = normal((batch * length, n_embd), &mut rng);
+            let run = |attn: &MultiHeadAttention, params: &Params<f64>| {
+                let (mut acts, mut scratch) = (attn.activations(batch, length), attn.scratch(batch, length));
+                let (mut out, mut dx) = (x.clone(), x.clone());
+                let mut grads = Params { values: vec![0.0; params.values.len()] };
+                attn.forward(params, x.view(), &mut acts, out.view_mut(), None);
+                let pass = Backward { params, grads: &mut grads, scratch: &mut scratch };
+                attn.backward(x.view(), &acts, dout.view(), dx.view_mut(), pass);
+                (out, dx, grads)
+            };
+            let (out, dx, grads) = run(&grouped, &params);
+            let (copied_out, copied_dx, copied_grads) = run(&copied, &copied_params);
+            let mut sums = Array2::zeros((n_embd, weight.ncols()));
+            for (i, dw) in copied_grads.matrix(copied.c_attn.weight).columns().into_iter().enumerate() {
+                let mut sum = sums.column_mut(source(i));
+                sum += &dw;
+            }
+            let dweight = grads.matrix(grouped.c_attn.weight);
+            let near = |a: ArrayView2<f64>, b: &Array2<f64>| {
+                a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-10 * (1.0 + b.abs()))
+            };
+            prop_assert!(near(out.view(), &copied_out) && near(dx.view(), &copied_dx));
+            prop_assert!(near(dweight, &sums));
         }
 
         /// One head of the fast layer is the head that is written to be read.

@@ -12,6 +12,8 @@
 //! The tokens are cut into chunks for several threads. The chunks do not depend on the number of
 //! threads, and their sums are added in order, so the result has the same bits on any number.
 //!
+//! Where several heads share their keys and values, each key is fetched once for all of them.
+//!
 //! The same numbers as [`fused`](super::fused) gives for one query; a test compares them.
 //!
 //! ```
@@ -21,7 +23,7 @@
 //! // One head of one column; the query scores 0 against both keys.
 //! let (q, k, v) = (array![[0.0]], array![[1.0], [2.0]], array![[10.0], [20.0]]);
 //! let (mut y, mut scratch) = (array![[0.0]], vec![0.0; scratch_len(1, 2, 1)]);
-//! forward(1, [q.view(), k.view(), v.view()], &mut scratch, y.view_mut());
+//! forward((1, 1), [q.view(), k.view(), v.view()], &mut scratch, y.view_mut());
 //! assert_eq!(y, array![[15.0]]);
 //! ```
 
@@ -43,17 +45,17 @@ pub fn scratch_len(heads: usize, keys: usize, n_embd: usize) -> usize {
 
 /// y = softmax(q k' / sqrt(d)) v for all heads, side by side.
 ///
-/// q, y: (1, heads * d); k, v: (keys, heads * d), contiguous. scratch: at least [`scratch_len`] of
-/// these sizes.
+/// q, y: (1, heads * d); k, v: (keys, kv_heads * d), contiguous; head h uses the keys of head
+/// h / (heads / kv_heads). scratch: at least [`scratch_len`] of heads, keys and heads * d.
 pub fn forward<T: Float>(
-    heads: usize,
+    (heads, kv_heads): (usize, usize),
     [q, k, v]: [ArrayView2<T>; 3],
     scratch: &mut [T],
     mut y: ArrayViewMut2<T>,
 ) {
     const CONTIGUOUS: &str = "rows are contiguous";
-    let (keys, n_embd) = k.dim();
-    let d = n_embd / heads;
+    let (keys, n_embd) = (k.nrows(), q.ncols());
+    let (d, group) = (n_embd / heads, heads / kv_heads);
     let scale = T::of(1.0 / (d as f64).sqrt());
     let q = q.row(0).to_slice().expect(CONTIGUOUS);
     // Scores token by token, as they are computed; then head by head, as softmax reads them.
@@ -65,8 +67,11 @@ pub fn forward<T: Float>(
     let scores = ArrayViewMut2::from_shape((keys, heads), &mut *by_token).expect("its length");
     each_row_on(threads, Region::Attention, (k, scores), |(k, scores)| {
         // ANCHOR: scores
-        for ((score, q), k) in scores.iter_mut().zip(q.chunks_exact(d)).zip(k.chunks_exact(d)) {
-            *score = scale * dot(q, k);
+        let (scores, q) = (scores.chunks_exact_mut(group), q.chunks_exact(group * d));
+        for ((scores, q), k) in scores.zip(q).zip(k.chunks_exact(d)) {
+            for (score, q) in scores.iter_mut().zip(q.chunks_exact(d)) {
+                *score = scale * dot(q, k);
+            }
         }
         // ANCHOR_END: scores
     });
@@ -86,8 +91,10 @@ pub fn forward<T: Float>(
         // ANCHOR: mixture
         for j in i * CHUNK..((i + 1) * CHUNK).min(keys) {
             let v = v.row(j).to_slice().expect(CONTIGUOUS).chunks_exact(d);
-            for ((h, y), v) in y.chunks_exact_mut(d).enumerate().zip(v) {
-                add_scaled(y, by_head[h * keys + j], v);
+            for ((g, y), v) in y.chunks_exact_mut(group * d).enumerate().zip(v) {
+                for (h, y) in y.chunks_exact_mut(d).enumerate() {
+                    add_scaled(y, by_head[(g * group + h) * keys + j], v);
+                }
             }
         }
         // ANCHOR_END: mixture
@@ -110,22 +117,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn equals_fused(heads in 1usize..5, keys in 1usize..150, d in 1usize..40, seed: u64) {
+        fn equals_fused(
+            kv_heads in 1usize..4, group in 1usize..4, keys in 1usize..150, d in 1usize..40, seed: u64,
+        ) {
+            let heads = kv_heads * group;
             let mut rng = generator(seed, Purpose::Other, 0);
-            let mut normal = |rows| {
+            let mut normal = |rows, heads| {
                 let mut matrix = Array2::<f64>::zeros((rows, heads * d));
                 fill_normal(matrix.as_slice_mut().unwrap(), 1.0, &mut rng);
                 matrix
             };
-            let (q, k, v) = (normal(1), normal(keys), normal(keys));
-            let (mut y, mut expected) = (normal(1), normal(1));
+            let (q, k, v) = (normal(1, heads), normal(keys, kv_heads), normal(keys, kv_heads));
+            let (mut y, mut expected) = (normal(1, heads), normal(1, heads));
             // The old content of the scratch must not matter.
             let len = fused::scratch_len(keys).max(scratch_len(heads, keys, heads * d));
             let mut scratch = vec![f64::NAN; len];
-            forward(heads, [q.view(), k.view(), v.view()], &mut scratch, y.view_mut());
+            forward((heads, kv_heads), [q.view(), k.view(), v.view()], &mut scratch, y.view_mut());
             for h in 0..heads {
                 let part = s![.., h * d..(h + 1) * d];
-                let (q, k, v) = (q.slice(part), k.slice(part), v.slice(part));
+                let shared = s![.., h / group * d..(h / group + 1) * d];
+                let (q, k, v) = (q.slice(part), k.slice(shared), v.slice(shared));
                 let (mask, scratch) = (Mask::Causal, &mut scratch[..]);
                 let pass = fused::Pass { q, k, v, mask, dropout: None, scratch };
                 fused::forward(pass, Array1::zeros(1).view_mut(), expected.slice_mut(part));

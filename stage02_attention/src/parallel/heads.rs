@@ -26,7 +26,7 @@
 //! assert_eq!(sums, array![[3, 7, 11], [30, 70, 110]]);
 //! ```
 
-use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 
 use super::spin::join;
 use super::threads::threads;
@@ -55,6 +55,44 @@ impl<T: Send> Heads for ArrayViewMut2<'_, T> {
 impl<M: Heads> Heads for Option<M> {
     fn split(self, axis: Axis, at: usize, n: usize) -> (Self, Self) {
         self.map(|all| all.split(axis, at, n)).unzip()
+    }
+}
+
+/// A matrix of fewer heads than the others, each of which serves a group of theirs: the keys of
+/// grouped-query attention, to be read by every query head.
+///
+/// Cutting it by heads leaves it whole and notes whose head it is; a block is [`Shared::head`].
+#[derive(Clone, Copy, Debug)]
+pub struct Shared<'a, T> {
+    matrix: ArrayView2<'a, T>,
+    /// Columns of a head.
+    size: usize,
+    /// How many of the others' heads each head serves.
+    group: usize,
+    /// The first of the others' heads in this part.
+    first: usize,
+}
+
+impl<'a, T: Copy> Shared<'a, T> {
+    /// matrix: of heads of `size` columns, each of which serves `group` heads.
+    pub fn new(matrix: ArrayView2<'a, T>, size: usize, group: usize) -> Self {
+        Shared { matrix, size, group, first: 0 }
+    }
+
+    /// The head that serves the first head of this part.
+    pub fn head(self) -> ArrayView2<'a, T> {
+        let at = self.first / self.group * self.size;
+        self.matrix.slice_move(s![.., at..at + self.size])
+    }
+}
+
+impl<T: Copy + Sync> Heads for Shared<'_, T> {
+    fn split(self, axis: Axis, at: usize, n: usize) -> (Self, Self) {
+        if axis == Axis(1) {
+            return (self, Shared { first: self.first + at, ..self });
+        }
+        let (before, after) = self.matrix.split(axis, at, n);
+        (Shared { matrix: before, ..self }, Shared { matrix: after, ..self })
     }
 }
 
@@ -128,9 +166,12 @@ fn cut<H: Heads, T: Send>(
     if threads < 2 || batch * n_head < 2 {
         return time(Region::Attention, || in_order((batch, n_head), all, scratch, work));
     }
-    // Heads first: there are as many in every sequence. Then the sequences of one head.
+    // Heads first: there are as many in every sequence. Then the sequences of one head; and these
+    // first where they, and not the heads, can be cut as the threads are.
     let half = threads / 2;
-    let (axis, n) = if n_head > 1 { (Axis(1), n_head) } else { (Axis(0), batch) };
+    let even = |n: usize| n > 1 && (n * half).is_multiple_of(threads);
+    let by_heads = n_head > 1 && (even(n_head) || !even(batch));
+    let (axis, n) = if by_heads { (Axis(1), n_head) } else { (Axis(0), batch) };
     let at = (n * half / threads).max(1);
     let (first, second) = all.split(axis, at, n);
     let (scratch_1, scratch_2) = scratch.split_at_mut(scratch.len() / threads * half);
@@ -168,19 +209,24 @@ mod tests {
     proptest! {
         #[test]
         fn every_block_is_computed_once_by_any_number_of_threads(
-            n_head in 1usize..6, batch in 1usize..6, length in 1usize..4, size in 1usize..4, threads in 1usize..20,
+            groups in 1usize..6, group in 1usize..3, batch in 1usize..6, length in 1usize..4,
+            size in 1usize..4, threads in 1usize..20,
         ) {
+            let n_head = groups * group;
+            let shared = Array2::from_shape_fn((batch, groups), |(b, g)| b * groups + g);
             let shape = (batch * length, n_head * size);
             let input = Array2::from_shape_fn(shape, |(i, j)| (i * 1000 + j) as f64);
             let (mut output, mut count) = (Array2::zeros(shape), Array2::<f64>::zeros((batch, n_head)));
             let numbers = Array2::from_shape_fn((batch, n_head), |(b, h)| b * n_head + h);
             // Allocated for the available threads and used by more: it grows.
             let scratch = &mut PerThread::<f64>::new(3);
-            let all = ((input.view(), output.view_mut()), count.view_mut(), Some(numbers.view()));
-            each_head(threads, (batch, n_head), all, scratch, |((x, mut y), mut count, number), scratch| {
+            let matrices = (input.view(), output.view_mut(), Shared::new(shared.view(), 1, group));
+            let all = (matrices, count.view_mut(), Some(numbers.view()));
+            each_head(threads, (batch, n_head), all, scratch, |((x, mut y, shared), mut count, number), scratch| {
                 assert!(scratch.len() >= 3 && x.dim() == (length, size));
                 let number = number.unwrap()[[0, 0]];
                 assert_eq!(x[[0, 0]], ((number / n_head) * length * 1000 + (number % n_head) * size) as f64);
+                assert_eq!(shared.head()[[0, 0]], number / n_head * groups + number % n_head / group);
                 y.assign(&x);
                 count[[0, 0]] += 1.0;
             });

@@ -23,7 +23,7 @@ mod rows;
 mod spin;
 mod threads;
 
-pub use heads::{Heads, PerThread, each_head};
+pub use heads::{Heads, PerThread, Shared, each_head};
 pub use rows::{Rows, add_rows, each_row, each_row_here, each_row_on};
 pub use spin::{join, spinning};
 pub use threads::{

@@ -251,7 +251,16 @@ mod tests {
     fn trainer() -> Trainer<f32> {
         let (vocab_size, block_size, n_layer) = (13, 8, 2);
         let (n_head, n_embd, dropout, bias) = (2, 8, 0.2, false);
-        let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
+        let config = GptConfig {
+            vocab_size,
+            block_size,
+            n_layer,
+            n_head,
+            n_embd,
+            dropout,
+            bias,
+            ..GptConfig::default()
+        };
         let gpt = Gpt::new(config).unwrap();
         let weights = gpt.initialise(&mut generator(3, Purpose::Initialisation, 0));
         let schedule =

@@ -13,6 +13,7 @@
 //!
 //! let gpt = Gpt::new(GptConfig {
 //!     vocab_size: 10, block_size: 4, n_layer: 2, n_head: 2, n_embd: 8, dropout: 0.0, bias: true,
+//!     ..GptConfig::default()
 //! })?;
 //! let weights = gpt.initialise::<f64>(&mut generator(1, Purpose::Initialisation, 0));
 //! let model = Plain::new(&gpt);
@@ -120,7 +121,7 @@ impl<T: Float> Plain<'_, T> {
     /// When the cache holds `block_size` tokens, or the token is not in the vocabulary.
     // ANCHOR: decode_step
     pub fn decode_step(&self, params: &Params<T>, cache: &mut KvCache<T>, token: u32) -> Vec<T> {
-        let Gpt { wte, wpe, ln_f, .. } = self.gpt;
+        let (Gpt { ln_f, .. }, [wte, wpe]) = (self.gpt, self.gpt.embeddings());
         let (wte, wpe) = (params.matrix(wte.weight), params.matrix(wpe.weight));
         let x = &wte.row(token as usize) + &wpe.row(cache.tokens());
         let mut x = x.insert_axis(Axis(0)); // (1, C)
@@ -128,7 +129,7 @@ impl<T: Float> Plain<'_, T> {
             let normed = layer_norm(&block.ln_1, params, &x);
             x += &self.attend_cached(&block.attn, params, &normed, cache);
             let normed = layer_norm(&block.ln_2, params, &x);
-            x += &self.mlp(&block.mlp, params, normed).1;
+            x += &self.mlp(block.mlp.gelu(), params, normed).1;
         }
         let normed = layer_norm(ln_f, params, &x);
         times(self.product, T::one(), normed.view(), wte.t()).into_flat().to_vec()

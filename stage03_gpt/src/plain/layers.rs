@@ -38,6 +38,7 @@ use stage02_attention::params::Params;
 
 use super::{Plain, Product};
 use crate::layer_norm::{EPSILON, LayerNorm};
+use crate::norm::Norm;
 
 /// alpha a b, as a new matrix. a: (m, k); b: (k, n); result: (m, n).
 pub fn times<T: Float>(
@@ -343,13 +344,14 @@ pub fn cross_entropy<T: Float>(logits: &Array2<T>, targets: &[u32], scale: T) ->
 ///
 /// x, y: (B T, C); gamma, beta: (C).
 // ANCHOR: layer_norm
-pub fn layer_norm<T: Float>(norm: &LayerNorm, params: &Params<T>, x: &Array2<T>) -> Array2<T> {
-    let gamma = params.vector(norm.gamma);
+pub fn layer_norm<T: Float>(norm: &Norm, params: &Params<T>, x: &Array2<T>) -> Array2<T> {
+    let LayerNorm { gamma, beta } = *norm.layer_norm();
+    let gamma = params.vector(gamma);
     let mut y = normalised(x).0;
     for ((_, j), y) in y.indexed_iter_mut() {
         *y *= gamma[j];
     }
-    if let Some(beta) = norm.beta {
+    if let Some(beta) = beta {
         let beta = params.vector(beta);
         for ((_, j), y) in y.indexed_iter_mut() {
             *y += beta[j];
@@ -365,12 +367,13 @@ pub fn layer_norm<T: Float>(norm: &LayerNorm, params: &Params<T>, x: &Array2<T>)
 /// x moves y in three ways, one for each term of dx. x, dy, dx: (B T, C). n and rstd are computed
 /// a second time.
 pub fn layer_norm_backward<T: Float>(
-    norm: &LayerNorm,
+    norm: &Norm,
     params: &Params<T>,
     x: &Array2<T>,
     dy: &Array2<T>,
     grads: &mut Params<T>,
 ) -> Array2<T> {
+    let norm = norm.layer_norm();
     // ANCHOR: layer_norm_backward
     let (gamma, columns) = (params.vector(norm.gamma), T::of(x.ncols() as f64));
     let (n, rstd) = normalised(x);

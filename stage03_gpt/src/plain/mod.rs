@@ -35,6 +35,7 @@
 //!
 //! let gpt = Gpt::new(GptConfig {
 //!     vocab_size: 10, block_size: 3, n_layer: 1, n_head: 2, n_embd: 4, dropout: 0.0, bias: true,
+//!     ..GptConfig::default()
 //! })?;
 //! let (model, weights) = (Plain::new(&gpt), Params::<f64>::zeros(gpt.layout()));
 //! let batch = Batch { tokens: vec![1, 2, 3], targets: vec![2, 3, 4], rngs: vec![] };
@@ -128,9 +129,13 @@ struct MlpActivations<T> {
 }
 
 impl<'a, T: Float> Plain<'a, T> {
-    /// The plain model of an architecture, for sequences of `block_size` tokens, with three loops
-    /// for its matrix product.
+    /// The plain model of a GPT-2, for sequences of `block_size` tokens, with three loops for its
+    /// matrix product.
+    ///
+    /// # Panics
+    /// When the architecture has other parts than GPT-2's.
     pub fn new(gpt: &'a Gpt) -> Self {
+        assert!(gpt.config().arch.is_gpt2(), "the plain model is a GPT-2");
         Plain { gpt, length: gpt.config().block_size, product: matmul::plain }
     }
 
@@ -145,7 +150,7 @@ impl<'a, T: Float> Plain<'a, T> {
         tokens: &[u32],
         rngs: &[Generator],
     ) -> Activations<T> {
-        let Gpt { wte, wpe, ln_f, .. } = self.gpt;
+        let (Gpt { ln_f, .. }, [wte, wpe]) = (self.gpt, self.gpt.embeddings());
         let mut rngs = if self.gpt.config().dropout > 0.0 { rngs.to_vec() } else { Vec::new() };
 
         let mask = self.dropout_mask(&mut rngs);
@@ -175,7 +180,7 @@ impl<'a, T: Float> Plain<'a, T> {
         grads: &mut Params<T>,
     ) -> f64 {
         // ANCHOR: backward
-        let Gpt { wte, wpe, ln_f, .. } = self.gpt;
+        let (Gpt { ln_f, .. }, [wte, wpe]) = (self.gpt, self.gpt.embeddings());
         let n = batch.targets.len() as f64;
         let (sum, dlogits) = cross_entropy(&acts.logits, &batch.targets, T::of(scale / n));
 
@@ -210,7 +215,7 @@ impl<'a, T: Float> Plain<'a, T> {
         let x1 = &x + &dropout(y, mask_1.as_ref());
 
         let normed = layer_norm(&block.ln_2, params, &x1);
-        let (mlp, y) = self.mlp(&block.mlp, params, normed);
+        let (mlp, y) = self.mlp(block.mlp.gelu(), params, normed);
         let mask_2 = self.dropout_mask(rngs);
         let x2 = &x1 + &dropout(y, mask_2.as_ref());
         (BlockActivations { x, attn, mask_1, x1, mlp, mask_2 }, x2)
@@ -229,7 +234,7 @@ impl<'a, T: Float> Plain<'a, T> {
         grads: &mut Params<T>,
     ) -> Array2<T> {
         let dy = dropout(dx2.clone(), acts.mask_2.as_ref());
-        let dnormed = self.mlp_backward(&block.mlp, params, &acts.mlp, &dy, grads);
+        let dnormed = self.mlp_backward(block.mlp.gelu(), params, &acts.mlp, &dy, grads);
         let dx1 = dx2 + layer_norm_backward(&block.ln_2, params, &acts.x1, &dnormed, grads);
 
         let dy = dropout(dx1.clone(), acts.mask_1.as_ref());

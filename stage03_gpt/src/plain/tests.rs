@@ -3,6 +3,7 @@
 use super::train::{Hyperparameters, Report};
 use super::*;
 use crate::adamw::AdamW;
+use crate::architecture::Architecture;
 use crate::config::GptConfig;
 use crate::generate::Decoder;
 use crate::gpt::tests::random_weights;
@@ -27,6 +28,7 @@ const SIZES: GptConfig = GptConfig {
     n_embd: 8,
     dropout: 0.0,
     bias: true,
+    arch: Architecture::GPT2,
 };
 
 fn tokens(n: usize, seed: u64) -> Vec<u32> {

@@ -8,6 +8,7 @@
 //!
 //! let gpt = Gpt::new(GptConfig {
 //!     vocab_size: 2, block_size: 4, n_layer: 1, n_head: 1, n_embd: 8, dropout: 0.0, bias: false,
+//!     ..GptConfig::default()
 //! })?;
 //! let mut weights = gpt.initialise::<f64>(&mut generator(1, Purpose::Initialisation, 0));
 //! let data = Dataset::new([0, 1].repeat(20), 4)?; // 0 1 0 1 …

@@ -183,6 +183,7 @@ mod tests {
                 n_embd: 768,
                 dropout: 0.0,
                 bias: true,
+                ..GptConfig::default()
             },
             precision,
             batch_size: 12,

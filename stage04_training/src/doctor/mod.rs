@@ -278,8 +278,16 @@ mod tests {
     #[test]
     fn memory_is_printed_with_its_formula() {
         let (vocab_size, block_size, n_layer, n_head, n_embd) = (50257, 1024, 12, 12, 768);
-        let config =
-            GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout: 0.0, bias: true };
+        let config = GptConfig {
+            vocab_size,
+            block_size,
+            n_layer,
+            n_head,
+            n_embd,
+            dropout: 0.0,
+            bias: true,
+            ..GptConfig::default()
+        };
         let workload = Workload {
             name: "gpt2-124m".into(),
             config,

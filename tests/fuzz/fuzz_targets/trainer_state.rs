@@ -15,7 +15,16 @@ use stage03_gpt::gpt::Gpt;
 static GPT: LazyLock<Gpt> = LazyLock::new(|| {
     let (vocab_size, block_size, n_layer) = (5, 4, 1);
     let (n_head, n_embd, dropout, bias) = (1, 4, 0.0, false);
-    let config = GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout, bias };
+    let config = GptConfig {
+        vocab_size,
+        block_size,
+        n_layer,
+        n_head,
+        n_embd,
+        dropout,
+        bias,
+        ..GptConfig::default()
+    };
     Gpt::new(config).expect("a small model")
 });
 

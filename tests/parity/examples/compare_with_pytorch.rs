@@ -42,6 +42,7 @@ fn main() {
         n_embd,
         dropout: 0.0,
         bias: false,
+        ..GptConfig::default()
     })
     .expect("sizes that fit together");
     let start = weights.params::<f32>(gpt.layout(), str::to_string);

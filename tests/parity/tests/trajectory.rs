@@ -26,6 +26,7 @@ fn train<T: Float>(golden: &Golden, threads: usize) -> Vec<Step> {
         n_embd: 32,
         dropout: 0.0,
         bias: false,
+        ..GptConfig::default()
     })
     .unwrap();
     let weights = golden.params(gpt.layout(), |name| format!("start.{name}"));

@@ -22,6 +22,7 @@ use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 
 use super::{CONFIG_FILE, read_json, shown};
+use crate::architecture::Architecture;
 use crate::config::GptConfig;
 use crate::model::SpecialTokens;
 
@@ -151,6 +152,7 @@ impl<'a> Config<'a> {
             n_embd,
             dropout,
             bias: self.get("bias").as_bool().unwrap_or(true),
+            arch: Architecture::GPT2,
         })
     }
 

@@ -22,6 +22,7 @@ fn model(bias: bool) -> (Gpt, Params<f32>, Tokenizer) {
         n_embd: 8,
         dropout: 0.1,
         bias,
+        ..GptConfig::default()
     };
     let gpt = Gpt::new(config).unwrap();
     let params = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));

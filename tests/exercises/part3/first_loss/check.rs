@@ -5,6 +5,7 @@ use exercises::probe::Probe;
 use ndarray::Array2;
 use stage01_bigram::random::{Purpose, generator};
 use stage02_attention::params::{Params, fill_normal};
+use stage03_gpt::architecture::Architecture;
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::plain::Plain;
@@ -18,7 +19,7 @@ const SIZES: GptConfig = GptConfig {
     n_head: 4,
     n_embd: 100,
     dropout: 0.0,
-    bias: true,
+    bias: true, arch: Architecture::GPT2
 };
 
 /// Tokens that look random, always the same for one seed.

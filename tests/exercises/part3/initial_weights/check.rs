@@ -15,7 +15,7 @@ pub fn probe(p: &mut Probe) {
                 vocab_size: 5,
                 block_size: 4,
                 bias: true,
-                dropout: 0.0,
+                dropout: 0.0, ..GptConfig::default()
             };
             let gpt = Gpt::new(config).expect("a small GPT");
             for tensor in gpt.layout().tensors() {

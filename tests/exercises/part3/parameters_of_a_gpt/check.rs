@@ -2,6 +2,7 @@
 
 use super::answer::{block, embeddings, together};
 use exercises::probe::Probe;
+use stage03_gpt::architecture::Architecture;
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
 
@@ -12,7 +13,7 @@ const SIZES: GptConfig = GptConfig {
     n_head: 4,
     n_embd: 12,
     dropout: 0.0,
-    bias: true,
+    bias: true, arch: Architecture::GPT2
 };
 
 /// The numbers in all tensors whose name begins like this.

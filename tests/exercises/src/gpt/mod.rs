@@ -167,6 +167,7 @@ fn tiny() -> Result<(Gpt, Vec<f64>)> {
         n_embd: 8,
         dropout: 0.0,
         bias: true,
+        ..GptConfig::default()
     })?;
     let mut weights = Params::<f64>::zeros(gpt.layout()).values;
     let mut rng = generator(1, Purpose::Initialisation, 0);

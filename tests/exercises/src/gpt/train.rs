@@ -142,6 +142,7 @@ pub fn on_the_built_in_text(
         n_embd: 96,
         dropout: 0.0,
         bias: true,
+        ..GptConfig::default()
     })?;
     let [train, validation] = [train, validation].map(|text| (parts.encode)(text, &vocabulary));
     let length = gpt.config().block_size;

@@ -1,13 +1,19 @@
 //! RMSNorm: three numbers on paper beside layer norm, nudges and the backward pass in steps, how
-//! much of a row its mean is, the small number under the root, and what becomes of a row whose
-//! squares are summed in 16 bits.
+//! much of a row its mean is, the small number under the root, what becomes of a row whose squares
+//! are summed in 16 bits, and a clock.
 
 use ndarray::{Array2, ArrayView2, Axis};
 use stage01_bigram::random::{Purpose, generator};
-use stage02_attention::params::fill_normal;
+use stage02_attention::backward::Backward;
+use stage02_attention::params::{Init, Layout, Params, fill_normal};
+use stage03_gpt::layer_norm::{LayerNorm, Statistics};
 use stage03_gpt::plain::llama::rms_norm::rms_norm;
+use stage03_gpt::rms_norm::RmsNorm;
+use stage03_gpt::swiglu::SwiGlu;
 
+use super::swiglu::width;
 use crate::part4::half_the_digits::{BF16, F16, F32, Format};
+use crate::setup::in_turn;
 
 /// The row with the root mean square 1, and its r. (The model adds 0.00001 under the root.)
 fn normalised(x: [f64; 3]) -> ([f64; 3], f64) {
@@ -164,6 +170,66 @@ fn sixteen_bits() {
     }
 }
 
+/// What a layer needs to be timed: weights, input, and places for what it computes.
+struct Bench {
+    layout: Layout,
+    params: Params<f32>,
+    x: Array2<f32>,
+}
+
+impl Bench {
+    /// A layer that `declare` declares, for 256 tokens of SmolLM2-135M.
+    fn new<L>(declare: impl FnOnce(&mut Layout) -> L) -> (L, Bench) {
+        let mut layout = Layout::new();
+        let layer = declare(&mut layout);
+        let rng = &mut generator(1, Purpose::Initialisation, 0);
+        let params = Params::initialise(&layout, rng);
+        (layer, Bench { layout, params, x: random_rows(TOKENS, C).mapv(|x| x as f32) })
+    }
+}
+
+/// The embedding width of SmolLM2-135M, and how many tokens are timed.
+const C: usize = 576;
+const TOKENS: usize = 256;
+
+/// Both passes of the fast norms, and of the feed-forward layer that stands behind them.
+fn clock() {
+    let (layer, a) = Bench::new(|layout| LayerNorm::declare(layout.scope("ln"), C, true));
+    let (mut y, mut dx) = (a.x.clone(), a.x.clone());
+    let (mut statistics, mut grads) = (Statistics::new(TOKENS), Params::zeros(&a.layout));
+    let mut layer_norm = || {
+        layer.forward(&a.params, a.x.view(), &mut statistics, y.view_mut());
+        let (x, dy) = (a.x.view(), y.view());
+        layer.backward(&a.params, x, &statistics, dy, dx.view_mut(), &mut grads);
+    };
+    let (rms, b) = Bench::new(|layout| RmsNorm::declare(layout.scope("ln"), C, 1e-5));
+    let (mut y, mut dx) = (b.x.clone(), b.x.clone());
+    let (mut statistics, mut grads) = (Statistics::new(TOKENS), Params::zeros(&b.layout));
+    let mut rms_norm = || {
+        rms.forward(&b.params, b.x.view(), &mut statistics, y.view_mut());
+        let (x, dy) = (b.x.view(), y.view());
+        rms.backward(&b.params, x, &statistics, dy, dx.view_mut(), &mut grads);
+    };
+    let init = (Init::Normal(0.02), Init::Normal(0.02));
+    let (mlp, c) =
+        Bench::new(|layout| SwiGlu::declare(layout.scope("mlp"), (C, width(C, 1)), false, init));
+    let (mut y, mut dx) = (c.x.clone(), c.x.clone());
+    let (mut acts, mut scratch) = (mlp.activations(TOKENS), mlp.scratch(TOKENS));
+    let mut grads = Params::zeros(&c.layout);
+    let mut feed_forward = || {
+        mlp.forward(&c.params, c.x.view(), &mut acts, y.view_mut());
+        let (params, grads, scratch) = (&c.params, &mut grads, &mut scratch);
+        let pass = Backward { params, grads, scratch };
+        mlp.backward(c.x.view(), &acts, y.view(), dx.view_mut(), pass);
+    };
+
+    println!("\nA CLOCK: both passes for 256 tokens of 576 numbers, f32, one thread");
+    let times = in_turn(15, [&mut layer_norm, &mut rms_norm, &mut feed_forward]);
+    for (name, time) in ["layer norm", "RMSNorm", "feed-forward layer"].iter().zip(times) {
+        println!("  {name:20}{time:>9.3} ms");
+    }
+}
+
 /// Runs the experiment.
 pub fn run() {
     on_paper();
@@ -171,6 +237,7 @@ pub fn run() {
     means();
     small_number();
     sixteen_bits();
+    clock();
 }
 
 #[cfg(test)]

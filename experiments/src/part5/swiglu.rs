@@ -1,5 +1,5 @@
 //! SwiGLU: two gated units that make a square, SiLU and its derivative, widths that keep the number
-//! of weights, two tasks for layers of the same size, and gate and up exchanged.
+//! of weights, two tasks for layers of the same size, gate and up exchanged, and a clock.
 //!
 //! `--plot FILE` draws the losses of the tasks.
 
@@ -10,12 +10,17 @@ use stage01_bigram::Result;
 use stage01_bigram::gradcheck::{Agreement, Mismatch, check_gradient};
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::random::{Purpose, generator};
+use stage02_attention::backward::Backward;
 use stage02_attention::matmul;
 use stage02_attention::params::{Init, Layout, Matrix, Params, fill_normal};
 use stage03_gpt::adamw::AdamW;
+use stage03_gpt::mlp::Mlp;
 use stage03_gpt::plain::Optimiser;
 use stage03_gpt::plain::layers::{gelu, gelu_derivative, times};
 use stage03_gpt::plain::llama::swiglu::{silu, silu_derivative, swiglu, swiglu_backward};
+use stage03_gpt::swiglu::SwiGlu;
+
+use crate::setup::in_turn;
 
 /// Was there a *not*? Was there an *un*? And how sad is it?
 const PHRASES: [(&str, [f64; 2], f64); 4] = [
@@ -68,7 +73,7 @@ fn activation() {
 
 // ANCHOR: width
 /// Two thirds of 4 C, rounded up to a multiple.
-fn width(c: usize, multiple: usize) -> usize {
+pub fn width(c: usize, multiple: usize) -> usize {
     (8 * c / 3).next_multiple_of(multiple)
 }
 // ANCHOR_END: width
@@ -287,6 +292,44 @@ fn bug() {
     }
 }
 
+/// Both passes of the fast layers with equally many weights, for 256 tokens of SmolLM2-135M.
+fn clock() {
+    const C: usize = 576;
+    let init = (Init::Normal(0.02), Init::Normal(0.02));
+    let (mut a, mut b) = (Layout::new(), Layout::new());
+    let plain = Mlp::declare(a.scope("mlp"), C, false, init);
+    let gated = SwiGlu::declare(b.scope("mlp"), (C, width(C, 1)), false, init);
+    let rng = &mut generator(1, Purpose::Initialisation, 0);
+    let weights: [Params<f32>; 2] = [&a, &b].map(|layout| Params::initialise(layout, rng));
+    let [mut grads_a, mut grads_b] = [&a, &b].map(Params::zeros);
+    let mut values = vec![0.0f32; 256 * C];
+    fill_normal(&mut values, 1.0, rng);
+    let x = Array2::from_shape_vec((256, C), values).expect("256 rows");
+
+    let (mut y, mut dx) = (x.clone(), x.clone());
+    let (mut acts, mut scratch) = (plain.activations(256), plain.scratch(256));
+    let mut gelu = || {
+        plain.forward(&weights[0], x.view(), &mut acts, y.view_mut());
+        let (params, grads, scratch) = (&weights[0], &mut grads_a, &mut scratch);
+        let pass = Backward { params, grads, scratch };
+        plain.backward(x.view(), &acts, y.view(), dx.view_mut(), pass);
+    };
+    let (mut y, mut dx) = (x.clone(), x.clone());
+    let (mut acts, mut scratch) = (gated.activations(256), gated.scratch(256));
+    let mut swiglu = || {
+        gated.forward(&weights[1], x.view(), &mut acts, y.view_mut());
+        let (params, grads, scratch) = (&weights[1], &mut grads_b, &mut scratch);
+        let pass = Backward { params, grads, scratch };
+        gated.backward(x.view(), &acts, y.view(), dx.view_mut(), pass);
+    };
+
+    println!("\nA CLOCK: both passes for 256 tokens of 576 numbers, f32, one thread");
+    let times = in_turn(15, [&mut gelu, &mut swiglu]);
+    for ((name, layout), time) in [("GELU, 4 C", &a), ("SwiGLU, 8/3 C", &b)].iter().zip(times) {
+        println!("  {name:16}{:>10} weights{time:>9.2} ms", layout.len());
+    }
+}
+
 /// Runs the experiment.
 pub fn run(plot: Option<&Path>) -> Result<()> {
     paper();
@@ -294,6 +337,7 @@ pub fn run(plot: Option<&Path>) -> Result<()> {
     widths();
     let runs = learning();
     bug();
+    clock();
     if let Some(file) = plot {
         chart(&runs).save(file)?;
     }

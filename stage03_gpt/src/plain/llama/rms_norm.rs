@@ -83,8 +83,12 @@ mod tests {
     use super::*;
     use ndarray::{Axis, array};
     use proptest::prelude::*;
+    use stage01_bigram::random::{Purpose, generator};
     use stage02_attention::layer_check::{Problem, array, array_mut};
-    use stage02_attention::params::{Init, Layout};
+    use stage02_attention::params::{Init, Layout, Params, fill_normal};
+
+    use crate::layer_norm::Statistics;
+    use crate::rms_norm::RmsNorm;
 
     /// The root mean square of each row.
     fn rms(x: &Array2<f64>) -> Vec<f64> {
@@ -124,6 +128,39 @@ mod tests {
             prop_assert!((rms(&y)[0] - 1.0).abs() < 1e-12);
             let longer = rms_norm(&(&x * by), &ones, 0.0);
             prop_assert!((longer - y).iter().all(|d| d.abs() < 1e-12));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn the_fast_one_is_the_same(rows in 1usize..5, n_embd in 1usize..40, seed: u64) {
+            let (mut layout, mut rng) = (Layout::new(), generator(seed, Purpose::Other, 0));
+            let fast = RmsNorm::declare(layout.scope("norm"), n_embd, 1e-5);
+            let mut values = |n: usize| {
+                let mut values = vec![0.0f64; n];
+                fill_normal(&mut values, 1.0, &mut rng);
+                values
+            };
+            let params = Params { values: values(n_embd) };
+            let gamma = &params.values;
+            let [x, dy, mut dx] = [(); 3]
+                .map(|()| Array2::from_shape_vec((rows, n_embd), values(rows * n_embd)).unwrap());
+            let mut grads = Params { values: values(n_embd) };
+
+            let (before, mut dgamma) = (dx.clone(), grads.values.clone());
+            let (mut y, mut statistics) = (x.clone(), Statistics::new(rows));
+            fast.forward(&params, x.view(), &mut statistics, y.view_mut());
+            let view = dx.view_mut();
+            fast.backward(&params, x.view(), &statistics, dy.view(), view, &mut grads);
+
+            let same = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
+            let plain = rms_norm(&x, gamma, 1e-5);
+            prop_assert!(same(y.as_slice().unwrap(), plain.as_slice().unwrap()));
+            // The fast one adds to dx, which stands beside a residual connection.
+            let plain = before + rms_norm_backward(&x, gamma, 1e-5, &dy, &mut dgamma);
+            prop_assert!(same(dx.as_slice().unwrap(), plain.as_slice().unwrap()));
+            prop_assert!(same(&grads.values, &dgamma));
         }
     }
 

@@ -108,9 +108,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use stage01_bigram::gradcheck::check_gradient;
+    use stage01_bigram::random::{Purpose, generator};
+    use stage02_attention::backward::Backward;
     use stage02_attention::layer_check::{Problem, array, array_mut};
     use stage02_attention::matmul;
-    use stage02_attention::params::{Init, Layout, Matrix, Params};
+    use stage02_attention::params::{Init, Layout, Matrix, Params, fill_normal};
+
+    use crate::swiglu::SwiGlu;
 
     /// Three matrices, one after another.
     fn declare(layout: &mut Layout, n_embd: usize, hidden: usize) -> [Matrix; 3] {
@@ -154,6 +158,45 @@ mod tests {
                     array_mut(&mut dx[0], rows, n_embd).assign(&result);
                 },
             );
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn the_fast_one_is_the_same(rows in 1usize..4, n_embd in 1usize..5, n_inner in 1usize..9, seed: u64) {
+            let (mut layout, mut rng) = (Layout::new(), generator(seed, Purpose::Other, 0));
+            let init = Init::Normal(0.7);
+            let fast = SwiGlu::declare(layout.scope("mlp"), (n_embd, n_inner), false, (init, init));
+            let params: Params<f64> = Params::initialise(&layout, &mut rng);
+            // Gradients are added to what is there: begin with something.
+            let mut grads: Params<f64> = Params::initialise(&layout, &mut rng);
+            let mut slow = grads.clone();
+            let [x, dy] = [(); 2].map(|()| {
+                let mut values = vec![0.0; rows * n_embd];
+                fill_normal(&mut values, 1.0, &mut rng);
+                Array2::from_shape_vec((rows, n_embd), values).unwrap()
+            });
+
+            let (mut y, mut dx) = (x.clone(), x.clone());
+            let (mut acts, mut scratch) = (fast.activations(rows), fast.scratch(rows));
+            fast.forward(&params, x.view(), &mut acts, y.view_mut());
+            let pass = Backward { params: &params, grads: &mut grads, scratch: &mut scratch };
+            fast.backward(x.view(), &acts, dy.view(), dx.view_mut(), pass);
+
+            let handles = [fast.gate_proj, fast.up_proj, fast.down_proj].map(|layer| layer.weight);
+            let (acts, plain_y) = swiglu(matmul::plain, views(handles, &params), &x);
+            let mut gradients = handles.map(|handle| slow.matrix(handle).to_owned());
+            let mut into = gradients.each_mut().map(|gradient| gradient.view_mut());
+            let weights = views(handles, &params);
+            let plain_dx = swiglu_backward(matmul::plain, weights, &acts, &dy, into.each_mut());
+            for (handle, gradient) in handles.into_iter().zip(&gradients) {
+                slow.matrix_mut(handle).assign(gradient);
+            }
+            let same = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9);
+            prop_assert!(same(y.as_slice().unwrap(), plain_y.as_slice().unwrap()));
+            prop_assert!(same(dx.as_slice().unwrap(), plain_dx.as_slice().unwrap()));
+            prop_assert!(same(&grads.values, &slow.values));
         }
     }
 

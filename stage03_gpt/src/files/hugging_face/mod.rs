@@ -42,7 +42,10 @@
 //! multiple of its own length, and what one says about another is checked.
 
 mod config_json;
+mod family;
+mod names;
 mod tokenizer_config;
+mod transpose;
 mod weights;
 
 use std::fs;

@@ -8,7 +8,7 @@ use stage01_bigram::Result;
 use stage01_bigram::text::{printable, wrap};
 
 use crate::arguments::{self, Outcome};
-use crate::{appendix, part0, part1, part2, part3, part4};
+use crate::{appendix, part0, part1, part2, part3, part4, part5};
 
 /// One row of the table.
 struct Experiment {
@@ -156,6 +156,11 @@ const EXPERIMENTS: &[Experiment] = &[
         "a run that is killed again and again, and three wrong ways to resume"),
     row("surviving_decoded_too_late", "part4/surviving", 1, DECODED_TOO_LATE,
         "a file server that can be led out of its directory"),
+
+    row("rms_norm", "part5/rms_norm", 1, Prints(part5::rms_norm::run),
+        "RMSNorm beside layer norm, its gradient in steps, and squares that f16 cannot hold"),
+    row("swiglu", "part5/swiglu", 6, Plots(part5::swiglu::run),
+        "two gated units that make a square, widths, two tasks, and gate and up exchanged"),
 
     row("clinic_data_bugs", "appendix/clinic", 30, Tries(appendix::clinic_data_bugs::run),
         "a validation split that leaks, and a batch from one window"),

@@ -77,6 +77,11 @@ mod part4 {
     pub mod training_loop;
 }
 
+mod part5 {
+    pub mod rms_norm;
+    pub mod swiglu;
+}
+
 mod appendix {
     pub mod clinic_data_bugs;
 }

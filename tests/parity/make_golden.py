@@ -19,6 +19,7 @@ every platform.
     trajectory.safetensors              ten steps of a smaller version of nanoGPT's CPU setting
     layers.safetensors                  single layers, forward and backward
     llama_tiny/ …                       models of today: see golden_llama.py
+    llama_norm_and_mlp.safetensors      RMSNorm and SwiGLU, forward and backward (llama_layers.py)
 
 The README beside this script lists every tensor. The models are also run through the
 independent GPT in train_like_nanogpt.py; the script stops if the two disagree.
@@ -37,6 +38,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 import golden_llama
+import llama_layers
 from train_like_nanogpt import (
     Gpt,
     adamw,
@@ -452,6 +454,10 @@ def make(directory):
     save("trajectory.safetensors", trajectory(random.Random(4)))
     save("layers.safetensors", layers(random.Random(3)))
     golden_llama.make(directory, save, normal, integers, cross_entropy, greedy)
+    g = random.Random(5)
+    llama = llama_layers.rms_norm(g, normal, backward, agree)
+    llama |= llama_layers.swiglu(g, normal, backward)
+    save("llama_norm_and_mlp.safetensors", llama)
 
 
 def compare(made, committed):

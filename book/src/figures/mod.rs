@@ -29,6 +29,7 @@ mod many_heads;
 mod map;
 mod mixing;
 mod residuals;
+mod rms_norm;
 mod sampling;
 mod scaling;
 mod self_attention;
@@ -36,6 +37,7 @@ mod slope;
 mod slopes;
 mod surprise;
 mod surviving;
+mod swiglu;
 mod text_as_numbers;
 mod the_whole_gpt;
 mod tiles;
@@ -100,6 +102,8 @@ pub const ALL: &[Figure] = &[
     ("what-is-lost", surviving::what_is_lost),
     ("two-walls", gpus_and_libtorch::two_walls),
     ("queue-and-clock", gpus_and_libtorch::queue_and_clock),
+    ("norms_in_the_plane", rms_norm::norms_in_the_plane),
+    ("swiglu_flow", swiglu::swiglu_flow),
 ];
 
 /// Whether there is a picture of this name. Some are drawn from the whole King James text, which

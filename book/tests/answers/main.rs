@@ -21,6 +21,7 @@ mod part3b;
 mod part4a;
 mod part4b;
 mod part4c;
+mod part5a;
 
 use book::places::Places;
 use book::shelf::Shelf;
@@ -36,6 +37,7 @@ fn answers() -> impl Iterator<Item = &'static Answer> {
         part4b::ANSWERS,
         part4a::ANSWERS,
         part4c::ANSWERS,
+        part5a::ANSWERS,
     ]
     .into_iter()
     .flatten()

@@ -51,6 +51,7 @@
 pub mod adamw;
 pub mod generate;
 pub mod layers;
+pub mod llama;
 pub mod train;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};

@@ -16,6 +16,8 @@ HERE = Path(__file__).resolve().parent
 PROGRAMS = Path(sys.argv[1] if len(sys.argv) > 1 else HERE / "../../target/debug").resolve()
 SEEDS = HERE / "seeds"
 LARGEST = 1 << 64
+# Small files with the rules of today's tokenizers.
+GOLDEN = HERE / "../../stage01_bigram/src/tokenizer/bpe/json/golden.json"
 
 
 def seed(target, name, content):
@@ -192,6 +194,12 @@ def tokens(work):
     seed("tokenizer_json", "number-too-large", dumps({**bpe, "added_tokens": far_away}))
     strip = [*added, {**added[0], "id": added[0]["id"] + 1, "content": " x", "lstrip": True}]
     seed("tokenizer_json", "strip", dumps({**bpe, "added_tokens": strip}))
+    golden = json.loads(GOLDEN.read_text())
+    for case in golden["cases"]:
+        file = case["file"]
+        file["model"] |= golden["vocabularies"][case["vocabulary"]]
+        name = case["name"].lower().replace(", ", "-").replace(" ", "-")
+        seed("tokenizer_json", f"rules-of-{name}", dumps(file))
     seed("tokenizer_json", "merge-of-nothing", dumps(altered(bpe, (("model", "merges"), [["", ""]]))))
 
 

@@ -181,4 +181,4 @@ impl std::fmt::Debug for AddedTokens {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

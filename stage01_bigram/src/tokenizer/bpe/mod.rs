@@ -7,7 +7,8 @@
 //! concatenates the tokens' bytes. `json` is the file format.
 //!
 //! Vocabularies of later models differ in where the text is cut ([`PreTokenizer`]) and in a few more
-//! rules (`rules`). [`Parts`] is a vocabulary as a GGUF file has it.
+//! rules (`rules`). Those of Llama 2 and its like begin from characters in place of bytes
+//! (`sentence_piece`). [`Parts`] is a vocabulary as a GGUF file has it.
 //!
 //! [`plain`] has training, encoding and decoding in a hundred lines, to be read first; `train` and
 //! `encode` do the same fast.

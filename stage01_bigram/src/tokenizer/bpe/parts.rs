@@ -9,6 +9,9 @@
 //! What a GGUF file does not have, and is lost on the way: the attributes of added tokens
 //! (`lstrip`, `rstrip`, `single_word`), and the normal form C, which llama.cpp does not know.
 //!
+//! One difference to llama.cpp remains: a byte that the vocabulary lacks is left out before pairs are
+//! merged, as in the `tokenizers` library, and after it there.
+//!
 //! What this file leaves out: the container (stage 3), and vocabularies in the manner of
 //! SentencePiece (`tokenizer.ggml.model` is `llama`), which have scores in place of merges.
 

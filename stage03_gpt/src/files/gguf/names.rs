@@ -5,7 +5,7 @@
 //! | `token_embd.weight`, `position_embd.weight` | `wte.weight`, `wpe.weight` |
 //! | `blk.N.attn_norm`, `blk.N.ffn_norm`, `output_norm` | `h.N.ln_1`, `h.N.ln_2`, `ln_f` |
 //! | `blk.N.attn_qkv` (GPT-2) | `h.N.attn.c_attn` |
-//! | `blk.N.attn_q`, `attn_k`, `attn_v` (Llama) | columns of `h.N.attn.c_attn`, one part after another |
+//! | `blk.N.attn_q`, `attn_k`, `attn_v` (Llama) | columns of `h.N.attn.c_attn`, side by side |
 //! | `blk.N.attn_output` | `h.N.attn.c_proj` |
 //! | `blk.N.ffn_up`, `ffn_down` (GPT-2) | `h.N.mlp.c_fc`, `c_proj` |
 //! | `blk.N.ffn_gate`, `ffn_up`, `ffn_down` (Llama) | `h.N.mlp.gate_proj`, `up_proj`, `down_proj` |

@@ -5,7 +5,7 @@
 //! | `model` | `gpt2`: byte-level BPE, the kind that is read and written here |
 //! | `pre` | the name of the pre-tokenization rule |
 //! | `tokens`, `token_type`, `merges` | the vocabulary: [`Parts`] |
-//! | `bos_token_id`, `eos_token_id`, `eot_token_id` | the tokens that begin and end a text or a turn |
+//! | `bos_token_id`, `eos_token_id`, `eot_token_id` | the tokens that begin and end a text, a turn |
 //! | `add_bos_token` | whether every text begins with the first of them |
 //!
 //! and `tokenizer.chat_template`, the template of a conversation.
@@ -40,7 +40,7 @@ const BYTE_LEVEL: &str = "gpt2";
 /// The chat template, if the file has one.
 ///
 /// # Errors
-/// [`Error::Format`](stage01_bigram::Error::Format) when it is no text.
+/// [`Format`](stage01_bigram::Error::Format) when it is no text.
 pub(super) fn chat_template(file: &GgufFile) -> Result<Option<String>> {
     Ok(file.metadata().optional::<&str>(CHAT_TEMPLATE)?.map(str::to_string))
 }
@@ -48,7 +48,8 @@ pub(super) fn chat_template(file: &GgufFile) -> Result<Option<String>> {
 /// Makes the tokenizer of a file.
 ///
 /// # Errors
-/// [`Error::Format`](stage01_bigram::Error::Format) when an entry is missing or does not fit, and for other kinds of vocabularies.
+/// [`Format`](stage01_bigram::Error::Format) when an entry is missing or does not fit, and for other
+/// kinds of vocabularies.
 pub(super) fn read(file: &GgufFile) -> Result<Tokenizer> {
     let metadata = file.metadata();
     let model: &str = metadata.required(MODEL)?;
@@ -74,7 +75,7 @@ pub(super) fn read(file: &GgufFile) -> Result<Tokenizer> {
 /// The tokens that begin and end a text.
 ///
 /// # Errors
-/// [`Error::Format`](stage01_bigram::Error::Format) for a number outside the vocabulary.
+/// [`Format`](stage01_bigram::Error::Format) for a number outside the vocabulary.
 pub(super) fn special_tokens(file: &GgufFile, tokenizer: &Tokenizer) -> Result<SpecialTokens> {
     let metadata = file.metadata();
     let find = |key: &str| match metadata.optional::<u32>(key)? {
@@ -100,7 +101,7 @@ pub(super) struct Written {
 /// The metadata of a tokenizer. vocab_size: how many places for tokens the model has.
 ///
 /// # Errors
-/// [`Error::Setting`](stage01_bigram::Error::Setting) where the format cannot say how the tokenizer encodes.
+/// [`Setting`](stage01_bigram::Error::Setting) where the format cannot say how the tokenizer encodes.
 pub(super) fn write(
     tokenizer: &Tokenizer,
     special: &SpecialTokens,

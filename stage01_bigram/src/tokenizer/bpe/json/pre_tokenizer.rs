@@ -106,6 +106,9 @@ fn not_supported(reader: Reader, kind: &str) -> crate::Error {
 
 /// Whether the entry `normalizer` asks for the normal form C.
 ///
+/// The `tokenizers` library has tables of an older Unicode: two combining marks in a row, of which
+/// one was encoded after 2016, may stay in another order there.
+///
 /// # Errors
 /// [`crate::Error::Format`] for any other, and where the spelling of an added token is changed by
 /// it.

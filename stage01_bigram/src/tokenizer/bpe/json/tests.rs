@@ -5,6 +5,7 @@ use super::super::PreTokenizer;
 use super::super::split::tests::awkward_text;
 use super::super::{BpeTokenizer, Parts};
 use crate::tokenizer::Tokenizer;
+use crate::tokenizer::added::tests::{apply, change};
 
 fn read(file: &Value) -> Result<Tokenizer, String> {
     Tokenizer::from_json(&file.to_string()).map_err(|error| error.to_string())
@@ -175,6 +176,31 @@ proptest! {
                 let nfc: String = unicode_normalization::UnicodeNormalization::nfc(&**text).collect();
                 prop_assert_eq!(&decoded, if rule == PreTokenizer::Qwen2 { &nfc } else { text });
                 prop_assert_eq!(ids, again.encode(text).unwrap());
+            }
+        }
+    }
+
+    /// A changed file is refused, or can be saved and is then the same; its parts fit.
+    #[test]
+    fn an_accepted_file_can_be_saved(
+        case in 0usize..8, changes in proptest::collection::vec(change(), 1..3), text in awkward_text(),
+    ) {
+        let mut file = golden()[case].1.clone();
+        for change in &changes {
+            apply(&mut file, change);
+        }
+        if let Ok(tokenizer) = read(&file) {
+            let saved = tokenizer.to_json();
+            let again = Tokenizer::from_json(&saved).map_err(|e| TestCaseError::fail(e.to_string()))?;
+            prop_assert_eq!(&again, &tokenizer);
+            prop_assert_eq!(again.to_json(), saved);
+            let ids = tokenizer.encode_with_special(&text).unwrap();
+            prop_assert!(ids.iter().all(|&id| (id as usize) < tokenizer.vocab_size()));
+            prop_assert_eq!(&ids, &again.encode_with_special(&text).unwrap());
+            prop_assert_eq!(tokenizer.decode(&ids).unwrap(), again.decode(&ids).unwrap());
+            if let Tokenizer::Bpe(bpe) = &tokenizer && let Ok(parts) = bpe.parts() {
+                let made = parts.tokenizer("model.gguf".as_ref());
+                prop_assert!(made.is_ok(), "{:?}", made);
             }
         }
     }

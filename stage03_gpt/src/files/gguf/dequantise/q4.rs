@@ -10,7 +10,7 @@
 //! half.
 //!
 //! ```text
-//! Q4_0   w = d (q - 8)    the scale can be negative, so that the weight of the largest size is -8 d
+//! Q4_0   w = d (q - 8)    d may be negative: the weight of the largest size is -8 d
 //! Q4_1   w = d q + m      the smallest weight is m, the largest 15 d + m
 //! ```
 

@@ -79,7 +79,9 @@ mod part4 {
 
 mod part5 {
     pub mod grouped_queries;
+    pub mod rms_norm;
     pub mod rotary;
+    pub mod swiglu;
     pub mod trained;
 }
 

@@ -1,11 +1,14 @@
 //! What several experiments set up in the same way: the King James text as tokens, settings of a
-//! training, a small GPT, its trainer, and the means in which losses are shown.
+//! training, a small GPT, its trainer, the means in which losses are shown, and a clock.
+
+use std::time::Instant;
 
 use stage01_bigram::Result;
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::{Dataset, split};
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::tokenizer::{CharTokenizer, Tokenizer};
+use stage02_attention::parallel::single_threaded;
 use stage03_gpt::adamw::AdamW;
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
@@ -127,6 +130,20 @@ pub fn mean_before(losses: &[f64], step: usize) -> f64 {
     losses[step - 10..step].iter().sum::<f64>() / 10.0
 }
 
+/// Milliseconds that each of several pieces of work takes on one thread: they run in turn, `times`
+/// times, and the fastest of each counts, in which the least was done by others.
+pub fn in_turn<const N: usize>(times: usize, mut work: [&mut dyn FnMut(); N]) -> [f64; N] {
+    let mut fastest = [f64::INFINITY; N];
+    for _ in 0..times {
+        for (work, fastest) in work.iter_mut().zip(&mut fastest) {
+            let start = Instant::now();
+            single_threaded(work);
+            *fastest = fastest.min(start.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    fastest
+}
+
 /// A curve of the means of five losses each, for a chart.
 pub fn smooth(losses: &[f64]) -> Vec<(f64, f64)> {
     let means = losses.chunks(5).map(|part| part.iter().sum::<f64>() / part.len() as f64);
@@ -136,6 +153,15 @@ pub fn smooth(losses: &[f64]) -> Vec<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_is_done_in_turn() {
+        let order = std::cell::RefCell::new(String::new());
+        let mut a = || order.borrow_mut().push('a');
+        let mut b = || order.borrow_mut().push('b');
+        assert!(in_turn(3, [&mut a, &mut b]).iter().all(|&ms| ms >= 0.0));
+        assert_eq!(order.into_inner(), "ababab");
+    }
 
     #[test]
     fn a_constant_rate_stays_as_it_is() {

@@ -223,6 +223,7 @@ mod attention {
 mod layer_norm {
     use super::*;
     use stage03_gpt::layer_norm::{LayerNorm, Statistics};
+    use stage03_gpt::norm::Norm;
 
     fn declare(shape: Shape) -> (LayerNorm, Layout, Params<f32>, Params<f32>) {
         layer(|layout| LayerNorm::declare(layout.scope("ln_1"), shape.n_embd, true))
@@ -246,7 +247,7 @@ mod layer_norm {
             let (norm, _, params, _) = declare(shape);
             let x = matrix(shape.rows(), shape.n_embd, 1);
             let bencher = bencher.counter(ItemsCount::new(x.len()));
-            bencher.bench_local(|| plain::layer_norm(&norm, &params, &x));
+            bencher.bench_local(|| plain::layer_norm(&Norm::Layer(norm), &params, &x));
         }
     }
 
@@ -270,7 +271,9 @@ mod layer_norm {
             let (norm, _, params, mut grads) = declare(shape);
             let [x, dy] = [1, 2].map(|seed| matrix(shape.rows(), shape.n_embd, seed));
             let bencher = bencher.counter(ItemsCount::new(x.len()));
-            bencher.bench_local(|| plain::layer_norm_backward(&norm, &params, &x, &dy, &mut grads));
+            bencher.bench_local(|| {
+                plain::layer_norm_backward(&Norm::Layer(norm), &params, &x, &dy, &mut grads)
+            });
         }
     }
 }

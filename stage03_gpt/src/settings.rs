@@ -14,6 +14,8 @@
 //!
 //! What this file leaves out: which flags were typed on the command line (`cli::run`).
 
+mod parts;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -22,12 +24,13 @@ use stage01_bigram::{Error, Result};
 use stage02_attention::matmul::Dtype;
 
 use crate::adamw::AdamW;
-use crate::architecture::Architecture;
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
 use crate::schedule::Schedule;
 use crate::trainer::{Settings, cores};
 use crate::training::LoopConfig;
+
+pub use self::parts::PartSettings;
 
 /// The settings of a training run: everything that decides what it computes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +70,11 @@ pub struct RunSettings {
     #[cfg_attr(feature = "cli", arg(long, value_name = "BOOL", action = clap::ArgAction::Set,
         num_args = 0..=1, default_missing_value = "true", default_value_t = RunSettings::default().bias, help_heading = "Model"))]
     pub bias: bool,
+
+    /// The parts of the model.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub parts: PartSettings,
 
     /// How many sequences a micro-batch has.
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = RunSettings::default().batch_size, help_heading = "Training"))]
@@ -149,6 +157,7 @@ impl Default for RunSettings {
             block_size: 64,
             dropout: 0.0,
             bias: false,
+            parts: PartSettings::default(),
             batch_size: 12,
             gradient_accumulation_steps: 1,
             max_iters: 4500,
@@ -267,7 +276,8 @@ impl RunSettings {
             ["tokenizer", "n_layer", "n_head", "n_embd", "block_size", "dropout", "bias"];
         given.check_savable()?;
         let (old, new) = (json!(saved), json!(given));
-        for setting in FIXED.into_iter().filter(|setting| typed(setting)) {
+        let fixed = FIXED.into_iter().chain(PartSettings::NAMES);
+        for setting in fixed.filter(|setting| typed(setting)) {
             if old[setting] != new[setting] {
                 let flag = format!("--{}", setting.replace('_', "-"));
                 let expected = format!(
@@ -297,6 +307,8 @@ impl RunSettings {
             ("--beta1", Some(self.beta1)),
             ("--beta2", Some(self.beta2)),
             ("--grad-clip", Some(self.grad_clip)),
+            ("--rms-norm-eps", self.parts.rms_norm_eps),
+            ("--rope-theta", self.parts.rope_theta),
         ];
         if let Some((flag, n)) =
             numbers.into_iter().find(|(_, n)| n.is_some_and(|n| !n.is_finite()))
@@ -317,9 +329,12 @@ impl RunSettings {
         *self = serde_json::from_value(all).expect("settings of the same names and types");
     }
 
-    /// The sizes of the model.
-    pub fn config(&self, vocab_size: usize) -> GptConfig {
-        GptConfig {
+    /// The sizes and parts of the model.
+    ///
+    /// # Errors
+    /// As [`PartSettings::architecture`].
+    pub fn config(&self, vocab_size: usize) -> Result<GptConfig> {
+        Ok(GptConfig {
             vocab_size,
             block_size: self.block_size,
             n_layer: self.n_layer,
@@ -327,8 +342,8 @@ impl RunSettings {
             n_embd: self.n_embd,
             dropout: self.dropout,
             bias: self.bias,
-            arch: Architecture::GPT2,
-        }
+            arch: self.parts.architecture()?,
+        })
     }
 
     /// The architecture of the model, with the precision of its matrix products.
@@ -336,7 +351,7 @@ impl RunSettings {
     /// # Errors
     /// As [`Gpt::new`].
     pub fn gpt(&self, vocab_size: usize) -> Result<Gpt> {
-        let mut gpt = Gpt::new(self.config(vocab_size))?;
+        let mut gpt = Gpt::new(self.config(vocab_size)?)?;
         gpt.set_dtype(if self.dtype == "bfloat16" { Dtype::Bfloat16 } else { Dtype::Float32 });
         Ok(gpt)
     }
@@ -454,7 +469,7 @@ mod tests {
     fn the_defaults_of_all_settings_agree() {
         let run = RunSettings::default();
         assert_eq!(run.settings(), Settings::default());
-        let config = run.config(GptConfig::default().vocab_size);
+        let config = run.config(GptConfig::default().vocab_size).unwrap();
         assert_eq!(config, GptConfig::default());
         assert_eq!(format!("bpe:{}", config.vocab_size), run.tokenizer);
     }

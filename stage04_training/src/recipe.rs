@@ -205,7 +205,7 @@ impl Recipe {
         backend::check(&self.device, &self.precision)?;
         self.run.eval_interval()?;
         self.run.settings().validate()?;
-        self.run.config(1).validate()?;
+        self.run.config(1)?.validate()?;
         for (setting, value) in [
             ("--vocab-multiple", self.vocab_multiple),
             ("--save-interval", self.save_interval.unwrap_or(1)),

@@ -18,6 +18,8 @@ every platform.
     adamw_steps_no_bias.safetensors     the same without biases
     trajectory.safetensors              ten steps of a smaller version of nanoGPT's CPU setting
     layers.safetensors                  single layers, forward and backward
+    llama_tiny/ …                       models of today: see golden_llama.py
+    llama_norm_and_mlp.safetensors      RMSNorm and SwiGLU, forward and backward (llama_layers.py)
     rotary.safetensors                  rotary positions, and Llama's attention with grouped queries
 
 The README beside this script lists every tensor. The models are also run through the
@@ -37,6 +39,8 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 from transformers.models.llama import modeling_llama as llama
 
+import golden_llama
+import llama_layers
 from train_like_nanogpt import (
     Gpt,
     adamw,
@@ -504,6 +508,11 @@ def make(directory):
         save(f"{name}.safetensors", ten_steps(gpt2_tiny().to(F64), bias, random.Random(2)))
     save("trajectory.safetensors", trajectory(random.Random(4)))
     save("layers.safetensors", layers(random.Random(3)))
+    golden_llama.make(directory, save, normal, integers, cross_entropy, greedy)
+    g = random.Random(5)
+    norm_and_mlp = llama_layers.rms_norm(g, normal, backward, agree)
+    norm_and_mlp |= llama_layers.swiglu(g, normal, backward)
+    save("llama_norm_and_mlp.safetensors", norm_and_mlp)
     save("rotary.safetensors", rotary(random.Random(5)) | llama_attention(random.Random(6)))
 
 

@@ -30,6 +30,7 @@ mod many_heads;
 mod map;
 mod mixing;
 mod residuals;
+mod rms_norm;
 mod rotary;
 mod sampling;
 mod scaling;
@@ -38,6 +39,7 @@ mod slope;
 mod slopes;
 mod surprise;
 mod surviving;
+mod swiglu;
 mod text_as_numbers;
 mod the_whole_gpt;
 mod tiles;
@@ -102,6 +104,8 @@ pub const ALL: &[Figure] = &[
     ("what-is-lost", surviving::what_is_lost),
     ("two-walls", gpus_and_libtorch::two_walls),
     ("queue-and-clock", gpus_and_libtorch::queue_and_clock),
+    ("norms_in_the_plane", rms_norm::norms_in_the_plane),
+    ("swiglu_flow", swiglu::swiglu_flow),
     ("rotary-turn", rotary::rotary_turn),
     ("grouped-heads", grouped_queries::grouped_heads),
 ];

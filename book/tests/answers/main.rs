@@ -21,6 +21,7 @@ mod part3b;
 mod part4a;
 mod part4b;
 mod part4c;
+mod part5a;
 mod part5b;
 
 use book::places::Places;
@@ -37,6 +38,7 @@ fn answers() -> impl Iterator<Item = &'static Answer> {
         part4b::ANSWERS,
         part4a::ANSWERS,
         part4c::ANSWERS,
+        part5a::ANSWERS,
         part5b::ANSWERS,
     ]
     .into_iter()

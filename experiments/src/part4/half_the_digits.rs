@@ -47,18 +47,17 @@ fn bf16(x: f32) -> f32 {
 
 /// A number format: the bits of its exponent and of its mantissa.
 #[derive(Clone, Copy)]
-struct Format {
+pub(crate) struct Format {
     name: &'static str,
     exponent: i32,
     mantissa: i32,
 }
 
-const FORMATS: [Format; 4] = [
-    Format { name: "f32", exponent: 8, mantissa: 23 },
-    Format { name: "tf32", exponent: 8, mantissa: 10 },
-    Format { name: "bf16", exponent: 8, mantissa: 7 },
-    Format { name: "f16", exponent: 5, mantissa: 10 },
-];
+pub(crate) const F32: Format = Format { name: "f32", exponent: 8, mantissa: 23 };
+const TF32: Format = Format { name: "tf32", exponent: 8, mantissa: 10 };
+pub(crate) const BF16: Format = Format { name: "bf16", exponent: 8, mantissa: 7 };
+pub(crate) const F16: Format = Format { name: "f16", exponent: 5, mantissa: 10 };
+const FORMATS: [Format; 4] = [F32, TF32, BF16, F16];
 
 impl Format {
     /// What is added to the exponent when it is stored.
@@ -77,8 +76,8 @@ impl Format {
     }
 
     /// The nearest number of this format; infinite if there is none as large.
-    fn nearest(self, x: f64) -> f64 {
-        if x == 0.0 {
+    pub(crate) fn nearest(self, x: f64) -> f64 {
+        if x == 0.0 || x.is_infinite() {
             return x;
         }
         // Below the smallest normal number the steps grow no finer: precision is lost.

@@ -99,7 +99,7 @@ impl Ready {
         run.eval_interval()?;
         let settings = run.settings();
         settings.validate()?;
-        run.config(1).validate()?;
+        run.config(1)?.validate()?;
         run.threads = Some(settings.threads); // saved: the rounding depends on it
         let kind: TokenizerKind = run.tokenizer.parse()?;
         let place = run_directory::reserve(&flags.out_dir)?;

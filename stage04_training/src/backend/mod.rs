@@ -293,7 +293,7 @@ mod tests {
             n_embd: 4,
             dropout: 0.0,
             bias: true,
-            ..GptConfig::default()
+            ..stage03_gpt::config::GptConfig::default()
         };
         let gpt = Gpt::new(config).unwrap();
         let settings = Settings {

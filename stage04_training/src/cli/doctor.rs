@@ -36,7 +36,7 @@ pub fn doctor(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
     let memory = flags.memory.as_deref().map(parse_bytes).transpose()?;
     let workload = Workload {
         name: flags.recipe.clone(),
-        config: recipe.run.config(recipe.vocab_size(vocab_size(&recipe.run.tokenizer)?)),
+        config: recipe.run.config(recipe.vocab_size(vocab_size(&recipe.run.tokenizer)?))?,
         precision: Precision::choose(&recipe.precision, Device::Cuda(0))?,
         batch_size: recipe.run.batch_size,
         gradient_accumulation_steps: recipe.run.gradient_accumulation_steps,

@@ -6,6 +6,7 @@ use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 use stage03_gpt::files::TOKENIZER_FILE;
 use stage03_gpt::model::Model;
+use stage03_gpt::settings::PartSettings;
 
 use stage03_gpt::cli::resumed::{Described, require_savable};
 use stage03_gpt::cli::run::typed;
@@ -81,6 +82,15 @@ fn take_shape(recipe: &mut Recipe, gpt: &Gpt, matches: &ArgMatches) -> Result<()
         }
         *size = own;
     }
+    let parts = PartSettings::of(&config.arch)?;
+    if let Some(part) = PartSettings::NAMES.into_iter().find(|part| typed(matches, part))
+        && run.parts.architecture()? != config.arch
+    {
+        let flag = format!("--{}", part.replace('_', "-"));
+        let expected = "the model of --init-from has its own parts; leave the flag out";
+        return Err(Error::setting(flag, "another part", expected));
+    }
+    run.parts = parts;
     run.bias = config.bias;
     Ok(())
 }

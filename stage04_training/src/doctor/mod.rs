@@ -13,7 +13,7 @@
 //! let run = RunSettings { n_layer, n_head, n_embd, block_size, ..RunSettings::default() };
 //! let workload = Workload {
 //!     name: "GPT-2".into(),
-//!     config: run.config(50_257),
+//!     config: run.config(50_257)?,
 //!     precision: Precision::Bf16,
 //!     batch_size: 4,
 //!     gradient_accumulation_steps: 120,

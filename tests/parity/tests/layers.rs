@@ -233,7 +233,7 @@ fn check_attention<T: Float>(case: &Case) {
         let gradients = (dq.view_mut(), dk.view_mut(), dv.view_mut());
         let ys = (y.view(), dy.view());
         let pass = fused::Pass { q, k, v, mask, dropout: None, scratch };
-        fused::backward(pass, lse.view(), ys, gradients, 0.0);
+        fused::backward(pass, lse.view(), ys, gradients, T::zero());
         for (all, part) in fast.iter_mut().zip([y, dq, dk, dv]) {
             all.extend(part);
         }

@@ -1,70 +1,113 @@
-//! The weights of a model under GPT-2's names and orientations, in one file or in several.
+//! The weights of a model, in one file or in several.
 //!
 //! `transformers` splits large models into *shards*, `model-00001-of-00003.safetensors` and so on,
 //! with a list beside them, `model.safetensors.index.json`, that says which tensor is where.
 //!
 //! Which tensors the files hold depends on the program that saved them. Accepted are:
 //!
-//! - names with or without `transformer.`, and behind the prefixes that PyTorch's wrappers leave:
-//!   `module.` and `_orig_mod.`;
+//! - names with or without `transformer.` or `model.`, and behind the prefixes that PyTorch's wrappers
+//!   leave: `module.` and `_orig_mod.`;
 //! - an output layer `lm_head.weight` that repeats the token embedding, or stands in its place;
-//! - the causal masks that older versions saved (`attn.bias`, `attn.masked_bias`);
-//! - biases or none: the tensors decide, because other programs train biases although the entry
-//!   `bias` of `config.json` is false.
+//! - the causal masks and frequencies that older versions saved (`attn.bias`, `attn.masked_bias`,
+//!   `rotary_emb.inv_freq`): they are computed here;
+//! - of GPT-2, biases or none: the tensors decide, because other programs train biases although the
+//!   entry `bias` of `config.json` is false.
 //!
-//! Sizes are checked against the headers of the files, before anything is allocated by them.
+//! Sizes are checked against the headers of the files, before anything is allocated by them. Under
+//! which names and in which orientation the tensors of a family stand there, [`names`] says.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
+use safetensors::tensor::{Dtype, View};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use stage01_bigram::{Error, Result};
-use stage02_attention::params::{Layout, Params};
+use stage02_attention::params::{Init, Layout, Params, Tensor};
 
 use super::super::TRAINER_FILE;
-use super::super::safetensors::{F32Tensor, HEAD_LIMIT, Info, TensorFile, dims, write_tensors};
+use super::super::safetensors::{HEAD_LIMIT, Info, TensorFile, dims, write_tensors};
+use super::family::Family;
+use super::names::{FileTensor, all_names, file_tensors, in_file_layer, prefix};
+use super::transpose::{from_columns, into_columns};
 use super::{CONFIG_FILE, MODEL_FILE, read_json, shown};
+use crate::architecture::Positions;
 use crate::block::Block;
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
+use crate::norm::Norm;
 
 /// The list of shards, where there are several.
 pub const INDEX_FILE: &str = "model.safetensors.index.json";
 
-/// GPT-2's files put this before the names when the output layer is part of the model.
-const PREFIX: &str = "transformer.";
-
 /// The prefixes that the name of a tensor may have, in any order.
-const PREFIXES: [&str; 3] = [PREFIX, "module.", "_orig_mod."];
+const PREFIXES: [&str; 4] = ["transformer.", "model.", "module.", "_orig_mod."];
 
 /// The output layer, whose weights GPT-2 ties to the token embedding.
 const LM_HEAD: &str = "lm_head.weight";
-const WTE: &str = "wte.weight";
 
-/// Writes the weights under GPT-2's names.
+/// Writes the weights under the names of the model's family.
 ///
 /// # Errors
 /// [`Error::File`] when the file cannot be written.
 pub fn save_model(directory: &Path, gpt: &Gpt, params: &Params<f32>) -> Result<()> {
+    let family = Family::of(gpt.config());
     let own: HashMap<&str, &[f32]> = gpt
         .layout()
         .tensors()
         .iter()
         .map(|tensor| (tensor.name.as_str(), &params.values[tensor.range()]))
         .collect();
-    // The same architecture with biases; those that the model does not have are zero.
-    let full = Gpt::new(GptConfig { bias: true, ..gpt.config().clone() })?;
-    let zeros = vec![0.0; 4 * gpt.config().n_embd];
-    let tensors = full.layout().tensors().iter().map(|tensor| {
+    // GPT-2 always has biases; those that the model does not have are zero.
+    let bias = gpt.config().bias || family == Family::Gpt2;
+    let full = Gpt::new(GptConfig { bias, ..gpt.config().clone() })?;
+    let zeros = vec![0.0; 4 * gpt.config().n_embd.max(gpt.config().n_inner())];
+    let tensors = full.layout().tensors().iter().flat_map(|tensor| {
         let values =
             own.get(tensor.name.as_str()).copied().unwrap_or_else(|| &zeros[..tensor.len()]);
-        (format!("{PREFIX}{}", tensor.name), F32Tensor { shape: tensor.shape.clone(), values })
+        let width = *tensor.shape.last().expect("a tensor has a shape");
+        file_tensors(family, gpt.config(), tensor).into_iter().map(move |file| {
+            let name = format!("{}{}", prefix(family, &file.name), file.name);
+            (name, Part { file, values, width })
+        })
     });
     write_tensors(&directory.join(MODEL_FILE), tensors, ("format", "pt"))
+}
+
+/// The part of a tensor that one tensor of a file holds. It is turned when it is written.
+struct Part<'a> {
+    file: FileTensor,
+    values: &'a [f32],
+    /// The columns of the tensor.
+    width: usize,
+}
+
+impl View for Part<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.file.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let FileTensor { shape, columns, transposed, .. } = &self.file;
+        if !transposed {
+            let values = if shape.len() == 1 { &self.values[columns.clone()] } else { self.values };
+            return Cow::Borrowed(bytemuck::cast_slice(values));
+        }
+        let turned = from_columns(self.values, self.width, columns.start, columns.len());
+        Cow::Owned(bytemuck::cast_slice(&turned).to_vec())
+    }
+
+    fn data_len(&self) -> usize {
+        self.file.shape.iter().product::<usize>() * size_of::<f32>()
+    }
 }
 
 /// Reads the weights of a model.
@@ -174,11 +217,12 @@ impl<'a> Weights<'a> {
         Some((&self.files[i], &self.files[i].tensors()[j]))
     }
 
-    /// A required tensor. The token embedding may be saved as the output layer.
-    fn tensor(&self, name: &str) -> Result<(&TensorFile<'a>, &Info)> {
-        let tied = || (name == WTE).then(|| self.get(LM_HEAD)).flatten();
-        self.get(name).or_else(tied).ok_or_else(|| {
-            let problem = format!("the tensor {PREFIX}{name} is missing");
+    /// A required tensor. A token embedding that is the output layer too may be saved as that.
+    fn tensor(&self, family: Family, name: &str, tied: bool) -> Result<(&TensorFile<'a>, &Info)> {
+        let embedding = matches!(name, "wte.weight" | "embed_tokens.weight");
+        let head = || (tied && embedding).then(|| self.get(LM_HEAD)).flatten();
+        self.get(name).or_else(head).ok_or_else(|| {
+            let problem = format!("the tensor {}{name} is missing", prefix(family, name));
             let remedy = format!("it must come from the same model as {CONFIG_FILE}");
             Error::format(&self.path, problem, remedy)
         })
@@ -193,11 +237,14 @@ impl<'a> Weights<'a> {
             let remedy = "both files must come from the same directory";
             Error::format(path, format!("{entry} is {size}, but {found}"), remedy)
         };
+        let (family, tied) = (Family::of(config), config.arch.tie_weights);
         let &GptConfig { vocab_size, block_size, n_layer, n_embd, .. } = config;
-        for (name, rows, entry) in
-            [(WTE, vocab_size, "vocab_size"), ("wpe.weight", block_size, "n_positions")]
-        {
-            let (file, tensor) = self.tensor(name)?;
+        let llama = matches!(family, Family::Llama | Family::Qwen2);
+        let wte = if llama { "embed_tokens.weight" } else { "wte.weight" };
+        let learned = config.arch.positions == Positions::Learned;
+        let wpe = learned.then_some(("wpe.weight", block_size, "n_positions"));
+        for (name, rows, entry) in [(wte, vocab_size, "vocab_size")].into_iter().chain(wpe) {
+            let (file, tensor) = self.tensor(family, name, tied)?;
             let found = || {
                 let (name, shape) = (shown(&tensor.name), dims(&tensor.shape));
                 format!("the tensor {name} has the shape {shape} in {}", file.path().display())
@@ -206,55 +253,67 @@ impl<'a> Weights<'a> {
                 return Err(differs(entry, rows, found()));
             };
             if width != n_embd {
-                return Err(differs("n_embd", n_embd, found()));
+                let entry = if llama { "hidden_size" } else { "n_embd" };
+                return Err(differs(entry, n_embd, found()));
             }
             if height != rows {
                 return Err(differs(entry, rows, found()));
             }
         }
-        let numbers = self.places.keys().filter_map(|name| in_layer(name));
+        let numbers = self.places.keys().filter_map(|name| in_file_layer(family, name));
         let layers: HashSet<usize> = numbers.map(|(layer, _)| layer).collect();
         let held = layers.iter().max().map_or(0, |last| last + 1);
         if (layers.len(), held) != (n_layer, n_layer) {
             let found = format!("{} has {} layers", self.path.display(), layers.len());
-            return Err(differs("n_layer", n_layer, found));
+            let entry = if llama { "num_hidden_layers" } else { "n_layer" };
+            return Err(differs(entry, n_layer, found));
         }
         // Now `n_embd` and `n_layer` are no larger than the files.
-        let small = GptConfig { n_layer: 1, bias: true, ..config.clone() };
+        let all_biases = config.bias || family == Family::Gpt2;
+        let small = GptConfig { n_layer: 1, bias: all_biases, ..config.clone() };
         small.check().map_err(|e| Error::format(path, e.to_string(), "restore it"))?;
-        let mut block = Layout::new();
-        Block::declare(block.scope("h"), &small)?;
+        let mut model = Layout::new();
+        Block::declare(model.scope("h.0"), &small)?;
+        let block = model.tensors().len();
+        Norm::declare(model.scope("ln_f"), n_embd, config.arch.norm, all_biases);
+        if !tied {
+            model.scope("lm_head").matrix("weight", vocab_size, n_embd, Init::Zeros);
+        }
         let mut biases = Vec::new();
-        let mut expected = |name: String, shape: &[usize]| -> Result<()> {
-            if name.ends_with(".bias") {
-                if let Some((file, tensor)) = self.get(&name) {
-                    file.check(tensor, shape)?;
-                    biases.push((file, tensor));
+        let mut expected = |tensor: &Tensor| -> Result<()> {
+            for FileTensor { name, shape, .. } in file_tensors(family, config, tensor) {
+                if family == Family::Gpt2 && name.ends_with(".bias") {
+                    if let Some((file, tensor)) = self.get(&name) {
+                        file.check(tensor, &shape)?;
+                        biases.push((file, tensor));
+                    }
+                    continue;
                 }
-                return Ok(());
+                let (file, tensor) = self.tensor(family, &name, tied)?;
+                let transposed: Vec<usize> = shape.iter().rev().copied().collect();
+                if family == Family::Gpt2 && tensor.shape == transposed && tensor.shape != shape {
+                    return Err(Error::format(
+                        file.path(),
+                        format!("the tensor {} is transposed: {transposed:?}", shown(&tensor.name)),
+                        format!(
+                            "GPT-2 stores {shape:?}; transpose the weights of c_attn, c_fc and of \
+                             both c_proj in every layer"
+                        ),
+                    ));
+                }
+                file.check(tensor, &shape)?;
             }
-            let (file, tensor) = self.tensor(&name)?;
-            let transposed: Vec<usize> = shape.iter().rev().copied().collect();
-            if tensor.shape == transposed && tensor.shape != shape {
-                return Err(Error::format(
-                    file.path(),
-                    format!("the tensor {} is transposed: {transposed:?}", shown(&tensor.name)),
-                    format!(
-                        "GPT-2 stores {shape:?}; transpose the weights of c_attn, c_fc and of both \
-                         c_proj in every layer"
-                    ),
-                ));
-            }
-            file.check(tensor, shape)
+            Ok(())
         };
         for layer in 0..n_layer {
-            for tensor in block.tensors() {
-                let name = tensor.name.strip_prefix('h').expect("its scope");
-                expected(format!("h.{layer}{name}"), &tensor.shape)?;
+            for tensor in &model.tensors()[..block] {
+                let name = tensor.name.strip_prefix("h.0").expect("its scope");
+                expected(&Tensor { name: format!("h.{layer}{name}"), ..tensor.clone() })?;
             }
         }
-        for name in ["ln_f.weight", "ln_f.bias"] {
-            expected(name.into(), &[n_embd])?;
+        model.tensors()[block..].iter().try_for_each(&mut expected)?;
+        if family != Family::Gpt2 {
+            return Ok(config.clone());
         }
         // A model without biases is saved with zeros.
         let mut bias = !biases.is_empty() && config.bias;
@@ -272,14 +331,32 @@ impl<'a> Weights<'a> {
 
     /// Reads the weights of an architecture whose sizes [`Weights::check_sizes`] has compared.
     pub(super) fn read(&self, gpt: &Gpt) -> Result<Params<f32>> {
-        for tensor in gpt.layout().tensors() {
-            let (file, found) = self.tensor(&tensor.name)?;
-            file.check(found, &tensor.shape)?;
+        let (config, tensors) = (gpt.config(), gpt.layout().tensors());
+        let (family, tied) = (Family::of(config), config.arch.tie_weights);
+        for tensor in tensors {
+            for FileTensor { name, shape, .. } in file_tensors(family, config, tensor) {
+                let (file, found) = self.tensor(family, &name, tied)?;
+                file.check(found, &shape)?;
+            }
         }
         let mut params = Params::zeros(gpt.layout());
-        for tensor in gpt.layout().tensors() {
-            let (file, found) = self.tensor(&tensor.name)?;
-            file.read(found, &mut params.values[tensor.range()])?;
+        for tensor in tensors {
+            let values = &mut params.values[tensor.range()];
+            let width = *tensor.shape.last().expect("a tensor has a shape");
+            for FileTensor { name, shape, columns, transposed } in
+                file_tensors(family, config, tensor)
+            {
+                let (file, found) = self.tensor(family, &name, tied)?;
+                match (transposed, shape.len()) {
+                    (false, 1) => file.read(found, &mut values[columns])?,
+                    (false, _) => file.read(found, values)?,
+                    (true, _) => {
+                        let mut turned = vec![0.0; shape.iter().product()];
+                        file.read(found, &mut turned)?;
+                        into_columns(&turned, shape[1], values, width, columns.start);
+                    }
+                }
+            }
         }
         self.check_rest(gpt, &params)?;
         Ok(params)
@@ -287,8 +364,9 @@ impl<'a> Weights<'a> {
 
     /// Checks that all other tensors in the files change no result.
     fn check_rest(&self, gpt: &Gpt, params: &Params<f32>) -> Result<()> {
-        let known: HashSet<&str> =
-            gpt.layout().tensors().iter().map(|tensor| tensor.name.as_str()).collect();
+        let family = Family::of(gpt.config());
+        let known: HashSet<String> =
+            all_names(family, gpt.config(), gpt.layout()).into_iter().collect();
         let wte = &params.values[gpt.layout().tensors()[0].range()];
         let refuse = |file: &TensorFile, tensor: &Info, remedy: &str| {
             let problem = format!(
@@ -301,7 +379,7 @@ impl<'a> Weights<'a> {
             self.files.iter().flat_map(|file| file.tensors().iter().map(move |t| (file, t)))
         {
             let name = without_prefix(&tensor.name);
-            if known.contains(name) || is_mask(name) || is_bias(name) {
+            if known.contains(name) || is_computed(family, name) || is_bias(family, name) {
                 continue;
             }
             if name == LM_HEAD {
@@ -309,8 +387,8 @@ impl<'a> Weights<'a> {
                     return refuse(
                         file,
                         tensor,
-                        "its output layer differs from its token embedding; only models with \
-                         tied embeddings are computed here",
+                        "its output layer differs from its token embedding, although \
+                         tie_word_embeddings says that they are one; set that entry to false",
                     );
                 }
                 continue;
@@ -345,21 +423,20 @@ fn without_prefix(mut name: &str) -> &str {
     name
 }
 
-/// The layer that a tensor belongs to and its name there: of `h.7.ln_1.weight` 7, `ln_1.weight`.
-fn in_layer(name: &str) -> Option<(usize, &str)> {
-    let (number, rest) = name.strip_prefix("h.")?.split_once('.')?;
-    let layer: usize = number.parse().ok()?;
-    // One spelling for each number: not `07`.
-    (layer.to_string() == number).then_some((layer, rest))
-}
-
-/// Whether a name is that of a causal mask, which older versions of `transformers` saved.
-fn is_mask(name: &str) -> bool {
-    matches!(in_layer(name), Some((_, "attn.bias" | "attn.masked_bias")))
+/// Whether a name is that of a buffer which older versions of `transformers` saved and which is
+/// computed here: a causal mask, or the frequencies of the rotation.
+fn is_computed(family: Family, name: &str) -> bool {
+    match in_file_layer(family, name) {
+        Some((_, name)) if family == Family::Gpt2 => {
+            matches!(name, "attn.bias" | "attn.masked_bias")
+        }
+        Some((_, name)) => name == "self_attn.rotary_emb.inv_freq",
+        None => name == "rotary_emb.inv_freq",
+    }
 }
 
 /// Whether a name is that of a bias of GPT-2: one that a model without biases leaves out.
-fn is_bias(name: &str) -> bool {
+fn is_bias(family: Family, name: &str) -> bool {
     const IN_A_LAYER: [&str; 6] = [
         "ln_1.bias",
         "attn.c_attn.bias",
@@ -368,7 +445,9 @@ fn is_bias(name: &str) -> bool {
         "mlp.c_fc.bias",
         "mlp.c_proj.bias",
     ];
-    name == "ln_f.bias" || in_layer(name).is_some_and(|(_, name)| IN_A_LAYER.contains(&name))
+    let in_layer = || in_file_layer(family, name);
+    family == Family::Gpt2
+        && (name == "ln_f.bias" || in_layer().is_some_and(|(_, name)| IN_A_LAYER.contains(&name)))
 }
 
 /// The list of shards: each tensor, and the file it is in.
@@ -504,7 +583,7 @@ fn other_forms(directory: &Path) -> Error {
         return Error::format(
             directory,
             format!("the weights are in {}, in llama.cpp's format", shown(&name)),
-            format!("get the model in Hugging Face's layout, with {CONFIG_FILE} and {MODEL_FILE}"),
+            format!("name the file itself: {}", file.display()),
         );
     }
     let path = directory.join(MODEL_FILE);

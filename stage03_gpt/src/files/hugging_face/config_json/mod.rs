@@ -1,19 +1,23 @@
-//! `config.json`: the sizes of a model, as `transformers` reads and writes them.
+//! `config.json`: the sizes and parts of a model, as `transformers` reads and writes them.
 //!
-//! GPT-2 has more settings there than this crate implements. Each entry is followed, or changes no
-//! result, or is refused by its name; an entry of a wrong type is refused too:
+//! A model has more settings there than this crate implements. Each entry is followed, or changes no
+//! result, or is refused by its name; an entry of a wrong type is refused too. What each family of
+//! models has is in a file of its own: [`gpt2`], [`llama`], and [`own`] for mixtures of parts. All have:
 //!
 //! | entry | |
 //! |---|---|
-//! | `vocab_size`, `n_positions`, `n_layer`, `n_head`, `n_embd` and their general names (`hidden_size` …) | followed |
-//! | `bias` | an addition of this crate; the weights decide |
+//! | `vocab_size`, `hidden_size`, `num_hidden_layers`, `num_attention_heads` | followed |
 //! | `bos_token_id`, `eos_token_id` | followed when text is generated |
-//! | `resid_pdrop`, `embd_pdrop`, `attn_pdrop` | checked; a training has its own `--dropout` |
-//! | `activation_function`, `layer_norm_epsilon`, `n_inner`, `tie_word_embeddings`, `architectures` … | refused where they ask for another model |
-//! | `n_ctx`, `dtype`, `initializer_range`, `reorder_and_upcast_attn` | checked; they change no result |
-//! | `summary_*` and everything else | without effect on generation |
+//! | `tie_word_embeddings` | followed |
+//! | `dtype`, `initializer_range`, `use_cache` | checked; they change no result |
+//! | `quantization_config`, `auto_map`, `is_encoder_decoder` … | refused where they ask for another model |
+//! | everything else | without effect on generation |
 //!
 //! What this file leaves out: whether the sizes are those of the weights (`weights`).
+
+mod gpt2;
+mod llama;
+mod own;
 
 use std::path::Path;
 
@@ -21,8 +25,8 @@ use serde_json::{Value, json};
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 
+use super::family::Family;
 use super::{CONFIG_FILE, read_json, shown};
-use crate::architecture::Architecture;
 use crate::config::GptConfig;
 use crate::model::SpecialTokens;
 
@@ -32,33 +36,19 @@ const LIMIT: u64 = 16_000_000;
 const REMEDY: &str = "restore it, or train the model again";
 
 /// `config.json` as `transformers` reads it.
-// ANCHOR: config_json
 pub(super) fn config_json(config: &GptConfig, tokenizer: &Tokenizer) -> Value {
+    let mut json = match Family::of(config) {
+        Family::Gpt2 => gpt2::config_json(config),
+        Family::Llama | Family::Qwen2 => llama::config_json(config),
+        Family::Own => own::config_json(config),
+    };
     let end_of_text = tokenizer.end_of_text();
-    json!({
-        "architectures": ["GPT2LMHeadModel"],
-        "model_type": "gpt2",
-        "activation_function": "gelu_new",
-        "vocab_size": config.vocab_size,
-        "n_positions": config.block_size,
-        "n_ctx": config.block_size,
-        "n_layer": config.n_layer,
-        "n_head": config.n_head,
-        "n_embd": config.n_embd,
-        "n_inner": null,
-        "attn_pdrop": config.dropout,
-        "embd_pdrop": config.dropout,
-        "resid_pdrop": config.dropout,
-        "layer_norm_epsilon": 1e-5,
-        "initializer_range": 0.02,
-        "bos_token_id": end_of_text,
-        "eos_token_id": end_of_text,
-        "tie_word_embeddings": true,
-        "dtype": "float32",
-        "bias": config.bias,
-    })
+    json["bos_token_id"] = json!(end_of_text);
+    json["eos_token_id"] = json!(end_of_text);
+    json["tie_word_embeddings"] = json!(config.arch.tie_weights);
+    json["dtype"] = json!("float32");
+    json
 }
-// ANCHOR_END: config_json
 
 /// Reads `config.json`.
 ///
@@ -127,16 +117,26 @@ impl<'a> Config<'a> {
         }
     }
 
-    /// The sizes, if everything else describes a model that is computed here.
-    pub(super) fn sizes(&self) -> Result<GptConfig> {
-        self.check_architecture()?;
-        let n_embd = self.size("n_embd", "hidden_size")?;
-        let inner = self.get("n_inner");
-        if !inner.is_null() && inner.as_u64() != (n_embd as u64).checked_mul(4) {
-            return Err(self.wrong("n_inner", "null, or four times n_embd"));
+    /// A size that may be absent or null.
+    fn optional_size(&self, entry: &str) -> Result<Option<usize>> {
+        match self.get(entry) {
+            Value::Null => Ok(None),
+            _ => self.size(entry, entry).map(Some),
         }
-        let mut dropout = 0.1; // GPT-2's own, where the entry is absent
-        for entry in ["embd_pdrop", "attn_pdrop", "resid_pdrop"] {
+    }
+
+    /// An entry that is true or false, or what it stands for when it is absent.
+    fn flag(&self, entry: &str, absent: bool) -> Result<bool> {
+        match self.get(entry) {
+            Value::Null => Ok(absent),
+            value => value.as_bool().ok_or_else(|| self.wrong(entry, "true or false")),
+        }
+    }
+
+    /// The dropout probability under some entries, the last of which counts.
+    fn dropout(&self, entries: &[&str], absent: f64) -> Result<f64> {
+        let mut dropout = absent;
+        for entry in entries {
             if let Some(given) = self.number(entry)? {
                 if !(0.0..1.0).contains(&given) {
                     return Err(self.wrong(entry, "a probability from 0 to below 1"));
@@ -144,71 +144,68 @@ impl<'a> Config<'a> {
                 dropout = given;
             }
         }
-        Ok(GptConfig {
-            vocab_size: self.size("vocab_size", "vocab_size")?,
-            block_size: self.size("n_positions", "max_position_embeddings")?,
-            n_layer: self.size("n_layer", "num_hidden_layers")?,
-            n_head: self.size("n_head", "num_attention_heads")?,
-            n_embd,
-            dropout,
-            bias: self.get("bias").as_bool().unwrap_or(true),
-            arch: Architecture::GPT2,
+        Ok(dropout)
+    }
+
+    /// The family of the model.
+    pub(super) fn family(&self) -> Result<Family> {
+        let named = match self.json.get("model_type") {
+            None => Some(Family::Gpt2),
+            Some(name) => name.as_str().and_then(Family::named),
+        };
+        named.ok_or_else(|| {
+            let known =
+                "\"gpt2\", \"llama\", \"mistral\" or \"qwen2\", the architectures known here";
+            self.wrong("model_type", known)
         })
     }
 
-    /// Checks the settings that GPT-2 has and this crate fixes. An absent entry has its default.
-    fn check_architecture(&self) -> Result<()> {
+    /// The sizes and parts, if everything else describes a model that is computed here.
+    pub(super) fn sizes(&self) -> Result<GptConfig> {
+        let config = match self.family()? {
+            Family::Gpt2 => gpt2::sizes(self)?,
+            family @ (Family::Llama | Family::Qwen2) => llama::sizes(self, family)?,
+            Family::Own => own::sizes(self)?,
+        };
+        Ok(config.with_defaults_unsaid())
+    }
+
+    /// Refuses entries that ask for what is not computed here. An absent entry has its default.
+    fn fixed(&self, fixed: &[(&str, &[Value], &str)]) -> Result<()> {
+        for &(entry, allowed, expected) in fixed {
+            if self.json.get(entry).is_some_and(|value| !allowed.contains(value)) {
+                return Err(self.wrong(entry, expected));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks what every family has and this crate fixes.
+    fn check_common(&self, architectures: &[&str]) -> Result<()> {
         let (yes, no, none) = (json!(true), json!(false), json!(null));
-        let gelu = ["gelu_new", "gelu_pytorch_tanh", "gelu_fast"].map(|name| json!(name));
-        let fixed: [(&str, &[Value], &str); 13] = [
-            ("model_type", &[json!("gpt2")], "\"gpt2\", the only architecture known here"),
-            ("activation_function", &gelu, "\"gelu_new\", the tanh form of GELU"),
-            (
-                "scale_attn_weights",
-                std::slice::from_ref(&yes),
-                "true: scores are divided by sqrt(head size)",
-            ),
-            ("scale_attn_by_inverse_layer_idx", std::slice::from_ref(&no), "false"),
-            (
-                "tie_word_embeddings",
-                std::slice::from_ref(&yes),
-                "true: the output shares the token embedding",
-            ),
+        self.fixed(&[
             ("add_cross_attention", std::slice::from_ref(&no), "false"),
             ("is_encoder_decoder", std::slice::from_ref(&no), "false"),
             ("quantization_config", std::slice::from_ref(&none), "weights that are not quantized"),
             ("auto_map", &[none.clone(), json!({})], "a model without code of its own"),
             ("pruned_heads", &[none.clone(), json!({})], "a model with all of its heads"),
-            // It changes the precision of intermediate results alone.
-            ("reorder_and_upcast_attn", &[yes.clone(), no.clone()], "true or false"),
-            ("bias", &[yes.clone(), no.clone(), none.clone()], "true or false"),
-            ("use_cache", &[yes.clone(), no.clone()], "true or false"),
-        ];
-        for (entry, allowed, expected) in fixed {
-            if self.json.get(entry).is_some_and(|value| !allowed.contains(value)) {
-                return Err(self.wrong(entry, expected));
-            }
-        }
-        let known = |name: &Value| matches!(name.as_str(), Some("GPT2LMHeadModel" | "GPT2Model"));
+            ("use_cache", &[yes, no.clone()], "true or false"),
+        ])?;
+        let known = |name: &Value| name.as_str().is_some_and(|name| architectures.contains(&name));
         match self.get("architectures") {
             Value::Null => {}
             Value::Array(names) if names.iter().all(known) => {}
             _ => {
-                let expected = "[\"GPT2LMHeadModel\"]: a GPT-2 that predicts the next token";
-                return Err(self.wrong("architectures", expected));
+                let first = architectures[0];
+                let expected = format!("[\"{first}\"]: a model that predicts the next token");
+                return Err(self.wrong("architectures", &expected));
             }
-        }
-        if self.number("layer_norm_epsilon")?.is_some_and(|eps| eps != 1e-5) {
-            return Err(self.wrong("layer_norm_epsilon", "1e-5"));
         }
         self.number("initializer_range")?;
         for entry in ["dtype", "torch_dtype"] {
             if !matches!(self.get(entry), Value::Null | Value::String(_)) {
                 return Err(self.wrong(entry, "the name of a type, such as \"float32\""));
             }
-        }
-        if !matches!(self.get("n_ctx"), Value::Null) && self.get("n_ctx").as_u64().is_none() {
-            return Err(self.wrong("n_ctx", "a whole number"));
         }
         Ok(())
     }

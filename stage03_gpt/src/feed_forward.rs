@@ -170,6 +170,17 @@ impl FeedForward {
         }
     }
 
+    /// The layer of a Llama.
+    ///
+    /// # Panics
+    /// When it has no gate.
+    pub(crate) fn swiglu(&self) -> &SwiGlu {
+        match self {
+            FeedForward::SwiGlu(mlp) => mlp,
+            FeedForward::Gelu(_) => panic!("no SwiGLU in a Llama"),
+        }
+    }
+
     /// The layer of a GPT-2.
     ///
     /// # Panics

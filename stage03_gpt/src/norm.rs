@@ -70,6 +70,17 @@ impl Norm {
         }
     }
 
+    /// The RMSNorm of a Llama.
+    ///
+    /// # Panics
+    /// When it is a layer norm.
+    pub(crate) fn rms_norm(&self) -> &RmsNorm {
+        match self {
+            Norm::Rms(norm) => norm,
+            Norm::Layer(_) => panic!("a layer norm in a Llama"),
+        }
+    }
+
     /// The layer norm of a GPT-2.
     ///
     /// # Panics

@@ -10,11 +10,14 @@
 //! | GELU between two matrices | SwiGLU: a gate of its own, three matrices | [`swiglu`] |
 //! | keys and values for every head | grouped queries: several heads share them | [`grouped`] |
 //!
+//! [`model`] puts them together: a whole Llama, forward and backward.
+//!
 //! As in [`layers`](super::layers), a function takes whole matrices and returns a new one, its
 //! backward pass stands beside it, and gradients of weights are added to what is there. No linear
 //! layer here has a bias.
 
 pub mod grouped;
+pub mod model;
 pub mod rms_norm;
 pub mod rotary;
 pub mod swiglu;

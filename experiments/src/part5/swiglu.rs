@@ -72,7 +72,7 @@ fn activation() {
 }
 
 // ANCHOR: width
-/// Two thirds of 4 C, rounded up to a multiple.
+/// 8/3 C, rounded up to a multiple.
 pub fn width(c: usize, multiple: usize) -> usize {
     (8 * c / 3).next_multiple_of(multiple)
 }

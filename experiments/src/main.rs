@@ -78,8 +78,11 @@ mod part4 {
 }
 
 mod part5 {
+    pub mod grouped_queries;
     pub mod rms_norm;
+    pub mod rotary;
     pub mod swiglu;
+    pub mod trained;
 }
 
 mod appendix {

@@ -192,6 +192,18 @@ impl GptConfig {
         })
     }
 
+    /// The same model with none where a number is what none stands for, so that one model has one
+    /// description.
+    pub fn with_defaults_unsaid(mut self) -> Self {
+        let (n_inner, n_kv_head) = (self.n_inner(), self.n_kv_head());
+        self.arch.n_inner = None;
+        self.arch.n_inner = Some(n_inner).filter(|&n| n != self.n_inner());
+        self.arch.n_kv_head = Some(n_kv_head).filter(|&n| n != self.n_head);
+        // Biases of all layers are those of the queries, keys and values too.
+        self.arch.qkv_bias &= !self.bias;
+        self
+    }
+
     /// The number of matrices of the feed-forward layer.
     fn mlp_matrices(&self) -> usize {
         match self.arch.mlp {

@@ -27,6 +27,8 @@ use std::path::Path;
 
 use stage01_bigram::{Error, Result};
 
+use crate::units::amount;
+
 /// Refuses an allocation that does not fit into this machine's memory.
 ///
 /// bytes: its size. what: its name, such as "the model". remedy: what to make smaller.
@@ -68,15 +70,6 @@ fn can_reserve(bytes: f64) -> bool {
         // The compiler would leave out an allocation that is never used.
         std::hint::black_box(&buffer);
         fits
-    }
-}
-
-/// Bytes for reading: in MB below one GB.
-fn amount(bytes: f64) -> String {
-    match bytes {
-        ..1e9 => format!("{:.0} MB", bytes / 1e6),
-        ..1e11 => format!("{:.1} GB", bytes / 1e9),
-        _ => format!("{:.0} GB", bytes / 1e9),
     }
 }
 

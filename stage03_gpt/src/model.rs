@@ -30,6 +30,7 @@ use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 
+use crate::files::hugging_face::TextSettings;
 use crate::generate::Decoder;
 use crate::gpt::Gpt;
 
@@ -44,6 +45,8 @@ pub struct Model {
     pub tokenizer: Tokenizer,
     /// The tokens that begin and end a text.
     pub special: SpecialTokens,
+    /// What else its files say about texts, such as the chat template.
+    pub text_settings: TextSettings,
 }
 
 /// The tokens that begin and end a text, as the files of a model name them.
@@ -54,6 +57,14 @@ pub struct SpecialTokens {
     pub bos: Option<u32>,
     /// What a text may end with: `eos_token_id`, one or several.
     pub eos: Vec<u32>,
+}
+
+impl SpecialTokens {
+    /// Those of a model that was trained here: the tokenizer's end-of-text token is both.
+    pub fn of(tokenizer: &Tokenizer) -> SpecialTokens {
+        let end = tokenizer.end_of_text();
+        SpecialTokens { bos: end, eos: end.into_iter().collect() }
+    }
 }
 
 /// How a text is generated.
@@ -107,7 +118,7 @@ impl Model {
         settings: &GenerateSettings,
         more: impl FnMut(&str) -> bool,
     ) -> Result<bool> {
-        let Model { gpt, params, tokenizer, special } = self;
+        let Model { gpt, params, tokenizer, special, .. } = self;
         let &GenerateSettings { max_new_tokens, temperature, top_k, top_p, seed } = settings;
         let mut sampler = Sampler::new(temperature, top_k, top_p)?;
         let tokens = match (prompt, special.bos) {
@@ -124,7 +135,7 @@ impl Model {
 }
 
 /// The tokens of a prompt: at least one, because a model continues a text. Special tokens may be
-/// spelled in it, as in other programs.
+/// spelled in it, as in other programs. Those with which the tokenizer begins every text stand first.
 ///
 /// # Errors
 /// [`Error::Setting`] for an empty prompt, and those of the tokenizer.
@@ -133,7 +144,16 @@ pub fn encode_prompt(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>> {
         let expected = "give at least one character, such as a line break ($'\\n' in most shells)";
         return Err(Error::setting("--prompt", "\"\"", expected));
     }
-    tokenizer.encode_with_special(prompt)
+    let (mut tokens, text) =
+        (tokenizer.template().before.clone(), tokenizer.encode_with_special(prompt)?);
+    // A prompt may spell the token that begins a text; it is not put there twice.
+    match text.starts_with(&tokens) {
+        true => Ok(text),
+        false => {
+            tokens.extend(text);
+            Ok(tokens)
+        }
+    }
 }
 
 /// Generates up to `limit` tokens and passes their text to `more`, until `more` returns false, or
@@ -227,7 +247,7 @@ mod tests {
         };
         let gpt = Gpt::new(config).unwrap();
         let params = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
-        Model { gpt, params, tokenizer, special }
+        Model { gpt, params, tokenizer, special, text_settings: TextSettings::default() }
     }
 
     #[test]

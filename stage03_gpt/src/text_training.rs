@@ -32,6 +32,7 @@ use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 
 use crate::config::GptConfig;
+use crate::files::hugging_face::TextSettings;
 use crate::gpt::Gpt;
 use crate::model::{Model, SpecialTokens};
 use crate::text_data::TextData;
@@ -90,10 +91,9 @@ impl TextTraining {
 
     /// The model as it is now. tokenizer: that of the data.
     pub fn into_model(self, tokenizer: Tokenizer) -> Model {
-        let end = tokenizer.end_of_text();
-        let special = SpecialTokens { bos: end, eos: end.into_iter().collect() };
+        let (special, text_settings) = (SpecialTokens::of(&tokenizer), TextSettings::default());
         let (gpt, params) = self.trainer.into_parts();
-        Model { gpt, params, tokenizer, special }
+        Model { gpt, params, tokenizer, special, text_settings }
     }
 }
 

@@ -46,10 +46,11 @@ use serde_json::{Value, json};
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 use stage03_gpt::files::TRAINER_FILE;
-use stage03_gpt::files::hugging_face::{save_description, save_model};
+use stage03_gpt::files::hugging_face::{TextSettings, save_description_with, save_model};
 use stage03_gpt::files::resume::{self, Snapshot, State, TOKENIZER_NOTE, text_checksum};
 use stage03_gpt::files::run_directory::{self, OutDir, Place};
 use stage03_gpt::gpt::Gpt;
+use stage03_gpt::model::SpecialTokens;
 use stage03_gpt::training::Checkpoints;
 
 use crate::backend::Backend;
@@ -74,6 +75,8 @@ pub struct CheckpointManager {
     pub settings: Value,
     /// The identity of the data.
     pub data: Value,
+    /// The special tokens of the model, and what else its files say about texts.
+    pub texts: (SpecialTokens, TextSettings),
 }
 
 impl CheckpointManager {
@@ -85,8 +88,9 @@ impl CheckpointManager {
         data: Value,
     ) -> CheckpointManager {
         let tokenizer_sum = text_checksum(&tokenizer.to_json());
+        let texts = (SpecialTokens::of(&tokenizer), TextSettings::default());
         let (directory, out, best) = (directory.to_path_buf(), None, RefCell::new(None));
-        CheckpointManager { directory, out, best, tokenizer, tokenizer_sum, settings, data }
+        CheckpointManager { directory, out, best, tokenizer, tokenizer_sum, settings, data, texts }
     }
 
     /// Takes the directory with its lock; saves go there from now on.
@@ -109,9 +113,15 @@ impl CheckpointManager {
     /// As [`Place::fill`].
     pub fn create(&self, run: &mut ShardTraining, place: Place) -> Result<OutDir> {
         place.fill(|directory| {
-            save_description(directory, run.backend.gpt().config(), &self.tokenizer)?;
+            self.describe(directory, run.backend.gpt())?;
             self.save_to(directory, run)
         })
+    }
+
+    /// Writes what stays the same while the model is trained.
+    fn describe(&self, directory: &Path, gpt: &Gpt) -> Result<()> {
+        let (special, text_settings) = &self.texts;
+        save_description_with(directory, gpt.config(), &self.tokenizer, special, text_settings)
     }
 
     /// Saves the state and the model.
@@ -153,7 +163,7 @@ impl CheckpointManager {
             }
             // A directory from an earlier start of this run may have been altered: write it new.
             *best = Some(run_directory::fill_inside(&self.directory.join(BEST), |directory| {
-                save_description(directory, gpt.config(), &self.tokenizer)?;
+                self.describe(directory, gpt)?;
                 save_model(directory, gpt, snapshot.weights)
             })?);
             Ok(())

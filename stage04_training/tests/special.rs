@@ -214,6 +214,10 @@ fn a_token_that_cannot_be_found_in_segments_is_refused() {
     tokenizer(at, "rstrip.json", &[("<gap>", "rstrip")]);
     tokenizer(at, "inside.json", &[("<a gap>", "special")]);
     tokenizer(at, "alone.json", &[(MARKER, "single_word")]);
+    let mut parts = BpeTokenizer::train("some text", 256).unwrap().parts().unwrap();
+    parts.pre_tokenizer = "llama-bpe".into();
+    let other = Tokenizer::Bpe(parts.tokenizer(at).unwrap());
+    put(at, "llama3.json", other.to_json());
     for (flags, expected) in [
         ("--tokenizer ./rstrip.json", "its token \"<gap>\" has `rstrip`"),
         ("--tokenizer ./inside.json", "its token \"<a gap>\" has white space inside"),
@@ -223,6 +227,7 @@ fn a_token_that_cannot_be_found_in_segments_is_refused() {
         ("--tokenizer char --end-token </s>", "--end-token = </s>: a vocabulary of characters"),
         ("--tokenizer bpe:300 --end-token a", "--end-token = a: it is an ordinary token"),
         ("--tokenizer empty", "empty: a directory without a tokenizer.json"),
+        ("--tokenizer ./llama3.json", "reads a text otherwise when the text is cut"),
     ] {
         let error = bad(at, &format!("--input a.txt --out out {flags}"));
         assert!(error.contains(expected), "{flags}\n{error}");

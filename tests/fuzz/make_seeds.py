@@ -16,6 +16,8 @@ HERE = Path(__file__).resolve().parent
 PROGRAMS = Path(sys.argv[1] if len(sys.argv) > 1 else HERE / "../../target/debug").resolve()
 SEEDS = HERE / "seeds"
 LARGEST = 1 << 64
+# Small files with the rules of today's tokenizers.
+GOLDEN = HERE / "../../stage01_bigram/src/tokenizer/bpe/json/golden.json"
 
 
 def seed(target, name, content):
@@ -192,6 +194,12 @@ def tokens(work):
     seed("tokenizer_json", "number-too-large", dumps({**bpe, "added_tokens": far_away}))
     strip = [*added, {**added[0], "id": added[0]["id"] + 1, "content": " x", "lstrip": True}]
     seed("tokenizer_json", "strip", dumps({**bpe, "added_tokens": strip}))
+    golden = json.loads(GOLDEN.read_text())
+    for case in golden["cases"]:
+        file = case["file"]
+        file["model"] |= golden["vocabularies"][case["vocabulary"]]
+        name = case["name"].lower().replace(", ", "-").replace(" ", "-")
+        seed("tokenizer_json", f"rules-of-{name}", dumps(file))
     seed("tokenizer_json", "merge-of-nothing", dumps(altered(bpe, (("model", "merges"), [["", ""]]))))
 
 
@@ -306,6 +314,100 @@ def parquet_files():
     seed("parquet", "none", parquet([]))
 
 
+# The numbers of the types that a GGUF file names.
+GGUF_U32, GGUF_F32, GGUF_BOOL, GGUF_STRING, GGUF_ARRAY = 4, 6, 7, 8, 9
+# Types of tensors: the number, the length of a block, and its bytes.
+GGUF_TENSORS = {"F32": (0, 1, 4), "F16": (1, 1, 2), "Q4_0": (2, 32, 18), "Q4_1": (3, 32, 20),
+                "Q8_0": (8, 32, 34), "Q4_K": (12, 256, 144), "Q6_K": (14, 256, 210),
+                "BF16": (30, 1, 2), "Q5_K": (13, 256, 176)}
+
+
+def gguf_text(text):
+    return struct.pack("<Q", len(text.encode())) + text.encode()
+
+
+def gguf_value(value):
+    """A value behind its type number: bool, whole number, number, text, or a list of texts."""
+    if isinstance(value, bool):
+        return struct.pack("<IB", GGUF_BOOL, value)
+    if isinstance(value, int):
+        return struct.pack("<II", GGUF_U32, value)
+    if isinstance(value, float):
+        return struct.pack("<If", GGUF_F32, value)
+    if isinstance(value, str):
+        return struct.pack("<I", GGUF_STRING) + gguf_text(value)
+    texts = b"".join(gguf_text(text) for text in value)
+    return struct.pack("<IIQ", GGUF_ARRAY, GGUF_STRING, len(value)) + texts
+
+
+def gguf(metadata, tensors, version=3):
+    """A file. tensors: for each name the type, and the dimensions."""
+    head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(metadata))
+    head += b"".join(gguf_text(key) + gguf_value(value) for key, value in metadata.items())
+    data = b""
+    for name, (kind, dims) in tensors.items():
+        number, length, size = GGUF_TENSORS[kind]
+        count = 1
+        for dim in dims:
+            count *= dim
+        head += gguf_text(name) + struct.pack("<I", len(dims))
+        head += b"".join(struct.pack("<Q", dim) for dim in dims)
+        head += struct.pack("<IQ", number, len(data))
+        # Every byte 0x30: each number of 16 bits is small and finite.
+        data += b"\x30" * (count // length * size)
+        data += bytes(-len(data) % 32)
+    return head + bytes(-len(head) % 32) + data
+
+
+def gguf_llama(kind):
+    """A Llama of 5 tokens, 8 dimensions, 2 heads, of which one has keys and values."""
+    sizes = {"vocab_size": 5, "context_length": 4, "embedding_length": 8, "block_count": 1,
+             "feed_forward_length": 12, "attention.head_count": 2, "attention.head_count_kv": 1,
+             "attention.layer_norm_rms_epsilon": 1e-5, "rope.freq_base": 1e4,
+             "rope.dimension_count": 4, "rope.scaling.type": "linear", "rope.scaling.factor": 2.0}
+    block = {"attn_norm": [8], "attn_q": [8, 8], "attn_k": [8, 4], "attn_v": [8, 4],
+             "attn_output": [8, 8], "ffn_norm": [8], "ffn_gate": [8, 12], "ffn_up": [8, 12],
+             "ffn_down": [12, 8]}
+    tensors = {"token_embd.weight": [8, 5], "output_norm.weight": [8]}
+    tensors |= {f"blk.0.{name}.weight": dims for name, dims in block.items()}
+    metadata = {"general.architecture": "llama"} | {f"llama.{k}": v for k, v in sizes.items()}
+    return gguf(metadata, {name: (kind, dims) for name, dims in tensors.items()})
+
+
+def gguf_gpt2(kind):
+    """A GPT-2 of 5 tokens and 4 dimensions."""
+    sizes = {"context_length": 4, "embedding_length": 4, "block_count": 1,
+             "feed_forward_length": 16, "attention.head_count": 2,
+             "attention.layer_norm_epsilon": 1e-5}
+    block = {"attn_norm": [4], "attn_qkv": [4, 12], "attn_output": [4, 4], "ffn_norm": [4],
+             "ffn_up": [4, 16], "ffn_down": [16, 4]}
+    tensors = {"token_embd.weight": [4, 5], "position_embd.weight": [4, 4]}
+    layers = {"output_norm": [4]} | {f"blk.0.{name}": dims for name, dims in block.items()}
+    for name, dims in layers.items():
+        tensors |= {f"{name}.weight": dims, f"{name}.bias": dims[-1:]}
+    metadata = {"general.architecture": "gpt2"} | {f"gpt2.{k}": v for k, v in sizes.items()}
+    return gguf(metadata, {name: (kind, dims) for name, dims in tensors.items()})
+
+
+def gguf_files():
+    metadata = {"general.architecture": "llama", "llama.block_count": 1, "bool": True,
+                "llama.rope.freq_base": 1e4, "tokenizer.ggml.tokens": ["a", "", "\u0120b"]}
+    for kind in GGUF_TENSORS:
+        length = max(GGUF_TENSORS[kind][1], 4)
+        seed("gguf", kind, gguf(metadata, {"a.weight": (kind, [length, 2]), "b": (kind, [length])}))
+    for kind in ("F32", "F16"):
+        seed("gguf", f"llama-{kind}", gguf_llama(kind))
+        seed("gguf", f"gpt2-{kind}", gguf_gpt2(kind))
+    seed("gguf", "empty", gguf({}, {}))
+    seed("gguf", "metadata", gguf(metadata, {}))
+    seed("gguf", "aligned", gguf({"general.alignment": 64}, {"a": ("F32", [3])}))
+    seed("gguf", "version-2", gguf(metadata, {}, version=2))
+    seed("gguf", "big-endian", gguf(metadata, {}, version=3 << 24))
+    seed("gguf", "wide", gguf({}, {"a": ("F32", [4])}).replace(b"\x04" + bytes(7), b"\xff" * 8))
+    counts = b"GGUF" + struct.pack("<IQQ", 3, LARGEST - 1, LARGEST - 1)
+    seed("gguf", "counts", counts + bytes(64))
+
+
 def paths():
     for number, path in enumerate([
         "/a.txt", "/part/", "/", "/in", "/up/secret", "/out", "/../secret", "/%2e%2e/secret",
@@ -324,6 +426,7 @@ def main():
     recipes()
     documents()
     parquet_files()
+    gguf_files()
     paths()
     files = [file for file in SEEDS.rglob("*") if file.is_file()]
     print(f"{len(files)} seeds, {sum(file.stat().st_size for file in files)} bytes")

@@ -33,7 +33,7 @@ dictionary() {
     case $1 in
         tokenizer_json | shard_index | metrics_log | manifest | journal) echo json ;;
         model_directory | trainer_state) echo safetensors ;;
-        recipe | documents | book_path) echo "$1" ;;
+        recipe | documents | book_path | gguf) echo "$1" ;;
     esac
 }
 

@@ -1,29 +1,34 @@
 """Checks that a model of this project gives the same results in Hugging Face's transformers.
 
-    python check_transformers.py --train            four small models, trained for the check
+    python check_transformers.py --train            six small models, trained for the check
     python check_transformers.py DIR [--text FILE]  a model of your own
 
 The models of `--train` (`cargo run -p stage03_gpt`, a second each) cover the cases of transformers:
-characters or byte pairs, with an end-of-text token or without, with biases or without. Each
-directory is loaded by transformers, which shares no code with ours:
+characters, byte pairs or GPT-2's vocabulary, with an end-of-text token or without, with biases or
+without, and Llama's parts. Each directory is loaded by transformers, which shares no code with ours:
 
 1. `AutoModelForCausalLM`: no tensor may be missing or left over;
 2. the tokenizer in the three usual loaders (`tokenizers`, `PreTrainedTokenizerFast`,
    `AutoTokenizer`): our token numbers for the text, and the text again from the numbers, with spaces
    at both ends and before commas and n't;
-3. `truncation=True` leaves as many tokens as the model has positions;
+3. `truncation=True` leaves as many tokens as the model has positions, and `model_max_length` says it;
 4. `pad_token = eos_token` pads, where the model has an end-of-text token; the token is known as
-   `eos_token`, and is one token where it is spelled in a text;
+   `bos_token` and `eos_token`, and is one token where it is spelled in a text. There is no pad token
+   of its own, as in GPT-2;
 5. the logits, for everything that the tokenizer returns, differ from ours by at most 1e-5 of the largest;
 6. greedy `generate` gives the text of our `sample --temperature 0`, and stops at the same place, the
-   end-of-text token.
+   end-of-text token, without a warning;
+7. a model with a chat template, in either of its two places, and with special tokens and defaults of
+   generation of its own, has all of them after our program trained it further.
 
 It exits with 1 if a check fails. `check_all_versions.sh` runs it in several versions.
 """
 
 import argparse
 import json
+import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -58,7 +63,7 @@ def attempt(what, function):
 
 def ours(*arguments, stage=3):
     """The output of our own program."""
-    package = {3: "stage03_gpt", 4: "stage04_training"}[stage]
+    package = {3: "stage03_gpt --features gpt2", 4: "stage04_training"}[stage]
     command = os.environ.get(f"STAGE{stage}", f"cargo run -q -p {package} --").split()
     command += [str(argument) for argument in arguments]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -125,12 +130,18 @@ def check_settings(directory, config):
     if not loaded:
         return
     long = loaded("no " * 500, truncation=True)["input_ids"]
-    report(len(long) == config.n_positions, f"truncation=True leaves {len(long)} tokens")
+    positions = config.max_position_embeddings
+    report(len(long) == positions, f"truncation=True leaves {len(long)} tokens")
+    most = loaded.model_max_length
+    report(most == positions, f"model_max_length is {most}")
+    report(loaded.pad_token is None, f"pad_token is {loaded.pad_token}")
     end = config.eos_token_id
     if end is None:
         report(loaded.eos_token is None, f"no end-of-text token: eos_token {loaded.eos_token}")
         return
     report(loaded.eos_token_id == end, f"eos_token {loaded.eos_token} is token {end}")
+    begin = config.bos_token_id
+    report(loaded.bos_token_id == begin, f"bos_token {loaded.bos_token} is token {begin}")
     spelled = loaded(f"a{loaded.eos_token}b")["input_ids"]
     report(spelled.count(end) == 1, "eos_token in a text is one token")
     loaded.pad_token = loaded.eos_token
@@ -163,18 +174,42 @@ def check_logits(model, directory, ids, text, ours):
             print(f"      {line}")
 
 
+class Warnings(logging.Handler):
+    """What transformers logs while it is used."""
+
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self.messages = []
+
+    def emit(self, record):
+        self.messages.append(record.getMessage())
+
+    def __enter__(self):
+        transformers.logging.set_verbosity_warning()
+        logging.getLogger("transformers").addHandler(self)
+        return self
+
+    def __exit__(self, *_):
+        logging.getLogger("transformers").removeHandler(self)
+        transformers.logging.set_verbosity_error()
+
+
 @torch.no_grad()
 def check_generation(model, directory, prompts):
     """Compares greedy texts, up to the end-of-text token or the last position of the model."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
     model, end = model.to(torch.float32), model.config.eos_token_id
     stopped = 0
+    # Nothing about tokens is given here: generate must find all of it in the files.
+    with Warnings() as log:
+        inputs = tokenizer(prompts[0], return_tensors="pt")
+        model.generate(**inputs, max_new_tokens=2, do_sample=False)
+    report(not log.messages, f"generate warns of {log.messages or 'nothing'}")
     for prompt in prompts:
         inputs = tokenizer(prompt, return_tensors="pt")
         n_prompt = inputs["input_ids"].shape[1]
-        n_free = model.config.n_positions - n_prompt
-        # No eos_token_id is given here: generate must find it in the files.
-        ids = model.generate(**inputs, max_new_tokens=n_free, do_sample=False, pad_token_id=0)[0]
+        n_free = model.config.max_position_embeddings - n_prompt
+        ids = model.generate(**inputs, max_new_tokens=n_free, do_sample=False)[0]
         theirs = ids[n_prompt:].tolist()
         if end is not None and end in theirs:
             stopped += 1
@@ -228,16 +263,18 @@ MODELS = {
     "characters": "--tokenizer char".split(),
     "byte pairs": "--tokenizer bpe:300".split(),
     "byte pairs and biases": "--tokenizer bpe:300 --bias true".split(),
+    "GPT-2's vocabulary": "--tokenizer gpt2".split(),
+    "Llama": "--tokenizer bpe:300 --arch llama".split(),
 }
 
 
 def check_trained(place):
-    """Trains and checks the four models."""
+    """Trains and checks the six models."""
     text_file = place / "text.txt"
     text_file.write_text(TEXT, encoding="utf-8")
     models = {}
     for name, flags in MODELS.items():
-        directory = place / name.replace(" ", "-")
+        directory = place / name.replace(" ", "-").replace("'", "")
         ours("train", "--text", text_file, *TINY, *flags, "--max-iters", 60, "--out-dir", directory)
         models[name] = directory
     models["byte pairs, an end-of-text token and biases"] = with_end_of_text(place)
@@ -249,6 +286,50 @@ def check_trained(place):
         stopped = check(directory, TEXT, logits, prompts)
         if "end-of-text" in name:
             report(stopped == len(prompts), f"{stopped} of {len(prompts)} texts end with the end-of-text token")
+            check_kept(place, directory)
+
+
+TEMPLATE = (
+    "{% for m in messages %}{{ bos_token + m['role'] + ': ' + m['content'] + eos_token }}\n"
+    "{% endfor %}{% if add_generation_prompt %}{{ bos_token + 'assistant: ' }}{% endif %}"
+)
+
+
+def check_kept(place, directory):
+    """What the files say about texts is there after our program has trained the model further."""
+    for name in ["tokenizer_config.json", "chat_template.jinja"]:
+        print(f"-- a chat template in {name}")
+        before, after = place / f"before-{name}", place / f"after-{name}"
+        shutil.copytree(directory, before)
+        change(before / "tokenizer_config.json", {"pad_token": "<|endoftext|>", "padding_side": "left"})
+        change(before / "generation_config.json", {"repetition_penalty": 1.25})
+        if name.endswith(".jinja"):
+            (before / name).write_text(TEMPLATE, encoding="utf-8")
+        else:
+            change(before / name, {"chat_template": TEMPLATE})
+        ours("train", "--data", place / "data", "--init-from", before, "--max-iters", 1, "--eval-iters",
+             1, "--device", "cpu", "--out-dir", after, stage=4)
+        loaded = attempt("AutoTokenizer", lambda: transformers.AutoTokenizer.from_pretrained(after))
+        if not loaded:
+            continue
+        turns = [{"role": "user", "content": "Hello there"}]
+        text = attempt("apply_chat_template", lambda: loaded.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=True))
+        end = "<|endoftext|>"
+        report(text == f"{end}user: Hello there{end}\n{end}assistant: ", f"the turns become {text!r}")
+        ids = loaded(text or "")["input_ids"]
+        special = [i for i in ids if i == loaded.eos_token_id]
+        report(len(special) == 3 and loaded.decode(ids) == text, "and the text comes back from its tokens")
+        kept = loaded.pad_token, loaded.padding_side
+        report(kept == (end, "left"), f"pad_token and its side are kept: {kept}")
+        defaults = transformers.GenerationConfig.from_pretrained(after)
+        kept = defaults.repetition_penalty, defaults.eos_token_id
+        report(kept == (1.25, loaded.eos_token_id), f"defaults of generation are kept: {kept}")
+
+
+def change(path, entries):
+    """Adds entries to a file of JSON."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries), encoding="utf-8")
 
 
 def with_end_of_text(place):

@@ -18,7 +18,9 @@ every platform.
     adamw_steps_no_bias.safetensors     the same without biases
     trajectory.safetensors              ten steps of a smaller version of nanoGPT's CPU setting
     layers.safetensors                  single layers, forward and backward
+    llama_tiny/ …                       models of today: see golden_llama.py
     llama_norm_and_mlp.safetensors      RMSNorm and SwiGLU, forward and backward (llama_layers.py)
+    rotary.safetensors                  rotary positions, and Llama's attention with grouped queries
 
 The README beside this script lists every tensor. The models are also run through the
 independent GPT in train_like_nanogpt.py; the script stops if the two disagree.
@@ -35,7 +37,9 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
+from transformers.models.llama import modeling_llama as llama
 
+import golden_llama
 import llama_layers
 from train_like_nanogpt import (
     Gpt,
@@ -425,6 +429,59 @@ def layers(g):
     return tensors
 
 
+# ------------------------------------------------------- rotary positions, grouped queries
+
+
+def llama_config(n_head, n_kv_head, head_dim):
+    return transformers.LlamaConfig(
+        hidden_size=n_head * head_dim,
+        num_attention_heads=n_head,
+        num_key_value_heads=n_kv_head,
+        head_dim=head_dim,
+        rope_parameters={"rope_type": "default", "rope_theta": 100.0},
+        attn_implementation="sdpa",
+    )
+
+
+def cos_sin(config, positions):
+    """Cosines and sines of all angles, (1, positions, head_dim), in float64.
+
+    transformers computes angles in float32, so they are computed here and compared with its own.
+    """
+    exponents = torch.arange(0, config.head_dim, 2, dtype=F64) / config.head_dim
+    angles = positions.to(F64)[None, :, None] / config.rope_parameters["rope_theta"] ** exponents
+    angles = torch.cat((angles, angles), dim=-1)
+    embedding = llama.LlamaRotaryEmbedding(config)
+    for ours, theirs in zip((angles.cos(), angles.sin()), embedding(angles, positions[None])):
+        agree("cosines and sines", ours, theirs, 1e-5)
+    return angles.cos(), angles.sin()
+
+
+def rotary(g):
+    """One head of 8 columns, at the positions 7 to 12."""
+    cos, sin = cos_sin(llama_config(1, 1, 8), torch.arange(7, 13))
+
+    def turned(x):
+        return llama.apply_rotary_pos_emb(x[None, None], x[None, None], cos, sin)[0][0, 0]
+
+    return backward("rotary", turned, g, x=normal(g, 6, 8))
+
+
+def llama_attention(g):
+    """The whole layer: 6 query heads over 2 key/value heads of 4 columns, 2 texts of 5 tokens."""
+    config = llama_config(6, 2, 4)
+    module = llama.LlamaAttention(config, layer_idx=0)
+    inputs = {"x": normal(g, 2, 5, config.hidden_size)}
+    for name, p in module.named_parameters():
+        inputs[name] = normal(g, *p.shape, std=0.4)
+    arguments = {"position_embeddings": cos_sin(config, torch.arange(5)), "attention_mask": None}
+
+    def layer(x, **weights):
+        return torch.func.functional_call(module, weights, (x,), arguments)[0]
+
+    return backward("llama_attention", layer, g, **inputs)
+
+
 # ----------------------------------------------------------------------------------- files
 
 
@@ -451,10 +508,12 @@ def make(directory):
         save(f"{name}.safetensors", ten_steps(gpt2_tiny().to(F64), bias, random.Random(2)))
     save("trajectory.safetensors", trajectory(random.Random(4)))
     save("layers.safetensors", layers(random.Random(3)))
+    golden_llama.make(directory, save, normal, integers, cross_entropy, greedy)
     g = random.Random(5)
-    llama = llama_layers.rms_norm(g, normal, backward, agree)
-    llama |= llama_layers.swiglu(g, normal, backward)
-    save("llama_norm_and_mlp.safetensors", llama)
+    norm_and_mlp = llama_layers.rms_norm(g, normal, backward, agree)
+    norm_and_mlp |= llama_layers.swiglu(g, normal, backward)
+    save("llama_norm_and_mlp.safetensors", norm_and_mlp)
+    save("rotary.safetensors", rotary(random.Random(5)) | llama_attention(random.Random(6)))
 
 
 def compare(made, committed):

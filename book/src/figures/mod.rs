@@ -20,6 +20,7 @@ mod feed_forward;
 mod generation;
 mod gpus_and_libtorch;
 mod gradient_of_attention;
+mod grouped_queries;
 mod half_the_digits;
 mod layer_norm;
 mod learning;
@@ -30,6 +31,7 @@ mod map;
 mod mixing;
 mod residuals;
 mod rms_norm;
+mod rotary;
 mod sampling;
 mod scaling;
 mod self_attention;
@@ -104,6 +106,8 @@ pub const ALL: &[Figure] = &[
     ("queue-and-clock", gpus_and_libtorch::queue_and_clock),
     ("norms_in_the_plane", rms_norm::norms_in_the_plane),
     ("swiglu_flow", swiglu::swiglu_flow),
+    ("rotary-turn", rotary::rotary_turn),
+    ("grouped-heads", grouped_queries::grouped_heads),
 ];
 
 /// Whether there is a picture of this name. Some are drawn from the whole King James text, which

@@ -22,6 +22,7 @@ mod part4a;
 mod part4b;
 mod part4c;
 mod part5a;
+mod part5b;
 
 use book::places::Places;
 use book::shelf::Shelf;
@@ -38,6 +39,7 @@ fn answers() -> impl Iterator<Item = &'static Answer> {
         part4a::ANSWERS,
         part4c::ANSWERS,
         part5a::ANSWERS,
+        part5b::ANSWERS,
     ]
     .into_iter()
     .flatten()

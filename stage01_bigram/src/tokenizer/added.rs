@@ -146,6 +146,16 @@ impl AddedTokens {
         self.search.parts(&self.tokens, text, special)
     }
 
+    /// The same for the tokens that are not `normalized` alone.
+    pub(super) fn parts_as_written<'t>(&self, text: &'t str, special: bool) -> Vec<Part<'t>> {
+        self.search.parts_of(&[false], &self.tokens, text, special)
+    }
+
+    /// The same for the tokens that are `normalized` alone.
+    pub(super) fn parts_of_normalized<'t>(&self, text: &'t str, special: bool) -> Vec<Part<'t>> {
+        self.search.parts_of(&[true], &self.tokens, text, special)
+    }
+
     /// Whether [`AddedTokens::parts`] can find nothing but ordinary text.
     pub(super) fn are_none(&self, special: bool) -> bool {
         !self.tokens.iter().any(|token| special || !token.special)
@@ -171,4 +181,4 @@ impl std::fmt::Debug for AddedTokens {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

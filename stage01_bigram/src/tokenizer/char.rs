@@ -167,8 +167,11 @@ impl CharTokenizer {
         if file["decoder"]["type"].is_null() {
             return Err(reader.wrong("decoder is not Fuse"));
         }
-        if file.get("post_processor").is_some_and(|value| !value.is_null()) {
-            return Err(reader.wrong("post_processor is not supported for a WordLevel model"));
+        for entry in ["normalizer", "post_processor"] {
+            if file.get(entry).is_some_and(|value| !value.is_null()) {
+                let problem = format!("{entry} is not supported for a WordLevel model");
+                return Err(reader.wrong(problem));
+            }
         }
         let (words, added) = reader.vocab(file)?;
         if let Some(all) = added.spellings() {

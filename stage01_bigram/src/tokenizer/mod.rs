@@ -22,8 +22,11 @@
 //! - [`Tokenizer::encode_with_special`] reads it as the special token, as the `tokenizers` library
 //!   does. For data that was written with special tokens.
 //!
-//! Left out: normalising text (Unicode forms, lower case), and vocabularies with other
-//! pre-tokenization rules than GPT-2's.
+//! A [`BpeTokenizer`] is trained with GPT-2's rules. Those of later models are read and written as
+//! well: SmolLM2, Llama 3 and Qwen2 cut a text elsewhere, Llama 2 begins from characters ([`bpe`]).
+//!
+//! Left out: other rules, normalising text but for Unicode's form C, and the special tokens around a
+//! text, which [`Tokenizer::template`] tells and [`Tokenizer::encode`] does not add.
 
 mod added;
 pub mod bpe;
@@ -35,7 +38,7 @@ mod note;
 
 pub use added::AddedToken;
 use added::Part;
-pub use bpe::BpeTokenizer;
+pub use bpe::{BpeTokenizer, Template};
 pub use char::CharTokenizer;
 pub use end_of_text::{END_OF_TEXT, KNOWN};
 pub use kind::{DEFAULT_BPE_SIZE, TokenizerKind};
@@ -68,7 +71,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// [`Error::UnknownCharacter`] where a character tokenizer meets a character that its
-    /// training text did not have. Byte-level tokenizers encode every text; a single word
+    /// training text did not have. The other tokenizers encode every text; a single word
     /// of 4 GiB is the exception ([`Error::Text`]).
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         match self {
@@ -133,12 +136,18 @@ impl Tokenizer {
     /// be valid text. Such bytes become U+FFFD, the replacement character; use
     /// [`Tokenizer::decode_bytes`] where that would lose bytes, as when printing token by token.
     ///
+    /// In the manner of SentencePiece a text loses the space at its beginning, which encoding put
+    /// there; [`Tokenizer::decode_bytes`] keeps it.
+    ///
     /// # Errors
     /// [`Error::UnknownToken`] for a number outside the vocabulary.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
         match self {
             Tokenizer::Char(tokenizer) => tokenizer.decode(ids),
             Tokenizer::Bpe(tokenizer) => {
+                if let Some(text) = tokenizer.sentence_piece_text(ids) {
+                    return text;
+                }
                 let bytes = tokenizer.decode_bytes(ids)?;
                 Ok(String::from_utf8(bytes)
                     .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
@@ -170,6 +179,40 @@ impl Tokenizer {
         match self {
             Tokenizer::Char(_) => &[],
             Tokenizer::Bpe(tokenizer) => tokenizer.added_tokens(),
+        }
+    }
+
+    /// The special tokens that the model expects around a text, where the file says so. In
+    /// `transformers`, a text is encoded with them unless `add_special_tokens=False` is given.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer};
+    /// let mut parts = BpeTokenizer::train("low low low", 258)?.with_end_of_text().parts()?;
+    /// parts.bos = Some(258);
+    /// let tokenizer = Tokenizer::Bpe(parts.tokenizer(Path::new("model.gguf"))?);
+    /// let mut prompt = tokenizer.template().before.clone();
+    /// prompt.extend(tokenizer.encode("low")?);
+    /// assert_eq!(prompt, [258, 257]);
+    /// # Ok::<(), stage01_bigram::Error>(())
+    /// ```
+    pub fn template(&self) -> &Template {
+        static NONE: Template = Template { before: Vec::new(), after: Vec::new() };
+        match self {
+            Tokenizer::Char(_) => &NONE,
+            Tokenizer::Bpe(tokenizer) => tokenizer.template(),
+        }
+    }
+
+    /// Whether a text may be cut before white space that follows another character: its parts, encoded
+    /// one by one, then have the tokens of the whole text.
+    ///
+    /// False for Llama 3 and Qwen2, whose rules keep a line end with the sign before it, and in the
+    /// manner of SentencePiece, where each text begins with a space.
+    pub fn survives_cuts(&self) -> bool {
+        match self {
+            Tokenizer::Char(_) => true,
+            Tokenizer::Bpe(tokenizer) => tokenizer.survives_cuts(),
         }
     }
 

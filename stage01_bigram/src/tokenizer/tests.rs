@@ -106,8 +106,8 @@ fn a_wrong_file_is_explained() {
         (&bpe, "/model/merges/0", json!("o !"), "merge 0 names \"o!\""),
         (&bpe, "/model/merges/1", json!(["a"]), "merge 1 is [\"a\"], not a pair"),
         (&bpe, "/model/dropout", json!(0.1), "model.dropout is 0.1"),
-        (&bpe, "/normalizer", json!({"type": "NFC"}), "normalizer is"),
-        (&bpe, "/pre_tokenizer/type", json!("Split"), "pre_tokenizer does not cut"),
+        (&bpe, "/normalizer", json!({"type": "NFKC"}), "normalizer is {\"type\":\"NFKC\"}"),
+        (&bpe, "/pre_tokenizer/type", json!("Split"), "pre_tokenizer is Split, which"),
         (&bpe, "/decoder", json!(null), "decoder is not ByteLevel"),
         (&bpe, "/added_tokens/0", json!({"id": 3}), "an added token lacks `content`"),
         (&char, "/pre_tokenizer", json!(null), "does not cut the text into characters"),
@@ -131,8 +131,9 @@ fn a_wrong_file_is_explained() {
 
 /// What `transformers` 5 writes for GPT-2, and what tokenizers with markers around a text have.
 #[test]
-fn a_post_processor_is_read_when_it_adds_no_token() {
+fn a_post_processor_tells_the_tokens_around_a_text() {
     let [_, _, bpe] = both("to be, or not to be");
+    let end = bpe.end_of_text().unwrap();
     let read = |processor: &Value| {
         let mut file: Value = serde_json::from_str(&bpe.to_json()).unwrap();
         file["post_processor"] = processor.clone();
@@ -142,34 +143,53 @@ fn a_post_processor_is_read_when_it_adds_no_token() {
         json!({"Sequence": {"id": "A", "type_id": 0}}),
         json!({"Sequence": {"id": "B", "type_id": 1}}),
     );
-    let marker = json!({"SpecialToken": {"id": "<s>", "type_id": 0}});
+    let marker = |name: &str| json!({"SpecialToken": {"id": name, "type_id": 0}});
     let template = |single: &Value| {
         json!({
             "type": "TemplateProcessing", "single": single, "pair": [text, other],
-            "special_tokens": {},
+            "special_tokens": {
+                "<s>": {"id": "<s>", "ids": [end], "tokens": [END_OF_TEXT]},
+                "far": {"id": "far", "ids": [end + 1], "tokens": ["far"]},
+                "a": {"id": "a", "ids": [64], "tokens": ["a"]},
+            },
         })
     };
     let alone = template(&json!([text]));
     let byte_level = json!({"type": "ByteLevel", "trim_offsets": false});
     let several = |all: &Value| json!({"type": "Sequence", "processors": all});
-    for good in [&alone, &several(&json!([byte_level, alone])), &several(&json!([]))] {
+    for good in [&alone, &several(&json!([byte_level, alone])), &several(&json!([])), &json!(null)]
+    {
         assert_eq!(read(good).unwrap(), bpe, "{good}");
     }
-    let marked = template(&json!([marker, text]));
-    let bad = [
-        template(&json!([])),
-        template(&json!([text, text])),
-        template(&json!([other])),
-        template(&json!(null)),
-        several(&json!([byte_level, marked])),
-        several(&json!([several(&json!([]))])),
-        json!({"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0]}),
-        json!({}),
-        marked,
-    ];
-    for bad in bad {
+    let marked = template(&json!([marker("<s>"), text]));
+    let around = template(&json!([marker("<s>"), marker("<s>"), text, marker("<s>")]));
+    for (good, before, after) in [
+        (&marked, vec![end], vec![]),
+        (&several(&json!([byte_level, marked, alone])), vec![end], vec![]),
+        (&around, vec![end, end], vec![end]),
+    ] {
+        let tokenizer = read(good).unwrap();
+        assert_eq!(*tokenizer.template(), Template { before, after });
+        assert_eq!(tokenizer.encode("to be").unwrap(), bpe.encode("to be").unwrap());
+        let again = Tokenizer::from_json(&tokenizer.to_json()).unwrap();
+        assert_eq!(again, tokenizer);
+    }
+    for (bad, expected) in [
+        (template(&json!([])), "does not have the text once"),
+        (template(&json!([text, text])), "does not have the text once"),
+        (template(&json!([other])), "another text than A"),
+        (template(&json!(null)), "single is missing"),
+        (template(&json!([text, {}])), "single has {}"),
+        (template(&json!([marker("none"), text])), "says that \"none\" is null"),
+        (template(&json!([marker("far"), text])), "\"far\" is [260], not added tokens"),
+        (template(&json!([marker("a"), text])), "\"a\" is [64], not added tokens"),
+        (several(&json!([marked, marked])), "has two templates"),
+        (several(&json!([several(&json!([]))])), "post_processor is {"),
+        (json!({"type": "RobertaProcessing", "sep": ["</s>", 2]}), "RobertaProcessing"),
+        (json!({}), "post_processor is {}"),
+    ] {
         let error = read(&bad).unwrap_err().to_string();
-        assert!(error.contains("post_processor may add tokens"), "{bad}: {error}");
+        assert!(error.contains(expected), "{bad}: {error}");
     }
 }
 
@@ -191,7 +211,7 @@ fn a_tokenizer_is_a_regular_file() {
 fn an_entry_that_is_not_followed_is_refused_by_name() {
     let [char, _, bpe] = both("to be, or not to be");
     let (on, word) = (json!(true), json!("word"));
-    let cases: [(&Tokenizer, &str, &Value, &str); 27] = [
+    let cases: [(&Tokenizer, &str, &Value, &str); 28] = [
         (&bpe, "/version", &json!("2.0"), "version is \"2.0\""),
         (&bpe, "/truncation", &json!({"max_length": 8}), "set truncation to null"),
         (&char, "/truncation", &json!({"max_length": 8}), "set truncation to null"),
@@ -202,13 +222,19 @@ fn an_entry_that_is_not_followed_is_refused_by_name() {
         (&bpe, "/model/new", &on, "model.new is not known"),
         (&bpe, "/pre_tokenizer/add_prefix_space", &on, "add_prefix_space is true"),
         (&bpe, "/pre_tokenizer/add_prefix_space", &json!(null), "add_prefix_space is null"),
-        (&bpe, "/pre_tokenizer/use_regex", &json!(false), "does not cut text"),
+        (&bpe, "/pre_tokenizer/use_regex", &json!(false), "pre_tokenizer.use_regex is false"),
         (&bpe, "/pre_tokenizer/new", &on, "pre_tokenizer.new is not known"),
-        (&bpe, "/post_processor", &json!({"type": "Sequence"}), "post_processor may add tokens"),
+        (
+            &bpe,
+            "/post_processor",
+            &json!({"type": "Sequence"}),
+            "post_processor.processors is missing",
+        ),
         (&bpe, "/post_processor/new", &on, "post_processor.new is not known"),
         (&bpe, "/decoder/new", &on, "decoder.new is not known"),
-        (&bpe, "/model/ignore_merges", &on, "model.ignore_merges is true"),
-        (&bpe, "/model/byte_fallback", &on, "model.byte_fallback is true"),
+        (&bpe, "/model/ignore_merges", &word, "model.ignore_merges is \"word\""),
+        (&bpe, "/model/byte_fallback", &word, "model.byte_fallback is \"word\""),
+        (&bpe, "/model/byte_fallback", &on, "decoder is {\"type\":\"ByteLevel\""),
         (&bpe, "/model/continuing_subword_prefix", &word, "continuing_subword_prefix is \"word\""),
         (&bpe, "/model/end_of_word_suffix", &word, "end_of_word_suffix is \"word\""),
         (&bpe, "/model/dropout", &word, "model.dropout is \"word\""),

@@ -10,6 +10,7 @@ use stage01_bigram::text::wrap;
 use stage01_bigram::{Error, Result};
 
 use super::SamplingFlags;
+use super::locate::locate;
 use super::screen::{Screen, width};
 use crate::generate::Decoder;
 use crate::model::{Model, encode_prompt, write_text};
@@ -25,7 +26,7 @@ const LONGEST: u64 = 1_000_000;
 /// line or Ctrl-D ends the conversation.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
-    /// The directory of the model.
+    /// The model: a directory, a GGUF file, or its name on the hub.
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
     model: PathBuf,
 
@@ -43,7 +44,7 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn chat(flags: &Flags) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer, special } = Model::load(&flags.model)?;
+    let Model { gpt, params, tokenizer, special, .. } = Model::load(&locate(&flags.model)?)?;
     let mut sampler = flags.sampling.sampler()?;
     let mut decoder = Decoder::new(&gpt, &params, flags.sampling.context_shift)?;
     let mut rng = generator(flags.sampling.seed, Purpose::Sampling, 0);

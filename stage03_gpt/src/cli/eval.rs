@@ -11,6 +11,7 @@ use stage01_bigram::loss::{bits_per_byte, perplexity};
 use stage01_bigram::text::thousands;
 use stage01_bigram::{Error, Result};
 
+use super::locate::locate;
 use super::screen::{Screen, remark};
 use crate::evaluate::evaluate;
 use crate::files::logits::save_logits;
@@ -26,7 +27,7 @@ use crate::trainer::{cores, thread_pool};
 /// give the same loss.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
-    /// The directory of the model.
+    /// The model: a directory, a GGUF file, or its name on the hub.
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
     model: PathBuf,
 
@@ -55,7 +56,7 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn eval(flags: &Flags) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer, .. } = Model::load(&flags.model)?;
+    let Model { gpt, params, tokenizer, .. } = Model::load(&locate(&flags.model)?)?;
     let corpus = Corpus::open(&flags.text)?;
     let tokens = tokenizer.encode_with_special(&corpus.text)?;
     corpus.notes(&tokenizer).for_each(remark);

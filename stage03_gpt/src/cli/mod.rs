@@ -1,4 +1,4 @@
-//! The commands: `train`, `sample`, `eval`, `chat`, `bench`.
+//! The commands: `train`, `sample`, `eval`, `chat`, `export`, `bench`.
 //!
 //! Each has a file of its own. This one has the flags they share, and how a program starts and
 //! ends: with its result, with a one-line error, or without a message when its output is no longer
@@ -8,7 +8,9 @@ pub mod bench;
 pub mod chat;
 pub mod curve;
 pub mod eval;
+pub mod export;
 pub mod introduction;
+pub mod locate;
 pub mod resumed;
 pub mod run;
 pub mod sample;
@@ -51,6 +53,7 @@ enum Command {
     Sample(sample::Flags),
     Eval(eval::Flags),
     Chat(chat::Flags),
+    Export(export::Flags),
     Bench(bench::Flags),
 }
 
@@ -121,6 +124,7 @@ fn dispatch(cli: Cli, own: &ArgMatches) -> Result<ExitCode> {
         Some(Command::Sample(flags)) => sample::sample(&flags),
         Some(Command::Eval(flags)) => eval::eval(&flags),
         Some(Command::Chat(flags)) => chat::chat(&flags),
+        Some(Command::Export(flags)) => export::export(&flags),
         Some(Command::Bench(flags)) => bench::bench(&flags, own),
     }
 }

@@ -9,6 +9,7 @@ use stage01_bigram::Result;
 use stage01_bigram::random::{Purpose, generator};
 
 use super::SamplingFlags;
+use super::locate::locate;
 use super::screen::{Screen, remark};
 use crate::generate::Decoder;
 use crate::model::{Model, encode_prompt, write_text};
@@ -19,7 +20,8 @@ use crate::model::{Model, encode_prompt, write_text};
 /// of tokens, or to the token that ends a text, where the model has one.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
-    /// The directory of the model.
+    /// The model: a directory, a GGUF file, or its name on the hub, such as
+    /// `HuggingFaceTB/SmolLM2-135M-Instruct`.
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
     model: PathBuf,
 
@@ -46,7 +48,7 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn sample(flags: &Flags) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer, special } = Model::load(&flags.model)?;
+    let Model { gpt, params, tokenizer, special, .. } = Model::load(&locate(&flags.model)?)?;
     let prompt = match (flags.prompt.as_deref(), special.bos) {
         (None | Some(""), Some(bos)) => vec![bos],
         (None, None) => encode_prompt(&tokenizer, "\n")?,

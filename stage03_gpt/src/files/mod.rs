@@ -2,8 +2,12 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`hub`] | a model by its name on the Hugging Face hub, as a directory |
 //! | [`hugging_face`] | a model as a directory that `transformers` opens |
+//! | [`gguf`] | a model as one file, as llama.cpp and ollama have them |
 //! | `safetensors` | the codec of the weights: named tensors after a header |
+//! | `float16` | numbers of 16 bits |
+//! | `source` | bytes on the disk or in memory |
 //! | [`resume`] | the state of a run, `trainer.safetensors` |
 //! | [`logits`] | the logits of a text, for other programs to compare with |
 //! | [`metrics_log`] | `log.jsonl`: one line per step |
@@ -12,12 +16,16 @@
 //! What this module leaves out: the tokenizer's file (stage 1's `tokenizer`).
 
 mod bounded;
+mod float16;
+pub mod gguf;
+pub mod hub;
 pub mod hugging_face;
 pub mod logits;
 pub mod metrics_log;
 pub mod resume;
 pub mod run_directory;
 pub(crate) mod safetensors;
+mod source;
 
 /// The weights in the directory of a model.
 pub const MODEL_FILE: &str = "model.safetensors";

@@ -16,8 +16,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use safetensors::{Dtype, View};
@@ -29,6 +28,8 @@ use stage02_attention::params::{Layout, Params};
 
 use super::CONFIG_FILE;
 use super::bounded::shown;
+use super::float16::{from_bf16, from_f16};
+use super::source::Source;
 
 /// A tensor to be written.
 pub(crate) struct F32Tensor<'a> {
@@ -223,31 +224,6 @@ impl<'de> Deserialize<'de> for Listing {
     }
 }
 
-/// Where the bytes of a file are.
-enum Source<'a> {
-    Memory(&'a [u8]),
-    Disk(File),
-}
-
-impl Source<'_> {
-    /// Fills `bytes` with the bytes from `start` on.
-    fn read_at(&self, start: u64, bytes: &mut [u8]) -> io::Result<()> {
-        match self {
-            Source::Memory(all) => {
-                let rest = usize::try_from(start).ok().and_then(|start| all.get(start..));
-                let from = rest.and_then(|rest| rest.get(..bytes.len()));
-                bytes.copy_from_slice(from.ok_or(io::ErrorKind::UnexpectedEof)?);
-                Ok(())
-            }
-            Source::Disk(file) => {
-                let mut file = file;
-                file.seek(SeekFrom::Start(start))?;
-                file.read_exact(bytes)
-            }
-        }
-    }
-}
-
 /// A safetensors file whose header has been read, and its name for messages.
 pub(crate) struct TensorFile<'a> {
     path: PathBuf,
@@ -265,13 +241,8 @@ impl<'a> TensorFile<'a> {
 
     /// Reads the header of a file on the disk.
     pub(crate) fn open_file(path: &Path) -> Result<TensorFile<'static>> {
-        // Anything but a regular file, such as a pipe, might never end.
-        let described = fs::metadata(path).map_err(Error::file("read", path))?;
-        if !described.is_file() {
-            return Err(Error::format(path, "it is not a regular file", "put the weights there"));
-        }
-        let file = File::open(path).map_err(Error::file("read", path))?;
-        TensorFile::read_head(path, Source::Disk(file), described.len())
+        let (source, length) = Source::open(path)?;
+        TensorFile::read_head(path, source, length)
     }
 
     fn read_head(path: &Path, source: Source<'a>, length: u64) -> Result<Self> {
@@ -329,7 +300,7 @@ impl<'a> TensorFile<'a> {
     }
 
     /// The header's entry for a tensor.
-    fn tensor(&self, name: &str) -> Result<&Info> {
+    pub(crate) fn tensor(&self, name: &str) -> Result<&Info> {
         let place = self.head.places.get(name).ok_or_else(|| {
             let problem = format!("the tensor {} is missing", shown(name));
             let remedy = format!("it must come from the same model as {CONFIG_FILE}");
@@ -379,8 +350,7 @@ impl<'a> TensorFile<'a> {
                 "F64" => numbers.extend(parts.map(|b| f64::from_le_bytes(of(b)) as f32)),
                 "F32" => numbers.extend(parts.map(|b| f32::from_le_bytes(of(b)))),
                 "F16" => numbers.extend(parts.map(|b| from_f16(u16::from_le_bytes(of(b))))),
-                // The upper half of an f32.
-                _ => numbers.extend(parts.map(|b| f32::from_le_bytes([0, 0, b[0], b[1]]))),
+                _ => numbers.extend(parts.map(|b| from_bf16(u16::from_le_bytes(of(b))))),
             }
             each(&numbers)?;
             start += piece.len() as u64;
@@ -426,44 +396,4 @@ impl<'a> TensorFile<'a> {
 /// A few bytes as an array.
 fn of<const N: usize>(bytes: &[u8]) -> [u8; N] {
     bytes.try_into().expect("chunks of this length")
-}
-
-/// A float16 (IEEE 754 binary16) as f32: one bit of sign, five of exponent, ten of mantissa. Every
-/// float16 is also an f32.
-fn from_f16(bits: u16) -> f32 {
-    let (exponent, mantissa) = (bits >> 10 & 31, f32::from(bits & 1023) / 1024.0);
-    let size = match exponent {
-        // Subnormal: without the implicit leading 1.
-        0 => mantissa * 2f32.powi(-14),
-        31 if mantissa == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => (1.0 + mantissa) * 2f32.powi(i32::from(exponent) - 15),
-    };
-    if bits >> 15 == 1 { -size } else { size }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::from_f16;
-
-    #[test]
-    fn numbers_of_16_bits() {
-        for (bits, number) in [
-            (0x0000, 0.0),
-            (0x3C00, 1.0),
-            (0xC000, -2.0),
-            (0x3555, 0.333_251_95),
-            (0x7BFF, 65504.0),
-            (0x0400, 6.103_515_6e-5), // the smallest with a leading 1
-            (0x0001, 5.960_464_5e-8),
-            (0x7C00, f32::INFINITY),
-            (0xFC00, f32::NEG_INFINITY),
-        ] {
-            assert_eq!(from_f16(bits), number, "{bits:04x}");
-        }
-        assert!(from_f16(0x8000).is_sign_negative());
-        assert!(from_f16(0x7C01).is_nan());
-        // Larger bits, larger number, up to infinity.
-        assert!((0..0x7C00).all(|bits| from_f16(bits) < from_f16(bits + 1)));
-    }
 }

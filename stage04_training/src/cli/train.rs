@@ -18,6 +18,7 @@ use stage03_gpt::cli::resumed::resume_message;
 use stage03_gpt::cli::run::remark_threads;
 use stage03_gpt::cli::screen::{Screen, directory_flag, width};
 use stage03_gpt::cli::stop;
+use stage03_gpt::files::hugging_face::read_text_settings;
 use stage03_gpt::files::metrics_log::MetricsLog;
 
 use super::data::Data;
@@ -78,6 +79,14 @@ fn run(ready: Ready) -> Result<ExitCode> {
     let (tokenizer, identity) = (data.tokenizer.clone(), data.identity());
     let mut checkpoints =
         CheckpointManager::new(&recipe.out_dir, tokenizer, recipe.saved(), identity);
+    // A model that is trained further keeps its chat template and its special tokens.
+    let described = match &start {
+        Start::New(..) => recipe.init_from.as_deref(),
+        Start::Saved(_, out, _) => Some(out.path.as_path()),
+    };
+    if let Some(directory) = described {
+        checkpoints.texts = read_text_settings(directory, &checkpoints.tokenizer)?;
+    }
     let mut other_data = None;
     // `out`, and then `checkpoints`, holds the directory's lock until the run ends.
     let (mut trainer, out) = match start {

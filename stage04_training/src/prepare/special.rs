@@ -16,8 +16,8 @@ impl Settings {
     /// The tokenizer, unless it is made from the text: GPT-2's, or a file.
     ///
     /// # Errors
-    /// When it cannot be read, has no such `--end-token`, or has a token that cannot be found in a
-    /// text that is cut.
+    /// When it cannot be read, has no such `--end-token`, gives other tokens for a text that is cut,
+    /// or has a token that cannot be found in one.
     pub(super) fn given_tokenizer(&self) -> Result<Option<Tokenizer>> {
         let trained = match &self.tokenizer {
             TokenizerKind::Char if self.end_token.is_none() => return Ok(None),
@@ -30,6 +30,12 @@ impl Settings {
             Some(content) => trained.with_end_token(content)?,
             None => trained,
         };
+        if !tokenizer.survives_cuts() {
+            let expected = "it reads a text otherwise when the text is cut, and long texts are read \
+                            in segments; expected a tokenizer with the rules of GPT-2 or SmolLM2, \
+                            such as bpe or gpt2";
+            return Err(Error::setting("--tokenizer", &self.tokenizer, expected));
+        }
         let found =
             |token: &&AddedToken| self.special_tokens == SpecialTokens::Tokens || !token.special;
         for token in tokenizer.added_tokens().iter().filter(found) {

@@ -1,5 +1,6 @@
 //! `tokenizer.json`: what is accepted can be saved, and is the same tokenizer when it is read
-//! again. Its tokens are below the size of its vocabulary.
+//! again. Its tokens are below the size of its vocabulary. The parts that a GGUF file would have make
+//! a tokenizer as well.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -12,7 +13,12 @@ fuzz_target!(|bytes: &[u8]| {
         Err(problem) => return fuzz::line(&problem.to_string()),
     };
     let again = Tokenizer::from_json(&tokenizer.to_json()).expect("what was saved is read");
-    for text in ["", "In the beginning\n", "caf\u{e9} \u{1f600}<|endoftext|>", "  a'b  1 "] {
+    if let Tokenizer::Bpe(bpe) = &tokenizer
+        && let Ok(parts) = bpe.parts()
+    {
+        parts.tokenizer("model.gguf".as_ref()).expect("parts that were made fit");
+    }
+    for text in ["", "In the beginning\n", "caf\u{e9} \u{1f600}<|endoftext|>", "  a'B  12 ;\n", "e\u{301}\u{2581}<s>"] {
         let ids = tokenizer.encode(text).ok();
         assert_eq!(ids, again.encode(text).ok());
         let Some(ids) = ids else { continue };

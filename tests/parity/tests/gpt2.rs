@@ -1,14 +1,14 @@
 //! A complete GPT-2 that `transformers` saved: logits, gradients and text are the same.
 
+mod common;
+
 use std::borrow::Cow;
 use std::path::Path;
 
-use parity::{Golden, assert_close, golden_directory, type_name};
+use parity::golden_directory;
 use safetensors::{Dtype, View};
-use stage01_bigram::Float;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
-use stage02_attention::backward::Backward;
 use stage02_attention::params::Params;
 use stage03_gpt::files::{CONFIG_FILE, MODEL_FILE, hugging_face};
 use stage03_gpt::generate::Decoder;
@@ -16,99 +16,30 @@ use stage03_gpt::gpt::Gpt;
 
 /// The model that `transformers` saved.
 fn load() -> (Gpt, Params<f32>) {
-    let directory = golden_directory().join("gpt2_tiny");
-    let gpt = Gpt::new(hugging_face::read_config(&directory).unwrap()).unwrap();
-    let params = hugging_face::read_model(&directory, &gpt).unwrap();
-    (gpt, params)
-}
-
-/// The same weights in another number type. Exact.
-fn convert<T: Float>(params: &Params<f32>) -> Params<T> {
-    Params { values: params.values.iter().map(|&w| T::of(f64::from(w))).collect() }
-}
-
-fn expected() -> Golden {
-    Golden::open("gpt2_tiny_expected.safetensors")
-}
-
-/// Logits, loss and every gradient of one batch.
-fn check_batch<T: Float>(part: &str, tolerance: f64) {
-    let ((gpt, params), golden) = (load(), expected());
-    let params = convert::<T>(&params);
-    let tensor = |name: &str| golden.tensor(&format!("{part}.{name}"));
-    let close = |name: &str, ours: &[T]| {
-        let what = format!("{}, {part}.{name}", type_name::<T>());
-        assert_close(&what, ours, &tensor(name).values, tolerance);
-    };
-    let (tokens, targets) = (tensor("input_ids").tokens(), tensor("targets").tokens());
-    let [batch, length] = tensor("input_ids").shape[..] else { panic!("a batch of texts") };
-
-    let mut acts = gpt.activations(batch, length);
-    gpt.forward(&params, &tokens, &mut acts, None);
-    close("logits", acts.logits.as_slice().unwrap());
-    let mean = |sum: f64| T::of(sum / tokens.len() as f64);
-    close("loss", &[mean(gpt.loss(&targets, &acts))]);
-
-    let mut grads = Params::zeros(gpt.layout());
-    let mut scratch = gpt.scratch(batch, length);
-    let scale = mean(1.0);
-    let backward = Backward { params: &params, grads: &mut grads, scratch: &mut scratch };
-    let sum = gpt.backward(&tokens, &targets, scale, &mut acts, backward);
-    close("loss", &[mean(sum)]);
-    for tensor in gpt.layout().tensors() {
-        close(&format!("grad.{}", tensor.name), &grads.values[tensor.range()]);
-    }
-    golden.assert_all_used(&format!("{part}."));
+    common::load("gpt2_tiny")
 }
 
 #[test]
 fn logits_loss_and_every_gradient_of_full_contexts() {
-    check_batch::<f64>("full", 1e-9);
-    check_batch::<f32>("full", 1e-5);
+    common::check_batch::<f64>("gpt2_tiny", "full", 1e-9);
+    common::check_batch::<f32>("gpt2_tiny", "full", 1e-5);
 }
 
 #[test]
 fn logits_loss_and_every_gradient_of_short_contexts() {
-    check_batch::<f64>("short", 1e-9);
-    check_batch::<f32>("short", 1e-5);
-}
-
-/// Decodes greedily from the prompt, with a prefill in parts of the given lengths.
-fn decode<T: Float>(golden: &Golden, parts: &[usize], length: usize) -> Vec<u32> {
-    let (gpt, params) = load();
-    let params = convert::<T>(&params);
-    let mut decoder = Decoder::new(&gpt, &params, Some(1)).unwrap();
-    let mut text = golden.tensor("generate.prompt").tokens();
-    let mut unread = &text[..];
-    for &part in parts {
-        decoder.prefill(&unread[..part]).unwrap();
-        unread = &unread[part..];
-    }
-    assert!(unread.is_empty(), "the parts are the whole prompt");
-    let rng = &mut generator(0, Purpose::Sampling, 0);
-    while text.len() < length {
-        text.push(decoder.decode_step(&mut Sampler::greedy(), rng));
-    }
-    text
+    common::check_batch::<f64>("gpt2_tiny", "short", 1e-9);
+    common::check_batch::<f32>("gpt2_tiny", "short", 1e-5);
 }
 
 #[test]
 fn decoding_with_a_cache_gives_the_text_of_full_forward_passes() {
-    let golden = expected();
-    for name in ["generate.greedy", "generate.greedy_sliding"] {
-        let tokens = golden.tensor(name).tokens();
-        for parts in [&[4][..], &[1, 1, 1, 1], &[3, 1]] {
-            assert_eq!(decode::<f64>(&golden, parts, tokens.len()), tokens, "{name}");
-            assert_eq!(decode::<f32>(&golden, parts, tokens.len()), tokens, "{name}");
-        }
-    }
-    golden.assert_all_used("generate.");
+    common::check_decoding("gpt2_tiny");
 }
 
 #[test]
 fn a_full_context_keeps_the_last_tokens() {
     // Prefill with the long text: only its end is in the context, and the next token is the same.
-    let (golden, (gpt, params)) = (expected(), load());
+    let (golden, (gpt, params)) = (common::expected("gpt2_tiny"), load());
     let text = golden.tensor("generate.greedy_sliding").tokens();
     let block_size = gpt.config().block_size;
     for n in block_size..text.len() {

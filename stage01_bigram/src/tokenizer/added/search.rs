@@ -29,6 +29,7 @@ pub(super) struct Search {
 /// The tokens that are searched for together.
 #[derive(Clone)]
 struct Phase {
+    normalized: bool,
     automaton: AhoCorasick,
     /// The index among all added tokens of each spelling of the automaton.
     places: Vec<usize>,
@@ -50,7 +51,7 @@ impl Search {
                 .kind(Some(AhoCorasickKind::ContiguousNFA))
                 .build(places.iter().map(|&at| &tokens[at].content))
                 .map_err(|error| format!("the added tokens cannot be searched for: {error}"))?;
-            phases.push(Phase { automaton, places });
+            phases.push(Phase { normalized, automaton, places });
         }
         Ok(Search { phases })
     }
@@ -62,11 +63,22 @@ impl Search {
         text: &'t str,
         special: bool,
     ) -> Vec<Part<'t>> {
+        self.parts_of(&[false, true], tokens, text, special)
+    }
+
+    /// The same for the tokens whose `normalized` is one of `kinds`.
+    pub(super) fn parts_of<'t>(
+        &self,
+        kinds: &[bool],
+        tokens: &[AddedToken],
+        text: &'t str,
+        special: bool,
+    ) -> Vec<Part<'t>> {
         let mut parts = Vec::new();
         if !text.is_empty() {
             parts.push(Part::Text(text));
         }
-        for phase in &self.phases {
+        for phase in self.phases.iter().filter(|phase| kinds.contains(&phase.normalized)) {
             let mut next = Vec::with_capacity(parts.len());
             for part in parts {
                 match part {

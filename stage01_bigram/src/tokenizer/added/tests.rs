@@ -190,7 +190,7 @@ fn a_cut_before_white_space_keeps_most_tokens() {
 
 /// A change of a file that a person or a program could make.
 #[derive(Clone, Debug)]
-enum Change {
+pub(in crate::tokenizer) enum Change {
     /// An added token is listed once more, with another number.
     AddAgain(usize, usize),
     /// An added token has another number or spelling.
@@ -217,7 +217,7 @@ fn spelling() -> impl Strategy<Value = String> {
     ]
 }
 
-fn change() -> impl Strategy<Value = Change> {
+pub(in crate::tokenizer) fn change() -> impl Strategy<Value = Change> {
     let at = 0usize..400;
     let number = prop_oneof![255usize..270, 0usize..5, Just(4_294_967_296)];
     let values =
@@ -237,7 +237,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-fn apply(file: &mut Value, change: &Change) {
+pub(in crate::tokenizer) fn apply(file: &mut Value, change: &Change) {
     if let Change::Set(at, value) = change {
         // All objects, from the outside to the inside.
         let mut objects = vec![String::new()];

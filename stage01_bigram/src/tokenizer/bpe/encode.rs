@@ -6,25 +6,25 @@
 //!
 //! 1. Most pre-tokens are common words. A small cache (`cache`) holds the tokens of recent
 //!    pre-tokens, and a hash map has the pre-tokens that are one token; few must be merged.
-//! 2. A pre-token is short: below [`SHORT`] bytes a linear search for the next pair is fastest.
-//!    Above, that would take quadratic time; a heap of pairs takes n log n.
+//! 2. A pre-token is short, and then a linear search for the next pair is fastest. For a long one it
+//!    would take quadratic time; a heap of pairs takes n log n (`pairs`).
 //! 3. Pre-tokens do not depend on each other, so a long text is cut where that is safe
 //!    ([`split::chunks`]) and encoded on all threads.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+mod pairs;
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
+use self::pairs::Pairs;
 use super::cache::{Cache, Caches, Key};
 use super::merge::Merge;
+use super::pre_tokenizer::PreTokenizer;
+use super::rules::Rules;
+use super::sentence_piece::{self, Characters, SentencePiece};
 use super::split;
 use crate::tokenizer::added::{AddedTokens, Part};
 use crate::{Error, Result};
-
-/// The longest pre-token, in bytes, whose pairs are searched linearly.
-const SHORT: usize = 64;
 
 /// Text per task when encoding with several threads.
 const CHUNK: usize = 1 << 18;
@@ -32,33 +32,62 @@ const CHUNK: usize = 1 << 18;
 /// Stands for no merge, no neighbour, no token.
 const NONE: u32 = u32::MAX;
 
+/// Where a text is cut into the sequences whose pairs are merged.
+#[derive(Clone, Copy)]
+enum Cut {
+    /// By a rule of byte-level vocabularies.
+    Rule(PreTokenizer),
+    /// Before the spaces of each word, in the manner of SentencePiece, where no token goes on from
+    /// one word into the next.
+    Words,
+    /// Nowhere.
+    Nowhere,
+}
+
 /// The lookup tables for encoding.
 #[derive(Clone)]
 pub(super) struct Encoder {
-    /// The token of each byte.
+    /// Where the text is cut.
+    cut: Cut,
+    /// The token of each byte; [`NONE`] where there is none.
     byte_ids: Box<[u32; 256]>,
-    /// The rank of the merge of a pair of tokens; see [`pair`].
-    ranks: FxHashMap<u64, u32>,
-    /// The token that each merge makes.
-    merged: Vec<u32>,
+    /// In the manner of SentencePiece: its rules, and the tokens of characters.
+    sentence_piece: Option<Box<SentencePiece>>,
+    characters: Option<Characters>,
+    pairs: Pairs,
     /// Pre-tokens that are one token.
     whole: FxHashMap<Box<[u8]>, u32>,
     caches: Caches,
 }
 
 impl Encoder {
-    pub(super) fn new(tokens: &[Vec<u8>], merges: &[Merge], added: &AddedTokens) -> Encoder {
+    pub(super) fn new(
+        tokens: &[Vec<u8>],
+        merges: &[Merge],
+        added: &AddedTokens,
+        rules: &Rules,
+    ) -> Encoder {
         let mut encoder = Encoder::of_bytes(tokens, added);
+        encoder.cut = Cut::Rule(rules.pre_tokenizer);
+        if let Some(rules) = &rules.sentence_piece {
+            *encoder.byte_ids = rules.bytes;
+            encoder.sentence_piece = Some(rules.clone());
+            encoder.characters = Some(Characters::new(tokens, &rules.bytes, added));
+            encoder.cut = match sentence_piece::merge_across_words(tokens, merges) {
+                false => Cut::Words,
+                true => Cut::Nowhere,
+            };
+        }
         for &merge in merges {
             encoder.learn(merge);
         }
         // The bytes of a token need not be encoded as that token: another merge may come first.
-        // Only those that are may be looked up.
+        // Only those that are may be looked up, unless the vocabulary says that all may.
         let whole = |(id, token): (usize, &Vec<u8>)| {
             let id = id as u32;
-            let mut encoded = Vec::new();
-            encoder.merge(token, &mut encoded);
-            (encoded == [id] && added.get(id).is_none()).then(|| (token[..].into(), id))
+            let is_whole =
+                added.get(id).is_none() && (rules.ignore_merges || encoder.merges_to(token, id));
+            is_whole.then(|| (token[..].into(), id))
         };
         encoder.whole = tokens.par_iter().enumerate().filter_map(whole).collect();
         encoder
@@ -75,30 +104,56 @@ impl Encoder {
             }
         }
         Encoder {
+            cut: Cut::Rule(PreTokenizer::default()),
             byte_ids,
-            ranks: FxHashMap::default(),
-            merged: Vec::new(),
+            sentence_piece: None,
+            characters: None,
+            pairs: Pairs::default(),
             whole: FxHashMap::default(),
             caches: Caches::default(),
         }
     }
 
-    /// Adds a merge of the next rank. Of two for one pair the first counts.
+    /// Whether the pairs of a token's bytes are merged to that token.
+    pub(super) fn merges_to(&self, token: &[u8], id: u32) -> bool {
+        let mut encoded = Vec::new();
+        self.merge(token, &mut encoded);
+        encoded == [id]
+    }
+
+    /// Adds a merge of the next rank.
     pub(super) fn learn(&mut self, merge: Merge) {
-        let rank = self.merged.len() as u32;
-        self.ranks.entry(pair(merge.left, merge.right)).or_insert(rank);
-        self.merged.push(merge.id);
+        self.pairs.learn(merge);
+    }
+
+    /// Whether every byte has a token.
+    pub(super) fn has_all_bytes(&self) -> bool {
+        self.byte_ids.iter().all(|&id| id != NONE)
     }
 
     /// The tokens of a text, on all threads where it is long.
-    pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>> {
+    ///
+    /// first: whether it is the beginning of the whole text.
+    pub(super) fn encode(&self, text: &str, first: bool) -> Result<Vec<u32>> {
+        match &self.sentence_piece {
+            None => self.encode_prepared(text),
+            Some(rules) => self.encode_prepared(&rules.prepared(text, first)),
+        }
+    }
+
+    fn encode_prepared(&self, text: &str) -> Result<Vec<u32>> {
         let encode = |chunk: &str| {
             let mut cache = self.caches.take();
             let ids = self.encode_chunk(chunk, &mut cache);
             self.caches.give_back(cache);
             ids
         };
-        match &split::chunks(text, CHUNK)[..] {
+        let chunks = match self.cut {
+            Cut::Rule(rule) => rule.chunks(text, CHUNK),
+            Cut::Words => sentence_piece::chunks(text, CHUNK),
+            Cut::Nowhere => vec![text],
+        };
+        match &chunks[..] {
             [chunk] => encode(chunk),
             chunks => {
                 let parts: Result<Vec<Vec<u32>>> = chunks.par_iter().map(|c| encode(c)).collect();
@@ -127,8 +182,9 @@ impl Encoder {
         let encode = |group: &&[Part<'_>]| {
             let mut ids = Vec::new();
             for part in *group {
+                let first = std::ptr::eq(part, &parts[0]);
                 match part {
-                    Part::Text(text) => ids.extend(self.encode(text)?),
+                    Part::Text(text) => ids.extend(self.encode(text, first)?),
                     Part::Token(id, _) => ids.push(*id),
                 }
             }
@@ -144,10 +200,28 @@ impl Encoder {
     }
 
     fn encode_chunk(&self, text: &str, cache: &mut Cache) -> Result<Vec<u32>> {
+        match self.cut {
+            Cut::Rule(PreTokenizer::Gpt2) => self.encode_cut(text, cache, split::pre_token_end),
+            Cut::Rule(rule) => {
+                self.encode_cut(text, cache, |text, at| rule.pre_token_end(text, at))
+            }
+            Cut::Words => self.encode_cut(text, cache, sentence_piece::word_end),
+            Cut::Nowhere => self.encode_cut(text, cache, |text, _| text.len()),
+        }
+    }
+
+    /// Encodes a chunk; `pre_token_end` says where it is cut.
+    #[inline]
+    fn encode_cut(
+        &self,
+        text: &str,
+        cache: &mut Cache,
+        pre_token_end: impl Fn(&str, usize) -> usize,
+    ) -> Result<Vec<u32>> {
         let mut ids = Vec::with_capacity(text.len() / 3 + 1);
         let mut start = 0;
         while start < text.len() {
-            let end = split::pre_token_end(text, start);
+            let end = pre_token_end(text, start);
             let pre_token = &text.as_bytes()[start..end];
             match Key::of(text.as_bytes(), start, end) {
                 Some(key) => {
@@ -170,104 +244,24 @@ impl Encoder {
         }
     }
 
-    /// The rule itself: merges the pairs of a pre-token. Appends the tokens that remain.
+    /// Merges the pairs of a pre-token. Appends the tokens that remain. A byte without a token is
+    /// left out.
     pub(super) fn merge(&self, pre_token: &[u8], ids: &mut Vec<u32>) {
-        if pre_token.len() <= SHORT {
-            self.merge_short(pre_token, ids)
-        } else {
-            self.merge_long(pre_token, ids)
+        if let Some(characters) = &self.characters {
+            // A token that is a byte need not be a text; no pre-token is one.
+            if let Ok(text) = std::str::from_utf8(pre_token) {
+                let symbols = characters.symbols(text, &self.byte_ids);
+                self.pairs.merge(symbols.into_iter(), ids);
+            }
+            return;
         }
+        let symbols = pre_token.iter().map(|&byte| self.byte_ids[byte as usize]);
+        if symbols.clone().any(|symbol| symbol == NONE) {
+            let known: Vec<u32> = symbols.filter(|&symbol| symbol != NONE).collect();
+            return self.pairs.merge(known.into_iter(), ids);
+        }
+        self.pairs.merge(symbols, ids)
     }
-
-    /// The rank of the merge of two tokens, or [`NONE`].
-    fn rank(&self, left: u32, right: u32) -> u32 {
-        self.ranks.get(&pair(left, right)).copied().unwrap_or(NONE)
-    }
-
-    // ANCHOR: merge_short
-    /// Searches all pairs for the one to merge next: n steps of n comparisons.
-    fn merge_short(&self, pre_token: &[u8], ids: &mut Vec<u32>) {
-        let (mut tokens, mut ranks) = ([NONE; SHORT], [NONE; SHORT]);
-        let mut n = pre_token.len();
-        for (token, &byte) in tokens.iter_mut().zip(pre_token) {
-            *token = self.byte_ids[byte as usize];
-        }
-        // ranks[i] belongs to the pair of tokens i and i + 1.
-        for i in 1..n {
-            ranks[i - 1] = self.rank(tokens[i - 1], tokens[i]);
-        }
-        while n > 1 {
-            let mut first = 0;
-            for i in 1..n - 1 {
-                if ranks[i] < ranks[first] {
-                    first = i;
-                }
-            }
-            if ranks[first] == NONE {
-                break;
-            }
-            tokens[first] = self.merged[ranks[first] as usize];
-            tokens.copy_within(first + 2..n, first + 1);
-            ranks.copy_within(first + 1..n, first);
-            n -= 1;
-            if first > 0 {
-                ranks[first - 1] = self.rank(tokens[first - 1], tokens[first]);
-            }
-            if first + 1 < n {
-                ranks[first] = self.rank(tokens[first], tokens[first + 1]);
-            }
-        }
-        ids.extend_from_slice(&tokens[..n]);
-    }
-    // ANCHOR_END: merge_short
-
-    /// Takes the pair to merge next from a heap; the tokens are a linked list.
-    fn merge_long(&self, pre_token: &[u8], ids: &mut Vec<u32>) {
-        let n = pre_token.len() as u32;
-        let mut tokens: Vec<u32> = pre_token.iter().map(|&b| self.byte_ids[b as usize]).collect();
-        // Neighbours by index. A token that was merged into the one before it is NONE.
-        let mut next: Vec<u32> = (1..=n).collect();
-        let mut before: Vec<u32> = (0..n).map(|i| i.wrapping_sub(1)).collect();
-        let rank_at = |tokens: &[u32], next: &[u32], at: u32| match next[at as usize] {
-            end if end == n => NONE,
-            after => self.rank(tokens[at as usize], tokens[after as usize]),
-        };
-        // An entry is a rank and an index in one number: the lowest rank first, then the leftmost
-        // index.
-        let candidates = (0..n).map(|at| (rank_at(&tokens, &next, at), at));
-        let mut heap: BinaryHeap<Reverse<u64>> = candidates
-            .filter(|&(rank, _)| rank != NONE)
-            .map(|(rank, at)| Reverse(pair(rank, at)))
-            .collect();
-        while let Some(Reverse(entry)) = heap.pop() {
-            let (rank, at) = ((entry >> 32) as u32, entry as u32);
-            // The pair of this entry may be gone.
-            if tokens[at as usize] == NONE || rank_at(&tokens, &next, at) != rank {
-                continue;
-            }
-            let merged_at = next[at as usize] as usize;
-            tokens[at as usize] = self.merged[rank as usize];
-            tokens[merged_at] = NONE;
-            next[at as usize] = next[merged_at];
-            if next[merged_at] != n {
-                before[next[merged_at] as usize] = at;
-            }
-            for changed in [before[at as usize], at] {
-                if changed != NONE {
-                    let rank = rank_at(&tokens, &next, changed);
-                    if rank != NONE {
-                        heap.push(Reverse(pair(rank, changed)));
-                    }
-                }
-            }
-        }
-        ids.extend(tokens.into_iter().filter(|&token| token != NONE));
-    }
-}
-
-/// Two numbers as one, in their order.
-fn pair(left: u32, right: u32) -> u64 {
-    u64::from(left) << 32 | u64::from(right)
 }
 
 fn endless_pre_token() -> Error {
@@ -281,13 +275,13 @@ fn endless_pre_token() -> Error {
 /// The tables follow from the merges, which are compared already.
 impl PartialEq for Encoder {
     fn eq(&self, other: &Encoder) -> bool {
-        self.byte_ids == other.byte_ids && self.merged == other.merged
+        self.byte_ids == other.byte_ids && self.pairs.merged == other.pairs.merged
     }
 }
 
 impl std::fmt::Debug for Encoder {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        write!(f, "Encoder({} merges)", self.merged.len())
+        write!(f, "Encoder({} merges)", self.pairs.merged.len())
     }
 }
 

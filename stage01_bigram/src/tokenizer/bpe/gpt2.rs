@@ -8,6 +8,7 @@ use super::BpeTokenizer;
 use super::bytes::BYTE_OF_TOKEN;
 use super::encode::Encoder;
 use super::merge::Merge;
+use super::rules::Rules;
 use crate::tokenizer::added::{AddedToken, AddedTokens};
 use crate::tokenizer::end_of_text::END_OF_TEXT;
 use crate::{Error, Result};
@@ -44,6 +45,6 @@ impl BpeTokenizer {
         tokens.push(END_OF_TEXT.as_bytes().to_vec());
         let added =
             AddedTokens::new(vec![AddedToken::special(END, END_OF_TEXT)], None).map_err(wrong)?;
-        Ok(BpeTokenizer::new(&tokens, merges, added))
+        Ok(BpeTokenizer::new(&tokens, merges, added, Rules::default()))
     }
 }

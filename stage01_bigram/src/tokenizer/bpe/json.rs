@@ -1,59 +1,48 @@
 //! The file `tokenizer.json`, in the format of Hugging Face's `tokenizers` library.
 //!
-//! The vocabulary is spelled in GPT-2's alphabet of bytes, merges are pairs of spelled tokens in
-//! the order they were learned, and four more entries describe pre-tokenization and decoding. Files
-//! whose entries ask for anything else (other pre-tokenization, lower case, tokens added around a
-//! text) are refused: other ids without an error would be worse.
+//! The vocabulary is spelled, merges are pairs of spelled tokens in the order they were learned, and
+//! five more entries say how a text becomes tokens and tokens a text. Each entry has a file here:
+//! `pre_tokenizer` the rules of byte-level vocabularies, `sentence_piece` the other kind,
+//! `post_processor` the tokens around a text. Files whose entries ask for anything else (lower
+//! case, another rule) are refused: other ids without an error would be worse.
+
+mod post_processor;
+mod pre_tokenizer;
+mod sentence_piece;
 
 use std::path::Path;
 
-use rustc_hash::FxHashMap;
 use serde_json::{Map, Value, json};
 
-use super::bytes::{letter, spell, unspell};
-use super::{BpeTokenizer, Merge};
+use super::rules::Rules;
+use super::{BpeTokenizer, vocabulary};
 use crate::Result;
 use crate::tokenizer::json::reader::{Reader, short, write_added};
-use crate::tokenizer::json::rules::Allowed::{self, Anything, False, Off, True, Word};
+use crate::tokenizer::json::rules::Allowed::{self, Anything, Off, Word};
 
 impl BpeTokenizer {
     /// The content of a `tokenizer.json`.
     pub(in crate::tokenizer) fn to_json(&self) -> String {
-        let spelled = |id: u32| match self.added.get(id) {
-            Some(token) => token.content.clone(),
-            None => spell(self.token_bytes(id).unwrap_or_default()),
-        };
+        // Where tokens are looked up as a whole, an added token outside the vocabulary stays there.
+        let ordinary = |&id: &u32| !self.rules.ignore_merges || self.added.get(id).is_none();
+        let in_vocab = (0..self.vocab_size() as u32).rev().find(ordinary).map_or(0, |id| id + 1);
         let vocab: Map<String, Value> =
-            (0..self.vocab_size() as u32).map(|id| (spelled(id), id.into())).collect();
+            (0..in_vocab).map(|id| (self.spelled(id), id.into())).collect();
         let merges: Vec<Value> = self
             .merges
             .iter()
-            .map(|merge| format!("{} {}", spelled(merge.left), spelled(merge.right)).into())
+            .map(|merge| format!("{} {}", self.spelled(merge.left), self.spelled(merge.right)))
+            .map(Value::from)
             .collect();
-        let file = json!({
+        let mut file = json!({
             "version": "1.0",
             "truncation": null,
             "padding": null,
             "added_tokens": write_added(&self.added),
             "normalizer": null,
-            "pre_tokenizer": {
-                "type": "ByteLevel",
-                "add_prefix_space": false,
-                "trim_offsets": true,
-                "use_regex": true,
-            },
-            "post_processor": {
-                "type": "ByteLevel",
-                "add_prefix_space": true,
-                "trim_offsets": false,
-                "use_regex": true,
-            },
-            "decoder": {
-                "type": "ByteLevel",
-                "add_prefix_space": true,
-                "trim_offsets": true,
-                "use_regex": true,
-            },
+            "pre_tokenizer": null,
+            "post_processor": null,
+            "decoder": null,
             "model": {
                 "type": "BPE",
                 "dropout": null,
@@ -62,71 +51,92 @@ impl BpeTokenizer {
                 "end_of_word_suffix": null,
                 "fuse_unk": false,
                 "byte_fallback": false,
-                "ignore_merges": false,
+                "ignore_merges": self.rules.ignore_merges,
                 "vocab": vocab,
                 "merges": merges,
             },
         });
+        match &self.rules.sentence_piece {
+            Some(rules) => sentence_piece::write(rules, &mut file),
+            None => {
+                if self.rules.nfc {
+                    file["normalizer"] = json!({ "type": "NFC" });
+                }
+                file["pre_tokenizer"] = pre_tokenizer::write(self.rules.pre_tokenizer);
+                file["decoder"] = byte_level(true, true);
+            }
+        }
+        file["post_processor"] = post_processor::write(self);
         format!("{file:#}\n")
     }
 
     /// Reads a file whose model is `BPE`.
     pub(in crate::tokenizer) fn from_json(path: &Path, file: &Value) -> Result<BpeTokenizer> {
         let reader = Reader { path };
-        expect_gpt2_rules(reader, file)?;
+        let at = |pointer| file.pointer(pointer).unwrap_or(&Value::Null);
+        let of_characters = at("/model/byte_fallback") == &Value::Bool(true);
         let (spelled, added) = reader.vocab(file)?;
-        let mut tokens = Vec::with_capacity(spelled.len());
-        let mut ids: FxHashMap<&str, u32> = FxHashMap::default();
-        for (id, token) in (0..).zip(&spelled) {
-            if added.get(id).is_some() {
-                tokens.push(token.clone().into_bytes());
-                continue;
-            }
-            let bytes = unspell(token).ok_or_else(|| {
-                reader.wrong(format!("token {id}, {:?}, is not spelled in bytes", short(token)))
-            })?;
-            tokens.push(bytes);
-            ids.insert(token, id);
-        }
-        // A token is either learned or added: if it were both, one text could be read in two ways.
-        let is_added = |token: &str| added.tokens().iter().any(|added| added.content == token);
-        for byte in 0..=255 {
-            let letter = letter(byte).to_string();
-            if ids.contains_key(&*letter) {
-                continue;
-            }
-            return Err(reader.wrong(match is_added(&letter) {
-                true => format!("the added token {letter:?} is the token of a byte as well"),
-                false => format!("no token for the byte 0x{byte:02X}"),
-            }));
-        }
-        let find = |place: usize, token: &str| {
-            ids.get(token).copied().ok_or_else(|| {
-                let (added, token) = (is_added(token), short(token));
-                reader.wrong(match added {
-                    true => {
-                        format!("merge {place} names {token:?}, which is an added token as well")
-                    }
-                    false => format!("merge {place} names {token:?}, which is not in model.vocab"),
-                })
-            })
+        let mut rules = Rules {
+            template: post_processor::read(reader, at("/post_processor"), &added)?,
+            ..Rules::default()
         };
-        let mut seen = FxHashMap::default();
-        let mut merges = Vec::new();
-        for (place, merge) in reader.list(file, "/model/merges")?.iter().enumerate() {
-            let (left, right) = halves(merge).ok_or_else(|| {
-                let merge = short(&merge.to_string());
-                reader.wrong(format!("merge {place} is {merge}, not a pair of tokens"))
-            })?;
-            let (left, right, id) =
-                (find(place, left)?, find(place, right)?, find(place, &format!("{left}{right}"))?);
-            // Of two the library uses the last, which cannot be intended.
-            if let Some(first) = seen.insert((left, right), place) {
-                return Err(reader.wrong(format!("merges {first} and {place} are the same")));
+        let spaces = if of_characters {
+            reader.expect(at("/model"), "model", sentence_piece::MODEL)?;
+            Some(sentence_piece::read(reader, file, &added)?)
+        } else {
+            rules.pre_tokenizer = pre_tokenizer::read(reader, at("/pre_tokenizer"))?;
+            rules.nfc = pre_tokenizer::read_normalizer(reader, at("/normalizer"), &added)?;
+            if at("/decoder/type") != "ByteLevel" {
+                return Err(reader.wrong("decoder is not ByteLevel"));
             }
-            merges.push(Merge { left, right, id });
+            reader.expect(at("/decoder"), "decoder", OFFSETS)?;
+            reader.expect(at("/model"), "model", MODEL)?;
+            rules.ignore_merges = at("/model/ignore_merges") == &Value::Bool(true);
+            None
+        };
+        let merges = reader.list(file, "/model/merges")?.iter().enumerate();
+        let merges = merges.map(|(place, merge)| {
+            halves(merge).ok_or_else(|| {
+                let merge = short(&merge.to_string());
+                format!("merge {place} is {merge}, not a pair of tokens")
+            })
+        });
+        let tokenizer = match spaces {
+            Some(spaces) => vocabulary::of_characters(&spelled, added, merges, spaces, rules),
+            None => vocabulary::byte_level(&spelled, added, merges, rules),
+        };
+        let tokenizer = tokenizer.map_err(|problem| reader.wrong(problem))?;
+        if !of_characters {
+            tokenizer.expect_no_other_lookup(reader, file)?;
         }
-        Ok(BpeTokenizer::new(&tokens, merges, added))
+        Ok(tokenizer)
+    }
+
+    /// Refuses what would be looked up in the vocabulary and is not here: the token of a byte that
+    /// has none, and an added token that is read as text.
+    fn expect_no_other_lookup(&self, reader: Reader, file: &Value) -> Result<()> {
+        let unknown = file.pointer("/model/unk_token").unwrap_or(&Value::Null);
+        if !unknown.is_null() && !self.encoder.has_all_bytes() {
+            let unknown = short(&unknown.to_string());
+            let problem = "and the vocabulary lacks bytes, which is not supported";
+            return Err(reader.wrong(format!("model.unk_token is {unknown}, {problem}")));
+        }
+        if !self.rules.ignore_merges {
+            return Ok(());
+        }
+        let vocab = reader.object(file, "/model/vocab")?;
+        for token in self.added.tokens().iter().filter(|token| token.special || token.single_word) {
+            let text = super::bytes::unspell(&token.content);
+            let text = text.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+            let pre_tokens = self.rules.pre_tokenizer.pre_tokens(&text);
+            if pre_tokens.take(2).count() == 1 && vocab.contains_key(&token.content) {
+                let token = short(&token.content);
+                return Err(reader.wrong(format!(
+                    "with model.ignore_merges the added token {token:?} is a word of texts as well"
+                )));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -142,88 +152,26 @@ fn halves(merge: &Value) -> Option<(&str, &str)> {
     }
 }
 
-/// Refuses a file that encodes text by other rules than GPT-2's.
-fn expect_gpt2_rules(reader: Reader, file: &Value) -> Result<()> {
-    let at = |pointer| file.pointer(pointer).unwrap_or(&Value::Null);
-    if at("/pre_tokenizer/type") != "ByteLevel"
-        || at("/pre_tokenizer/use_regex") == &Value::Bool(false)
-    {
-        return Err(reader.wrong("pre_tokenizer does not cut text as GPT-2 does (ByteLevel)"));
-    }
-    if at("/decoder/type") != "ByteLevel" {
-        return Err(reader.wrong("decoder is not ByteLevel"));
-    }
-    expect_no_more_tokens(reader, at("/post_processor"))?;
-    reader.expect(at("/decoder"), "decoder", PLACES)?;
-    reader.expect(at("/pre_tokenizer"), "pre_tokenizer", PRE_TOKENIZER)?;
-    reader.expect(at("/model"), "model", MODEL)
+/// An entry of type `ByteLevel`, as `decoder` and `post_processor` have it.
+fn byte_level(add_prefix_space: bool, trim_offsets: bool) -> Value {
+    json!({
+        "type": "ByteLevel",
+        "add_prefix_space": add_prefix_space,
+        "trim_offsets": trim_offsets,
+        "use_regex": true,
+    })
 }
 
-/// Refuses a post-processor that may add tokens to a text. Three kinds add none: `ByteLevel`, a
-/// template of the text alone, which `transformers` 5 writes for GPT-2, and a sequence of such.
-fn expect_no_more_tokens(reader: Reader, processor: &Value) -> Result<()> {
-    let may_add =
-        || reader.wrong("post_processor may add tokens to a text, which is not supported");
-    if processor.is_null() {
-        return Ok(());
-    }
-    match processor.get("type").and_then(Value::as_str) {
-        Some("ByteLevel") => reader.expect(processor, "post_processor", PLACES),
-        Some("TemplateProcessing") => {
-            let text_alone = match processor.get("single").and_then(Value::as_array) {
-                Some(parts) => {
-                    parts.len() == 1
-                        && parts[0].pointer("/Sequence/id").is_some_and(|text| text == "A")
-                }
-                None => false,
-            };
-            if !text_alone {
-                return Err(may_add());
-            }
-            reader.expect(processor, "post_processor", TEMPLATE)
-        }
-        Some("Sequence") => {
-            reader.expect(processor, "post_processor", SEQUENCE)?;
-            let all = processor.get("processors").and_then(Value::as_array).ok_or_else(may_add)?;
-            // Nested sequences are not supported: no known program writes them.
-            if all.iter().any(|one| one.get("type").is_none_or(|kind| kind == "Sequence")) {
-                return Err(may_add());
-            }
-            all.iter().try_for_each(|one| expect_no_more_tokens(reader, one))
-        }
-        _ => Err(may_add()),
-    }
-}
-
-/// The entries of a `post_processor` that is a template. `pair` is for two texts at once.
-const TEMPLATE: &[(&str, Allowed)] = &[
-    ("type", Word("TemplateProcessing")),
-    ("single", Anything),
-    ("pair", Anything),
-    ("special_tokens", Anything),
-];
-
-/// The entries of a `post_processor` that is made of several.
-const SEQUENCE: &[(&str, Allowed)] = &[("type", Word("Sequence")), ("processors", Anything)];
-
-/// The entries of `pre_tokenizer`.
-const PRE_TOKENIZER: &[(&str, Allowed)] = &[
-    ("type", Word("ByteLevel")),
-    ("add_prefix_space", False),
-    ("trim_offsets", Anything),
-    ("use_regex", True),
-];
-
-/// The entries of `decoder` and `post_processor`. They change the offsets of tokens in a text,
-/// which are not used here, and not the tokens.
-const PLACES: &[(&str, Allowed)] = &[
+/// The entries of `decoder` and `post_processor` of type `ByteLevel`. They change the offsets of
+/// tokens in a text, which are not used here, and not the tokens.
+const OFFSETS: &[(&str, Allowed)] = &[
     ("type", Word("ByteLevel")),
     ("add_prefix_space", Anything),
     ("trim_offsets", Anything),
     ("use_regex", Anything),
 ];
 
-/// The entries of `model`. Every byte is a token, so no text is unknown.
+/// The entries of `model` of a byte-level vocabulary.
 const MODEL: &[(&str, Allowed)] = &[
     ("type", Word("BPE")),
     ("dropout", Off),
@@ -232,8 +180,11 @@ const MODEL: &[(&str, Allowed)] = &[
     ("end_of_word_suffix", Off),
     ("fuse_unk", Anything),
     ("byte_fallback", Off),
-    ("ignore_merges", Off),
+    ("ignore_merges", Allowed::Switch),
     ("cache_capacity", Anything),
     ("vocab", Anything),
     ("merges", Anything),
 ];
+
+#[cfg(test)]
+mod tests;

@@ -6,11 +6,15 @@
 //! merges the pairs of a pre-token in the order in which they were learned (`encode`). Decoding
 //! concatenates the tokens' bytes. `json` is the file format.
 //!
+//! Vocabularies of later models differ in where the text is cut ([`PreTokenizer`]) and in a few more
+//! rules (`rules`). Those of Llama 2 and its like begin from characters in place of bytes
+//! (`sentence_piece`). [`Parts`] is a vocabulary as a GGUF file has it.
+//!
 //! [`plain`] has training, encoding and decoding in a hundred lines, to be read first; `train` and
 //! `encode` do the same fast.
 //!
 //! Because every byte is a token, every text can be encoded, and decoding gives it back
-//! exactly.
+//! exactly. Some vocabularies of others lack a few bytes, which are left out of a text.
 
 mod bytes;
 mod cache;
@@ -19,16 +23,26 @@ mod encode;
 mod gpt2;
 mod json;
 mod merge;
+mod parts;
 pub mod plain;
+mod pre_tokenizer;
+mod rules;
+mod sentence_piece;
 mod split;
 mod train;
+mod vocabulary;
 
 use self::encode::Encoder;
 pub use self::merge::Merge;
+pub use self::parts::{Parts, token_type};
+pub use self::pre_tokenizer::PreTokenizer;
+use self::rules::Rules;
+pub use self::rules::Template;
 pub use self::split::pre_tokens;
-use super::added::{AddedToken, AddedTokens};
+use super::added::{AddedToken, AddedTokens, Part};
 pub use super::end_of_text::END_OF_TEXT;
 use crate::{Error, Result};
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// A byte-level BPE vocabulary: tokens, and the merges that make them.
 ///
@@ -50,7 +64,9 @@ pub struct BpeTokenizer {
     merges: Vec<Merge>,
     /// Tokens that are not learned from text, such as [`END_OF_TEXT`].
     added: AddedTokens,
-    encoder: Encoder,
+    rules: Rules,
+    /// Boxed: a vocabulary of characters, in the same enum, is small.
+    encoder: Box<Encoder>,
 }
 
 impl BpeTokenizer {
@@ -90,18 +106,24 @@ impl BpeTokenizer {
             return Err(Error::empty_text());
         }
         let merges = train::learn(texts, vocab_size);
-        Ok(Self::new(&plain::vocabulary(&merges), merges, AddedTokens::default()))
+        let tokens = plain::vocabulary(&merges);
+        Ok(Self::new(&tokens, merges, AddedTokens::default(), Rules::default()))
     }
 
-    /// A tokenizer from parts that fit: each byte is a token, and the bytes of the two tokens of a
-    /// merge, concatenated, are those of its `id`.
-    fn new(tokens: &[Vec<u8>], merges: Vec<Merge>, added: AddedTokens) -> BpeTokenizer {
+    /// A tokenizer from parts that fit: the bytes of the two tokens of a merge, concatenated, are
+    /// those of its `id`.
+    fn new(
+        tokens: &[Vec<u8>],
+        merges: Vec<Merge>,
+        added: AddedTokens,
+        rules: Rules,
+    ) -> BpeTokenizer {
         let ends = tokens.iter().scan(0, |end, token| {
             *end += token.len();
             Some(*end)
         });
-        let encoder = Encoder::new(tokens, &merges, &added);
-        BpeTokenizer { bytes: tokens.concat(), ends: ends.collect(), merges, added, encoder }
+        let encoder = Box::new(Encoder::new(tokens, &merges, &added, &rules));
+        BpeTokenizer { bytes: tokens.concat(), ends: ends.collect(), merges, added, rules, encoder }
     }
 
     /// Adds [`END_OF_TEXT`] as the last token, for texts of many documents; nothing happens
@@ -119,9 +141,7 @@ impl BpeTokenizer {
     /// [`Error::Setting`] of `--end-token` for a spelling that another token has, for an empty
     /// and for a very long one.
     pub fn with_new_end_of_text(mut self, content: &str) -> Result<BpeTokenizer> {
-        let taken = bytes::unspell(content)
-            .is_some_and(|bytes| self.ordinary_tokens().any(|token| token == bytes));
-        if taken {
+        if self.ordinary_tokens().any(|id| self.spelled(id) == content) {
             let expected = "it is an ordinary token of the vocabulary as well; choose a spelling \
                             that no text has, such as <|endoftext|>";
             return Err(Error::setting("--end-token", content, expected));
@@ -140,10 +160,21 @@ impl BpeTokenizer {
         self.added.set_end_of_text(content)
     }
 
-    /// The learned tokens.
-    fn ordinary_tokens(&self) -> impl Iterator<Item = &[u8]> {
-        let ids = (0..self.ends.len() as u32).filter(|&id| self.added.get(id).is_none());
-        ids.filter_map(|id| self.token_bytes(id))
+    /// The ids of the learned tokens.
+    fn ordinary_tokens(&self) -> impl Iterator<Item = u32> {
+        (0..self.ends.len() as u32).filter(|&id| self.added.get(id).is_none())
+    }
+
+    /// The spelling of a token in a file.
+    fn spelled(&self, id: u32) -> String {
+        if let Some(token) = self.added.get(id) {
+            return token.content.clone();
+        }
+        let bytes = self.token_bytes(id).unwrap_or_default();
+        match &self.rules.sentence_piece {
+            None => bytes::spell(bytes),
+            Some(rules) => rules.spelled(id, bytes),
+        }
     }
 
     /// The end-of-text token, where there is one.
@@ -169,6 +200,17 @@ impl BpeTokenizer {
     /// The merges, in the order of their ranks.
     pub fn merges(&self) -> &[Merge] {
         &self.merges
+    }
+
+    /// As [`Tokenizer::survives_cuts`](super::Tokenizer::survives_cuts).
+    pub(super) fn survives_cuts(&self) -> bool {
+        let by_class = [PreTokenizer::Gpt2, PreTokenizer::SmolLm];
+        self.rules.sentence_piece.is_none() && by_class.contains(&self.rules.pre_tokenizer)
+    }
+
+    /// The special tokens that the model expects around a text.
+    pub fn template(&self) -> &Template {
+        &self.rules.template
     }
 
     /// The bytes of a token; `None` for a number outside the vocabulary.
@@ -197,10 +239,30 @@ impl BpeTokenizer {
     }
 
     fn encode_parts(&self, text: &str, special: bool) -> Result<Vec<u32>> {
+        if self.rules.nfc && !is_nfc(text) {
+            return self.encode_normalized(text, special);
+        }
         if self.added.are_none(special) {
-            return self.encoder.encode(text);
+            return self.encoder.encode(text, true);
         }
         self.encoder.encode_parts(&self.added.parts(text, special))
+    }
+
+    /// Encodes a text that is not in the normal form C. It is brought into it after the added tokens
+    /// that are not `normalized` are found, and before the others.
+    fn encode_normalized(&self, text: &str, special: bool) -> Result<Vec<u32>> {
+        let mut ids = Vec::new();
+        for part in self.added.parts_as_written(text, special) {
+            match part {
+                Part::Token(id, _) => ids.push(id),
+                Part::Text(text) => {
+                    let text: String = text.nfc().collect();
+                    let parts = self.added.parts_of_normalized(&text, special);
+                    ids.extend(self.encoder.encode_parts(&parts)?);
+                }
+            }
+        }
+        Ok(ids)
     }
 
     // ANCHOR: decode

@@ -23,11 +23,14 @@
 //! assert_eq!(cut, ["it", "'s", " 42", " sheep", "!"]);
 //! ```
 
+pub(super) mod llama3;
+pub(super) mod smollm;
+
 use unicode_general_category::{GeneralCategory as Category, get_general_category};
 
 /// The four kinds of character that the expression tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
+pub(super) enum Class {
     /// `\p{L}`
     Letter,
     /// `\p{N}`
@@ -168,9 +171,30 @@ const ASCII: [Class; 128] = {
 ///
 /// A text without such a border is one chunk.
 pub(super) fn chunks(text: &str, size: usize) -> Vec<&str> {
+    chunks_where(text, size, |before, class, _| is_border(before, class))
+}
+
+/// Whether a chunk may end between characters of these classes.
+pub(super) fn is_border(before: Class, after: Class) -> bool {
+    match before {
+        Class::Space => false,
+        Class::Other => matches!(after, Class::Space | Class::Number),
+        letter_or_number => after != letter_or_number,
+    }
+}
+
+/// [`chunks`] for another rule.
+///
+/// is_border: of the class of a character, and the class of the next one and that one itself,
+/// whether a chunk may end between them.
+pub(super) fn chunks_where(
+    text: &str,
+    size: usize,
+    is_border: impl Fn(Class, Class, char) -> bool,
+) -> Vec<&str> {
     let mut chunks = Vec::with_capacity(text.len() / size + 1);
     let mut rest = text;
-    while let Some(end) = safe_cut(rest, size) {
+    while let Some(end) = safe_cut(rest, size, &is_border) {
         let (chunk, after) = rest.split_at(end);
         chunks.push(chunk);
         rest = after;
@@ -180,16 +204,16 @@ pub(super) fn chunks(text: &str, size: usize) -> Vec<&str> {
 }
 
 /// The first safe border at or after `from`, strictly inside the text.
-fn safe_cut(text: &str, from: usize) -> Option<usize> {
+fn safe_cut(
+    text: &str,
+    from: usize,
+    is_border: impl Fn(Class, Class, char) -> bool,
+) -> Option<usize> {
     let from = (from..text.len()).find(|&at| text.is_char_boundary(at))?;
     let mut before = text[..from].chars().next_back().map(class_of);
     text[from..].char_indices().find_map(|(at, c)| {
         let class = class_of(c);
-        let safe = match before {
-            None | Some(Class::Space) => false,
-            Some(Class::Other) => matches!(class, Class::Space | Class::Number),
-            Some(letter_or_number) => class != letter_or_number,
-        };
+        let safe = before.is_some_and(|before| is_border(before, class, c));
         before = Some(class);
         safe.then_some(from + at)
     })

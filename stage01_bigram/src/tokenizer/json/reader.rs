@@ -24,7 +24,9 @@ const ENDS_DOCUMENTS: &str = "end_of_text";
 impl Reader<'_> {
     /// The error for a file that cannot be used.
     pub(in crate::tokenizer) fn wrong(&self, problem: impl Into<String>) -> Error {
-        self.refused(problem, "expected a tokenizer.json that this program saved, or GPT-2's")
+        let remedy = "expected a tokenizer.json that this program saved, or one of the kind of \
+                      GPT-2, SmolLM2, Llama 2, Llama 3 or Qwen2";
+        self.refused(problem, remedy)
     }
 
     /// The error for a file that can be used after a change.

@@ -20,8 +20,14 @@ pub(in crate::tokenizer) enum Allowed {
     Off,
     /// This word, or nothing.
     Word(&'static str),
+    /// This word, which must be there.
+    Exactly(&'static str),
+    /// `true`, `false`, or nothing.
+    Switch,
     /// `true`, or nothing.
     True,
+    /// `true`, which must be there.
+    On,
     /// `false`, which must be there.
     False,
 }
@@ -34,7 +40,7 @@ pub(in crate::tokenizer) const FILE: &[(&str, Allowed)] = &[
     ("truncation", Nothing),
     ("padding", Nothing),
     ("added_tokens", Anything),
-    ("normalizer", Nothing),
+    ("normalizer", Anything),
     ("pre_tokenizer", Anything),
     ("post_processor", Anything),
     ("decoder", Anything),
@@ -45,12 +51,13 @@ impl Allowed {
     fn holds(self, value: &Value) -> bool {
         match (self, value) {
             (Anything, _) => true,
-            (Nothing | Off | Word(_) | True, Value::Null) => true,
+            (Nothing | Off | Word(_) | True | Switch, Value::Null) => true,
             (Off, Value::Bool(on)) => !on,
             (Off, Value::Number(number)) => number.as_f64() == Some(0.0),
             (Off, Value::String(word)) => word.is_empty(),
-            (Word(expected), Value::String(word)) => word == expected,
-            (True, Value::Bool(on)) => *on,
+            (Word(expected) | Exactly(expected), Value::String(word)) => word == expected,
+            (Switch, Value::Bool(_)) => true,
+            (True | On, Value::Bool(on)) => *on,
             (False, Value::Bool(on)) => !on,
             _ => false,
         }

@@ -6,10 +6,11 @@
 //! | file | holds | written and read by |
 //! |---|---|---|
 //! | `config.json` | the sizes: [`GptConfig`]; the tokens that begin and end a text | `config_json` |
-//! | `generation_config.json` | the same two tokens as `config.json`; read, not written | `config_json` |
+//! | `generation_config.json` | the same two tokens as `config.json`, and defaults of generation | `text_settings` |
 //! | `model.safetensors` | the weights in f32, under GPT-2's names and orientations | `weights` |
 //! | `tokenizer.json` | the tokenizer, in the format of the `tokenizers` library | [`Tokenizer`] |
-//! | `tokenizer_config.json` | settings of the tokenizer in `transformers` | `tokenizer_config` |
+//! | `tokenizer_config.json` | settings of the tokenizer in `transformers` | `tokenizer_config`, `text_settings` |
+//! | `chat_template.jinja` | the chat template, where the model has one | `text_settings` |
 //! | `trainer.safetensors` | weights, both moments and the iteration, to resume the run | [`resume`](super::resume) |
 //!
 //! Every file is written atomically. The trainer's file holds the weights a second time, because
@@ -44,6 +45,7 @@
 mod config_json;
 mod family;
 mod names;
+mod text_settings;
 mod tokenizer_config;
 mod transpose;
 mod weights;
@@ -56,26 +58,28 @@ use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result, files};
 use stage02_attention::params::Params;
 
-use self::config_json::{Config, config_json, special_tokens};
+use self::config_json::{Config, config_json};
 use self::tokenizer_config::tokenizer_config;
 use self::weights::Weights;
 use super::bounded::{read_json, shown};
-use super::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE};
+use super::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE, gguf};
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
-use crate::model::Model;
+use crate::model::{Model, SpecialTokens};
 
 pub use self::config_json::read_config;
+pub use self::text_settings::{TextSettings, read_text_settings};
 pub use self::weights::{INDEX_FILE, read_model, save_model};
 
 /// The settings of the tokenizer in `transformers`.
 pub const TOKENIZER_CONFIG_FILE: &str = "tokenizer_config.json";
-/// Defaults of generation in `transformers`. It is read where there is one, and not written: every
-/// version of `transformers` finds the tokens that begin and end a text in [`CONFIG_FILE`] too.
+/// The chat template, in the language Jinja.
+pub const CHAT_TEMPLATE_FILE: &str = "chat_template.jinja";
+/// Defaults of generation in `transformers`.
 pub const GENERATION_CONFIG_FILE: &str = "generation_config.json";
 
 impl Model {
-    /// Reads the directory of a model.
+    /// Reads the directory of a model, or a file that ends in `.gguf`.
     ///
     /// # Errors
     /// [`Error::File`] when a file is missing or unreadable; [`Error::Format`] when it is not
@@ -88,6 +92,9 @@ impl Model {
             }
             there => there.map_err(Error::file("read", directory))?,
         };
+        if !there.is_dir() && directory.extension().is_some_and(|ending| ending == "gguf") {
+            return gguf::load(directory);
+        }
         if !there.is_dir() {
             let problem = "it is a file, and a model is a directory";
             return Err(Error::format(
@@ -111,10 +118,8 @@ impl Model {
                 "use the tokenizer the model was trained with",
             ));
         }
-        let path = directory.join(GENERATION_CONFIG_FILE);
-        let generation = if path.exists() { Some(Config::read(&path)?) } else { None };
-        let special = special_tokens(&config, generation.as_ref(), &tokenizer)?;
-        Ok(Model { gpt, params, tokenizer, special })
+        let (special, text_settings) = read_text_settings(directory, &tokenizer)?;
+        Ok(Model { gpt, params, tokenizer, special, text_settings })
     }
 
     /// Writes the directory of a model, to be opened by [`Model::load`] and by `transformers`.
@@ -124,7 +129,8 @@ impl Model {
     /// [`Error::File`] when a file cannot be written.
     pub fn save(&self, directory: &Path) -> Result<()> {
         files::create_directory(directory)?;
-        save_description(directory, self.gpt.config(), &self.tokenizer)?;
+        let Model { gpt, tokenizer, special, text_settings, .. } = self;
+        save_description_with(directory, gpt.config(), tokenizer, special, text_settings)?;
         save_model(directory, &self.gpt, &self.params)
     }
 }
@@ -168,15 +174,39 @@ pub fn shards_from_bytes(index: &[u8]) -> Result<Vec<(String, String)>> {
 /// # Errors
 /// [`Error::File`] when they cannot be written.
 pub fn save_description(directory: &Path, config: &GptConfig, tokenizer: &Tokenizer) -> Result<()> {
+    let (special, text_settings) = (SpecialTokens::of(tokenizer), TextSettings::default());
+    save_description_with(directory, config, tokenizer, &special, &text_settings)
+}
+
+/// [`save_description`] for a model that was loaded: what its files said about texts is kept.
+///
+/// # Errors
+/// As [`save_description`].
+pub fn save_description_with(
+    directory: &Path,
+    config: &GptConfig,
+    tokenizer: &Tokenizer,
+    special: &SpecialTokens,
+    text_settings: &TextSettings,
+) -> Result<()> {
+    let generation = text_settings.generation_config(special);
+    let mut model = config_json(config, tokenizer);
+    for entry in ["bos_token_id", "eos_token_id"] {
+        model[entry] = generation[entry].clone();
+    }
     for (file, json) in [
-        (CONFIG_FILE, config_json(config, tokenizer)),
-        (TOKENIZER_CONFIG_FILE, tokenizer_config(config, tokenizer)),
+        (CONFIG_FILE, model),
+        (GENERATION_CONFIG_FILE, generation),
+        (TOKENIZER_CONFIG_FILE, tokenizer_config(config, tokenizer, text_settings)),
     ] {
         let text = serde_json::to_string_pretty(&json).expect("plain JSON") + "\n";
         files::write_bytes(&directory.join(file), text.as_bytes())?;
     }
+    text_settings.save_template(directory)?;
     tokenizer.save(&directory.join(TOKENIZER_FILE))
 }
 
+#[cfg(test)]
+mod family_tests;
 #[cfg(test)]
 mod tests;

@@ -142,7 +142,8 @@ fn what_does_not_fit_is_named() {
         ("\"n_layer\": 2", "\"n_layer\": 3", "n_layer is 3, but"),
         ("\"n_layer\": 2", "\"n_layer\": 1", "has 2 layers"),
         ("\"n_head\": 2", "\"n_head\": 3", "multiple of --n-head"),
-        ("\"gpt2\"", "\"llama\"", "model_type is \"llama\""),
+        ("\"gpt2\"", "\"gpt_neox\"", "model_type is \"gpt_neox\""),
+        ("\"gpt2\"", "\"llama\"", "expected [\"LlamaForCausalLM\"]"),
         ("\"gelu_new\"", "\"relu\"", "activation_function is \"relu\""),
         ("\"n_positions\": 8", "\"n_positions\": \"8\"", "n_positions is \"8\""),
         ("{", "{{", "not JSON"),
@@ -521,7 +522,6 @@ fn every_entry_of_the_sizes_is_followed_or_refused() {
         ("scale_attn_weights", json!("true")),
         ("scale_attn_by_inverse_layer_idx", json!(true)),
         ("reorder_and_upcast_attn", json!("x")),
-        ("tie_word_embeddings", json!(false)),
         ("tie_word_embeddings", json!(1)),
         ("add_cross_attention", json!(true)),
         ("is_encoder_decoder", json!(true)),
@@ -532,7 +532,6 @@ fn every_entry_of_the_sizes_is_followed_or_refused() {
         ("architectures", json!(["GPT2DoubleHeadsModel"])),
         ("architectures", json!("GPT2LMHeadModel")),
         ("model_type", json!("gpt_neo")),
-        ("n_inner", json!(31)),
         ("n_inner", json!("32")),
         ("n_inner", json!(32.5)),
         ("n_ctx", json!("8")),
@@ -548,6 +547,14 @@ fn every_entry_of_the_sizes_is_followed_or_refused() {
     for (entry, value) in refused {
         let message = with(entry, value.clone()).unwrap_err().to_string();
         assert!(message.contains(&format!("config.json: {entry} is {value}")), "{message}");
+    }
+    let missing = [
+        ("tie_word_embeddings", json!(false), "lm_head.weight is missing"),
+        ("n_inner", json!(31), "h.0.mlp.c_fc.weight has the shape [8, 32]"),
+    ];
+    for (entry, value, expected) in missing {
+        let message = with(entry, value.clone()).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
     }
     let harmless = [
         ("n_inner", json!(32)),

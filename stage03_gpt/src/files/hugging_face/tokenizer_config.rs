@@ -11,15 +11,24 @@
 //! | `model_max_length` | `truncation=True` leaves a text longer than the model has positions |
 //! | `clean_up_tokenization_spaces` | up to version 4.44 decoding turns ` ,` into `,` and ` n't` into `n't` |
 //! | `bos_token`, `eos_token` | the tokenizer does not know which token ends a text, and `pad_token = eos_token` pads with nothing |
+//!
+//! `PreTrainedTokenizerFast` is the class that all three versions in which it is checked load for
+//! any architecture, GPT-2's and Llama's. What the files of a loaded model said besides is kept
+//! ([`TextSettings`]).
 
 use serde_json::{Value, json};
 use stage01_bigram::tokenizer::Tokenizer;
 
+use super::TextSettings;
 use crate::config::GptConfig;
 
 // ANCHOR: tokenizer_config
 /// `tokenizer_config.json` as all versions of `transformers` read it.
-pub(super) fn tokenizer_config(config: &GptConfig, tokenizer: &Tokenizer) -> Value {
+pub(super) fn tokenizer_config(
+    config: &GptConfig,
+    tokenizer: &Tokenizer,
+    text_settings: &TextSettings,
+) -> Value {
     let mut json = json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_input_names": ["input_ids", "attention_mask"],
@@ -30,6 +39,7 @@ pub(super) fn tokenizer_config(config: &GptConfig, tokenizer: &Tokenizer) -> Val
         json["bos_token"] = json!(end);
         json["eos_token"] = json!(end);
     }
+    text_settings.complete(&mut json);
     json
 }
 // ANCHOR_END: tokenizer_config

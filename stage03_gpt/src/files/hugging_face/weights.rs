@@ -583,7 +583,7 @@ fn other_forms(directory: &Path) -> Error {
         return Error::format(
             directory,
             format!("the weights are in {}, in llama.cpp's format", shown(&name)),
-            format!("get the model in Hugging Face's layout, with {CONFIG_FILE} and {MODEL_FILE}"),
+            format!("name the file itself: {}", file.display()),
         );
     }
     let path = directory.join(MODEL_FILE);

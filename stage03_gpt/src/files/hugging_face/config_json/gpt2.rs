@@ -43,7 +43,7 @@ pub(super) fn config_json(config: &GptConfig) -> Value {
 pub(super) fn sizes(json: &Config) -> Result<GptConfig> {
     check(json)?;
     let n_embd = json.size("n_embd", "hidden_size")?;
-    let n_inner = json.optional_size("n_inner")?.filter(|&n| Some(n) != n_embd.checked_mul(4));
+    let n_inner = json.optional_size("n_inner")?;
     let tie_weights = json.flag("tie_word_embeddings", true)?;
     Ok(GptConfig {
         vocab_size: json.size("vocab_size", "vocab_size")?,

@@ -71,7 +71,7 @@ pub(super) fn sizes(json: &Config, family: Family) -> Result<GptConfig> {
         return Err(json.wrong("head_dim", &expected));
     }
     let eps = json.number("rms_norm_eps")?.unwrap_or(1e-6);
-    let mut config = GptConfig {
+    Ok(GptConfig {
         vocab_size: size("vocab_size")?,
         block_size: json.optional_size("max_position_embeddings")?.unwrap_or(2048),
         n_layer: size("num_hidden_layers")?,
@@ -84,14 +84,11 @@ pub(super) fn sizes(json: &Config, family: Family) -> Result<GptConfig> {
             positions: rope(json)?,
             tie_weights: json.flag("tie_word_embeddings", false)?,
             qkv_bias: family == Family::Qwen2,
+            n_inner: Some(size("intermediate_size")?),
+            n_kv_head: json.optional_size("num_key_value_heads")?,
             ..Architecture::LLAMA
         },
-    };
-    // None where it is what none stands for, so that one model has one description.
-    let n_inner = size("intermediate_size")?;
-    config.arch.n_inner = Some(n_inner).filter(|&n| n != config.n_inner());
-    config.arch.n_kv_head = json.optional_size("num_key_value_heads")?.filter(|&n| n != n_head);
-    Ok(config)
+    })
 }
 
 /// The rotation, from `rope_parameters` or, in older files, `rope_theta` and `rope_scaling`.

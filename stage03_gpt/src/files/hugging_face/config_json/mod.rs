@@ -162,11 +162,12 @@ impl<'a> Config<'a> {
 
     /// The sizes and parts, if everything else describes a model that is computed here.
     pub(super) fn sizes(&self) -> Result<GptConfig> {
-        match self.family()? {
-            Family::Gpt2 => gpt2::sizes(self),
-            family @ (Family::Llama | Family::Qwen2) => llama::sizes(self, family),
-            Family::Own => own::sizes(self),
-        }
+        let config = match self.family()? {
+            Family::Gpt2 => gpt2::sizes(self)?,
+            family @ (Family::Llama | Family::Qwen2) => llama::sizes(self, family)?,
+            Family::Own => own::sizes(self)?,
+        };
+        Ok(config.with_defaults_unsaid())
     }
 
     /// Refuses entries that ask for what is not computed here. An absent entry has its default.

@@ -1,0 +1,67 @@
+//! `export`: write a trained model in the format of other programs.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use stage01_bigram::Result;
+use stage01_bigram::text::printable;
+
+use super::locate::locate;
+use super::screen::Screen;
+use crate::files::gguf::TensorType;
+use crate::model::Model;
+use crate::units::amount;
+
+/// Write a model as one GGUF file, which llama.cpp, ollama and LM Studio open.
+///
+/// The file holds the sizes, the weights, the tokenizer and the chat template. A directory in
+/// Hugging Face's layout needs no export: `train` writes one, and `transformers` opens it.
+#[derive(Clone, Debug, Args)]
+pub struct Flags {
+    /// The model: a directory, a GGUF file, or its name on the hub.
+    #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
+    model: PathBuf,
+
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    gguf: PathBuf,
+
+    /// The type of the matrices: f32 is exact; f16 takes half the space and keeps 11 significant
+    /// bits. Vectors are always f32.
+    #[arg(long = "type", value_name = "TYPE", value_enum, default_value_t = Type::F32)]
+    kind: Type,
+
+    /// The name of the model in other programs. [default: the name of its directory]
+    #[arg(long, value_name = "TEXT")]
+    name: Option<String>,
+}
+
+/// The type of the matrices.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Type {
+    F32,
+    F16,
+}
+
+/// Runs the command.
+pub fn export(flags: &Flags) -> Result<ExitCode> {
+    let path = locate(&flags.model)?;
+    let model = Model::load(&path)?;
+    let own = path.canonicalize().unwrap_or(path);
+    let own = own.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = flags.name.as_deref().unwrap_or(&own);
+    let kind = match flags.kind {
+        Type::F32 => TensorType::F32,
+        Type::F16 => TensorType::F16,
+    };
+    model.save_gguf(&flags.gguf, name, kind)?;
+    let size = std::fs::metadata(&flags.gguf).map_or(0, |file| file.len());
+    let (file, size) = (flags.gguf.display().to_string(), amount(size as f64));
+    let screen = Screen::new();
+    screen.line(format!("{} ({size})", printable(&file)));
+    screen.line("Open it with any program that reads GGUF files, such as:");
+    screen.line(format!("  llama-cli -m {} -no-cnv -p \"…\"", printable(&file)));
+    screen.line(format!("  cargo run -p stage03_gpt -- sample --model {}", printable(&file)));
+    screen.end()
+}

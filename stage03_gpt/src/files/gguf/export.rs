@@ -1,0 +1,97 @@
+//! Writing a model as a GGUF file, which llama.cpp, ollama and their relatives open.
+//!
+//! Matrices are written in f32 or float16; vectors (norms and biases) always in f32, as llama.cpp
+//! expects them.
+//!
+//! Without a token that ends a text, llama.cpp would take token 11 for it. So where the tokenizer
+//! has none, one is added: a place for tokens that the model has anyway, or else a further row of
+//! zeros in the embedding, whose logit is 0.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+
+use stage01_bigram::{Error, Result};
+use stage02_attention::params::Tensor;
+
+use super::names::{Mapping, ROPE_FREQS, mappings};
+use super::{NewTensor, TensorType, Value, sizes, tokenizer, write_gguf};
+use crate::config::GptConfig;
+use crate::model::Model;
+
+/// The version of the layout of quantised blocks, which llama.cpp asks for.
+const QUANTIZATION_VERSION: u32 = 2;
+
+impl Model {
+    /// Writes the model as one GGUF file.
+    ///
+    /// name: what programs show as the name of the model. matrices: the type of its matrices,
+    /// [`TensorType::F32`] or [`TensorType::F16`].
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for another type, and for a model or a tokenizer that GGUF cannot
+    /// describe; [`Error::Format`] for weights that are not finite, or too large for float16;
+    /// [`Error::File`] when the file cannot be written.
+    pub fn save_gguf(&self, path: &Path, name: &str, matrices: TensorType) -> Result<()> {
+        let file_type = match matrices {
+            TensorType::F32 => 0,
+            TensorType::F16 => 1,
+            other => {
+                let expected = "a model is written in F32 or F16";
+                return Err(Error::setting("the type of the tensors", other, expected));
+            }
+        };
+        let config = self.gpt.config();
+        let tokens = tokenizer::write(&self.tokenizer, &self.special, config.vocab_size)?;
+        // A row more, perhaps.
+        let config = GptConfig { vocab_size: tokens.vocab_size, ..config.clone() };
+        let mut metadata = sizes::metadata(&config)?;
+        for (key, value) in [
+            ("general.type", Value::String("model".into())),
+            ("general.name", Value::String(name.into())),
+            ("general.file_type", Value::U32(file_type)),
+            ("general.quantization_version", Value::U32(QUANTIZATION_VERSION)),
+        ] {
+            metadata.push((key.into(), value));
+        }
+        metadata.extend(tokens.metadata);
+        if let Some(template) = &self.text_settings.chat_template {
+            metadata.push((tokenizer::CHAT_TEMPLATE.into(), Value::String(template.clone())));
+        }
+
+        let mappings = mappings(&config);
+        let of_matrix = |mapping: &Mapping| NewTensor {
+            name: mapping.name.clone(),
+            dims: mapping.dims.clone(),
+            kind: if mapping.is_vector() { TensorType::F32 } else { matrices },
+        };
+        let mut tensors: Vec<NewTensor> = mappings.iter().map(of_matrix).collect();
+        let head_size = config.n_embd / config.n_head;
+        let factors = sizes::has_freq_factors(&config)
+            .map(|rope| sizes::freq_factors(&rope, head_size))
+            .unwrap_or_default();
+        if !factors.is_empty() {
+            let (name, dims) = (ROPE_FREQS.to_string(), vec![factors.len()]);
+            tensors.push(NewTensor { name, dims, kind: TensorType::F32 });
+        }
+
+        let place = |tensor: &Tensor| (tensor.name.clone(), tensor.range());
+        let places: HashMap<String, Range<usize>> =
+            self.gpt.layout().tensors().iter().map(place).collect();
+        write_gguf(path, &metadata, &tensors, |number| {
+            let Some(mapping) = mappings.get(number) else { return Cow::Borrowed(&factors[..]) };
+            // A bias that the model does not have is zero.
+            let Some(place) = places.get(&mapping.ours) else {
+                return Cow::Owned(vec![0.0; mapping.len()]);
+            };
+            let ours = &self.params.values[place.clone()];
+            if mapping.is_same() && ours.len() == mapping.len() {
+                return Cow::Borrowed(ours);
+            }
+            let mut numbers = mapping.gather(ours);
+            numbers.resize(mapping.len(), 0.0);
+            Cow::Owned(numbers)
+        })
+    }
+}

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `grouped_columns`.
+exercises::check!("grouped_columns");

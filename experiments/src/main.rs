@@ -83,6 +83,7 @@ mod part5 {
     pub mod rotary;
     pub mod swiglu;
     pub mod trained;
+    pub mod what_each_part_brings;
 }
 
 mod appendix {

@@ -142,11 +142,11 @@ fn check(config: &Config, family: Family) -> Result<()> {
         ("partial_rotary_factor", &[one, json!(1.0), none.clone()], "1: all of a head is rotated"),
     ])?;
     if family == Family::Llama {
-        config.fixed(&[("attention_bias", &[no.clone(), none.clone()], "false")])?;
+        config.fixed(&[("attention_bias", &[no, none.clone()], "false")])?;
     }
     // Qwen2 has a number there that counts only with `use_sliding_window`.
     if family != Family::Qwen2 {
-        config.fixed(&[("sliding_window", &[none.clone()], "null: attention to all tokens")])?;
+        config.fixed(&[("sliding_window", &[none], "null: attention to all tokens")])?;
     }
     let full = |kinds: &Vec<Value>| kinds.iter().all(|kind| kind == "full_attention");
     match config.get("layer_types") {

@@ -157,9 +157,9 @@ const EXPERIMENTS: &[Experiment] = &[
     row("surviving_decoded_too_late", "part4/surviving", 1, DECODED_TOO_LATE,
         "a file server that can be led out of its directory"),
 
-    row("rms_norm", "part5/rms_norm", 1, Prints(part5::rms_norm::run),
+    row("rms_norm", "part5/rms_norm", 2, Prints(part5::rms_norm::run),
         "RMSNorm beside layer norm, its gradient in steps, and squares that f16 cannot hold"),
-    row("swiglu", "part5/swiglu", 6, Plots(part5::swiglu::run),
+    row("swiglu", "part5/swiglu", 8, Plots(part5::swiglu::run),
         "two gated units that make a square, widths, two tasks, and gate and up exchanged"),
     row("rotary", "part5/rotary", 1, Plots(part5::rotary::run),
         "queries and keys that are turned, how fast each pair turns, and bugs"),

@@ -10,7 +10,7 @@ fn silu(x: f64) -> f64 {
 /// One token: up twice, gated, and back.
 pub fn swiglu_flow() -> String {
     const C: usize = 4;
-    /// Two thirds of 4 C, rounded up.
+    /// 8/3 C, rounded up.
     const F: usize = 11;
     const CELL: f64 = 18.0;
     /// The hidden unit that is marked.

@@ -72,7 +72,7 @@ fn activation() {
 }
 
 // ANCHOR: width
-/// Two thirds of 4 C, rounded up to a multiple.
+/// 8/3 C, rounded up to a multiple.
 pub fn width(c: usize, multiple: usize) -> usize {
     (8 * c / 3).next_multiple_of(multiple)
 }
@@ -192,13 +192,16 @@ struct Task {
     wanted: Array2<f64>,
 }
 
+/// A function of two numbers.
+type OfTwo = fn(f64, f64) -> f64;
+
 /// What the layers shall compute of two neighbours in a row.
-const TASKS: [(&str, fn(f64, f64) -> f64); 2] =
+const TASKS: [(&str, OfTwo); 2] =
     [("the product of two neighbours", |a, b| a * b), ("the larger of two", f64::max)];
 
 impl Task {
     /// Number j of a row shall become f of the numbers j and j + 1.
-    fn new(f: fn(f64, f64) -> f64, seed: u64) -> Task {
+    fn new(f: OfTwo, seed: u64) -> Task {
         let mut values = vec![0.0; ROWS * C];
         fill_normal(&mut values, 1.0, &mut generator(seed, Purpose::Batch, 0));
         let x = Array2::from_shape_vec((ROWS, C), values).expect("ROWS times C numbers");

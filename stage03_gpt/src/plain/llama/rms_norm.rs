@@ -49,10 +49,11 @@ pub fn rms_norm_backward<T: Float>(
     let mut dx = Array2::zeros(x.raw_dim());
     for i in 0..x.nrows() {
         let g = |j| dy[[i, j]] * gamma[j];
-        let mean_gn = (0..x.ncols()).map(|j| g(j) * n[[i, j]]).sum::<T>() / columns;
+        let gn = (0..x.ncols()).map(|j| g(j) * n[[i, j]]);
+        let mean_gn = gn.sum::<T>() / columns;
         for j in 0..x.ncols() {
             let direct = g(j);
-            let through_r = n[[i, j]] * mean_gn; // every x is part of the root mean square
+            let through_r = n[[i, j]] * mean_gn; // every x is part of r
             dx[[i, j]] = r[i] * (direct - through_r);
         }
     }

@@ -380,8 +380,11 @@ fn lay_out(exercises: &[Exercise], answers: &Path) -> io::Result<()> {
         fs::create_dir_all(solutions.join(name))?;
         write_if_changed(&solutions.join(name).join("solution.rs"), solution)?;
     }
+    // A list of an earlier version of the course may lack parts.
     let parts = solutions.join("parts.rs");
-    if !parts.exists() {
+    let list = fs::read_to_string(&parts).unwrap_or_default();
+    let is_listed = |e: &Exercise| list.contains(&format!("pub mod {};", e.name));
+    if !exercises.iter().filter(|e| e.about.gpt).all(is_listed) {
         fs::write(&parts, gpt_parts(exercises, &solutions))?;
     }
     for Exercise { part, name, stub, .. } in exercises {

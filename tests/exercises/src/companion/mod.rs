@@ -16,6 +16,7 @@ use stage01_bigram::{Error, Result};
 use crate::answers::{Answers, State};
 use crate::catalog::{ALL, CHAPTERS, find, find_or_suggest};
 use crate::exercise::Exercise;
+use crate::gpt::parts::Arch;
 use crate::{gpt, out};
 
 /// Exercises after each chapter.
@@ -60,6 +61,9 @@ enum Order {
         /// Where a part has not passed yet, take the solution's
         #[arg(long)]
         with_solutions: bool,
+        /// Which GPT the parts make
+        #[arg(long, value_enum, default_value_t = Arch::Gpt2, value_name = "NAME")]
+        arch: Arch,
         /// How many steps the training has
         #[arg(long, default_value_t = gpt::STEPS, value_name = "N")]
         max_iters: usize,
@@ -97,8 +101,8 @@ pub fn main() -> ExitCode {
             .and_then(|found| found.map_or_else(|| Ok(finished()), |e| check(&answers, e))),
         Some(Order::Hint { name }) => hint(&answers, name.as_deref()),
         Some(Order::Reset { name }) => reset(&answers, &name),
-        Some(Order::Gpt { with_solutions, max_iters }) => {
-            own_gpt(&answers, with_solutions, max_iters)
+        Some(Order::Gpt { with_solutions, arch, max_iters }) => {
+            own_gpt(&answers, with_solutions, arch, max_iters)
         }
         Some(Order::Solution { name, show }) => solution(&answers, &name, show),
     };
@@ -233,10 +237,14 @@ fn reset(answers: &Answers, name: &str) -> Result<ExitCode> {
 }
 
 /// Makes a GPT of the reader's files, and runs it.
-fn own_gpt(answers: &Answers, with_solutions: bool, max_iters: usize) -> Result<ExitCode> {
+fn own_gpt(
+    answers: &Answers,
+    with_solutions: bool,
+    arch: Arch,
+    max_iters: usize,
+) -> Result<ExitCode> {
     let passed = |exercise: &&Exercise| answers.state(exercise) == State::Passed;
-    let (own, missing): (Vec<&Exercise>, Vec<&Exercise>) =
-        gpt::parts::exercises().partition(passed);
+    let (own, missing): (Vec<&Exercise>, Vec<&Exercise>) = arch.exercises().partition(passed);
     let names = |list: &[&Exercise]| list.iter().map(|e| e.name).collect::<Vec<_>>().join(", ");
     let all = own.len() + missing.len();
     out!("{}", style(format!("{} of {all} parts of this GPT are yours.", own.len())).bold());
@@ -253,7 +261,7 @@ fn own_gpt(answers: &Answers, with_solutions: bool, max_iters: usize) -> Result<
                 "",
             );
         }
-        screen::say("`gpt --with-solutions` takes the solutions' in their place.", "");
+        screen::say("`--with-solutions` takes the solutions' in their place.", "");
         return Ok(ExitCode::FAILURE);
     }
     if !missing.is_empty() {
@@ -262,7 +270,9 @@ fn own_gpt(answers: &Answers, with_solutions: bool, max_iters: usize) -> Result<
     out!();
     answers.choose_parts(&own)?;
     match cargo::compile("my_gpt", console::colors_enabled())? {
-        cargo::Compiled::Program(program) => run(program, &[max_iters.to_string()]),
+        cargo::Compiled::Program(program) => {
+            run(program, &[arch.name().into(), max_iters.to_string()])
+        }
         cargo::Compiled::Errors(errors) => {
             out!("{}", style("The parts do not fit together.").red().bold());
             out!("{}", errors.trim_end());

@@ -4,7 +4,11 @@
 //! program says so, or takes the solution's if it is asked to. The GPT is then examined as the
 //! course's own one is: held to PyTorch's numbers, every gradient nudged, its cache compared with
 //! its forward pass. It is trained on the built-in text, and writes.
+//!
+//! With `--arch llama` four of its parts are exchanged, and it is held to the numbers of
+//! `transformers`' Llama.
 
+mod layers;
 pub mod model;
 pub mod parts;
 pub mod train;
@@ -17,7 +21,9 @@ use std::time::Instant;
 use parity::Golden;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::{Error, Result};
+use stage02_attention::backward::Backward;
 use stage02_attention::params::Params;
+use stage03_gpt::architecture::Architecture;
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::files::hugging_face;
 use stage03_gpt::gpt::Gpt;
@@ -25,7 +31,7 @@ use stage03_gpt::gpt::Gpt;
 use crate::companion::screen::{say, verdict_line};
 use crate::out;
 use model::Model;
-use parts::Parts;
+use parts::{Arch, Parts};
 use train::{BATCH_SIZE, Report};
 use write::Sampling;
 
@@ -33,8 +39,8 @@ use write::Sampling;
 pub const STEPS: usize = 1200;
 
 /// The whole examination. `steps`: how many the training has.
-pub fn main(parts: Parts, steps: usize) -> ExitCode {
-    match examine(parts, steps) {
+pub fn main(parts: Parts, arch: Arch, steps: usize) -> ExitCode {
+    match examine(parts, arch, steps) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -44,23 +50,29 @@ pub fn main(parts: Parts, steps: usize) -> ExitCode {
     }
 }
 
-fn examine(parts: Parts, steps: usize) -> Result<bool> {
-    out!("1. PyTorch's numbers: logits, loss and the gradient of every tensor, two batches");
-    let findings = golden(parts)?;
-    if !report(&findings, "is not PyTorch's") {
+fn examine(parts: Parts, arch: Arch, steps: usize) -> Result<bool> {
+    let theirs = match arch {
+        Arch::Gpt2 => "PyTorch's",
+        Arch::Llama => "Llama's",
+    };
+    out!("1. {theirs} numbers: logits, loss and the gradient of every tensor, two batches");
+    if !report(&golden(parts, arch)?, &format!("is not {theirs}")) {
+        if arch == Arch::Llama {
+            name_the_part(&exchanged(parts)?);
+        }
         return Ok(false);
     }
-    out!("\n2. Every weight nudged: {} of them", tiny()?.1.len());
-    if !report(&nudged(parts)?, "does not fit the forward pass") {
+    out!("\n2. Every weight nudged: {} of them", tiny(arch)?.1.len());
+    if !report(&nudged(parts, arch)?, "does not fit the forward pass") {
         return Ok(false);
     }
     out!("\n3. The logits with a KV cache, and those of the forward pass");
-    if !report(&[cached(parts)?], "differs from the forward pass") {
+    if !report(&[cached(parts, arch)?], "differs from the forward pass") {
         return Ok(false);
     }
     out!("\n4. Training on the built-in text");
     let start = Instant::now();
-    let trained = train::on_the_built_in_text(parts, steps, |report| match report {
+    let trained = train::on_the_built_in_text(parts, arch, steps, |report| match report {
         Report::Begins { characters, weights, length } => out!(
             "  {characters} characters; {weights} weights; {steps} steps of {BATCH_SIZE} x {length} \
              characters"
@@ -114,6 +126,17 @@ fn report(findings: &[Finding], fault: &str) -> bool {
     failed.is_empty()
 }
 
+/// Says which of the four parts of today is wrong.
+fn name_the_part(findings: &[Finding]) {
+    out!("\n  GPT-2 with one part exchanged at a time, beside the model of stage 3:");
+    for finding in findings {
+        verdict_line(finding.holds(), &format!("{}: {:.1e}", finding.what, finding.error));
+    }
+    if findings.iter().all(|finding| !finding.holds()) {
+        say("All four differ, so look at the parts of GPT-2 first: `gpt` examines them.", "  ");
+    }
+}
+
 /// The largest difference between two lists, beside the largest number of the second.
 fn relative(found: &[f64], expected: &[f64]) -> f64 {
     let largest = expected.iter().map(|x| x.abs()).fold(1e-30, f64::max);
@@ -125,17 +148,18 @@ fn relative(found: &[f64], expected: &[f64]) -> f64 {
     differences.fold(0.0, |max, x| if x.is_nan() { f64::INFINITY } else { max.max(x) })
 }
 
-/// Logits, loss and every gradient of the small GPT-2 that PyTorch has computed.
+/// Logits, loss and every gradient of the small GPT-2, or Llama, that PyTorch has computed.
 ///
 /// # Errors
 /// When its files cannot be read.
-pub fn golden(parts: Parts) -> Result<Vec<Finding>> {
-    let directory = parity::golden_directory().join("gpt2_tiny");
+pub fn golden(parts: Parts, arch: Arch) -> Result<Vec<Finding>> {
+    let name = format!("{}_tiny", arch.name());
+    let directory = parity::golden_directory().join(&name);
     let gpt = Gpt::new(hugging_face::read_config(&directory)?)?;
     let weights = hugging_face::read_model(&directory, &gpt)?;
     let weights: Vec<f64> = weights.values.iter().map(|&w| f64::from(w)).collect();
     let (model, golden) =
-        (Model { parts, gpt: &gpt }, Golden::open("gpt2_tiny_expected.safetensors"));
+        (Model { parts, gpt: &gpt }, Golden::open(&format!("{name}_expected.safetensors")));
     let mut findings = Vec::new();
     for batch in ["full", "short"] {
         let tensor = |name: &str| golden.tensor(&format!("{batch}.{name}"));
@@ -158,29 +182,72 @@ pub fn golden(parts: Parts) -> Result<Vec<Finding>> {
 }
 
 /// A GPT so small that every weight can be nudged, and its weights.
-fn tiny() -> Result<(Gpt, Vec<f64>)> {
-    let gpt = Gpt::new(GptConfig {
+fn tiny(arch: Arch) -> Result<(Gpt, Vec<f64>)> {
+    let (n_head, n_embd) = match arch {
+        Arch::Gpt2 => (2, 8),
+        Arch::Llama => (4, 16), // two groups of heads, and two angles
+    };
+    let sizes = GptConfig {
         vocab_size: 7,
         block_size: 6,
         n_layer: 2,
-        n_head: 2,
-        n_embd: 8,
-        dropout: 0.0,
-        bias: true,
+        n_head,
+        n_embd,
         ..GptConfig::default()
-    })?;
+    };
+    random(arch.config(sizes))
+}
+
+/// A model with random weights.
+fn random(config: GptConfig) -> Result<(Gpt, Vec<f64>)> {
+    let gpt = Gpt::new(config)?;
     let mut weights = Params::<f64>::zeros(gpt.layout()).values;
     let mut rng = generator(1, Purpose::Initialisation, 0);
     stage02_attention::params::fill_normal(&mut weights, 0.5, &mut rng);
     Ok((gpt, weights))
 }
 
+/// GPT-2 with one of the four parts exchanged at a time, beside stage 3's model: logits and gradients.
+///
+/// # Errors
+/// When a model cannot be built.
+pub fn exchanged(parts: Parts) -> Result<Vec<Finding>> {
+    let gpt2 = Architecture::GPT2;
+    let llama = tiny(Arch::Llama)?.0.config().clone();
+    let one_at_a_time = [
+        ("RMSNorm", Architecture { norm: llama.arch.norm, ..gpt2 }),
+        ("rotary positions", Architecture { positions: llama.arch.positions, ..gpt2 }),
+        ("SwiGLU", Architecture { mlp: llama.arch.mlp, ..gpt2 }),
+        ("grouped queries", Architecture { n_kv_head: llama.arch.n_kv_head, ..gpt2 }),
+    ];
+    let (tokens, targets) = ([3, 1, 4, 1, 5, 2, 6, 5, 3, 5], [1, 4, 1, 5, 2, 6, 5, 3, 5, 0]);
+    let finding = |(what, arch): (&str, Architecture)| {
+        let (gpt, weights) = random(GptConfig { bias: true, arch, ..llama.clone() })?;
+        let model = Model { parts, gpt: &gpt };
+        let acts = model.forward(&weights, &tokens, 5);
+        let mut grads = vec![0.0; weights.len()];
+        model.backward(&weights, &tokens, &targets, &acts, 1.0, &mut grads);
+
+        let (params, mut expected) = (Params { values: weights }, Params::zeros(gpt.layout()));
+        let (mut theirs, mut scratch) = (gpt.activations(2, 5), gpt.scratch(2, 5));
+        gpt.forward(&params, &tokens, &mut theirs, None);
+        let [ours, logits] =
+            [&acts.logits, &theirs.logits].map(|x| x.iter().copied().collect::<Vec<f64>>());
+        let error = relative(&ours, &logits);
+        let pass = Backward { params: &params, grads: &mut expected, scratch: &mut scratch };
+        gpt.backward(&tokens, &targets, 1.0 / targets.len() as f64, &mut theirs, pass);
+        let error = error.max(relative(&grads, &expected.values));
+        Ok(Finding { what: what.into(), error, tolerance: 1e-8 })
+    };
+    one_at_a_time.into_iter().map(finding).collect()
+}
+
 /// Every gradient of a small model beside what a nudge of the weight does to the loss.
 ///
 /// # Errors
 /// When the model cannot be built.
-pub fn nudged(parts: Parts) -> Result<Vec<Finding>> {
-    let (gpt, mut weights) = tiny()?;
+pub fn nudged(parts: Parts, arch: Arch) -> Result<Vec<Finding>> {
+    let (gpt, mut weights) = tiny(arch)?;
     let model = Model { parts, gpt: &gpt };
     let (tokens, targets) = ([3, 1, 4, 1, 5, 2, 6, 5, 3, 5], [1, 4, 1, 5, 2, 6, 5, 3, 5, 0]);
     let acts = model.forward(&weights, &tokens, 5);
@@ -218,8 +285,8 @@ pub fn nudged(parts: Parts) -> Result<Vec<Finding>> {
 ///
 /// # Errors
 /// When the model cannot be built.
-pub fn cached(parts: Parts) -> Result<Finding> {
-    let (gpt, weights) = tiny()?;
+pub fn cached(parts: Parts, arch: Arch) -> Result<Finding> {
+    let (gpt, weights) = tiny(arch)?;
     let model = Model { parts, gpt: &gpt };
     let tokens = [3, 1, 4, 1, 5, 2];
     let logits = model.forward(&weights, &tokens, tokens.len()).logits;

@@ -1,7 +1,8 @@
 //! A GPT made of parts: its forward and its backward pass.
 //!
-//! What the exercises ask for is called; what is left is the wiring. It is here: which tensor
-//! belongs to which layer, and what the forward pass keeps for the backward pass.
+//! What the exercises ask for is called; what is left is the wiring. It is here: a block with named
+//! layers, the order of the blocks, and what the forward pass keeps for the backward pass. Which
+//! part a layer is, in GPT-2 and in models of today, is in `layers.rs`.
 //!
 //! All weights lie in one vector, in the order of stage 3's layout, so that both models can be held
 //! to each other. Letters in the shapes: B sequences of T tokens; C = n_embd; V = vocab_size.
@@ -9,9 +10,9 @@
 use std::cell::RefCell;
 
 use ndarray::{Array1, Array2, Axis, concatenate, s};
-use stage02_attention::params::Tensor;
 use stage03_gpt::gpt::Gpt;
 
+use super::layers::MlpActivations;
 use super::parts::Parts;
 
 /// A GPT: the parts that compute, and the architecture.
@@ -37,92 +38,22 @@ pub struct Activations {
 struct BlockActivations {
     ln_1: Array2<f64>,
     attn: Array2<f64>,
-    qkv: Array2<f64>,
+    /// Query, key and value, sequence by sequence and head by head.
+    heads: Vec<[Array2<f64>; 3]>,
     att: Vec<Array2<f64>>,
-    heads: Array2<f64>,
-    ln_2: Array2<f64>,
-    c_fc: Array2<f64>,
-    gelu: Array2<f64>,
     c_proj: Array2<f64>,
+    ln_2: Array2<f64>,
+    mlp: MlpActivations,
 }
 
+/// Queries, keys and values; attention weights; results.
+type Attended = (Vec<[Array2<f64>; 3]>, Vec<Array2<f64>>, Array2<f64>);
+
 impl Model<'_> {
-    pub(super) fn tensor(&self, name: &str) -> &Tensor {
-        let tensors = self.gpt.layout().tensors();
-        tensors.iter().find(|t| t.name == name).expect("a tensor of the architecture")
-    }
-
-    /// A matrix of the weights.
-    pub(super) fn matrix(&self, weights: &[f64], name: &str) -> Array2<f64> {
-        let tensor = self.tensor(name);
-        let values = weights[tensor.range()].to_vec();
-        Array2::from_shape_vec((tensor.shape[0], tensor.shape[1]), values).expect("its shape")
-    }
-
-    /// A vector of the weights.
-    pub(super) fn vector(&self, weights: &[f64], name: &str) -> Array1<f64> {
-        Array1::from(weights[self.tensor(name).range()].to_vec())
-    }
-
-    pub(super) fn linear(&self, weights: &[f64], name: &str, x: &Array2<f64>) -> Array2<f64> {
-        let w = self.matrix(weights, &format!("{name}.weight"));
-        let b = self.vector(weights, &format!("{name}.bias"));
-        (self.parts.linear)(x, &w, &b)
-    }
-
-    fn linear_backward(
-        &self,
-        weights: &[f64],
-        grads: &RefCell<&mut [f64]>,
-        name: &str,
-        x: &Array2<f64>,
-        dy: &Array2<f64>,
-    ) -> Array2<f64> {
-        let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-        let mut grads = grads.borrow_mut();
-        let (mut dw, mut db) = (self.matrix(&grads, &weight), self.vector(&grads, &bias));
-        let w = self.matrix(weights, &weight);
-        let dx = (self.parts.linear_backward)(x, &w, dy, &mut dw, &mut db);
-        self.store(&mut grads, &weight, dw.iter());
-        self.store(&mut grads, &bias, db.iter());
-        dx
-    }
-
-    pub(super) fn norm(&self, weights: &[f64], name: &str, x: &Array2<f64>) -> Array2<f64> {
-        let gamma = self.vector(weights, &format!("{name}.weight"));
-        let beta = self.vector(weights, &format!("{name}.bias"));
-        (self.parts.layer_norm)(x, &gamma, &beta)
-    }
-
-    fn norm_backward(
-        &self,
-        weights: &[f64],
-        grads: &RefCell<&mut [f64]>,
-        name: &str,
-        x: &Array2<f64>,
-        dy: &Array2<f64>,
-    ) -> Array2<f64> {
-        let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-        let mut grads = grads.borrow_mut();
-        let (mut dgamma, mut dbeta) = (self.vector(&grads, &weight), self.vector(&grads, &bias));
-        let gamma = self.vector(weights, &weight);
-        let dx = (self.parts.layer_norm_backward)(x, &gamma, dy, &mut dgamma, &mut dbeta);
-        self.store(&mut grads, &weight, dgamma.iter());
-        self.store(&mut grads, &bias, dbeta.iter());
-        dx
-    }
-
-    fn store<'v>(&self, grads: &mut [f64], name: &str, values: impl Iterator<Item = &'v f64>) {
-        for (grad, &value) in grads[self.tensor(name).range()].iter_mut().zip(values) {
-            *grad = value;
-        }
-    }
-
     /// The logits of the next token at every position. tokens: (B T).
     pub fn forward(&self, weights: &[f64], tokens: &[u32], length: usize) -> Activations {
         let wte = self.matrix(weights, "wte.weight");
-        let wpe = self.matrix(weights, "wpe.weight");
-        let mut x = (self.parts.embed)(&wte, &wpe, tokens, length);
+        let mut x = (self.parts.embed)(&wte, &self.positions(weights), tokens, length);
         let mut blocks = Vec::new();
         for l in 0..self.gpt.config().n_layer {
             let (acts, y) = self.block(weights, l, &x, length);
@@ -142,7 +73,7 @@ impl Model<'_> {
         length: usize,
     ) -> (BlockActivations, Array2<f64>) {
         let mut acts = BlockActivations::default();
-        let BlockActivations { ln_1, attn, qkv, att, heads, ln_2, c_fc, gelu, c_proj } = &mut acts;
+        let BlockActivations { ln_1, attn, heads, att, c_proj, ln_2, mlp } = &mut acts;
         let name = |layer: &str| format!("h.{l}.{layer}");
         let y = (self.parts.block)(
             x,
@@ -152,39 +83,35 @@ impl Model<'_> {
             },
             &mut |x| {
                 *attn = x.clone();
-                *qkv = self.linear(weights, &name("attn.c_attn"), x);
-                (*att, *heads) = self.attend(qkv, length);
-                self.linear(weights, &name("attn.c_proj"), heads)
+                let qkv = self.linear(weights, &name("attn.c_attn"), x);
+                (*heads, *att, *c_proj) = self.attend(&qkv, length);
+                self.linear(weights, &name("attn.c_proj"), c_proj)
             },
             &mut |x| {
                 *ln_2 = x.clone();
                 self.norm(weights, &name("ln_2"), x)
             },
-            &mut |x| {
-                *c_fc = x.clone();
-                *gelu = self.linear(weights, &name("mlp.c_fc"), x);
-                *c_proj = gelu.mapv(self.parts.gelu);
-                self.linear(weights, &name("mlp.c_proj"), c_proj)
-            },
+            &mut |x| self.mlp(weights, l, x, mlp),
         );
         (acts, y)
     }
 
-    /// Attention of every head of every sequence. Returns the attention weights, sequence by
-    /// sequence and head by head, and the results side by side. qkv: (B T, 3 C); result: (B T, C).
-    fn attend(&self, qkv: &Array2<f64>, length: usize) -> (Vec<Array2<f64>>, Array2<f64>) {
-        let (n_head, mut att, mut sequences) = (self.gpt.config().n_head, Vec::new(), Vec::new());
+    /// Attention of every head of every sequence. Returns queries, keys and values and the attention
+    /// weights, sequence by sequence and head by head, and the results side by side.
+    /// qkv: the result of `c_attn`, with B T rows; result: (B T, C).
+    fn attend(&self, qkv: &Array2<f64>, length: usize) -> Attended {
+        let (mut heads, mut att, mut sequences) = (Vec::new(), Vec::new(), Vec::new());
         for qkv in qkv.axis_chunks_iter(Axis(0), length) {
-            let (qkv, mut results) = (qkv.to_owned(), Vec::new());
-            for h in 0..n_head {
-                let [q, k, v] = (self.parts.head)(&qkv, n_head, h);
+            let mut results = Vec::new();
+            for [q, k, v] in self.heads(&qkv.to_owned(), 0) {
                 let (weights, y) = (self.parts.attention)(&q, &k, &v);
+                heads.push([q, k, v]);
                 att.push(weights);
                 results.push(y);
             }
             sequences.push((self.parts.join)(&results));
         }
-        (att, stacked(&sequences))
+        (heads, att, stacked(&sequences))
     }
 
     /// The mean loss of a batch. Adds the gradient of `scale` times it to `grads`.
@@ -217,10 +144,10 @@ impl Model<'_> {
         let mut grads = grads.borrow_mut();
         // The embedding of a token is also its row of the output layer: two gradients are added.
         let mut dwte = self.matrix(&grads, "wte.weight") + dlogits.t().dot(&acts.normed);
-        let mut dwpe = self.matrix(&grads, "wpe.weight");
+        let mut dwpe = self.positions(&grads);
         (self.parts.embed_backward)(tokens, length, &dx, &mut dwte, &mut dwpe);
-        self.store(&mut grads, "wte.weight", dwte.iter());
-        self.store(&mut grads, "wpe.weight", dwpe.iter());
+        self.store(&mut grads, "wte.weight", &dwte);
+        self.store(&mut grads, "wpe.weight", &dwpe);
         loss
     }
 
@@ -244,43 +171,34 @@ impl Model<'_> {
             &mut |dy| self.norm_backward(weights, grads, &name("ln_1"), &acts.ln_1, dy),
             &mut |dy| {
                 let c_proj = name("attn.c_proj");
-                let dheads = self.linear_backward(weights, grads, &c_proj, &acts.heads, dy);
-                let dqkv = self.attend_backward(acts, &dheads, length);
+                let dresults = self.linear_backward(weights, grads, &c_proj, &acts.c_proj, dy);
+                let dqkv = self.attend_backward(acts, &dresults, length);
                 let c_attn = name("attn.c_attn");
                 self.linear_backward(weights, grads, &c_attn, &acts.attn, &dqkv)
             },
             &mut |dy| self.norm_backward(weights, grads, &name("ln_2"), &acts.ln_2, dy),
-            &mut |dy| {
-                let c_proj = name("mlp.c_proj");
-                let dg = self.linear_backward(weights, grads, &c_proj, &acts.c_proj, dy);
-                let dh = dg * acts.gelu.mapv(self.parts.gelu_derivative);
-                self.linear_backward(weights, grads, &name("mlp.c_fc"), &acts.c_fc, &dh)
-            },
+            &mut |dy| self.mlp_backward(weights, grads, l, &acts.mlp, dy),
         )
     }
 
     fn attend_backward(
         &self,
         acts: &BlockActivations,
-        dheads: &Array2<f64>,
+        dresults: &Array2<f64>,
         length: usize,
     ) -> Array2<f64> {
-        let (n_head, c) = (self.gpt.config().n_head, dheads.ncols());
-        let size = c / n_head;
-        let mut dqkv = Array2::zeros((dheads.nrows(), 3 * c));
-        for (i, att) in acts.att.iter().enumerate() {
-            let (b, h) = (i / n_head, i % n_head);
-            let rows = b * length..(b + 1) * length;
-            let qkv = acts.qkv.slice(s![rows.clone(), ..]).to_owned();
-            let [q, k, v] = (self.parts.head)(&qkv, n_head, h);
-            let dy = dheads.slice(s![rows.clone(), h * size..(h + 1) * size]).to_owned();
-            let gradients = (self.parts.attention_backward)(&q, &k, &v, att, &dy);
-            for (which, gradient) in gradients.iter().enumerate() {
-                let first = which * c + h * size;
-                dqkv.slice_mut(s![rows.clone(), first..first + size]).assign(gradient);
-            }
+        let n_head = self.gpt.config().n_head;
+        let size = dresults.ncols() / n_head;
+        let mut sequences = Vec::new();
+        for (b, dresults) in dresults.axis_chunks_iter(Axis(0), length).enumerate() {
+            let gradient = |h: usize| {
+                let ([q, k, v], att) = (&acts.heads[b * n_head + h], &acts.att[b * n_head + h]);
+                let dy = dresults.slice(s![.., h * size..(h + 1) * size]).to_owned();
+                (self.parts.attention_backward)(q, k, v, att, &dy)
+            };
+            sequences.push(self.heads_backward((0..n_head).map(gradient).collect()));
         }
-        dqkv
+        stacked(&sequences)
     }
 }
 

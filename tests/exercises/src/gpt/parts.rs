@@ -1,7 +1,13 @@
 //! The parts of a GPT that the exercises ask for: one function for each, the reader's or the
-//! solution's.
+//! solution's. [`Parts`] are those of GPT-2; four of them have successors, [`TodaysParts`].
 
+use clap::ValueEnum;
 use ndarray::{Array1, Array2};
+use stage03_gpt::architecture::Architecture;
+use stage03_gpt::config::GptConfig;
+
+use crate::catalog::ALL;
+use crate::exercise::Exercise;
 
 /// What a residual block takes: a layer, as a function from its input to its output.
 pub type Layer<'a> = &'a mut dyn FnMut(&Array2<f64>) -> Array2<f64>;
@@ -88,11 +94,76 @@ pub struct Parts {
         &Array2<f64>,
     ) -> Array2<f64>,
     pub shifted: fn(usize, usize, usize) -> usize,
+    /// What takes the place of four of these in models of today.
+    pub today: TodaysParts,
 }
 
-/// The exercises whose answers are the parts, in the order of the book.
-pub fn exercises() -> impl Iterator<Item = &'static crate::exercise::Exercise> {
-    crate::catalog::ALL.iter().copied().filter(|exercise| exercise.gpt)
+/// The parts of Llama that GPT-2 does not have.
+#[allow(missing_docs, clippy::type_complexity)]
+#[derive(Clone, Copy)]
+pub struct TodaysParts {
+    // In the place of layer norm.
+    pub rms_norm: fn(&Array2<f64>, &Array1<f64>) -> Array2<f64>,
+    pub rms_norm_backward:
+        fn(&Array2<f64>, &Array1<f64>, &Array2<f64>, &mut Array1<f64>) -> Array2<f64>,
+    // In the place of the position table.
+    pub rotate: fn(&Array2<f64>, usize) -> Array2<f64>,
+    pub rotate_backward: fn(&Array2<f64>, usize) -> Array2<f64>,
+    // In the place of GELU.
+    pub gated: fn(&Array2<f64>, &Array2<f64>) -> Array2<f64>,
+    pub gated_backward: fn(&Array2<f64>, &Array2<f64>, &Array2<f64>) -> [Array2<f64>; 2],
+    // In the place of keys and values for every head.
+    pub kv_head: fn(usize, usize, usize) -> usize,
+    pub add_groups: fn(&[Array2<f64>], usize) -> Vec<Array2<f64>>,
+}
+
+/// Which GPT is made of the parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Arch {
+    /// GPT-2: parts 1 to 3 of the book
+    Gpt2,
+    /// Llama: RMSNorm, rotary positions, SwiGLU and grouped queries, of part 5
+    Llama,
+}
+
+/// The exercises of [`TodaysParts`].
+const TODAY: [&str; 5] = ["rms_norm", "rms_norm_backward", "rotary", "swiglu", "grouped_queries"];
+/// The exercises that Llama does not need.
+const EXCHANGED: [&str; 3] = ["gelu", "layer_norm", "layer_norm_backward"];
+
+impl Arch {
+    /// Its name, as `--arch` takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Arch::Gpt2 => "gpt2",
+            Arch::Llama => "llama",
+        }
+    }
+
+    /// The exercises whose answers are its parts, in the order of the book.
+    pub fn exercises(self) -> impl Iterator<Item = &'static Exercise> {
+        let left_out = match self {
+            Arch::Gpt2 => &TODAY[..],
+            Arch::Llama => &EXCHANGED,
+        };
+        exercises().filter(move |exercise| !left_out.contains(&exercise.name))
+    }
+
+    /// These sizes with its parts. Llama's four heads share two of keys and values.
+    pub fn config(self, sizes: GptConfig) -> GptConfig {
+        match self {
+            Arch::Gpt2 => GptConfig { bias: true, arch: Architecture::GPT2, ..sizes },
+            Arch::Llama => {
+                let arch = Architecture { n_kv_head: Some(2), ..Architecture::LLAMA };
+                GptConfig { bias: false, arch, ..sizes }
+            }
+        }
+    }
+}
+
+/// The exercises whose answers are parts of either GPT, in the order of the book.
+pub fn exercises() -> impl Iterator<Item = &'static Exercise> {
+    ALL.iter().copied().filter(|exercise| exercise.gpt)
 }
 
 /// [`Parts`] out of modules with the names of the exercises, which must be in scope.
@@ -135,6 +206,16 @@ macro_rules! gpt_parts {
             learning_rate: schedule::learning_rate,
             append_and_attend: kv_cache::append_and_attend,
             shifted: context_shift::shifted,
+            today: exercises::gpt::parts::TodaysParts {
+                rms_norm: rms_norm::rms_norm,
+                rms_norm_backward: rms_norm_backward::rms_norm_backward,
+                rotate: rotary::rotate,
+                rotate_backward: rotary::rotate_backward,
+                gated: swiglu::gated,
+                gated_backward: swiglu::gated_backward,
+                kv_head: grouped_queries::kv_head,
+                add_groups: grouped_queries::add_groups,
+            },
         }
     };
 }

@@ -10,7 +10,7 @@ use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
 
 use super::model::Model;
-use super::parts::{AdamW, Parts};
+use super::parts::{AdamW, Arch, Parts};
 use super::show;
 use super::write::Sampling;
 
@@ -63,7 +63,9 @@ pub fn initial_weights(parts: Parts, gpt: &Gpt, rng: &mut Generator) -> Vec<f64>
     let mut weights = vec![0.0; gpt.layout().len()];
     for tensor in gpt.layout().tensors() {
         let values = &mut weights[tensor.range()];
-        fill_normal(values, (parts.std)(&tensor.name, gpt.config().n_layer), rng);
+        // SwiGLU's last matrix stands where GPT-2 has `c_proj`, at the end of a residual branch.
+        let name = tensor.name.replace("down_proj", "c_proj");
+        fill_normal(values, (parts.std)(&name, gpt.config().n_layer), rng);
         if tensor.name.contains("ln_") && tensor.name.ends_with(".weight") {
             values.fill(1.0);
         }
@@ -128,22 +130,21 @@ pub enum Report {
 /// When the model cannot be built.
 pub fn on_the_built_in_text(
     parts: Parts,
+    arch: Arch,
     steps: usize,
     mut report: impl FnMut(Report),
 ) -> Result<Trained> {
     let corpus = Corpus::built_in();
     let (train, validation) = split(&corpus.text, 0.9)?;
     let vocabulary = (parts.vocabulary)(&corpus.text);
-    let gpt = Gpt::new(GptConfig {
+    let gpt = Gpt::new(arch.config(GptConfig {
         vocab_size: vocabulary.len(),
         block_size: 64,
         n_layer: 3,
         n_head: 4,
         n_embd: 96,
-        dropout: 0.0,
-        bias: true,
         ..GptConfig::default()
-    })?;
+    }))?;
     let [train, validation] = [train, validation].map(|text| (parts.encode)(text, &vocabulary));
     let length = gpt.config().block_size;
     let [train, validation] = [&train, &validation].map(|tokens| Windows { parts, tokens, length });

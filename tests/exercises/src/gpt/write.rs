@@ -3,9 +3,11 @@
 use ndarray::{Array2, s};
 use rand::Rng;
 
+use super::layers::MlpActivations;
 use super::model::Model;
 
-/// The keys and values of what was read: for every block and every head.
+/// The keys and values of what was read: for every block and every key/value head. Rotated keys are
+/// stored as they are.
 pub struct Cache {
     heads: Vec<Vec<[Array2<f64>; 2]>>,
     tokens: usize,
@@ -26,36 +28,37 @@ impl Model<'_> {
         let config = self.gpt.config();
         let size = config.n_embd / config.n_head;
         let empty = || [Array2::zeros((0, size)), Array2::zeros((0, size))];
-        let block = || (0..config.n_head).map(|_| empty()).collect();
+        let block = || (0..config.n_kv_head()).map(|_| empty()).collect();
         Cache { heads: (0..config.n_layer).map(|_| block()).collect(), tokens: 0 }
     }
 
     /// Reads one token. Returns the logits of the next.
     pub fn decode_step(&self, weights: &[f64], cache: &mut Cache, token: u32) -> Vec<f64> {
         let wte = self.matrix(weights, "wte.weight");
-        let wpe = self.matrix(weights, "wpe.weight");
-        let position = wpe.slice(s![cache.tokens.., ..]).to_owned();
+        let start = cache.tokens;
+        let position = self.positions(weights).slice(s![start.., ..]).to_owned();
         let mut x = (self.parts.embed)(&wte, &position, &[token], 1); // (1, C)
-        let n_head = self.gpt.config().n_head;
-        for (l, heads) in cache.heads.iter_mut().enumerate() {
+        for (l, cached) in cache.heads.iter_mut().enumerate() {
             let name = |layer: &str| format!("h.{l}.{layer}");
             x = (self.parts.block)(
                 &x,
                 &mut |x| self.norm(weights, &name("ln_1"), x),
                 &mut |x| {
                     let qkv = self.linear(weights, &name("attn.c_attn"), x);
-                    let attend = |(h, [keys, values]): (usize, &mut [Array2<f64>; 2])| {
-                        let [q, k, v] = (self.parts.head)(&qkv, n_head, h);
-                        (self.parts.append_and_attend)(keys, values, &q, &k, &v)
-                    };
-                    let results: Vec<_> = heads.iter_mut().enumerate().map(attend).collect();
+                    let mut results = Vec::new();
+                    for (h, [q, k, v]) in self.heads(&qkv, start).iter().enumerate() {
+                        let [keys, values] = &mut cached[self.reads(h)];
+                        // The first of the heads that share keys appends them for all.
+                        results.push(if h == 0 || self.reads(h) != self.reads(h - 1) {
+                            (self.parts.append_and_attend)(keys, values, q, k, v)
+                        } else {
+                            (self.parts.attention)(q, keys, values).1
+                        });
+                    }
                     self.linear(weights, &name("attn.c_proj"), &(self.parts.join)(&results))
                 },
                 &mut |x| self.norm(weights, &name("ln_2"), x),
-                &mut |x| {
-                    let h = self.linear(weights, &name("mlp.c_fc"), x);
-                    self.linear(weights, &name("mlp.c_proj"), &h.mapv(self.parts.gelu))
-                },
+                &mut |x| self.mlp(weights, l, x, &mut MlpActivations::default()),
             );
         }
         cache.tokens += 1;

@@ -243,6 +243,9 @@ fn run_outputs(places: &Places, flags: &Outputs) -> Result<bool> {
                     println!("  recorded");
                 }
             }
+            Ok(Verdict::Missing(needed)) => {
+                println!("{file}: not run, because {needed} is missing");
+            }
             Ok(Verdict::New(fresh)) => {
                 outputs::record(&shelf, job, &fresh)?;
                 println!("{file}: recorded");

@@ -78,6 +78,8 @@ pub enum Verdict {
     Same,
     /// Recorded on a processor that rounds in another way; the fresh one.
     Elsewhere(String),
+    /// Not run, because this file is missing.
+    Missing(String),
     /// Nothing was recorded; the fresh one.
     New(String),
     /// Not as it was; the fresh one, and where it differs first.
@@ -92,6 +94,9 @@ pub fn compare(shelf: &Shelf, job: &Job) -> Result<Verdict> {
     let (old, fresh, leeway) = match &job.kind {
         Kind::Text => {
             let recorded = &shelf.outputs[&job.name];
+            if let Some(file) = recorded.needs.as_ref().filter(|file| !shelf.has(file)) {
+                return Ok(Verdict::Missing(file.clone()));
+            }
             if printed_with_a_figure(shelf, recorded) {
                 return Ok(Verdict::Same);
             }
@@ -176,6 +181,10 @@ pub fn problem(shelf: &Shelf, job: &Job) -> Option<Problem> {
     let again = format!("cargo run -p book -- outputs {}", job.name);
     match compare(shelf, job) {
         Ok(Verdict::Same | Verdict::Elsewhere(_)) => None,
+        Ok(Verdict::Missing(needed)) => {
+            eprintln!("{file}: not run, because {needed} is missing");
+            None
+        }
         Ok(Verdict::New(_)) => {
             Some(Problem::new(file, 1, "nothing was recorded yet", format!("run `{again}`")))
         }
@@ -234,6 +243,24 @@ mod tests {
         assert!(matches!(here[..], [Verdict::Changed(..), Verdict::Same]), "{here:?}");
         let unmarked = verdict("another processor", "");
         assert!(matches!(unmarked[..], [Verdict::Changed(..), Verdict::Elsewhere(_)]));
+    }
+
+    #[test]
+    fn what_needs_a_missing_file_is_not_run() {
+        let verdict = |needed: &str| {
+            let mut shelf = Shelf::default();
+            let file = format!("$ cargo --version\n# needs: {needed}\n\ncargo 0.0.0\n");
+            shelf.places.repository = env!("CARGO_MANIFEST_DIR").into();
+            shelf.outputs.insert("a".into(), Recorded::parse(&file).unwrap());
+            let job = &jobs(&shelf)[0];
+            (compare(&shelf, job).unwrap(), problem(&shelf, job).is_some())
+        };
+        let (missing, faulty) = verdict("models/none.gguf");
+        assert!(matches!(missing, Verdict::Missing(file) if file == "models/none.gguf"));
+        assert!(!faulty);
+        let (there, faulty) = verdict("Cargo.toml");
+        assert!(matches!(there, Verdict::Changed(..)));
+        assert!(faulty);
     }
 
     #[test]

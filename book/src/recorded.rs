@@ -11,6 +11,7 @@
 //! # fails
 //! # time: 20 s
 //! # before: cargo run -p stage03_gpt -- --out-dir {dir}
+//! # needs: models/some.gguf
 //!
 //! …
 //! ```
@@ -19,7 +20,8 @@
 //! the same only where the processor rounds in the same way. `# fails` marks a command that shows
 //! an error: it must end with a status other than zero. `# before:` is a command that must run
 //! first; `{dir}` is the same new directory in both, and readers see it as `DIR`. `# wrap` is for
-//! running text: its long lines are broken where the page ends.
+//! running text: its long lines are broken where the page ends. `# needs:` names a file that the
+//! repository does not hold: where it is missing, the command is not run, and that is said.
 //!
 //! What this file leaves out: running it ([`crate::runs`]), and showing a part ([`crate::cut`]).
 
@@ -45,6 +47,8 @@ pub struct Recorded {
     pub command: String,
     /// What must be run before it, in this order.
     pub before: Vec<String>,
+    /// A file, from the root of the repository, without which it cannot be run.
+    pub needs: Option<String>,
     /// How far another run may differ.
     pub leeway: Leeway,
     /// About how many seconds the command takes.
@@ -67,7 +71,7 @@ impl Recorded {
     /// The line, and what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, (usize, String)> {
         let (mut command, mut leeway, mut seconds) = (None, Leeway::default(), UNSAID);
-        let (mut fails, mut wrap, mut before) = (false, false, Vec::new());
+        let (mut fails, mut wrap, mut before, mut needs) = (false, false, Vec::new(), None);
         let (mut header, mut lines) = (String::new(), text.lines().enumerate().peekable());
         while let Some((at, line)) = lines.next_if(|(_, line)| !line.trim().is_empty()) {
             let fault = |what: String| (at + 1, what);
@@ -93,13 +97,15 @@ impl Recorded {
                 wrap = true;
             } else if let Some(words) = line.strip_prefix("# before:") {
                 before.push(words.trim().to_string());
+            } else if let Some(file) = line.strip_prefix("# needs:") {
+                needs = Some(file.trim().to_string());
             } else if let Some(time) = line.strip_prefix("# time:") {
                 seconds = self::seconds(time)
                     .ok_or_else(|| fault(format!("`{}` is no time", time.trim())))?;
             } else {
                 let what = format!(
                     "`{line}` is neither the command nor vary, tolerance, rounding, fails, before, \
-                     wrap or time"
+                     needs, wrap or time"
                 );
                 return Err(fault(what));
             }
@@ -109,7 +115,7 @@ impl Recorded {
         let command = command.ok_or((1, "no command".to_string()))?;
         let output: Vec<_> = lines.skip(1).map(|(_, line)| line.trim_end()).collect();
         let output = output.join("\n").trim_end().to_string();
-        Ok(Self { header, command, before, leeway, seconds, fails, wrap, output })
+        Ok(Self { header, command, before, needs, leeway, seconds, fails, wrap, output })
     }
 
     /// The file with another output.
@@ -223,6 +229,7 @@ $ cargo run -p a
 # tolerance: 1e-3
 # rounding
 # fails
+# needs: models/a.gguf
 # time: 2 min
 
 step  loss
@@ -236,6 +243,7 @@ step  loss
         assert_eq!(recorded.command, "cargo run -p a");
         assert_eq!(recorded.seconds, 120.0);
         assert!(recorded.leeway.rounding && recorded.fails);
+        assert_eq!(recorded.needs.as_deref(), Some("models/a.gguf"));
         assert_eq!(recorded.output.lines().count(), 3);
         assert_eq!(recorded.with(&recorded.output), FILE);
     }

@@ -134,6 +134,11 @@ impl Shelf {
         shelf
     }
 
+    /// Whether a file is in the repository.
+    pub fn has(&self, file: &str) -> bool {
+        self.places.repository.join(file).exists()
+    }
+
     /// Runs a command, if it has not been run yet.
     ///
     /// # Errors

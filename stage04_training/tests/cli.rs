@@ -186,6 +186,57 @@ fn in_bf16_too() {
     a_resumed_run_is_the_same("--precision bf16", 10, 20);
 }
 
+/// A Llama with two query heads to one of keys and values, and an output layer of its own.
+const LLAMA: &str = "--arch llama --n-kv-head 1 --tie-weights false --rope-theta 500";
+
+#[test]
+fn with_the_parts_of_today_too() {
+    a_resumed_run_is_the_same(LLAMA, 10, 20);
+    a_resumed_run_is_the_same("--norm rms --mlp swiglu --n-inner 20 --qkv-bias true", 10, 20);
+}
+
+#[test]
+fn a_llama_from_a_recipe_is_sampled_resumed_and_fine_tuned() {
+    let place = Place::new();
+    place.train(&format!("{LLAMA} --max-iters 5 --out-dir model")).succeeds();
+    let config: Value = serde_json::from_str(&place.text("model/config.json")).unwrap();
+    assert_eq!(
+        (&config["model_type"], &config["num_key_value_heads"]),
+        (&"llama".into(), &1.into())
+    );
+    let recipe = "arch = 'llama'\nn_kv_head = 1\ntie_weights = false\nrope_theta = 500\n";
+    place.write("mine.toml", recipe);
+    let tiny = format!("--recipe mine.toml --text text.txt {TINY} --max-iters 5 --out-dir recipe");
+    place.run(&tiny).succeeds();
+    place.same("model", "recipe");
+
+    let text = place.run("sample --model model --prompt The --max-new-tokens 20").succeeds().out;
+    assert!(text.starts_with("The"), "{text}");
+    place.run("eval --model model --text text.txt").succeeds();
+
+    // A resumed run keeps its parts.
+    let resume = "train --resume --out-dir recipe --max-iters 7";
+    place.run(&format!("{resume} --arch gpt2")).refuses(&["--arch = ", "llama"]);
+    place.run(&format!("{resume} --n-kv-head 2")).refuses(&["--n-kv-head = 2", "has 1"]);
+    place.run(resume).succeeds();
+    let on = "train --resume --text @text.txt --max-iters 9 --out-dir @recipe";
+    assert_eq!(stage3(&place, on), ExitCode::SUCCESS);
+
+    // So does one that begins with its weights.
+    let flags = "--peak-tflops 1 --batch-size 4 --eval-iters 1 --threads 2 --out-dir tuned";
+    let run = format!("--init-from model --text text.txt {flags}");
+    place.run(&format!("{run} --max-iters 0")).succeeds();
+    assert!(place.read("tuned/model.safetensors") == place.read("model/model.safetensors"));
+    place.run(&format!("{run} --max-iters 3 {LLAMA}")).succeeds();
+    place.run("train --resume --out-dir tuned --max-iters 5").succeeds();
+    let tuned: Value = serde_json::from_str(&place.text("tuned/config.json")).unwrap();
+    assert_eq!(tuned, config);
+    for flag in ["--n-kv-head 2", "--norm layer", "--rope-theta 10000"] {
+        let name = flag.split(' ').next().unwrap();
+        place.run(&format!("{run} {flag}")).refuses(&[name, "--init-from has its own parts"]);
+    }
+}
+
 /// The position in the data remains when the batch size changes.
 #[test]
 fn another_batch_size_continues_in_the_data() {

@@ -7,8 +7,10 @@ use std::sync::Once;
 
 use rand::RngExt;
 use stage01_bigram::random::{Purpose, generator};
+use stage02_attention::attention::rotary::Rope;
 use stage02_attention::params::{Params, fill_normal};
 use stage03_gpt::adamw::AdamW;
+use stage03_gpt::architecture::{Architecture, MlpKind, NormKind, Positions};
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::schedule::Schedule;
@@ -36,6 +38,43 @@ fn gpt(bias: bool, dropout: f64) -> Gpt {
         ..GptConfig::default()
     })
     .unwrap()
+}
+
+/// The model of [`gpt`] with other parts.
+fn gpt_of(arch: Architecture, bias: bool, dropout: f64) -> Gpt {
+    Gpt::new(GptConfig { arch, ..gpt(bias, dropout).config().clone() }).unwrap()
+}
+
+/// A Llama with grouped queries and an output layer of its own.
+fn llama(dropout: f64) -> Gpt {
+    let arch = Architecture { n_kv_head: Some(2), tie_weights: false, ..Architecture::LLAMA };
+    gpt_of(arch, false, dropout)
+}
+
+/// Every mixture of parts. Sizes and constants change with the number of the mixture.
+fn mixtures() -> Vec<Gpt> {
+    let mut all = Vec::new();
+    for number in 0..3 * 3 * 32 {
+        let chosen = |bit: usize| number >> bit & 1 == 1;
+        let (n_kv_head, biases) = ([4, 2, 1][number / 32 % 3], number / 96);
+        let theta = if number % 5 == 0 { 50.0 } else { 10_000.0 };
+        let eps = if number % 3 == 0 { 1e-2 } else { 1e-6 };
+        let arch = Architecture {
+            norm: if chosen(0) { NormKind::RmsNorm { eps } } else { NormKind::LayerNorm },
+            positions: match chosen(1) {
+                true => Positions::Rotary(Rope::new(theta)),
+                false => Positions::Learned,
+            },
+            mlp: if chosen(2) { MlpKind::SwiGlu } else { MlpKind::Gelu },
+            tie_weights: chosen(3),
+            n_inner: chosen(4).then_some(23),
+            n_kv_head: Some(n_kv_head),
+            qkv_bias: biases == 1,
+        };
+        let small = gpt_of(arch, biases == 2, 0.0).config().clone();
+        all.push(Gpt::new(GptConfig { n_layer: 2, n_embd: 16, ..small }).unwrap());
+    }
+    all
 }
 
 /// Weights as during training: no bias is zero, and no weight of a norm is one.
@@ -183,6 +222,55 @@ fn ten_steps_give_the_same_losses() {
     }
 }
 
+/// Logits, loss, every gradient and some steps of every mixture of parts.
+#[test]
+fn every_architecture_is_the_same() {
+    let half = LENGTH / 2;
+    let ((x, y), (x2, y2)) = (batch(0), batch(1));
+    for gpt in mixtures() {
+        let mut ours = Trainer::new(gpt.clone(), weights(&gpt), settings(2)).unwrap();
+        // A sequence shorter than block_size.
+        let logits = gpt.logits(&weights(&gpt), &x[..half]).unwrap();
+        let evaluated = ours.evaluate(&x, &y);
+        ours.accumulate(&x, &y);
+        ours.accumulate(&x2, &y2);
+        let gradient = ours.gradient();
+        let mut steps = vec![ours.step().unwrap()];
+        for _ in 0..3 {
+            ours.accumulate(&x, &y);
+            ours.accumulate(&x2, &y2);
+            steps.push(ours.step().unwrap());
+        }
+        assert!(steps[3].loss < steps[0].loss, "the loss does not fall: {steps:?}");
+
+        for (device, options) in variants() {
+            let of = format!("{device} {options:?} {:?}", gpt.config());
+            let mut torch = torch_on(device, options, &gpt, settings(2));
+            let theirs = torch.logits(&x[..half], half).unwrap();
+            let error = difference(logits.as_slice().unwrap(), &theirs);
+            assert!(error < 1e-5, "logits: {error} {of}");
+            let theirs = torch.evaluate(&x, &y).unwrap();
+            assert!((theirs / evaluated - 1.0).abs() < 1e-6, "{evaluated} {theirs} {of}");
+            for (number, expected) in steps.iter().enumerate() {
+                torch.accumulate(&x, &y).unwrap();
+                torch.accumulate(&x2, &y2).unwrap();
+                if number == 0 {
+                    let theirs = torch.gradient().unwrap();
+                    for tensor in gpt.layout().tensors() {
+                        let [ours, theirs] =
+                            [&gradient, &theirs].map(|all| &all.values[tensor.range()]);
+                        let error = difference(ours, theirs);
+                        assert!(error < 1e-4, "{}: {error} {of}", tensor.name);
+                    }
+                }
+                let theirs = torch.step().unwrap();
+                let error = (theirs.loss - expected.loss).abs();
+                assert!(error < 1e-4, "{expected:?} {theirs:?} {of}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_evaluated_loss_is_the_same() {
     let gpt = gpt(true, 0.1);
@@ -210,9 +298,11 @@ fn train(backend: &mut dyn Backend, steps: usize) {
 
 #[test]
 fn a_resumed_run_ends_with_the_same_bytes() {
-    let gpt = gpt(true, 0.2);
-    for options in [full(), Options { fused_attention: false, ..full() }] {
-        let new = || torch_on(Device::TorchCpu, options, &gpt, settings(2));
+    let unfused = Options { fused_attention: false, ..full() };
+    for (gpt, options) in
+        [gpt(true, 0.2), llama(0.2)].iter().flat_map(|gpt| [(gpt, full()), (gpt, unfused)])
+    {
+        let new = || torch_on(Device::TorchCpu, options, gpt, settings(2));
         let mut whole = new();
         train(&mut whole, 12);
 
@@ -278,9 +368,8 @@ fn dropout_is_on_only_in_training_and_depends_on_the_seed() {
 
 #[test]
 fn bf16_is_near_f32_but_not_equal() {
-    let gpt = gpt(true, 0.0);
-    let run = |device, precision| {
-        let mut torch = torch_on(device, Options::new(precision), &gpt, settings(1));
+    let run = |gpt: &Gpt, device, precision| {
+        let mut torch = torch_on(device, Options::new(precision), gpt, settings(1));
         let (x, y) = batch(0);
         let step = |_| {
             torch.accumulate(&x, &y).unwrap();
@@ -289,12 +378,11 @@ fn bf16_is_near_f32_but_not_equal() {
         let losses: Vec<f64> = (0..10).map(step).collect();
         (losses, torch.state().unwrap().0.clone())
     };
-    for (device, options) in variants() {
-        if !options.fused_attention {
-            continue;
-        }
-        let (full, weights) = run(device, Precision::F32);
-        let (half, rounded) = run(device, Precision::Bf16);
+    let gpts = [gpt(true, 0.0), llama(0.0)];
+    let fused = variants().into_iter().filter(|(_, options)| options.fused_attention);
+    for (gpt, device) in fused.flat_map(|(device, _)| gpts.each_ref().map(|gpt| (gpt, device))) {
+        let (full, weights) = run(gpt, device, Precision::F32);
+        let (half, rounded) = run(gpt, device, Precision::Bf16);
         assert_ne!(weights, rounded);
         for (a, b) in full.iter().zip(&half) {
             assert!((a - b).abs() < 0.02 * a, "{device}: {full:?} {half:?}");
@@ -334,12 +422,11 @@ fn a_token_outside_the_vocabulary_is_refused() {
 
 #[test]
 fn a_run_moves_between_the_engines() {
-    let gpt = gpt(true, 0.0);
-    let run = |devices: [&str; 2]| {
+    let run = |gpt: &Gpt, devices: [&str; 2]| {
         let mut state = None;
         let mut loss = 0.0;
         for device in devices {
-            let mut backend = open(device, "f32", gpt.clone(), weights(&gpt), settings(2)).unwrap();
+            let mut backend = open(device, "f32", gpt.clone(), weights(gpt), settings(2)).unwrap();
             if let Some((weights, moments)) = state.take() {
                 backend.restore(4, weights, moments).unwrap();
             }
@@ -351,10 +438,12 @@ fn a_run_moves_between_the_engines() {
         }
         loss
     };
-    let ours = run(["cpu", "cpu"]);
-    for devices in [["torch-cpu", "cpu"], ["cpu", "torch-cpu"]] {
-        let mixed = run(devices);
-        assert!((ours - mixed).abs() < 1e-4, "{devices:?}: {ours} {mixed}");
+    for gpt in [gpt(true, 0.0), llama(0.0)] {
+        let ours = run(&gpt, ["cpu", "cpu"]);
+        for devices in [["torch-cpu", "cpu"], ["cpu", "torch-cpu"]] {
+            let mixed = run(&gpt, devices);
+            assert!((ours - mixed).abs() < 1e-4, "{devices:?}: {ours} {mixed}");
+        }
     }
 }
 

@@ -9,12 +9,18 @@
 //! logits               a block of rows at a time, see `backend/torch/head.rs`
 //! ```
 //!
-//! Per token and block, with C = n_embd and H = n_head, the activations are: the residual stream
-//! before each layer norm (2 C), the outputs of the norms (2 C), queries, keys and values (3 C),
-//! the output of attention (C), the hidden units before and after the activation function (8 C),
-//! and the log-sum-exp of each head (H). That is the 16 C + H of
+//! Per token and block, with C = n_embd and H = n_head, the activations of a GPT-2 are: the residual
+//! stream before each layer norm (2 C), the outputs of the norms (2 C), queries, keys and values
+//! (3 C), the output of attention (C), the hidden units before and after the activation function
+//! (8 C), and the log-sum-exp of each head (H). That is the 16 C + H of
 //! [`GptConfig::activations_per_token`]. In f32 each takes 4 bytes; in bf16 each takes 2, except
 //! the residual stream and the log-sum-exp, which stay in f32.
+//!
+//! Other parts change that. A SwiGLU has four vectors of n_inner hidden units, one more than in stage
+//! 3: the gate before and after its activation function, the other factor, and the product. Where
+//! heads share keys and values there are fewer of those in bf16; in f32 they are copied for every
+//! head. Rotated queries and keys replace the unrotated ones. (Each norm keeps one or two numbers
+//! for a row, too few to count here.)
 //!
 //! ```
 //! use stage04_training::doctor::parse_bytes;
@@ -27,6 +33,7 @@
 //! [`CONTEXT`] allow for them.
 
 use stage01_bigram::{Error, Result};
+use stage03_gpt::architecture::{MlpKind, Positions};
 use stage03_gpt::config::GptConfig;
 
 use crate::backend::LOGITS;
@@ -70,7 +77,7 @@ pub struct Need {
     pub sequence: f64,
     /// The sequences of a micro-batch.
     pub batch_size: usize,
-    /// The logits, their log-probabilities, and the gradient of the token embeddings.
+    /// The logits, their log-probabilities, and the gradient of the output layer.
     pub logits: f64,
 }
 
@@ -104,7 +111,10 @@ impl Workload {
         let [v, t, l, c] = [vocab_size, block_size, n_layer, n_embd].map(|n| n as f64);
         let width = if half { 2.0 } else { 4.0 };
         // The gradient of the embeddings is always f32.
-        let embeddings = (v + t) * c;
+        let learned = self.config.arch.positions == Positions::Learned;
+        let embeddings = (v + if learned { t } else { 0.0 }) * c;
+        // An output layer of its own has its gradient before the others, see `logits`.
+        let lm_head = if self.config.arch.tie_weights { 0.0 } else { v * c };
         // Outside the blocks: the embeddings, the last norm, and the gradient from the output
         // layer.
         let outside = 4.0 * 4.0 * c;
@@ -116,21 +126,33 @@ impl Workload {
             gradient: 4.0 * n,
             moments: 8.0 * n,
             rounded: if half { 2.0 * n } else { 0.0 },
-            micro_batch: 4.0 * embeddings + width * (n - embeddings),
+            micro_batch: 4.0 * embeddings + width * (n - embeddings - lm_head),
             sequence: t * token,
             batch_size,
-            // Logits and log-probabilities; and the gradient of the token embeddings.
+            // Logits and log-probabilities; and the gradient of the output layer.
             logits: rows * v * (4.0 + 4.0) + width * v * c,
         }
     }
 
     /// The activations per token and block, in bytes: see the top of this file.
     pub fn bytes_per_token_and_block(&self) -> f64 {
-        let [c, h] = [self.config.n_embd, self.config.n_head].map(|n| n as f64);
-        match self.precision {
-            Precision::Bf16 => (2.0 * 4.0 + 14.0 * 2.0) * c + 4.0 * h,
-            Precision::F32 | Precision::Tf32 => 4.0 * (16.0 * c + h),
-        }
+        let GptConfig { n_layer, n_head, n_embd, arch, .. } = self.config;
+        let keys_and_values = self.config.kv_cache_per_token() / n_layer; // 2 C, if no head shares
+        let hidden = match arch.mlp {
+            MlpKind::Gelu => 2,
+            MlpKind::SwiGlu => 4,
+        };
+        let [c, h, kv] = [n_embd, n_head, keys_and_values].map(|n| n as f64);
+        let kv = match (arch.positions, self.precision) {
+            (_, Precision::Bf16) => kv,
+            _ if self.config.n_kv_head() == n_head => kv,
+            (Positions::Rotary(_), _) => 2.0 * c,
+            (Positions::Learned, _) => kv + 2.0 * c, // the queries are a view of all three
+        };
+        // Norms, queries, keys, values and the output of attention, hidden units: 14 C in GPT-2.
+        let of_products = 4.0 * c + kv + (hidden * self.config.n_inner()) as f64;
+        let width = if self.precision == Precision::Bf16 { 2.0 } else { 4.0 };
+        4.0 * 2.0 * c + width * of_products + 4.0 * h
     }
 
     /// The largest batch size that fits into `bytes` of device memory, and the accumulation steps
@@ -171,6 +193,8 @@ pub fn parse_bytes(text: &str) -> Result<u64> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use stage03_gpt::architecture::Architecture;
+    use stage03_gpt::gpt::Gpt;
 
     fn gpt2(precision: Precision) -> Workload {
         Workload {
@@ -207,6 +231,66 @@ mod tests {
         assert!((need.sequence - (12.0 * 27_696.0 + 16.0 * 768.0) * 1024.0).abs() < 1.0);
         assert!((need.fixed() - 18.0 * 124_439_808.0).abs() < 1.0);
         assert_eq!(gpt2(Precision::F32).need().fixed(), 16.0 * 124_439_808.0);
+    }
+
+    /// A model of 1 block, 8 heads and 64 columns.
+    fn one_block(precision: Precision, arch: Architecture) -> Workload {
+        let (n_layer, n_head, n_embd, block_size, bias) = (1, 8, 64, 32, false);
+        let config =
+            GptConfig { n_layer, n_head, n_embd, block_size, bias, arch, ..GptConfig::default() };
+        Workload { config, ..gpt2(precision) }
+    }
+
+    /// What libtorch keeps for the backward pass of one block, in bytes per token, as
+    /// `benches/compare/activations.py` counts it. It counts what the norms keep for a row, too:
+    /// 16 bytes for two layer norms, 8 for two RMSNorms.
+    #[test]
+    fn the_activations_are_those_that_libtorch_keeps() {
+        let gpt2 = Architecture::GPT2;
+        let rotary = Architecture { positions: Architecture::LLAMA.positions, ..gpt2 };
+        let swiglu = Architecture { mlp: MlpKind::SwiGlu, ..gpt2 };
+        let grouped = Architecture { n_kv_head: Some(2), ..gpt2 };
+        let llama = Architecture { n_kv_head: Some(2), n_inner: Some(160), ..Architecture::LLAMA };
+        let rows = [
+            (gpt2, 16.0, [4144.0, 2352.0]),
+            (rotary, 16.0, [4144.0, 2352.0]),
+            (swiglu, 16.0, [4912.0, 2736.0]),
+            (grouped, 16.0, [4272.0, 2160.0]),
+            (llama, 8.0, [4648.0, 2408.0]),
+        ];
+        for (arch, norms, counted) in rows {
+            for (precision, counted) in
+                [(Precision::F32, counted[0]), (Precision::Bf16, counted[1])]
+            {
+                let bytes = one_block(precision, arch).bytes_per_token_and_block();
+                assert_eq!(bytes + norms, counted, "{precision} {arch:?}");
+            }
+        }
+    }
+
+    /// Each weight belongs to one of the gradients that are alive at once.
+    #[test]
+    fn gradients_of_a_micro_batch() {
+        for (arch, in_f32, elsewhere) in [
+            (Architecture::GPT2, "wte.weight wpe.weight", ""),
+            (Architecture::LLAMA, "wte.weight", ""),
+            (
+                Architecture { tie_weights: false, ..Architecture::LLAMA },
+                "wte.weight",
+                "lm_head.weight",
+            ),
+        ] {
+            let workload = one_block(Precision::Bf16, arch);
+            let gpt = Gpt::new(workload.config.clone()).unwrap();
+            let bytes = gpt.layout().tensors().iter().map(|tensor| match tensor.name.as_str() {
+                name if elsewhere.contains(name) => 0,
+                name if in_f32.contains(name) => 4 * tensor.len(),
+                _ => 2 * tensor.len(),
+            });
+            let need = workload.need();
+            assert_eq!(need.micro_batch, bytes.sum::<usize>() as f64, "{arch:?}");
+            assert_eq!(need.fixed(), 18.0 * gpt.layout().len() as f64);
+        }
     }
 
     #[test]

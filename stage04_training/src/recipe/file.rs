@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use stage01_bigram::{Error, Result};
+use stage03_gpt::settings::PartSettings;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -78,6 +79,16 @@ fn settings() -> Map<String, Value> {
         lr_decay_iters: Some(0),
         threads: Some(0),
         eval_interval: Some(0),
+        parts: PartSettings {
+            norm: Some(String::new()),
+            rms_norm_eps: Some(0.5),
+            positions: Some(String::new()),
+            rope_theta: Some(0.5),
+            mlp: Some(String::new()),
+            n_inner: Some(0),
+            n_kv_head: Some(0),
+            ..PartSettings::default()
+        },
         ..RunSettings::default()
     };
     let mut settings = super::object(&Recipe {

@@ -7,7 +7,7 @@
 //! pass before the next block begins:
 //!
 //! ```text
-//! logits  = h W'                                    W: the token embeddings
+//! logits  = h W'                                    W: the output layer, often the token embeddings
 //! loss    = the sum of -ln p(target)
 //! dlogits = (p - [1 at the target]) * scale         stage 1's gradient of the cross-entropy
 //! dh      = dlogits W;    dW += dlogits' h

@@ -78,8 +78,8 @@ pub struct TorchBackend {
     settings: Settings,
     model: Model,
     weights: Weights,
-    /// The token embeddings, as the output layer reads them.
-    wte: Tensor,
+    /// The matrix of the output layer, as its products read it.
+    lm_head: Tensor,
     optimiser: Optimiser,
     iter: usize,
     /// The summed loss of the micro-batches since the last step, on the device.
@@ -122,14 +122,14 @@ impl TorchBackend {
             }
             let half = options.precision == Precision::Bf16;
             let layout = gpt.layout();
-            let model = Model::new(gpt.config(), layout, options.fused_attention);
+            let model = Model::new(gpt.config(), layout, place, options.fused_attention)?;
             let weights = Weights::new(layout, weights, place, |name| half && is_linear(name))?;
-            let wte = weights.for_products(&layout.tensors()[model.wte])?;
+            let lm_head = weights.for_products(&layout.tensors()[model.lm_head])?;
             let optimiser = Optimiser::new(layout, &weights.flat, options.fused_optimiser)?;
             let loss = Tensor::f_zeros([], (real(place), place))?;
-            Ok((model, weights, wte, optimiser, loss))
+            Ok((model, weights, lm_head, optimiser, loss))
         };
-        let (model, weights, wte, optimiser, loss) =
+        let (model, weights, lm_head, optimiser, loss) =
             build().map_err(|error| explain(device, settings.batch_size, error))?;
         Ok(TorchBackend {
             device,
@@ -139,7 +139,7 @@ impl TorchBackend {
             settings,
             model,
             weights,
-            wte,
+            lm_head,
             optimiser,
             iter: 0,
             loss,
@@ -170,7 +170,7 @@ impl TorchBackend {
             let _guard = tch::no_grad_guard();
             let tokens = self.upload(tokens, length)?;
             let h = self.model.forward(&self.weights.leaves, &tokens, 0.0)?;
-            let logits = h.f_to_kind(self.wte.f_kind()?)?.f_mm(&self.wte.f_tr()?)?;
+            let logits = h.f_to_kind(self.lm_head.f_kind()?)?.f_mm(&self.lm_head.f_tr()?)?;
             let logits = logits.f_to_kind(Kind::Float)?;
             let mut out = vec![0.0; logits.numel()];
             fetch(&logits, &mut out)?;
@@ -230,19 +230,21 @@ impl TorchBackend {
                 lock
             });
             let h = self.model.forward(&self.weights.leaves, &x, dropout)?;
-            h.f_to_kind(self.wte.f_kind()?)?
+            h.f_to_kind(self.lm_head.f_kind()?)?
         };
 
-        let dw = &mut self.weights.gradients[self.model.wte];
+        let dw = &mut self.weights.gradients[self.model.lm_head];
         let kind = real(self.place);
-        let (loss, dh) = head::loss(&h.f_detach()?, &self.wte, &y, kind, Some((scale, dw)))?;
+        let (loss, dh) = head::loss(&h.f_detach()?, &self.lm_head, &y, kind, Some((scale, dw)))?;
         let dh = dh.expect("a gradient was requested");
 
         // A scalar whose gradient with respect to h is dh: libtorch's backward pass starts at one.
         let root = h.f_mul(&dh)?.f_sum(Kind::Float)?;
         let gradients = Tensor::f_run_backward(&[root], &self.weights.leaves, false, false)?;
         let _guard = tch::no_grad_guard();
-        for (sum, gradient) in self.weights.gradients.iter_mut().zip(gradients) {
+        let both = self.weights.gradients.iter_mut().zip(gradients);
+        // An output layer of its own is no part of the record: it has its gradient already.
+        for (sum, gradient) in both.filter(|(_, gradient)| gradient.defined()) {
             let _ = sum.f_add_(&gradient)?;
         }
         let _ = self.loss.f_add_(&loss)?;
@@ -254,8 +256,8 @@ impl TorchBackend {
         let _guard = tch::no_grad_guard();
         let (x, y) = (self.upload(inputs, length)?, self.upload(targets, length)?.f_view([-1])?);
         let h = self.model.forward(&self.weights.leaves, &x, 0.0)?;
-        let h = h.f_to_kind(self.wte.f_kind()?)?;
-        let (loss, _) = head::loss(&h, &self.wte, &y, real(self.place), None)?;
+        let h = h.f_to_kind(self.lm_head.f_kind()?)?;
+        let (loss, _) = head::loss(&h, &self.lm_head, &y, real(self.place), None)?;
         loss.f_double_value(&[])
     }
 

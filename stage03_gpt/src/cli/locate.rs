@@ -17,8 +17,9 @@ use crate::units::amount;
 /// # Errors
 /// Those of [`hub::locate`].
 pub fn locate(model: &Path) -> Result<PathBuf> {
-    if model == Path::new(super::train::OUT_DIR) {
-        return Ok(model.to_path_buf()); // nobody has typed it
+    // The directory in which both stages' programs save unless told otherwise.
+    if model.starts_with("out") {
+        return Ok(model.to_path_buf());
     }
     let mut bar = Bar { shown: None, waiting: false };
     hub::locate(model, |event| bar.event(event))

@@ -84,7 +84,7 @@ fn take_shape(recipe: &mut Recipe, gpt: &Gpt, matches: &ArgMatches) -> Result<()
     }
     let parts = PartSettings::of(&config.arch)?;
     if let Some(part) = PartSettings::NAMES.into_iter().find(|part| typed(matches, part))
-        && run.parts.architecture()? != config.arch
+        && run.parts.architecture().ok() != Some(config.arch)
     {
         let flag = format!("--{}", part.replace('_', "-"));
         let expected = "the model of --init-from has its own parts; leave the flag out";
@@ -108,8 +108,9 @@ pub fn resume(given: &Recipe, matches: &ArgMatches) -> Result<Ready> {
     let described = Described::read(&out.path, &saved.state, &recipe.run)?;
     let Described { gpt, tokenizer, tokenizer_sum } = described;
     let path = out.path.join(TOKENIZER_FILE);
-    // The run's own text gives the same tokenizer again; any other text needs the run's tokenizer.
-    let same_text = saved.data.is_some() && !typed(matches, "text");
+    // The run's own text gives the same tokenizer again; any other text needs the run's tokenizer, and
+    // so does a run that took its tokenizer from another model.
+    let same_text = saved.data.is_some() && !typed(matches, "text") && recipe.init_from.is_none();
     let data = Data::open(&recipe, matches, (!same_text).then_some(path.as_path()))?;
     data.require(&tokenizer, &out.path)?;
     let name = "as saved".into();

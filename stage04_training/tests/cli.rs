@@ -231,7 +231,7 @@ fn a_llama_from_a_recipe_is_sampled_resumed_and_fine_tuned() {
     place.run("train --resume --out-dir tuned --max-iters 5").succeeds();
     let tuned: Value = serde_json::from_str(&place.text("tuned/config.json")).unwrap();
     assert_eq!(tuned, config);
-    for flag in ["--n-kv-head 2", "--norm layer", "--rope-theta 10000"] {
+    for flag in ["--n-kv-head 2", "--norm layer", "--positions rotary --rope-theta 10000"] {
         let name = flag.split(' ').next().unwrap();
         place.run(&format!("{run} {flag}")).refuses(&[name, "--init-from has its own parts"]);
     }

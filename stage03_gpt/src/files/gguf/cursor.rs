@@ -61,6 +61,7 @@ impl<R: Read> Cursor<R> {
     /// Checks that a list can be as long as the file says.
     ///
     /// least: the smallest number of bytes of an element.
+    // ANCHOR: list
     pub(super) fn list(&self, count: u64, least: u64, what: &str) -> Result<usize, Fault> {
         let left = self.end - self.at;
         match usize::try_from(count) {
@@ -68,6 +69,7 @@ impl<R: Read> Cursor<R> {
             _ => damaged(format!("it would have {count} {what}, and {left} bytes are left")),
         }
     }
+    // ANCHOR_END: list
 
     /// The next bytes.
     pub(super) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], Fault> {

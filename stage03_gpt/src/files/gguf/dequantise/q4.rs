@@ -22,6 +22,7 @@ pub(super) fn block_0(bytes: &[u8; 18], to: &mut [f32; 32]) {
     halves(&bytes[2..], to, |q| d * f32::from(q as i8 - 8));
 }
 
+// ANCHOR: q4_1
 /// One block of Q4_1.
 pub(super) fn block_1(bytes: &[u8; 20], to: &mut [f32; 32]) {
     let (d, m) = (scale(bytes), scale(&bytes[2..]));
@@ -36,3 +37,4 @@ fn halves(bytes: &[u8], to: &mut [f32; 32], weight: impl Fn(u8) -> f32) {
         upper[i] = weight(byte >> 4);
     }
 }
+// ANCHOR_END: q4_1

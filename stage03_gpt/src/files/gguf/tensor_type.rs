@@ -127,6 +127,7 @@ impl TensorType {
         TensorType::READABLE.contains(&self)
     }
 
+    // ANCHOR: bytes_of
     /// How many bytes so many numbers take; none where they are no whole number of blocks, or too
     /// many to count.
     pub fn bytes_of(self, numbers: u64) -> Option<u64> {
@@ -136,6 +137,7 @@ impl TensorType {
         }
         (numbers / block_len).checked_mul(self.block_bytes as u64)
     }
+    // ANCHOR_END: bytes_of
 }
 
 impl fmt::Display for TensorType {

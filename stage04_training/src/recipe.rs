@@ -44,8 +44,8 @@ pub const BUILT_IN: [(&str, &str); 5] = [
     ("cpu-tiny", include_str!("../recipes/cpu-tiny.toml")),
     ("shakespeare-cpu", include_str!("../recipes/shakespeare-cpu.toml")),
     ("shakespeare-char", include_str!("../recipes/shakespeare-char.toml")),
-    ("gpt2-124m", include_str!("../recipes/gpt2-124m.toml")),
     ("llama-124m", include_str!("../recipes/llama-124m.toml")),
+    ("gpt2-124m", include_str!("../recipes/gpt2-124m.toml")),
 ];
 
 /// All settings of a training run. Names have underscores in a file and hyphens as flags.

@@ -14,7 +14,7 @@
 //!   entry `bias` of `config.json` is false.
 //!
 //! Sizes are checked against the headers of the files, before anything is allocated by them. Under
-//! which names and in which orientation the tensors of a family stand there, [`names`] says.
+//! which names and in which orientation the tensors of a family stand there, [`names`](super::names) says.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};

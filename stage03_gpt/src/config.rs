@@ -131,9 +131,9 @@ impl GptConfig {
             return Err(Error::setting("--n-inner", 0, "it must be at least 1"));
         }
         if let NormKind::RmsNorm { eps } = self.arch.norm
-            && !(eps.is_finite() && eps > 0.0)
+            && !(1e-30..=1.0).contains(&eps)
         {
-            return Err(Error::setting("the eps of the norms", eps, "it must be above 0"));
+            return Err(Error::setting("--rms-norm-eps", eps, "it must be from 1e-30 to 1"));
         }
         stage02_attention::dropout::Dropout::new(self.dropout)?;
         if self.vocab_size > u32::MAX as usize {
@@ -151,12 +151,13 @@ impl GptConfig {
         if self.estimate() > (isize::MAX / 64) as f64 {
             let (setting, size) = [
                 ("--n-embd", self.n_embd),
+                ("--n-inner", self.arch.n_inner.unwrap_or(0)),
                 ("--block-size", self.block_size),
                 ("the vocabulary", self.vocab_size),
             ]
             .into_iter()
             .max_by_key(|(_, size)| *size)
-            .expect("three of them");
+            .expect("four of them");
             let expected = "no machine has the memory for such a model; choose a smaller one";
             return Err(Error::setting(setting, size, expected));
         }

@@ -162,6 +162,19 @@ impl Gpt {
         [&self.wte, self.wpe.as_ref().expect("GPT-2 has an embedding for positions")]
     }
 
+    /// Shortens the context, such as to save the memory of the KV cache.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for 0, and for more than the model has.
+    pub fn shorten_context(&mut self, tokens: usize) -> Result<()> {
+        if tokens == 0 || tokens > self.config.block_size {
+            let expected = format!("choose from 1 to the model's own, {}", self.config.block_size);
+            return Err(Error::setting("--context", tokens, expected));
+        }
+        self.config.block_size = tokens;
+        Ok(())
+    }
+
     /// The sizes of this model.
     pub fn config(&self) -> &GptConfig {
         &self.config

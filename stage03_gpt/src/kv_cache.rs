@@ -98,8 +98,8 @@ impl<'a, T: Float> KvCache<'a, T> {
         memory::require(
             Self::bytes(config),
             "the memory of the context (KV cache)",
-            "it grows with the block size, n_layer and n_embd of the model; close other programs, \
-             or take a smaller model",
+            "it grows with the context, n_layer and n_embd of the model; choose a shorter one \
+             (--context), close other programs, or take a smaller model",
         )?;
         Ok(KvCache {
             gpt,
@@ -290,6 +290,19 @@ pub(crate) mod tests {
         for (a, b) in cache.logits().iter().zip(full.row(text.len() - 1)) {
             assert!((a - b).abs() < 1e-10, "{a} {b}");
         }
+    }
+
+    #[test]
+    fn a_shorter_context_is_a_smaller_cache_with_the_same_logits() {
+        let (mut gpt, params) = model(true, 1);
+        let full = gpt.logits(&params, &[1, 2, 3]).unwrap();
+        assert!(gpt.shorten_context(7).is_err() && gpt.shorten_context(0).is_err());
+        gpt.shorten_context(3).unwrap();
+        let mut cache = KvCache::new(&gpt, &params, None).unwrap();
+        cache.prefill(&[1, 2, 3]).unwrap();
+        assert!(cache.logits().iter().zip(full.row(2)).all(|(a, b)| (a - b).abs() < 1e-12));
+        cache.decode_step(4).unwrap();
+        assert!(cache.context().len() <= 3);
     }
 
     #[test]

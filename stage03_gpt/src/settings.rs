@@ -280,10 +280,13 @@ impl RunSettings {
         for setting in fixed.filter(|setting| typed(setting)) {
             if old[setting] != new[setting] {
                 let flag = format!("--{}", setting.replace('_', "-"));
+                let has = match &old[setting] {
+                    Value::Null => format!("what --arch {} has", saved.parts.arch),
+                    value => value.to_string(),
+                };
                 let expected = format!(
-                    "the saved run has {}, and a resumed run keeps it; leave the flag out, or \
-                     start a new run in another --out-dir",
-                    old[setting]
+                    "the saved run has {has}, and a resumed run keeps it; leave the flag out, or \
+                     start a new run in another --out-dir"
                 );
                 return Err(Error::setting(flag, &new[setting], expected));
             }

@@ -150,3 +150,20 @@ fn sizes_that_only_a_file_claims_take_no_memory() {
     limited("sample --model model --max-new-tokens 2 --seed 1").succeeds();
     place.train("--n-layer 10000000").refuses(&["--n-layer = 10000000", "at most 20000"]);
 }
+
+#[test]
+fn an_export_replaces_no_file_of_another_kind() {
+    let place = Place::new();
+    save(&place.path("ends"), |gpt, end, params| always(&[(end, 2.0)], gpt, params));
+    let before = place.read("ends/model.safetensors");
+    place
+        .run("export --model ends --gguf ends/model.safetensors")
+        .refuses(&["--gguf = ends/model.safetensors", "ends in .gguf"]);
+    assert!(place.read("ends/model.safetensors") == before);
+    place.run("export --model ends --gguf model.gguf").succeeds();
+    let sample = "sample --temperature 0 --prompt one --max-new-tokens 3 --model";
+    let [directory, file] = ["ends", "model.gguf --context 4"]
+        .map(|model| place.run(&format!("{sample} {model}")).succeeds().out);
+    assert_eq!(directory, file);
+    place.run(&format!("{sample} ends --context 17")).refuses(&["--context = 17", "own, 16"]);
+}

@@ -96,7 +96,10 @@ impl Rope {
             true => Ok(()),
             false => Err(Error::setting(setting, value, "it must be a number above 0")),
         };
-        positive("--rope-theta", self.theta)?;
+        if !(1.0..=1e30).contains(&self.theta) {
+            let expected = "it must be a number from 1 to 1e30";
+            return Err(Error::setting("--rope-theta", self.theta, expected));
+        }
         match self.scaling {
             Scaling::None => Ok(()),
             Scaling::Linear { factor } => positive("the factor of the rope scaling", factor),

@@ -44,7 +44,8 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn chat(flags: &Flags) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer, special, .. } = Model::load(&locate(&flags.model)?)?;
+    let Model { mut gpt, params, tokenizer, special, .. } = Model::load(&locate(&flags.model)?)?;
+    flags.sampling.shorten(&mut gpt)?;
     let mut sampler = flags.sampling.sampler()?;
     let mut decoder = Decoder::new(&gpt, &params, flags.sampling.context_shift)?;
     let mut rng = generator(flags.sampling.seed, Purpose::Sampling, 0);

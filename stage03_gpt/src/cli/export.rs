@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use stage01_bigram::Result;
 use stage01_bigram::text::printable;
+use stage01_bigram::tokenizer::Tokenizer;
+use stage01_bigram::{Error, Result};
 
 use super::locate::locate;
 use super::screen::Screen;
@@ -46,6 +47,11 @@ enum Type {
 
 /// Runs the command.
 pub fn export(flags: &Flags) -> Result<ExitCode> {
+    // The ending is how a file is recognised, and what keeps another file from being replaced.
+    if flags.gguf.extension().is_none_or(|ending| ending != "gguf") {
+        let expected = "give a name that ends in .gguf";
+        return Err(Error::setting("--gguf", flags.gguf.display(), expected));
+    }
     let path = locate(&flags.model)?;
     let model = Model::load(&path)?;
     let own = path.canonicalize().unwrap_or(path);
@@ -60,6 +66,10 @@ pub fn export(flags: &Flags) -> Result<ExitCode> {
     let (file, size) = (flags.gguf.display().to_string(), amount(size as f64));
     let screen = Screen::new();
     screen.line(format!("{} ({size})", printable(&file)));
+    if matches!(model.tokenizer, Tokenizer::Char(_)) {
+        screen
+            .line("A character tokenizer has no token that ends a text: <|endoftext|> was added.");
+    }
     screen.line("Open it with any program that reads GGUF files, such as:");
     screen.line(format!("  llama-completion -m {} -no-cnv -p \"…\"", printable(&file)));
     screen.line(format!("  cargo run -p stage03_gpt -- sample --model {}", printable(&file)));

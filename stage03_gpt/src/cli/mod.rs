@@ -29,6 +29,8 @@ use stage01_bigram::sampling::Sampler;
 use stage01_bigram::screen::refuse;
 use stage01_bigram::text::printable;
 
+use crate::gpt::Gpt;
+
 /// A GPT from scratch, on the CPU.
 ///
 /// Without a command it trains one on the King James Bible, which is built in: about three
@@ -153,9 +155,18 @@ pub struct SamplingFlags {
     /// context, and is slow. [default: half of the block size]
     #[arg(long, value_name = "N")]
     context_shift: Option<usize>,
+
+    /// How many tokens of context the model gets. Fewer take less memory. [default: its own]
+    #[arg(long, value_name = "N")]
+    context: Option<usize>,
 }
 
 impl SamplingFlags {
+    /// Shortens the context of a model where that is asked for.
+    fn shorten(&self, gpt: &mut Gpt) -> Result<()> {
+        self.context.map_or(Ok(()), |tokens| gpt.shorten_context(tokens))
+    }
+
     fn sampler(&self) -> Result<Sampler> {
         Sampler::new(self.temperature, self.top_k, self.top_p)
     }

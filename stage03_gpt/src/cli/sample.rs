@@ -48,7 +48,8 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn sample(flags: &Flags) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer, special, .. } = Model::load(&locate(&flags.model)?)?;
+    let Model { mut gpt, params, tokenizer, special, .. } = Model::load(&locate(&flags.model)?)?;
+    flags.sampling.shorten(&mut gpt)?;
     let prompt = match (flags.prompt.as_deref(), special.bos) {
         (None | Some(""), Some(bos)) => vec![bos],
         (None, None) => encode_prompt(&tokenizer, "\n")?,

@@ -4,8 +4,9 @@
 //! expects them.
 //!
 //! Without a token that ends a text, llama.cpp would take token 11 for it. So where the tokenizer
-//! has none, one is added: a place for tokens that the model has anyway, or else a further row of
-//! zeros in the embedding, whose logit is 0.
+//! has none, a byte-level vocabulary names the token of a byte that no text has. A vocabulary of
+//! characters has no such byte: it gets a token more, and the embedding a row of zeros, whose logit is
+//! 0. An entry of our own notes it, and a file that is read again has no such token.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

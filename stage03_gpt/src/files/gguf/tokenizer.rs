@@ -28,6 +28,9 @@ const MERGES: &str = "tokenizer.ggml.merges";
 const BOS: &str = "tokenizer.ggml.bos_token_id";
 const EOS: &str = "tokenizer.ggml.eos_token_id";
 const EOT: &str = "tokenizer.ggml.eot_token_id";
+/// Whether the model has a token that ends a text; only our files have this entry, and only where it
+/// has none.
+const HAS_END: &str = "stage03_gpt.has_end_token";
 const ADD_BOS: &str = "tokenizer.ggml.add_bos_token";
 pub(super) const CHAT_TEMPLATE: &str = "tokenizer.chat_template";
 
@@ -84,6 +87,9 @@ pub(super) fn special_tokens(file: &GgufFile, tokenizer: &Tokenizer) -> Result<S
         }
         token => Ok(token),
     };
+    if metadata.optional(HAS_END)? == Some(false) {
+        return Ok(SpecialTokens::default());
+    }
     let end = tokenizer.end_of_text();
     let eos = [find(EOS)?.or(end), find(EOT)?];
     let mut eos: Vec<u32> = eos.into_iter().flatten().collect();
@@ -111,12 +117,15 @@ pub(super) fn write(
         Tokenizer::Bpe(tokenizer) => tokenizer.parts()?,
         Tokenizer::Char(tokenizer) => Alphabet::new()?.parts(tokenizer),
     };
-    let eos = special.eos.first().copied().or(tokenizer.end_of_text());
-    if eos.is_none() {
-        parts.tokens.push(END_OF_TEXT.to_string());
-        parts.types.push(token_type::CONTROL);
-    }
-    let eos = eos.unwrap_or(parts.tokens.len() as u32 - 1);
+    let own = special.eos.first().copied().or(tokenizer.end_of_text());
+    let eos = match own.or(never_written(tokenizer)) {
+        Some(token) => token,
+        None => {
+            parts.tokens.push(END_OF_TEXT.to_string());
+            parts.types.push(token_type::CONTROL);
+            parts.tokens.len() as u32 - 1
+        }
+    };
     // Every row of the embedding has a token.
     for place in parts.tokens.len()..vocab_size {
         parts.tokens.push(format!("[PAD{place}]"));
@@ -135,11 +144,22 @@ pub(super) fn write(
         (EOS, Value::U32(eos)),
         (ADD_BOS, Value::Bool(parts.bos.is_some())),
     ];
+    if own.is_none() {
+        metadata.push((HAS_END, Value::Bool(false)));
+    }
     if let Some(&turn) = special.eos.get(1) {
         metadata.push((EOT, Value::U32(turn)));
     }
     let metadata = metadata.into_iter().map(|(key, value)| (key.to_string(), value)).collect();
     Ok(Written { metadata, vocab_size })
+}
+
+/// The token of a byte that no text in UTF-8 has, of a byte-level vocabulary. Its logit is as small as
+/// the training made it, so it can stand for the end of a text in a model that never ends one.
+fn never_written(tokenizer: &Tokenizer) -> Option<u32> {
+    let Tokenizer::Bpe(bytes) = tokenizer else { return None };
+    let last = |&id: &u32| bytes.token_bytes(id) == Some(&[0xff][..]);
+    (0..tokenizer.vocab_size() as u32).find(last)
 }
 
 /// The spelling of each byte as a visible character.

@@ -96,7 +96,7 @@ impl Model {
             return gguf::load(directory);
         }
         if !there.is_dir() {
-            let problem = "it is a file, and a model is a directory";
+            let problem = "it is a file, and a model is a directory, or a file that ends in .gguf";
             return Err(Error::format(
                 directory,
                 problem,

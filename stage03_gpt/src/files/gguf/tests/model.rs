@@ -160,6 +160,23 @@ fn a_character_tokenizer_comes_back_with_a_token_that_ends_a_text() {
     let settings = GenerateSettings { max_new_tokens: 8, temperature: 0.0, ..Default::default() };
     let text = model.generate("a", &settings).unwrap();
     assert_eq!(text, back.generate("a", &settings).unwrap());
+    assert_eq!(back.special, SpecialTokens::default());
+}
+
+/// The logits of the file are those of the model, and llama.cpp finds a token that never comes.
+#[test]
+fn a_model_that_never_ends_a_text_keeps_its_vocabulary() {
+    let tokenizer = Tokenizer::Bpe(BpeTokenizer::train(TEXT, 262).unwrap());
+    let model = model(llama(), false, tokenizer);
+    assert_eq!(model.special, SpecialTokens::default());
+    let bytes = saved(&model, TensorType::F32);
+    let file = open(&bytes).unwrap();
+    let end: u32 = file.metadata().required("tokenizer.ggml.eos_token_id").unwrap();
+    assert_eq!(model.tokenizer.decode_bytes(&[end]).unwrap(), [0xff]);
+    let back = again(&model, TensorType::F32);
+    assert_eq!(back.gpt.config(), model.gpt.config());
+    assert_eq!(back.special, model.special);
+    assert!(back.params == model.params && back.tokenizer == model.tokenizer);
 }
 
 #[test]
@@ -237,7 +254,7 @@ fn entries_that_do_not_fit_are_named() {
         ),
         ("llama.attention.key_length", u32(4), "expected 8"),
         ("llama.attention.layer_norm_rms_epsilon", Value::F32(f32::NAN), "a finite number"),
-        ("llama.attention.layer_norm_rms_epsilon", Value::F32(-1.0), "it must be above 0"),
+        ("llama.attention.layer_norm_rms_epsilon", Value::F32(-1.0), "it must be from 1e-30 to 1"),
         ("llama.feed_forward_length", u32(41), "ffn_gate.weight has the dimensions [32, 40]"),
         ("llama.expert_count", u32(8), "without experts"),
         ("llama.vocab_size", u32(5), "expected 263"),

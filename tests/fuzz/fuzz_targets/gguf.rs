@@ -50,7 +50,7 @@ fuzz_target!(|bytes: &[u8]| {
     });
     let new: Vec<NewTensor> = new.collect();
     // A file is written to the disk, which takes longer than reading: every sixteenth.
-    if bytes.len() % 16 != 0 {
+    if !bytes.len().is_multiple_of(16) {
         return;
     }
     write_gguf(&FILE, &metadata, &new, |i| Cow::Borrowed(&numbers[i])).expect("a file to write");

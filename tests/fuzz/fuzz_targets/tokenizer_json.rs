@@ -18,7 +18,13 @@ fuzz_target!(|bytes: &[u8]| {
     {
         parts.tokenizer("model.gguf".as_ref()).expect("parts that were made fit");
     }
-    for text in ["", "In the beginning\n", "caf\u{e9} \u{1f600}<|endoftext|>", "  a'B  12 ;\n", "e\u{301}\u{2581}<s>"] {
+    for text in [
+        "",
+        "In the beginning\n",
+        "caf\u{e9} \u{1f600}<|endoftext|>",
+        "  a'B  12 ;\n",
+        "e\u{301}\u{2581}<s>",
+    ] {
         let ids = tokenizer.encode(text).ok();
         assert_eq!(ids, again.encode(text).ok());
         let Some(ids) = ids else { continue };

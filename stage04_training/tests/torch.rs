@@ -227,8 +227,10 @@ fn ten_steps_give_the_same_losses() {
 fn every_architecture_is_the_same() {
     let half = LENGTH / 2;
     let ((x, y), (x2, y2)) = (batch(0), batch(1));
+    // One thread: in models as small as these, threads wait for one another most of the time.
+    let settings = Settings { threads: 1, ..settings(2) };
     for gpt in mixtures() {
-        let mut ours = Trainer::new(gpt.clone(), weights(&gpt), settings(2)).unwrap();
+        let mut ours = Trainer::new(gpt.clone(), weights(&gpt), settings.clone()).unwrap();
         // A sequence shorter than block_size.
         let logits = gpt.logits(&weights(&gpt), &x[..half]).unwrap();
         let evaluated = ours.evaluate(&x, &y);
@@ -236,16 +238,16 @@ fn every_architecture_is_the_same() {
         ours.accumulate(&x2, &y2);
         let gradient = ours.gradient();
         let mut steps = vec![ours.step().unwrap()];
-        for _ in 0..3 {
+        for _ in 0..2 {
             ours.accumulate(&x, &y);
             ours.accumulate(&x2, &y2);
             steps.push(ours.step().unwrap());
         }
-        assert!(steps[3].loss < steps[0].loss, "the loss does not fall: {steps:?}");
+        assert!(steps[2].loss < steps[0].loss, "the loss does not fall: {steps:?}");
 
         for (device, options) in variants() {
             let of = format!("{device} {options:?} {:?}", gpt.config());
-            let mut torch = torch_on(device, options, &gpt, settings(2));
+            let mut torch = torch_on(device, options, &gpt, settings.clone());
             let theirs = torch.logits(&x[..half], half).unwrap();
             let error = difference(logits.as_slice().unwrap(), &theirs);
             assert!(error < 1e-5, "logits: {error} {of}");

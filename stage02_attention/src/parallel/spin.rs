@@ -60,24 +60,52 @@ pub fn join<A: Send, B: Send>(
     a: impl FnOnce() -> A + Send,
     b: impl FnOnce() -> B + Send,
 ) -> (A, B) {
+    let (mut a, mut b) = (Half::Work(a), Half::Work(b));
+    both(&mut || a.run(), &mut || b.run());
+    (a.result(), b.result())
+}
+
+/// One of the two: to be done, then done.
+enum Half<W, R> {
+    Work(W),
+    Result(R),
+    Taken,
+}
+
+impl<R, W: FnOnce() -> R> Half<W, R> {
+    fn run(&mut self) {
+        if let Half::Work(work) = std::mem::replace(self, Half::Taken) {
+            *self = Half::Result(work());
+        }
+    }
+
+    fn result(self) -> R {
+        match self {
+            Half::Result(result) => result,
+            _ => unreachable!("a panic would have been passed on"),
+        }
+    }
+}
+
+/// [`join`], compiled once instead of once for each kind of work: what waits and wakes threads is
+/// long, and every layer divides its work.
+fn both(a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
     if threads() < 2 {
-        return (a(), b());
-    }
-    if !SPINNING.get() {
-        return rayon::join(a, b);
-    }
-    let (done, mut result) = (&AtomicBool::new(false), None);
-    let a = rayon::in_place_scope(|scope| {
-        let result = &mut result;
-        scope.spawn(move |_| {
-            let _done = SetAtTheEnd(done);
-            *result = Some(b());
+        a();
+        b();
+    } else if SPINNING.get() {
+        let done = &AtomicBool::new(false);
+        rayon::in_place_scope(|scope| {
+            scope.spawn(move |_| {
+                let _done = SetAtTheEnd(done);
+                b();
+            });
+            a();
+            spin_until(|| done.load(Ordering::Acquire));
         });
-        let a = a();
-        spin_until(|| done.load(Ordering::Acquire));
-        a
-    });
-    (a, result.expect("a panic would have been passed on"))
+    } else {
+        rayon::join(a, b);
+    }
 }
 
 #[cfg(test)]

@@ -102,8 +102,15 @@ impl GptConfig {
     /// weights this machine cannot hold.
     pub fn validate(&self) -> Result<()> {
         self.check()?;
+        self.require_memory("choose a smaller --n-embd, --n-layer, --block-size or vocabulary")
+    }
+
+    /// Checks that the weights of such a model have room in memory.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], with what to do about it.
+    pub fn require_memory(&self, remedy: &str) -> Result<()> {
         // The parameter vector alone: every use of a model needs it.
-        let remedy = "choose a smaller --n-embd, --n-layer, --block-size or vocabulary";
         memory::require(4.0 * self.estimate(), "the weights of this model", remedy)
     }
 

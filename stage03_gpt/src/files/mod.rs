@@ -7,6 +7,7 @@
 //! | [`gguf`] | a model as one file, as llama.cpp and ollama have them |
 //! | `safetensors` | the codec of the weights: named tensors after a header |
 //! | `float16` | numbers of 16 bits |
+//! | `entries` | the entries of a file, in errors about its sizes |
 //! | `source` | bytes on the disk or in memory |
 //! | [`resume`] | the state of a run, `trainer.safetensors` |
 //! | [`logits`] | the logits of a text, for other programs to compare with |
@@ -16,6 +17,7 @@
 //! What this module leaves out: the tokenizer's file (stage 1's `tokenizer`).
 
 mod bounded;
+mod entries;
 mod float16;
 pub mod gguf;
 pub mod hub;

@@ -59,8 +59,9 @@ pub fn read_model(file: &GgufFile) -> Result<(Gpt, Params<f32>)> {
     // multiple of its length.
     let tensors = find(file, &mappings)?;
     check_rest(file, &mappings)?;
-    let gpt = Gpt::new(config)
-        .map_err(|e| Error::format(file.path(), e.to_string(), "take a smaller model"))?;
+    let wrong = |e: Error| Error::format(file.path(), e.to_string(), "take another file");
+    config.require_memory("take a smaller model").map_err(wrong)?;
+    let gpt = Gpt::new(config).map_err(wrong)?;
     let mut params = Params::zeros(gpt.layout());
     let tensor = |tensor: &stage02_attention::params::Tensor| (tensor.name.clone(), tensor.range());
     let places: HashMap<String, Range<usize>> = gpt.layout().tensors().iter().map(tensor).collect();

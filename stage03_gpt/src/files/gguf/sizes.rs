@@ -22,6 +22,7 @@ use super::names::{OUTPUT, POSITION_EMBD, ROPE_FREQS, TOKEN_EMBD};
 use super::{GgufFile, Value};
 use crate::architecture::{Architecture, MlpKind, NormKind, Positions};
 use crate::config::GptConfig;
+use crate::files::entries::{Entries, in_the_words_of};
 
 /// What stands under the root of a layer norm.
 const LAYER_NORM_EPS: f64 = 1e-5;
@@ -32,6 +33,30 @@ const FREQ_BASE: f64 = 10_000.0;
 /// What all models have whose frequencies are scaled in Llama 3's way (3.1, 3.2 and 3.3), besides
 /// the factor: `low_freq_factor`, `high_freq_factor` and the original context.
 const LLAMA3: (f64, f64, f64) = (1.0, 4.0, 8192.0);
+
+/// The entries of the sizes of a Llama.
+const LLAMA_ENTRIES: &Entries = &[
+    ("the vocabulary", "llama.vocab_size"),
+    ("--block-size", "llama.context_length"),
+    ("--n-layer", "llama.block_count"),
+    ("--n-head", "llama.attention.head_count"),
+    ("--n-kv-head", "llama.attention.head_count_kv"),
+    ("--n-embd", "llama.embedding_length"),
+    ("--n-inner", "llama.feed_forward_length"),
+    ("--rms-norm-eps", "llama.attention.layer_norm_rms_epsilon"),
+    ("--rope-theta", "llama.rope.freq_base"),
+];
+
+/// The entries of the sizes of a GPT-2.
+const GPT2_ENTRIES: &Entries = &[
+    ("the vocabulary", "gpt2.vocab_size"),
+    ("--block-size", "gpt2.context_length"),
+    ("--n-layer", "gpt2.block_count"),
+    ("--n-head", "gpt2.attention.head_count"),
+    ("--n-kv-head", "gpt2.attention.head_count_kv"),
+    ("--n-embd", "gpt2.embedding_length"),
+    ("--n-inner", "gpt2.feed_forward_length"),
+];
 
 /// Whether llama.cpp's architecture `llama` computes the model.
 pub(super) fn is_llama_shaped(config: &GptConfig) -> bool {
@@ -124,7 +149,8 @@ pub(super) fn read(file: &GgufFile) -> Result<GptConfig> {
         GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, dropout: 0.0, bias, arch };
     let config = plain(config);
     config.check().map_err(|e| {
-        Error::format(file.path(), e.to_string(), "convert the model again, or take another file")
+        let problem = in_the_words_of(if llama { LLAMA_ENTRIES } else { GPT2_ENTRIES }, &e);
+        Error::format(file.path(), problem, "convert the model again, or take another file")
     })?;
     Ok(config)
 }

@@ -58,7 +58,7 @@ use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result, files};
 use stage02_attention::params::Params;
 
-use self::config_json::{Config, config_json};
+use self::config_json::{Config, config_json, require_memory};
 use self::tokenizer_config::tokenizer_config;
 use self::weights::Weights;
 use super::bounded::{read_json, shown};
@@ -140,6 +140,7 @@ impl Model {
 /// path: the file of the sizes, for messages.
 fn build(weights: &Weights, config: &Config, path: &Path) -> Result<(Gpt, Params<f32>)> {
     let config = weights.check_sizes(&config.sizes()?, path)?;
+    require_memory(&config, path)?;
     let remedy = "restore it, or train the model again";
     let gpt = Gpt::new(config).map_err(|e| Error::format(path, e.to_string(), remedy))?;
     let params = weights.read(&gpt)?;

@@ -141,7 +141,7 @@ fn what_does_not_fit_is_named() {
         ),
         ("\"n_layer\": 2", "\"n_layer\": 3", "n_layer is 3, but"),
         ("\"n_layer\": 2", "\"n_layer\": 1", "has 2 layers"),
-        ("\"n_head\": 2", "\"n_head\": 3", "multiple of --n-head"),
+        ("\"n_head\": 2", "\"n_head\": 3", "n_embd = 8: it must be a multiple of n_head = 3"),
         ("\"gpt2\"", "\"gpt_neox\"", "model_type is \"gpt_neox\""),
         ("\"gpt2\"", "\"llama\"", "expected [\"LlamaForCausalLM\"]"),
         ("\"gelu_new\"", "\"relu\"", "activation_function is \"relu\""),

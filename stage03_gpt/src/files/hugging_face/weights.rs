@@ -34,7 +34,7 @@ use super::super::safetensors::{HEAD_LIMIT, Info, TensorFile, dims, write_tensor
 use super::family::Family;
 use super::names::{FileTensor, all_names, file_tensors, in_file_layer, prefix};
 use super::transpose::{from_columns, into_columns};
-use super::{CONFIG_FILE, MODEL_FILE, read_json, shown};
+use super::{CONFIG_FILE, MODEL_FILE, config_json, read_json, shown};
 use crate::architecture::Positions;
 use crate::block::Block;
 use crate::config::GptConfig;
@@ -271,7 +271,7 @@ impl<'a> Weights<'a> {
         // Now `n_embd` and `n_layer` are no larger than the files.
         let all_biases = config.bias || family == Family::Gpt2;
         let small = GptConfig { n_layer: 1, bias: all_biases, ..config.clone() };
-        small.check().map_err(|e| Error::format(path, e.to_string(), "restore it"))?;
+        config_json::check(&small, path)?;
         let mut model = Layout::new();
         Block::declare(model.scope("h.0"), &small)?;
         let block = model.tensors().len();

@@ -246,7 +246,7 @@ fn entries_that_do_not_fit_are_named() {
         ("llama.attention.head_count", u32(5), "a divisor of 32"),
         ("llama.attention.head_count", u32(0), "a divisor of 32"),
         ("llama.attention.head_count", u32(2), "expected 16"),
-        ("llama.attention.head_count_kv", u32(3), "--n-kv-head = 3"),
+        ("llama.attention.head_count_kv", u32(3), "llama.attention.head_count_kv = 3"),
         (
             "llama.attention.head_count_kv",
             u32(4),
@@ -259,7 +259,7 @@ fn entries_that_do_not_fit_are_named() {
         ("llama.expert_count", u32(8), "without experts"),
         ("llama.vocab_size", u32(5), "expected 263"),
         ("llama.rope.scaling.type", text("yarn"), "none or linear"),
-        ("llama.rope.freq_base", Value::F32(-1.0), "--rope-theta"),
+        ("llama.rope.freq_base", Value::F32(-1.0), "llama.rope.freq_base = -1"),
         ("tokenizer.ggml.model", text("llama"), "a byte-level vocabulary"),
         ("tokenizer.ggml.pre", text("viking"), "\"viking\""),
         ("tokenizer.ggml.eos_token_id", u32(263), "a number below that of the tokens"),

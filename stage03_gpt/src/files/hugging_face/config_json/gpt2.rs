@@ -14,6 +14,17 @@ use stage01_bigram::Result;
 use super::Config;
 use crate::architecture::Architecture;
 use crate::config::GptConfig;
+use crate::files::entries::Entries;
+
+/// The entries of the sizes.
+pub(super) const ENTRIES: &Entries = &[
+    ("the vocabulary", "vocab_size"),
+    ("--block-size", "n_positions"),
+    ("--n-layer", "n_layer"),
+    ("--n-head", "n_head"),
+    ("--n-embd", "n_embd"),
+    ("--n-inner", "n_inner"),
+];
 
 /// `config.json` of a GPT-2, without the entries that all families have.
 // ANCHOR: config_json

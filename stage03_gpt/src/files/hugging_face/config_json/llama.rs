@@ -16,6 +16,20 @@ use super::super::family::Family;
 use super::Config;
 use crate::architecture::{Architecture, NormKind};
 use crate::config::GptConfig;
+use crate::files::entries::Entries;
+
+/// The entries of the sizes.
+pub(super) const ENTRIES: &Entries = &[
+    ("the vocabulary", "vocab_size"),
+    ("--block-size", "max_position_embeddings"),
+    ("--n-layer", "num_hidden_layers"),
+    ("--n-head", "num_attention_heads"),
+    ("--n-kv-head", "num_key_value_heads"),
+    ("--n-embd", "hidden_size"),
+    ("--n-inner", "intermediate_size"),
+    ("--rms-norm-eps", "rms_norm_eps"),
+    ("--rope-theta", "rope_theta"),
+];
 
 /// `config.json` of a Llama or a Qwen2, without the entries that all families have.
 // ANCHOR: config_json

@@ -28,6 +28,7 @@ use stage01_bigram::{Error, Result};
 use super::family::Family;
 use super::{CONFIG_FILE, read_json, shown};
 use crate::config::GptConfig;
+use crate::files::entries::in_the_words_of;
 use crate::model::SpecialTokens;
 
 /// The longest `config.json` or `generation_config.json`, in bytes.
@@ -58,8 +59,33 @@ pub(super) fn config_json(config: &GptConfig, tokenizer: &Tokenizer) -> Value {
 pub fn read_config(directory: &Path) -> Result<GptConfig> {
     let path = directory.join(CONFIG_FILE);
     let config = Config::read(&path)?.sizes()?;
-    config.validate().map_err(|e| Error::format(&path, e.to_string(), REMEDY))?;
+    check(&config, &path)?;
+    require_memory(&config, &path)?;
     Ok(config)
+}
+
+/// Checks that sizes fit together. path: the `config.json` that they came from.
+///
+/// # Errors
+/// [`Error::Format`] naming the entry.
+pub(super) fn check(config: &GptConfig, path: &Path) -> Result<()> {
+    let entries = match Family::of(config) {
+        Family::Gpt2 => gpt2::ENTRIES,
+        Family::Llama | Family::Qwen2 => llama::ENTRIES,
+        Family::Own => own::ENTRIES,
+    };
+    let wrong = |e| Error::format(path, in_the_words_of(entries, &e), REMEDY);
+    config.check().map_err(wrong)
+}
+
+/// Checks that a model has room in memory. path: where its sizes came from.
+///
+/// # Errors
+/// [`Error::Format`] with what to do about it.
+pub(super) fn require_memory(config: &GptConfig, path: &Path) -> Result<()> {
+    let remedy = "restore the file, if it asks for more than the model has";
+    (config.require_memory("take a smaller model"))
+        .map_err(|e| Error::format(path, e.to_string(), remedy))
 }
 
 /// A `config.json` or `generation_config.json`, and its path for messages.

@@ -9,6 +9,20 @@ use stage02_attention::attention::rotary::Scaling;
 use super::{Config, llama};
 use crate::architecture::{Architecture, MlpKind, NormKind, Positions};
 use crate::config::GptConfig;
+use crate::files::entries::Entries;
+
+/// The entries of the sizes.
+pub(super) const ENTRIES: &Entries = &[
+    ("the vocabulary", "vocab_size"),
+    ("--block-size", "block_size"),
+    ("--n-layer", "n_layer"),
+    ("--n-head", "n_head"),
+    ("--n-kv-head", "n_kv_head"),
+    ("--n-embd", "n_embd"),
+    ("--n-inner", "n_inner"),
+    ("--rms-norm-eps", "rms_norm_eps"),
+    ("--rope-theta", "rope_theta"),
+];
 
 /// `config.json` of a mixture, without the entries that all families have.
 pub(super) fn config_json(config: &GptConfig) -> Value {

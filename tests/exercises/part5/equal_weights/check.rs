@@ -1,7 +1,7 @@
 //! Widths at equal weights, guessed and searched.
 
 use super::answer::{
-    gated_units_with_one_head_of_keys, units_with_half_the_keys, units_without_a_table,
+    gated_units_with_two_heads_of_keys, units_with_half_the_keys, units_without_a_table,
 };
 use exercises::probe::Probe;
 use stage02_attention::attention::rotary::Rope;
@@ -10,7 +10,8 @@ use stage03_gpt::config::GptConfig;
 
 /// The weights of the model with these parts.
 fn weights(arch: Architecture) -> usize {
-    GptConfig { arch, ..GptConfig::default() }.n_params()
+    let (n_layer, n_embd, n_head, block_size) = (8, 256, 8, 128);
+    GptConfig { n_layer, n_embd, n_head, block_size, arch, ..GptConfig::default() }.n_params()
 }
 
 /// The number of hidden units with which these parts have as many weights as a model.
@@ -27,13 +28,13 @@ pub fn probe(p: &mut Probe) {
         p.predict("hidden units without a table", units_without_a_table(), truth);
     });
     p.part("units_with_half_the_keys", |p| {
-        let half = Architecture { n_kv_head: Some(2), ..gpt2 };
+        let half = Architecture { n_kv_head: Some(4), ..gpt2 };
         let truth = units(half, weights(gpt2));
         p.predict("hidden units with half the keys", units_with_half_the_keys(), truth);
     });
-    p.part("gated_units_with_one_head_of_keys", |p| {
-        let gated = Architecture { mlp: MlpKind::SwiGlu, n_inner: Some(344), ..gpt2 };
-        let truth = units(Architecture { n_kv_head: Some(1), ..gated }, weights(gated));
-        p.predict("gated units with one head", gated_units_with_one_head_of_keys(), truth);
+    p.part("gated_units_with_two_heads_of_keys", |p| {
+        let gated = Architecture { mlp: MlpKind::SwiGlu, n_inner: Some(688), ..gpt2 };
+        let truth = units(Architecture { n_kv_head: Some(2), ..gated }, weights(gated));
+        p.predict("gated units with two heads", gated_units_with_two_heads_of_keys(), truth);
     });
 }

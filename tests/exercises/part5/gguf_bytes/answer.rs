@@ -13,26 +13,26 @@ pub fn bytes_of_a_block() -> usize {
     // END
 }
 
-/// How many bytes has `blk.0.ffn_gate.weight`, 1,536 rows of 576 weights in Q4_1?
+/// How many bytes has a matrix `blk.0.ffn_gate.weight` of 2,048 rows of 768 weights in Q4_1?
 pub fn bytes_of_a_gate() -> usize {
     // SOLUTION
-    1536 * 576 / 32 * 20
+    2048 * 768 / 32 * 20
     // STUB
     // todo!()
     // END
 }
 
-/// How many bytes has the token embedding, 49,152 rows of 576 weights in Q8_0?
+/// How many bytes has a token embedding of 32,000 rows of 768 weights in Q8_0?
 pub fn bytes_of_the_embedding() -> usize {
     // SOLUTION
-    49_152 * 576 / 32 * 34
+    32_000 * 768 / 32 * 34
     // STUB
     // todo!()
     // END
 }
 
-/// A file of another model has a tensor of 4,096 rows of 4,096 weights in 9,437,184 bytes. What is its
-/// type? Write down how many bits it has per weight, times ten.
+/// A file of another model has a tensor of 4,096 rows of 4,096 weights in 9,437,184 bytes. How many
+/// bits has it per weight? Write down ten times as many. (Two types of the chapter's table have so many.)
 pub fn ten_times_the_bits() -> usize {
     // SOLUTION
     9_437_184 * 8 * 10 / (4096 * 4096)

@@ -16,11 +16,11 @@ pub fn probe(p: &mut Probe) {
         p.predict("the bytes of a block", bytes_of_a_block(), TensorType::Q4_1.block_bytes());
     });
     p.part("bytes_of_a_gate", |p| {
-        let truth = bytes(TensorType::Q4_1, 1536, 576);
+        let truth = bytes(TensorType::Q4_1, 2048, 768);
         p.predict("the bytes of the gate", bytes_of_a_gate(), truth);
     });
     p.part("bytes_of_the_embedding", |p| {
-        let truth = bytes(TensorType::Q8_0, 49_152, 576);
+        let truth = bytes(TensorType::Q8_0, 32_000, 768);
         p.predict("the bytes of the embedding", bytes_of_the_embedding(), truth);
     });
     p.part("ten_times_the_bits", |p| {

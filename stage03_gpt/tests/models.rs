@@ -167,3 +167,26 @@ fn an_export_replaces_no_file_of_another_kind() {
     assert_eq!(directory, file);
     place.run(&format!("{sample} ends --context 17")).refuses(&["--context = 17", "own, 16"]);
 }
+
+#[test]
+fn a_quantised_model_writes_the_same_text_and_reports_its_error() {
+    let place = Place::new();
+    save(&place.path("ends"), |gpt, end, params| always(&[(end, 2.0)], gpt, params));
+    let before = place.read("ends/model.safetensors");
+    place
+        .run("quantize --model ends --to q4_0 --out ends/model.safetensors")
+        .refuses(&["--out = ends/model.safetensors", "ends in .gguf"]);
+    assert!(place.read("ends/model.safetensors") == before);
+    let sample = "sample --temperature 0 --prompt one --max-new-tokens 3 --model";
+    let expected = place.run(&format!("{sample} ends")).succeeds().out;
+    for kind in ["q8_0", "q4_0", "q4_1"] {
+        let quantize = format!("quantize --model ends --to {kind} --out {kind}.gguf");
+        let report = place.run(&quantize).succeeds().out;
+        assert!(
+            report.contains("bits per weight") && report.contains("% of the weights"),
+            "{report}"
+        );
+        let found = place.run(&format!("{sample} {kind}.gguf")).succeeds().out;
+        assert_eq!(found, expected, "{kind}");
+    }
+}

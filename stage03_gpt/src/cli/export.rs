@@ -1,6 +1,6 @@
 //! `export`: write a trained model in the format of other programs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -47,21 +47,12 @@ enum Type {
 
 /// Runs the command.
 pub fn export(flags: &Flags) -> Result<ExitCode> {
-    // The ending is how a file is recognised, and what keeps another file from being replaced.
-    if flags.gguf.extension().is_none_or(|ending| ending != "gguf") {
-        let expected = "give a name that ends in .gguf";
-        return Err(Error::setting("--gguf", flags.gguf.display(), expected));
-    }
-    let path = locate(&flags.model)?;
-    let model = Model::load(&path)?;
-    let own = path.canonicalize().unwrap_or(path);
-    let own = own.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let name = flags.name.as_deref().unwrap_or(&own);
+    check_ending("--gguf", &flags.gguf)?;
     let kind = match flags.kind {
         Type::F32 => TensorType::F32,
         Type::F16 => TensorType::F16,
     };
-    model.save_gguf(&flags.gguf, name, kind)?;
+    let model = convert(&flags.model, &flags.gguf, flags.name.as_deref(), kind)?;
     let size = std::fs::metadata(&flags.gguf).map_or(0, |file| file.len());
     let (file, size) = (flags.gguf.display().to_string(), amount(size as f64));
     let screen = Screen::new();
@@ -74,4 +65,31 @@ pub fn export(flags: &Flags) -> Result<ExitCode> {
     screen.line(format!("  llama-completion -m {} -no-cnv -p \"…\"", printable(&file)));
     screen.line(format!("  cargo run -p stage03_gpt -- sample --model {}", printable(&file)));
     screen.end()
+}
+
+/// Refuses a file to write whose name does not end in `.gguf`. The ending is how a file is recognised,
+/// and what keeps another file from being replaced.
+pub(super) fn check_ending(flag: &str, file: &Path) -> Result<()> {
+    if file.extension().is_some_and(|ending| ending == "gguf") {
+        return Ok(());
+    }
+    Err(Error::setting(flag, file.display(), "give a name that ends in .gguf"))
+}
+
+/// Writes a model as a GGUF file, and returns it as it was read.
+///
+/// model: a path, or a name on the hub. name: in other programs; none for that of the file or
+/// directory. kind: the type of the matrices.
+pub(super) fn convert(
+    model: &Path,
+    file: &Path,
+    name: Option<&str>,
+    kind: TensorType,
+) -> Result<Model> {
+    let path = locate(model)?;
+    let model = Model::load(&path)?;
+    let own = path.canonicalize().unwrap_or(path);
+    let own = own.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    model.save_gguf(file, name.unwrap_or(&own), kind)?;
+    Ok(model)
 }

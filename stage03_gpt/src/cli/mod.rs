@@ -1,4 +1,4 @@
-//! The commands: `train`, `sample`, `eval`, `chat`, `export`, `bench`.
+//! The commands: `train`, `sample`, `eval`, `chat`, `export`, `quantize`, `bench`.
 //!
 //! Each has a file of its own. This one has the flags they share, and how a program starts and
 //! ends: with its result, with a one-line error, or without a message when its output is no longer
@@ -11,6 +11,7 @@ pub mod eval;
 pub mod export;
 pub mod introduction;
 pub mod locate;
+pub mod quantize;
 pub mod resumed;
 pub mod run;
 pub mod sample;
@@ -56,6 +57,7 @@ enum Command {
     Eval(eval::Flags),
     Chat(chat::Flags),
     Export(export::Flags),
+    Quantize(quantize::Flags),
     Bench(bench::Flags),
 }
 
@@ -127,6 +129,7 @@ fn dispatch(cli: Cli, own: &ArgMatches) -> Result<ExitCode> {
         Some(Command::Eval(flags)) => eval::eval(&flags),
         Some(Command::Chat(flags)) => chat::chat(&flags),
         Some(Command::Export(flags)) => export::export(&flags),
+        Some(Command::Quantize(flags)) => quantize::quantize(&flags),
         Some(Command::Bench(flags)) => bench::bench(&flags, own),
     }
 }

@@ -1,7 +1,12 @@
 //! Writing a model as a GGUF file, which llama.cpp, ollama and their relatives open.
 //!
-//! Matrices are written in f32 or float16; vectors (norms and biases) always in f32, as llama.cpp
-//! expects them.
+//! Matrices are written in one type, f32, float16 or a quantised one, with these exceptions:
+//!
+//! | tensor | type | because |
+//! |---|---|---|
+//! | vectors (norms and biases), position embedding | f32 | llama.cpp expects it, and they are small |
+//! | the output layer, which may be the token embedding, beside 4 bits | Q8_0 | its errors go straight into the logits |
+//! | a matrix whose rows are no whole number of blocks | float16 | a block has 32 numbers of one row |
 //!
 //! Without a token that ends a text, llama.cpp would take token 11 for it. So where the tokenizer
 //! has none, a byte-level vocabulary names the token of a byte that no text has. A vocabulary of
@@ -16,7 +21,7 @@ use std::path::Path;
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Tensor;
 
-use super::names::{Mapping, ROPE_FREQS, mappings};
+use super::names::{Mapping, OUTPUT, POSITION_EMBD, ROPE_FREQS, TOKEN_EMBD, mappings};
 use super::{NewTensor, TensorType, Value, sizes, tokenizer, write_gguf};
 use crate::config::GptConfig;
 use crate::model::Model;
@@ -27,8 +32,8 @@ const QUANTIZATION_VERSION: u32 = 2;
 impl Model {
     /// Writes the model as one GGUF file.
     ///
-    /// name: what programs show as the name of the model. matrices: the type of its matrices,
-    /// [`TensorType::F32`] or [`TensorType::F16`].
+    /// name: what programs show as the name of the model. matrices: the type of its matrices, one of
+    /// [`TensorType::WRITABLE`].
     ///
     /// # Errors
     /// [`Error::Setting`] for another type, and for a model or a tokenizer that GGUF cannot
@@ -38,8 +43,12 @@ impl Model {
         let file_type = match matrices {
             TensorType::F32 => 0,
             TensorType::F16 => 1,
+            TensorType::Q4_0 => 2,
+            TensorType::Q4_1 => 3,
+            TensorType::Q8_0 => 7,
             other => {
-                let expected = "a model is written in F32 or F16";
+                let types = TensorType::WRITABLE.map(TensorType::name).join(", ");
+                let expected = format!("a model is written in one of {types}");
                 return Err(Error::setting("the type of the tensors", other, expected));
             }
         };
@@ -65,7 +74,7 @@ impl Model {
         let of_matrix = |mapping: &Mapping| NewTensor {
             name: mapping.name.clone(),
             dims: mapping.dims.clone(),
-            kind: if mapping.is_vector() { TensorType::F32 } else { matrices },
+            kind: kind_of(mapping, matrices, config.arch.tie_weights),
         };
         let mut tensors: Vec<NewTensor> = mappings.iter().map(of_matrix).collect();
         let head_size = config.n_embd / config.n_head;
@@ -94,5 +103,19 @@ impl Model {
             numbers.resize(mapping.len(), 0.0);
             Cow::Owned(numbers)
         })
+    }
+}
+
+/// The type of a tensor in a file whose matrices have a type.
+fn kind_of(mapping: &Mapping, matrices: TensorType, tied: bool) -> TensorType {
+    let name = mapping.name.as_str();
+    let is_output = name == OUTPUT || (tied && name == TOKEN_EMBD);
+    let quantised = matrices.block_len() > 1;
+    match matrices {
+        _ if mapping.is_vector() => TensorType::F32,
+        _ if quantised && name == POSITION_EMBD => TensorType::F32,
+        _ if !mapping.dims[0].is_multiple_of(matrices.block_len()) => TensorType::F16,
+        TensorType::Q4_0 | TensorType::Q4_1 if is_output => TensorType::Q8_0,
+        _ => matrices,
     }
 }

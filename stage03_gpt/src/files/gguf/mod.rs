@@ -30,7 +30,7 @@
 //!
 //! Source: the format's specification, `docs/gguf.md` in the repository of ggml.
 //!
-//! What this module leaves out: quantising, big-endian files, versions 1 and 2, models that are
+//! What this module leaves out: big-endian files, versions 1 and 2, models that are
 //! split into several files.
 
 mod cursor;
@@ -39,6 +39,7 @@ mod export;
 mod load;
 mod metadata;
 mod names;
+mod quantise;
 mod reader;
 mod sizes;
 mod tensor_info;
@@ -49,6 +50,7 @@ mod writer;
 
 pub use self::load::{load, read_model};
 pub use self::metadata::{FromValue, Metadata};
+pub use self::quantise::{Scale, quantise};
 pub use self::reader::GgufFile;
 pub use self::tensor_info::TensorInfo;
 pub use self::tensor_type::TensorType;

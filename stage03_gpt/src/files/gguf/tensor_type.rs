@@ -97,6 +97,10 @@ impl TensorType {
         TensorType::Q6_K,
     ];
 
+    /// The types whose numbers are written here.
+    pub const WRITABLE: [TensorType; 5] =
+        [TensorType::F32, TensorType::F16, TensorType::Q8_0, TensorType::Q4_0, TensorType::Q4_1];
+
     /// The type of this number; none where the format has no such type, or gave it up.
     pub fn from_number(number: u32) -> Option<TensorType> {
         TYPES.iter().copied().find(|kind| kind.number == number)
@@ -120,6 +124,11 @@ impl TensorType {
     /// How many bytes a block takes.
     pub fn block_bytes(self) -> usize {
         self.block_bytes
+    }
+
+    /// Whether its numbers are written here.
+    pub fn is_writable(self) -> bool {
+        TensorType::WRITABLE.contains(&self)
     }
 
     /// Whether its numbers are read here.

@@ -1,7 +1,7 @@
 //! Writing a GGUF file: the head first, then the data of each tensor.
 //!
-//! The file is written atomically, with the same bytes for the same content. Tensors are f32 or
-//! float16; each is asked for when its turn comes, so that one of them at a time is in memory.
+//! The file is written atomically, with the same bytes for the same content. Each tensor is asked for
+//! when its turn comes, so that one of them at a time is in memory.
 //!
 //! What this file leaves out: which metadata and which tensors a model has (`export`).
 
@@ -13,11 +13,14 @@ use std::path::Path;
 use stage01_bigram::{Error, Result, files};
 
 use super::super::bounded::shown;
-use super::super::float16::to_f16;
+use super::quantise::{Scale, largest, quantise};
 use super::tensor_info::{LONGEST_NAME, MOST_DIMS};
 use super::tensor_type::TensorType;
 use super::value::{Value, write_string};
 use super::{ALIGNMENT, ALIGNMENT_KEY, MAGIC, VERSION};
+
+/// How many numbers are converted at a time: whole blocks of every type.
+const PIECE: usize = 1 << 20;
 
 /// A tensor to be written: its description.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +29,7 @@ pub struct NewTensor {
     pub name: String,
     /// The dimensions, the length of a row first; at most 4.
     pub dims: Vec<usize>,
-    /// The type: [`TensorType::F32`] or [`TensorType::F16`].
+    /// The type, one of [`TensorType::WRITABLE`]. A row is a whole number of its blocks.
     pub kind: TensorType,
 }
 
@@ -36,17 +39,17 @@ impl NewTensor {
     }
 
     fn bytes(&self) -> usize {
-        self.len() * self.kind.block_bytes()
+        self.len() / self.kind.block_len() * self.kind.block_bytes()
     }
 }
 
 /// Writes a GGUF file atomically. Data is aligned to 32 bytes.
 ///
-/// numbers: gives the numbers of each tensor, row after row, in the order of the list.
+/// The scales of quantised tensors are those of the smallest squared error. numbers: gives the numbers of each tensor, row after row, in the order of the list.
 ///
 /// # Errors
 /// [`Error::Setting`] for names or types that the format or this writer does not have;
-/// [`Error::Format`] for a number that is NaN, infinite, or too large for float16;
+/// [`Error::Format`] for a number that is NaN, infinite, or too large for its type;
 /// [`Error::File`] when the file cannot be written.
 ///
 /// # Panics
@@ -65,14 +68,16 @@ pub fn write_gguf<'a>(
         for (number, tensor) in tensors.iter().enumerate() {
             let values = numbers(number);
             assert_eq!(values.len(), tensor.len(), "{} numbers of {tensor:?}", values.len());
-            let largest = if tensor.kind == TensorType::F16 { 65_519.996 } else { f32::MAX };
+            let largest = largest(tensor.kind);
             // NaN is not in the range either.
             let unfits = |value: &&f32| !(-largest..=largest).contains(*value);
             if let Some(value) = values.iter().find(unfits) {
                 unfit = Some(format!("the tensor {} would hold {value}", shown(&tensor.name)));
                 return Err(io::Error::other("a number does not fit"));
             }
-            write_numbers(file, tensor.kind, &values)?;
+            for values in values.chunks(PIECE) {
+                file.write_all(&quantise(tensor.kind, Scale::LeastSquares, values))?;
+            }
             let bytes = tensor.bytes();
             file.write_all(&vec![0; bytes.next_multiple_of(ALIGNMENT as usize) - bytes])?;
         }
@@ -80,26 +85,12 @@ pub fn write_gguf<'a>(
     });
     match unfit {
         Some(problem) => {
-            let remedy = "as float16 the largest number is 65504; write f32, and check that the \
-                          model is whole";
+            let remedy = "its type has no such number (as float16 the largest is 65504); write f32, \
+                          and check that the model is whole";
             Err(Error::format(path, problem, remedy))
         }
         None => written,
     }
-}
-
-fn write_numbers(to: &mut impl Write, kind: TensorType, values: &[f32]) -> io::Result<()> {
-    let mut bytes = Vec::with_capacity(1 << 16);
-    for values in values.chunks(1 << 14) {
-        bytes.clear();
-        if kind == TensorType::F16 {
-            bytes.extend(values.iter().flat_map(|&value| to_f16(value).to_le_bytes()));
-        } else {
-            bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-        }
-        to.write_all(&bytes)?;
-    }
-    Ok(())
 }
 
 /// Everything before the data, with the zeros behind it.
@@ -146,8 +137,12 @@ fn check(metadata: &[(String, Value)], tensors: &[NewTensor]) -> Result<()> {
         if dims.len() > MOST_DIMS as usize {
             return refuse("a tensor of GGUF has at most 4 dimensions");
         }
-        if ![TensorType::F32, TensorType::F16].contains(kind) {
-            return refuse("this writer writes F32 and F16");
+        if !kind.is_writable() {
+            let types = TensorType::WRITABLE.map(TensorType::name).join(", ");
+            return refuse(&format!("this writer has the types {types}"));
+        }
+        if !dims.first().unwrap_or(&1).is_multiple_of(kind.block_len()) {
+            return refuse(&format!("a row is a whole number of blocks of {}", kind.block_len()));
         }
     }
     Ok(())

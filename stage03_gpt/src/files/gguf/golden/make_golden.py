@@ -7,6 +7,9 @@
 blocks.gguf: for each type a tensor of random blocks, and beside it, named `TYPE.expected`, its
 numbers in f32 by `gguf.quants.dequantize`; and metadata of every type of values.
 
+quantised.gguf: a tensor `weights` in f32, and the same weights in each type that is written here, by
+`gguf.quants.quantize`.
+
 smollm2.txt, where that file is given: a line for each tensor with its name, type, dimensions and a
 checksum over its dequantised numbers.
 """
@@ -75,6 +78,27 @@ def small():
     writer.close()
 
 
+def quantised():
+    rng = np.random.default_rng(2)
+    weights = (rng.standard_normal((32, 64)) * 10.0 ** rng.integers(-5, 3, (32, 1))).astype(np.float32)
+    weights[0, :32] = 0
+    weights[1, :32] = 0.5
+    weights[2, :32] = np.arange(-16, 16)  # halves between steps of Q4_0
+    weights[3, :32] = -weights[2, :32]
+    weights[4, :32] = np.arange(32) * 4 - 63.5
+    weights[5, 1:32] = 0
+    weights[6, :32] *= 1e-8
+    writer = gguf.GGUFWriter(HERE / "quantised.gguf", "llama")
+    writer.add_tensor("weights", weights)
+    for name in ["F16", "Q8_0", "Q4_0", "Q4_1"]:
+        kind = gguf.GGMLQuantizationType[name]
+        writer.add_tensor(name, gguf.quants.quantize(weights, kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def checksum(numbers):
     """The sum of all bits times a weight for each place, modulo 2^64."""
     bits = numbers.astype(np.float32).reshape(-1).view(np.uint32).astype(np.uint64)
@@ -92,5 +116,6 @@ def large(path):
 
 
 small()
+quantised()
 if len(sys.argv) > 1:
     large(sys.argv[1])

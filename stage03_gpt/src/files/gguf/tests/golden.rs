@@ -1,7 +1,7 @@
 //! A file that llama.cpp's Python package wrote, and the numbers that it reads: see
 //! `golden/make_golden.py`.
 
-use super::super::{Array, TensorType, Value};
+use super::super::{Array, Scale, TensorInfo, TensorType, Value, quantise};
 use super::open;
 
 const BLOCKS: &[u8] = include_bytes!("../golden/blocks.gguf");
@@ -20,6 +20,28 @@ fn dequantised_blocks_are_equal_bit_by_bit() {
         }
         let sizes: Vec<f32> = expected.iter().map(|number| number.abs()).collect();
         assert!(sizes.iter().any(|&size| size > 0.0), "{kind}: all zero");
+    }
+}
+
+/// The bytes are those that llama.cpp's package writes, where both choose the scale in the same way.
+#[test]
+fn quantised_blocks_are_equal_byte_by_byte() {
+    let bytes: &[u8] = include_bytes!("../golden/quantised.gguf");
+    let file = open(bytes).unwrap();
+    let weights = file.read(file.tensor("weights").unwrap()).unwrap();
+    // Behind the head, whose length is not told, stands the data.
+    let end = |tensor: &TensorInfo| (tensor.offset + tensor.bytes).next_multiple_of(32);
+    let data = bytes.len() as u64 - file.tensors().iter().map(end).max().unwrap();
+    for kind in TensorType::WRITABLE.into_iter().filter(|&kind| kind != TensorType::F32) {
+        let tensor = file.tensor(kind.name()).unwrap();
+        let start = (data + tensor.offset) as usize;
+        let expected = &bytes[start..start + tensor.bytes as usize];
+        let ours = quantise(kind, Scale::Largest, &weights);
+        let differ = |(a, b): (&[u8], &[u8])| a != b;
+        let blocks = ours.chunks(kind.block_bytes()).zip(expected.chunks(kind.block_bytes()));
+        let wrong: Vec<usize> =
+            blocks.enumerate().filter(|(_, pair)| differ(*pair)).map(|(i, _)| i).collect();
+        assert!(wrong.is_empty(), "{kind}: blocks {wrong:?} of {}", weights.len() / 32);
     }
 }
 

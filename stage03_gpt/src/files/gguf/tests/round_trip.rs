@@ -103,7 +103,9 @@ fn what_cannot_be_written_leaves_the_old_file() {
         (write("w", &[2], TensorType::F16, 70_000.0), "the tensor w would hold 70000"),
         (write("w", &[2], TensorType::F32, f32::NAN), "the tensor w would hold NaN"),
         (write("w", &[2], TensorType::F32, f32::NEG_INFINITY), "would hold -inf"),
-        (write("w", &[32], TensorType::Q8_0, 0.0), "writes F32 and F16"),
+        (write("w", &[256], TensorType::Q6_K, 0.0), "has the types F32, F16, Q8_0"),
+        (write("w", &[33, 32], TensorType::Q8_0, 0.0), "a whole number of blocks of 32"),
+        (write("w", &[32], TensorType::Q4_0, 1e6), "the tensor w would hold 1000000"),
         (write("w", &[1; 5], TensorType::F32, 0.0), "at most 4 dimensions"),
         (write(&long, &[1], TensorType::F32, 0.0), "at most 64 bytes"),
     ] {

@@ -80,7 +80,13 @@ fn a_run_of_stage_3_and_one_of_this_stage() {
             ),
             "train --resume --out-dir @model --max-iters 200".to_string(),
         ];
-        let second = [new(32), "train --resume --out-dir model --max-iters 200".to_string()];
+        // The text by its whole path: the run of stage 3 is in this process, in another directory, and
+        // may resume what the other one began.
+        let text = place.path("text.txt").display().to_string();
+        let second = [
+            new(32).replace("text.txt", &text),
+            "train --resume --out-dir model --max-iters 200".to_string(),
+        ];
         for (first, second) in commands.iter().zip(&second) {
             let mut child = place.command(second);
             let child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();

@@ -189,4 +189,10 @@ fn a_quantised_model_writes_the_same_text_and_reports_its_error() {
         let found = place.run(&format!("{sample} {kind}.gguf")).succeeds().out;
         assert_eq!(found, expected, "{kind}");
     }
+    let before = place.read("q8_0.gguf");
+    for same in ["q8_0.gguf", "./ends/../q8_0.gguf"] {
+        let command = format!("quantize --model q8_0.gguf --to q4_0 --out {same}");
+        place.run(&command).refuses(&["q8_0.gguf: it is the model that is to be read"]);
+    }
+    assert!(place.read("q8_0.gguf") == before);
 }

@@ -87,6 +87,13 @@ pub(super) fn convert(
     kind: TensorType,
 ) -> Result<Model> {
     let path = locate(model)?;
+    // What rounding takes away could not be had again.
+    if let (Ok(model), Ok(file)) = (path.canonicalize(), file.canonicalize())
+        && model == file
+    {
+        let problem = "it is the model that is to be read";
+        return Err(Error::format(&file, problem, "give the new file another name"));
+    }
     let model = Model::load(&path)?;
     let own = path.canonicalize().unwrap_or(path);
     let own = own.file_stem().unwrap_or_default().to_string_lossy().into_owned();

@@ -105,7 +105,7 @@ impl GptConfig {
         self.require_memory("choose a smaller --n-embd, --n-layer, --block-size or vocabulary")
     }
 
-    /// Checks that the weights of such a model have room in memory.
+    /// Checks that the weights of such a model fit into memory.
     ///
     /// # Errors
     /// [`Error::Setting`], with what to do about it.

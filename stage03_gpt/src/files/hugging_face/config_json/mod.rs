@@ -78,7 +78,7 @@ pub(super) fn check(config: &GptConfig, path: &Path) -> Result<()> {
     config.check().map_err(wrong)
 }
 
-/// Checks that a model has room in memory. path: where its sizes came from.
+/// Checks that a model fits into memory. path: where its sizes came from.
 ///
 /// # Errors
 /// [`Error::Format`] with what to do about it.

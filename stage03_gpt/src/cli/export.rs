@@ -1,4 +1,6 @@
 //! `export`: write a trained model in the format of other programs.
+//!
+//! `check_ending` and `convert` are also what `quantize` is made of.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

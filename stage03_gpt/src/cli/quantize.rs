@@ -9,7 +9,7 @@ use stage01_bigram::text::printable;
 
 use super::export::{check_ending, convert};
 use super::screen::Screen;
-use crate::files::gguf::{GgufFile, TensorType, read_model};
+use crate::files::gguf::{GgufFile, TensorInfo, TensorType, read_model};
 use crate::units::amount;
 
 /// Write a model as a GGUF file with 8 or 4 bits for each weight.
@@ -65,11 +65,9 @@ pub fn quantize(flags: &Flags) -> Result<ExitCode> {
         error += f64::from(before - after).powi(2);
         size += f64::from(*before).powi(2);
     }
-    let (bits, numbers) = (file.tensors()).iter().fold((0f64, 0f64), |(bits, numbers), tensor| {
-        let len = tensor.len() as f64;
-        let (block, bytes) = (tensor.kind.block_len(), tensor.kind.block_bytes());
-        (bits + len * 8.0 * bytes as f64 / block as f64, numbers + len)
-    });
+    let sum = |of: fn(&TensorInfo) -> u64| file.tensors().iter().map(of).sum::<u64>() as f64;
+    let numbers = sum(|tensor| tensor.len() as u64);
+    let bits = 8.0 * sum(|tensor| tensor.kind.bytes_of(tensor.len() as u64).unwrap_or(0));
     let bytes = std::fs::metadata(&flags.out).map_or(0, |file| file.len());
     let path = flags.out.display().to_string();
     let (path, bytes) = (printable(&path), amount(bytes as f64));
@@ -77,11 +75,8 @@ pub fn quantize(flags: &Flags) -> Result<ExitCode> {
     let screen = Screen::new();
     screen.line(format!("{path} ({bytes}, {:.2} bits per weight)", bits / numbers));
     screen.line(format!("error: {relative:.2} % of the weights (root mean square)"));
-    let other = file
-        .tensors()
-        .iter()
-        .filter(|tensor| tensor.dims.len() > 1 && tensor.kind == TensorType::F16);
-    let other = other.count();
+    let is_f16 = |tensor: &&TensorInfo| tensor.dims.len() > 1 && tensor.kind == TensorType::F16;
+    let other = file.tensors().iter().filter(is_f16).count();
     if other > 0 {
         screen.line(format!("{other} matrices are F16: their rows are no whole blocks"));
     }

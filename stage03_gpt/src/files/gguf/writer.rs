@@ -45,7 +45,9 @@ impl NewTensor {
 
 /// Writes a GGUF file atomically. Data is aligned to 32 bytes.
 ///
-/// The scales of quantised tensors are those of the smallest squared error. numbers: gives the numbers of each tensor, row after row, in the order of the list.
+/// The scales of quantised tensors are those of the smallest squared error.
+///
+/// numbers: gives the numbers of each tensor, row after row, in the order of the list.
 ///
 /// # Errors
 /// [`Error::Setting`] for names or types that the format or this writer does not have;

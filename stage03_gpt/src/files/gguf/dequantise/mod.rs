@@ -12,7 +12,7 @@
 //! The arithmetic is f32, in the order that is written here, so the results are equal to those of
 //! ggml and of its Python package `gguf` bit by bit.
 //!
-//! What this module leaves out: finding d and q for given weights, which is quantisation.
+//! What this module leaves out: finding d and q for given weights, which is `quantise`.
 
 mod floats;
 mod q4;

@@ -82,14 +82,12 @@ pub(super) fn dot(a: &[f32; 32], b: &[f32; 32]) -> f32 {
     sums.iter().sum()
 }
 
-/// The sum of squared differences, in eight sums at once.
+/// The sum of squared differences.
 #[inline(always)]
 pub(super) fn sum_of_squares(a: &[f32; 32], b: &[f32; 32]) -> f32 {
-    let mut sums = [0f32; 8];
-    for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += (a - b) * (a - b);
-        }
+    let mut off = *a;
+    for (off, b) in off.iter_mut().zip(b) {
+        *off -= b;
     }
-    sums.iter().sum()
+    dot(&off, &off)
 }

@@ -13,6 +13,9 @@
 //! be off by more than half a step when 31 others are nearer for it.
 //!
 //! What this module leaves out: Q4_K and Q6_K, which are only read.
+//!
+//! Source of `Largest`: `quantize_row_q8_0_ref` and its relatives in ggml (`ggml-quants.c`). Least squares
+//! is derived in `least_squares`.
 
 mod least_squares;
 mod q4_0;
@@ -38,6 +41,9 @@ pub enum Scale {
 const BLOCKS: usize = 256;
 
 /// The bytes of whole blocks as a file has them, on all of rayon's threads.
+///
+/// numbers: finite, one row or several, a whole number of blocks. The result is
+/// [`TensorType::bytes_of`] long; its errors are those of the rounding that the module describes.
 ///
 /// # Panics
 /// When the numbers are no whole blocks, or the type is none of [`TensorType::WRITABLE`].

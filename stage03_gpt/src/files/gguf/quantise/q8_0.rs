@@ -19,7 +19,7 @@ fn one(scale: Scale, w: &[f32; 32], to: &mut [u8; 34]) {
     let largest = Block { d: to_f16(d), q: w.map(|w| (w * id).round().clamp(-127.0, 127.0)) };
     let Block { d, q } = match scale {
         Scale::Largest => largest,
-        // A finer choice than that gains nothing: the largest weight gets 126 to 128 steps.
+        // 126 to 128 steps for the largest weight.
         Scale::LeastSquares => {
             let steps = (0..=8).map(|i| 126.0 + 0.25 * i as f32);
             largest.improved(w, steps.map(|steps| size / steps), [-127.0, 127.0])

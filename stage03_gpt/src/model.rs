@@ -90,6 +90,14 @@ impl Default for GenerateSettings {
 }
 
 impl Model {
+    /// A decoder of this model, before its first token.
+    ///
+    /// # Errors
+    /// As [`Decoder::new`].
+    pub fn decoder(&self, context_shift: Option<usize>) -> Result<Decoder<'_, f32>> {
+        Decoder::new(&self.gpt, &self.params, context_shift)
+    }
+
     /// Continues a prompt: the text that follows it, without the prompt itself. It ends after
     /// `max_new_tokens`, or at a token that ends a text.
     ///
@@ -118,7 +126,7 @@ impl Model {
         settings: &GenerateSettings,
         more: impl FnMut(&str) -> bool,
     ) -> Result<bool> {
-        let Model { gpt, params, tokenizer, special, .. } = self;
+        let Model { tokenizer, special, .. } = self;
         let &GenerateSettings { max_new_tokens, temperature, top_k, top_p, seed } = settings;
         let mut sampler = Sampler::new(temperature, top_k, top_p)?;
         let tokens = match (prompt, special.bos) {
@@ -126,7 +134,7 @@ impl Model {
             ("", None) => encode_prompt(tokenizer, "\n")?,
             _ => encode_prompt(tokenizer, prompt)?,
         };
-        let mut decoder = Decoder::new(gpt, params, None)?;
+        let mut decoder = self.decoder(None)?;
         decoder.prefill(&tokens)?;
         let mut rng = generator(seed, Purpose::Sampling, 0);
         let ends = &special.eos;

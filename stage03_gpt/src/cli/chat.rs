@@ -12,7 +12,6 @@ use stage01_bigram::{Error, Result};
 use super::SamplingFlags;
 use super::locate::locate;
 use super::screen::{Screen, width};
-use crate::generate::Decoder;
 use crate::model::{Model, encode_prompt, write_text};
 
 /// The longest line that is read, in bytes.
@@ -44,10 +43,11 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn chat(flags: &Flags) -> Result<ExitCode> {
-    let Model { mut gpt, params, tokenizer, special, .. } = Model::load(&locate(&flags.model)?)?;
-    flags.sampling.shorten(&mut gpt)?;
+    let mut model = Model::load(&locate(&flags.model)?)?;
+    flags.sampling.shorten(&mut model.gpt)?;
     let mut sampler = flags.sampling.sampler()?;
-    let mut decoder = Decoder::new(&gpt, &params, flags.sampling.context_shift)?;
+    let mut decoder = model.decoder(flags.sampling.context_shift)?;
+    let Model { tokenizer, special, .. } = &model;
     let mut rng = generator(flags.sampling.seed, Purpose::Sampling, 0);
     let ends: &[u32] = if flags.ignore_eos { &[] } else { &special.eos };
     decoder.prefill(special.bos.as_slice())?; // a conversation begins like any text
@@ -66,7 +66,7 @@ pub fn chat(flags: &Flags) -> Result<ExitCode> {
         if line.is_empty() || screen.is_gone() {
             break;
         }
-        match encode_prompt(&tokenizer, &format!("{line}\n")) {
+        match encode_prompt(tokenizer, &format!("{line}\n")) {
             Ok(tokens) => decoder.prefill(&tokens)?,
             Err(unknown) => {
                 screen.line(wrap(&format!("({unknown})"), width(), ""));
@@ -77,7 +77,7 @@ pub fn chat(flags: &Flags) -> Result<ExitCode> {
             screen.write(b"model: ");
         }
         let (limit, mut begun) = (flags.max_new_tokens, false);
-        write_text(&mut decoder, &tokenizer, ends, &mut sampler, &mut rng, limit, |text| {
+        write_text(&mut decoder, tokenizer, ends, &mut sampler, &mut rng, limit, |text| {
             // Line breaks before the answer are skipped; the first one after it ends it.
             let text = if begun { text } else { text.trim_start_matches(['\n', ' ']) };
             begun |= !text.is_empty();

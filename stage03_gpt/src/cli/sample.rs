@@ -11,7 +11,6 @@ use stage01_bigram::random::{Purpose, generator};
 use super::SamplingFlags;
 use super::locate::locate;
 use super::screen::{Screen, remark};
-use crate::generate::Decoder;
 use crate::model::{Model, encode_prompt, write_text};
 
 /// Generate text with a trained model.
@@ -48,12 +47,13 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn sample(flags: &Flags) -> Result<ExitCode> {
-    let Model { mut gpt, params, tokenizer, special, .. } = Model::load(&locate(&flags.model)?)?;
-    flags.sampling.shorten(&mut gpt)?;
+    let mut model = Model::load(&locate(&flags.model)?)?;
+    flags.sampling.shorten(&mut model.gpt)?;
+    let Model { tokenizer, special, .. } = &model;
     let prompt = match (flags.prompt.as_deref(), special.bos) {
         (None | Some(""), Some(bos)) => vec![bos],
-        (None, None) => encode_prompt(&tokenizer, "\n")?,
-        (Some(prompt), _) => encode_prompt(&tokenizer, prompt)?,
+        (None, None) => encode_prompt(tokenizer, "\n")?,
+        (Some(prompt), _) => encode_prompt(tokenizer, prompt)?,
     };
     let ends: &[u32] = if flags.ignore_eos { &[] } else { &special.eos };
     let mut sampler = flags.sampling.sampler()?;
@@ -62,14 +62,14 @@ pub fn sample(flags: &Flags) -> Result<ExitCode> {
         if index > 0 {
             screen.line("\n---");
         }
-        let mut decoder = Decoder::new(&gpt, &params, flags.sampling.context_shift)?;
+        let mut decoder = model.decoder(flags.sampling.context_shift)?;
         decoder.prefill(&prompt)?;
         let mut rng = generator(flags.sampling.seed, Purpose::Sampling, index);
         screen.text(flags.prompt.as_deref().unwrap_or_default().trim_start_matches('\n'));
         let (start, mut written) = (Instant::now(), 0);
         let limit = flags.max_new_tokens;
         let ended =
-            write_text(&mut decoder, &tokenizer, ends, &mut sampler, &mut rng, limit, |text| {
+            write_text(&mut decoder, tokenizer, ends, &mut sampler, &mut rng, limit, |text| {
                 screen.text(text);
                 written += 1;
                 !screen.is_gone()

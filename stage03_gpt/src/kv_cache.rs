@@ -222,10 +222,10 @@ impl<'a, T: Float> KvCache<'a, T> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use stage02_attention::params::Params;
     use crate::architecture::Architecture;
     use crate::gpt::tests::{heads_and_architecture, random_weights};
     use proptest::prelude::*;
+    use stage02_attention::params::Params;
 
     /// A small model with a short block.
     pub(crate) fn model(bias: bool, seed: u64) -> (Gpt, Params<f64>) {

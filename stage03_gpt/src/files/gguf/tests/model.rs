@@ -17,7 +17,7 @@ use crate::model::{GenerateSettings, Model, ModelWeights, SpecialTokens};
 
 const TEXT: &str = "In the beginning was the word, and the word was with a café.\n";
 
-fn bpe() -> Tokenizer {
+pub(super) fn bpe() -> Tokenizer {
     Tokenizer::Bpe(BpeTokenizer::train(TEXT, 262).unwrap().with_end_of_text())
 }
 
@@ -26,7 +26,7 @@ fn characters() -> Tokenizer {
 }
 
 /// Llama with everything that can differ from the usual.
-fn llama() -> Architecture {
+pub(super) fn llama() -> Architecture {
     let rope = Rope::new(50_000.0);
     Architecture {
         norm: NormKind::RmsNorm { eps: 1e-6 },
@@ -38,7 +38,7 @@ fn llama() -> Architecture {
 }
 
 /// A model of random weights, biases and norms included.
-fn model(arch: Architecture, bias: bool, tokenizer: Tokenizer) -> Model {
+pub(super) fn model(arch: Architecture, bias: bool, tokenizer: Tokenizer) -> Model {
     let config = GptConfig {
         vocab_size: tokenizer.vocab_size(),
         block_size: 32,
@@ -63,7 +63,7 @@ fn model(arch: Architecture, bias: bool, tokenizer: Tokenizer) -> Model {
 }
 
 /// The model as a file in memory.
-fn saved(model: &Model, kind: TensorType) -> Vec<u8> {
+pub(super) fn saved(model: &Model, kind: TensorType) -> Vec<u8> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("model.gguf");
     model.save_gguf(&path, "a test", kind).unwrap();
@@ -71,7 +71,7 @@ fn saved(model: &Model, kind: TensorType) -> Vec<u8> {
 }
 
 /// The model after it was written to the disk and read.
-fn again(model: &Model, kind: TensorType) -> Model {
+pub(super) fn again(model: &Model, kind: TensorType) -> Model {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("model.gguf");
     model.save_gguf(&path, "a test", kind).unwrap();

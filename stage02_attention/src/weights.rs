@@ -26,7 +26,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use stage01_bigram::Float;
 
 use crate::linear::Linear;
-use crate::matmul::blocks::{Activations, BLOCK, BlockMatrix};
+use crate::matmul::blocks::{Activations, BlockMatrix};
 use crate::matmul::{Dtype, par_gemm};
 use crate::parallel::each_row;
 use crate::params::{Matrix, Params, Tensor, Vector};
@@ -142,11 +142,11 @@ impl BlockWeights {
         self.vectors.get(&tensor.offset).map(Vec::as_slice)
     }
 
-    /// The bytes of all tensors.
-    pub fn bytes(&self) -> usize {
-        let vectors: usize = self.vectors.values().map(|values| 4 * values.len()).sum();
-        let matrices: usize = self.matrices.values().flatten().map(Part::bytes).sum();
-        vectors + matrices
+    /// The bytes that a tensor takes.
+    pub fn bytes_of(&self, tensor: &Tensor) -> usize {
+        let vector = self.vectors.get(&tensor.offset).map_or(0, |values| 4 * values.len());
+        let parts = self.matrices.get(&tensor.offset).map_or(&[][..], Vec::as_slice);
+        vector + parts.iter().map(Part::bytes).sum::<usize>()
     }
 
     fn parts(&self, handle: Matrix) -> &[Part] {
@@ -205,9 +205,4 @@ impl Weights<f32> for BlockWeights {
     fn output(&self, handle: Matrix, _: Dtype, x: ArrayView2<f32>, y: ArrayViewMut2<f32>) {
         self.multiply(handle, x, y);
     }
-}
-
-/// Whether rows of this many weights can be quantised.
-pub fn fits_blocks(n_in: usize) -> bool {
-    n_in.is_multiple_of(BLOCK)
 }

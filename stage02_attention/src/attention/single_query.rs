@@ -32,11 +32,15 @@ use stage01_bigram::Float;
 use stage01_bigram::loss::softmax_in_place;
 use stage01_bigram::vector::dot;
 
+use crate::matmul::pages::fetch;
 use crate::parallel::{each_row_on, threads_to_fetch};
 use crate::profiler::{Region, time};
 
 /// Tokens in a chunk.
 const CHUNK: usize = 64;
+
+/// Tokens before a key is needed, its fetching is asked for.
+const AHEAD: usize = 8;
 
 /// Tokens whose values are added to one head before the next: few, because memory is fastest in order.
 const TOGETHER: usize = 16;
@@ -67,13 +71,15 @@ pub fn forward<T: Float>(
     let sums = &mut scratch[..keys.div_ceil(CHUNK) * n_embd];
     let threads = threads_to_fetch(size_of_val(k.as_slice().expect(CONTIGUOUS)));
 
+    let all_k = k.to_slice().expect(CONTIGUOUS);
     let scores = ArrayViewMut2::from_shape((keys, heads), &mut *by_token).expect("its length");
     each_row_on(
         threads,
         Region::Attention,
-        (k, scores),
+        (0..keys, k, scores),
         #[inline(always)]
-        |(k, scores)| {
+        |(j, k, scores)| {
+            fetch(all_k.get((j + AHEAD) * k.len()..(j + AHEAD + 1) * k.len()).unwrap_or_default());
             // ANCHOR: scores
             let (scores, q) = (scores.chunks_exact_mut(group), q.chunks_exact(group * d));
             for ((scores, q), k) in scores.zip(q).zip(k.chunks_exact(d)) {
@@ -94,7 +100,7 @@ pub fn forward<T: Float>(
     });
 
     let chunks = sums.len() / n_embd;
-    let v = v.to_slice().expect(CONTIGUOUS);
+    let (v, width) = (v.to_slice().expect(CONTIGUOUS), v.ncols());
     let parts = ArrayViewMut2::from_shape((chunks, n_embd), &mut *sums).expect("its length");
     each_row_on(
         threads,
@@ -107,6 +113,8 @@ pub fn forward<T: Float>(
             let chunk = i * CHUNK..((i + 1) * CHUNK).min(keys);
             for start in chunk.clone().step_by(TOGETHER) {
                 let tokens = start..(start + TOGETHER).min(chunk.end);
+                let next = tokens.end * width..(tokens.end + TOGETHER).min(keys) * width;
+                fetch(v.get(next).unwrap_or_default());
                 for (h, y) in y.chunks_exact_mut(d).enumerate() {
                     let att = &by_head[h * keys..][tokens.clone()];
                     let v = &v[start * kv_heads * d + h / group * d..];

@@ -36,6 +36,23 @@ pub fn ask_for_large_pages<T>(values: &[T]) {
 #[cfg(not(target_os = "linux"))]
 pub fn ask_for_large_pages<T>(_: &[T]) {}
 
+/// Asks the processor to fetch values that are needed soon.
+#[inline(always)]
+pub fn fetch<T>(values: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        /// Bytes of a cache line.
+        const LINE: usize = 64;
+        for line in values.chunks((LINE / size_of::<T>().max(1)).max(1)) {
+            // SAFETY: a hint about an address that we hold a reference to; it changes no value.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -64,22 +64,39 @@ impl NegativeLogLikelihood {
     }
 }
 
-/// The tokens of a text that is to be evaluated, and how many of them are given, not predicted.
-///
-/// The special tokens that the tokenizer puts before a text, such as Llama's `<s>`, stand once at
-/// its beginning, as those of `tokenizer(text)` in `transformers`; a window in the middle does not
-/// begin with them. Without any, the first token of the text is given.
-///
-/// # Errors
-/// Those of the tokenizer.
-pub fn tokens_of(tokenizer: &Tokenizer, text: &str) -> Result<(Vec<u32>, usize)> {
-    let before = &tokenizer.template().before;
-    let tokens = tokenizer.encode_with_special(text)?;
-    // A text may spell them; they are not put there twice.
-    if before.is_empty() || tokens.starts_with(before) {
-        return Ok((tokens, before.len().max(1)));
+/// A text that is to be evaluated, in tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextTokens {
+    /// Its tokens, with the special tokens that the tokenizer puts before a text.
+    pub tokens: Vec<u32>,
+    /// How many of the first are given, not predicted: these, or else one.
+    pub given: usize,
+    /// How many bytes of the text are given with them.
+    pub given_bytes: usize,
+}
+
+impl TextTokens {
+    /// The tokens of a text.
+    ///
+    /// The special tokens that the tokenizer puts before a text, such as Llama's `<s>`, stand once
+    /// at its beginning, as those of `tokenizer(text)` in `transformers`; a window in the middle
+    /// does not begin with them. Without any, the first token of the text is given.
+    ///
+    /// # Errors
+    /// Those of the tokenizer.
+    pub fn new(tokenizer: &Tokenizer, text: &str) -> Result<Self> {
+        let before = &tokenizer.template().before;
+        let tokens = tokenizer.encode_with_special(text)?;
+        // A text may spell them; they are not put there twice.
+        if before.is_empty() || tokens.starts_with(before) {
+            let given = before.len().max(1);
+            let spelled = &tokens[..given.min(tokens.len())];
+            let given_bytes = tokenizer.decode_bytes(spelled)?.len();
+            return Ok(TextTokens { tokens, given, given_bytes });
+        }
+        let (tokens, given) = ([&before[..], &tokens].concat(), before.len());
+        Ok(TextTokens { tokens, given, given_bytes: 0 })
     }
-    Ok(([&before[..], &tokens].concat(), before.len()))
 }
 
 /// Reads a text in windows and predicts every token but the first, exactly once.
@@ -103,7 +120,7 @@ pub fn evaluate<T: Float>(
 
 /// [`evaluate`] that tells its progress and can be stopped.
 ///
-/// text: its tokens, and how many of the first are given: see [`tokens_of`]. progress: called after
+/// text: its tokens, and how many of the first are given: see [`TextTokens`]. progress: called after
 /// each window, on any thread, with the number of tokens it has predicted; returns whether to
 /// continue. Result: none if it was stopped.
 ///
@@ -166,6 +183,7 @@ mod tests {
     use rand::RngExt;
     use stage01_bigram::random::{Purpose, generator};
     use stage01_bigram::tokenizer::BpeTokenizer;
+    use std::path::Path;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn model() -> (Gpt, Params<f64>) {
@@ -263,8 +281,21 @@ mod tests {
         let text = "low low lower";
         let plain = BpeTokenizer::train(&text.repeat(9), 270).unwrap().with_end_of_text();
         let plain = Tokenizer::Bpe(plain);
-        let (tokens, given) = tokens_of(&plain, text).unwrap();
-        assert_eq!((tokens, given), (plain.encode(text).unwrap(), 1));
+        let tokens = plain.encode(text).unwrap();
+        let bytes = plain.decode(&tokens[..1]).unwrap().len();
+        let expected = TextTokens { tokens: tokens.clone(), given: 1, given_bytes: bytes };
+        assert_eq!(TextTokens::new(&plain, text).unwrap(), expected);
+
+        let Tokenizer::Bpe(bpe) = &plain else { unreachable!() };
+        let (mut parts, bos) = (bpe.parts().unwrap(), plain.end_of_text());
+        parts.bos = bos;
+        let with_bos = Tokenizer::Bpe(parts.tokenizer(Path::new("model.gguf")).unwrap());
+        let tokens = [&[bos.unwrap()][..], &tokens].concat();
+        let spelled = format!("<|endoftext|>{text}");
+        for (text, given_bytes) in [(text, 0), (&spelled, "<|endoftext|>".len())] {
+            let expected = TextTokens { tokens: tokens.clone(), given: 1, given_bytes };
+            assert_eq!(TextTokens::new(&with_bos, text).unwrap(), expected);
+        }
     }
 
     #[test]

@@ -31,8 +31,11 @@
 //! What this file leaves out: where the questions come from ([`hellaswag`](super::hellaswag)).
 
 use stage01_bigram::{Error, Float, Result};
+use stage02_attention::params::Params;
 
 use super::scorer::Scorer;
+use super::workers::divide;
+use crate::gpt::Gpt;
 
 /// A context, some endings, and which of them is right.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +132,31 @@ fn next_is_higher(best: (usize, f64), next: (usize, f64)) -> bool {
     next.1 > best.1
 }
 
+/// Answers questions on the threads of the current pool, without having all of them in memory.
+///
+/// longest: the most tokens that the model reads at once. questions: whatever a question is made of,
+/// in order, or an error of reading it. read: makes the question. answered: called with each
+/// question, its scores and how many of its endings were cut ([`Question::scores`]), on any thread;
+/// returns whether to continue. Result: whether all were answered.
+///
+/// # Errors
+/// As [`Question::scores`] and [`Scorer::new`], and those of `questions` and `read`.
+pub fn answer_all<T: Float, Q: Send>(
+    gpt: &Gpt,
+    params: &Params<T>,
+    longest: usize,
+    questions: impl Iterator<Item = Result<Q>> + Send,
+    read: impl Fn(Q) -> Result<Question> + Sync,
+    answered: &(dyn Fn(&Question, &[f64], usize) -> bool + Sync),
+) -> Result<bool> {
+    let scorers = Scorer::for_threads(gpt, params, longest, usize::MAX)?;
+    divide(scorers, questions, |scorer, question| {
+        let question = read(question?)?;
+        let (scores, cut) = question.scores(scorer, longest)?;
+        Ok(answered(&question, &scores, cut))
+    })
+}
+
 /// How many questions were answered, and how many of these right, by each of [`LENGTHS`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
@@ -182,10 +210,8 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::config::GptConfig;
-    use crate::gpt::Gpt;
     use crate::gpt::tests::random_weights;
     use proptest::prelude::*;
-    use stage02_attention::params::Params;
 
     fn model() -> (Gpt, Params<f64>) {
         let (vocab_size, block_size, n_layer, n_head, n_embd) = (9, 12, 2, 2, 8);

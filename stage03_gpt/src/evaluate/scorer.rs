@@ -293,8 +293,9 @@ mod tests {
 
     #[test]
     fn a_model_that_computes_nan_is_refused() {
-        let (gpt, mut params) = model(sizes(4, 1, Architecture::GPT2));
-        params.values.iter_mut().for_each(|value| *value *= 1e200);
+        let config = GptConfig { bias: true, ..sizes(4, 1, Architecture::GPT2) };
+        let (gpt, mut params) = model(config);
+        params.values.fill(1e200);
         let mut scorer = Scorer::new(&gpt, &params, 4).unwrap();
         let message = scorer.log_probabilities(&[1, 2, 3], 1).unwrap_err().to_string();
         assert!(message.contains("the model is broken"), "{message}");

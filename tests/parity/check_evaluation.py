@@ -11,8 +11,9 @@ directory with weights in f32 first (`examples/directory.rs`). Then, for each mo
    of transformers' logits by at most 1e-5 of itself; tokens and bytes are as many;
 2. it is that of the loop in transformers' documentation, "Perplexity of fixed-length models", with
    `max_length` = context + 1, where the model has so many positions. (The loop there weights each
-   window by one token less than it counts. Here they are weighted by their number. How far the
-   result of the loop as it stands is from that is printed.)
+   window by one token less than it scores, where windows overlap: with a stride of 1, by nothing.
+   Here windows are weighted by the tokens that they score. What the loop gives as it stands is
+   printed beside it.)
 3. questions with several endings, `questions.jsonl`: the accuracies are those of EleutherAI's rules,
    and the loss of the right endings differs by at most 1e-5. Where the package `lm_eval` is installed,
    its own model class scores the endings, and its own task prepares the texts.
@@ -39,7 +40,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 DTYPE = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
 TINY = (
-    "--n-layer 2 --n-head 2 --n-embd 32 --block-size 64 --batch-size 8 --eval-iters 1 "
+    "--n-layer 2 --n-head 2 --n-embd 32 --block-size 128 --batch-size 4 --eval-iters 1 "
     "--learning-rate 0.01 --max-iters 60 --tokenizer bpe:300"
 ).split()
 failures = []
@@ -194,15 +195,17 @@ def main():
     p.add_argument("--windows", default="64:64 64:16 10:1", help="CONTEXT:STRIDE, separated by spaces")
     s = p.parse_args()
     transformers.logging.set_verbosity_error()
+    torch.set_num_threads(1)
     windows = [tuple(map(int, each.split(":"))) for each in s.windows.split()]
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
         (place / "text.txt").write_text(TEXT, encoding="utf-8")
+        (place / "part.txt").write_text(TEXT[:1500], encoding="utf-8")
         for name, arch in [("GPT-2", ["--bias", "true"]), ("Llama", ["--arch", "llama"])]:
             directory = place / name
             ours("train", "--text", place / "text.txt", *TINY, *arch, "--out-dir", directory)
-            both = [(64, 64), (64, 16), (63, 20), (10, 3), (5, 1)]
-            check(directory, directory, place / "text.txt", HERE / "questions.jsonl", both)
+            both = [(128, 128), (128, 32), (127, 40), (10, 3), (5, 1)]
+            check(directory, directory, place / "part.txt", HERE / "questions.jsonl", both)
         for i, given in enumerate(s.models):
             check(given.resolve(), place / str(i), s.text.resolve(), s.hellaswag.resolve(), windows)
     print(f"transformers {transformers.__version__}")

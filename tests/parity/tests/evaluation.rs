@@ -28,7 +28,12 @@ fn check_windows<T: Float>(name: &str, tolerance: f64) {
             assert_eq!(each.len(), tokens.len() - 1);
             let found = evaluate(&gpt, &params, &tokens, *stride).unwrap();
             let what = format!("{name}, {}, {context} by {stride}", type_name::<T>());
-            assert_close(&what, &[found.per_token()], &[-each.iter().sum::<f64>() / 39.0], tolerance);
+            assert_close(
+                &what,
+                &[found.per_token()],
+                &[-each.iter().sum::<f64>() / 39.0],
+                tolerance,
+            );
             if *stride == context {
                 // Each token, where windows are as they are read.
                 let mut scorer = Scorer::new(&gpt, &params, context).unwrap();

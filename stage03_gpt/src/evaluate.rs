@@ -120,9 +120,9 @@ pub fn evaluate<T: Float>(
 
 /// [`evaluate`] that tells its progress and can be stopped.
 ///
-/// text: its tokens, and how many of the first are given: see [`TextTokens`]. progress: called after
-/// each window, on any thread, with the number of tokens it has predicted; returns whether to
-/// continue. Result: none if it was stopped.
+/// text: its tokens, and how many of the first are given: see [`TextTokens`]. progress: called
+/// after each window, on any thread, with the number of tokens it has predicted; returns whether
+/// to continue. Result: none if it was stopped.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -209,7 +209,8 @@ mod tests {
         /// Against the definition: for each token, the one window that has to predict it.
         #[test]
         fn every_token_but_the_given_is_predicted_once(
-            n in 2usize..40, stride in 1usize..7, given in 1usize..4, threads in 1usize..4, seed: u64,
+            n in 2usize..40, stride in 1usize..7, given in 1usize..4, threads in 1usize..4,
+            seed: u64,
         ) {
             let (gpt, params) = model();
             let (tokens, given) = (random_tokens(n, seed), given.min(n - 1));

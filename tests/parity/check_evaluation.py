@@ -133,7 +133,11 @@ def score_all(model, tokenizer, questions):
             start = len(whole) - len(ending)
             flat.append(golden_evaluation.log_probabilities(model, whole, start).sum().item())
     else:
-        harness = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=1)
+        # The prefix is for empty contexts, of which there are none; a model without special tokens
+        # must have one all the same.
+        ends = tokenizer.bos_token_id, tokenizer.eos_token_id, 0
+        prefix = next(token for token in ends if token is not None)
+        harness = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=1, prefix_token_id=prefix)
         requests = [
             Instance("loglikelihood", {}, (context, " " + ending), i)
             for i, (context, ending) in enumerate(pairs)

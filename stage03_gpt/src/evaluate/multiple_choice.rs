@@ -4,9 +4,9 @@
 //! score of an ending = sum over its tokens of ln p(token | context, tokens of the ending so far)
 //! ```
 //!
-//! A longer ending has more factors below 1, so its score is lower for no fault of its own. So there
-//! are four ways to choose, and an accuracy for each. The names are those of EleutherAI's evaluation
-//! harness, which has all but the last:
+//! A longer ending has more factors below 1, so its score is lower for no fault of its own. So
+//! there are four ways to choose, and an accuracy for each. The names are those of EleutherAI's
+//! evaluation harness, which has all but the last:
 //!
 //! | name | the ending with the highest |
 //! |---|---|
@@ -134,7 +134,7 @@ fn next_is_higher(best: (usize, f64), next: (usize, f64)) -> bool {
 
 /// Answers questions on the threads of the current pool, without having all of them in memory.
 ///
-/// longest: the most tokens that the model reads at once. questions: whatever a question is made of,
+/// longest: the most tokens that the model reads at once. questions: what a question is made of,
 /// in order, or an error of reading it. read: makes the question. answered: called with each
 /// question, its scores and how many of its endings were cut ([`Question::scores`]), on any thread;
 /// returns whether to continue. Result: whether all were answered.

@@ -267,7 +267,7 @@ mod tests {
         let mut scorer = Scorer::new(&gpt, &params, 8).unwrap();
         scorer.log_probabilities(&[1, 2, 3, 4, 5], 3).unwrap();
         assert_eq!(scorer.context, [1, 2, 3, 4]);
-        // Empty caches, which it takes for those of these tokens: only what it reads again is right.
+        // Empty caches, taken for those of these tokens: only what is read again is right.
         let empty = gpt.blocks.iter().map(|block| block.cache(8));
         scorer.blocks = empty.collect();
         let spoilt = scorer.log_probabilities(&[1, 2, 3, 6, 7], 3).unwrap();

@@ -1,5 +1,5 @@
-//! Texts in windows, and the endings of questions: the log-probabilities are those of `transformers`,
-//! and the texts of questions are those of EleutherAI's harness.
+//! Texts in windows, and the endings of questions: the log-probabilities are those of
+//! `transformers`, and the texts of questions are those of EleutherAI's harness.
 
 mod common;
 

@@ -81,8 +81,8 @@ pub(super) fn eval(
     if tally.cut > 0 {
         let cut = thousands(tally.cut);
         remark(format!(
-            "note: {cut} questions are longer than the {block_size} tokens that the model reads; of \
-             these, the beginning was left out"
+            "note: {cut} questions are longer than the {block_size} tokens that the model reads; \
+             of these, the beginning was left out"
         ));
     }
     match flags.json {

@@ -61,7 +61,7 @@ def run(command):
 
 
 def ours(*arguments):
-    program = os.environ.get("STAGE3", "cargo run -q -p stage03_gpt --").split()
+    program = os.environ.get("STAGE3", "cargo run -q -p stage03_gpt --features gpt2 --").split()
     return run(program + list(arguments))
 
 

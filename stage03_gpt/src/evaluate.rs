@@ -43,7 +43,7 @@ use std::sync::Mutex;
 
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Float, Result};
-use stage02_attention::params::Params;
+use stage02_attention::weights::Weights;
 
 use self::scorer::Scorer;
 use crate::gpt::Gpt;
@@ -110,11 +110,11 @@ impl TextTokens {
 /// logits are NaN or infinite; [`Error::UnknownToken`] for a token the model does not have.
 pub fn evaluate<T: Float>(
     gpt: &Gpt,
-    params: &Params<T>,
+    weights: &dyn Weights<T>,
     tokens: &[u32],
     stride: usize,
 ) -> Result<NegativeLogLikelihood> {
-    let all = evaluate_with(gpt, params, (tokens, 1), stride, &|_| true)?;
+    let all = evaluate_with(gpt, weights, (tokens, 1), stride, &|_| true)?;
     Ok(all.expect("nobody stopped it"))
 }
 
@@ -128,7 +128,7 @@ pub fn evaluate<T: Float>(
 /// As [`evaluate`].
 pub fn evaluate_with<T: Float>(
     gpt: &Gpt,
-    params: &Params<T>,
+    weights: &dyn Weights<T>,
     (tokens, given): (&[u32], usize),
     stride: usize,
     progress: &(dyn Fn(usize) -> bool + Sync),
@@ -157,7 +157,7 @@ pub fn evaluate_with<T: Float>(
     // A text shorter than a window needs no larger buffers than it has tokens.
     let longest = predicted.min(block_size);
     let number = last_start / stride + 1;
-    let scorers = Scorer::for_threads(gpt, params, longest, number)?;
+    let scorers = Scorer::for_threads(gpt, weights, longest, number)?;
     // Added up in the order of the windows, whichever was finished first.
     let sums = Mutex::new(vec![0.0; number]);
     let done = workers::divide(scorers, windows.enumerate(), |scorer, (i, (start, from, end))| {
@@ -183,6 +183,7 @@ mod tests {
     use rand::RngExt;
     use stage01_bigram::random::{Purpose, generator};
     use stage01_bigram::tokenizer::BpeTokenizer;
+    use stage02_attention::params::Params;
     use std::path::Path;
     use std::sync::atomic::{AtomicUsize, Ordering};
 

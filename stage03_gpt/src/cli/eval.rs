@@ -100,7 +100,7 @@ pub fn eval(flags: &Flags) -> Result<ExitCode> {
 }
 
 fn eval_text(model: &Model, flags: &Flags, pool: &ThreadPool) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer, .. } = model;
+    let Model { gpt, tokenizer, .. } = model;
     let corpus = Corpus::open(&flags.text)?;
     let TextTokens { tokens, given, given_bytes } = TextTokens::new(tokenizer, &corpus.text)?;
     corpus.notes(tokenizer).for_each(remark);
@@ -110,7 +110,7 @@ fn eval_text(model: &Model, flags: &Flags, pool: &ThreadPool) -> Result<ExitCode
         let threads = pool.current_num_threads();
         let bytes = gpt.config().forward_bytes::<f32>(first.len(), threads);
         memory::require(bytes, "the logits of the first window", "choose a shorter --context")?;
-        save_logits(path, first, &pool.install(|| gpt.logits(params, first))?)?;
+        save_logits(path, first, &pool.install(|| gpt.logits(model.params(), first))?)?;
     }
     let stride = flags.stride.unwrap_or(context);
     let mut screen = Screen::new();
@@ -121,7 +121,8 @@ fn eval_text(model: &Model, flags: &Flags, pool: &ThreadPool) -> Result<ExitCode
         bar.advance(tokens, || "tokens".into());
         !stop::asked()
     };
-    let loss = pool.install(|| evaluate_with(gpt, params, (&tokens, given), stride, &progress));
+    let (weights, text) = (model.weights(), (&tokens[..], given));
+    let loss = pool.install(|| evaluate_with(gpt, weights, text, stride, &progress));
     screen.end_bar();
     let Some(loss) = loss? else {
         remark("stopped before all of the text was predicted: no result");

@@ -31,7 +31,7 @@
 //! What this file leaves out: where the questions come from ([`hellaswag`](super::hellaswag)).
 
 use stage01_bigram::{Error, Float, Result};
-use stage02_attention::params::Params;
+use stage02_attention::weights::Weights;
 
 use super::scorer::Scorer;
 use super::workers::divide;
@@ -143,13 +143,13 @@ fn next_is_higher(best: (usize, f64), next: (usize, f64)) -> bool {
 /// As [`Question::scores`] and [`Scorer::new`], and those of `questions` and `read`.
 pub fn answer_all<T: Float, Q: Send>(
     gpt: &Gpt,
-    params: &Params<T>,
+    weights: &dyn Weights<T>,
     longest: usize,
     questions: impl Iterator<Item = Result<Q>> + Send,
     read: impl Fn(Q) -> Result<Question> + Sync,
     answered: &(dyn Fn(&Question, &[f64], usize) -> bool + Sync),
 ) -> Result<bool> {
-    let scorers = Scorer::for_threads(gpt, params, longest, usize::MAX)?;
+    let scorers = Scorer::for_threads(gpt, weights, longest, usize::MAX)?;
     divide(scorers, questions, |scorer, question| {
         let question = read(question?)?;
         let (scores, cut) = question.scores(scorer, longest)?;
@@ -212,6 +212,7 @@ mod tests {
     use crate::config::GptConfig;
     use crate::gpt::tests::random_weights;
     use proptest::prelude::*;
+    use stage02_attention::params::Params;
 
     fn model() -> (Gpt, Params<f64>) {
         let (vocab_size, block_size, n_layer, n_head, n_embd) = (9, 12, 2, 2, 8);

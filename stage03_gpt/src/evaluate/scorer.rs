@@ -31,9 +31,8 @@ use stage01_bigram::loss::cross_entropy;
 use stage01_bigram::{Error, Float, Result};
 use stage02_attention::attention::fused;
 use stage02_attention::attention::multi_head::Cache;
-use stage02_attention::matmul::par_gemm;
 use stage02_attention::parallel::threads;
-use stage02_attention::params::Params;
+use stage02_attention::weights::Weights;
 
 use crate::block::InferenceScratch;
 use crate::config::GptConfig;
@@ -51,7 +50,7 @@ const ROWS: usize = 128;
 /// A model that scores texts, with the keys and values of the last one.
 pub struct Scorer<'a, T> {
     gpt: &'a Gpt,
-    params: &'a Params<T>,
+    weights: &'a dyn Weights<T>,
     /// The most tokens that a context has.
     longest: usize,
     /// The tokens whose keys and values are stored.
@@ -73,7 +72,7 @@ impl<'a, T: Float> Scorer<'a, T> {
     /// # Errors
     /// [`Error::Setting`] unless that is from 1 to `block_size`, and when it does not fit into
     /// memory.
-    pub fn new(gpt: &'a Gpt, params: &'a Params<T>, longest: usize) -> Result<Self> {
+    pub fn new(gpt: &'a Gpt, weights: &'a dyn Weights<T>, longest: usize) -> Result<Self> {
         let (config, chunk, rows) = (gpt.config(), longest.min(CHUNK), longest.min(ROWS));
         if !(1..=config.block_size).contains(&longest) {
             let expected = format!("choose from 1 to the model's own, {}", config.block_size);
@@ -86,7 +85,7 @@ impl<'a, T: Float> Scorer<'a, T> {
         )?;
         Ok(Scorer {
             gpt,
-            params,
+            weights,
             longest,
             context: Vec::with_capacity(longest),
             blocks: gpt.blocks.iter().map(|block| block.cache(longest)).collect(),
@@ -105,7 +104,7 @@ impl<'a, T: Float> Scorer<'a, T> {
     /// As [`Scorer::new`].
     pub fn for_threads(
         gpt: &'a Gpt,
-        params: &'a Params<T>,
+        weights: &'a dyn Weights<T>,
         longest: usize,
         most: usize,
     ) -> Result<Vec<Self>> {
@@ -113,7 +112,7 @@ impl<'a, T: Float> Scorer<'a, T> {
         // Half of what is free: the work itself takes some, and so do other programs.
         let fit = memory::available().map_or(f64::INFINITY, |free| free / 2.0 / bytes) as usize;
         let number = most.min(rayon::current_num_threads()).min(fit).max(1);
-        (0..number).map(|_| Scorer::new(gpt, params, longest)).collect()
+        (0..number).map(|_| Scorer::new(gpt, weights, longest)).collect()
     }
 
     /// How many bytes a scorer takes.
@@ -168,28 +167,27 @@ impl<'a, T: Float> Scorer<'a, T> {
 
     /// The blocks of [`Gpt::forward`], for tokens that follow the context.
     fn forward(&mut self, tokens: &[u32]) {
-        let (params, gpt) = (self.params, self.gpt);
+        let (weights, gpt) = (self.weights, self.gpt);
         let (start, n) = (self.context.len(), tokens.len());
         let mut x = self.x.slice_mut(s![..n, ..]);
-        gpt.wte.forward(params, tokens.iter().map(|&token| token as usize), x.view_mut());
+        gpt.wte.infer(weights, tokens.iter().map(|&token| token as usize), x.view_mut());
         if let Some(wpe) = gpt.wpe {
-            wpe.forward_add(params, start..start + n, x.view_mut());
+            wpe.infer_add(weights, start..start + n, x.view_mut());
         }
         for (block, cache) in gpt.blocks.iter().zip(&mut self.blocks) {
-            block.forward_cached(params, x.view_mut(), start, cache, &mut self.scratch);
+            block.forward_cached(weights, x.view_mut(), start, cache, &mut self.scratch);
         }
         self.context.extend_from_slice(tokens);
     }
 
     /// The output layer of [`Gpt::forward`] for some rows of the chunk, and ln p of their targets.
     fn score(&mut self, rows: std::ops::Range<usize>, targets: &[u32], log_p: &mut Vec<f64>) {
-        let (params, gpt) = (self.params, self.gpt);
+        let (weights, gpt) = (self.weights, self.gpt);
         let mut normed = self.normed.slice_mut(s![..rows.len(), ..]);
         let mut logits = self.logits.slice_mut(s![..rows.len(), ..]);
         let x = self.x.slice(s![rows, ..]);
-        gpt.ln_f.forward(params, x, &mut self.statistics, normed.view_mut());
-        let lm_head = params.matrix(gpt.lm_head);
-        par_gemm(gpt.dtype, T::one(), normed.view(), lm_head.t(), T::zero(), &mut logits);
+        gpt.ln_f.forward(weights, x, &mut self.statistics, normed.view_mut());
+        weights.output(gpt.lm_head, gpt.dtype, normed.view(), logits.view_mut());
         let each = logits.rows().into_iter().zip(targets);
         let row = |logits: ndarray::ArrayView1<T>, target: &u32| {
             -cross_entropy(logits.insert_axis(ndarray::Axis(0)), std::slice::from_ref(target))
@@ -204,6 +202,7 @@ mod tests {
     use crate::architecture::Architecture;
     use crate::gpt::tests::{heads_and_architecture, random_weights};
     use proptest::prelude::*;
+    use stage02_attention::params::Params;
 
     fn model(config: GptConfig) -> (Gpt, Params<f64>) {
         let gpt = Gpt::new(config).unwrap();

@@ -24,7 +24,7 @@ pub(super) fn eval(
     flags: &Flags,
     pool: &ThreadPool,
 ) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer, .. } = model;
+    let (Model { gpt, tokenizer, .. }, weights) = (model, model.weights());
     let mut screen = Screen::new();
     stop::listen();
     let lines = || Ok::<_, Error>(Lines::open(path)?.take(flags.limit.unwrap_or(usize::MAX)));
@@ -59,7 +59,7 @@ pub(super) fn eval(
     let tally = Mutex::new(Tally::default());
     let (lines, read) = (lines()?, |line| question(&line, tokenizer, path));
     let answered = pool.install(|| {
-        answer_all(gpt, params, longest, lines, read, &|question, scores, cut| {
+        answer_all(gpt, weights, longest, lines, read, &|question, scores, cut| {
             let mut tally = tally.lock().expect("no panic under this lock");
             tally.add(question, (scores, cut));
             bar.advance(1, || format!("acc {:.4}", tally.accuracy(0).0));

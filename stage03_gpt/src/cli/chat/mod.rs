@@ -30,7 +30,6 @@ use stage01_bigram::{Error, Result};
 
 use super::SamplingFlags;
 use super::locate::locate;
-use super::screen::directory_flag;
 use crate::model::Model;
 
 /// Talk with a trained model.
@@ -104,7 +103,7 @@ use talk::chat as talk;
 /// Without the feature there is nothing to run a template with.
 #[cfg(not(feature = "chat"))]
 fn talk(flags: &Flags, _: &Model) -> Result<ExitCode> {
-    let model = directory_flag("--model", &flags.model, super::train::OUT_DIR);
+    let model = super::screen::directory_flag("--model", &flags.model, super::train::OUT_DIR);
     Err(Error::format(
         &flags.model,
         "this model was taught to chat, and the program was built without the feature that can",

@@ -33,8 +33,15 @@ fn model(place: &Place, name: &str, a: f32, end: f32) {
     }
     let tokenizer = Tokenizer::Bpe(parts.tokenizer(Path::new("a test")).unwrap());
     let (vocab_size, block_size, n_layer, n_head, n_embd) = (tokenizer.vocab_size(), 256, 1, 1, 8);
-    let config =
-        GptConfig { vocab_size, block_size, n_layer, n_head, n_embd, ..GptConfig::default() };
+    let config = GptConfig {
+        vocab_size,
+        block_size,
+        n_layer,
+        n_head,
+        n_embd,
+        bias: true,
+        ..GptConfig::default()
+    };
     let gpt = Gpt::new(config).unwrap();
     let mut params = Params::zeros(gpt.layout());
     let range = |name: &str| {

@@ -41,8 +41,9 @@ use crate::model::Model;
 
 /// The name of the template, in errors.
 const NAME: &str = "the model's chat template";
-/// The longest template, in bytes. Those of models have up to 20,000.
-const LONGEST: usize = 100_000;
+/// The longest template, in bytes. Those of models have up to 20,000; what reads
+/// them takes a time that grows with the square of a chain of operators.
+const LONGEST: usize = 50_000;
 /// The stack on which a template is read and run, in bytes. A long chain of operators is read by a
 /// function that calls itself for each of them. Memory that is not touched is not taken.
 const STACK: usize = 512 << 20;

@@ -75,6 +75,11 @@ impl<'a, T: Float> Decoder<'a, T> {
         self.cache.prefill(tokens)
     }
 
+    /// Keeps the first `len` tokens of the context: see [`KvCache::truncate`].
+    pub fn truncate(&mut self, len: usize) {
+        self.cache.truncate(len);
+    }
+
     /// The logits of the next token. Length: vocab_size. All zero before anything was read.
     pub fn logits(&self) -> &[T] {
         self.cache.logits()
@@ -95,7 +100,7 @@ impl<'a, T: Float> Decoder<'a, T> {
     /// Samples the next token, reads it, and returns it.
     // ANCHOR: decode_step
     pub fn decode_step(&mut self, sampler: &mut Sampler, rng: &mut Generator) -> u32 {
-        let token = sampler.sample(self.logits(), rng);
+        let token = sampler.sample_after(self.context(), self.logits(), rng);
         self.cache.decode_step(token).expect("a token that was chosen is in the vocabulary");
         token
     }

@@ -59,13 +59,16 @@
 //! ```
 //!
 //! The command line (`cli`), with its progress bar, is behind the feature `cli`, which is on by
-//! default; `default-features = false` leaves it out.
+//! default; `default-features = false` leaves it out. A conversation with a model that was taught to
+//! chat (`chat`) is behind the feature `chat`.
 //!
 //! What this crate leaves out: texts larger than memory and GPUs (`stage04_training`).
 
 pub mod adamw;
 pub mod architecture;
 pub mod block;
+#[cfg(feature = "chat")]
+pub mod chat;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
@@ -87,6 +90,7 @@ pub mod schedule;
 pub mod settings;
 pub mod swiglu;
 pub mod text_data;
+pub mod text_stream;
 pub mod text_training;
 pub mod trainer;
 pub mod training;

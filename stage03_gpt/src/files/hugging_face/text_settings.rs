@@ -8,9 +8,9 @@
 //! | `generation_config.json` | everything |
 //!
 //! A chat template is a program in the language Jinja, which makes one text of the turns of a
-//! conversation. Here it is a text: it is read, kept and written, and not run. It is written into
-//! both files: version 4.44 of `transformers` knows the first only, and later ones prefer the
-//! second.
+//! conversation. Here it is a text: it is read, kept and written; the module `chat`, behind the
+//! feature of this name, runs it. It is written into both files: version 4.44 of `transformers` knows
+//! the first only, and later ones prefer the second.
 //!
 //! Of a tokenizer's other entries most choose a class of `transformers` with rules of its own. They
 //! are not kept, because `tokenizer.json` has the rules (see `tokenizer_config`). Left out, too:
@@ -122,6 +122,17 @@ impl TextSettings {
             chat_template = Some(read_json(&path, LIMIT)?);
         }
         Ok(TextSettings { chat_template, tokenizer: kept, generation })
+    }
+
+    /// The spelling of a special token by the name of its entry, such as `bos_token`.
+    pub fn token(&self, entry: &str) -> Option<&str> {
+        self.tokens().find(|(name, _)| *name == entry).map(|(_, spelling)| spelling)
+    }
+
+    /// The entries that hold the spelling of one special token: names and spellings.
+    pub fn tokens(&self) -> impl Iterator<Item = (&str, &str)> {
+        let entries = self.tokenizer.iter().filter(|(name, _)| TOKENS.contains(&&***name));
+        entries.filter_map(|(name, spelling)| Some((&**name, spelling.as_str()?)))
     }
 
     /// Adds what is kept to a `tokenizer_config.json`.

@@ -23,7 +23,7 @@ use stage03_gpt::config::GptConfig;
 use stage03_gpt::files::gguf::TensorType;
 use stage03_gpt::generate::Decoder;
 use stage03_gpt::gpt::Gpt;
-use stage03_gpt::model::{Model, SpecialTokens};
+use stage03_gpt::model::{Model, ModelWeights, SpecialTokens};
 
 const TEXT: &str = "In the beginning was the word, and it doesn't cost 12.50 in a café.\n";
 const PROMPT: &str = "In the beginning was the";
@@ -115,7 +115,7 @@ fn random_model(arch: Architecture, bias: bool, tokenizer: Tokenizer) -> Result<
 fn write(directory: &Path, name: &str, model: &Model) -> Result<()> {
     model.save_gguf(&directory.join(format!("{name}.gguf")), name, TensorType::F32)?;
     model.save_gguf(&directory.join(format!("{name}-f16.gguf")), name, TensorType::F16)?;
-    let Model { gpt, weights: ModelWeights::Full(params), tokenizer, .. } = model;
+    let (Model { gpt, tokenizer, .. }, params) = (model, model.params());
     let tokens = tokenizer.encode_with_special(TEXT).or_else(|_| tokenizer.encode("In the"))?;
     let logits = gpt.logits(params, &tokens)?;
 

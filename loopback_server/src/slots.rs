@@ -71,6 +71,20 @@ impl Slots {
         slot.idle();
         slot
     }
+
+    /// Closes the connections that are idle now.
+    pub fn close_idle(&self) {
+        for close in self.state().idle.values() {
+            close.notify_one();
+        }
+    }
+
+    /// Waits until all slots are free. Nothing else may be waiting for a slot.
+    pub async fn all_free(&self) {
+        while self.state().used > 0 {
+            self.changed.notified().await;
+        }
+    }
 }
 
 impl Slot {

@@ -84,6 +84,8 @@ pub mod norm;
 pub mod plain;
 pub mod rms_norm;
 pub mod schedule;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod settings;
 pub mod swiglu;
 pub mod text_data;

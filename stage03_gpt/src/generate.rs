@@ -71,6 +71,11 @@ impl<'a, T: Float> Decoder<'a, T> {
         self.cache.prefill(tokens)
     }
 
+    /// Keeps the first `len` tokens of the context: see [`KvCache::truncate`].
+    pub fn truncate(&mut self, len: usize) {
+        self.cache.truncate(len);
+    }
+
     /// The logits of the next token. Length: vocab_size. All zero before anything was read.
     pub fn logits(&self) -> &[T] {
         self.cache.logits()

@@ -164,6 +164,15 @@ impl<'a, T: Float> KvCache<'a, T> {
         self.prefill(&[token])
     }
 
+    /// Keeps the first `len` tokens, and forgets those behind them; nothing happens where there are
+    /// no more. Their keys and values do not depend on what followed, because of the causal mask, so
+    /// nothing is computed. Another continuation of the same beginning is then read from there.
+    ///
+    /// The logits stay those of the last token that was read, until the next one is.
+    pub fn truncate(&mut self, len: usize) {
+        self.context.truncate(len);
+    }
+
     /// A context shift: evicts at least `excess` of the oldest tokens, in as many shifts as that
     /// takes, and reads the remaining tokens at their new positions.
     fn shift(&mut self, excess: usize, tokens: &[u32]) {
@@ -273,6 +282,31 @@ pub(crate) mod tests {
                 for (a, b) in cache.logits().iter().zip(last) {
                     prop_assert!((a - b).abs() < 1e-10, "{a} {b}");
                 }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        /// What was forgotten leaves no trace: the logits are those of a new cache.
+        #[test]
+        fn after_it_is_truncated_it_continues_like_a_new_one(
+            first in prop::collection::vec(0u32..11, 1..6), len in 0usize..7,
+            more in prop::collection::vec(0u32..11, 1..9),
+            (n_head, arch) in heads_and_architecture(), seed: u64,
+        ) {
+            let sizes = model(true, seed).0.config().clone();
+            let (gpt, params) = random_model(GptConfig { n_head, n_embd: 4 * n_head, arch, ..sizes }, seed);
+            let mut cache = KvCache::new(&gpt, &params, Some(2)).unwrap();
+            cache.prefill(&first).unwrap();
+            cache.truncate(len);
+            prop_assert_eq!(cache.context(), &first[..len.min(first.len())]);
+            cache.prefill(&more).unwrap();
+            let mut new = KvCache::new(&gpt, &params, Some(2)).unwrap();
+            new.prefill(&[&first[..len.min(first.len())], &more].concat()).unwrap();
+            prop_assert_eq!(cache.context(), new.context());
+            for (a, b) in cache.logits().iter().zip(new.logits()) {
+                prop_assert!((a - b).abs() < 1e-10, "{} {}", a, b);
             }
         }
     }

@@ -66,6 +66,8 @@
 pub mod adamw;
 pub mod architecture;
 pub mod block;
+#[cfg(feature = "chat")]
+pub mod chat;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
@@ -89,6 +91,7 @@ pub mod serve;
 pub mod settings;
 pub mod swiglu;
 pub mod text_data;
+pub mod text_stream;
 pub mod text_training;
 pub mod trainer;
 pub mod training;

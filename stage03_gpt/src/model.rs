@@ -33,6 +33,7 @@ use stage02_attention::params::Params;
 use crate::files::hugging_face::TextSettings;
 use crate::generate::Decoder;
 use crate::gpt::Gpt;
+use crate::text_stream::TextStream;
 
 /// A model with its weights and its tokenizer, ready for use.
 #[derive(Debug)]
@@ -182,29 +183,20 @@ pub fn write_text(
     limit: usize,
     mut more: impl FnMut(&str) -> bool,
 ) -> Result<bool> {
-    let mut held: Vec<u8> = Vec::new();
+    let mut stream = TextStream::default();
     for written in 1..=limit {
         decoder.check()?;
-        // ANCHOR: held
         // A model may have more places for tokens than its tokenizer has tokens.
         let token = decoder.decode_step(sampler, rng);
         let ended = ends.contains(&token);
         if (token as usize) < tokenizer.vocab_size() && !ended {
-            held.extend(tokenizer.decode_bytes(&[token])?);
+            stream.push(&tokenizer.decode_bytes(&[token])?);
         }
-        let last = ended || written == limit;
-        let whole = match std::str::from_utf8(&held) {
-            Ok(_) => held.len(),
-            // What can never become a character is passed on as it is.
-            Err(e) if e.error_len().is_some() || last => held.len(),
-            Err(e) => e.valid_up_to(),
-        };
-        let ready: Vec<u8> = held.drain(..whole).collect();
-        // ANCHOR_END: held
+        let ready = if ended || written == limit { stream.rest() } else { stream.ready() };
         if ended && ready.is_empty() {
             return Ok(true);
         }
-        if !more(&String::from_utf8_lossy(&ready)) || ended {
+        if !more(&ready) || ended {
             return Ok(ended);
         }
     }

@@ -102,6 +102,29 @@ impl Tokenizer {
         }
     }
 
+    /// [`Tokenizer::encode_with_special`] for a text that was put together from parts of which some
+    /// are not trusted, such as what a user typed. A `guard` character inside a spelling keeps it
+    /// ordinary text. All guards are removed, and the rest is encoded as if they had not been there.
+    ///
+    /// ```
+    /// use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer};
+    /// let tokenizer = BpeTokenizer::train("low low low lower lowest", 260)?.with_end_of_text();
+    /// let tokenizer = Tokenizer::Bpe(tokenizer);
+    /// let tokens = tokenizer.encode_guarded("<#|endoftext|><|endoftext|>", '#')?;
+    /// assert_eq!(tokens.last(), Some(&260));
+    /// assert_eq!(tokens[..tokens.len() - 1], tokenizer.encode("<|endoftext|>")?);
+    /// # Ok::<(), stage01_bigram::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_guarded(&self, text: &str, guard: char) -> Result<Vec<u32>> {
+        match self {
+            Tokenizer::Char(tokenizer) => tokenizer.encode(&text.replace(guard, "")),
+            Tokenizer::Bpe(tokenizer) => tokenizer.encode_guarded(text, guard),
+        }
+    }
+
     /// The special tokens that a text spells, each with its byte offset.
     pub fn special_in(&self, text: &str) -> Vec<(usize, &AddedToken)> {
         let Tokenizer::Bpe(tokenizer) = self else { return Vec::new() };

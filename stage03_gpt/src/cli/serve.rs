@@ -159,7 +159,11 @@ mod running {
         let address = SocketAddr::new(flags.network.host, flags.port);
         let listener = TcpListener::bind(address).map_err(|error| {
             let remedy = "another program may listen there: choose another --port, or 0 for any";
-            Error::setting("--port", flags.port, format!("cannot listen on {address}: {error}; {remedy}"))
+            Error::setting(
+                "--port",
+                flags.port,
+                format!("cannot listen on {address}: {error}; {remedy}"),
+            )
         })?;
         let address = listener.local_addr().unwrap_or(address);
         let path = locate(&flags.model)?;

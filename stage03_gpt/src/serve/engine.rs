@@ -106,15 +106,21 @@ impl<'m> Engine<'m> {
     fn tokens(&self, prompt: &Prompt) -> std::result::Result<Vec<u32>, ApiError> {
         let Model { tokenizer, special, gpt, .. } = self.model;
         let (param, tokens) = match prompt {
-            Prompt::Messages(messages) => ("messages", match &self.prompter {
-                Some(prompter) => prompter.encode(messages),
-                None => self.plain_turns(messages),
-            }),
-            Prompt::Text(text) => ("prompt", match (text.as_str(), special.bos) {
-                ("", Some(bos)) => Ok(vec![bos]),
-                ("", None) => encode_prompt(tokenizer, "\n"),
-                (text, _) => encode_prompt(tokenizer, text),
-            }),
+            Prompt::Messages(messages) => (
+                "messages",
+                match &self.prompter {
+                    Some(prompter) => prompter.encode(messages),
+                    None => self.plain_turns(messages),
+                },
+            ),
+            Prompt::Text(text) => (
+                "prompt",
+                match (text.as_str(), special.bos) {
+                    ("", Some(bos)) => Ok(vec![bos]),
+                    ("", None) => encode_prompt(tokenizer, "\n"),
+                    (text, _) => encode_prompt(tokenizer, text),
+                },
+            ),
             Prompt::Tokens(tokens) => {
                 let vocab_size = gpt.config().vocab_size;
                 let unknown = tokens.iter().find(|&&token| token as usize >= vocab_size);
@@ -193,7 +199,12 @@ impl<'m> Engine<'m> {
     }
 
     /// Brings the cache to the tokens of a prompt. Returns how many of them it had.
-    fn read(&mut self, prompt: &[u32], job: &Job, desk: &Desk) -> std::result::Result<usize, Early> {
+    fn read(
+        &mut self,
+        prompt: &[u32],
+        job: &Job,
+        desk: &Desk,
+    ) -> std::result::Result<usize, Early> {
         let context = self.decoder.context();
         let same = context.iter().zip(prompt).take_while(|(a, b)| a == b).count();
         let kept = same.min(prompt.len() - 1); // the last one is read for its logits

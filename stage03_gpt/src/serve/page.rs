@@ -41,9 +41,21 @@ mod tests {
 
     #[test]
     fn the_page_asks_for_nothing_from_elsewhere_and_writes_no_html() {
-        for word in ["http://", "https://", "//cdn", "url(", "@import", "innerHTML", "outerHTML",
-            "insertAdjacentHTML", "document.write", "eval(", "onclick=", "onload=", " style=\""]
-        {
+        for word in [
+            "http://",
+            "https://",
+            "//cdn",
+            "url(",
+            "@import",
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+            "onclick=",
+            "onload=",
+            " style=\"",
+        ] {
             assert!(!PAGE.contains(word), "{word}");
         }
         assert_eq!(PAGE.matches("{nonce}").count(), 2);

@@ -258,7 +258,9 @@ fn message(at: usize, value: Value) -> Result<Message, ApiError> {
         Some(Value::Array(parts)) => {
             let name = fields.name("content");
             let parts = parts.into_iter().enumerate();
-            parts.map(|(at, value)| part(&format!("{name}[{at}]"), value)).collect::<Result<_, _>>()?
+            parts
+                .map(|(at, value)| part(&format!("{name}[{at}]"), value))
+                .collect::<Result<_, _>>()?
         }
         Some(other) => {
             return Err(fields.wrong("content", "a string or a list of text parts", &other));
@@ -375,8 +377,17 @@ mod tests {
         let several = vec![Prompt::Tokens(vec![1]), Prompt::Tokens(vec![2, 3])];
         assert_eq!(of(json!([[1], [2, 3]])), Ok(several));
         for wrong in [
-            json!([]), json!(1), json!([1, "a"]), json!(["a", 1]), json!([[]]), json!([[["a"]]]),
-            json!([-1]), json!([1.5]), json!([4294967296u64]), json!(vec!["a"; 17]), json!({}),
+            json!([]),
+            json!(1),
+            json!([1, "a"]),
+            json!(["a", 1]),
+            json!([[]]),
+            json!([[["a"]]]),
+            json!([-1]),
+            json!([1.5]),
+            json!([4294967296u64]),
+            json!(vec!["a"; 17]),
+            json!({}),
         ] {
             let error = of(wrong.clone()).unwrap_err();
             assert!(error.param.unwrap().starts_with("prompt"), "{wrong}");

@@ -83,7 +83,10 @@ mod tests {
 
     #[test]
     fn a_sequence_over_several_pieces_ends_the_text() {
-        assert_eq!(pass(&["a#", "#b", "###c"], &["###"]), (vec!["a".into(), "##b".into(), "".into()], true));
+        assert_eq!(
+            pass(&["a#", "#b", "###c"], &["###"]),
+            (vec!["a".into(), "##b".into(), "".into()], true)
+        );
         assert_eq!(pass(&["a#", "#"], &["###"]), (vec!["a".into(), "".into(), "##".into()], false));
         // The end of a sequence's beginning may be the beginning of another one.
         let (all, found) = pass(&["xa", "aa", "b"], &["aab"]);

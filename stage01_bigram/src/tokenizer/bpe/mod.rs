@@ -32,6 +32,8 @@ mod split;
 mod train;
 mod vocabulary;
 
+use std::borrow::Cow;
+
 use self::encode::Encoder;
 pub use self::merge::Merge;
 pub use self::parts::{Parts, token_type};
@@ -236,6 +238,43 @@ impl BpeTokenizer {
     /// As [`BpeTokenizer::encode`].
     pub fn encode_with_special(&self, text: &str) -> Result<Vec<u32>> {
         self.encode_parts(text, true)
+    }
+
+    /// The same for a text in which a `guard` character keeps a spelling ordinary text; the guards
+    /// are removed before the text between the tokens is encoded.
+    ///
+    /// # Errors
+    /// As [`BpeTokenizer::encode`].
+    pub fn encode_guarded(&self, text: &str, guard: char) -> Result<Vec<u32>> {
+        if !text.contains(guard) {
+            return self.encode_with_special(text);
+        }
+        let mut parts = Vec::new();
+        for part in self.added.parts_as_written(text, true) {
+            match part {
+                Part::Token(id, _) => parts.push(Ok(id)),
+                Part::Text(text) => {
+                    let text: Cow<str> = match self.rules.nfc && !is_nfc(text) {
+                        true => text.nfc().collect::<String>().into(),
+                        false => text.into(),
+                    };
+                    parts.extend(self.added.parts_of_normalized(&text, true).iter().map(|part| {
+                        match part {
+                            Part::Token(id, _) => Ok(*id),
+                            Part::Text(text) => Err(text.replace(guard, "")),
+                        }
+                    }));
+                }
+            }
+        }
+        let parts: Vec<Part> = parts
+            .iter()
+            .filter_map(|part| match part {
+                Ok(id) => Some(Part::Token(*id, 0)),
+                Err(text) => (!text.is_empty()).then_some(Part::Text(text)),
+            })
+            .collect();
+        if parts.is_empty() { Ok(Vec::new()) } else { self.encoder.encode_parts(&parts) }
     }
 
     fn encode_parts(&self, text: &str, special: bool) -> Result<Vec<u32>> {

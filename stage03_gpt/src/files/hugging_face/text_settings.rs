@@ -124,6 +124,17 @@ impl TextSettings {
         Ok(TextSettings { chat_template, tokenizer: kept, generation })
     }
 
+    /// The spelling of a special token by the name of its entry, such as `bos_token`.
+    pub fn token(&self, entry: &str) -> Option<&str> {
+        self.tokens().find(|(name, _)| *name == entry).map(|(_, spelling)| spelling)
+    }
+
+    /// The entries that hold the spelling of one special token: names and spellings.
+    pub fn tokens(&self) -> impl Iterator<Item = (&str, &str)> {
+        let entries = self.tokenizer.iter().filter(|(name, _)| TOKENS.contains(&&***name));
+        entries.filter_map(|(name, spelling)| Some((&**name, spelling.as_str()?)))
+    }
+
     /// Adds what is kept to a `tokenizer_config.json`.
     pub(super) fn complete(&self, tokenizer_config: &mut Value) {
         for (entry, value) in &self.tokenizer {

@@ -35,79 +35,79 @@ use stage01_bigram::Result;
 pub struct Flags {
     /// The model: a directory, a GGUF file, or its name on the hub.
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
-    pub model: PathBuf,
+    model: PathBuf,
 
     /// The port to listen on; 0 takes any that is free.
     #[arg(long, value_name = "N", default_value_t = 8000)]
-    pub port: u16,
+    port: u16,
 
     /// The name of the model for clients. [default: that of its directory or file]
     #[arg(long, value_name = "NAME")]
-    pub alias: Option<String>,
+    alias: Option<String>,
 
     /// How many tokens of context the model gets. Fewer take less memory. [default: its own]
     #[arg(long, value_name = "N")]
-    pub context: Option<usize>,
+    context: Option<usize>,
 
     #[command(flatten)]
-    pub defaults: Defaults,
+    defaults: Defaults,
 
     #[command(flatten)]
-    pub network: Network,
+    network: Network,
 }
 
 /// What a request gets that says nothing about it.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Sampling, where a request does not say")]
-pub struct Defaults {
+struct Defaults {
     /// Below 1 the likely becomes likelier, above 1 less so; 0 always takes the likeliest.
     #[arg(long, value_name = "T", default_value_t = 0.8)]
-    pub temperature: f64,
+    temperature: f64,
 
     /// Sample among the K likeliest tokens only. [default: all]
     #[arg(long, value_name = "K")]
-    pub top_k: Option<usize>,
+    top_k: Option<usize>,
 
     /// Sample among the likeliest tokens that together reach the probability P. [default: all]
     #[arg(long, value_name = "P")]
-    pub top_p: Option<f64>,
+    top_p: Option<f64>,
 
     /// Make what stands in the context less likely; 1 does nothing, 1.1 is usual.
     #[arg(long, value_name = "X", default_value_t = 1.0)]
-    pub repetition_penalty: f64,
+    repetition_penalty: f64,
 
     /// The largest number of tokens in one answer. [default: what the context has place for; 16
     /// where a text is continued]
     #[arg(long, value_name = "N")]
-    pub max_tokens: Option<usize>,
+    max_tokens: Option<usize>,
 }
 
 /// Who may ask, and how much.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Network")]
-pub struct Network {
+struct Network {
     /// The address to listen on. With another one than this, other machines can reach the server:
     /// a key is needed then. 0.0.0.0 is all addresses of this machine.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
-    pub host: IpAddr,
+    host: IpAddr,
 
     /// The key that every request must have. Better in the environment variable
     /// STAGE03_API_KEY, because others on this machine can see the arguments of a program.
     #[arg(long, value_name = "KEY", hide_default_value = true)]
-    pub api_key: Option<String>,
+    api_key: Option<String>,
 
     /// With --host: a name under which other machines may ask, such as `box.home:8000`. IP
     /// addresses are always allowed. Can be given several times.
     #[arg(long, value_name = "NAME")]
-    pub allow_host: Vec<String>,
+    allow_host: Vec<String>,
 
     /// How many requests may wait; one more is told to come again.
     #[arg(long, value_name = "N", default_value_t = 32)]
-    pub queue: usize,
+    queue: usize,
 
     /// How many seconds a request may take, from its arrival to the end of its answer.
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-    pub timeout: u64,
+    timeout: u64,
 }
 
 /// Runs the command.
@@ -233,8 +233,8 @@ mod running {
 
     /// Says what is served, where, and how it is used.
     fn introduce(screen: &Screen, model: &Model, settings: &Settings, address: SocketAddr) {
-        let context = thousands(model.gpt.config().block_size as u64);
-        let weights = thousands(model.params.values.len() as u64);
+        let context = thousands(model.gpt.config().block_size);
+        let weights = thousands(model.gpt.config().n_params());
         let name = printable(&settings.name);
         screen.fact("model", &format!("{name}: {weights} weights, context length: {context}"));
         if model.text_settings.chat_template.is_none() {

@@ -120,7 +120,7 @@ pub fn serve(
     model: &Model,
     listener: TcpListener,
     settings: &Settings,
-    stop: impl Fn() -> bool + Sync,
+    stop: impl Fn() -> bool,
 ) -> Result<()> {
     let mut engine = Engine::new(model)?;
     let desk = Arc::new(Desk::new(settings.queue));

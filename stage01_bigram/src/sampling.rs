@@ -5,6 +5,8 @@
 //! enough to derail the text now and then. The usual remedies, in the order in which they are
 //! applied:
 //!
+//! - **repetition penalty**: the logits of tokens that were written lately are lowered (Keskar et al.
+//!   2019; [`repetition`]). Off unless it is asked for.
 //! - **temperature**: logits are divided by it. Below 1 sharpens the probabilities, above 1
 //!   flattens them, 0 is the limit: always the likeliest (*greedy*).
 //! - **top-k**: only the k likeliest tokens may be drawn (Fan et al. 2018).
@@ -23,12 +25,15 @@
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!
-//! What this file leaves out: beam search, penalties for repetition.
+//! What this file leaves out: beam search; the formula of the repetition penalty.
+
+pub mod repetition;
 
 use std::cmp::Ordering;
 
 use rand::RngExt;
 
+use self::repetition::RepetitionPenalty;
 use crate::random::Generator;
 use crate::{Error, Float, Result};
 
@@ -40,7 +45,10 @@ pub struct Sampler {
     temperature: f64,
     top_k: Option<usize>,
     top_p: Option<f64>,
+    repetition: RepetitionPenalty,
     candidates: Vec<Candidate>,
+    /// The logits after the repetition penalty.
+    penalised: Vec<f64>,
 }
 
 /// A token that may be drawn.
@@ -54,7 +62,14 @@ struct Candidate {
 impl Default for Sampler {
     /// Draws by the model's own probabilities.
     fn default() -> Self {
-        Self { temperature: 1.0, top_k: None, top_p: None, candidates: Vec::new() }
+        Self {
+            temperature: 1.0,
+            top_k: None,
+            top_p: None,
+            repetition: RepetitionPenalty::OFF,
+            candidates: Vec::new(),
+            penalised: Vec::new(),
+        }
     }
 }
 
@@ -89,12 +104,41 @@ impl Sampler {
                 "expected a probability above 0 and at most 1; leave it out to choose from all",
             ));
         }
-        Ok(Self { temperature, top_k, top_p, candidates: Vec::new() })
+        Ok(Self { temperature, top_k, top_p, ..Self::default() })
+    }
+
+    /// The same sampler with a repetition penalty, for [`Sampler::sample_after`].
+    pub fn with_repetition_penalty(self, repetition: RepetitionPenalty) -> Self {
+        Self { repetition, ..self }
     }
 
     /// Always the likeliest token.
     pub fn greedy() -> Self {
         Self { temperature: 0.0, ..Self::default() }
+    }
+
+    /// Chooses the token that follows a text: [`Sampler::sample`], with the repetition penalty.
+    ///
+    /// context: the tokens of the text, of which the penalty looks at the last ones.
+    ///
+    /// # Panics
+    /// If there are no logits at all.
+    pub fn sample_after<T: Float>(
+        &mut self,
+        context: &[u32],
+        logits: &[T],
+        rng: &mut Generator,
+    ) -> u32 {
+        if self.repetition == RepetitionPenalty::OFF {
+            return self.sample(logits, rng);
+        }
+        let mut penalised = std::mem::take(&mut self.penalised);
+        penalised.clear();
+        penalised.extend(logits.iter().map(|logit| logit.f64()));
+        self.repetition.apply(context, &mut penalised);
+        let token = self.sample(&penalised, rng);
+        self.penalised = penalised;
+        token
     }
 
     /// Chooses one token.

@@ -96,7 +96,7 @@ impl<'a, T: Float> Decoder<'a, T> {
     /// Samples the next token, reads it, and returns it.
     // ANCHOR: decode_step
     pub fn decode_step(&mut self, sampler: &mut Sampler, rng: &mut Generator) -> u32 {
-        let token = sampler.sample(self.logits(), rng);
+        let token = sampler.sample_after(self.context(), self.logits(), rng);
         self.cache.decode_step(token).expect("a token that was chosen is in the vocabulary");
         token
     }

@@ -14,6 +14,7 @@
 //! | [`template`] | the model's own rule for writing a conversation, a program in Jinja |
 //! | [`prompt`] | the tokens of that text, in which nobody's words become special tokens |
 //! | [`context`] | which turns fit into the context; the oldest are left out |
+//! | [`conversation`] | the messages of a conversation in a terminal, and its file |
 //! | [`session`] | a KV cache that follows a conversation, and the answers |
 //!
 //! A terminal and a server use the same [`Session`](session::Session): it is given all messages each
@@ -46,6 +47,7 @@
 //! model's files.
 
 pub mod context;
+pub mod conversation;
 pub mod message;
 pub mod prompt;
 pub mod session;

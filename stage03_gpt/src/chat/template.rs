@@ -20,9 +20,8 @@
 //!   after a block and the spaces before it are removed (`trim_blocks`, `lstrip_blocks`).
 //!
 //! A template is somebody else's program. It reads no files and no variables of the environment: the
-//! language has nothing for that. It gets so many steps, so much output and so deep a recursion, and
-//! an error names its line. **One thing is not limited**: a text that a template doubles in a loop,
-//! fifty times, needs more memory than there is. Take models from people whom you trust so far.
+//! language has nothing for that. It gets so many steps, of which a long text costs more than one, so
+//! much output and so deep a recursion, and an error names its line.
 //!
 //! What this file leaves out: tokens, which are made in [`prompt`](super::prompt).
 
@@ -43,8 +42,8 @@ use crate::model::Model;
 const NAME: &str = "the model's chat template";
 /// The longest template, in bytes. Those of models have up to 20,000.
 const LONGEST: usize = 1_000_000;
-/// How many steps a template may take, and how many more for each message.
-const STEPS: (u64, u64) = (1_000_000, 20_000);
+/// How many steps a template may take, and how many more for each message and for each byte of them.
+const STEPS: (u64, u64, u64) = (500_000, 20_000, 1);
 /// How many bytes a template may write, and how many more for each byte of the messages.
 const OUTPUT: (usize, usize) = (1_000_000, 8);
 /// How deep macros and loops may call each other.
@@ -116,11 +115,12 @@ impl Template {
     // ANCHOR: render
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
         let mut environment = self.environment.clone();
-        environment.set_fuel(Some(STEPS.0 + STEPS.1 * messages.len() as u64));
+        let length: usize = messages.iter().map(|message| message.content.len()).sum();
+        let (base, each, byte) = STEPS;
+        environment.set_fuel(Some(base + each * messages.len() as u64 + byte * length as u64));
         for (name, spelling) in &self.tokens {
             environment.add_global(name.clone(), spelling.clone());
         }
-        let length: usize = messages.iter().map(|message| message.content.len()).sum();
         let mut output = Limited { bytes: Vec::new(), left: OUTPUT.0 + OUTPUT.1 * length };
         let none = Value::from(());
         let variables = context! {

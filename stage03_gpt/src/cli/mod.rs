@@ -28,6 +28,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use stage01_bigram::Result;
 use stage01_bigram::sampling::Sampler;
+use stage01_bigram::sampling::repetition::RepetitionPenalty;
 use stage01_bigram::screen::refuse;
 use stage01_bigram::text::printable;
 
@@ -153,6 +154,15 @@ pub struct SamplingFlags {
     #[arg(long, value_name = "P")]
     top_p: Option<f64>,
 
+    /// Lower the logits of tokens that were written lately: those above 0 are divided by R, those
+    /// below are multiplied. 1 is off, 1.1 is usual; much more avoids even the necessary words.
+    #[arg(long, value_name = "R", default_value_t = 1.0)]
+    repetition_penalty: f64,
+
+    /// How many of the last tokens the repetition penalty looks at.
+    #[arg(long, value_name = "N", default_value_t = RepetitionPenalty::WINDOW)]
+    repetition_window: usize,
+
     /// The random seed: the same seed writes the same text.
     #[arg(long, value_name = "N", default_value_t = 1337)]
     seed: u64,
@@ -174,6 +184,13 @@ impl SamplingFlags {
     }
 
     fn sampler(&self) -> Result<Sampler> {
-        Sampler::new(self.temperature, self.top_k, self.top_p)
+        self.sampler_at(self.temperature)
+    }
+
+    /// The same, at another temperature.
+    fn sampler_at(&self, temperature: f64) -> Result<Sampler> {
+        let repetition = RepetitionPenalty::new(self.repetition_penalty, self.repetition_window)?;
+        let sampler = Sampler::new(temperature, self.top_k, self.top_p)?;
+        Ok(sampler.with_repetition_penalty(repetition))
     }
 }

@@ -127,7 +127,7 @@ impl Default for Screen {
 
 /// A text with its control characters escaped, except line breaks and tabs. A model may generate
 /// the sequences that move a cursor, colour the screen or rename its window.
-fn without_controls(text: &str) -> Cow<'_, str> {
+pub fn without_controls(text: &str) -> Cow<'_, str> {
     let is_control = |c: char| c.is_control() && c != '\n' && c != '\t';
     if !text.contains(is_control) {
         return Cow::Borrowed(text);

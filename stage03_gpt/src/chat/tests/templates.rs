@@ -63,6 +63,10 @@ fn an_error_names_its_line() {
     assert!(refused.contains(r"it refuses this conversation: no\n\u{1b}[31m; change"), "{refused}");
 }
 
+/// Two to the sixtieth letters.
+const DOUBLED: &str = "{% set ns = namespace(x='a') %}{% for i in range(60) %}\
+                       {% set ns.x = ns.x ~ ns.x %}{% endfor %}";
+
 /// A template is a program of somebody who may mean harm: it ends, and soon, and writes little.
 #[test]
 fn a_template_has_limits() {
@@ -70,7 +74,13 @@ fn a_template_has_limits() {
     for (source, words) in [
         (loops, "it takes too many steps"),
         ("{% for a in range(9999) %}{{ 'ab' * 999 }}{% endfor %}", "it writes too much"),
-        ("{{ 'ab' * 9999999999 }}", "too large"),
+        ("{{ 'ab' * 9999999999 }}", "it takes too many steps"),
+        (DOUBLED, "it takes too many steps"),
+        ("{{ ('x' * 99999) | replace('x', 'y' * 99999) | length }}", "it takes too many steps"),
+        ("{{ ('x' * 99999).replace('x', 'y' * 99999) | length }}", "it takes too many steps"),
+        ("{{ ('x' * 99999).join(['a'] * 99999) | length }}", "it takes too many steps"),
+        ("{{ '%99999999999d' | format(1) | length }}", "it takes too many steps"),
+        ("{{ '{:99999999999}'.format(1) | length }}", "it takes too many steps"),
         ("{{ range(9999999999) }}", "line 1"),
         ("{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}", "recursion"),
         ("{{ [1] | tojson(indent=99999999999) | length }}", ""),

@@ -1,60 +1,37 @@
-//! `chat`: write in turns with a trained model.
+//! `chat` with a model that was never taught to chat: it continues a text in turns, line by line.
 
 use std::io::{self, BufRead, IsTerminal};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::text::wrap;
 use stage01_bigram::{Error, Result};
 
-use super::SamplingFlags;
-use super::locate::locate;
-use super::screen::{Screen, width};
+use super::Flags;
+use crate::cli::screen::{Screen, width};
 use crate::model::{Model, encode_prompt, write_text};
 
 /// The longest line that is read, in bytes.
-const LONGEST: u64 = 1_000_000;
+pub(super) const LONGEST: u64 = 1_000_000;
 
-/// Write in turns with a trained model.
-///
-/// You write a line, the model writes the next one, and both stay in its context as far as that
-/// reaches. A model that was trained only on a book does not answer questions: it continues in
-/// the style of its book. An answer ends with its line, or at a token that ends a text. An empty
-/// line or Ctrl-D ends the conversation.
-#[derive(Clone, Debug, Args)]
-pub struct Flags {
-    /// The model: a directory, a GGUF file, or its name on the hub.
-    #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
-    model: PathBuf,
-
-    /// The largest number of tokens in one answer.
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    max_new_tokens: usize,
-
-    /// Treat the token that ends a text like any other token, and continue after it.
-    #[arg(long)]
-    ignore_eos: bool,
-
-    #[command(flatten)]
-    sampling: SamplingFlags,
-}
+/// How many tokens an answer has at most, unless told otherwise.
+const MAX_NEW_TOKENS: usize = 100;
 
 /// Runs the command.
-pub fn chat(flags: &Flags) -> Result<ExitCode> {
-    let mut model = Model::load(&locate(&flags.model)?)?;
-    flags.sampling.shorten(&mut model.gpt)?;
+pub(super) fn chat(flags: &Flags, model: &Model) -> Result<ExitCode> {
     let mut sampler = flags.sampling.sampler()?;
     let mut decoder = model.decoder(flags.sampling.context_shift)?;
-    let Model { tokenizer, special, .. } = &model;
+    let Model { tokenizer, special, .. } = model;
     let mut rng = generator(flags.sampling.seed, Purpose::Sampling, 0);
     let ends: &[u32] = if flags.ignore_eos { &[] } else { &special.eos };
     decoder.prefill(special.bos.as_slice())?; // a conversation begins like any text
     let screen = Screen::new();
     let asks = io::stdin().is_terminal();
     if asks {
-        screen.line("Write a line, and the model writes the next.\nAn empty line ends.");
+        screen.line(
+            "This model was never taught to chat: it continues texts.\nWrite a line, and the model \
+             writes the next.\nAn empty line ends.",
+        );
     }
     let mut input = io::stdin().lock();
     loop {
@@ -76,7 +53,7 @@ pub fn chat(flags: &Flags) -> Result<ExitCode> {
         if asks {
             screen.write(b"model: ");
         }
-        let (limit, mut begun) = (flags.max_new_tokens, false);
+        let (limit, mut begun) = (flags.max_new_tokens.unwrap_or(MAX_NEW_TOKENS), false);
         write_text(&mut decoder, tokenizer, ends, &mut sampler, &mut rng, limit, |text| {
             // Line breaks before the answer are skipped; the first one after it ends it.
             let text = if begun { text } else { text.trim_start_matches(['\n', ' ']) };
@@ -95,7 +72,7 @@ pub fn chat(flags: &Flags) -> Result<ExitCode> {
 /// # Errors
 /// [`Error::File`] when it cannot be read or is not UTF-8; [`Error::Text`] when it is longer than
 /// [`LONGEST`], before more of it is read.
-fn read_line(input: impl BufRead) -> Result<String> {
+pub(super) fn read_line(input: impl BufRead) -> Result<String> {
     let mut line = Vec::new();
     let failed = Error::file("read", "the standard input");
     if let Err(error) = input.take(LONGEST + 1).read_until(b'\n', &mut line) {

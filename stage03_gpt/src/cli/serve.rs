@@ -72,8 +72,8 @@ struct Defaults {
     #[arg(long, value_name = "P")]
     top_p: Option<f64>,
 
-    /// Make what stands in the context less likely; 1 does nothing, 1.1 is usual.
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    /// Lower the logits of tokens that were written lately; 1 is off, 1.1 is usual.
+    #[arg(long, value_name = "R", default_value_t = 1.0)]
     repetition_penalty: f64,
 
     /// The largest number of tokens in one answer. [default: what the context has place for; 16
@@ -135,6 +135,7 @@ mod running {
 
     use stage01_bigram::Error;
     use stage01_bigram::sampling::Sampler;
+    use stage01_bigram::sampling::repetition::RepetitionPenalty;
     use stage01_bigram::text::{printable, thousands};
 
     use super::super::locate::locate;
@@ -184,6 +185,7 @@ mod running {
         let Flags { defaults, network, .. } = flags;
         let &Defaults { temperature, top_k, top_p, repetition_penalty, max_tokens, .. } = defaults;
         Sampler::new(temperature, top_k, top_p)?;
+        RepetitionPenalty::new(repetition_penalty, RepetitionPenalty::WINDOW)?;
         if max_tokens == Some(0) {
             return Err(Error::setting("--max-tokens", 0, "expected at least 1"));
         }

@@ -13,6 +13,7 @@ use std::time::Instant;
 use loopback_server::StatusCode;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::sampling::Sampler;
+use stage01_bigram::sampling::repetition::RepetitionPenalty;
 use stage01_bigram::{Error, Result};
 
 use super::error::ApiError;
@@ -292,6 +293,6 @@ fn broken(error: Error) -> ApiError {
 /// The sampler of a request.
 fn sampler(sampling: &Sampling) -> std::result::Result<Sampler, ApiError> {
     let &Sampling { temperature, top_k, top_p, repetition_penalty, .. } = sampling;
-    let _ = repetition_penalty;
-    Ok(Sampler::new(temperature, top_k, top_p)?)
+    let repetition = RepetitionPenalty::new(repetition_penalty, RepetitionPenalty::WINDOW)?;
+    Ok(Sampler::new(temperature, top_k, top_p)?.with_repetition_penalty(repetition))
 }

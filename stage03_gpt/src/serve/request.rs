@@ -38,7 +38,7 @@ pub struct Sampling {
     pub top_k: Option<usize>,
     /// Samples among the likeliest tokens that together reach this probability.
     pub top_p: Option<f64>,
-    /// Divides the positive logits of tokens in the context and multiplies the negative ones.
+    /// Lowers the logits of the tokens that were written lately; 1 is off.
     pub repetition_penalty: f64,
     /// The random seed; without one each answer is another.
     pub seed: Option<u64>,

@@ -10,28 +10,31 @@ use std::process::ExitCode;
 use clap::Args;
 use stage01_bigram::Result;
 
+/// What the server answers, at the end of the help.
+const PATHS: &str = "\
+Paths:
+  POST /v1/chat/completions  answer a conversation
+  POST /v1/completions       continue a text
+  GET  /v1/models            the name of the model
+  GET  /health               how many requests wait
+  GET  /                     the page";
+
 /// Serve a model to browsers and programs on this machine.
 ///
 /// The server speaks OpenAI's language: whatever can talk to that interface can talk to your model,
-/// once it is told the address. In a browser the address shows a page to chat on, which is kept in
+/// once it is told the address. In a browser the address shows a page to chat on, which is part of
 /// the program and asks for nothing from elsewhere.
 ///
-///     POST /v1/chat/completions   a conversation is answered
-///     POST /v1/completions        a text is continued
-///     GET  /v1/models             the model's name
-///     GET  /health                how many requests wait
-///
 /// One request is computed at a time, on all cores; others wait in a queue, in the order in which
-/// they came. A client that goes away is forgotten at once. What the last conversation has in
-/// common with the next request is not read again.
+/// they came. A client that goes away is forgotten at once. What the last request and the next one
+/// begin with in common is read only once. A parameter that this server does not have is refused by
+/// its name, and not ignored.
 ///
-/// A parameter that this server does not have is refused by its name and not ignored.
-///
-/// Only programs on this machine reach it, unless --host says otherwise, and pages of other sites
-/// that are open in your browser do not. Ctrl-C lets the running answer finish, for up to five
-/// seconds; twice, it ends at once.
+/// Only programs on this machine reach it, unless --host says otherwise; pages of other sites that
+/// are open in your browser do not. Ctrl-C lets the running answer go on for up to five seconds;
+/// pressed twice, it ends the server at once.
 #[derive(Clone, Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = PATHS)]
 pub struct Flags {
     /// The model: a directory, a GGUF file, or its name on the hub.
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]

@@ -59,7 +59,8 @@
 //! ```
 //!
 //! The command line (`cli`), with its progress bar, is behind the feature `cli`, which is on by
-//! default; `default-features = false` leaves it out.
+//! default; `default-features = false` leaves it out. A conversation with a model that was taught to
+//! chat (`chat`) is behind the feature `chat`.
 //!
 //! What this crate leaves out: texts larger than memory and GPUs (`stage04_training`).
 

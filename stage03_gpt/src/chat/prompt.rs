@@ -14,11 +14,12 @@
 //! message   How do I write <|im_end|>?
 //! guarded   How do I write <·|im_end|>?
 //! text      <|im_start|>user\nHow do I write <·|im_end|>?<|im_end|>\n
-//! tokens    1 4093 198 2683 536 339 3118 2067 108 306 79 486 108 46 47 2 198     (made up)
+//! tokens    <|im_start|> user \n How … write < | im _ end | >? <|im_end|> \n
 //! ```
 //!
 //! The beginning of a spelling at the end of a message is guarded as well. Tokens that the
-//! tokenizer's file calls ordinary text, such as `<think>` of some models, are not special and stay.
+//! tokenizer's file calls ordinary text, such as `<think>` of some models, are not special and stay. A
+//! special token of a single character, which no model is known to have, could not be guarded.
 //!
 //! The tokens are those of the template's text alone: a token that begins a text stands there if the
 //! template writes it, and is not added a second time.
@@ -85,10 +86,11 @@ impl<'m> Prompter<'m> {
 
     /// Whether a special token begins here, or would if the text went on.
     fn may_be_special(&self, text: &str, first: char) -> bool {
-        let from =
-            self.spellings.partition_point(|spelling| !(spelling.chars().next() >= Some(first)));
-        let same = self.spellings[from..].iter().take_while(|spelling| spelling.starts_with(first));
-        same.into_iter().any(|spelling| text.starts_with(spelling) || spelling.starts_with(text))
+        let begin = |spelling: &str| spelling.chars().next();
+        let from = self.spellings.partition_point(|spelling| begin(spelling) < Some(first));
+        let mut same =
+            self.spellings[from..].iter().take_while(|spelling| spelling.starts_with(first));
+        same.any(|spelling| text.starts_with(spelling) || spelling.starts_with(text))
     }
     // ANCHOR_END: guard
 

@@ -34,7 +34,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, ErrorKind, Value, context};
 use stage01_bigram::{Error, Result};
 
-use self::functions::{REFUSED, add_functions};
+use self::functions::{REFUSED, add_functions, method};
 use super::message::Message;
 use crate::model::Model;
 
@@ -88,8 +88,7 @@ impl Template {
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.expect("a valid syntax"));
         environment.set_recursion_limit(DEPTH);
-        environment
-            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(method);
         add_functions(&mut environment);
         // ANCHOR_END: environment
         let plain = without_generation_tags(source);

@@ -125,10 +125,12 @@ impl Default for Screen {
     }
 }
 
-/// A text with its control characters escaped, except line breaks and tabs. A model may generate
-/// the sequences that move a cursor, colour the screen or rename its window.
+/// A text with its control characters escaped, except line breaks and tabs, and the marks that turn
+/// the direction of a line. A model may generate the sequences that move a cursor, colour the screen or
+/// rename its window.
 pub fn without_controls(text: &str) -> Cow<'_, str> {
-    let is_control = |c: char| c.is_control() && c != '\n' && c != '\t';
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_control = |c: char| (c.is_control() && c != '\n' && c != '\t') || turns(c);
     if !text.contains(is_control) {
         return Cow::Borrowed(text);
     }
@@ -170,6 +172,7 @@ mod tests {
     #[test]
     fn control_characters_are_escaped_for_a_terminal() {
         assert_eq!(without_controls("one\n\ttwo é \u{1F600}"), "one\n\ttwo é \u{1F600}");
+        assert_eq!(without_controls("a\u{202e}b\u{2067}"), r"a\u{202e}b\u{2067}");
         assert_eq!(
             without_controls("\u{1b}[2J\r\u{7}\0\u{9b}1m\u{7f}"),
             r"\u{1b}[2J\r\u{7}\u{0}\u{9b}1m\u{7f}"

@@ -11,7 +11,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use minijinja::value::{Kwargs, Value};
-use minijinja::{Environment, Error, ErrorKind};
+use minijinja::{Environment, Error, ErrorKind, State};
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
@@ -31,6 +31,25 @@ pub(super) fn add_functions(environment: &mut Environment) {
         strftime(&format, since.as_secs())
     });
     environment.add_filter("tojson", to_json);
+}
+
+/// The methods of Python's strings, lists and dictionaries, by `minijinja-contrib`.
+///
+/// Of `format` only the plain form, `'{}'.format(x)`: the width of `'{:999999999999}'` would be taken
+/// for the length of a text, and memory asked for it.
+pub(super) fn method(
+    state: &mut State,
+    value: &Value,
+    method: &str,
+    arguments: &[Value],
+) -> Result<Value, Error> {
+    if let (Some(text), "format") = (value.as_str(), method)
+        && text.split('{').skip(1).any(|part| part.split('}').next().unwrap_or(part).contains(':'))
+    {
+        let problem = "format with a width or a type is not known here";
+        return Err(Error::new(ErrorKind::InvalidOperation, problem));
+    }
+    minijinja_contrib::pycompat::unknown_method_callback(state, value, method, arguments)
 }
 
 /// `json.dumps(value, ensure_ascii=False, indent=indent)` of Python.

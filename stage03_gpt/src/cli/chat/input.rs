@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Config, Editor};
+use stage01_bigram::text::wrap;
 use stage01_bigram::{Error, Result};
 
 use super::history;
 use super::lines::{LONGEST, read_line};
-use crate::cli::screen::remark;
+use crate::cli::screen::{remark, width};
 
 /// How many inputs the history keeps.
 const KEPT: usize = 1000;
@@ -59,13 +60,13 @@ impl Keyboard {
         if keep {
             match history::path() {
                 Ok(path) => history = path,
-                Err(error) => remark(format!("note: what you type is not kept: {error}")),
+                Err(error) => not_kept(&error),
             }
         }
         if let Some(path) = &history
             && let Err(error) = load(&mut editor, path)
         {
-            remark(format!("note: what you type is not kept: {error}"));
+            not_kept(&error);
             history = None;
         }
         Ok(Keyboard::Terminal { editor: Box::new(editor), history })
@@ -134,7 +135,7 @@ impl Keyboard {
             && let Err(error) = editor.append_history(path)
         {
             let error = failed_at(path)(error);
-            remark(format!("note: what you type is not kept any longer: {error}"));
+            not_kept(&error);
             *history = None;
         }
     }
@@ -149,6 +150,11 @@ fn load(editor: &mut Editor<(), FileHistory>, path: &Path) -> Result<()> {
         }
         false => editor.save_history(path).map_err(failed_at(path)),
     }
+}
+
+/// Says that there is no history.
+fn not_kept(error: &Error) {
+    remark(wrap(&format!("note: what you type is not kept: {error}"), width(), ""));
 }
 
 fn failed(error: ReadlineError) -> Error {

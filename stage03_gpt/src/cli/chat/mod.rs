@@ -30,31 +30,27 @@ use stage01_bigram::{Error, Result};
 
 use super::SamplingFlags;
 use super::locate::locate;
-use super::screen::directory_flag;
 use crate::model::Model;
 
 /// Talk with a trained model.
 ///
 /// A model that was taught to chat, such as SmolLM2-135M-Instruct, comes with a chat template: the
-/// way in which conversations were written when it was trained. You write, it answers, word by word
-/// as they are sampled, and what was said before stays in its context. This needs the feature
-/// `chat`:
+/// way in which conversations were written when it was trained. You write, it answers, and what was
+/// said before stays in its context. This needs the feature `chat`:
 ///
-///     cargo run -p stage03_gpt --features chat -- chat \
-///       --model models/SmolLM2-135M-Instruct.Q4_1.gguf
+/// cargo run -p stage03_gpt --features chat -- chat --model models/SmolLM2-135M-Instruct.Q4_1.gguf
 ///
-/// Ctrl-C stops an answer and keeps what was written; Ctrl-D ends the conversation. Lines that begin
-/// with a slash are commands: `/help` lists them. A line that ends in a backslash goes on in the next
-/// one, and a pasted block is one message. When the context is full, the system text and the latest
-/// turns stay, and the oldest turns are left out. A conversation can be piped in: each line is a
-/// message, and nothing but the answers is printed.
+/// Lines that begin with a slash are commands: /help lists them. A line that ends in a backslash goes
+/// on in the next one, and a pasted block is one message. Ctrl-C stops an answer and keeps what was
+/// written; Ctrl-D ends. When the context is full, the system text and the latest turns stay, and the
+/// oldest turns are left out. A conversation may come through a pipe: each line is a message, and
+/// only the answers are printed.
 ///
-/// A model that was trained only on a book does not answer questions: it continues in the style of
-/// its book. You write a line, the model writes the next one, and both stay in its context as far as
-/// that reaches. An answer ends with its line, or at a token that ends a text. An empty line or
-/// Ctrl-D ends the conversation.
+/// A model that was trained only on a book has no template and does not answer questions: it
+/// continues in the style of its book. You write a line, the model writes the next one, and both stay
+/// in its context as far as that reaches. An answer ends with its line, or at a token that ends a
+/// text. An empty line or Ctrl-D ends the conversation.
 #[derive(Clone, Debug, Args)]
-#[command(verbatim_doc_comment)]
 pub struct Flags {
     /// The model: a directory, a GGUF file, or its name on the hub.
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
@@ -104,7 +100,7 @@ use talk::chat as talk;
 /// Without the feature there is nothing to run a template with.
 #[cfg(not(feature = "chat"))]
 fn talk(flags: &Flags, _: &Model) -> Result<ExitCode> {
-    let model = directory_flag("--model", &flags.model, super::train::OUT_DIR);
+    let model = super::screen::directory_flag("--model", &flags.model, super::train::OUT_DIR);
     Err(Error::format(
         &flags.model,
         "this model was taught to chat, and the program was built without the feature that can",

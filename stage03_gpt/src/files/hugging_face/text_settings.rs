@@ -8,9 +8,9 @@
 //! | `generation_config.json` | everything |
 //!
 //! A chat template is a program in the language Jinja, which makes one text of the turns of a
-//! conversation. Here it is a text: it is read, kept and written, and not run. It is written into
-//! both files: version 4.44 of `transformers` knows the first only, and later ones prefer the
-//! second.
+//! conversation. Here it is a text: it is read, kept and written; the module `chat`, behind the
+//! feature of this name, runs it. It is written into both files: version 4.44 of `transformers` knows
+//! the first only, and later ones prefer the second.
 //!
 //! Of a tokenizer's other entries most choose a class of `transformers` with rules of its own. They
 //! are not kept, because `tokenizer.json` has the rules (see `tokenizer_config`). Left out, too:

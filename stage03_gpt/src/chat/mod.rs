@@ -28,7 +28,7 @@
 //! use stage03_gpt::chat::session::{Event, Session};
 //! use stage03_gpt::model::Model;
 //!
-//! let model = Model::load(Path::new("models/SmolLM2-135M-Instruct.Q4_1.gguf"))?;
+//! let model = Model::load_quantised(Path::new("models/SmolLM2-135M-Instruct.Q4_1.gguf"))?;
 //! let mut session = Session::new(&model)?;
 //! let messages = [Message::user("What is gravity?")];
 //! let mut rng = generator(1, Purpose::Sampling, 0);

@@ -171,7 +171,7 @@ mod running {
         })?;
         let address = listener.local_addr().unwrap_or(address);
         let path = locate(&flags.model)?;
-        let mut model = Model::load(&path)?;
+        let mut model = Model::load_quantised(&path)?;
         flags.context.map_or(Ok(()), |tokens| model.gpt.shorten_context(tokens))?;
         let screen = Screen::new();
         introduce(&screen, &model, &settings, address);

@@ -29,7 +29,7 @@
 //! use stage03_gpt::model::Model;
 //! use stage03_gpt::serve::{Settings, serve};
 //!
-//! let model = Model::load(Path::new("models/SmolLM2-135M-Instruct.Q4_1.gguf"))?;
+//! let model = Model::load_quantised(Path::new("models/SmolLM2-135M-Instruct.Q4_1.gguf"))?;
 //! let listener = TcpListener::bind("127.0.0.1:8000").expect("the port is free");
 //! serve(&model, listener, &Settings::new("SmolLM2"), || false)?;
 //! # Ok::<(), stage01_bigram::Error>(())

@@ -19,7 +19,7 @@ use stage02_attention::params::{Params, fill_normal};
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::files::hugging_face::TextSettings;
 use stage03_gpt::gpt::Gpt;
-use stage03_gpt::model::{Model, SpecialTokens};
+use stage03_gpt::model::{Model, ModelWeights, SpecialTokens};
 use stage03_gpt::serve::{Settings, serve};
 
 use super::http::Client;
@@ -72,7 +72,8 @@ fn model(
     let gpt = Gpt::new(sizes).unwrap();
     let mut params = Params::zeros(gpt.layout());
     fill_normal(&mut params.values, 0.4, &mut generator(3, Purpose::Initialisation, 0));
-    Model { gpt, params, tokenizer, special: SpecialTokens::default(), text_settings }
+    let (weights, special) = (ModelWeights::Full(params), SpecialTokens::default());
+    Model { gpt, weights, tokenizer, special, text_settings }
 }
 
 /// A server, until it is dropped.

@@ -11,7 +11,7 @@ use crate::chat::session::{Answer, Event, Finish, Session};
 use crate::config::GptConfig;
 use crate::files::hugging_face::TextSettings;
 use crate::gpt::Gpt;
-use crate::model::{Model, SpecialTokens};
+use crate::model::{Model, ModelWeights, SpecialTokens};
 
 const CONTEXT: usize = 160;
 
@@ -31,7 +31,8 @@ fn model(seed: u64) -> Model {
     fill_normal(&mut params.values, 0.5, &mut generator(seed, Purpose::Initialisation, 0));
     let mut text_settings = TextSettings::default();
     text_settings.chat_template = Some(CHATML.replace("You are a helper.", "Be kind."));
-    Model { gpt, params, tokenizer, special: SpecialTokens::default(), text_settings }
+    let (weights, special) = (ModelWeights::Full(params), SpecialTokens::default());
+    Model { gpt, weights, tokenizer, special, text_settings }
 }
 
 fn rng() -> Generator {

@@ -81,7 +81,7 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn chat(flags: &Flags) -> Result<ExitCode> {
-    let mut model = Model::load(&locate(&flags.model)?)?;
+    let mut model = Model::load_quantised(&locate(&flags.model)?)?;
     flags.sampling.shorten(&mut model.gpt)?;
     match (&model.text_settings.chat_template, &flags.system) {
         (Some(_), _) => talk(flags, &model),

@@ -487,6 +487,21 @@ fn clients_at_once_get_what_each_would_get_alone() {
 }
 
 #[test]
+fn a_crowd_is_answered_or_told_to_come_again() {
+    let server = server();
+    let request = json!({"prompt": "the", "max_tokens": 50});
+    let crowd: Vec<_> = (0..300).map(|_| server.start("/v1/completions", &request)).collect();
+    let mut answered = 0;
+    for socket in crowd {
+        let reply = Reply::parse(&http::rest(socket));
+        assert!([200, 503].contains(&reply.status), "{reply:?}");
+        answered += usize::from(reply.status == 200);
+    }
+    assert!(answered > 32, "{answered}");
+    server.lives();
+}
+
+#[test]
 fn slow_clients_keep_nobody_waiting() {
     let server = server();
     // One sends its body slowly, one reads nothing of its answer, one has sent half a request.

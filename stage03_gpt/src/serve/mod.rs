@@ -143,7 +143,7 @@ pub fn serve(
     });
     let limits = Limits {
         // Those who wait, the one whose turn it is, and some who look at the page.
-        connections: settings.queue + 64,
+        connections: settings.queue + 128,
         body: BODY,
         request: Duration::from_secs(30),
         connection: settings.time + Duration::from_secs(60),

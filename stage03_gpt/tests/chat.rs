@@ -177,7 +177,7 @@ mod with_the_feature {
     fn what_the_template_refuses_is_an_error() {
         let place = place();
         let words = ["it refuses this conversation: this is forbidden"];
-        typed(&place, ALWAYS_A, "one\nforbidden\n").refuses(&words);
+        typed(&place, "--model ends --temperature 0", "one\nforbidden\n").refuses(&words);
         place.write("model/chat_template.jinja", "one\n{% for %}");
         typed(&place, ALWAYS_A, "one\n").refuses(&["chat template: line 2: syntax error"]);
     }

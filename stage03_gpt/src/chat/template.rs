@@ -41,7 +41,10 @@ use crate::model::Model;
 /// The name of the template, in errors.
 const NAME: &str = "the model's chat template";
 /// The longest template, in bytes. Those of models have up to 20,000.
-const LONGEST: usize = 1_000_000;
+const LONGEST: usize = 100_000;
+/// The stack on which a template is read and run, in bytes. A long chain of operators is read by a
+/// function that calls itself for each of them. Memory that is not touched is not taken.
+const STACK: usize = 512 << 20;
 /// How many steps a template may take, and how many more for each message and for each byte of them.
 const STEPS: (u64, u64, u64) = (500_000, 20_000, 1);
 /// How many bytes a template may write, and how many more for each byte of the messages.
@@ -83,16 +86,7 @@ impl Template {
                 format!("it is {} bytes long, and at most {LONGEST} are read", source.len());
             return Err(Error::text(NAME, problem, "take another model"));
         }
-        let mut environment = Environment::new();
-        // ANCHOR: environment
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-        environment.set_syntax(syntax.expect("a valid syntax"));
-        environment.set_recursion_limit(DEPTH);
-        environment.set_unknown_method_callback(method);
-        add_functions(&mut environment);
-        // ANCHOR_END: environment
-        let plain = without_generation_tags(source);
-        environment.add_template_owned(NAME, plain).map_err(|error| {
+        let environment = on_large_stack(|| compile(source))?.map_err(|error| {
             let problem = format!("{}{}", line(&error), what(&error));
             Error::text(NAME, problem, "it cannot be used; take another model")
         })?;
@@ -111,8 +105,12 @@ impl Template {
     /// # Errors
     /// [`Error::Text`] when the template refuses the messages, with its reason, when it fails, and
     /// when it exceeds a limit, with the line.
-    // ANCHOR: render
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
+        on_large_stack(|| self.run(messages, add_generation_prompt))?
+    }
+
+    // ANCHOR: render
+    fn run(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
         let mut environment = self.environment.clone();
         let length: usize = messages.iter().map(|message| message.content.len()).sum();
         let (base, each, byte) = STEPS;
@@ -130,6 +128,29 @@ impl Template {
         Ok(String::from_utf8(output.bytes).expect("a template writes whole texts"))
     }
     // ANCHOR_END: render
+}
+
+/// Reads a template.
+fn compile(source: &str) -> std::result::Result<Environment<'static>, minijinja::Error> {
+    let mut environment = Environment::new();
+    // ANCHOR: environment
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.expect("a valid syntax"));
+    environment.set_recursion_limit(DEPTH);
+    environment.set_unknown_method_callback(method);
+    add_functions(&mut environment);
+    // ANCHOR_END: environment
+    environment.add_template_owned(NAME, without_generation_tags(source))?;
+    Ok(environment)
+}
+
+/// Calls a function on a thread with a large stack.
+fn on_large_stack<T: Send>(call: impl FnOnce() -> T + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, call);
+        let thread = thread.map_err(Error::file("start a thread for", NAME))?;
+        Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
 }
 
 /// The spellings of a model's special tokens, under the names that templates use.

@@ -29,10 +29,10 @@ fn model(seed: u64) -> Model {
     .unwrap();
     let mut params = Params::zeros(gpt.layout());
     fill_normal(&mut params.values, 0.5, &mut generator(seed, Purpose::Initialisation, 0));
+    let weights = ModelWeights::Full(params);
     let mut text_settings = TextSettings::default();
     text_settings.chat_template = Some(CHATML.replace("You are a helper.", "Be kind."));
-    let (weights, special) = (ModelWeights::Full(params), SpecialTokens::default());
-    Model { gpt, weights, tokenizer, special, text_settings }
+    Model { gpt, weights, tokenizer, special: SpecialTokens::default(), text_settings }
 }
 
 fn rng() -> Generator {

@@ -1,7 +1,7 @@
 //! `serve`: a model as a server, with a page to chat on.
 //!
-//! The server itself is [`serve`](mod@crate::serve), behind the feature `serve`; without it the command
-//! says so.
+//! The server itself is the module `serve` of this crate, behind the feature of the same name;
+//! without it the command says so.
 
 use std::net::IpAddr;
 use std::path::PathBuf;

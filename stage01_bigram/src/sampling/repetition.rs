@@ -1,20 +1,20 @@
 //! The repetition penalty: tokens that were written lately become less likely.
 //!
 //! A model that has written a sentence twice is sure that it comes a third time, and small models
-//! soon run in a circle. Keskar et al. (2019, section 4.1) divide the logit x_i of each token i that
-//! the text g has by a number θ above 1:
+//! soon run in a circle. Keskar et al. (2019, section 4.1) divide the logit x_i of each token i
+//! that the text g has by a number θ above 1:
 //!
 //! ```text
 //! p_i = exp(x_i / (T · I(i ∈ g))) / Σ_j exp(x_j / (T · I(j ∈ g))),    I(true) = θ, I(false) = 1
 //! ```
 //!
-//! That lowers positive logits, and raises negative ones. So all programs in use, `transformers` and
-//! llama.cpp among them, multiply negative ones by θ instead, and so does this one.
+//! That lowers positive logits, and raises negative ones. So all programs in use, `transformers`
+//! and llama.cpp among them, multiply negative ones by θ instead, and so does this one.
 //!
-//! The formula depends on where zero is, and softmax does not: adding a number to all logits leaves
-//! the probabilities as they are, and changes what the penalty does. It is a rule of thumb. It knows
-//! no grammar either: `the` and the full stop are repeated by right. So it is small, 1.1, and looks
-//! at the last tokens only.
+//! The formula depends on where zero is, and softmax does not: adding a number to all logits
+//! leaves the probabilities as they are, and changes what the penalty does. It is a rule of
+//! thumb. It knows no grammar either: `the` and the full stop are repeated by right. So it is
+//! small, 1.1, and looks at the last tokens only.
 //!
 //! ```
 //! use stage01_bigram::sampling::repetition::RepetitionPenalty;

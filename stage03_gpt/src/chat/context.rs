@@ -1,10 +1,10 @@
 //! Which part of a conversation the model gets: a context shift by whole turns.
 //!
-//! The context of a model is limited, and a conversation is not. When it is full, the KV cache of a
-//! plain text evicts its oldest tokens. In a conversation these are the system text, which should
-//! hold to the end, and the beginning of a turn, without which the rest of it makes no sense. So here
-//! the system text stays, and the oldest *turns* are left out, each a whole one: what the user says,
-//! and what the model answers.
+//! The context of a model is limited, and a conversation is not. When it is full, the KV cache of
+//! a plain text evicts its oldest tokens. In a conversation these are the system text, which
+//! should hold to the end, and the beginning of a turn, without which the rest of it makes no
+//! sense. So here the system text stays, and the oldest *turns* are left out, each a whole one:
+//! what the user says, and what the model answers.
 //!
 //! Whatever is left out, all tokens behind it have to be read again, at new positions. If only as
 //! much as must be was left out, that would happen in every turn from then on. So half of the
@@ -20,7 +20,8 @@ use super::message::{Message, Role};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Window {
     dropped: usize,
-    /// The first message that was kept, by which the conversation is recognised when it comes again.
+    /// The first message that was kept, by which the conversation is recognised when it comes
+    /// again.
     first: Option<Message>,
 }
 
@@ -80,8 +81,8 @@ impl Window {
         self.shorten(messages, limit / 2, encode)
     }
 
-    /// Leaves out as many of the oldest turns as it takes for a prompt of at most `limit` tokens. How
-    /// many that are is found by bisection: a conversation may have very many turns.
+    /// Leaves out as many of the oldest turns as it takes for a prompt of at most `limit` tokens.
+    /// How many that are is found by bisection: a conversation may have very many turns.
     ///
     /// # Errors
     /// Those of `encode`.

@@ -1,8 +1,9 @@
 //! A conversation that a person has in a terminal: its messages, and its file.
 //!
-//! It always has the form that templates expect: the system text, if there is one, and then turns, in
-//! each of which the person speaks first. Its file is JSON in the form of [`message`](super::message),
-//! so that other programs read it, and what others wrote is read here.
+//! It always has the form that templates expect: the system text, if there is one, and then
+//! turns, in each of which the person speaks first. Its file is JSON in the form of
+//! [`message`](super::message), so that other programs read it, and what others wrote is read
+//! here.
 //!
 //! What this file leaves out: what the model makes of it ([`session`](super::session)).
 
@@ -96,8 +97,8 @@ impl Conversation {
     /// Reads a conversation.
     ///
     /// # Errors
-    /// [`Error::File`] when the file cannot be read; [`Error::Format`] when it is no conversation in
-    /// which the turns alternate, behind one system text at most.
+    /// [`Error::File`] when the file cannot be read; [`Error::Format`] when it is no conversation
+    /// in which the turns alternate, behind one system text at most.
     pub fn read(path: &Path) -> Result<Conversation> {
         let wrong = |problem: String| Error::format(path, problem, REMEDY);
         let about = fs::metadata(path).map_err(Error::file("read", path))?;
@@ -131,7 +132,8 @@ impl Conversation {
         Ok(Conversation { messages })
     }
 
-    /// Writes the conversation, in one step. A file that is there is replaced if it is a conversation.
+    /// Writes the conversation, in one step. A file that is there is replaced if it is a
+    /// conversation.
     ///
     /// # Errors
     /// [`Error::Format`] for a file that is something else, and those of

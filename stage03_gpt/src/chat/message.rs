@@ -80,8 +80,8 @@ impl Message {
     }
 }
 
-/// Messages from JSON: a list of them, or an object whose `messages` is one. A content is a text, or
-/// a list of parts of the type `text`, which are put together.
+/// Messages from JSON: a list of them, or an object whose `messages` is one. A content is a text,
+/// or a list of parts of the type `text`, which are put together.
 ///
 /// # Errors
 /// What is wrong, where, and what was expected, as a part of a sentence.

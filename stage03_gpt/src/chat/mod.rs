@@ -17,8 +17,8 @@
 //! | [`conversation`] | the messages of a conversation in a terminal, and its file |
 //! | [`session`] | a KV cache that follows a conversation, and the answers |
 //!
-//! A terminal and a server use the same [`Session`](session::Session): it is given all messages each
-//! time, and reads only what it has not read.
+//! A terminal and a server use the same [`Session`](session::Session): it is given all messages
+//! each time, and reads only what it has not read.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -42,9 +42,9 @@
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!
-//! All of it is behind the feature `chat`, because of the interpreter of the template language. What
-//! this module leaves out: tools that a model calls, pictures, and templates that are not in the
-//! model's files.
+//! All of it is behind the feature `chat`, because of the interpreter of the template language.
+//! What this module leaves out: tools that a model calls, pictures, and templates that are not in
+//! the model's files.
 
 pub mod context;
 pub mod conversation;

@@ -1,14 +1,16 @@
 //! The tokens of a conversation, in which nobody's words become special tokens.
 //!
-//! In the text that a template writes, `<|im_end|>` is the special token that ends a turn. A user can
-//! type these letters, too. Read as the token, they would end the user's turn, and what follows could
-//! pose as the system's: *prompt injection* by special tokens, as an SQL injection ends a quotation.
+//! In the text that a template writes, `<|im_end|>` is the special token that ends a turn. A user
+//! can type these letters, too. Read as the token, they would end the user's turn, and what
+//! follows could pose as the system's: *prompt injection* by special tokens, as an SQL injection
+//! ends a quotation.
 //!
-//! So before the template is run, each spelling of a special token inside a message gets a *guard*
-//! behind its first character: a code point that Unicode reserves for a program's own use (a
-//! noncharacter, U+FDD0 to U+FDEF), and that occurs nowhere in the conversation. The template may
-//! cut, trim and move the message as it likes; the guard stays where it is. The tokenizer then finds
-//! the template's special tokens and not those with a guard, and the guards are removed.
+//! So before the template is run, each spelling of a special token inside a message gets a
+//! *guard* behind its first character: a code point that Unicode reserves for a program's own use
+//! (a noncharacter, U+FDD0 to U+FDEF), and that occurs nowhere in the conversation. The template
+//! may cut, trim and move the message as it likes; the guard stays where it is. The tokenizer
+//! then finds the template's special tokens and not those with a guard, and the guards are
+//! removed.
 //!
 //! ```text
 //! message   How do I write <|im_end|>?
@@ -18,11 +20,12 @@
 //! ```
 //!
 //! The beginning of a spelling at the end of a message is guarded as well. Tokens that the
-//! tokenizer's file calls ordinary text, such as `<think>` of some models, are not special and stay. A
-//! special token of a single character, which no model is known to have, could not be guarded.
+//! tokenizer's file calls ordinary text, such as `<think>` of some models, are not special and
+//! stay. A special token of a single character, which no model is known to have, could not be
+//! guarded.
 //!
-//! The tokens are those of the template's text alone: a token that begins a text stands there if the
-//! template writes it, and is not added a second time.
+//! The tokens are those of the template's text alone: a token that begins a text stands there if
+//! the template writes it, and is not added a second time.
 
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};

@@ -1,11 +1,11 @@
 //! A KV cache that follows a conversation, and the answers.
 //!
-//! [`Session::answer`] gets all messages each time, as the clients of a server send them. The prompt
-//! that they make begins like what the cache holds: the last prompt, and the answer to it. So only
-//! the tokens behind the *longest common prefix* are read, and the cache forgets what it has beyond
-//! that ([`Decoder::truncate`]). That is right whatever was changed: a turn that is asked again, a
-//! message that was edited, an answer whose text has other tokens than those that were sampled,
-//! another conversation.
+//! [`Session::answer`] gets all messages each time, as the clients of a server send them. The
+//! prompt that they make begins like what the cache holds: the last prompt, and the answer to it.
+//! So only the tokens behind the *longest common prefix* are read, and the cache forgets what it
+//! has beyond that ([`Decoder::truncate`]). That is right whatever was changed: a turn that is
+//! asked again, a message that was edited, an answer whose text has other tokens than those that
+//! were sampled, another conversation.
 //!
 //! ```text
 //! cache    <|im_start|> user \n Hi <|im_end|> \n <|im_start|> assistant \n Hello ! <|im_end|>
@@ -137,8 +137,8 @@ impl<'m> Session<'m> {
     /// answer, and the next call continues from there.
     ///
     /// # Errors
-    /// [`Error::Text`] when the template refuses the messages, and when the last turn alone fills the
-    /// context; and when the model computes NaN.
+    /// [`Error::Text`] when the template refuses the messages, and when the last turn alone fills
+    /// the context; and when the model computes NaN.
     pub fn answer(
         &mut self,
         messages: &[Message],
@@ -246,9 +246,9 @@ impl<'m> Session<'m> {
     }
     // ANCHOR_END: common_prefix
 
-    /// A context shift in the middle of an answer: the oldest turns are left out, and the rest is read
-    /// again, with what was sampled so far. Returns `None` where only the last turn is left, and
-    /// otherwise whether to continue.
+    /// A context shift in the middle of an answer: the oldest turns are left out, and the rest is
+    /// read again, with what was sampled so far. Returns `None` where only the last turn is left,
+    /// and otherwise whether to continue.
     fn shift(
         &mut self,
         messages: &[Message],
@@ -271,8 +271,8 @@ impl<'m> Session<'m> {
         Ok(Some(event(Event::Shifted { dropped }) && self.read(&tokens, event)?))
     }
 
-    /// The bytes of a token. Special tokens are no text, and a model may have more places for tokens
-    /// than its tokenizer has tokens.
+    /// The bytes of a token. Special tokens are no text, and a model may have more places for
+    /// tokens than its tokenizer has tokens.
     fn text_of(&self, token: u32) -> Result<Vec<u8>> {
         let tokenizer = &self.model.tokenizer;
         match (token as usize) < tokenizer.vocab_size() && !tokenizer.is_special(token) {

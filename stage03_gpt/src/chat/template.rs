@@ -9,19 +9,20 @@
 //! {% endif %}
 //! ```
 //!
-//! Another text than the one that a model was trained on still gives answers, and worse ones. So the
-//! template is run, by the crate `minijinja`, and gets what `transformers` gives it, so that the text
-//! is the same to the byte (Hugging Face, *Chat templates*; the tests hold it to their results):
+//! Another text than the one that a model was trained on still gives answers, and worse ones. So
+//! the template is run, by the crate `minijinja`, and gets what `transformers` gives it, so that
+//! the text is the same to the byte (Hugging Face, *Chat templates*; the tests hold it to their
+//! results):
 //!
-//! - the variables `messages`, `add_generation_prompt`, `bos_token`, `eos_token` and the other tokens
-//!   that the model's files spell; `tools` and `documents`, which are none;
+//! - the variables `messages`, `add_generation_prompt`, `bos_token`, `eos_token` and the other
+//!   tokens that the model's files spell; `tools` and `documents`, which are none;
 //! - `raise_exception`, with which a template refuses a conversation, `strftime_now`, and `tojson`;
-//! - the methods of Python's strings, lists and dictionaries; `break` and `continue`; the line break
-//!   after a block and the spaces before it are removed (`trim_blocks`, `lstrip_blocks`).
+//! - the methods of Python's strings, lists and dictionaries; `break` and `continue`; the line
+//!   break after a block and the spaces before it are removed (`trim_blocks`, `lstrip_blocks`).
 //!
-//! A template is somebody else's program. It reads no files and no variables of the environment: the
-//! language has nothing for that. It gets so many steps, of which a long text costs more than one, so
-//! much output and so deep a recursion, and an error names its line.
+//! A template is somebody else's program. It reads no files and no variables of the environment:
+//! the language has nothing for that. It gets so many steps, of which a long text costs more than
+//! one, so much output and so deep a recursion, and an error names its line.
 //!
 //! What this file leaves out: tokens, which are made in [`prompt`](super::prompt).
 
@@ -40,12 +41,14 @@ use crate::model::Model;
 
 /// The name of the template, in errors.
 const NAME: &str = "the model's chat template";
-/// The longest template, in bytes. Those of models have up to 20,000.
-const LONGEST: usize = 100_000;
+/// The longest template, in bytes. Those of models have up to 20,000; what reads
+/// them takes a time that grows with the square of a chain of operators.
+const LONGEST: usize = 50_000;
 /// The stack on which a template is read and run, in bytes. A long chain of operators is read by a
 /// function that calls itself for each of them. Memory that is not touched is not taken.
 const STACK: usize = 512 << 20;
-/// How many steps a template may take, and how many more for each message and for each byte of them.
+/// How many steps a template may take, and how many more for each message and for each byte of
+/// them.
 const STEPS: (u64, u64, u64) = (500_000, 20_000, 1);
 /// How many bytes a template may write, and how many more for each byte of the messages.
 const OUTPUT: (usize, usize) = (1_000_000, 8);

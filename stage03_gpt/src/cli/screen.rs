@@ -125,9 +125,9 @@ impl Default for Screen {
     }
 }
 
-/// A text with its control characters escaped, except line breaks and tabs, and the marks that turn
-/// the direction of a line. A model may generate the sequences that move a cursor, colour the screen or
-/// rename its window.
+/// A text with its control characters escaped, except line breaks and tabs, and the marks that
+/// turn the direction of a line. A model may generate the sequences that move a cursor, colour
+/// the screen or rename its window.
 pub fn without_controls(text: &str) -> Cow<'_, str> {
     let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let is_control = |c: char| (c.is_control() && c != '\n' && c != '\t') || turns(c);

@@ -35,8 +35,8 @@ pub(super) fn add_functions(environment: &mut Environment) {
 
 /// The methods of Python's strings, lists and dictionaries, by `minijinja-contrib`.
 ///
-/// Of `format` only the plain form, `'{}'.format(x)`: the width of `'{:999999999999}'` would be taken
-/// for the length of a text, and memory asked for it.
+/// Of `format` only the plain form, `'{}'.format(x)`: the width of `'{:999999999999}'` would be
+/// taken for the length of a text, and memory asked for it.
 pub(super) fn method(
     state: &mut State,
     value: &Value,

@@ -144,8 +144,8 @@ fn the_system_text_outlives_the_oldest_turns() {
     assert!(shifts.iter().all(|(_, dropped)| dropped % 2 == 0), "whole turns: {shifts:?}");
 }
 
-/// With a greedy sampler, a shift inside an answer changes what the model knows and nothing that was
-/// said: the answer has as many tokens as were asked for.
+/// With a greedy sampler, a shift inside an answer changes what the model knows and nothing that
+/// was said: the answer has as many tokens as were asked for.
 #[test]
 fn an_answer_goes_on_when_the_context_is_full() {
     let model = model(3);

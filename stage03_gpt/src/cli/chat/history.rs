@@ -1,7 +1,8 @@
 //! The file with what a person typed, which the arrow keys bring back.
 //!
-//! It is in the directory that the system has for such state: `$XDG_STATE_HOME`, or `.local/state` in
-//! the home directory, or `%LOCALAPPDATA%`. People type private things, so nobody else may read it.
+//! It is in the directory that the system has for such state: `$XDG_STATE_HOME`, or
+//! `.local/state` in the home directory, or `%LOCALAPPDATA%`. People type private things, so
+//! nobody else may read it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,8 +12,8 @@ use stage01_bigram::{Error, Result};
 /// The name of the file, and of its directory.
 const PLACE: [&str; 2] = ["stage03_gpt", "chat_history"];
 
-/// The path of the history, in a directory that is there and private; none where the system names no
-/// place for it.
+/// The path of the history, in a directory that is there and private; none where the system names
+/// no place for it.
 ///
 /// # Errors
 /// [`Error::File`] when its directory cannot be created.

@@ -1,7 +1,7 @@
 //! What is typed: from a terminal, with editing and a history, or from a pipe.
 //!
-//! A message may have several lines: a line that ends in a backslash goes on in the next one, and what
-//! is pasted into a terminal is one input, line breaks and all.
+//! A message may have several lines: a line that ends in a backslash goes on in the next one, and
+//! what is pasted into a terminal is one input, line breaks and all.
 
 use std::io::{self, IsTerminal, StdinLock};
 use std::path::{Path, PathBuf};
@@ -80,7 +80,8 @@ impl Keyboard {
     /// The next message or command, without the white space behind it.
     ///
     /// # Errors
-    /// [`Error::File`] when it cannot be read or is not UTF-8; [`Error::Text`] when it is very long.
+    /// [`Error::File`] when it cannot be read or is not UTF-8; [`Error::Text`] when it is very
+    /// long.
     pub fn read(&mut self) -> Result<Input> {
         let mut text = String::new();
         loop {

@@ -40,24 +40,24 @@ use crate::model::Model;
 ///
 /// cargo run -p stage03_gpt --features chat -- chat --model models/SmolLM2-135M-Instruct.Q4_1.gguf
 ///
-/// Lines that begin with a slash are commands: /help lists them. A line that ends in a backslash goes
-/// on in the next one, and a pasted block is one message. Ctrl-C stops an answer and keeps what was
-/// written; Ctrl-D ends. When the context is full, the system text and the latest turns stay, and the
-/// oldest turns are left out. A conversation may come through a pipe: each line is a message, and
-/// only the answers are printed.
+/// Lines that begin with a slash are commands: /help lists them. A line that ends in a backslash
+/// goes on in the next one, and a pasted block is one message. Ctrl-C stops an answer and keeps
+/// what was written; Ctrl-D ends. When the context is full, the system text and the latest turns
+/// stay, and the oldest turns are left out. A conversation may come through a pipe: each line is
+/// a message, and only the answers are printed.
 ///
 /// A model that was trained only on a book has no template and does not answer questions: it
-/// continues in the style of its book. You write a line, the model writes the next one, and both stay
-/// in its context as far as that reaches. An answer ends with its line, or at a token that ends a
-/// text. An empty line or Ctrl-D ends the conversation.
+/// continues in the style of its book. You write a line, the model writes the next one, and both
+/// stay in its context as far as that reaches. An answer ends with its line, or at a token that
+/// ends a text. An empty line or Ctrl-D ends the conversation.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
     /// The model: a directory, a GGUF file, or its name on the hub.
     #[arg(long, value_name = "DIR", default_value = super::train::OUT_DIR)]
     model: PathBuf,
 
-    /// The system text: instructions that stand before the conversation, for a model that was taught
-    /// to chat. [default: the template's own, where it has one]
+    /// The system text: instructions that stand before the conversation, for a model that was
+    /// taught to chat. [default: the template's own, where it has one]
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
 
@@ -71,7 +71,8 @@ pub struct Flags {
     ignore_eos: bool,
 
     /// Do not keep what you type. Otherwise the last 1000 inputs are in a file that only you can
-    /// read, `stage03_gpt/chat_history` in your state directory, and the arrow keys bring them back.
+    /// read, `stage03_gpt/chat_history` in your state directory, and the arrow keys bring them
+    /// back.
     #[arg(long)]
     no_history: bool,
 

@@ -98,7 +98,8 @@ static STOP: AtomicBool = AtomicBool::new(false);
 /// Whether an answer is being written to a person.
 static ANSWERING: AtomicBool = AtomicBool::new(false);
 
-/// Lets Ctrl-C stop an answer. Asked twice, or while no answer is written, the process ends at once.
+/// Lets Ctrl-C stop an answer. Asked twice, or while no answer is written, the process ends at
+/// once.
 fn listen(person: bool) {
     let listening = ctrlc::set_handler(move || {
         if !person || !ANSWERING.load(Relaxed) || STOP.swap(true, Relaxed) {
@@ -128,8 +129,8 @@ struct Talk<'m> {
 impl Talk<'_> {
     /// Answers the question of the conversation.
     ///
-    /// A person may ask another question where a template refuses one; a program is told by the exit
-    /// status.
+    /// A person may ask another question where a template refuses one; a program is told by the
+    /// exit status.
     fn answer(&mut self) -> Result<()> {
         STOP.store(false, Relaxed);
         ANSWERING.store(true, Relaxed);
@@ -278,7 +279,8 @@ impl Talk<'_> {
         Ok(())
     }
 
-    /// A line about the conversation: on the screen of a person, and beside the output of a program.
+    /// A line about the conversation: on the screen of a person, and beside the output of a
+    /// program.
     fn note(&self, text: &str) {
         note(&self.screen, self.person, text);
     }

@@ -159,10 +159,12 @@ fn grid() {
         let steps = 2f64.powi(bits) - 1.0;
         let step = 2.0 / steps;
         let mut sum = 0.0;
+        // ANCHOR: grid
         for _ in 0..1_000_000 {
             let x = rng.random_range(0.0..steps);
             sum += (step * (x - x.round())).powi(2);
         }
+        // ANCHOR_END: grid
         let rms = (sum / 1e6).sqrt();
         println!("  {bits:>4}{steps:>8}{step:>10.5}{rms:>14.6}{:>18.4}", rms / step);
     }

@@ -40,6 +40,7 @@ pub mod dataset;
 pub mod error;
 pub mod files;
 pub mod float;
+pub mod float16;
 pub mod form;
 pub mod gradcheck;
 pub mod loss;

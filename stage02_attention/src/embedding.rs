@@ -18,10 +18,11 @@
 //! assert_eq!(x, array![[2.0, 2.1], [0.0, 0.1]]);
 //! ```
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{Array1, ArrayView2, ArrayViewMut2};
 use stage01_bigram::Float;
 
 use crate::params::{Init, Matrix, Params, Scope};
+use crate::weights::Weights;
 
 /// A matrix with one vector (a row) for each index.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +67,32 @@ impl Embedding {
         let weight = params.matrix(self.weight);
         for (mut row, index) in x.rows_mut().into_iter().zip(indices) {
             row += &weight.row(index);
+        }
+    }
+
+    /// [`Embedding::forward`] in inference, of weights that may be quantised.
+    pub fn infer<T: Float>(
+        &self,
+        weights: &dyn Weights<T>,
+        indices: impl Iterator<Item = usize>,
+        mut x: ArrayViewMut2<T>,
+    ) {
+        for (mut row, index) in x.rows_mut().into_iter().zip(indices) {
+            weights.row(self.weight, index, row.as_slice_mut().expect("rows are contiguous"));
+        }
+    }
+
+    /// [`Embedding::forward_add`] in inference, of weights that may be quantised.
+    pub fn infer_add<T: Float>(
+        &self,
+        weights: &dyn Weights<T>,
+        indices: impl Iterator<Item = usize>,
+        mut x: ArrayViewMut2<T>,
+    ) {
+        let mut vector = Array1::zeros(x.ncols());
+        for (mut row, index) in x.rows_mut().into_iter().zip(indices) {
+            weights.row(self.weight, index, vector.as_slice_mut().expect("contiguous"));
+            row += &vector;
         }
     }
 

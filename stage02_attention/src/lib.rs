@@ -33,3 +33,4 @@ pub mod params;
 pub mod profiler;
 pub mod scaling;
 pub mod training;
+pub mod weights;

@@ -171,6 +171,11 @@ impl Matrix {
         self.cols
     }
 
+    /// Index of its first value: that of its [`Tensor`].
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
     fn range(&self) -> Range<usize> {
         self.offset..self.offset + self.rows * self.cols
     }
@@ -188,6 +193,11 @@ impl Vector {
     #[allow(clippy::len_without_is_empty, reason = "a declared vector is never empty")]
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// Index of its first value: that of its [`Tensor`].
+    pub fn offset(&self) -> usize {
+        self.offset
     }
 }
 

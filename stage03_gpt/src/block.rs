@@ -60,6 +60,7 @@ use stage02_attention::dropout::Dropout;
 use stage02_attention::parallel::each_row;
 use stage02_attention::params::{Init, Params, Scope};
 use stage02_attention::profiler::Region;
+use stage02_attention::weights::Weights;
 
 use crate::config::GptConfig;
 use crate::feed_forward::{self, FeedForward};
@@ -237,7 +238,7 @@ impl Block {
     /// written into the cache.
     pub fn forward_cached<T: Float>(
         &self,
-        params: &Params<T>,
+        weights: &dyn Weights<T>,
         mut x: ArrayViewMut2<T>,
         start: usize,
         cache: &mut Cache<T>,
@@ -247,12 +248,12 @@ impl Block {
         let InferenceScratch { statistics, normed, attn, mlp } = scratch;
         let mut normed = normed.slice_mut(s![..n, ..]);
 
-        self.ln_1.forward(params, x.view(), statistics, normed.view_mut());
-        self.attn.forward_cached(params, normed.view_mut(), start, cache, attn);
+        self.ln_1.forward(weights, x.view(), statistics, normed.view_mut());
+        self.attn.forward_cached(weights, normed.view_mut(), start, cache, attn);
         x += &normed;
 
-        self.ln_2.forward(params, x.view(), statistics, normed.view_mut());
-        self.mlp.infer(params, normed.view_mut(), mlp);
+        self.ln_2.forward(weights, x.view(), statistics, normed.view_mut());
+        self.mlp.infer(weights, normed.view_mut(), mlp);
         x += &normed;
     }
 

@@ -17,6 +17,7 @@ use stage01_bigram::Float;
 use stage02_attention::backward::Backward;
 use stage02_attention::linear::Linear;
 use stage02_attention::params::{Init, Params, Scope};
+use stage02_attention::weights::Weights;
 
 use crate::architecture::MlpKind;
 use crate::mlp::{self, Mlp};
@@ -134,16 +135,16 @@ impl FeedForward {
     /// The layer in place, storing nothing for a backward pass. x: (rows, n_embd).
     pub fn infer<T: Float>(
         &self,
-        params: &Params<T>,
+        weights: &dyn Weights<T>,
         x: ArrayViewMut2<T>,
         scratch: &mut InferenceScratch<T>,
     ) {
         let rows = s![..x.nrows(), ..];
         let hidden = scratch.hidden.slice_mut(rows);
         match self {
-            FeedForward::Gelu(mlp) => mlp.infer(params, x, hidden),
+            FeedForward::Gelu(mlp) => mlp.infer(weights, x, hidden),
             FeedForward::SwiGlu(mlp) => {
-                mlp.infer(params, x, (scratch.gate.slice_mut(rows), hidden))
+                mlp.infer(weights, x, (scratch.gate.slice_mut(rows), hidden))
             }
         }
     }

@@ -32,7 +32,7 @@
 use stage01_bigram::random::Generator;
 use stage01_bigram::sampling::Sampler;
 use stage01_bigram::{Error, Float, Result};
-use stage02_attention::params::Params;
+use stage02_attention::weights::Weights;
 
 use crate::gpt::Gpt;
 use crate::kv_cache::KvCache;
@@ -54,8 +54,12 @@ impl<'a, T: Float> Decoder<'a, T> {
     ///
     /// # Errors
     /// As [`KvCache::new`].
-    pub fn new(gpt: &'a Gpt, params: &'a Params<T>, context_shift: Option<usize>) -> Result<Self> {
-        Ok(Decoder { cache: KvCache::new(gpt, params, context_shift)? })
+    pub fn new(
+        gpt: &'a Gpt,
+        weights: &'a dyn Weights<T>,
+        context_shift: Option<usize>,
+    ) -> Result<Self> {
+        Ok(Decoder { cache: KvCache::new(gpt, weights, context_shift)? })
     }
 
     /// The tokens in the model's context.

@@ -111,13 +111,24 @@ impl<T> Activations<T> {
 }
 
 impl Gpt {
-    // ANCHOR: new
     /// An architecture of these sizes.
     ///
     /// # Errors
-    /// [`Error::Setting`] when the sizes do not fit together.
+    /// [`Error::Setting`] when the sizes do not fit together, or such a model does not fit into
+    /// memory.
     pub fn new(config: GptConfig) -> Result<Self> {
         config.validate()?;
+        Gpt::declare(config)
+    }
+
+    // ANCHOR: new
+    /// An architecture of these sizes, whose weights may be stored in less memory than [`Params`]
+    /// takes: whether they fit is not checked.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when the sizes do not fit together.
+    pub fn declare(config: GptConfig) -> Result<Self> {
+        config.check()?;
         let &GptConfig { vocab_size, block_size, n_embd, bias, arch, .. } = &config;
         let mut layout = Layout::new();
         let init = Init::Normal(0.02);

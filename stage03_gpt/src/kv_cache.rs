@@ -44,9 +44,8 @@ use ndarray::{Array2, s};
 use stage01_bigram::{Error, Float, Result};
 use stage02_attention::attention::fused;
 use stage02_attention::attention::multi_head::Cache;
-use stage02_attention::matmul::par_gemm;
 use stage02_attention::parallel::{spinning, threads, threads_for};
-use stage02_attention::params::Params;
+use stage02_attention::weights::Weights;
 
 use crate::block::InferenceScratch;
 use crate::config::GptConfig;
@@ -61,7 +60,7 @@ const CHUNK: usize = 1024;
 /// Keys and values of one sequence in every block, and the logits of its next token.
 pub struct KvCache<'a, T> {
     gpt: &'a Gpt,
-    params: &'a Params<T>,
+    weights: &'a dyn Weights<T>,
     /// The tokens whose keys and values are stored: at most `block_size`.
     context: Vec<u32>,
     /// How many tokens are evicted when the cache is full.
@@ -86,7 +85,11 @@ impl<'a, T: Float> KvCache<'a, T> {
     /// # Errors
     /// [`Error::Setting`] unless the shift is from 1 to `block_size`, and when the cache does not
     /// fit into memory.
-    pub fn new(gpt: &'a Gpt, params: &'a Params<T>, context_shift: Option<usize>) -> Result<Self> {
+    pub fn new(
+        gpt: &'a Gpt,
+        weights: &'a dyn Weights<T>,
+        context_shift: Option<usize>,
+    ) -> Result<Self> {
         let config = gpt.config();
         let (block_size, n_embd) = (config.block_size, config.n_embd);
         let rows = block_size.min(CHUNK);
@@ -103,7 +106,7 @@ impl<'a, T: Float> KvCache<'a, T> {
         )?;
         Ok(KvCache {
             gpt,
-            params,
+            weights,
             context: Vec::with_capacity(block_size),
             context_shift,
             blocks: gpt.blocks.iter().map(|block| block.cache(block_size)).collect(),
@@ -193,28 +196,26 @@ impl<'a, T: Float> KvCache<'a, T> {
 
     /// [`Gpt::forward`] for the new tokens only.
     fn forward(&mut self, tokens: &[u32]) {
-        let (params, gpt) = (self.params, self.gpt);
+        let (weights, gpt) = (self.weights, self.gpt);
         let (start, n) = (self.context.len(), tokens.len());
         let mut x = self.x.slice_mut(s![..n, ..]);
 
         // ANCHOR: positions
-        gpt.wte.forward(params, tokens.iter().map(|&token| token as usize), x.view_mut());
+        gpt.wte.infer(weights, tokens.iter().map(|&token| token as usize), x.view_mut());
         if let Some(wpe) = gpt.wpe {
-            wpe.forward_add(params, start..start + n, x.view_mut());
+            wpe.infer_add(weights, start..start + n, x.view_mut());
         }
         // ANCHOR_END: positions
         for (block, cache) in gpt.blocks.iter().zip(&mut self.blocks) {
-            block.forward_cached(params, x.view_mut(), start, cache, &mut self.scratch);
+            block.forward_cached(weights, x.view_mut(), start, cache, &mut self.scratch);
         }
 
         // Only the last token's logits are wanted.
         // ANCHOR: last
         let last = x.slice(s![n - 1.., ..]);
-        gpt.ln_f.forward(params, last, &mut self.statistics, self.normed.view_mut());
+        gpt.ln_f.forward(weights, last, &mut self.statistics, self.normed.view_mut());
         // ANCHOR_END: last
-        let (normed, lm_head) = (self.normed.view(), params.matrix(gpt.lm_head));
-        let logits = &mut self.logits.view_mut();
-        par_gemm(gpt.dtype, T::one(), normed, lm_head.t(), T::zero(), logits);
+        weights.output(gpt.lm_head, gpt.dtype, self.normed.view(), self.logits.view_mut());
     }
 }
 
@@ -224,6 +225,7 @@ pub(crate) mod tests {
     use crate::architecture::Architecture;
     use crate::gpt::tests::{heads_and_architecture, random_weights};
     use proptest::prelude::*;
+    use stage02_attention::params::Params;
 
     /// A small model with a short block.
     pub(crate) fn model(bias: bool, seed: u64) -> (Gpt, Params<f64>) {

@@ -33,6 +33,7 @@ use stage01_bigram::vector::sum;
 use stage02_attention::parallel::{add_rows, each_row};
 use stage02_attention::params::{Init, Params, Scope, Vector};
 use stage02_attention::profiler::Region;
+use stage02_attention::weights::Weights;
 
 /// The constant under the square root that keeps a constant row from dividing by zero.
 pub(crate) const EPSILON: f64 = 1e-5;
@@ -123,7 +124,7 @@ impl LayerNorm {
     /// x, y: (rows, n_embd); y is overwritten; statistics: of at least as many rows.
     pub fn forward<T: Float>(
         &self,
-        params: &Params<T>,
+        params: &dyn Weights<T>,
         x: ArrayView2<T>,
         statistics: &mut Statistics<T>,
         y: ArrayViewMut2<T>,

@@ -25,6 +25,7 @@ use stage02_attention::linear::Linear;
 use stage02_attention::parallel::each_row;
 use stage02_attention::params::{Init, Params, Scope};
 use stage02_attention::profiler::Region;
+use stage02_attention::weights::Weights;
 
 /// y = c_proj(gelu(c_fc(x))).
 #[derive(Clone, Copy, Debug)]
@@ -111,13 +112,13 @@ impl Mlp {
     /// x: (rows, n_embd); hidden: scratch, (rows, 4 n_embd).
     pub fn infer<T: Float>(
         &self,
-        params: &Params<T>,
+        weights: &dyn Weights<T>,
         x: ArrayViewMut2<T>,
         mut hidden: ArrayViewMut2<T>,
     ) {
-        self.c_fc.forward(params, x.view(), hidden.view_mut());
+        weights.linear(&self.c_fc, x.view(), hidden.view_mut());
         each_row(Region::Gelu, hidden.view_mut(), |h| h.iter_mut().for_each(|h| *h = gelu(*h)));
-        self.c_proj.forward(params, hidden.view(), x);
+        weights.linear(&self.c_proj, hidden.view(), x);
     }
 
     // ANCHOR: backward

@@ -29,6 +29,7 @@ use stage01_bigram::sampling::Sampler;
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
+use stage02_attention::weights::{BlockWeights, Weights};
 
 use crate::files::hugging_face::TextSettings;
 use crate::generate::Decoder;
@@ -40,13 +41,22 @@ pub struct Model {
     /// Its architecture.
     pub gpt: Gpt,
     /// Its weights.
-    pub params: Params<f32>,
+    pub weights: ModelWeights,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
     /// The tokens that begin and end a text.
     pub special: SpecialTokens,
     /// What else its files say about texts, such as the chat template.
     pub text_settings: TextSettings,
+}
+
+/// The weights of a model.
+#[derive(Debug)]
+pub enum ModelWeights {
+    /// In full precision: they can be trained and written into any file.
+    Full(Params<f32>),
+    /// As a file has them, for inference alone: see [`Model::load_quantised`].
+    Blocks(BlockWeights),
 }
 
 /// The tokens that begin and end a text, as the files of a model name them.
@@ -89,13 +99,56 @@ impl Default for GenerateSettings {
     }
 }
 
+const NO_PARAMS: &str = "the model was loaded for inference; Model::load reads it in full";
+
 impl Model {
     /// A decoder of this model, before its first token.
     ///
     /// # Errors
     /// As [`Decoder::new`].
     pub fn decoder(&self, context_shift: Option<usize>) -> Result<Decoder<'_, f32>> {
-        Decoder::new(&self.gpt, &self.params, context_shift)
+        Decoder::new(&self.gpt, self.weights(), context_shift)
+    }
+
+    /// The weights, for inference.
+    pub fn weights(&self) -> &dyn Weights<f32> {
+        match &self.weights {
+            ModelWeights::Full(params) => params,
+            ModelWeights::Blocks(blocks) => blocks,
+        }
+    }
+
+    /// The weights in full precision.
+    ///
+    /// # Panics
+    /// When the model was loaded by [`Model::load_quantised`] and has none: a bug.
+    pub fn params(&self) -> &Params<f32> {
+        match &self.weights {
+            ModelWeights::Full(params) => params,
+            ModelWeights::Blocks(_) => panic!("{NO_PARAMS}"),
+        }
+    }
+
+    /// [`Model::params`], to change them.
+    ///
+    /// # Panics
+    /// As [`Model::params`].
+    pub fn params_mut(&mut self) -> &mut Params<f32> {
+        match &mut self.weights {
+            ModelWeights::Full(params) => params,
+            ModelWeights::Blocks(_) => panic!("{NO_PARAMS}"),
+        }
+    }
+
+    /// [`Model::params`], without the rest of the model.
+    ///
+    /// # Panics
+    /// As [`Model::params`].
+    pub fn into_params(self) -> Params<f32> {
+        match self.weights {
+            ModelWeights::Full(params) => params,
+            ModelWeights::Blocks(_) => panic!("{NO_PARAMS}"),
+        }
     }
 
     /// Continues a prompt: the text that follows it, without the prompt itself. It ends after
@@ -255,7 +308,8 @@ mod tests {
         };
         let gpt = Gpt::new(config).unwrap();
         let params = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
-        Model { gpt, params, tokenizer, special, text_settings: TextSettings::default() }
+        let weights = ModelWeights::Full(params);
+        Model { gpt, weights, tokenizer, special, text_settings: TextSettings::default() }
     }
 
     #[test]

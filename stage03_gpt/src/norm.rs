@@ -16,6 +16,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2};
 use stage01_bigram::Float;
 use stage02_attention::params::{Params, Scope};
+use stage02_attention::weights::Weights;
 
 use crate::architecture::NormKind;
 use crate::layer_norm::{LayerNorm, Statistics};
@@ -42,7 +43,7 @@ impl Norm {
     /// y = the norm of each row of x. See [`LayerNorm::forward`].
     pub fn forward<T: Float>(
         &self,
-        params: &Params<T>,
+        params: &dyn Weights<T>,
         x: ArrayView2<T>,
         statistics: &mut Statistics<T>,
         y: ArrayViewMut2<T>,

@@ -34,6 +34,7 @@ use stage01_bigram::vector::sum;
 use stage02_attention::parallel::{add_rows, each_row};
 use stage02_attention::params::{Init, Params, Scope, Vector};
 use stage02_attention::profiler::Region;
+use stage02_attention::weights::Weights;
 
 use crate::layer_norm::Statistics;
 
@@ -91,7 +92,7 @@ impl RmsNorm {
     /// x, y: (rows, n_embd); y is overwritten; statistics: of at least as many rows.
     pub fn forward<T: Float>(
         &self,
-        params: &Params<T>,
+        params: &dyn Weights<T>,
         x: ArrayView2<T>,
         statistics: &mut Statistics<T>,
         y: ArrayViewMut2<T>,

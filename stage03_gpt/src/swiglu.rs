@@ -30,6 +30,7 @@ use stage02_attention::linear::Linear;
 use stage02_attention::parallel::each_row;
 use stage02_attention::params::{Init, Params, Scope};
 use stage02_attention::profiler::Region;
+use stage02_attention::weights::Weights;
 
 /// y = down_proj(silu(gate_proj(x)) * up_proj(x)).
 #[derive(Clone, Copy, Debug)]
@@ -121,16 +122,16 @@ impl SwiGlu {
     /// x: (rows, n_embd); gate, up: scratch, (rows, n_inner).
     pub fn infer<T: Float>(
         &self,
-        params: &Params<T>,
+        weights: &dyn Weights<T>,
         x: ArrayViewMut2<T>,
         (mut gate, mut up): (ArrayViewMut2<T>, ArrayViewMut2<T>),
     ) {
-        self.gate_proj.forward(params, x.view(), gate.view_mut());
-        self.up_proj.forward(params, x.view(), up.view_mut());
+        weights.linear(&self.gate_proj, x.view(), gate.view_mut());
+        weights.linear(&self.up_proj, x.view(), up.view_mut());
         each_row(Region::Gelu, (gate.view(), up.view_mut()), |(gate, up)| {
             up.iter_mut().zip(gate).for_each(|(up, &gate)| *up *= silu(gate));
         });
-        self.down_proj.forward(params, up.view(), x);
+        weights.linear(&self.down_proj, up.view(), x);
     }
 
     // ANCHOR: backward

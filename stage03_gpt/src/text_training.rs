@@ -34,7 +34,7 @@ use stage01_bigram::{Error, Result};
 use crate::config::GptConfig;
 use crate::files::hugging_face::TextSettings;
 use crate::gpt::Gpt;
-use crate::model::{Model, SpecialTokens};
+use crate::model::{Model, ModelWeights, SpecialTokens};
 use crate::text_data::TextData;
 use crate::trainer::{Settings, Step, Trainer};
 use crate::training::{Evaluation, Training};
@@ -93,7 +93,8 @@ impl TextTraining {
     pub fn into_model(self, tokenizer: Tokenizer) -> Model {
         let (special, text_settings) = (SpecialTokens::of(&tokenizer), TextSettings::default());
         let (gpt, params) = self.trainer.into_parts();
-        Model { gpt, params, tokenizer, special, text_settings }
+        let weights = ModelWeights::Full(params);
+        Model { gpt, weights, tokenizer, special, text_settings }
     }
 }
 

@@ -77,7 +77,7 @@ fn it_is_exported_and_opened_again() {
     assert_eq!(after.text_settings.chat_template, before.text_settings.chat_template);
     let tokens = |model: &Model| model.tokenizer.encode_with_special("<|im_start|>user\nIt's 42!");
     assert_eq!(tokens(&after).unwrap(), tokens(&before).unwrap());
-    for (a, b) in after.params.values.iter().zip(&before.params.values) {
+    for (a, b) in after.params().values.iter().zip(&before.params().values) {
         assert!((a - b).abs() <= 1e-3 * b.abs() + 1e-7, "{a} was {b}");
     }
 }

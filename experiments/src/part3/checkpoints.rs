@@ -166,7 +166,7 @@ fn stop_and_go_on(directory: &Path, text: &Text) -> Result<()> {
     show("stopped and resumed", &losses);
 
     let mut weights_only = text.trainer()?;
-    weights_only.weights = Model::load(directory)?.params;
+    weights_only.weights = Model::load(directory)?.into_params();
     weights_only.iter = STOP; // the same batches
     weights_only.moments = Moments::new(weights_only.gpt().layout());
     show("without both averages", &text.train(&mut weights_only, 5)?);

@@ -15,7 +15,7 @@ use stage03_gpt::config::GptConfig;
 use stage03_gpt::files::gguf::{GgufFile, TensorType};
 use stage03_gpt::files::{CONFIG_FILE, MODEL_FILE};
 use stage03_gpt::gpt::Gpt;
-use stage03_gpt::model::Model;
+use stage03_gpt::model::{Model, ModelWeights};
 
 /// Runs the experiment.
 ///
@@ -187,7 +187,8 @@ fn small_llama(directory: &Path) -> Result<()> {
     let gpt = Gpt::new(config)?;
     let params = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
     let (special, text_settings) = (Default::default(), Default::default());
-    Model { gpt, params, tokenizer, special, text_settings }.save(directory)
+    let weights = ModelWeights::Full(params);
+    Model { gpt, weights, tokenizer, special, text_settings }.save(directory)
 }
 
 /// What loading a directory says, in lines that fit.

@@ -122,7 +122,7 @@ fn loss(model: &Model, n: usize) -> Result<f64> {
     let text: String = text.chars().take(8 * n).collect();
     let tokens = model.tokenizer.encode(&text)?;
     let window = model.gpt.config().block_size;
-    Ok(evaluate(&model.gpt, &model.params, &tokens[..n], window)?.per_token())
+    Ok(evaluate(&model.gpt, model.params(), &tokens[..n], window)?.per_token())
 }
 
 // ANCHOR: bug
@@ -135,7 +135,7 @@ fn as_in_the_file(model: &mut Model) {
     let is_c_attn = |tensor: &&Tensor| tensor.name.ends_with("attn.c_attn.weight");
     for tensor in model.gpt.layout().tensors().iter().filter(is_c_attn) {
         let columns = tensor.shape[1];
-        for weights in model.params.values[tensor.range()].chunks_exact_mut(columns) {
+        for weights in model.params_mut().values[tensor.range()].chunks_exact_mut(columns) {
             let before = weights.to_vec();
             for (head, row) in (0..heads).flat_map(|head| (0..size).map(move |row| (head, row))) {
                 weights[head * size + row] = before[head * size + our_column(row, size)];

@@ -77,6 +77,7 @@ use crate::linear::Linear;
 use crate::parallel::{PerThread, Shared, each_head, each_row, threads_for, threads_to_fetch};
 use crate::params::{Init, Params, Scope};
 use crate::profiler::Region;
+use crate::weights::Weights;
 
 /// Self-attention with several heads.
 #[derive(Clone, Copy, Debug)]
@@ -376,7 +377,7 @@ impl MultiHeadAttention {
     /// written into the cache.
     pub fn forward_cached<T: Float>(
         &self,
-        params: &Params<T>,
+        weights: &dyn Weights<T>,
         x: ArrayViewMut2<T>,
         start: usize,
         Cache { keys, values }: &mut Cache<T>,
@@ -386,7 +387,7 @@ impl MultiHeadAttention {
         let CacheScratch { angles, qkv, lse, y, per_thread } = scratch;
         let (mut qkv, mut y) = (qkv.slice_mut(s![..n, ..]), y.slice_mut(s![..n, ..]));
 
-        self.c_attn.forward(params, x.view(), qkv.view_mut());
+        weights.linear(&self.c_attn, x.view(), qkv.view_mut());
         self.rotate(angles, |row| start + row, qkv.view_mut(), Angles::rotate);
         let (q, k, v) = self.split_qkv(qkv.view());
         keys.slice_mut(s![start..end, ..]).assign(&k);
@@ -413,7 +414,7 @@ impl MultiHeadAttention {
                 },
             );
         }
-        self.c_proj.forward(params, y.view(), x);
+        weights.linear(&self.c_proj, y.view(), x);
     }
 
     /// The attention weights of head `h` of sequence `b` in the last forward pass, before dropout.

@@ -29,6 +29,7 @@
 #![allow(unsafe_code)] // The kernels take raw pointers; see `call` below.
 
 pub mod bf16;
+pub mod blocks;
 mod gemv;
 mod shared;
 

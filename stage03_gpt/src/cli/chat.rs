@@ -43,7 +43,7 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn chat(flags: &Flags) -> Result<ExitCode> {
-    let mut model = Model::load(&locate(&flags.model)?)?;
+    let mut model = Model::load_quantised(&locate(&flags.model)?)?;
     flags.sampling.shorten(&mut model.gpt)?;
     let mut sampler = flags.sampling.sampler()?;
     let mut decoder = model.decoder(flags.sampling.context_shift)?;

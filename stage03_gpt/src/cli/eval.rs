@@ -56,10 +56,11 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn eval(flags: &Flags) -> Result<ExitCode> {
-    let Model { gpt, params, tokenizer, .. } = Model::load(&locate(&flags.model)?)?;
+    let model = Model::load(&locate(&flags.model)?)?;
+    let (Model { gpt, tokenizer, .. }, params) = (&model, model.params());
     let corpus = Corpus::open(&flags.text)?;
     let tokens = tokenizer.encode_with_special(&corpus.text)?;
-    corpus.notes(&tokenizer).for_each(remark);
+    corpus.notes(tokenizer).for_each(remark);
     if flags.threads == Some(0) {
         return Err(Error::setting("--threads", 0, "it must be at least 1"));
     }
@@ -70,11 +71,11 @@ pub fn eval(flags: &Flags) -> Result<ExitCode> {
         let threads = pool.current_num_threads();
         let bytes = gpt.config().forward_bytes::<f32>(first.len(), threads);
         memory::require(bytes, "the logits of the first window", "give a shorter text")?;
-        save_logits(path, first, &pool.install(|| gpt.logits(&params, first))?)?;
+        save_logits(path, first, &pool.install(|| gpt.logits(params, first))?)?;
     }
     let start = Instant::now();
     let stride = flags.stride.unwrap_or(block_size);
-    let loss = pool.install(|| evaluate(&gpt, &params, &tokens, stride))?;
+    let loss = pool.install(|| evaluate(gpt, params, &tokens, stride))?;
     let seconds = start.elapsed().as_secs_f64();
 
     // The first token was given, so its bytes were not predicted.

@@ -61,7 +61,7 @@ pub fn quantize(flags: &Flags) -> Result<ExitCode> {
     let file = GgufFile::open(&flags.out)?;
     let (_, after) = read_model(&file)?;
     let (mut error, mut size) = (0f64, 0f64);
-    for (before, after) in before.params.values.iter().zip(&after.values) {
+    for (before, after) in before.params().values.iter().zip(&after.values) {
         error += f64::from(before - after).powi(2);
         size += f64::from(*before).powi(2);
     }

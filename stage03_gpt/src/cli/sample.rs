@@ -47,7 +47,7 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn sample(flags: &Flags) -> Result<ExitCode> {
-    let mut model = Model::load(&locate(&flags.model)?)?;
+    let mut model = Model::load_quantised(&locate(&flags.model)?)?;
     flags.sampling.shorten(&mut model.gpt)?;
     let Model { tokenizer, special, .. } = &model;
     let prompt = match (flags.prompt.as_deref(), special.bos) {

@@ -6,7 +6,6 @@
 //! | [`hugging_face`] | a model as a directory that `transformers` opens |
 //! | [`gguf`] | a model as one file, as llama.cpp and ollama have them |
 //! | `safetensors` | the codec of the weights: named tensors after a header |
-//! | `float16` | numbers of 16 bits |
 //! | `entries` | the entries of a file, in errors about its sizes |
 //! | `source` | bytes on the disk or in memory |
 //! | [`resume`] | the state of a run, `trainer.safetensors` |
@@ -18,7 +17,6 @@
 
 mod bounded;
 mod entries;
-mod float16;
 pub mod gguf;
 pub mod hub;
 pub mod hugging_face;

@@ -28,8 +28,8 @@ use stage02_attention::params::{Layout, Params};
 
 use super::CONFIG_FILE;
 use super::bounded::shown;
-use super::float16::{from_bf16, from_f16};
 use super::source::Source;
+use stage01_bigram::float16::{from_bf16, from_f16};
 
 /// A tensor to be written.
 pub(crate) struct F32Tensor<'a> {

@@ -5,7 +5,7 @@ use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 use stage03_gpt::files::TOKENIZER_FILE;
-use stage03_gpt::model::Model;
+use stage03_gpt::model::{Model, ModelWeights};
 use stage03_gpt::settings::PartSettings;
 
 use stage03_gpt::cli::resumed::{Described, require_savable};
@@ -49,7 +49,8 @@ pub fn begin(recipe: &str, given: &Recipe, matches: &ArgMatches) -> Result<Ready
     recipe.run.threads = Some(recipe.run.settings().threads); // the rounding depends on it
     let place = run_directory::reserve(&recipe.out_dir)?;
     if let Some(directory) = recipe.init_from.clone() {
-        let Model { gpt, params, tokenizer, .. } = Model::load(&directory)?;
+        let Model { gpt, weights, tokenizer, .. } = Model::load(&directory)?;
+        let ModelWeights::Full(params) = weights else { unreachable!("read in full") };
         take_shape(&mut recipe, &gpt, matches)?;
         let data = Data::open(&recipe, matches, Some(&directory.join(TOKENIZER_FILE)))?;
         data.require(&tokenizer, &directory)?;

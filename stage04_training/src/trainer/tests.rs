@@ -247,7 +247,7 @@ fn a_stopped_run_finishes_its_step_and_is_saved() {
     let saved = Saved::load(&checkpoints.directory).unwrap();
     assert_eq!((saved.state.iter, saved.position), (7, 42));
     assert_eq!(
-        Model::load(&checkpoints.directory).unwrap().params,
+        Model::load(&checkpoints.directory).unwrap().into_params(),
         *run.backend.state().unwrap().0
     );
 }
@@ -269,7 +269,7 @@ fn the_best_weights_are_kept_and_worse_ones_are_not() {
     let mut memory = Memory(Vec::new());
     train(&mut run, &LoopConfig { eval_interval: 2, ..config(8) }, &checkpoints, &mut memory)
         .unwrap();
-    let best = Model::load(&checkpoints.directory.join(BEST)).unwrap().params;
+    let best = Model::load(&checkpoints.directory.join(BEST)).unwrap().into_params();
     assert_eq!(memory.0.iter().position(|weights| *weights == best), Some(1));
     assert_eq!(Saved::load(&checkpoints.directory).unwrap().best, 4.0);
     assert!(!checkpoints.directory.join("best.1").exists(), "nothing is moved aside");

@@ -103,13 +103,19 @@ fn random_model(arch: Architecture, bias: bool, tokenizer: Tokenizer) -> Result<
     params.values.iter_mut().zip(&noise).for_each(|(value, noise)| *value += noise);
     let end = tokenizer.end_of_text();
     let special = SpecialTokens { bos: end, eos: end.into_iter().collect() };
-    Ok(Model { gpt, params, tokenizer, special, text_settings: Default::default() })
+    Ok(Model {
+        gpt,
+        weights: ModelWeights::Full(params),
+        tokenizer,
+        special,
+        text_settings: Default::default(),
+    })
 }
 
 fn write(directory: &Path, name: &str, model: &Model) -> Result<()> {
     model.save_gguf(&directory.join(format!("{name}.gguf")), name, TensorType::F32)?;
     model.save_gguf(&directory.join(format!("{name}-f16.gguf")), name, TensorType::F16)?;
-    let Model { gpt, params, tokenizer, .. } = model;
+    let Model { gpt, weights: ModelWeights::Full(params), tokenizer, .. } = model;
     let tokens = tokenizer.encode_with_special(TEXT).or_else(|_| tokenizer.encode("In the"))?;
     let logits = gpt.logits(params, &tokens)?;
 

@@ -3,6 +3,7 @@
 mod generation;
 mod training;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,8 +11,12 @@ use clap::{ArgMatches, Args};
 use stage01_bigram::text::thousands;
 use stage01_bigram::{Error, Result};
 
+use super::locate::locate;
 use super::screen::Screen;
+use crate::gpt::Gpt;
+use crate::model::Model;
 use crate::settings::{PRESETS, RunSettings};
+use crate::trainer::Settings;
 
 /// Measure how fast this machine trains.
 ///
@@ -39,12 +44,29 @@ pub struct Flags {
     #[arg(long)]
     generation: bool,
 
+    /// Measure the reading and writing of this model, instead of one with random weights: a directory, a
+    /// GGUF file, or its name on the hub. Its sizes replace those of the preset.
+    #[arg(long, value_name = "DIR", requires = "generation")]
+    model: Option<PathBuf>,
+
     /// Print one line of JSON instead.
     #[arg(long)]
     json: bool,
 
     #[command(flatten)]
     run: RunSettings,
+}
+
+/// Prints which model is measured.
+fn describe(gpt: &Gpt, size: &str, settings: &Settings, screen: &Screen) {
+    let config = gpt.config();
+    screen.line(format!(
+        "model             {} weights: {} layers of {};\n                  {size}, {} threads",
+        thousands(config.n_params()),
+        config.n_layer,
+        config.n_embd,
+        settings.threads,
+    ));
 }
 
 /// Runs the command.
@@ -54,23 +76,23 @@ pub fn bench(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
         return Err(Error::setting("--seconds", flags.seconds, "choose a number above 0, like 5"));
     };
     let run = RunSettings::from_preset(&flags.preset, &flags.run, matches)?;
+    let screen = Screen::new();
+    if let Some(path) = &flags.model {
+        let model = Model::load_quantised(&locate(path)?)?;
+        let settings = run.settings();
+        generation::measure_model(model, &settings, budget, flags.json, &screen)?;
+        return screen.end();
+    }
     let gpt = run.gpt(flags.vocab_size)?;
     let settings = run.settings();
     settings.validate()?;
-    let screen = Screen::new();
     if !flags.json {
-        screen.line(format!(
-            "model             {} weights: {} layers of {};\n                  {}, {} threads",
-            thousands(gpt.config().n_params()),
-            run.n_layer,
-            run.n_embd,
-            if flags.generation {
-                format!("block of {} tokens", run.block_size)
-            } else {
-                format!("{} x {} tokens per micro-batch", run.batch_size, run.block_size)
-            },
-            settings.threads,
-        ));
+        let size = if flags.generation {
+            format!("block of {} tokens", run.block_size)
+        } else {
+            format!("{} x {} tokens per micro-batch", run.batch_size, run.block_size)
+        };
+        describe(&gpt, &size, &settings, &screen);
     }
     if flags.generation {
         generation::measure(gpt, &settings, budget, flags.json, &screen)?;

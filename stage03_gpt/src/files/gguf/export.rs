@@ -95,7 +95,7 @@ impl Model {
             let Some(place) = places.get(&mapping.ours) else {
                 return Cow::Owned(vec![0.0; mapping.len()]);
             };
-            let ours = &self.params.values[place.clone()];
+            let ours = &self.params().values[place.clone()];
             if mapping.is_same() && ours.len() == mapping.len() {
                 return Cow::Borrowed(ours);
             }

@@ -9,7 +9,8 @@
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!
-//! The weights are dequantised to f32, so in memory a model takes as much as its f32 file would.
+//! [`load`] dequantises the weights to f32: they can be trained and written again. [`load_blocks`]
+//! leaves quantised matrices as they are, for inference (`blocks`).
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -20,10 +21,11 @@ use stage02_attention::params::Params;
 
 use super::super::bounded::shown;
 use super::names::{Mapping, OUTPUT, ROPE_FREQS, mappings};
-use super::{GgufFile, TensorInfo, sizes, tokenizer};
+use super::{GgufFile, TensorInfo, blocks, sizes, tokenizer};
+use crate::config::GptConfig;
 use crate::files::hugging_face::TextSettings;
 use crate::gpt::Gpt;
-use crate::model::Model;
+use crate::model::{Model, ModelWeights};
 
 /// What to do about a file that holds something else than a model.
 const REMEDY: &str = "take a file that holds a whole model of the architecture llama or gpt2";
@@ -34,9 +36,38 @@ const REMEDY: &str = "take a file that holds a whole model of the architecture l
 /// [`Error::File`] when the file cannot be read; [`Error::Format`] when it is damaged, or holds
 /// another architecture, tokenizer or type of tensors than this program has, naming it.
 pub fn load(path: &Path) -> Result<Model> {
+    load_with(path, |file| {
+        let (gpt, params) = read_model(file)?;
+        Ok((gpt, ModelWeights::Full(params)))
+    })
+}
+
+/// Reads a model for inference: quantised matrices of the types that are multiplied as they are stay
+/// so. [`Model::load_quantised`] calls this for a file.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_blocks(path: &Path) -> Result<Model> {
+    load_with(path, |file| match blocks::has_blocks(file) {
+        true => {
+            let (gpt, weights) = blocks::read_model(file)?;
+            Ok((gpt, ModelWeights::Blocks(weights)))
+        }
+        // Nothing is to be gained.
+        false => {
+            let (gpt, params) = read_model(file)?;
+            Ok((gpt, ModelWeights::Full(params)))
+        }
+    })
+}
+
+fn load_with(
+    path: &Path,
+    read: impl FnOnce(&GgufFile) -> Result<(Gpt, ModelWeights)>,
+) -> Result<Model> {
     let file = GgufFile::open(path)?;
     let tokenizer = tokenizer::read(&file)?;
-    let (gpt, params) = read_model(&file)?;
+    let (gpt, weights) = read(&file)?;
     let (given, expected) = (tokenizer.vocab_size(), gpt.config().vocab_size);
     if given > expected {
         let problem = format!("it has {given} tokens, and a model of {expected}");
@@ -45,7 +76,7 @@ pub fn load(path: &Path) -> Result<Model> {
     let special = tokenizer::special_tokens(&file, &tokenizer)?;
     let mut text_settings = TextSettings::default();
     text_settings.chat_template = tokenizer::chat_template(&file)?;
-    Ok(Model { gpt, params, tokenizer, special, text_settings })
+    Ok(Model { gpt, weights, tokenizer, special, text_settings })
 }
 
 /// Reads the sizes and the weights: a model without its tokenizer.
@@ -53,12 +84,7 @@ pub fn load(path: &Path) -> Result<Model> {
 /// # Errors
 /// As [`load`].
 pub fn read_model(file: &GgufFile) -> Result<(Gpt, Params<f32>)> {
-    let config = sizes::read(file)?;
-    let mappings = mappings(&config);
-    // All dimensions first: what they say is in the file, so no more memory is needed than a small
-    // multiple of its length.
-    let tensors = find(file, &mappings)?;
-    check_rest(file, &mappings)?;
+    let (config, tensors) = read_head(file)?;
     let wrong = |e: Error| Error::format(file.path(), e.to_string(), "take another file");
     config.require_memory("take a smaller model").map_err(wrong)?;
     let gpt = Gpt::new(config).map_err(wrong)?;
@@ -66,7 +92,7 @@ pub fn read_model(file: &GgufFile) -> Result<(Gpt, Params<f32>)> {
     let tensor = |tensor: &stage02_attention::params::Tensor| (tensor.name.clone(), tensor.range());
     let places: HashMap<String, Range<usize>> = gpt.layout().tensors().iter().map(tensor).collect();
     let mut numbers = Vec::new();
-    for (mapping, tensor) in mappings.iter().zip(tensors) {
+    for (mapping, tensor) in &tensors {
         // A GPT-2 without biases has zeros in the file, and no place for them here.
         let Some(place) = places.get(&mapping.ours) else { continue };
         let ours = &mut params.values[place.clone()];
@@ -79,6 +105,20 @@ pub fn read_model(file: &GgufFile) -> Result<(Gpt, Params<f32>)> {
         }
     }
     Ok((gpt, params))
+}
+
+/// The sizes of the model, and each of its tensors.
+///
+/// All dimensions are checked: what they say is in the file, so no more memory is needed than a small
+/// multiple of its length.
+pub(super) fn read_head<'a>(
+    file: &'a GgufFile,
+) -> Result<(GptConfig, Vec<(Mapping, &'a TensorInfo)>)> {
+    let config = sizes::read(file)?;
+    let mappings = mappings(&config);
+    let tensors = find(file, &mappings)?;
+    check_rest(file, &mappings)?;
+    Ok((config, mappings.into_iter().zip(tensors).collect()))
 }
 
 /// The tensor of each mapping, with the dimensions that it must have.

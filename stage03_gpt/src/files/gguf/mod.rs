@@ -33,6 +33,7 @@
 //! What this module leaves out: big-endian files, versions 1 and 2, models that are
 //! split into several files.
 
+mod blocks;
 mod cursor;
 mod dequantise;
 mod export;
@@ -48,7 +49,7 @@ mod tokenizer;
 mod value;
 mod writer;
 
-pub use self::load::{load, read_model};
+pub use self::load::{load, load_blocks, read_model};
 pub use self::metadata::{FromValue, Metadata};
 pub use self::quantise::{Scale, quantise};
 pub use self::reader::GgufFile;

@@ -116,6 +116,17 @@ impl Mapping {
         file
     }
 
+    /// The places of the rows of the file among the outputs of our matrix that the tensor holds: none
+    /// where they have the same order.
+    pub(super) fn output_order(&self) -> Option<Vec<usize>> {
+        match self.place {
+            Place::Columns { first, paired: Some(_), .. } => {
+                Some((0..self.rows()).map(|row| self.place.column(row) - first).collect())
+            }
+            _ => None,
+        }
+    }
+
     /// The number of rows in the file: the last dimension.
     fn rows(&self) -> usize {
         self.dims[self.dims.len() - 1]

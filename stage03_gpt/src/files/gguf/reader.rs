@@ -164,6 +164,18 @@ impl<'a> GgufFile<'a> {
         Ok(())
     }
 
+    /// The bytes of a tensor, as they are.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the file cannot be read.
+    pub(super) fn bytes(&self, tensor: &TensorInfo) -> Result<Vec<u8>> {
+        // The file has as many: that was checked when its head was read.
+        let mut bytes = vec![0; tensor.bytes as usize];
+        let start = self.data + tensor.offset;
+        self.source.read_at(start, &mut bytes).map_err(Error::file("read", &self.path))?;
+        Ok(bytes)
+    }
+
     /// Whether two tensors have the same type, the same dimensions and the same bytes.
     pub(super) fn are_equal(&self, a: &TensorInfo, b: &TensorInfo) -> Result<bool> {
         if (a.kind, &a.dims) != (b.kind, &b.dims) {

@@ -39,7 +39,7 @@ fn saved(arch: Architecture, n_head: usize, bias: bool) -> (tempfile::TempDir, G
     let directory = tempfile::tempdir().unwrap();
     Model {
         gpt: gpt.clone(),
-        params: params.clone(),
+        weights: ModelWeights::Full(params.clone()),
         tokenizer,
         special: Default::default(),
         text_settings: Default::default(),
@@ -63,7 +63,7 @@ proptest! {
         let model = Model::load(directory.path()).unwrap();
         let expected = gpt.config().clone().with_defaults_unsaid();
         prop_assert_eq!(model.gpt.config(), &expected);
-        prop_assert_eq!(&model.params, &params);
+        prop_assert_eq!(model.params(), &params);
         prop_assert_eq!(read_model(directory.path(), &model.gpt).unwrap(), params);
     }
 }

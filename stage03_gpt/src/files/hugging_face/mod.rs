@@ -35,7 +35,7 @@
 //! let model = TextTraining::new(config, data, Default::default())?.into_model(tokenizer);
 //! let directory = tempfile::tempdir().unwrap();
 //! model.save(directory.path())?;
-//! assert_eq!(Model::load(directory.path())?.params, model.params);
+//! assert_eq!(Model::load(directory.path())?.params(), model.params());
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!
@@ -65,7 +65,7 @@ use super::bounded::{read_json, shown};
 use super::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE, gguf};
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
-use crate::model::{Model, SpecialTokens};
+use crate::model::{Model, ModelWeights, SpecialTokens};
 
 pub use self::config_json::read_config;
 pub use self::text_settings::{TextSettings, read_text_settings};
@@ -119,7 +119,21 @@ impl Model {
             ));
         }
         let (special, text_settings) = read_text_settings(directory, &tokenizer)?;
-        Ok(Model { gpt, params, tokenizer, special, text_settings })
+        let weights = ModelWeights::Full(params);
+        Ok(Model { gpt, weights, tokenizer, special, text_settings })
+    }
+
+    /// [`Model::load`] for inference: quantised matrices of a GGUF file stay as they are. They take a
+    /// quarter of the memory or less, and are multiplied several times faster. The model can neither be
+    /// trained nor saved.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load_quantised(path: &Path) -> Result<Self> {
+        match path.is_file() && path.extension().is_some_and(|ending| ending == "gguf") {
+            true => gguf::load_blocks(path),
+            false => Model::load(path),
+        }
     }
 
     /// Writes the directory of a model, to be opened by [`Model::load`] and by `transformers`.
@@ -131,7 +145,7 @@ impl Model {
         files::create_directory(directory)?;
         let Model { gpt, tokenizer, special, text_settings, .. } = self;
         save_description_with(directory, gpt.config(), tokenizer, special, text_settings)?;
-        save_model(directory, &self.gpt, &self.params)
+        save_model(directory, &self.gpt, self.params())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Floating-point numbers, which are blocks of one: F32, F16, BF16.
 
-use crate::files::float16::{from_bf16, from_f16};
+use stage01_bigram::float16::{from_bf16, from_f16};
 
 /// F32: four bytes, little-endian.
 pub(super) fn f32(bytes: &[u8; 4], to: &mut [f32; 1]) {

@@ -69,5 +69,5 @@ fn blocks_of<const BYTES: usize, const NUMBERS: usize>(
 
 /// The float16 in the first two bytes: most scales are one.
 fn scale(bytes: &[u8]) -> f32 {
-    super::super::float16::from_f16(u16::from_le_bytes([bytes[0], bytes[1]]))
+    stage01_bigram::float16::from_f16(u16::from_le_bytes([bytes[0], bytes[1]]))
 }

@@ -10,7 +10,7 @@
 //! That d is rounded to float16, as the file has it, and the nearest q are taken once more. The smallest
 //! error of all candidates wins.
 
-use crate::files::float16::{from_f16, to_f16};
+use stage01_bigram::float16::{from_f16, to_f16};
 
 /// The numbers of a block: d as float16, and q with its sign.
 pub(super) struct Block {

@@ -26,7 +26,7 @@ use rayon::prelude::*;
 use stage01_bigram::vector::simd_dispatch;
 
 use super::tensor_type::TensorType;
-use crate::files::float16::to_f16;
+use stage01_bigram::float16::to_f16;
 
 /// How the scale of a block is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use super::least_squares::Block;
 use super::{Scale, inverse, pack};
-use crate::files::float16::to_f16;
+use stage01_bigram::float16::to_f16;
 
 /// One block: two bytes of scale, 16 bytes with two q in each.
 pub(super) fn block(scale: Scale) -> impl Fn(&[f32; 32], &mut [u8; 18]) {

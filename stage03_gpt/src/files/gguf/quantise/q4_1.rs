@@ -2,7 +2,7 @@
 
 use super::least_squares::{dot, each, sum_of_squares};
 use super::{Scale, inverse, pack};
-use crate::files::float16::{from_f16, to_f16};
+use stage01_bigram::float16::{from_f16, to_f16};
 
 /// The numbers of a block; d and m are float16.
 struct Block {

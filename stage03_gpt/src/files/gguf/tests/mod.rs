@@ -1,5 +1,6 @@
 //! Tests of the container, by what they are about.
 
+mod blocks;
 mod golden;
 mod malformed;
 mod model;

@@ -13,11 +13,11 @@ use crate::architecture::{Architecture, MlpKind, NormKind, Positions};
 use crate::config::GptConfig;
 use crate::files::hugging_face::TextSettings;
 use crate::gpt::Gpt;
-use crate::model::{GenerateSettings, Model, SpecialTokens};
+use crate::model::{GenerateSettings, Model, ModelWeights, SpecialTokens};
 
 const TEXT: &str = "In the beginning was the word, and the word was with a café.\n";
 
-fn bpe() -> Tokenizer {
+pub(super) fn bpe() -> Tokenizer {
     Tokenizer::Bpe(BpeTokenizer::train(TEXT, 262).unwrap().with_end_of_text())
 }
 
@@ -26,7 +26,7 @@ fn characters() -> Tokenizer {
 }
 
 /// Llama with everything that can differ from the usual.
-fn llama() -> Architecture {
+pub(super) fn llama() -> Architecture {
     let rope = Rope::new(50_000.0);
     Architecture {
         norm: NormKind::RmsNorm { eps: 1e-6 },
@@ -38,7 +38,7 @@ fn llama() -> Architecture {
 }
 
 /// A model of random weights, biases and norms included.
-fn model(arch: Architecture, bias: bool, tokenizer: Tokenizer) -> Model {
+pub(super) fn model(arch: Architecture, bias: bool, tokenizer: Tokenizer) -> Model {
     let config = GptConfig {
         vocab_size: tokenizer.vocab_size(),
         block_size: 32,
@@ -59,11 +59,11 @@ fn model(arch: Architecture, bias: bool, tokenizer: Tokenizer) -> Model {
     let special = SpecialTokens { bos: end, eos: end.into_iter().collect() };
     let mut text_settings = TextSettings::default();
     text_settings.chat_template = Some("{{ messages }}".into());
-    Model { gpt, params, tokenizer, special, text_settings }
+    Model { gpt, weights: ModelWeights::Full(params), tokenizer, special, text_settings }
 }
 
 /// The model as a file in memory.
-fn saved(model: &Model, kind: TensorType) -> Vec<u8> {
+pub(super) fn saved(model: &Model, kind: TensorType) -> Vec<u8> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("model.gguf");
     model.save_gguf(&path, "a test", kind).unwrap();
@@ -71,7 +71,7 @@ fn saved(model: &Model, kind: TensorType) -> Vec<u8> {
 }
 
 /// The model after it was written to the disk and read.
-fn again(model: &Model, kind: TensorType) -> Model {
+pub(super) fn again(model: &Model, kind: TensorType) -> Model {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("model.gguf");
     model.save_gguf(&path, "a test", kind).unwrap();
@@ -108,7 +108,7 @@ fn a_model_comes_back_to_the_bit() {
         let model = model(arch, bias, bpe());
         let back = again(&model, TensorType::F32);
         assert_eq!(back.gpt.config(), model.gpt.config());
-        assert!(back.params == model.params, "{arch:?}");
+        assert!(back.params() == model.params(), "{arch:?}");
         assert_eq!(back.text_settings, model.text_settings);
         assert_eq!(back.tokenizer, model.tokenizer);
         assert_eq!(back.special, model.special);
@@ -140,7 +140,7 @@ fn a_quantised_model_keeps_vectors_and_comes_back_near() {
             let back = again(&model, kind);
             for tensor in model.gpt.layout().tensors() {
                 let (ours, theirs) =
-                    (&model.params.values[tensor.range()], &back.params.values[tensor.range()]);
+                    (&model.params().values[tensor.range()], &back.params().values[tensor.range()]);
                 let size = |w: &mut dyn Iterator<Item = f32>| w.map(|w| w * w).sum::<f32>().sqrt();
                 let error = size(&mut ours.iter().zip(theirs).map(|(a, b)| a - b));
                 let relative = error / size(&mut ours.iter().copied());
@@ -154,8 +154,8 @@ fn a_quantised_model_keeps_vectors_and_comes_back_near() {
             let twice = again(&back, kind);
             let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 2e-3 * a.abs() + 2e-4;
             let equal =
-                back.params.values.iter().zip(&twice.params.values).filter(|pair| near(*pair));
-            let part = equal.count() as f64 / back.params.values.len() as f64;
+                back.params().values.iter().zip(&twice.params().values).filter(|pair| near(*pair));
+            let part = equal.count() as f64 / back.params().values.len() as f64;
             assert!(part > 0.99, "{kind}: {part}");
         }
     }
@@ -173,7 +173,7 @@ fn float16_rounds_matrices_alone() {
     let back = again(&model, TensorType::F16);
     for tensor in model.gpt.layout().tensors() {
         let (ours, theirs) =
-            (&model.params.values[tensor.range()], &back.params.values[tensor.range()]);
+            (&model.params().values[tensor.range()], &back.params().values[tensor.range()]);
         if tensor.shape.len() == 1 {
             assert_eq!(ours, theirs, "{}", tensor.name);
         } else {
@@ -201,8 +201,8 @@ fn a_character_tokenizer_comes_back_with_a_token_that_ends_a_text() {
     assert_eq!(back.gpt.config().vocab_size, vocab_size + 1);
     let tokens = model.tokenizer.encode("a café").unwrap();
     let (ours, theirs) = (
-        model.gpt.logits(&model.params, &tokens).unwrap(),
-        back.gpt.logits(&back.params, &tokens).unwrap(),
+        model.gpt.logits(model.params(), &tokens).unwrap(),
+        back.gpt.logits(back.params(), &tokens).unwrap(),
     );
     for (ours, theirs) in ours.rows().into_iter().zip(theirs.rows()) {
         let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-5 * (1.0 + a.abs());
@@ -228,7 +228,7 @@ fn a_model_that_never_ends_a_text_keeps_its_vocabulary() {
     let back = again(&model, TensorType::F32);
     assert_eq!(back.gpt.config(), model.gpt.config());
     assert_eq!(back.special, model.special);
-    assert!(back.params == model.params && back.tokenizer == model.tokenizer);
+    assert!(back.params() == model.params() && back.tokenizer == model.tokenizer);
 }
 
 #[test]
@@ -236,13 +236,13 @@ fn places_for_tokens_that_the_tokenizer_does_not_have_are_filled() {
     let mut model = model(llama(), false, bpe());
     let config = GptConfig { vocab_size: 270, ..model.gpt.config().clone() };
     model.gpt = Gpt::new(config).unwrap();
-    model.params = model.gpt.initialise(&mut generator(2, Purpose::Initialisation, 0));
+    *model.params_mut() = model.gpt.initialise(&mut generator(2, Purpose::Initialisation, 0));
     let bytes = saved(&model, TensorType::F32);
     let file = open(&bytes).unwrap();
     let tokens: &[String] = file.metadata().required("tokenizer.ggml.tokens").unwrap();
     assert_eq!((tokens.len(), tokens[269].as_str()), (270, "[PAD269]"));
     assert_eq!(file.metadata().required::<u32>("tokenizer.ggml.eos_token_id").unwrap(), 262);
-    assert_eq!(again(&model, TensorType::F32).params, model.params);
+    assert_eq!(*again(&model, TensorType::F32).params(), *model.params());
 }
 
 #[test]
@@ -343,10 +343,10 @@ fn an_output_layer_that_repeats_the_embedding_is_tied() {
         model.gpt.layout().tensors().iter().find(|tensor| tensor.name == name).unwrap().range()
     };
     let (embedding, output) = (find("wte.weight"), find("lm_head.weight"));
-    model.params.values.copy_within(embedding, output.start);
+    model.params_mut().values.copy_within(embedding, output.start);
     let back = again(&model, TensorType::F16);
     assert!(back.gpt.config().arch.tie_weights);
-    assert_eq!(back.params.values.len(), model.params.values.len() - output.len());
+    assert_eq!(back.params().values.len(), model.params().values.len() - output.len());
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
 
-use super::super::super::float16::{from_f16, to_f16};
 use super::super::{Array, GgufFile, NewTensor, TensorType, Value, write_gguf};
 use super::{open, written};
+use stage01_bigram::float16::{from_f16, to_f16};
 
 fn value() -> impl Strategy<Value = Value> {
     let finite = -1e30f32..1e30;

@@ -8,7 +8,7 @@ use super::*;
 use crate::config::GptConfig;
 use crate::files::hugging_face::save_description;
 use crate::gpt::Gpt;
-use crate::model::Model;
+use crate::model::{Model, ModelWeights};
 
 const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.content }}<|im_end|>{% endfor %}\n";
 
@@ -32,7 +32,13 @@ fn model() -> Model {
     let gpt = Gpt::new(sizes).unwrap();
     let params = Params::zeros(gpt.layout());
     let special = SpecialTokens::of(&tokenizer);
-    Model { gpt, params, tokenizer, special, text_settings: TextSettings::default() }
+    Model {
+        gpt,
+        weights: ModelWeights::Full(params),
+        tokenizer,
+        special,
+        text_settings: TextSettings::default(),
+    }
 }
 
 /// A model in a directory, with these files beside it.

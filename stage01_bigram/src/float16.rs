@@ -14,7 +14,7 @@ const SCALE: f32 = f32::from_bits((112 + 127) << 23);
 ///
 /// Exponent and mantissa are moved to their places in an f32. There the exponent means a power of
 /// two that is 2^112 too small, which the product corrects, for subnormal numbers as well.
-pub(super) fn from_f16(bits: u16) -> f32 {
+pub fn from_f16(bits: u16) -> f32 {
     let sign = u32::from(bits >> 15) << 31;
     let moved = u32::from(bits & 0x7FFF) << 13;
     let size = match bits & 0x7C00 {
@@ -27,7 +27,7 @@ pub(super) fn from_f16(bits: u16) -> f32 {
 
 /// The float16 that is nearest to an f32; of two that are equally near, the one whose last bit is
 /// zero. From 65,520 on it is infinite.
-pub(super) fn to_f16(value: f32) -> u16 {
+pub fn to_f16(value: f32) -> u16 {
     let sign = (value.to_bits() >> 31 << 15) as u16;
     let size = value.abs();
     let bits = size.to_bits();
@@ -48,7 +48,7 @@ pub(super) fn to_f16(value: f32) -> u16 {
 }
 
 /// A bfloat16 as f32.
-pub(super) fn from_bf16(bits: u16) -> f32 {
+pub fn from_bf16(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 

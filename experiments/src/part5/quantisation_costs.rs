@@ -97,11 +97,11 @@ impl Bench {
     fn loss(&self, model: &Model) -> Result<f64> {
         let window = model.gpt.config().block_size;
         if window <= WINDOW {
-            return Ok(evaluate(&model.gpt, &model.params, &self.tokens, window)?.per_token());
+            return Ok(evaluate(&model.gpt, model.params(), &self.tokens, window)?.per_token());
         }
         let (mut nats, mut tokens) = (0.0, 0);
         for part in self.tokens.chunks(WINDOW).filter(|part| part.len() > 1) {
-            let loss = evaluate(&model.gpt, &model.params, part, window)?;
+            let loss = evaluate(&model.gpt, model.params(), part, window)?;
             (nats, tokens) = (nats + loss.nats, tokens + loss.tokens);
         }
         Ok(nats / tokens as f64)
@@ -142,24 +142,26 @@ impl Bench {
 
     /// The costs of each type. Returns the file in Q4_0.
     fn types(&self) -> Result<PathBuf> {
-        let before = self.loss(&self.model)?;
         println!("THE TYPES, on {} tokens of the King James text", thousands(self.tokens.len()));
         println!(
             "  {:<6}{:>13}{:>12}{:>16}{:>11}{:>13}",
             "type", "bytes", "error, %", "nats per token", "rise", "perplexity"
         );
-        let mut path = PathBuf::new();
+        let (mut path, mut before) = (PathBuf::new(), 0.0);
         for kind in [TensorType::F32, TensorType::Q8_0, TensorType::Q4_1, TensorType::Q4_0] {
             path = self.directory.path().join(format!("{kind}.gguf"));
             self.model.save_gguf(&path, "after", kind)?;
             let bytes = std::fs::metadata(&path).map_or(0, |file| file.len() as usize);
             let model = Model::load(&path)?;
             let (mut error, mut size) = (0.0, 0.0);
-            for (w, read) in self.model.params.values.iter().zip(&model.params.values) {
+            for (w, read) in self.model.params().values.iter().zip(&model.params().values) {
                 error += f64::from(w - read).powi(2);
                 size += f64::from(*w).powi(2);
             }
             let (error, loss) = (100.0 * f64::sqrt(error / size), self.loss(&model)?);
+            if kind == TensorType::F32 {
+                before = loss;
+            }
             println!(
                 "  {:<6}{:>13}{error:>12.2}{loss:>16.4}{:>+11.5}{:>13.2}",
                 kind.name(),

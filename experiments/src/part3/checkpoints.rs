@@ -147,7 +147,7 @@ fn head(directory: &Path) {
 
 fn round_trip(directory: &Path, trainer: &Trainer<f32>) -> Result<()> {
     let model = Model::load(directory)?;
-    println!("\nREAD AGAIN: the same weights to the bit: {}", model.params == trainer.weights);
+    println!("\nREAD AGAIN: the same weights to the bit: {}", *model.params() == trainer.weights);
     Ok(())
 }
 

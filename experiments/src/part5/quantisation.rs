@@ -75,6 +75,7 @@ pub fn q4_0(w: &[f64]) -> Block {
     Block { d, m: 0.0, q }
 }
 
+// ANCHOR: q4_1
 /// Q4_1: the smallest weight becomes 0, the largest 15.
 fn q4_1(w: &[f64]) -> Block {
     let m = w.iter().fold(f64::INFINITY, |m, &w| m.min(w));
@@ -83,6 +84,7 @@ fn q4_1(w: &[f64]) -> Block {
     let q = w.iter().map(|&w| nearest(w - m, d, [0, 15])).collect();
     Block { d, m, q }
 }
+// ANCHOR_END: q4_1
 // ANCHOR_END: q4_0
 
 // ANCHOR: least_squares

@@ -2,7 +2,7 @@
 //! that share a scale, with the output layer in 4 bits; and what it writes when blocks are read wrongly.
 //!
 //! `--model DIR` is a model that was trained, or a GGUF file; `--tokens N` reads the first N tokens of
-//! the King James text and not all.
+//! the King James text and not all; `--types-only` prints the first table alone.
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,9 @@ struct Flags {
     /// How many tokens of the King James text are read. [default: all]
     #[arg(long, value_name = "N")]
     tokens: Option<usize>,
+    /// Print the first table alone: the costs of each type.
+    #[arg(long)]
+    types_only: bool,
 }
 
 /// Runs the experiment.
@@ -40,6 +43,9 @@ pub fn run(arguments: &[String]) -> Outcome {
     let flags: Flags = arguments::parse("quantisation_costs", arguments)?;
     let bench = Bench::new(&flags.model, flags.tokens)?;
     let file = bench.types()?;
+    if flags.types_only {
+        return Ok(());
+    }
     // What follows needs fewer tokens.
     let few = (bench.tokens.len() / 10).max(2048).min(bench.tokens.len());
     let bench = Bench { tokens: bench.tokens[..few].to_vec(), ..bench };

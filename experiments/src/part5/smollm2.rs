@@ -133,7 +133,9 @@ fn as_in_the_file(model: &mut Model) {
     // Heads of queries, then of keys. Those of values have no pairs.
     let heads = config.n_head + config.n_kv_head();
     let is_c_attn = |tensor: &&Tensor| tensor.name.ends_with("attn.c_attn.weight");
-    for tensor in model.gpt.layout().tensors().iter().filter(is_c_attn) {
+    let tensors: Vec<Tensor> =
+        model.gpt.layout().tensors().iter().filter(is_c_attn).cloned().collect();
+    for tensor in tensors {
         let columns = tensor.shape[1];
         for weights in model.params_mut().values[tensor.range()].chunks_exact_mut(columns) {
             let before = weights.to_vec();

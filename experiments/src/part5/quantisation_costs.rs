@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use stage01_bigram::corpus::Corpus;
+use stage01_bigram::float16::from_f16;
 use stage01_bigram::loss::perplexity;
 use stage01_bigram::text::{thousands, wrap};
 use stage01_bigram::{Error, Result};
@@ -275,17 +276,6 @@ fn greedy(model: &Model, prompt: &str) -> Result<String> {
     Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// The number in two bytes of float16.
-fn half(bytes: [u8; 2]) -> f32 {
-    let bits = u16::from_le_bytes(bytes);
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, mantissa) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023) / 1024.0);
-    match exponent {
-        0 => sign * mantissa * 2f32.powi(-14),
-        _ => sign * (1.0 + mantissa) * 2f32.powi(exponent - 15),
-    }
-}
-
 // ANCHOR: bug
 /// How the numbers of a block are taken out of its bytes.
 #[derive(Clone, Copy)]
@@ -305,7 +295,7 @@ const RIGHT: Reader = Reader { zero: 8, swapped: false, neighbours: false };
 fn read(bytes: &[u8], reader: Reader) -> Vec<f32> {
     let mut weights = Vec::new();
     for block in bytes.chunks_exact(18) {
-        let d = half([block[0], block[1]]);
+        let d = from_f16(u16::from_le_bytes([block[0], block[1]]));
         let mut w = [0.0; 32];
         for (i, byte) in block[2..].iter().enumerate() {
             let (lower, upper) = (byte & 15, byte >> 4);

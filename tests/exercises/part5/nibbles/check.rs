@@ -38,7 +38,7 @@ pub fn probe(p: &mut Probe) {
     p.part("there and back", |p| {
         for (name, q) in [("rising", &rising), ("mixed", &mixed)] {
             let back = unpack(&pack(q));
-            p.rule(&back == q, || {
+            p.rule(back == *q, || {
                 format!("{name}: {q:?} was packed and unpacked, and came back as {back:?}")
             });
         }

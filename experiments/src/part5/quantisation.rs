@@ -444,7 +444,8 @@ mod tests {
         }
     }
 
-    /// The definitions of this file give the numbers of the files, but for the scale in float16.
+    /// The definitions of this file give the numbers of the files, but for scale and minimum in
+    /// float16. One weight that is a step off would be an error of 0.015.
     #[test]
     fn these_are_the_types_of_the_files() {
         let w = normal(320, 4);
@@ -452,7 +453,7 @@ mod tests {
             [rounded(&w, 32, |w| absmax(w, 127)), rounded(&w, 32, q4_1), rounded(&w, 32, q4_0)];
         for (kind, plain) in TYPES.into_iter().zip(plain) {
             let read = in_a_file(kind, Scale::Largest, &w).unwrap();
-            assert!(relative(&plain, &read) < 5e-4, "{kind}: {}", relative(&plain, &read));
+            assert!(relative(&plain, &read) < 2e-3, "{kind}: {}", relative(&plain, &read));
         }
     }
 

@@ -26,6 +26,8 @@
 //!
 //! What this file leaves out: a fast exp, which is [`exp_f32`](crate::float::exp_f32).
 
+use std::hint::black_box;
+
 use crate::Float;
 
 /// Numbers computed in parallel: sixteen `f32` fill the largest register.
@@ -84,10 +86,12 @@ pub fn dot<T: Float>(a: &[T], b: &[T]) -> T {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     let mut totals = [T::zero(); LANES];
     for (a, b) in a.iter().zip(b) {
-        for l in 0..LANES {
-            totals[l] += a[l] * b[l];
-        }
+        let products = lanes(|l| a[l] * b[l]);
+        totals = lanes(|l| totals[l] + products[l]);
     }
+    // Without this the compiler sees that they are added in pairs, and keeps pairs, in eight
+    // registers instead of one.
+    let totals = black_box(totals);
     a_rest.iter().zip(b_rest).fold(together(totals), |sum, (&a, &b)| sum + a * b)
 }
 
@@ -96,11 +100,21 @@ pub fn dot<T: Float>(a: &[T], b: &[T]) -> T {
 pub fn add_scaled<T: Float>(y: &mut [T], a: T, x: &[T]) {
     let ((y, y_rest), (x, x_rest)) = (y.as_chunks_mut::<LANES>(), x.as_chunks::<LANES>());
     for (y, x) in y.iter_mut().zip(x) {
-        for l in 0..LANES {
-            y[l] += a * x[l];
-        }
+        let products = lanes(|l| a * x[l]);
+        *y = lanes(|l| y[l] + products[l]);
     }
     y_rest.iter_mut().zip(x_rest).for_each(|(y, &x)| *y += a * x);
+}
+
+/// A function of each lane. All are computed before any is stored: otherwise the compiler has to
+/// fear that storing one changes the next, and computes them one by one.
+#[inline(always)]
+fn lanes<T: Float>(of: impl Fn(usize) -> T) -> [T; LANES] {
+    let mut results = [T::zero(); LANES];
+    for l in 0..LANES {
+        results[l] = of(l);
+    }
+    results
 }
 
 /// The sum of all totals.

@@ -38,6 +38,8 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use rand::{Rng, RngExt};
 use stage01_bigram::Float;
 
+use crate::matmul::pages::ask_for_large_pages;
+
 /// Initial values of one tensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
@@ -211,7 +213,9 @@ pub struct Params<T> {
 impl<T: Float> Params<T> {
     /// All zero: a gradient before the first backward pass, a moment before the first step.
     pub fn zeros(layout: &Layout) -> Self {
-        Params { values: vec![T::zero(); layout.len()] }
+        let values = vec![T::zero(); layout.len()];
+        ask_for_large_pages(&values);
+        Params { values }
     }
 
     /// The initial weights of a model: every tensor as its [`Init`] says.

@@ -20,7 +20,7 @@
 //! assert_eq!(y, array![[143.0]]);
 //! ```
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use stage01_bigram::Float;
@@ -71,8 +71,8 @@ impl<T: Float> Weights<T> for Params<T> {
 /// Tensors are found by their place in the layout of the model, which itself holds none of them.
 #[derive(Debug, Default)]
 pub struct BlockWeights {
-    vectors: HashMap<usize, Vec<f32>>,
-    matrices: HashMap<usize, Vec<Part>>,
+    vectors: BTreeMap<usize, Vec<f32>>,
+    matrices: BTreeMap<usize, Vec<Part>>,
 }
 
 /// Some outputs of a matrix, all of its inputs: a row for each output.
@@ -130,6 +130,15 @@ impl BlockWeights {
         let n_out: usize = parts.iter().map(Part::n_out).sum();
         assert_eq!(n_in * n_out, tensor.len(), "{}", tensor.name);
         self.matrices.insert(tensor.offset, parts);
+    }
+
+    /// Moves all blocks into one piece of memory: see [`BlockMatrix::join_memory`].
+    pub fn join_memory(&mut self) {
+        let blocks = self.matrices.values_mut().flatten().filter_map(|part| match part {
+            Part::Blocks(matrix) => Some(matrix),
+            Part::Full(_) => None,
+        });
+        BlockMatrix::join_memory(blocks);
     }
 
     /// The parts of a matrix, where it was inserted.

@@ -14,7 +14,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use stage01_bigram::Result;
 use stage01_bigram::vector::{simd_dispatch, sum};
-use stage02_attention::matmul::gemm;
+use stage02_attention::matmul::{gemm, pages};
 
 use crate::memory;
 use crate::trainer::thread_pool;
@@ -53,7 +53,8 @@ pub fn memory_speed(threads: usize, budget: Duration) -> Result<f64> {
     let pool = thread_pool(threads)?;
     let bytes = (4 * N) as f64;
     memory::require(bytes, "the memory for measuring its speed", "close other programs")?;
-    let numbers = vec![1.0f32; N];
+    let mut numbers = pages::zeroed::<f32>(N);
+    numbers.fill(1.0);
     let seconds = median(budget, || {
         let total: f32 = pool.install(|| {
             let parts = numbers.par_chunks(N.div_ceil(threads));

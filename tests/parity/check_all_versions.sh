@@ -12,7 +12,8 @@
 #
 # transformers 4.44, of 2024, can be installed with Python 3.10 to 3.12.
 #
-# The models that are checked are trained here, each in a second: see check_transformers.py.
+# The models that are checked are trained here, each in a second: see check_transformers.py and
+# check_evaluation.py.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -24,6 +25,10 @@ place=${PARITY_ENVS:-.venv/versions}
     exit 1
 }
 torch=$("$python" -W ignore -c 'import os, torch; print(os.path.dirname(os.path.dirname(torch.__file__)))')
+
+# A model that others have trained, where stage03_gpt/fetch-smollm2.sh has brought it.
+smollm2=models/SmolLM2-135M-Instruct.Q4_1.gguf
+[ -e "$smollm2" ] || smollm2=
 
 failed=
 for version in $versions; do
@@ -47,7 +52,9 @@ PTH
     fi
     echo
     echo "transformers $version"
-    "$env/bin/python" -W ignore tests/parity/check_transformers.py --train || failed="$failed $version"
+    { "$env/bin/python" -W ignore tests/parity/check_transformers.py --train \
+        && "$env/bin/python" -W ignore tests/parity/check_evaluation.py $smollm2; } \
+        || failed="$failed $version"
 done
 [ -z "$failed" ] || {
     echo "error: differences in transformers$failed" >&2

@@ -21,6 +21,7 @@ every platform.
     llama_tiny/ …                       models of today: see golden_llama.py
     llama_norm_and_mlp.safetensors      RMSNorm and SwiGLU, forward and backward (llama_layers.py)
     rotary.safetensors                  rotary positions, and Llama's attention with grouped queries
+    evaluation.safetensors …            texts in windows, and endings: see golden_evaluation.py
 
 The README beside this script lists every tensor. The models are also run through the
 independent GPT in train_like_nanogpt.py; the script stops if the two disagree.
@@ -39,6 +40,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 from transformers.models.llama import modeling_llama as llama
 
+import golden_evaluation
 import golden_llama
 import llama_layers
 from train_like_nanogpt import (
@@ -514,6 +516,7 @@ def make(directory):
     norm_and_mlp |= llama_layers.swiglu(g, normal, backward)
     save("llama_norm_and_mlp.safetensors", norm_and_mlp)
     save("rotary.safetensors", rotary(random.Random(5)) | llama_attention(random.Random(6)))
+    golden_evaluation.make(directory, save, integers)
 
 
 def compare(made, committed):
@@ -537,6 +540,9 @@ def compare(made, committed):
                 sys.exit(f"{file}: {name} differs by {error:.1e}")
             worst = max(worst, error)
         print(f"{file}: {len(a)} tensors, largest relative difference {worst:.1e}")
+    for file in made.glob("*.json"):
+        if file.read_bytes() != (committed / file.name).read_bytes():
+            sys.exit(f"{file.name} differs")
     left = {p.relative_to(committed) for p in committed.rglob("*.safetensors")} - set(files)
     if left:
         sys.exit(f"not made by this script: {sorted(map(str, left))}")

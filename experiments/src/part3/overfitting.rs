@@ -2,12 +2,13 @@
 //!
 //! First dropout on paper: two numbers, all four cases. Then the same model three times, with the
 //! loss on the training and the validation set, both with nothing dropped. `--plot FILE` draws
-//! them.
+//! them. At last a text that is evaluated in windows which overlap.
 
 use std::path::Path;
 
 use stage01_bigram::Result;
 use stage01_bigram::corpus::Corpus;
+use stage01_bigram::loss::perplexity;
 use stage01_bigram::plot::{LineChart, Series};
 use stage01_bigram::random::{Purpose, generator};
 use stage02_attention::dropout::Dropout;
@@ -52,8 +53,23 @@ pub fn run(plot: Option<&Path>) -> Result<()> {
     println!("\nWITH DROPOUT: two losses of the second model at the end");
     println!("the last batches, with dropout      {:.3}", runs[1].batches);
     println!("the training set, nothing dropped   {:.3}", runs[1].rows.last().expect("rows")[0]);
+    sliding(&runs[2])?;
     if let Some(file) = plot {
         chart(&runs).save(file)?;
+    }
+    Ok(())
+}
+
+/// The loss over one text, in windows that overlap more and more.
+fn sliding(run: &Run) -> Result<()> {
+    let Run { trainer, held_out, .. } = run;
+    println!("\nSLIDING WINDOWS: the third model, 8,000 characters that it has not seen");
+    println!("moves on by   windows   least context   nats per character   perplexity");
+    for stride in [LENGTH, LENGTH / 2, LENGTH / 4, 1] {
+        let loss = evaluate(trainer.gpt(), &trainer.weights, held_out, stride)?.per_token();
+        let windows = 1 + (held_out.len() - 1 - LENGTH).div_ceil(stride);
+        let (least, perplexity) = (LENGTH - stride + 1, perplexity(loss));
+        println!("{stride:>11}{windows:>10}{least:>16}{loss:>21.4}{perplexity:>13.3}");
     }
     Ok(())
 }
@@ -97,6 +113,10 @@ struct Run {
     rows: Vec<[f64; 2]>,
     /// The mean loss of the last batches, with dropout.
     batches: f64,
+    /// The trained model.
+    trainer: Trainer<f32>,
+    /// The part of the validation set that was measured.
+    held_out: Vec<u32>,
 }
 
 impl Run {
@@ -123,7 +143,8 @@ impl Run {
             }
         }
         let batches = last[STEPS - 50..].iter().sum::<f64>() / 50.0;
-        Ok(Run { rows, batches })
+        let [_, held_out] = measured;
+        Ok(Run { rows, batches, trainer, held_out })
     }
 }
 

@@ -397,8 +397,8 @@ impl MultiHeadAttention {
             let heads = (self.n_head, self.n_kv_head);
             single_query::forward(heads, [q, k, v], per_thread.of(1), y.view_mut());
         } else {
-            let threads =
-                threads_for(n * end * self.n_embd).max(threads_to_fetch(k.len() + v.len()));
+            let threads = threads_for(n * end * self.n_embd)
+                .max(threads_to_fetch((k.len() + v.len()) * size_of::<T>()));
             let (size, group) = self.sizes();
             let (k, v) = (Shared::new(k, size, group), Shared::new(v, size, group));
             let all = ((q, k, v), y.view_mut(), lse.slice_mut(s![..n, ..]));

@@ -30,13 +30,20 @@
 use ndarray::{ArrayView2, ArrayViewMut2};
 use stage01_bigram::Float;
 use stage01_bigram::loss::softmax_in_place;
-use stage01_bigram::vector::{add_scaled, dot};
+use stage01_bigram::vector::dot;
 
+use crate::matmul::pages::fetch;
 use crate::parallel::{each_row_on, threads_to_fetch};
 use crate::profiler::{Region, time};
 
 /// Tokens in a chunk.
 const CHUNK: usize = 64;
+
+/// Tokens before a key is needed, its fetching is asked for.
+const AHEAD: usize = 8;
+
+/// Tokens whose values are added to one head before the next: few, because memory is fastest in order.
+const TOGETHER: usize = 16;
 
 /// Length of the scratch that [`forward`] needs.
 pub fn scratch_len(heads: usize, keys: usize, n_embd: usize) -> usize {
@@ -62,19 +69,27 @@ pub fn forward<T: Float>(
     let (by_token, scratch) = scratch.split_at_mut(heads * keys);
     let (by_head, scratch) = scratch.split_at_mut(heads * keys);
     let sums = &mut scratch[..keys.div_ceil(CHUNK) * n_embd];
-    let threads = threads_to_fetch(k.len());
+    let threads = threads_to_fetch(size_of_val(k.as_slice().expect(CONTIGUOUS)));
 
+    let all_k = k.to_slice().expect(CONTIGUOUS);
     let scores = ArrayViewMut2::from_shape((keys, heads), &mut *by_token).expect("its length");
-    each_row_on(threads, Region::Attention, (k, scores), |(k, scores)| {
-        // ANCHOR: scores
-        let (scores, q) = (scores.chunks_exact_mut(group), q.chunks_exact(group * d));
-        for ((scores, q), k) in scores.zip(q).zip(k.chunks_exact(d)) {
-            for (score, q) in scores.iter_mut().zip(q.chunks_exact(d)) {
-                *score = scale * dot(q, k);
+    each_row_on(
+        threads,
+        Region::Attention,
+        (0..keys, k, scores),
+        #[inline(always)]
+        |(j, k, scores)| {
+            fetch(all_k.get((j + AHEAD) * k.len()..(j + AHEAD + 1) * k.len()).unwrap_or_default());
+            // ANCHOR: scores
+            let (scores, q) = (scores.chunks_exact_mut(group), q.chunks_exact(group * d));
+            for ((scores, q), k) in scores.zip(q).zip(k.chunks_exact(d)) {
+                for (score, q) in scores.iter_mut().zip(q.chunks_exact(d)) {
+                    *score = scale * dot(q, k);
+                }
             }
-        }
-        // ANCHOR_END: scores
-    });
+            // ANCHOR_END: scores
+        },
+    );
 
     time(Region::Softmax, || {
         for (h, att) in by_head.chunks_exact_mut(keys).enumerate() {
@@ -85,25 +100,75 @@ pub fn forward<T: Float>(
     });
 
     let chunks = sums.len() / n_embd;
+    let (v, width) = (v.to_slice().expect(CONTIGUOUS), v.ncols());
     let parts = ArrayViewMut2::from_shape((chunks, n_embd), &mut *sums).expect("its length");
-    each_row_on(threads, Region::Attention, (0..chunks, parts), |(i, y)| {
-        y.fill(T::zero());
-        // ANCHOR: mixture
-        for j in i * CHUNK..((i + 1) * CHUNK).min(keys) {
-            let v = v.row(j).to_slice().expect(CONTIGUOUS).chunks_exact(d);
-            for ((g, y), v) in y.chunks_exact_mut(group * d).enumerate().zip(v) {
+    each_row_on(
+        threads,
+        Region::Attention,
+        (0..chunks, parts),
+        #[inline(always)]
+        |(i, y)| {
+            // ANCHOR: mixture
+            y.fill(T::zero());
+            let chunk = i * CHUNK..((i + 1) * CHUNK).min(keys);
+            for start in chunk.clone().step_by(TOGETHER) {
+                let tokens = start..(start + TOGETHER).min(chunk.end);
+                let next = tokens.end * width..(tokens.end + TOGETHER).min(keys) * width;
+                fetch(v.get(next).unwrap_or_default());
                 for (h, y) in y.chunks_exact_mut(d).enumerate() {
-                    add_scaled(y, by_head[(g * group + h) * keys + j], v);
+                    let att = &by_head[h * keys..][tokens.clone()];
+                    let v = &v[start * kv_heads * d + h / group * d..];
+                    add_mixture(att, v, kv_heads * d, y);
                 }
             }
-        }
-        // ANCHOR_END: mixture
-    });
+            // ANCHOR_END: mixture
+        },
+    );
     let mut y = y.row_mut(0);
     y.fill(T::zero());
     for part in sums.chunks_exact(n_embd) {
         y.iter_mut().zip(part).for_each(|(y, &part)| *y += part);
     }
+}
+
+/// y += the sum over the tokens of att\[j\] v\[j\].
+///
+/// v: begins at the columns of the head in the first token; those of the next one are `stride` numbers
+/// behind. The sums of 64 columns stay in registers while the tokens go by.
+#[inline(always)]
+fn add_mixture<T: Float>(att: &[T], v: &[T], stride: usize, y: &mut [T]) {
+    let (wide, rest) = y.as_chunks_mut::<64>();
+    let (narrow, single) = rest.as_chunks_mut::<8>();
+    let mut first = 0;
+    for y in wide {
+        *y = columns(*y, att, &v[first..], stride);
+        first += y.len();
+    }
+    for y in narrow {
+        *y = columns(*y, att, &v[first..], stride);
+        first += y.len();
+    }
+    for y in single {
+        [*y] = columns([*y], att, &v[first..], stride);
+        first += 1;
+    }
+}
+
+/// The first N columns of [`add_mixture`].
+#[inline(always)]
+fn columns<T: Float, const N: usize>(
+    mut sums: [T; N],
+    att: &[T],
+    v: &[T],
+    stride: usize,
+) -> [T; N] {
+    for (&att, v) in att.iter().zip(v.chunks(stride)) {
+        let v: &[T; N] = v.first_chunk().expect("the columns of a token");
+        for l in 0..N {
+            sums[l] += att * v[l];
+        }
+    }
+    sums
 }
 
 #[cfg(test)]

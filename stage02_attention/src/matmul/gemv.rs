@@ -28,7 +28,7 @@ pub(super) fn gemv<T: Float>(
     /// Rows of b in a chunk.
     const ROWS: usize = 128;
     let (k, n) = b.dim();
-    let threads = threads_to_fetch(b.len());
+    let threads = threads_to_fetch(b.len() * size_of::<T>());
     let by_rows = b.strides()[1] == 1;
     let mut results = vec![T::zero(); if by_rows { k.div_ceil(ROWS) * n } else { n }];
     if by_rows {

@@ -31,6 +31,7 @@
 pub mod bf16;
 pub mod blocks;
 mod gemv;
+pub mod pages;
 mod shared;
 
 pub use shared::{Dtype, par_gemm};

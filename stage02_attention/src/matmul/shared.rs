@@ -11,7 +11,7 @@ use stage01_bigram::Float;
 
 use super::gemv::gemv;
 use super::{bf16, gemm};
-use crate::parallel::{FETCHED, join, threads_for};
+use crate::parallel::{join, threads_for};
 use crate::profiler::{Region, time};
 
 /// Precision of the matrix products of a layer.
@@ -39,8 +39,10 @@ pub fn par_gemm<T: Float>(
     beta: T,
     c: &mut ArrayViewMut2<T>,
 ) {
+    /// Entries of a matrix whose fetching is worth dividing. The bits of the result depend on it.
+    const FETCHED: usize = 1 << 17;
     let straight = b.strides().contains(&1);
-    if a.nrows() == 1 && b.len() >= 2 * FETCHED && straight {
+    if a.nrows() == 1 && b.len() >= FETCHED && straight {
         return gemv(alpha, a, b, beta, c.view_mut());
     }
     let threads = threads_for(a.nrows() * a.ncols() * b.ncols());

@@ -26,6 +26,4 @@ mod threads;
 pub use heads::{Heads, PerThread, Shared, each_head};
 pub use rows::{Rows, add_rows, each_row, each_row_here, each_row_on};
 pub use spin::{join, spinning};
-pub use threads::{
-    FETCHED, rows_per_thread, single_threaded, threads, threads_for, threads_to_fetch,
-};
+pub use threads::{rows_per_thread, single_threaded, threads, threads_for, threads_to_fetch};

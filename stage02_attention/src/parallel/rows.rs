@@ -87,7 +87,16 @@ pub fn each_row_on<R: Rows>(
     kernel: impl Fn(R::Row) + Sync,
 ) {
     let n = rows.dim().0;
-    cut(threads.min(n), rows, n, &|rows: R| each_row_here(region, rows, &kernel));
+    cut(threads.min(n), rows, n, &|rows: R| {
+        // A reference to the kernel would be a call that the compiler does not inline.
+        #[allow(clippy::redundant_closure, reason = "a closure has the attribute, a reference not")]
+        each_row_here(
+            region,
+            rows,
+            #[inline(always)]
+            |row| kernel(row),
+        )
+    });
 }
 
 /// [`each_row`] on this thread alone, for what is already a part of divided work.

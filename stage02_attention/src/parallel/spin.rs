@@ -36,6 +36,11 @@ pub fn spinning<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     })
 }
 
+/// Whether this thread spins where it waits.
+pub(super) fn is_spinning() -> bool {
+    SPINNING.get()
+}
+
 /// Takes work of other threads, polling without sleep, until `enough`.
 fn spin_until(enough: impl Fn() -> bool) {
     while !enough() {

@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::thread::LocalKey;
 
+use super::spin::is_spinning;
+
 thread_local! {
     /// Whether this thread does its work alone.
     static SINGLE_THREADED: Cell<bool> = const { Cell::new(false) };
@@ -38,14 +40,15 @@ pub fn threads_for(multiplications: usize) -> usize {
     threads().min(multiplications / FEWEST).max(1)
 }
 
-/// Number of threads worth using to fetch this number of values from memory, where that is all the
-/// work.
-pub fn threads_to_fetch(numbers: usize) -> usize {
-    threads().min(numbers / FETCHED).max(1)
+/// Number of threads worth using to fetch this many bytes from memory, where that is all the work.
+pub fn threads_to_fetch(bytes: usize) -> usize {
+    threads().min(bytes / fetched()).max(1)
 }
 
-/// Values that take longer to fetch than another thread takes to begin.
-pub const FETCHED: usize = 1 << 18;
+/// Bytes that take longer to fetch than another thread takes to begin: few where it spins.
+fn fetched() -> usize {
+    if is_spinning() { 1 << 16 } else { 1 << 20 }
+}
 
 /// Number of rows for one thread: an equal part, and enough to be worth waking it.
 pub fn rows_per_thread(rows: usize, cols: usize) -> usize {
@@ -67,7 +70,7 @@ mod tests {
             assert_eq!(threads(), 3);
             let here = std::thread::current().id();
             single_threaded(|| {
-                assert_eq!((threads(), threads_for(1 << 30), threads_to_fetch(1 << 30)), (1, 1, 1));
+                assert_eq!((threads(), threads_for(1 << 30), threads_to_fetch(1 << 40)), (1, 1, 1));
                 single_threaded(|| ());
                 assert_eq!(threads(), 1);
                 each_row(Region::Loss, &[0; 1 << 16][..], |_| {

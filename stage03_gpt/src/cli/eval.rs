@@ -1,10 +1,13 @@
-//! `eval`: evaluate a trained model on a text.
+//! `eval`: evaluate a trained model on a text, or on questions with several endings.
+
+mod questions;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
+use rayon::ThreadPool;
 use serde_json::json;
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::loss::{bits_per_byte, perplexity};
@@ -13,7 +16,8 @@ use stage01_bigram::{Error, Result};
 
 use super::locate::locate;
 use super::screen::{Screen, remark};
-use crate::evaluate::evaluate;
+use super::stop;
+use crate::evaluate::{TextTokens, evaluate_with};
 use crate::files::logits::save_logits;
 use crate::memory;
 use crate::model::Model;
@@ -25,6 +29,16 @@ use crate::trainer::{cores, thread_pool};
 /// log-likelihood in nats per token, which depends on the tokenizer; bits per byte do not, so they
 /// compare any two models. Perplexity is exp(loss): the number of equally likely tokens that would
 /// give the same loss.
+///
+/// The text is read in windows of as many tokens as the context has. They do not overlap, unless
+/// --stride is less: then only the tokens that no window before has predicted are counted, so every
+/// token is predicted once, whatever the stride. Special tokens that the tokenizer puts before a
+/// text (Llama's <s>; GPT-2 and SmolLM2 have none) stand once at the beginning of the text, and
+/// windows do not begin with them, as in Hugging Face's documentation of perplexity. Without any,
+/// the first token is not predicted.
+///
+/// With --hellaswag the model chooses among several endings of a context instead, and the accuracy
+/// is printed with its standard error.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
     /// The model: a directory, a GGUF file, or its name on the hub.
@@ -35,10 +49,25 @@ pub struct Flags {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     text: Vec<PathBuf>,
 
-    /// How many tokens a window moves on: less than the block size gives every token more context,
-    /// and takes longer. [default: the block size]
+    /// How many tokens a window moves on: less than the context gives every token more context,
+    /// and takes longer. [default: the context]
     #[arg(long, value_name = "N")]
     stride: Option<usize>,
+
+    /// How many tokens a window has, at most. [default: the context of the model, its block size]
+    #[arg(long, value_name = "N")]
+    context: Option<usize>,
+
+    /// Questions instead of a text: JSON lines as HellaSwag has them, with `ctx` (or `ctx_a`,
+    /// `ctx_b`) and `activity_label`, `endings`, `label`. The texts are prepared as in EleutherAI's
+    /// harness, and `acc` and `acc_norm` are those of its task: the likeliest ending, and the
+    /// likeliest per character. `acc_bytes` is per byte, `acc_tokens` per token.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "stride", "logits"])]
+    hellaswag: Option<PathBuf>,
+
+    /// Only the first N questions. [default: all]
+    #[arg(long, value_name = "N", requires = "hellaswag")]
+    limit: Option<usize>,
 
     /// Print one JSON object instead of a table.
     #[arg(long)]
@@ -56,39 +85,62 @@ pub struct Flags {
 
 /// Runs the command.
 pub fn eval(flags: &Flags) -> Result<ExitCode> {
-    let model = Model::load(&locate(&flags.model)?)?;
-    let (Model { gpt, tokenizer, .. }, params) = (&model, model.params());
-    let corpus = Corpus::open(&flags.text)?;
-    let tokens = tokenizer.encode_with_special(&corpus.text)?;
-    corpus.notes(tokenizer).for_each(remark);
     if flags.threads == Some(0) {
         return Err(Error::setting("--threads", 0, "it must be at least 1"));
     }
+    let mut model = Model::load(&locate(&flags.model)?)?;
+    if let Some(tokens) = flags.context {
+        model.gpt.shorten_context(tokens)?;
+    }
     let pool = thread_pool(flags.threads.unwrap_or_else(cores))?;
-    let block_size = gpt.config().block_size;
+    match &flags.hellaswag {
+        Some(path) => questions::eval(&model, path, flags, &pool),
+        None => eval_text(&model, flags, &pool),
+    }
+}
+
+fn eval_text(model: &Model, flags: &Flags, pool: &ThreadPool) -> Result<ExitCode> {
+    let Model { gpt, tokenizer, .. } = model;
+    let corpus = Corpus::open(&flags.text)?;
+    let TextTokens { tokens, given, given_bytes } = TextTokens::new(tokenizer, &corpus.text)?;
+    corpus.notes(tokenizer).for_each(remark);
+    let context = gpt.config().block_size;
     if let Some(path) = &flags.logits {
-        let first = &tokens[..tokens.len().min(block_size)];
+        let first = &tokens[..tokens.len().min(context)];
         let threads = pool.current_num_threads();
         let bytes = gpt.config().forward_bytes::<f32>(first.len(), threads);
-        memory::require(bytes, "the logits of the first window", "give a shorter text")?;
-        save_logits(path, first, &pool.install(|| gpt.logits(params, first))?)?;
+        memory::require(bytes, "the logits of the first window", "choose a shorter --context")?;
+        save_logits(path, first, &pool.install(|| gpt.logits(model.params(), first))?)?;
     }
-    let start = Instant::now();
-    let stride = flags.stride.unwrap_or(block_size);
-    let loss = pool.install(|| evaluate(gpt, params, &tokens, stride))?;
+    let stride = flags.stride.unwrap_or(context);
+    let mut screen = Screen::new();
+    stop::listen();
+    screen.start_bar(0, tokens.len().saturating_sub(given));
+    let (bar, start) = (screen.bar(), Instant::now());
+    let progress = |tokens| {
+        bar.advance(tokens, || "tokens".into());
+        !stop::asked()
+    };
+    let (weights, text) = (model.weights(), (&tokens[..], given));
+    let loss = pool.install(|| evaluate_with(gpt, weights, text, stride, &progress));
+    screen.end_bar();
+    let Some(loss) = loss? else {
+        remark("stopped before all of the text was predicted: no result");
+        return stop::status(&screen);
+    };
     let seconds = start.elapsed().as_secs_f64();
 
-    // The first token was given, so its bytes were not predicted.
-    let given = tokenizer.decode_bytes(&tokens[..1])?.len();
-    let (nats, bytes) = (loss.per_token(), corpus.text.len() - given);
+    // What was given was not predicted.
+    let bytes = corpus.text.len() - given_bytes;
+    let nats = loss.per_token();
     let bits = bits_per_byte(loss.nats, bytes);
     let rate = loss.tokens as f64 / seconds;
-    let screen = Screen::new();
     if flags.json {
         let result = json!({
             "text": corpus.origin,
             "tokens": loss.tokens,
             "bytes": bytes,
+            "context": context,
             "stride": stride,
             "nats_per_token": nats,
             "bits_per_byte": bits,
@@ -103,7 +155,7 @@ pub fn eval(flags: &Flags) -> Result<ExitCode> {
             thousands(loss.tokens),
             thousands(bytes)
         ));
-        screen.line(format!("windows of        {block_size}, moving on by {stride}"));
+        screen.line(format!("windows of        {context}, moving on by {stride}"));
         screen.line(format!("nats per token    {nats:.4}"));
         screen.line(format!("bits per byte     {bits:.4}"));
         screen.line(format!("perplexity        {:.2}", perplexity(nats)));

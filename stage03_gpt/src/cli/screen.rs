@@ -52,6 +52,11 @@ impl Screen {
         }
     }
 
+    /// A handle on the bar, to move it from other threads.
+    pub fn bar(&self) -> Bar {
+        Bar(self.bar.clone())
+    }
+
     /// Removes the bar.
     pub fn end_bar(&mut self) {
         if let Some(bar) = self.bar.take() {
@@ -115,6 +120,20 @@ impl Screen {
             && failure.kind() != io::ErrorKind::BrokenPipe
         {
             self.failure.set(Some(failure));
+        }
+    }
+}
+
+/// The progress bar of a [`Screen`], where it has one; can be shared by threads.
+#[derive(Clone, Debug)]
+pub struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    /// Moves the bar on, and sets the short message beside it.
+    pub fn advance(&self, steps: usize, message: impl FnOnce() -> String) {
+        if let Some(bar) = &self.0 {
+            bar.inc(steps as u64);
+            bar.set_message(message());
         }
     }
 }

@@ -53,7 +53,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 pub use activations::{Activations, RoundedBlock};
 
-use crate::parallel::{join, threads, threads_for};
+use crate::parallel::{join, threads_for, threads_to_fetch};
 use crate::profiler::{Region, time};
 use tiles::{ROWS, Tiles};
 
@@ -111,6 +111,12 @@ impl BlockMatrix {
     /// Number of inputs: the columns of W.
     pub fn n_in(&self) -> usize {
         self.n_in
+    }
+
+    /// Moves the weights of several matrices into one piece of memory, in large pages where the system
+    /// has them: memory is fetched faster from it than from many small pieces.
+    pub fn join_memory<'a>(matrices: impl Iterator<Item = &'a mut BlockMatrix>) {
+        Tiles::join_memory(matrices.map(|matrix| &mut matrix.tiles).collect());
     }
 
     /// How the weights are stored.
@@ -179,11 +185,4 @@ impl BlockMatrix {
         let half = threads / 2;
         join(|| self.cut(half, first, x, y_1), || self.cut(threads - half, first + at, x, y_2));
     }
-}
-
-/// Number of threads worth using to fetch this number of bytes from memory.
-fn threads_to_fetch(bytes: usize) -> usize {
-    /// Bytes that take longer to fetch than another thread takes to begin.
-    const FETCHED: usize = 1 << 17;
-    threads().min(bytes / FETCHED).max(1)
 }

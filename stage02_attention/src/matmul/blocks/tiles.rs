@@ -13,10 +13,14 @@
 //! Tiles stand in the order in which they are multiplied: those of the first sixteen rows, block
 //! after block, then those of the next. Rows that are missing in the last group are zero.
 
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
 use stage01_bigram::float16::from_f16;
 
 use super::plain::Block;
 use super::{BLOCK, BlockType};
+use crate::matmul::pages::zeroed;
 
 /// Rows of a tile: the `f32` in the largest register.
 pub(super) const ROWS: usize = 16;
@@ -38,11 +42,47 @@ pub(super) struct Tiles {
     /// Blocks of a row.
     blocks: usize,
     /// The whole numbers. Length: tiles * [`words`].
-    words: Vec<Words>,
+    words: Part<Words>,
     /// The scales. Length: tiles.
-    scales: Vec<Halves>,
+    scales: Part<Halves>,
     /// The minima, where the type has them. Length: tiles.
-    minima: Vec<Halves>,
+    minima: Part<Halves>,
+}
+
+/// A part of memory that other matrices may share.
+#[derive(Clone, Debug)]
+struct Part<T> {
+    all: Arc<Vec<T>>,
+    range: Range<usize>,
+}
+
+impl<T> Part<T> {
+    /// Memory of its own.
+    fn own(values: Vec<T>) -> Part<T> {
+        Part { range: 0..values.len(), all: Arc::new(values) }
+    }
+}
+
+impl<T> Deref for Part<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.all[self.range.clone()]
+    }
+}
+
+/// Moves parts into one piece of memory. Each old piece is given back once it was copied.
+fn join<T: Copy + Default>(parts: &mut [&mut Part<T>]) {
+    let mut all = zeroed(parts.iter().map(|part| part.len()).sum());
+    let mut end = 0;
+    for part in &mut *parts {
+        let range = end..end + part.len();
+        all[range.clone()].copy_from_slice(part);
+        end = range.end;
+        **part = Part { all: Arc::default(), range };
+    }
+    let all = Arc::new(all);
+    parts.iter_mut().for_each(|part| part.all = all.clone());
 }
 
 /// The tiles of one group of sixteen rows.
@@ -71,30 +111,34 @@ impl Tiles {
         let rows = bytes.len().checked_div(of_row).unwrap_or(0);
         let tiles = rows.div_ceil(ROWS) * blocks;
         let has_minima = kind == BlockType::Q4_1;
-        let mut packed = Tiles {
-            kind,
-            blocks,
-            words: vec![Words::default(); tiles * words(kind)],
-            scales: vec![Halves::default(); tiles],
-            minima: vec![Halves::default(); if has_minima { tiles } else { 0 }],
-        };
+        let mut packed: Vec<Words> = zeroed(tiles * words(kind));
+        let mut scales: Vec<Halves> = zeroed(tiles);
+        let mut minima: Vec<Halves> = zeroed(if has_minima { tiles } else { 0 });
         let flip = if kind == BlockType::Q8_0 { SIGNS } else { 0 };
         let half = |bytes: &[u8]| u16::from_le_bytes([bytes[0], bytes[1]]);
         for (row, bytes) in bytes.chunks_exact(of_row.max(1)).enumerate() {
             let (first, lane) = (row / ROWS * blocks, row % ROWS);
             for (tile, block) in (first..).zip(bytes.chunks_exact(kind.bytes())) {
-                packed.scales[tile].0[lane] = half(block);
+                scales[tile].0[lane] = half(block);
                 if has_minima {
-                    packed.minima[tile].0[lane] = half(&block[2..]);
+                    minima[tile].0[lane] = half(&block[2..]);
                 }
                 let numbers = &block[kind.bytes() - 4 * words(kind)..];
-                let to = &mut packed.words[tile * words(kind)..][..words(kind)];
+                let to = &mut packed[tile * words(kind)..][..words(kind)];
                 for (to, &word) in to.iter_mut().zip(numbers.as_chunks::<4>().0) {
                     to.0[lane] = u32::from_le_bytes(word) ^ flip;
                 }
             }
         }
-        packed
+        let (words, scales, minima) = (Part::own(packed), Part::own(scales), Part::own(minima));
+        Tiles { kind, blocks, words, scales, minima }
+    }
+
+    /// Moves all of them into one piece of memory.
+    pub(super) fn join_memory(mut all: Vec<&mut Tiles>) {
+        join(&mut all.iter_mut().map(|tiles| &mut tiles.words).collect::<Vec<_>>());
+        join(&mut all.iter_mut().map(|tiles| &mut tiles.scales).collect::<Vec<_>>());
+        join(&mut all.iter_mut().map(|tiles| &mut tiles.minima).collect::<Vec<_>>());
     }
 
     pub(super) fn kind(&self) -> BlockType {

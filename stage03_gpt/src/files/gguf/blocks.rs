@@ -61,6 +61,7 @@ pub(super) fn read_model(file: &GgufFile) -> Result<(Gpt, BlockWeights)> {
             _ => weights.insert_matrix(ours, read_matrix(file, &parts)?),
         }
     }
+    weights.join_memory();
     Ok((gpt, weights))
 }
 

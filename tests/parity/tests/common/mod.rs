@@ -1,5 +1,7 @@
 //! A whole model that `transformers` saved: logits, gradients and texts are the same.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use parity::{Golden, assert_close, golden_directory, type_name};
 use stage01_bigram::Float;
 use stage01_bigram::random::{Purpose, generator};

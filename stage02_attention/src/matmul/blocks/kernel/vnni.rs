@@ -31,6 +31,9 @@ fn sums<N: Numbers, const R: usize>(group: Group, x: [Row; R]) -> [[f32; ROWS]; 
     let x = x.map(|x| Row { q: &x.q[..blocks], scales: &x.scales[..blocks] });
     let tiles = group.words.chunks_exact(N::WORDS);
     for (i, (tile, d)) in tiles.zip(group.scales).enumerate() {
+        if R == 1 {
+            fetch_ahead(tile);
+        }
         let q = weights::<N>(tile);
         let d = widen(d);
         let m = group.minima.get(i).map(|m| widen(m));
@@ -48,6 +51,17 @@ fn sums<N: Numbers, const R: usize>(group: Group, x: [Row; R]) -> [[f32; ROWS]; 
         }
     }
     sums.map(bytemuck::must_cast)
+}
+
+/// Asks for the memory a page behind a tile: where the weights are used once, fetching them is all the
+/// work, and the processor by itself does not look beyond a page of 4 KB.
+#[inline(always)]
+fn fetch_ahead(tile: &[Words]) {
+    for words in tile {
+        let ahead = (&raw const *words).wrapping_byte_add(4096);
+        // SAFETY: a hint, which reads no memory and changes no value, for any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) };
+    }
 }
 
 /// The numbers of a tile, four of each row in each of 8 vectors, counted from 0.

@@ -176,6 +176,10 @@ const EXPERIMENTS: &[Experiment] = &[
         "a safetensors file and a block of Q4_1 byte by byte, and what is refused"),
     row("smollm2", "part5/real_weights", 30, Tries(part5::smollm2::run),
         "SmolLM2-135M-Instruct: its file, a question in ChatML, and three mistakes"),
+    row("quantisation", "part5/quantisation", 3, Plots(part5::quantisation::run),
+        "blocks of 8 and 4 bits, the error of rounding, outliers, and dot products of blocks"),
+    row("quantisation_costs", "part5/quantisation", 150, Takes(part5::quantisation_costs::run),
+        "what fewer bits cost a trained model, and what it writes when blocks are read wrongly"),
 
     row("clinic_data_bugs", "appendix/clinic", 30, Tries(appendix::clinic_data_bugs::run),
         "a validation split that leaks, and a batch from one window"),

@@ -79,6 +79,8 @@ mod part4 {
 
 mod part5 {
     pub mod grouped_queries;
+    pub mod quantisation;
+    pub mod quantisation_costs;
     pub mod real_weights;
     pub mod rms_norm;
     pub mod rotary;

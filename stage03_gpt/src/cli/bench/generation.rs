@@ -156,7 +156,7 @@ impl Measured<'_> {
         ));
         screen.line(format!("writing           {:>7} tokens per second", rate(write_rate)));
         screen.line(format!("                  {:7.1} GB/s", fetched * write_rate / 1e9));
-        let note = if utilisation > 1.0 { ": much of it stays in the cache" } else { "" };
+        let note = if utilisation > 1.0 { ": caches help" } else { "" };
         screen.line(format!("utilisation       {:7.1} %{note}", 100.0 * utilisation));
         Ok(())
     }

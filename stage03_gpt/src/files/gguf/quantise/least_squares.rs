@@ -47,7 +47,7 @@ impl Block {
             let q = nearest(w, 1.0 / from_f16(d), lowest, highest);
             let block = Block { d, q };
             let error = block.error(w);
-            // Not so for NaN, which comes from a scale of 0.
+            // NaN, which comes from a scale of 0, is never smaller.
             if error < smallest {
                 (self, smallest) = (block, error);
             }

@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
+use serde_json::Value;
 use stage01_bigram::{Error, Result, files};
 
 use super::message::{Message, Role, from_json, to_json};
@@ -139,7 +140,7 @@ impl Conversation {
     /// [`Error::Format`] for a file that is something else, and those of
     /// [`files::write_atomically`].
     pub fn write(&self, path: &Path) -> Result<()> {
-        if path.exists() && Conversation::read(path).is_err() {
+        if path.exists() && !is_conversation_alone(path) {
             let problem = "it is there, and is no conversation";
             return Err(Error::format(path, problem, "choose another name, so that it is kept"));
         }
@@ -147,6 +148,16 @@ impl Conversation {
         text.push('\n');
         files::write_bytes(path, text.as_bytes())
     }
+}
+
+/// Whether a file holds a conversation and nothing that would be lost when it is replaced.
+fn is_conversation_alone(path: &Path) -> bool {
+    let only_messages = |bytes: Vec<u8>| match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(object)) => object.keys().all(|key| key == "messages"),
+        Ok(Value::Array(_)) => true,
+        _ => false,
+    };
+    Conversation::read(path).is_ok() && fs::read(path).is_ok_and(only_messages)
 }
 
 #[cfg(test)]
@@ -205,6 +216,11 @@ mod tests {
             assert!(error.contains("is no conversation; choose another name"), "{error}");
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
+        // A request of a client has messages, and more that would be lost.
+        let request = format!(r#"{{"model": "m", "messages": [{user}]}}"#);
+        fs::write(&path, &request).unwrap();
+        assert!(Conversation::read(&path).is_ok() && Conversation::default().write(&path).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), request);
         assert!(Conversation::read(&directory.path().join("none")).is_err());
         let error = Conversation::read(directory.path()).unwrap_err().to_string();
         assert!(error.contains("no regular file"), "{error}");

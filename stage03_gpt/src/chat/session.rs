@@ -121,6 +121,18 @@ impl<'m> Session<'m> {
         self.window.dropped()
     }
 
+    /// Looks whether these messages go on with what was answered last. Of another conversation nothing is
+    /// left out yet.
+    pub fn follow(&mut self, messages: &[Message]) {
+        self.window.follow(messages);
+    }
+
+    /// Begins anew: nothing is left out, and nothing is in the cache.
+    pub fn clear(&mut self) {
+        self.window = Window::default();
+        self.decoder.truncate(0);
+    }
+
     /// The tokens with which the model ends its turn.
     pub fn ends(&self) -> &[u32] {
         &self.ends

@@ -33,7 +33,7 @@ use crate::trainer::{cores, thread_pool};
 /// The text is read in windows of as many tokens as the context has. They do not overlap, unless
 /// --stride is less: then only the tokens that no window before has predicted are counted, so every
 /// token is predicted once, whatever the stride. Special tokens that the tokenizer puts before a
-/// text (Llama's <s>; GPT-2 and SmolLM2 have none) stand once at the beginning of the text, and
+/// text (Llama's BOS; GPT-2 and SmolLM2 have none) stand once at the beginning of the text, and
 /// windows do not begin with them, as in Hugging Face's documentation of perplexity. Without any,
 /// the first token is not predicted.
 ///

@@ -59,14 +59,19 @@ pub fn export(flags: &Flags) -> Result<ExitCode> {
     let (file, size) = (flags.gguf.display().to_string(), amount(size as f64));
     let screen = Screen::new();
     screen.line(format!("{} ({size})", printable(&file)));
-    if matches!(model.tokenizer, Tokenizer::Char(_)) {
-        screen
-            .line("A character tokenizer has no token that ends a text: <|endoftext|> was added.");
-    }
+    note_added_token(&model, &screen);
     screen.line("Open it with any program that reads GGUF files, such as:");
     screen.line(format!("  llama-completion -m {} -no-cnv -p \"…\"", printable(&file)));
     screen.line(format!("  cargo run -p stage03_gpt -- sample --model {}", printable(&file)));
     screen.end()
+}
+
+/// Says where the file has a token that the model does not have.
+pub(super) fn note_added_token(model: &Model, screen: &Screen) {
+    if matches!(model.tokenizer, Tokenizer::Char(_)) {
+        screen.line("A character tokenizer has no token that ends a");
+        screen.line("text: <|endoftext|> was added.");
+    }
 }
 
 /// Refuses a file to write whose name does not end in `.gguf`. The ending is how a file is recognised,

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use stage01_bigram::Result;
 use stage01_bigram::text::printable;
 
-use super::export::{check_ending, convert};
+use super::export::{check_ending, convert, note_added_token};
 use super::screen::Screen;
 use crate::files::gguf::{GgufFile, TensorInfo, TensorType, read_model};
 use crate::units::amount;
@@ -59,11 +59,16 @@ pub fn quantize(flags: &Flags) -> Result<ExitCode> {
     let before = convert(&flags.model, &flags.out, flags.name.as_deref(), kind)?;
     // Read again: what is reported is what the file has.
     let file = GgufFile::open(&flags.out)?;
-    let (_, after) = read_model(&file)?;
+    let (gpt, after) = read_model(&file)?;
     let (mut error, mut size) = (0f64, 0f64);
-    for (before, after) in before.params().values.iter().zip(&after.values) {
-        error += f64::from(before - after).powi(2);
-        size += f64::from(*before).powi(2);
+    // Tensor by tensor: the file of a character tokenizer has a row more in its embedding.
+    let tensors = before.gpt.layout().tensors().iter().zip(gpt.layout().tensors());
+    for (tensor, again) in tensors {
+        let numbers = before.params().values[tensor.range()].iter();
+        for (before, after) in numbers.zip(&after.values[again.range()]) {
+            error += f64::from(before - after).powi(2);
+            size += f64::from(*before).powi(2);
+        }
     }
     let sum = |of: fn(&TensorInfo) -> u64| file.tensors().iter().map(of).sum::<u64>() as f64;
     let numbers = sum(|tensor| tensor.len() as u64);
@@ -74,6 +79,7 @@ pub fn quantize(flags: &Flags) -> Result<ExitCode> {
     let relative = if size > 0.0 { 100.0 * (error / size).sqrt() } else { 0.0 };
     let screen = Screen::new();
     screen.line(format!("{path} ({bytes}, {:.2} bits per weight)", bits / numbers));
+    note_added_token(&before, &screen);
     screen.line(format!("error: {relative:.2} % of the weights (root mean square)"));
     let is_f16 = |tensor: &&TensorInfo| tensor.dims.len() > 1 && tensor.kind == TensorType::F16;
     let other = file.tensors().iter().filter(is_f16).count();

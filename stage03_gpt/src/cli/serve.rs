@@ -132,6 +132,7 @@ pub use running::serve;
 
 #[cfg(feature = "serve")]
 mod running {
+    use std::io::ErrorKind;
     use std::net::{SocketAddr, TcpListener};
     use std::path::Path;
     use std::time::Duration;
@@ -162,7 +163,10 @@ mod running {
         // The port is taken first: loading a model takes longer.
         let address = SocketAddr::new(flags.network.host, flags.port);
         let listener = TcpListener::bind(address).map_err(|error| {
-            let remedy = "another program may listen there: choose another --port, or 0 for any";
+            let remedy = match error.kind() {
+                ErrorKind::AddrNotAvailable => "--host must be an address of this machine",
+                _ => "another program may listen there: choose another --port, or 0 for any",
+            };
             Error::setting(
                 "--port",
                 flags.port,
@@ -191,6 +195,16 @@ mod running {
         RepetitionPenalty::new(repetition_penalty, RepetitionPenalty::WINDOW)?;
         if max_tokens == Some(0) {
             return Err(Error::setting("--max-tokens", 0, "expected at least 1"));
+        }
+        for (flag, number) in [("--queue", network.queue), ("--timeout", network.timeout as usize)]
+        {
+            if number == 0 {
+                return Err(Error::setting(
+                    flag,
+                    0,
+                    "expected at least 1: nothing would be answered",
+                ));
+            }
         }
         let key = network.api_key.clone().or_else(|| std::env::var(KEY).ok());
         let usable = |key: &String| !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic());

@@ -91,6 +91,10 @@ impl Keyboard {
                 other => return Ok(other),
             };
             if text.len() + line.len() > LONGEST as usize {
+                if self.is_terminal() {
+                    remark(format!("(a message has at most {LONGEST} bytes: this one is dropped)"));
+                    return Ok(Input::Text(String::new()));
+                }
                 let problem = format!("a message has more than {LONGEST} bytes");
                 return Err(Error::text("the standard input", problem, "write shorter ones"));
             }
@@ -146,7 +150,7 @@ impl Keyboard {
 fn load(editor: &mut Editor<(), FileHistory>, path: &Path) -> Result<()> {
     match path.exists() {
         true => {
-            editor.load_history(path).map_err(failed_at(path))?;
+            editor.load_history(path).map_err(|e| Error::file("read", path)(io_error(e)))?;
             editor.append_history(path).map_err(failed_at(path))
         }
         false => editor.save_history(path).map_err(failed_at(path)),

@@ -8,7 +8,7 @@ use stage01_bigram::text::wrap;
 use stage01_bigram::{Error, Result};
 
 use super::Flags;
-use crate::cli::screen::{Screen, width};
+use crate::cli::screen::{Screen, remark, width};
 use crate::model::{Model, encode_prompt, write_text};
 
 /// The longest line that is read, in bytes.
@@ -46,7 +46,12 @@ pub(super) fn chat(flags: &Flags, model: &Model) -> Result<ExitCode> {
         match encode_prompt(tokenizer, &format!("{line}\n")) {
             Ok(tokens) => decoder.prefill(&tokens)?,
             Err(unknown) => {
-                screen.line(wrap(&format!("({unknown})"), width(), ""));
+                let text = wrap(&format!("({unknown})"), width(), "");
+                if asks {
+                    screen.line(text)
+                } else {
+                    remark(text)
+                }
                 continue;
             }
         }

@@ -3,7 +3,7 @@
 //! What this file leaves out: what the conversation is, and how it becomes tokens
 //! ([`chat`](crate::chat)).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -42,7 +42,7 @@ pub(super) fn chat(flags: &Flags, model: &Model) -> Result<ExitCode> {
         rng: generator(flags.sampling.seed, Purpose::Sampling, 0),
         screen: Screen::new(),
         person: keyboard.is_terminal(),
-        dropped: 0,
+        file: None,
     };
     if talk.person {
         talk.screen.line("Write a message; /help lists the commands, Ctrl-D ends.");
@@ -122,8 +122,8 @@ struct Talk<'m> {
     screen: Screen,
     /// Whether a person reads and types, and not a program.
     person: bool,
-    /// How many messages are left out, as far as the person was told.
-    dropped: usize,
+    /// The file that this conversation was read from or written to: it may be replaced.
+    file: Option<PathBuf>,
 }
 
 impl Talk<'_> {
@@ -149,16 +149,12 @@ impl Talk<'_> {
 
     fn stream(&mut self) -> Result<()> {
         let limit = self.flags.max_new_tokens.unwrap_or(MAX_NEW_TOKENS);
-        let Talk { session, conversation, sampler, rng, screen, person, dropped, .. } = self;
+        let Talk { session, conversation, sampler, rng, screen, person, .. } = self;
         let mut wrap = (*person).then(|| WordWrap::new(width()));
         let messages = conversation.messages().to_vec();
         let answer = session.answer(&messages, sampler, rng, limit, |event| {
             match event {
-                Event::Shifted { dropped: now } => {
-                    let more = now - *dropped;
-                    *dropped = now;
-                    tell_shift(screen, *person, more);
-                }
+                Event::Shifted { dropped } => tell_shift(screen, *person, dropped),
                 Event::Reading { done, of } if of >= LONG && *person => match done {
                     0 => screen.start_bar(0, of),
                     _ if done == of => screen.end_bar(),
@@ -224,12 +220,15 @@ impl Talk<'_> {
                 false => self.note("there is no message to answer"),
             },
             Command::Tokens => self.tell_tokens()?,
-            Command::Save(path) => match self.conversation.write(Path::new(path)) {
+            Command::Save(path) => match self.save(Path::new(path)) {
                 Ok(()) => self.note(&format!("(written to {})", printable(path))),
                 Err(error) => self.refuse(error)?,
             },
             Command::Load(path) => match Conversation::read(Path::new(path)) {
-                Ok(read) => self.load(read),
+                Ok(read) => {
+                    self.load(read);
+                    self.file = Some(path.into());
+                }
                 Err(error) => self.refuse(error)?,
             },
         }
@@ -238,7 +237,19 @@ impl Talk<'_> {
 
     fn begin(&mut self, conversation: Conversation) {
         self.conversation = conversation;
-        self.dropped = 0;
+        self.session.clear();
+        self.file = None;
+    }
+
+    /// Writes the conversation. A file that is there is replaced only if it is this conversation's.
+    fn save(&mut self, path: &Path) -> Result<()> {
+        if path.exists() && self.file.as_deref() != Some(path) {
+            let remedy = "choose another name, so that it is kept, or /load it first";
+            return Err(Error::format(path, "it is there already", remedy));
+        }
+        self.conversation.write(path)?;
+        self.file = Some(path.into());
+        Ok(())
     }
 
     /// Goes on with a conversation that was read, and shows its last turn.
@@ -261,10 +272,12 @@ impl Talk<'_> {
     }
 
     fn tell_tokens(&mut self) -> Result<()> {
+        self.session.follow(self.conversation.messages());
         let (used, of) = (self.session.cached(), self.session.context_len());
         let mut text = format!("{} of {} tokens of the context", thousands(used), thousands(of));
-        if self.dropped > 0 {
-            text += &format!("; the oldest {} left out", counted(self.dropped, "message"));
+        if self.session.dropped() > 0 {
+            text +=
+                &format!("; the oldest {} left out", counted(self.session.dropped(), "message"));
         }
         self.note(&text);
         Ok(())
@@ -294,8 +307,8 @@ fn note(screen: &Screen, person: bool, text: &str) {
 }
 
 /// Says that the context was full.
-fn tell_shift(screen: &mut Screen, person: bool, more: usize) {
-    let left = counted(more, "message");
+fn tell_shift(screen: &mut Screen, person: bool, dropped: usize) {
+    let left = counted(dropped, "message");
     note(
         screen,
         person,

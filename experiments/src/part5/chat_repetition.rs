@@ -29,7 +29,7 @@ const SETTINGS: [(f64, f64); 6] =
     [(0.0, 1.0), (0.0, 1.1), (0.0, 1.3), (0.8, 1.0), (0.8, 1.1), (0.8, 1.3)];
 
 /// Tokens of an answer at most.
-const LIMIT: usize = 300;
+const LIMIT: usize = 200;
 
 /// Runs the experiment.
 ///
@@ -37,28 +37,39 @@ const LIMIT: usize = 300;
 /// When the file is missing or damaged.
 pub fn run() -> Result<()> {
     let model = Model::load_quantised(&smollm2::path()?)?;
-    println!("REPEATED 4-GRAMS of the answers to {} questions", PROMPTS.len());
-    println!("{:>11}{:>10}{:>10}{:>12}", "temperature", "penalty", "tokens", "repeated");
-    let mut first = Vec::new();
-    for (temperature, penalty) in SETTINGS {
-        let (mut repeated, mut all, mut tokens) = (0, 0, 0);
-        for (at, prompt) in PROMPTS.into_iter().enumerate() {
-            let (text, answer) = answer(&model, prompt, temperature, penalty)?;
-            let (some, of) = repeated_4_grams(&answer);
-            (repeated, all, tokens) = (repeated + some, all + of, tokens + answer.len());
-            if at < 2 && temperature == 0.0 {
-                first.push((prompt, penalty, text));
+    println!("REPEATED 4-GRAMS: per cent of the runs of four tokens of an answer");
+    let column = |name: String| format!("{name:>9}");
+    let row = |name: &str, value: fn((f64, f64)) -> f64| {
+        let values = SETTINGS.map(|setting| column(format!("{:.1}", value(setting))));
+        println!("{name:<44}{}", values.concat());
+    };
+    row("temperature", |(temperature, _)| temperature);
+    row("penalty", |(_, penalty)| penalty);
+    let (mut sums, mut spoiled) = ([(0, 0); SETTINGS.len()], Vec::new());
+    for (number, prompt) in PROMPTS.into_iter().enumerate() {
+        let mut parts = String::new();
+        for (sum, (temperature, penalty)) in sums.iter_mut().zip(SETTINGS) {
+            let (text, tokens) = answer(&model, prompt, temperature, penalty)?;
+            let (repeated, all) = repeated_4_grams(&tokens);
+            *sum = (sum.0 + repeated, sum.1 + all);
+            parts += &column(per_cent((repeated, all)));
+            if number == 0 && temperature == 0.0 {
+                spoiled.push((penalty, text));
             }
         }
-        let part = 100.0 * repeated as f64 / all as f64;
-        println!("{temperature:>11.1}{penalty:>10.1}{tokens:>10}{part:>10.1} %");
+        println!("{prompt:<44}{parts}");
     }
-    for (prompt, penalty, text) in first {
-        println!("\nPENALTY {penalty:.1}, temperature 0: {prompt}");
-        let text: String = text.chars().take(400).collect();
+    let all: Vec<String> = sums.into_iter().map(|sum| column(per_cent(sum))).collect();
+    println!("{:<44}{}", "all six", all.concat());
+    for (penalty, text) in spoiled {
+        println!("\nPENALTY {penalty:.1}, temperature 0: {}", PROMPTS[0]);
         println!("{}", wrap(&text.replace('\n', " "), 92, "  "));
     }
     Ok(())
+}
+
+fn per_cent((some, all): (usize, usize)) -> String {
+    format!("{:.1}", 100.0 * some as f64 / all as f64)
 }
 
 /// The text of an answer, and its tokens.

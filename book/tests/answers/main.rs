@@ -24,6 +24,7 @@ mod part4c;
 mod part5a;
 mod part5b;
 mod part5d;
+mod part5f;
 
 use book::places::Places;
 use book::shelf::Shelf;
@@ -42,6 +43,7 @@ fn answers() -> impl Iterator<Item = &'static Answer> {
         part5a::ANSWERS,
         part5b::ANSWERS,
         part5d::ANSWERS,
+        part5f::ANSWERS,
     ]
     .into_iter()
     .flatten()

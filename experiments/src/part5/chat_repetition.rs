@@ -28,6 +28,9 @@ const PROMPTS: [&str; 6] = [
 const SETTINGS: [(f64, f64); 6] =
     [(0.0, 1.0), (0.0, 1.1), (0.0, 1.3), (0.8, 1.0), (0.8, 1.1), (0.8, 1.3)];
 
+/// The answers that are printed: the question, the temperature and the penalty.
+const SHOWN: [(usize, f64, f64); 4] = [(0, 0.0, 1.0), (0, 0.0, 1.1), (0, 0.0, 1.3), (3, 0.0, 1.1)];
+
 /// Tokens of an answer at most.
 const LIMIT: usize = 200;
 
@@ -45,7 +48,7 @@ pub fn run() -> Result<()> {
     };
     row("temperature", |(temperature, _)| temperature);
     row("penalty", |(_, penalty)| penalty);
-    let (mut sums, mut spoiled) = ([(0, 0); SETTINGS.len()], Vec::new());
+    let (mut sums, mut shown) = ([(0, 0); SETTINGS.len()], Vec::new());
     for (number, prompt) in PROMPTS.into_iter().enumerate() {
         let mut parts = String::new();
         for (sum, (temperature, penalty)) in sums.iter_mut().zip(SETTINGS) {
@@ -53,16 +56,16 @@ pub fn run() -> Result<()> {
             let (repeated, all) = repeated_4_grams(&tokens);
             *sum = (sum.0 + repeated, sum.1 + all);
             parts += &column(per_cent((repeated, all)));
-            if number == 0 && temperature == 0.0 {
-                spoiled.push((penalty, text));
+            if SHOWN.contains(&(number, temperature, penalty)) {
+                shown.push((prompt, penalty, text));
             }
         }
         println!("{prompt:<44}{parts}");
     }
     let all: Vec<String> = sums.into_iter().map(|sum| column(per_cent(sum))).collect();
     println!("{:<44}{}", "all six", all.concat());
-    for (penalty, text) in spoiled {
-        println!("\nPENALTY {penalty:.1}, temperature 0: {}", PROMPTS[0]);
+    for (prompt, penalty, text) in shown {
+        println!("\nPENALTY {penalty:.1}, temperature 0: {prompt}");
         println!("{}", wrap(&text.replace('\n', " "), 92, "  "));
     }
     Ok(())

@@ -131,7 +131,7 @@ fn conversation(model: &Model) -> Result<()> {
 fn without_last_line(model: &Model) -> Result<()> {
     let ends = &model.special.eos;
     let show = |words: &str, text: &str| {
-        println!("{}", wrap(&format!("  {words} {text:?}"), 92, "    "));
+        println!("{}", wrap(&format!("{words}: {text:?}"), 92, "  "));
     };
     println!("\nWITHOUT THE LAST LINE");
     let text = Template::of(model)?.render(&[Message::user(QUESTION)], false)?;
@@ -178,12 +178,12 @@ fn injection(model: &Model) -> Result<()> {
         };
         let naive = special(&model.tokenizer.encode_with_special(&text)?);
         let (written, _) = greedy(model, &text, &model.special.eos, 40)?;
-        println!("{}", wrap(&format!("  as tokens ({naive} special): {written}"), 92, "    "));
+        println!("{}", wrap(&format!("as tokens ({naive} special): {written}"), 92, "    "));
         let guarded = special(&session.prompter().encode(&messages)?);
         let mut rng = generator(1, Purpose::Sampling, 0);
         let answer = session.answer(&messages, &mut Sampler::greedy(), &mut rng, 40, |_| true)?;
         let written = answer.text;
-        println!("{}", wrap(&format!("  as letters ({guarded} special): {written}"), 92, "    "));
+        println!("{}", wrap(&format!("as letters ({guarded} special): {written}"), 92, "    "));
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use stage01_bigram::Result;
 use stage01_bigram::sampling::repetition::RepetitionPenalty;
+use stage01_bigram::text::wrap;
 use stage01_bigram::tokenizer::bpe::token_type;
 use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer};
 use stage03_gpt::chat::context::Window;
@@ -171,7 +172,7 @@ fn injection(prompter: &Prompter, tokenizer: &Tokenizer) -> Result<()> {
         // A new line before each special token that begins a turn.
         let shown = shown(tokenizer, &tokens)?;
         for line in shown.replace(" | \\n | <|im_start|>", " | \\n\n<|im_start|>").lines() {
-            println!("  {line}");
+            println!("{}", wrap(line, 92, "  "));
         }
     }
     Ok(())

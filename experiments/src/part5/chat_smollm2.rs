@@ -170,7 +170,7 @@ fn injection(model: &Model) -> Result<()> {
     println!("\nA USER TYPES SPECIAL TOKENS");
     for message in SPELLED {
         let messages = [Message::user(message)];
-        println!("  {message:?}");
+        println!("{}", wrap(&format!("{message:?}"), 92, "  "));
         let text = Template::of(model)?.render(&messages, true)?;
         let mut session = Session::new(model)?;
         let special = |tokens: &[u32]| {

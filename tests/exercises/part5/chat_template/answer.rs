@@ -3,12 +3,13 @@
 //!   <|im_start|>ROLE
 //!   CONTENT<|im_end|>
 //!
-//! is a turn: a special token, the role, a line break, the content, a special token, a line break. The
-//! turns follow each other. If the first is not the system's, a turn with the model's own system
-//! text stands before it. Where the model is to answer, a last line follows, which ends where the
-//! answer begins: <|im_start|>assistant and a line break.
+//! is a turn: a special token, the role, a line break, the content, a special token, a line
+//! break. The turns follow each other. If the first is not the system's, a turn with the
+//! model's own system text stands before it. Where the model is to answer, a last line follows,
+//! which ends where the answer begins: <|im_start|>assistant and a line break.
 //!
-//! For the one message ("user", "Hi!") with the last line, and a "\n" for each line break, that is
+//! For the one message ("user", "Hi!") with the last line, and a "\n" for each line break, that
+//! is
 //!
 //!   <|im_start|>system\nYou are a helper.<|im_end|>\n
 //!   <|im_start|>user\nHi!<|im_end|>\n

@@ -3,20 +3,10 @@
 //! No other machine can reach it: it listens on the loopback address only, and answers only to its own
 //! name. A page asks once a second whether there is a newer one.
 //!
-//! ```text
-//! server     HTTP on the loopback address, with limits; not tied to the book
-//!   guard      checks of every request: host, origin, method, body
-//!   slots      the number of connections
-//!   socket     a write timeout
-//! directory  a file by the path of a URL
-//! ```
+//! HTTP, with a limit on everything that a client can do, is `loopback_server`'s. The responses are
+//! made here, of files that [`directory`] finds by the path of a URL.
 
 pub mod directory;
-pub mod guard;
-pub mod message;
-pub mod server;
-mod slots;
-mod socket;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -27,16 +17,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use http_body_util::BodyExt;
-use hyper::body::Bytes;
-use hyper::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, StatusCode};
+use loopback_server::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use loopback_server::message::{Request, Response, plain};
+use loopback_server::server::{Limits, run};
+use loopback_server::{Bytes, Method, StatusCode};
 use mdbook_driver::errors::{Error, Result};
 
 use crate::build::{Built, build};
 use crate::places::Places;
 use directory::{FileBody, Found, find, kind};
-use message::{Request, Response, plain};
-use server::{Limits, run};
 
 /// A page asks here for the number of the build.
 const VERSION: &str = "/__version";

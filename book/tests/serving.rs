@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use book::serve::server::Limits;
 use book::serve::{Shown, listen, show};
+use loopback_server::server::Limits;
 use proptest::prelude::*;
 use tempfile::TempDir;
 

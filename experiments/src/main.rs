@@ -85,6 +85,8 @@ mod part5 {
     #[cfg(feature = "chat")]
     pub mod chat_smollm2;
     pub mod grouped_queries;
+    pub mod quantisation;
+    pub mod quantisation_costs;
     pub mod real_weights;
     pub mod rms_norm;
     pub mod rotary;

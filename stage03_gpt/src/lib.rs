@@ -60,7 +60,8 @@
 //!
 //! The command line (`cli`), with its progress bar, is behind the feature `cli`, which is on by
 //! default; `default-features = false` leaves it out. A conversation with a model that was taught to
-//! chat (`chat`) is behind the feature `chat`.
+//! chat (`chat`) is behind the feature `chat`, a server for browsers and programs (`serve`) behind the
+//! feature `serve`.
 //!
 //! What this crate leaves out: texts larger than memory and GPUs (`stage04_training`).
 
@@ -87,6 +88,8 @@ pub mod norm;
 pub mod plain;
 pub mod rms_norm;
 pub mod schedule;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod settings;
 pub mod swiglu;
 pub mod text_data;

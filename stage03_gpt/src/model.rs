@@ -60,6 +60,16 @@ pub enum ModelWeights {
     Blocks(BlockWeights),
 }
 
+impl ModelWeights {
+    /// Either, to be multiplied by.
+    pub fn for_inference(&self) -> &dyn Weights<f32> {
+        match self {
+            ModelWeights::Full(params) => params,
+            ModelWeights::Blocks(blocks) => blocks,
+        }
+    }
+}
+
 /// The tokens that begin and end a text, as the files of a model name them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpecialTokens {
@@ -113,10 +123,7 @@ impl Model {
 
     /// The weights, for inference.
     pub fn weights(&self) -> &dyn Weights<f32> {
-        match &self.weights {
-            ModelWeights::Full(params) => params,
-            ModelWeights::Blocks(blocks) => blocks,
-        }
+        self.weights.for_inference()
     }
 
     /// The weights in full precision.

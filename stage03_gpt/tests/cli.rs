@@ -311,3 +311,12 @@ fn odd_lengths_of_runs() {
             .succeeds();
     }
 }
+
+/// The server is heavy to compile, so it is left out unless it is asked for; the command says how.
+#[cfg(not(feature = "serve"))]
+#[test]
+fn the_server_names_its_feature() {
+    let place = Place::new();
+    assert!(place.run("--help").succeeds().out.contains("serve"));
+    place.run("serve --model model").refuses(&["--features serve"]);
+}

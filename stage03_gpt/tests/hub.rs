@@ -113,7 +113,7 @@ fn a_model_is_fetched_once() {
     assert_eq!(path, setting.repository().join("snapshots").join(COMMIT));
     let (ours, theirs) =
         (Model::load(&setting.place.path("model")).unwrap(), Model::load(&path).unwrap());
-    assert_eq!(ours.params, theirs.params);
+    assert_eq!(ours.params(), theirs.params());
     let main = fs::read_to_string(setting.repository().join("refs/main")).unwrap();
     assert_eq!(main, COMMIT);
 

@@ -95,7 +95,7 @@ def check_text(model, tokenizer, given, file, windows):
     before = len(ids) - len(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
     first = 0 if before else len(tokenizer.decode(ids[:1]).encode())
     for context, stride in windows:
-        found = json.loads(ours("eval", "--model", given, "--text", file, "--context", context,
+        found = json.loads(ours("eval", "--dequantise", "--model", given, "--text", file, "--context", context,
                                 "--stride", stride, "--json"))
         each = golden_evaluation.windows(model, ids, context, stride)
         expected = -each.mean().item()
@@ -150,7 +150,7 @@ def score_all(model, tokenizer, questions):
 
 @torch.no_grad()
 def check_questions(model, tokenizer, given, file):
-    found = json.loads(ours("eval", "--model", given, "--hellaswag", file, "--json"))
+    found = json.loads(ours("eval", "--dequantise", "--model", given, "--hellaswag", file, "--json"))
     questions = golden_evaluation.read_questions(file)
     report(found["number"] == len(questions), f"{found['number']} questions")
     right, nats, tokens = {}, 0.0, 0

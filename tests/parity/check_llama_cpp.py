@@ -15,8 +15,9 @@ Then, for each:
    by 1e-3, because llama.cpp looks GELU up in a table of float16 numbers;
 4. its greedy continuation is ours.
 
-A MODEL that is a GGUF file with quantised tensors is compared as it is, too. There llama.cpp rounds
-activations to 8 bits, so the logits may differ by 5 % of the largest, and the texts are shown.
+A MODEL that is a GGUF file with quantised tensors is compared as it is, too: with our numbers in full
+precision, and with those of the quantised blocks, as `sample` computes. llama.cpp rounds activations to
+8 bits, so the logits may differ by 5 % of the largest, and the texts are shown.
 
 It exits with 1 if a check fails.
 """
@@ -99,7 +100,10 @@ def main():
                 compare(path, ours, limit)
         for path in given:
             if path.suffix == ".gguf":
-                compare(path, json.loads((directory / f"{path.stem}.json").read_text()), 0.05)
+                for ending, arithmetic in [("json", "full precision"), ("blocks", "blocks")]:
+                    print(f"      {path.name} as it is; ours in {arithmetic}")
+                    ours = json.loads((directory / f"{path.stem}.{ending}").read_text())
+                    compare(path, ours, 0.05)
     if failures:
         sys.exit(f"{len(failures)} checks failed")
 

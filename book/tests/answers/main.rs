@@ -24,6 +24,7 @@ mod part4c;
 mod part5a;
 mod part5b;
 mod part5d;
+mod part5e;
 mod part5f;
 
 use book::places::Places;
@@ -43,6 +44,7 @@ fn answers() -> impl Iterator<Item = &'static Answer> {
         part5a::ANSWERS,
         part5b::ANSWERS,
         part5d::ANSWERS,
+        part5e::ANSWERS,
         part5f::ANSWERS,
     ]
     .into_iter()

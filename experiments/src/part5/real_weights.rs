@@ -75,8 +75,9 @@ const BLOCK: [u8; 20] = [
     0x88, 0x88, 0x88, 0x88,
 ];
 
-/// A GGUF file with no metadata and one tensor: this block, under the name `w`.
-fn gguf_file() -> Vec<u8> {
+/// A GGUF file with no metadata and one tensor of one row, under the name `w`: its type, how many
+/// numbers it has, and the bytes of its blocks.
+pub fn gguf_file(kind: TensorType, numbers: usize, blocks: &[u8]) -> Vec<u8> {
     let mut file = b"GGUF".to_vec();
     file.extend(3u32.to_le_bytes()); // the version
     file.extend(1u64.to_le_bytes()); // the number of tensors
@@ -84,18 +85,18 @@ fn gguf_file() -> Vec<u8> {
     file.extend(1u64.to_le_bytes()); // the length of the name
     file.push(b'w');
     file.extend(1u32.to_le_bytes()); // the number of dimensions
-    file.extend(32u64.to_le_bytes()); // the only dimension
-    file.extend(TensorType::Q4_1.number().to_le_bytes());
+    file.extend((numbers as u64).to_le_bytes()); // the only dimension
+    file.extend(kind.number().to_le_bytes());
     file.extend(0u64.to_le_bytes()); // where its data begins
     file.resize(file.len().next_multiple_of(32), 0);
-    file.extend(BLOCK);
+    file.extend(blocks);
     file
 }
 // ANCHOR_END: block
 
 /// The weights of the block, as the loader reads them.
 fn weights() -> Result<Vec<f32>> {
-    let bytes = gguf_file();
+    let bytes = gguf_file(TensorType::Q4_1, 32, &BLOCK);
     let file = GgufFile::from_bytes(Path::new("paper.gguf"), &bytes)?;
     file.read(&file.tensors()[0])
 }

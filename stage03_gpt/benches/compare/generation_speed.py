@@ -33,7 +33,7 @@ LLAMA_PACKAGES = ("llama-cpp-python", "gguf", "numpy")
 # ------------------------------------------------------------------------------ the sides
 
 
-def reading_and_writing(read, write, seconds):
+def reading_and_writing(read, write, seconds, vocab_size=VOCAB_SIZE):
     """The two speeds of one side, from the median times of a prompt and of a token.
 
     read(tokens) clears the KV cache, reads the tokens and computes the logits of the last;
@@ -41,7 +41,7 @@ def reading_and_writing(read, write, seconds):
     no sampling is measured.
     """
     numbers = random.Random(1337)
-    tokens = [numbers.randrange(VOCAB_SIZE) for _ in range(PROMPT + WRITTEN)]
+    tokens = [numbers.randrange(vocab_size) for _ in range(PROMPT + WRITTEN)]
     prompt, rest = tokens[:PROMPT], tokens[PROMPT:]
     reading = side_by_side.median_seconds(lambda: read(prompt), seconds / 4)
     times, start = [], time.perf_counter()
@@ -92,10 +92,11 @@ def transformers_side(threads, seconds):
     return speeds | {"n_params": n_params, "libraries_mb": libraries_mb}
 
 
-def write_gguf(path):
-    """A GPT-2 of random weights in llama.cpp's format, in f32, without a tokenizer.
+def write_gguf(path, kind="F32"):
+    """A GPT-2 of random weights in llama.cpp's format, without a tokenizer.
 
-    Matrices are (out, in), as llama.cpp reads them; the output layer is the token embedding.
+    Matrices are (out, in), as llama.cpp reads them; the output layer is the token embedding. kind: the
+    type of the matrices. Beside 4 bits the output layer has 8, as in the files of this project.
     """
     import gguf
     import numpy
@@ -112,9 +113,14 @@ def write_gguf(path):
     writer.add_tokenizer_model("none")
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
 
-    def matrix(name, out, into):
-        values = numbers.standard_normal((out, into), dtype=numpy.float32)
-        writer.add_tensor(f"{name}.weight", values * numpy.float32(0.02))
+    def matrix(name, out, into, kind=kind):
+        values = numbers.standard_normal((out, into), dtype=numpy.float32) * numpy.float32(0.02)
+        kind = gguf.GGMLQuantizationType[kind]
+        if kind == gguf.GGMLQuantizationType.F32:
+            writer.add_tensor(f"{name}.weight", values)
+        else:
+            blocks = gguf.quants.quantize(values, kind)
+            writer.add_tensor(f"{name}.weight", blocks, raw_dtype=kind)
 
     def linear(name, out, into):
         matrix(name, out, into)
@@ -124,8 +130,8 @@ def write_gguf(path):
         writer.add_tensor(f"{name}.weight", numpy.ones(N_EMBD, numpy.float32))
         writer.add_tensor(f"{name}.bias", numpy.zeros(N_EMBD, numpy.float32))
 
-    matrix("token_embd", VOCAB_SIZE, N_EMBD)
-    matrix("position_embd", BLOCK_SIZE, N_EMBD)
+    matrix("token_embd", VOCAB_SIZE, N_EMBD, "Q8_0" if kind.startswith("Q4") else kind)
+    matrix("position_embd", BLOCK_SIZE, N_EMBD, "F32")
     for i in range(N_LAYER):
         norm(f"blk.{i}.attn_norm")
         linear(f"blk.{i}.attn_qkv", 3 * N_EMBD, N_EMBD)
@@ -141,8 +147,12 @@ def write_gguf(path):
     return {"bytes": Path(path).stat().st_size}
 
 
-def llama_side(path, threads, seconds):
-    """The same shape in llama.cpp, through its C interface; keys and values in f32, too."""
+def llama_side(path, threads, seconds, full_cache=True):
+    """A file in llama.cpp, through its C interface.
+
+    full_cache: whether keys and values are f32, as ours are. Otherwise they are what llama.cpp takes by
+    itself, float16.
+    """
     import llama_cpp
 
     libraries_mb = side_by_side.peak_mb()
@@ -156,7 +166,8 @@ def llama_side(path, threads, seconds):
     settings.n_ctx, settings.n_batch, settings.n_ubatch = BLOCK_SIZE, PROMPT, PROMPT
     settings.n_seq_max = 1
     settings.n_threads = settings.n_threads_batch = threads
-    settings.type_k = settings.type_v = llama_cpp.GGML_TYPE_F32
+    if full_cache:
+        settings.type_k = settings.type_v = llama_cpp.GGML_TYPE_F32
     context = llama_cpp.llama_init_from_model(model, settings)
     if not context:
         sys.exit("llama.cpp does not make a context")
@@ -175,7 +186,8 @@ def llama_side(path, threads, seconds):
         llama_cpp.llama_memory_clear(memory, True)
         decode(tokens)
 
-    speeds = reading_and_writing(read, lambda token: decode([token]), seconds)
+    vocab_size = llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(model))
+    speeds = reading_and_writing(read, lambda token: decode([token]), seconds, vocab_size)
     n_params = llama_cpp.llama_model_n_params(model)
     return speeds | {"n_params": n_params, "libraries_mb": libraries_mb}
 

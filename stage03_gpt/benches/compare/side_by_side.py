@@ -64,6 +64,13 @@ def run(name, command, hint=""):
     return result
 
 
+def succeed(name, command):
+    """Runs a command whose output is of no interest, and stops where it fails."""
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{name} failed:\n    {' '.join(map(str, command))}\n{done.stderr.strip()}")
+
+
 def ours(binary, flags, needed):
     """One run of our `bench --json`, which must print at least the numbers `needed`."""
     hint = f"\nIf the program is older than this script, build it again: {BUILD}"

@@ -69,6 +69,11 @@ pub struct Flags {
     #[arg(long, value_name = "N", requires = "hellaswag")]
     limit: Option<usize>,
 
+    /// Compute with the weights of a quantised file in full precision, as most other programs do that
+    /// evaluate. Without it, they are multiplied as they are, as in `sample`.
+    #[arg(long)]
+    dequantise: bool,
+
     /// Print one JSON object instead of a table.
     #[arg(long)]
     json: bool,
@@ -88,7 +93,12 @@ pub fn eval(flags: &Flags) -> Result<ExitCode> {
     if flags.threads == Some(0) {
         return Err(Error::setting("--threads", 0, "it must be at least 1"));
     }
-    let mut model = Model::load(&locate(&flags.model)?)?;
+    let path = locate(&flags.model)?;
+    // The logits that are written are those of a pass in full precision.
+    let mut model = match flags.dequantise || flags.logits.is_some() {
+        true => Model::load(&path)?,
+        false => Model::load_quantised(&path)?,
+    };
     if let Some(tokens) = flags.context {
         model.gpt.shorten_context(tokens)?;
     }

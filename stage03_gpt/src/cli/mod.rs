@@ -1,4 +1,4 @@
-//! The commands: `train`, `sample`, `eval`, `chat`, `export`, `quantize`, `bench`.
+//! The commands: `train`, `sample`, `eval`, `chat`, `serve`, `export`, `quantize`, `bench`.
 //!
 //! Each has a file of its own. This one has the flags they share, and how a program starts and
 //! ends: with its result, with a one-line error, or without a message when its output is no longer
@@ -16,6 +16,7 @@ pub mod resumed;
 pub mod run;
 pub mod sample;
 pub mod screen;
+pub mod serve;
 pub mod stop;
 mod train;
 mod watch;
@@ -57,6 +58,7 @@ enum Command {
     Sample(sample::Flags),
     Eval(eval::Flags),
     Chat(chat::Flags),
+    Serve(serve::Flags),
     Export(export::Flags),
     Quantize(quantize::Flags),
     Bench(bench::Flags),
@@ -129,6 +131,7 @@ fn dispatch(cli: Cli, own: &ArgMatches) -> Result<ExitCode> {
         Some(Command::Sample(flags)) => sample::sample(&flags),
         Some(Command::Eval(flags)) => eval::eval(&flags),
         Some(Command::Chat(flags)) => chat::chat(&flags),
+        Some(Command::Serve(flags)) => serve::serve(&flags),
         Some(Command::Export(flags)) => export::export(&flags),
         Some(Command::Quantize(flags)) => quantize::quantize(&flags),
         Some(Command::Bench(flags)) => bench::bench(&flags, own),

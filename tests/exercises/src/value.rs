@@ -162,6 +162,7 @@ from! {
     ArrayView2<'_, f64>: x => Value::Table(x.to_owned());
     Vec<usize>: x => Value::Counts(x.into_iter().map(|x| x as i64).collect());
     Vec<u32>: x => Value::Counts(x.into_iter().map(i64::from).collect());
+    Vec<i64>: x => Value::Counts(x);
     &[u32]: x => Value::Counts(x.iter().map(|&x| x.into()).collect());
     String: x => Value::Text(x);
     &str: x => Value::Text(x.into());

@@ -21,9 +21,8 @@ use stage02_attention::params::fill_normal;
 use stage03_gpt::architecture::{Architecture, Positions};
 use stage03_gpt::config::GptConfig;
 use stage03_gpt::files::gguf::TensorType;
-use stage03_gpt::generate::Decoder;
 use stage03_gpt::gpt::Gpt;
-use stage03_gpt::model::{Model, SpecialTokens};
+use stage03_gpt::model::{Model, ModelWeights, SpecialTokens};
 
 const TEXT: &str = "In the beginning was the word, and it doesn't cost 12.50 in a café.\n";
 const PROMPT: &str = "In the beginning was the";
@@ -42,6 +41,10 @@ fn main() -> Result<()> {
         eprintln!("{}: loaded in {:.2} s", path.display(), start.elapsed().as_secs_f64());
         let name = Path::new(&path).file_stem().unwrap_or_default().to_string_lossy();
         write(&directory, &name, &model)?;
+        // As it is used: quantised matrices are multiplied as they are.
+        let numbers = numbers(&Model::load_quantised(Path::new(&path))?)?;
+        let path = directory.join(format!("{name}.blocks"));
+        stage01_bigram::files::write_bytes(&path, numbers.to_string().as_bytes())?;
     }
     Ok(())
 }
@@ -115,21 +118,30 @@ fn random_model(arch: Architecture, bias: bool, tokenizer: Tokenizer) -> Result<
 fn write(directory: &Path, name: &str, model: &Model) -> Result<()> {
     model.save_gguf(&directory.join(format!("{name}.gguf")), name, TensorType::F32)?;
     model.save_gguf(&directory.join(format!("{name}-f16.gguf")), name, TensorType::F16)?;
-    let Model { gpt, weights: ModelWeights::Full(params), tokenizer, .. } = model;
+    let path = directory.join(format!("{name}.json"));
+    stage01_bigram::files::write_bytes(&path, numbers(model)?.to_string().as_bytes())
+}
+
+/// The logits of each token of a text, and a continuation, as JSON.
+fn numbers(model: &Model) -> Result<serde_json::Value> {
+    let tokenizer = &model.tokenizer;
     let tokens = tokenizer.encode_with_special(TEXT).or_else(|_| tokenizer.encode("In the"))?;
-    let logits = gpt.logits(params, &tokens)?;
+    let mut decoder = model.decoder(None)?;
+    let mut logits = Vec::new();
+    for &token in &tokens {
+        decoder.prefill(&[token])?;
+        logits.extend_from_slice(decoder.logits());
+    }
 
     let prompt = tokenizer.encode_with_special(PROMPT)?;
-    let mut decoder = Decoder::new(gpt, params, None)?;
+    let mut decoder = model.decoder(None)?;
     decoder.prefill(&prompt)?;
     let rng = &mut generator(0, Purpose::Sampling, 0);
     let greedy = (0..CONTINUATION).map(|_| decoder.decode_step(&mut Sampler::greedy(), rng));
     let greedy: Vec<u32> = greedy.collect();
-    let json = json!({
-        "text": TEXT, "tokens": tokens, "shape": logits.shape(),
-        "logits": logits.iter().collect::<Vec<_>>(),
+    let shape = [tokens.len(), logits.len() / tokens.len()];
+    Ok(json!({
+        "text": TEXT, "tokens": tokens, "shape": shape, "logits": logits,
         "prompt": prompt, "greedy": greedy, "greedy_text": tokenizer.decode(&greedy)?,
-    });
-    let path = directory.join(format!("{name}.json"));
-    stage01_bigram::files::write_bytes(&path, json.to_string().as_bytes())
+    }))
 }

@@ -19,7 +19,7 @@ use crate::generate::Decoder;
 use crate::gpt::Gpt;
 use crate::machine::{median, memory_speed, middle};
 use crate::memory;
-use crate::model::{Model, ModelWeights};
+use crate::model::ModelWeights;
 use crate::trainer::{Settings, thread_pool};
 
 /// The longest prompt that is measured, and the most tokens that are written after it.
@@ -49,15 +49,16 @@ pub fn measure(
 
 /// Measures reading and writing of a model from a file, and prints the result.
 pub fn measure_model(
-    mut model: Model,
+    mut gpt: Gpt,
+    weights: &ModelWeights,
     settings: &Settings,
     budget: Duration,
     as_json: bool,
     screen: &Screen,
 ) -> Result<()> {
     let (prompt, written) = LONGEST;
-    let context = model.gpt.config().block_size.min(prompt + written);
-    model.gpt.shorten_context(context)?;
+    let context = gpt.config().block_size.min(prompt + written);
+    gpt.shorten_context(context)?;
     // Two thirds of the context are the prompt; a context of one token has nothing to write after.
     if context < 2 {
         let expected = "it must be at least 2 for a prompt and something after it";
@@ -65,23 +66,23 @@ pub fn measure_model(
     }
     let prompt_tokens = (context * 2).div_ceil(3).min(context - 1);
     if !as_json {
-        super::describe(&model.gpt, &format!("prompt of {prompt_tokens} tokens"), settings, screen);
+        super::describe(&gpt, &format!("prompt of {prompt_tokens} tokens"), settings, screen);
     }
-    let bytes = bytes_per_token(&model);
-    let (gpt, weights) = (&model.gpt, model.weights());
-    Measured { gpt, weights, bytes, prompt_tokens }.run(settings, budget, as_json, screen)
+    let bytes = bytes_per_token(&gpt, weights);
+    let weights = weights.for_inference();
+    Measured { gpt: &gpt, weights, bytes, prompt_tokens }.run(settings, budget, as_json, screen)
 }
 
 /// The bytes of the weights that are fetched for each token that is written: all but the embeddings,
 /// of which it is one row. An embedding that is the output layer, too, is fetched as that.
-fn bytes_per_token(model: &Model) -> usize {
+fn bytes_per_token(gpt: &Gpt, weights: &ModelWeights) -> usize {
     let looked_up = |tensor: &&Tensor| {
-        let tied = model.gpt.config().arch.tie_weights;
+        let tied = gpt.config().arch.tie_weights;
         tensor.name == "wpe.weight" || (!tied && tensor.name == "wte.weight")
     };
-    let layout = model.gpt.layout();
+    let layout = gpt.layout();
     let tensors = layout.tensors().iter().filter(|tensor| !looked_up(tensor));
-    match &model.weights {
+    match weights {
         ModelWeights::Full(_) => tensors.map(|tensor| 4 * tensor.len()).sum(),
         ModelWeights::Blocks(blocks) => tensors.map(|tensor| blocks.bytes_of(tensor)).sum(),
     }
@@ -155,7 +156,7 @@ impl Measured<'_> {
         ));
         screen.line(format!("writing           {:>7} tokens per second", rate(write_rate)));
         screen.line(format!("                  {:7.1} GB/s", fetched * write_rate / 1e9));
-        let note = if utilisation > 1.0 { ": much of it stays in the cache" } else { "" };
+        let note = if utilisation > 1.0 { ": caches help" } else { "" };
         screen.line(format!("utilisation       {:7.1} %{note}", 100.0 * utilisation));
         Ok(())
     }

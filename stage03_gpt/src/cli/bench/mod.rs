@@ -13,6 +13,7 @@ use stage01_bigram::{Error, Result};
 
 use super::locate::locate;
 use super::screen::Screen;
+use crate::files::gguf::{self, GgufFile};
 use crate::gpt::Gpt;
 use crate::model::Model;
 use crate::settings::{PRESETS, RunSettings};
@@ -78,9 +79,17 @@ pub fn bench(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
     let run = RunSettings::from_preset(&flags.preset, &flags.run, matches)?;
     let screen = Screen::new();
     if let Some(path) = &flags.model {
-        let model = Model::load_quantised(&locate(path)?)?;
+        let path = locate(path)?;
+        // Random tokens are read: a file needs no tokenizer for that.
+        let (gpt, weights) = match path.extension().is_some_and(|ending| ending == "gguf") {
+            true => gguf::read_blocks(&GgufFile::open(&path)?)?,
+            false => {
+                let Model { gpt, weights, .. } = Model::load(&path)?;
+                (gpt, weights)
+            }
+        };
         let settings = run.settings();
-        generation::measure_model(model, &settings, budget, flags.json, &screen)?;
+        generation::measure_model(gpt, &weights, &settings, budget, flags.json, &screen)?;
         return screen.end();
     }
     let gpt = run.gpt(flags.vocab_size)?;

@@ -1,7 +1,7 @@
 //! Reading a model for inference: quantised matrices stay in blocks, and everything else is f32.
 //!
 //! A file stores a matrix with a row for each output, and so does
-//! [`BlockWeights`](stage02_attention::weights::BlockWeights): a row of blocks moves as a whole, for
+//! [`BlockWeights`]: a row of blocks moves as a whole, for
 //! example to its place among the queries and keys, and no weight changes.
 
 use std::collections::BTreeMap;

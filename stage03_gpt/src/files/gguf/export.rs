@@ -106,6 +106,7 @@ impl Model {
     }
 }
 
+// ANCHOR: kind_of
 /// The type of a tensor in a file whose matrices have a type.
 fn kind_of(mapping: &Mapping, matrices: TensorType, tied: bool) -> TensorType {
     let name = mapping.name.as_str();
@@ -119,3 +120,4 @@ fn kind_of(mapping: &Mapping, matrices: TensorType, tied: bool) -> TensorType {
         _ => matrices,
     }
 }
+// ANCHOR_END: kind_of

@@ -48,17 +48,22 @@ pub fn load(path: &Path) -> Result<Model> {
 /// # Errors
 /// As [`load`].
 pub fn load_blocks(path: &Path) -> Result<Model> {
-    load_with(path, |file| match blocks::has_blocks(file) {
-        true => {
-            let (gpt, weights) = blocks::read_model(file)?;
-            Ok((gpt, ModelWeights::Blocks(weights)))
-        }
+    load_with(path, read_blocks)
+}
+
+/// Reads the sizes and the weights for inference: [`load_blocks`] without a tokenizer.
+///
+/// # Errors
+/// As [`load`].
+pub fn read_blocks(file: &GgufFile) -> Result<(Gpt, ModelWeights)> {
+    if blocks::has_blocks(file) {
+        let (gpt, weights) = blocks::read_model(file)?;
+        Ok((gpt, ModelWeights::Blocks(weights)))
+    } else {
         // Nothing is to be gained.
-        false => {
-            let (gpt, params) = read_model(file)?;
-            Ok((gpt, ModelWeights::Full(params)))
-        }
-    })
+        let (gpt, params) = read_model(file)?;
+        Ok((gpt, ModelWeights::Full(params)))
+    }
 }
 
 fn load_with(

@@ -49,7 +49,7 @@ mod tokenizer;
 mod value;
 mod writer;
 
-pub use self::load::{load, load_blocks, read_model};
+pub use self::load::{load, load_blocks, read_blocks, read_model};
 pub use self::metadata::{FromValue, Metadata};
 pub use self::quantise::{Scale, quantise};
 pub use self::reader::GgufFile;

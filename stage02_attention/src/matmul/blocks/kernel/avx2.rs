@@ -9,7 +9,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{BLOCK, Group, LOWER, Numbers, ROWS, Row};
+use super::{BLOCK, Group, LOWER, Numbers, ROWS, Row, fetch_ahead};
 use crate::matmul::blocks::tiles::{Halves, Words};
 
 /// Lanes of a vector.
@@ -54,6 +54,9 @@ fn eight<N: Numbers, const R: usize>(group: Group, half: usize, x: [Row; R]) -> 
     let blocks = group.scales.len();
     let x = x.map(|x| Row { q: &x.q[..blocks], scales: &x.scales[..blocks] });
     for (i, (tile, d)) in group.words.chunks_exact(N::WORDS).zip(group.scales).enumerate() {
+        if R == 1 && half == 0 {
+            fetch_ahead(tile);
+        }
         let d = widen(d, half);
         let m = group.minima.get(i).map(|m| widen(m, half));
         for r in 0..R {

@@ -208,6 +208,19 @@ fn sums<N: Numbers, const R: usize>(
     }
 }
 
+/// Asks for the memory a page behind a tile: where the weights are used once, fetching them is all the
+/// work, and the processor by itself does not look beyond a page of 4 KB.
+#[inline(always)]
+#[cfg(target_arch = "x86_64")]
+fn fetch_ahead(tile: &[Words]) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    for words in tile {
+        let ahead = (&raw const *words).wrapping_byte_add(4096);
+        // SAFETY: a hint, which reads no memory and changes no value, for any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) };
+    }
+}
+
 /// The lower halves of the four bytes of each word.
 const LOWER: u32 = 0x0F0F_0F0F;
 

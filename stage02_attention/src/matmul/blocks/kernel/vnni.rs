@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{BLOCK, Group, LOWER, Numbers, ROWS, Row};
+use super::{BLOCK, Group, LOWER, Numbers, ROWS, Row, fetch_ahead};
 use crate::matmul::blocks::tiles::{Halves, Words};
 
 /// Whether this processor has the instructions.
@@ -51,17 +51,6 @@ fn sums<N: Numbers, const R: usize>(group: Group, x: [Row; R]) -> [[f32; ROWS]; 
         }
     }
     sums.map(bytemuck::must_cast)
-}
-
-/// Asks for the memory a page behind a tile: where the weights are used once, fetching them is all the
-/// work, and the processor by itself does not look beyond a page of 4 KB.
-#[inline(always)]
-fn fetch_ahead(tile: &[Words]) {
-    for words in tile {
-        let ahead = (&raw const *words).wrapping_byte_add(4096);
-        // SAFETY: a hint, which reads no memory and changes no value, for any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) };
-    }
 }
 
 /// The numbers of a tile, four of each row in each of 8 vectors, counted from 0.

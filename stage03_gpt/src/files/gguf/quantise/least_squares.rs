@@ -18,6 +18,7 @@ pub(super) struct Block {
     pub q: [f32; 32],
 }
 
+// ANCHOR: nearest
 /// The nearest whole number to each w / d, by id = 1 / d; of two, the even one.
 ///
 /// Around 1.5 · 2^23 the numbers of f32 are the whole ones, so adding that rounds. It is right up to
@@ -27,8 +28,10 @@ fn nearest(w: &[f32; 32], id: f32, lowest: f32, highest: f32) -> [f32; 32] {
     const WHOLE: f32 = 12_582_912.0;
     each(w, |w| ((w * id + WHOLE) - WHOLE).max(lowest).min(highest))
 }
+// ANCHOR_END: nearest
 
 impl Block {
+    // ANCHOR: improved
     /// This block, or a better one with a scale that begins at one of these.
     #[inline(always)]
     pub fn improved(
@@ -51,6 +54,7 @@ impl Block {
         }
         self
     }
+    // ANCHOR_END: improved
 
     /// The sum of squared errors.
     #[inline(always)]

@@ -10,6 +10,7 @@ pub(super) fn block(scale: Scale) -> impl Fn(&[f32; 32], &mut [u8; 34]) {
     move |w, to| one(scale, w, to)
 }
 
+// ANCHOR: q8_0
 #[inline(always)]
 fn one(scale: Scale, w: &[f32; 32], to: &mut [u8; 34]) {
     let size = w.iter().fold(0f32, |size, w| size.max(w.abs()));
@@ -30,3 +31,4 @@ fn one(scale: Scale, w: &[f32; 32], to: &mut [u8; 34]) {
         *to = q as i8 as u8;
     }
 }
+// ANCHOR_END: q8_0

@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 /// The slots of a server.
 #[derive(Debug)]
@@ -50,6 +52,11 @@ impl Slots {
     /// Takes a slot. If none is free, the longest idle connection is closed; if all are busy,
     /// waits until one is not.
     pub async fn acquire(self: &Arc<Self>) -> Slot {
+        if self.state().used == self.limit {
+            // Where many connect at once, the requests of the last ones have arrived and were not
+            // read yet. Meanwhile they are, and their connections are busy.
+            sleep(Duration::from_millis(1)).await;
+        }
         loop {
             {
                 let mut state = self.state();
@@ -70,6 +77,20 @@ impl Slots {
         let slot = Slot { slots: self.clone(), close, ticket: Mutex::default() };
         slot.idle();
         slot
+    }
+
+    /// Closes the connections that are idle now.
+    pub fn close_idle(&self) {
+        for close in self.state().idle.values() {
+            close.notify_one();
+        }
+    }
+
+    /// Waits until all slots are free. Nothing else may be waiting for a slot.
+    pub async fn all_free(&self) {
+        while self.state().used > 0 {
+            self.changed.notified().await;
+        }
     }
 }
 

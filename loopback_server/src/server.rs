@@ -1,12 +1,12 @@
 //! An HTTP/1.1 server on the loopback address, with a limit on everything that a client can do.
 //!
 //! hyper parses requests and writes responses. This file adds what hyper leaves to its users: the
-//! number of connections, the timeouts, and the [`Guard`] that every request passes. It is not
-//! tied to the book: a handler gets a request and gives a response, whole or as a stream. One
-//! thread serves all connections, so a handler must not compute for long.
+//! number of connections, the timeouts, and the [`Guard`] that every request passes. A handler gets
+//! a request and gives a response, whole or as a stream. One thread serves all connections, so a
+//! handler must not compute for long.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::net::TcpListener;
 use std::pin::{Pin, pin};
@@ -22,6 +22,7 @@ use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIO
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::guard::Guard;
@@ -46,6 +47,8 @@ pub struct Limits {
     pub write: Duration,
     /// Time after which a connection closes with its next response. After twice as long it is cut.
     pub connection: Duration,
+    /// Time for the connections to end by themselves when the server is told to stop.
+    pub stop: Duration,
 }
 
 impl Default for Limits {
@@ -58,6 +61,7 @@ impl Default for Limits {
             request: Duration::from_secs(10),
             write: Duration::from_secs(10),
             connection: Duration::from_secs(60),
+            stop: Duration::from_secs(10),
         }
     }
 }
@@ -68,7 +72,7 @@ const BUFFER: usize = 64 << 10;
 /// Bytes that are read and discarded from a client that was refused while it was still sending.
 const DRAIN: usize = 256 << 10;
 
-/// Serves requests until the program ends.
+/// Serves requests on the loopback address until the program ends.
 ///
 /// - `methods`: the methods that are answered
 /// - `handler`: makes the response to a request that passed the guard
@@ -85,12 +89,35 @@ where
     H: Fn(Request) -> F + Send + Sync + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
+    let guard = Guard::new(listener.local_addr()?, methods, limits.body);
+    run_until(listener, guard, limits, handler, pending())
+}
+
+/// Serves requests until `stop` is ready. Then no connection is accepted any more, idle ones are
+/// closed, and each of the others is closed after the response that is being sent, or after
+/// [`Limits::stop`].
+///
+/// - `handler`: makes the response to a request that passed the guard
+///
+/// # Errors
+/// When the listener is not on the loopback address and the guard is not [open](Guard::open_to), or
+/// the system refuses to wait for it.
+pub fn run_until<H, F>(
+    listener: TcpListener,
+    guard: Guard,
+    limits: Limits,
+    handler: H,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()>
+where
+    H: Fn(Request) -> F + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
     let address = listener.local_addr()?;
-    if !address.ip().is_loopback() {
+    if !address.ip().is_loopback() && !guard.is_open() {
         let words = format!("{address} can be reached from other machines; listen on 127.0.0.1");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, words));
     }
-    let guard = Guard::new(address, methods, limits.body);
     let shared = Arc::new((guard, handler));
     listener.set_nonblocking(true)?;
     let runtime =
@@ -98,18 +125,28 @@ where
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let slots = Slots::new(limits.connections);
-        loop {
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    let slot = Arc::new(slots.acquire().await);
-                    tokio::spawn(connection(stream, slot, limits.clone(), shared.clone()));
-                    // The new connection is polled before the next one is accepted.
-                    tokio::task::yield_now().await;
+        let (stopping, stopped) = watch::channel(false);
+        let accept = async {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => {
+                        let slot = Arc::new(slots.acquire().await);
+                        let (limits, shared) = (limits.clone(), shared.clone());
+                        tokio::spawn(connection(stream, slot, limits, shared, stopped.clone()));
+                        // The new connection is polled before the next one is accepted.
+                        tokio::task::yield_now().await;
+                    }
+                    // No file descriptor is left, for instance. Connections will be closed.
+                    Err(_) => sleep(Duration::from_millis(50)).await,
                 }
-                // No file descriptor is left, for instance. Connections will be closed.
-                Err(_) => sleep(Duration::from_millis(50)).await,
             }
-        }
+        };
+        first(accept, stop).await;
+        drop(listener);
+        stopping.send_replace(true);
+        slots.close_idle();
+        let _ = timeout(limits.stop, slots.all_free()).await;
+        Ok(())
     })
 }
 
@@ -119,6 +156,7 @@ async fn connection<H, F>(
     slot: Arc<Slot>,
     limits: Limits,
     shared: Arc<(Guard, H)>,
+    mut stopped: watch::Receiver<bool>,
 ) where
     H: Fn(Request) -> F + Send + Sync + 'static,
     F: Future<Output = Response> + Send + 'static,
@@ -147,7 +185,15 @@ async fn connection<H, F>(
         {
             let connection = http.serve_connection(TokioIo::new(&mut socket), service);
             let mut connection = pin!(connection);
-            if timeout(limits.connection, connection.as_mut()).await.is_err() {
+            let ended = async {
+                let _ = connection.as_mut().await;
+                true
+            };
+            let asked = async {
+                let _ = timeout(limits.connection, stopped.wait_for(|stopped| *stopped)).await;
+                false
+            };
+            if !first(ended, asked).await {
                 connection.as_mut().graceful_shutdown();
                 let _ = timeout(limits.connection, connection).await;
             }
@@ -158,13 +204,13 @@ async fn connection<H, F>(
 }
 
 /// Waits until one of two futures is ready.
-async fn first(a: impl Future<Output = ()>, b: impl Future<Output = ()>) {
+async fn first<T>(a: impl Future<Output = T>, b: impl Future<Output = T>) -> T {
     let (mut a, mut b) = (pin!(a), pin!(b));
     poll_fn(|cx| match a.as_mut().poll(cx) {
         Poll::Pending => b.as_mut().poll(cx),
         ready => ready,
     })
-    .await;
+    .await
 }
 
 /// Adds the headers of every response: browsers must not guess its type, pages of other origins

@@ -7,7 +7,7 @@
 //!
 //! What this file leaves out: how a request is answered that passes.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use hyper::body::Body;
 use hyper::header::{ALLOW, CONNECTION, HOST, HeaderValue, ORIGIN};
@@ -20,8 +20,11 @@ use super::message::{Response, plain};
 pub struct Guard {
     /// The names of the server, with its port: `127.0.0.1:3000`.
     names: Vec<String>,
+    /// Other machines may ask, by any address of this one.
+    open: bool,
     methods: &'static [Method],
     body: u64,
+    refusal: fn(StatusCode, String) -> Response,
 }
 
 impl Guard {
@@ -42,14 +45,36 @@ impl Guard {
                 names.push(host); // browsers leave the usual port out
             }
         }
-        Self { names, methods, body }
+        Self { names, open: false, methods, body, refusal: plain }
+    }
+
+    /// Lets other machines ask as well: by an IP address, which a stranger cannot let point
+    /// elsewhere, or by one of these names, with the port if it is not the usual one.
+    pub fn open_to(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.names.extend(names);
+        self.open = true;
+        self
+    }
+
+    /// Makes the responses to refused requests, which are plain text otherwise.
+    pub fn refusing_with(self, refusal: fn(StatusCode, String) -> Response) -> Self {
+        Self { refusal, ..self }
+    }
+
+    /// True if other machines may ask.
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     /// The response to a request that fails a check; `None` if it passes all of them.
     pub fn refuse<B: Body>(&self, request: &Request<B>) -> Option<Response> {
+        let plain = self.refusal;
         if !self.is_for_us(request) {
             let address = self.names.first().map_or("", String::as_str);
-            let words = format!("This server answers at http://{address}/ alone.\n");
+            let words = match self.open {
+                false => format!("This server answers at http://{address}/ alone.\n"),
+                true => "This server does not answer to this name.\n".to_string(),
+            };
             return Some(closing(plain(StatusCode::FORBIDDEN, words)));
         }
         if !self.methods.contains(request.method()) {
@@ -74,15 +99,31 @@ impl Guard {
 
     /// True if every name that the request gives the server is one of its own.
     fn is_for_us<B>(&self, request: &Request<B>) -> bool {
-        let own = |name: &str| self.names.iter().any(|own| own.eq_ignore_ascii_case(name));
         let mut hosts = request.headers().get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
-        let mut origins = request.headers().get_all(ORIGIN).iter();
-        host.to_str().is_ok_and(own)
-            && origins
-                .all(|o| o.to_str().ok().and_then(|o| o.strip_prefix("http://")).is_some_and(own))
+        let Ok(host) = host.to_str() else { return false };
+        let named = |name: &str| self.names.iter().any(|own| own.eq_ignore_ascii_case(name));
+        let own = |name: &str| named(name) || (self.open && is_address(name));
+        // A page of this server has the name in its origin under which it was asked for; behind a
+        // proxy with TLS that is https.
+        let origin = |origin: &HeaderValue| {
+            let Ok(origin) = origin.to_str() else { return false };
+            let tls = origin.strip_prefix("https://").filter(|_| self.open);
+            let Some(name) = origin.strip_prefix("http://").or(tls) else { return false };
+            named(name) || (own(name) && name.eq_ignore_ascii_case(host))
+        };
+        own(host)
+            && request.headers().get_all(ORIGIN).iter().all(origin)
             && request.uri().authority().is_none_or(|authority| own(authority.as_str()))
     }
+}
+
+/// True for an IP address, with or without a port.
+fn is_address(name: &str) -> bool {
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    name.parse::<SocketAddr>().is_ok()
+        || name.parse::<Ipv4Addr>().is_ok()
+        || bare.is_some_and(|name| name.parse::<Ipv6Addr>().is_ok())
 }
 
 /// Closes the connection after this response.
@@ -154,6 +195,28 @@ mod tests {
         assert_eq!(absolute("http://127.0.0.1:3000/a"), None);
         assert_eq!(absolute("http://evil.example/a"), Some(403));
         assert_eq!(absolute("http://x@127.0.0.1:3000/a"), Some(403));
+    }
+
+    #[test]
+    fn an_open_server_answers_to_addresses_and_to_names_that_were_given() {
+        let guard = Guard::new("0.0.0.0:3000".parse().unwrap(), READ, 0);
+        let guard = guard.open_to(["chat.example".to_string()]);
+        let passes = |host: &str, origin: Option<&str>| {
+            let request = Request::get("/").header("Host", host);
+            let request = origin.iter().fold(request, |request, o| request.header("Origin", *o));
+            guard.refuse(&request.body(Empty::<Bytes>::new()).unwrap()).is_none()
+        };
+        for host in ["192.168.1.5:3000", "192.168.1.5", "[fe80::1]:3000", "[::1]", "localhost:3000"]
+        {
+            assert!(passes(host, None), "{host}");
+            assert!(passes(host, Some(&format!("http://{host}"))), "{host}");
+            assert!(!passes(host, Some("http://6.6.6.6")), "{host}");
+            assert!(!passes(host, Some("http://evil.example")), "{host}");
+        }
+        assert!(passes("chat.example", Some("https://chat.example")));
+        for host in ["evil.example", "evil.example:3000", "fe80::1", "[evil]", "1.2.3", ""] {
+            assert!(!passes(host, None), "{host}");
+        }
     }
 
     #[test]

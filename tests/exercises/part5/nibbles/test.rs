@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `nibbles`.
+exercises::check!("nibbles");

@@ -41,10 +41,10 @@ const LIMIT: usize = 200;
 pub fn run() -> Result<()> {
     let model = Model::load_quantised(&smollm2::path()?)?;
     println!("REPEATED 4-GRAMS: per cent of the runs of four tokens of an answer");
-    let column = |name: String| format!("{name:>9}");
+    let column = |name: String| format!("{name:>8}");
     let row = |name: &str, value: fn((f64, f64)) -> f64| {
         let values = SETTINGS.map(|setting| column(format!("{:.1}", value(setting))));
-        println!("{name:<44}{}", values.concat());
+        println!("{name:<42}{}", values.concat());
     };
     row("temperature", |(temperature, _)| temperature);
     row("penalty", |(_, penalty)| penalty);
@@ -60,10 +60,10 @@ pub fn run() -> Result<()> {
                 shown.push((prompt, penalty, text));
             }
         }
-        println!("{prompt:<44}{parts}");
+        println!("{prompt:<42}{parts}");
     }
     let all: Vec<String> = sums.into_iter().map(|sum| column(per_cent(sum))).collect();
-    println!("{:<44}{}", "all six", all.concat());
+    println!("{:<42}{}", "all six", all.concat());
     for (prompt, penalty, text) in shown {
         println!("\nPENALTY {penalty:.1}, temperature 0: {prompt}");
         println!("{}", wrap(&text.replace('\n', " "), 92, "  "));

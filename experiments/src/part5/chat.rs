@@ -28,7 +28,7 @@ pub fn run() -> Result<()> {
 }
 
 // ANCHOR: template
-/// A chat template: a program in Jinja. It writes the form ChatML, in which SmolLM2 was trained.
+/// A chat template, a program in Jinja. It writes ChatML, the form in which SmolLM2 was trained.
 const CHATML: &str = "\
 {% for message in messages %}
 <|im_start|>{{ message.role }}

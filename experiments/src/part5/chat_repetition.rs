@@ -91,7 +91,7 @@ fn answer(
 }
 
 // ANCHOR: repeated
-/// How many runs of four tokens have been there before in the answer, and how many runs there are.
+/// How many runs of four tokens came before in the answer, and how many runs there are.
 fn repeated_4_grams(tokens: &[u32]) -> (usize, usize) {
     let mut seen = HashSet::new();
     let repeated = tokens.windows(4).filter(|&run| !seen.insert(run)).count();

@@ -167,7 +167,7 @@ impl<'a, T: Float> KvCache<'a, T> {
         self.prefill(&[token])
     }
 
-    /// Keeps the first `len` tokens, and forgets those behind them; nothing happens where there are
+    /// Keeps the first `len` tokens, and drops those behind them; nothing happens where there are
     /// no more. Their keys and values do not depend on what followed, because of the causal mask, so
     /// nothing is computed. Another continuation of the same beginning is then read from there.
     ///
@@ -290,7 +290,7 @@ pub(crate) mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
-        /// What was forgotten leaves no trace: the logits are those of a new cache.
+        /// What was dropped leaves no trace: the logits are those of a new cache.
         #[test]
         fn after_it_is_truncated_it_continues_like_a_new_one(
             first in prop::collection::vec(0u32..11, 1..6), len in 0usize..7,

@@ -8,8 +8,8 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use book::serve::directory::decoded;
-use book::serve::server::Limits;
 use book::serve::{Shown, listen, show};
+use loopback_server::server::Limits;
 
 use crate::arguments::{self, Outcome};
 

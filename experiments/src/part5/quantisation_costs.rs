@@ -276,7 +276,6 @@ fn greedy(model: &Model, prompt: &str) -> Result<String> {
     Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-// ANCHOR: bug
 /// How the numbers of a block are taken out of its bytes.
 #[derive(Clone, Copy)]
 struct Reader {
@@ -291,6 +290,7 @@ struct Reader {
 /// As the format has it.
 const RIGHT: Reader = Reader { zero: 8, swapped: false, neighbours: false };
 
+// ANCHOR: bug
 /// The weights of blocks of Q4_0.
 fn read(bytes: &[u8], reader: Reader) -> Vec<f32> {
     let mut weights = Vec::new();

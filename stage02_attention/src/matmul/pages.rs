@@ -1,9 +1,9 @@
-//! Memory in large pages.
+//! Memory in large pages, also called *huge pages*.
 //!
-//! A processor keeps a list of the pages of memory that it used last, and looks every other page up in
-//! memory. Weights that are fetched once for each token are more pages of 4 KB than that list has
-//! entries, and each look-up delays the fetching. Linux gives pages of 2 MB to a program that asks for
-//! them.
+//! A processor keeps a list of the pages of memory that it used last (the *TLB*, translation
+//! lookaside buffer), and looks every other page up in memory. Weights that are fetched once for
+//! each token are more pages of 4 KB than that list has entries, and each look-up delays the
+//! fetching. Linux gives pages of 2 MB to a program that asks for them.
 
 /// A vector of zeros (the default of T), which asks for large pages where it is large.
 pub fn zeroed<T: Clone + Default>(length: usize) -> Vec<T> {

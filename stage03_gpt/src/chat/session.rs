@@ -2,7 +2,7 @@
 //!
 //! [`Session::answer`] gets all messages each time, as the clients of a server send them. The
 //! prompt that they make begins like what the cache holds: the last prompt, and the answer to it.
-//! So only the tokens behind the *longest common prefix* are read, and the cache forgets what it
+//! So only the tokens behind the *longest common prefix* are read, and the cache drops what it
 //! has beyond that ([`Decoder::truncate`]). That is right whatever was changed: a turn that is
 //! asked again, a message that was edited, an answer whose text has other tokens than those that
 //! were sampled, another conversation.
@@ -203,11 +203,12 @@ impl<'m> Session<'m> {
         event: &mut impl FnMut(Event) -> bool,
     ) -> Result<Vec<u32>> {
         let context = self.context_len();
-        let room = max_new_tokens.clamp(1, context.div_ceil(4));
+        let reserved = max_new_tokens.clamp(1, context.div_ceil(4));
         self.window.follow(messages);
         let before = self.window.dropped();
         let Session { window, prompter, .. } = self;
-        let prompt = window.fit(messages, context - room, |messages| prompter.encode(messages))?;
+        let prompt =
+            window.fit(messages, context - reserved, |messages| prompter.encode(messages))?;
         if prompt.is_empty() {
             let problem = "it writes nothing for this conversation";
             return Err(Error::text("the model's chat template", problem, "take another model"));

@@ -26,7 +26,7 @@ Paths:
 /// the program and asks for nothing from elsewhere.
 ///
 /// One request is computed at a time, on all cores; others wait in a queue, in the order in which
-/// they came. A client that goes away is forgotten at once. What the last request and the next one
+/// they came. A client that goes away is dropped at once. What the last request and the next one
 /// begin with in common is read only once. A parameter that this server does not have is refused by
 /// its name, and not ignored.
 ///

@@ -171,8 +171,8 @@ impl<'m> Engine<'m> {
         let mut sampler = sampler(&job.sampling)?;
         let seed = seed.unwrap_or_else(token::random);
         let mut rng = generator(seed, Purpose::Sampling, index as u64);
-        let room = self.model.gpt.config().block_size - prompt.len();
-        let limit = max_tokens.unwrap_or(room).min(room);
+        let space = self.model.gpt.config().block_size - prompt.len();
+        let limit = max_tokens.unwrap_or(space).min(space);
         let mut sampled = 0;
         let reason = loop {
             if sampled == limit || is_over(job, desk) {

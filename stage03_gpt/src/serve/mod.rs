@@ -16,7 +16,7 @@
 //! | [`page`] | the page to chat on |
 //!
 //! One thread computes, because one text already uses all cores. Requests are answered in the order
-//! in which they come. A client that goes away is forgotten, and its answer ends before the next
+//! in which they come. A client that goes away is dropped, and its answer ends before the next
 //! token.
 //!
 //! HTTP itself, with a limit on everything that a client can do, is `loopback_server`'s. The form of

@@ -109,7 +109,7 @@ try:
 except openai.NotFoundError:
     pass
 
-# A stream that is closed early is forgotten, and the next request is answered.
+# A stream that is closed early is dropped, and the next request is answered.
 stream = client.chat.completions.create(**{**usual, "max_tokens": 100}, stream=True)
 next(iter(stream))
 stream.close()

@@ -1,6 +1,7 @@
 //! GGUF: what is accepted has tensors that lie in the file, gives finite numbers, no more of them
 //! than the blocks of the file hold, and, written again in f32, is read back unchanged. A model in
-//! it has no more weights than the file has numbers, and gives a logit for each token.
+//! it has no more weights than the file has numbers, and gives a logit for each token, also with its
+//! quantised matrices as they are.
 #![no_main]
 
 use std::borrow::Cow;
@@ -8,7 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use stage03_gpt::files::gguf::{GgufFile, NewTensor, TensorType, read_model, write_gguf};
+use stage03_gpt::files::gguf::{
+    GgufFile, NewTensor, TensorType, read_blocks, read_model, write_gguf,
+};
+use stage03_gpt::generate::Decoder;
 
 /// Where what was read is written again.
 static FILE: LazyLock<PathBuf> =
@@ -36,6 +40,10 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(params.values.len() == gpt.layout().len() && params.values.len() <= count);
             let logits = gpt.logits(&params, &[0]).expect("every model has a first token");
             assert_eq!(logits.dim(), (1, gpt.config().vocab_size));
+            let (gpt, weights) = read_blocks(&file).expect("the same model, for inference");
+            let mut decoder = Decoder::new(&gpt, weights.for_inference(), None).expect("small");
+            decoder.prefill(&[0]).expect("every model has a first token");
+            assert_eq!(decoder.logits().len(), gpt.config().vocab_size);
         }
         Err(error) => fuzz::refused(&error),
     }

@@ -139,7 +139,8 @@ fn round_block(x: &[f32; BLOCK], q: &mut [Four; BLOCK / 4]) -> Scale {
 /// The nearest whole number, ties to even, of a number whose size is below 2^22.
 ///
 /// Around 1.5 * 2^23 an f32 has no digits behind the point: the addition rounds, and the last bits
-/// of the result are the whole number. It is one instruction on every processor.
+/// of the result are the whole number. An addition and a subtraction, which vector instructions do
+/// for many numbers at once.
 #[inline(always)]
 fn to_nearest(x: f32) -> i32 {
     const MAGIC: f32 = 12_582_912.0;

@@ -11,9 +11,9 @@
 //! ```
 //!
 //! The sums are exact: 32 products of 8 bits by 8 bits need 20 bits of an `i32`. Only the products
-//! with the scales, one for each block, are rounded. Processors multiply bytes four times as fast as
-//! `f32`; and where a row of activations meets a matrix alone, as in a decode step, the time is that
-//! of fetching the matrix, and a matrix of 4 bits takes a seventh of the bytes.
+//! with the scales, one for each block, are rounded. An instruction multiplies four times as many
+//! bytes as `f32`; and where a row of activations meets a matrix alone, as in a decode step, the
+//! time is that of fetching the matrix, and a matrix of 4 bits takes a seventh of the bytes.
 //!
 //! | file | what it holds |
 //! |---|---|

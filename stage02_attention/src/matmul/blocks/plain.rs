@@ -54,7 +54,6 @@ fn nibbles(bytes: &[u8], zero_point: i8) -> [i8; BLOCK] {
 }
 // ANCHOR_END: nibbles
 
-// ANCHOR: dot
 /// A row of weights times a row of activations.
 ///
 /// ```text
@@ -64,6 +63,7 @@ fn nibbles(bytes: &[u8], zero_point: i8) -> [i8; BLOCK] {
 /// row: the bytes of the blocks of one row; x: row `i` of some activations, of as many blocks. The
 /// sums of whole numbers are exact; each product with a scale is added with one rounding
 /// (`mul_add`).
+// ANCHOR: dot
 pub fn dot(kind: BlockType, row: &[u8], x: &Activations, i: usize) -> f32 {
     let mut sum = 0.0f32;
     for (bytes, x) in row.chunks_exact(kind.bytes()).zip(x.row(i)) {

@@ -1,9 +1,9 @@
 //! The weights of a matrix in the order in which the kernels read them.
 //!
 //! A file has the blocks of a row one after another. A kernel computes sixteen outputs at a time,
-//! one in each lane of a vector register, so it wants the same four weights of sixteen rows side by
-//! side. A *tile* is one block of each of sixteen rows; its words of four bytes are transposed, and
-//! not a bit of them is changed:
+//! one in each lane of a vector register, so it wants the same four bytes of sixteen rows side by
+//! side. A *tile* is one block of each of sixteen rows; its words of four bytes are transposed.
+//! Their bits stay, but for the signs of Q8_0, which are flipped:
 //!
 //! ```text
 //! file   row 0: word 0, word 1, …      row 1: word 0, word 1, …
@@ -101,7 +101,8 @@ pub(super) const fn words(kind: BlockType) -> usize {
     }
 }
 
-/// All bits of Q8_0 but the sign: the kernels want numbers from 0 to 255, q + 128.
+/// The sign bits of four numbers of Q8_0. Flipping them turns q into q + 128, from 0 to 255, which
+/// the kernels want.
 const SIGNS: u32 = 0x8080_8080;
 
 impl Tiles {
@@ -192,7 +193,8 @@ fn four(word: u32, zero_point: i8, to: &mut [i8]) {
     to.iter_mut().zip(word.to_le_bytes()).for_each(|(to, q)| *to = q as i8 - zero_point);
 }
 
-/// Eight numbers of 4 bits: the lower halves of four bytes, and sixteen places on the upper ones.
+/// Eight numbers of 4 bits: the lower halves of four bytes, and the upper ones sixteen places
+/// further on.
 fn halves(word: u32, zero_point: i8, to: &mut [i8]) {
     const LOWER: u32 = 0x0F0F_0F0F;
     four(word & LOWER, zero_point, to);

@@ -18,7 +18,7 @@ use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 /// What the error of `raise_exception` begins with.
 pub(super) const REFUSED: &str = "raise_exception: ";
 
-/// The widest indentation of JSON: a template names it, and it is not believed.
+/// The largest indentation of JSON: a template names it, and it is not believed.
 const WIDEST: usize = 16;
 
 /// Adds the functions.

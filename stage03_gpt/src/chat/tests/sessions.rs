@@ -105,7 +105,7 @@ fn only_what_is_new_is_read() {
         match event {
             Event::Reading { done, of } => read.push((done, of)),
             Event::Text(more) => text.push_str(more),
-            Event::Shifted { .. } => panic!("there was room"),
+            Event::Shifted { .. } => panic!("all of it fits"),
         }
         true
     });

@@ -59,7 +59,7 @@ pub fn measure_model(
     let (prompt, written) = LONGEST;
     let context = gpt.config().block_size.min(prompt + written);
     gpt.shorten_context(context)?;
-    // Two thirds of the context are the prompt; a context of one token has nothing to write after.
+    // The prompt is 2 / 3 of the context. A context of one token has nothing to write after.
     if context < 2 {
         let expected = "it must be at least 2 for a prompt and something after it";
         return Err(Error::setting("the context of the model", context, expected));

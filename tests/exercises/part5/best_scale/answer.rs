@@ -28,8 +28,8 @@ pub fn best_scale(w: &[f64], q: &[f64]) -> f64 {
     // END
 }
 
-/// Begins with the scale d and improves it so many times. The last thing that is computed are
-/// the nearest numbers to the last d. Returns both.
+/// Begins with the scale d and improves it, as often as `times` says. The last thing that is
+/// computed are the nearest numbers to the last d. Returns both.
 pub fn alternate(w: &[f64], d: f64, times: usize) -> (f64, Vec<f64>) {
     // SOLUTION
     let mut d = d;

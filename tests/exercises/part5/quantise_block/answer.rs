@@ -11,7 +11,8 @@
 //! On paper: the block 0.506, -0.354, 0.128, -1.27 has d = 0.01, and q is 51, -35, 13, -127.
 //!
 //! A block of zeros has d = 0, and its q are 0. (In Rust, `(0.0 / 0.0) as i64` is 0.) In Rust,
-//! `x.round()` is the nearest whole number, and `x as i64` cuts it off.
+//! `x.round()` is the nearest whole number, and `x as i64` cuts off what is behind the
+//! point.
 
 /// The scales of the blocks, and the whole numbers of all weights.
 ///

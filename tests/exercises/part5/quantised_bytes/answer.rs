@@ -33,7 +33,7 @@ pub fn tokens_per_second() -> f64 {
     // END
 }
 
-/// A type of 4 bits has blocks of 16 weights, each with a scale and a minimum in float16. How
+/// A type of 4 bits has blocks of 16 weights, and each block a scale and a minimum in float16. How
 /// many bits has a weight?
 pub fn bits_of_short_blocks() -> f64 {
     // SOLUTION

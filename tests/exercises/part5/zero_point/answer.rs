@@ -33,8 +33,7 @@ pub fn dequantise(d: f64, m: f64, q: &[i64]) -> Vec<f64> {
     // END
 }
 
-/// The whole number, not rounded, that would be read as the weight 0: the zero point of a
-/// block.
+/// The q, not rounded, that would be read as the weight 0: the zero point of a block.
 pub fn zero_point(d: f64, m: f64) -> f64 {
     // SOLUTION
     -m / d

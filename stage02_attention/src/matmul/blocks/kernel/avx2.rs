@@ -3,7 +3,7 @@
 //!
 //! Sums of 16 bits must not overflow. Numbers of 4 bits are at most 15, and 15 * 127 * 2 * 8 = 30,480
 //! fits: all 8 words of a block are added in 16 bits. Of numbers of 8 bits, |q| is multiplied by p with
-//! the sign of q: 128 * 127 * 2 = 32,512 fits, and no second product does.
+//! the sign of q: 128 * 127 * 2 = 32,512 fits, and the next pair of products does not.
 //!
 //! A vector has eight lanes, so a tile is done in two halves.
 

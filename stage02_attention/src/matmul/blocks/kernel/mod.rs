@@ -208,8 +208,8 @@ fn sums<N: Numbers, const R: usize>(
     }
 }
 
-/// Asks for the memory a page behind a tile: where the weights are used once, fetching them is all the
-/// work, and the processor by itself does not look beyond a page of 4 KB.
+/// Asks for the memory that lies a page further on than a tile: where the weights are used once,
+/// fetching them is all the work, and the processor by itself does not look beyond a page of 4 KB.
 #[inline(always)]
 #[cfg(target_arch = "x86_64")]
 fn fetch_ahead(tile: &[Words]) {

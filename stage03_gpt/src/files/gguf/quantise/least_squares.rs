@@ -21,8 +21,8 @@ pub(super) struct Block {
 // ANCHOR: nearest
 /// The nearest whole number to each w / d, by id = 1 / d; of two, the even one.
 ///
-/// Around 1.5 · 2^23 the numbers of f32 are the whole ones, so adding that rounds. It is right up to
-/// 2^22, and what is larger is cut off to the range.
+/// Around 1.5 · 2^23 the numbers of f32 are the whole ones, so adding that rounds. It is right
+/// up to 2^22, and what is larger is cut off to the range.
 #[inline(always)]
 fn nearest(w: &[f32; 32], id: f32, lowest: f32, highest: f32) -> [f32; 32] {
     const WHOLE: f32 = 12_582_912.0;
@@ -47,7 +47,7 @@ impl Block {
             let q = nearest(w, 1.0 / from_f16(d), lowest, highest);
             let block = Block { d, q };
             let error = block.error(w);
-            // Not so for NaN, which comes from a scale of 0.
+            // NaN, which comes from a scale of 0, is never smaller.
             if error < smallest {
                 (self, smallest) = (block, error);
             }

@@ -7,7 +7,7 @@
 //! | [`Scale`] | d |
 //! |---|---|
 //! | `Largest` | such that the weight of the largest size gets the last q; ggml's files have the same bytes |
-//! | `LeastSquares` | the one of a few dozen with the smallest sum of squared errors |
+//! | `LeastSquares` | the one of nine or more with the smallest sum of squared errors |
 //!
 //! `LeastSquares` has `Largest` among its candidates, so it is never worse. It lets the largest weight
 //! be off by more than half a step when 31 others are nearer for it.

@@ -40,7 +40,8 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(params.values.len() == gpt.layout().len() && params.values.len() <= count);
             let logits = gpt.logits(&params, &[0]).expect("every model has a first token");
             assert_eq!(logits.dim(), (1, gpt.config().vocab_size));
-            let (gpt, weights) = read_blocks(&file).expect("the same model, for inference");
+            let (mut gpt, weights) = read_blocks(&file).expect("the same model, for inference");
+            gpt.shorten_context(1).expect("every context has a token");
             let mut decoder = Decoder::new(&gpt, weights.for_inference(), None).expect("small");
             decoder.prefill(&[0]).expect("every model has a first token");
             assert_eq!(decoder.logits().len(), gpt.config().vocab_size);

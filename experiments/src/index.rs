@@ -23,6 +23,7 @@ struct Experiment {
 }
 
 /// How an experiment is called.
+#[derive(Clone, Copy)]
 enum Program {
     /// It takes nothing and cannot fail.
     Prints(fn()),
@@ -34,7 +35,7 @@ enum Program {
     #[cfg_attr(not(feature = "book"), allow(dead_code))]
     Takes(fn(&[String]) -> Outcome),
     /// It was not compiled: it needs this feature of the package.
-    #[cfg_attr(all(feature = "book", feature = "torch"), allow(dead_code))]
+    #[cfg_attr(all(feature = "book", feature = "chat", feature = "torch"), allow(dead_code))]
     Needs(&'static str),
 }
 
@@ -44,6 +45,12 @@ use Program::{Needs, Plots, Prints, Takes, Tries};
 const DECODED_TOO_LATE: Program = Takes(part4::surviving_decoded_too_late::run);
 #[cfg(not(feature = "book"))]
 const DECODED_TOO_LATE: Program = Needs("book");
+
+#[cfg(feature = "chat")]
+const CHAT: [Program; 3] =
+    [Tries(part5::chat::run), Tries(part5::chat_smollm2::run), Tries(part5::chat_repetition::run)];
+#[cfg(not(feature = "chat"))]
+const CHAT: [Program; 3] = [Needs("chat"), Needs("chat"), Needs("chat")];
 
 #[cfg(feature = "torch")]
 const GPU_LADDER: Program = Takes(part4::gpu_ladder::run);
@@ -180,6 +187,12 @@ const EXPERIMENTS: &[Experiment] = &[
         "blocks of 8 and 4 bits, the error of rounding, outliers, and dot products of blocks"),
     row("quantisation_costs", "part5/quantisation", 150, Takes(part5::quantisation_costs::run),
         "what fewer bits cost a trained model, and what it writes when blocks are read wrongly"),
+    row("chat", "part5/chat", 1, CHAT[0],
+        "a conversation as one text, its tokens, a context shift, and a repetition penalty on paper"),
+    row("chat_smollm2", "part5/chat", 20, CHAT[1],
+        "a conversation with SmolLM2, without its template, and with three mistakes"),
+    row("chat_repetition", "part5/chat", 60, CHAT[2],
+        "how often SmolLM2 repeats itself, with repetition penalties"),
 
     row("clinic_data_bugs", "appendix/clinic", 30, Tries(appendix::clinic_data_bugs::run),
         "a validation split that leaks, and a batch from one window"),

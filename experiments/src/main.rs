@@ -78,6 +78,12 @@ mod part4 {
 }
 
 mod part5 {
+    #[cfg(feature = "chat")]
+    pub mod chat;
+    #[cfg(feature = "chat")]
+    pub mod chat_repetition;
+    #[cfg(feature = "chat")]
+    pub mod chat_smollm2;
     pub mod grouped_queries;
     pub mod quantisation;
     pub mod quantisation_costs;

@@ -25,6 +25,7 @@ mod part5a;
 mod part5b;
 mod part5d;
 mod part5e;
+mod part5f;
 
 use book::places::Places;
 use book::shelf::Shelf;
@@ -44,6 +45,7 @@ fn answers() -> impl Iterator<Item = &'static Answer> {
         part5b::ANSWERS,
         part5d::ANSWERS,
         part5e::ANSWERS,
+        part5f::ANSWERS,
     ]
     .into_iter()
     .flatten()

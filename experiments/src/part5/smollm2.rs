@@ -20,11 +20,7 @@ use super::real_weights::our_column;
 /// # Errors
 /// When the file is missing or damaged.
 pub fn run() -> Result<()> {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/SmolLM2-135M-Instruct.Q4_1.gguf");
-    if !path.exists() {
-        return Err(missing(path));
-    }
+    let path = path()?;
     let file = GgufFile::open(&path)?;
     contents(&file);
     let mut model = Model::load(&path)?;
@@ -33,7 +29,17 @@ pub fn run() -> Result<()> {
     not_unpermuted(&mut model)
 }
 
-fn missing(path: PathBuf) -> Error {
+/// The path of the file.
+///
+/// # Errors
+/// [`Error::Format`] when it is not there.
+pub fn path() -> Result<PathBuf> {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/SmolLM2-135M-Instruct.Q4_1.gguf");
+    if path.exists() { Ok(path) } else { Err(missing(&path)) }
+}
+
+fn missing(path: &Path) -> Error {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let remedy = "run `sh stage03_gpt/fetch-smollm2.sh`, which fetches it";
     Error::format(format!("models/{name}"), "it is not there", remedy)

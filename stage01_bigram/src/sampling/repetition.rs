@@ -62,7 +62,8 @@ impl RepetitionPenalty {
         recent.dedup();
         for token in recent {
             if let Some(logit) = logits.get_mut(token as usize) {
-                *logit = if *logit > 0.0 { *logit / self.penalty } else { *logit * self.penalty };
+                let is_positive = *logit > 0.0;
+                *logit = if is_positive { *logit / self.penalty } else { *logit * self.penalty };
             }
         }
     }

@@ -81,8 +81,8 @@ impl Window {
         self.shorten(messages, limit / 2, encode)
     }
 
-    /// Leaves out as many of the oldest turns as it takes for a prompt of at most `limit` tokens.
-    /// How many that are is found by bisection: a conversation may have very many turns.
+    /// Leaves out as many of the oldest turns as it takes for a prompt of at most `limit`
+    /// tokens. How many that are is found by bisection: a conversation may have very many turns.
     ///
     /// # Errors
     /// Those of `encode`.

@@ -124,7 +124,8 @@ impl Template {
         let mut output = Limited { bytes: Vec::new(), left: OUTPUT.0 + OUTPUT.1 * length };
         let none = Value::from(());
         let variables = context! {
-            messages => Serde(messages), add_generation_prompt, tools => none.clone(), documents => none,
+            messages => Serde(messages), add_generation_prompt,
+            tools => none.clone(), documents => none,
         };
         let template = environment.get_template(NAME).map_err(|error| failure(&error))?;
         template.render_captured_to(variables, &mut output).map_err(|error| failure(&error))?;

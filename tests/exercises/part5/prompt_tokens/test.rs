@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `prompt_tokens`.
+exercises::check!("prompt_tokens");

@@ -191,7 +191,7 @@ const EXPERIMENTS: &[Experiment] = &[
         "a conversation as one text, its tokens, a context shift, and a repetition penalty on paper"),
     row("chat_smollm2", "part5/chat", 20, CHAT[1],
         "a conversation with SmolLM2, without its template, and with three mistakes"),
-    row("chat_repetition", "part5/chat", 60, CHAT[2],
+    row("chat_repetition", "part5/chat", 120, CHAT[2],
         "how often SmolLM2 repeats itself, with repetition penalties"),
 
     row("clinic_data_bugs", "appendix/clinic", 30, Tries(appendix::clinic_data_bugs::run),
@@ -319,12 +319,20 @@ mod tests {
         for file in fs::read_dir(&outputs).unwrap().map(|file| file.unwrap().path()) {
             if file.extension().is_some_and(|extension| extension == "txt") {
                 let text = read(&file);
-                let mut head = text.lines().take_while(|line| line.starts_with(['$', '#']));
-                if let Some(name) = head.next().and_then(named) {
-                    let time = head.find_map(|line| line.strip_prefix("# time: "));
-                    let seconds =
-                        time.map_or(1, |time| time.trim_end_matches(" s").parse().unwrap());
-                    found.insert(name.to_string(), Some(seconds));
+                let head: Vec<&str> =
+                    text.lines().take_while(|line| line.starts_with(['$', '#'])).collect();
+                let Some(name) = head.first().copied().and_then(named) else { continue };
+                let after = |start| head.iter().find_map(move |line| line.strip_prefix(start));
+                let time = after("# time: ").map_or(1, |time| match time.split_once(' ') {
+                    Some((number, "min")) => 60 * number.parse::<u32>().unwrap(),
+                    Some((number, _)) => number.parse().unwrap(),
+                    None => panic!("{time}"),
+                });
+                // With arguments, or behind another command, it takes a time of its own.
+                let is_alone = head[0].ends_with(name) && after("# before: ").is_none();
+                let seconds = found.entry(name.to_string()).or_insert(None);
+                if is_alone {
+                    *seconds = Some(time);
                 }
             }
         }

@@ -154,7 +154,7 @@ mod with_the_feature {
         for (command, words) in [
             ("/load notes.txt", "notes.txt: it is no conversation in JSON"),
             ("/load none.json", "cannot read none.json"),
-            ("/save notes.txt", "notes.txt: it is there, and is no conversation"),
+            ("/save notes.txt", "notes.txt: it is there already; choose another name"),
             ("/save none/talk.json", "cannot write none/talk.json"),
         ] {
             typed(&place, ALWAYS_A, &format!("{command}\n")).refuses(&[words]);

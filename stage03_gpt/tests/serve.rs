@@ -233,7 +233,7 @@ fn the_next_turn_reads_only_what_is_new() {
     let said = first["choices"][0]["message"].clone();
     let mut messages = hello();
     messages.as_array_mut().unwrap().extend([said, json!({"role": "user", "content": "go on"})]);
-    let more = json!({"messages": messages, "temperature": 0});
+    let more = json!({"messages": messages, "temperature": 0, "seed": null});
     let second = server.post("/v1/chat/completions", &chat(more.clone())).json();
     let cached = second["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap();
     assert!(cached >= first["usage"]["prompt_tokens"].as_u64().unwrap(), "{cached}");

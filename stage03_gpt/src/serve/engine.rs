@@ -208,7 +208,11 @@ impl<'m> Engine<'m> {
     ) -> std::result::Result<usize, Early> {
         let context = self.decoder.context();
         let same = context.iter().zip(prompt).take_while(|(a, b)| a == b).count();
-        let kept = same.min(prompt.len() - 1); // the last one is read for its logits
+        let kept = match job.sampling.seed {
+            // What was read in other parts differs in the last digits, and in the end in a word.
+            Some(_) => 0,
+            None => same.min(prompt.len() - 1), // the last one is read for its logits
+        };
         self.decoder.truncate(kept);
         for chunk in prompt[kept..].chunks(CHUNK) {
             if job.has_left() {

@@ -40,7 +40,8 @@ pub struct Sampling {
     pub top_p: Option<f64>,
     /// Lowers the logits of the tokens that were written lately; 1 is off.
     pub repetition_penalty: f64,
-    /// The random seed; without one each answer is another.
+    /// The random seed; without one each answer is another. With one, the whole prompt is read again, so
+    /// that the answer is the same to the last token.
     pub seed: Option<u64>,
     /// The largest number of tokens; without one the context is the limit.
     pub max_tokens: Option<usize>,

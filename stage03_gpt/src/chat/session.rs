@@ -127,7 +127,7 @@ impl<'m> Session<'m> {
         self.window.follow(messages);
     }
 
-    /// Begins anew: nothing is left out, and nothing is in the cache.
+    /// Begins again: nothing is left out, and nothing is in the cache.
     pub fn clear(&mut self) {
         self.window = Window::default();
         self.decoder.truncate(0);

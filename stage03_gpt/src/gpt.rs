@@ -45,6 +45,7 @@ use rayon::prelude::*;
 use stage01_bigram::loss;
 use stage01_bigram::random::Generator;
 use stage01_bigram::{Error, Float, Result};
+use stage02_attention::attention::multi_head::Cache;
 use stage02_attention::backward::Backward;
 use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;
@@ -52,9 +53,10 @@ use stage02_attention::matmul::{Dtype, par_gemm};
 use stage02_attention::parallel::{join, rows_per_thread, threads_for};
 use stage02_attention::params::{Init, Layout, Matrix, Params};
 use stage02_attention::profiler::{Region, time};
+use stage02_attention::weights::Weights;
 
 use crate::architecture::Positions;
-use crate::block::{self, Block};
+use crate::block::{self, Block, InferenceScratch};
 use crate::config::GptConfig;
 use crate::layer_norm::Statistics;
 use crate::norm::Norm;
@@ -370,6 +372,29 @@ impl Gpt {
         h: usize,
     ) -> Array2<T> {
         self.blocks[layer].attention_weights(&acts.blocks[layer], b, h)
+    }
+
+    /// The residual stream behind all blocks, for the next tokens of one sequence, whose earlier tokens
+    /// are in the caches; without dropout, and storing nothing for a backward pass.
+    ///
+    /// tokens: all in the vocabulary; they stand at the positions from `start` on, and their keys and
+    /// values are written into `caches`, one for each block. x: (tokens, n_embd), overwritten.
+    pub(crate) fn forward_cached<T: Float>(
+        &self,
+        weights: &dyn Weights<T>,
+        tokens: &[u32],
+        start: usize,
+        caches: &mut [Cache<T>],
+        scratch: &mut InferenceScratch<T>,
+        mut x: ArrayViewMut2<T>,
+    ) {
+        self.wte.infer(weights, tokens.iter().map(|&token| token as usize), x.view_mut());
+        if let Some(wpe) = self.wpe {
+            wpe.infer_add(weights, start..start + tokens.len(), x.view_mut());
+        }
+        for (block, cache) in self.blocks.iter().zip(caches) {
+            block.forward_cached(weights, x.view_mut(), start, cache, scratch);
+        }
     }
 
     /// The logits of one text. Shape: (tokens, vocab_size).

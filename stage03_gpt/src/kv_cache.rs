@@ -205,19 +205,17 @@ impl<'a, T: Float> KvCache<'a, T> {
 
     /// [`Gpt::forward`] for the new tokens only.
     fn forward(&mut self, tokens: &[u32]) {
-        let (weights, gpt) = (self.weights, self.gpt);
-        let (start, n) = (self.context.len(), tokens.len());
+        let (weights, gpt, n) = (self.weights, self.gpt, tokens.len());
         let mut x = self.x.slice_mut(s![..n, ..]);
-
-        // ANCHOR: positions
-        gpt.wte.infer(weights, tokens.iter().map(|&token| token as usize), x.view_mut());
-        if let Some(wpe) = gpt.wpe {
-            wpe.infer_add(weights, start..start + n, x.view_mut());
-        }
-        // ANCHOR_END: positions
-        for (block, cache) in gpt.blocks.iter().zip(&mut self.blocks) {
-            block.forward_cached(weights, x.view_mut(), start, cache, &mut self.scratch);
-        }
+        let start = self.context.len();
+        gpt.forward_cached(
+            weights,
+            tokens,
+            start,
+            &mut self.blocks,
+            &mut self.scratch,
+            x.view_mut(),
+        );
 
         // Only the last token's logits are wanted.
         // ANCHOR: last

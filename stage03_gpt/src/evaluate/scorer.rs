@@ -167,16 +167,9 @@ impl<'a, T: Float> Scorer<'a, T> {
 
     /// The blocks of [`Gpt::forward`], for tokens that follow the context.
     fn forward(&mut self, tokens: &[u32]) {
-        let (weights, gpt) = (self.weights, self.gpt);
-        let (start, n) = (self.context.len(), tokens.len());
-        let mut x = self.x.slice_mut(s![..n, ..]);
-        gpt.wte.infer(weights, tokens.iter().map(|&token| token as usize), x.view_mut());
-        if let Some(wpe) = gpt.wpe {
-            wpe.infer_add(weights, start..start + n, x.view_mut());
-        }
-        for (block, cache) in gpt.blocks.iter().zip(&mut self.blocks) {
-            block.forward_cached(weights, x.view_mut(), start, cache, &mut self.scratch);
-        }
+        let (start, x) = (self.context.len(), self.x.slice_mut(s![..tokens.len(), ..]));
+        let (blocks, scratch) = (&mut self.blocks, &mut self.scratch);
+        self.gpt.forward_cached(self.weights, tokens, start, blocks, scratch, x);
         self.context.extend_from_slice(tokens);
     }
 

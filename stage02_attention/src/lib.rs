@@ -10,7 +10,8 @@
 //! why scores are divided by the square root of their length.
 //!
 //! Nearly all the work is in one function, the matrix product ([`matmul`]). [`parallel`] divides
-//! work among threads, and [`profiler`] says where the time goes.
+//! work among threads, and [`profiler`] says where the time goes. Where a model is only used, its
+//! [`weights`] may be quantised.
 //!
 //! Every layer is a pair: a forward pass, and beside it a backward pass derived by hand. A
 //! [`backward::Backward`] holds the arguments that every backward pass has in common.

@@ -14,7 +14,8 @@
 //!
 //! [`gemm`] runs on one thread, [`par_gemm`] on all that are available (`shared.rs`; `gemv.rs` for
 //! a single row, which is memory-bound). [`bf16`] holds the same product with inputs rounded to 16
-//! bits, for processors that multiply those at twice the speed.
+//! bits, for processors that multiply those at twice the speed. [`blocks`] multiplies by quantised
+//! weights, and [`pages`] holds what fetching them fast takes: large pages and prefetching.
 //!
 //! ```
 //! use ndarray::array;

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `reader` | [`GgufFile`]: opening, checking, reading tensors |
 //! | `cursor`, `value`, `metadata`, `tensor_type`, `tensor_info` | the parts of a head |
-//! | `dequantise` | from quantised blocks to f32 |
+//! | `dequantise`, `quantise` | from quantised blocks to f32, and back |
 //! | `writer` | [`write_gguf`] |
 //! | `names`, `sizes`, `tokenizer` | a model: its tensors, its sizes and its tokenizer, and ours |
 //! | `load`, `export` | a model read, [`load()`], and written, [`Model::save_gguf`] |
+//! | `blocks` | a model read for inference: its quantised matrices stay as they are |
 //!
 //! Unlike safetensors, the format carries everything that a model needs: its sizes and its
 //! tokenizer are *metadata* beside the tensors. The tensors may be quantised.

@@ -42,28 +42,28 @@ pub(super) struct Tiles {
     /// Blocks of a row.
     blocks: usize,
     /// The whole numbers. Length: tiles * [`words`].
-    words: Part<Words>,
+    words: Slice<Words>,
     /// The scales. Length: tiles.
-    scales: Part<Halves>,
+    scales: Slice<Halves>,
     /// The minima, where the type has them. Length: tiles.
-    minima: Part<Halves>,
+    minima: Slice<Halves>,
 }
 
 /// A part of memory that other matrices may share.
 #[derive(Clone, Debug)]
-struct Part<T> {
+struct Slice<T> {
     all: Arc<Vec<T>>,
     range: Range<usize>,
 }
 
-impl<T> Part<T> {
+impl<T> Slice<T> {
     /// Memory of its own.
-    fn own(values: Vec<T>) -> Part<T> {
-        Part { range: 0..values.len(), all: Arc::new(values) }
+    fn own(values: Vec<T>) -> Slice<T> {
+        Slice { range: 0..values.len(), all: Arc::new(values) }
     }
 }
 
-impl<T> Deref for Part<T> {
+impl<T> Deref for Slice<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
@@ -71,18 +71,18 @@ impl<T> Deref for Part<T> {
     }
 }
 
-/// Moves parts into one piece of memory. Each old piece is given back once it was copied.
-fn join<T: Copy + Default>(parts: &mut [&mut Part<T>]) {
-    let mut all = zeroed(parts.iter().map(|part| part.len()).sum());
+/// Moves slices into one piece of memory. Each old piece is given back once it was copied.
+fn join<T: Copy + Default>(slices: &mut [&mut Slice<T>]) {
+    let mut all = zeroed(slices.iter().map(|slice| slice.len()).sum());
     let mut end = 0;
-    for part in &mut *parts {
-        let range = end..end + part.len();
-        all[range.clone()].copy_from_slice(part);
+    for slice in &mut *slices {
+        let range = end..end + slice.len();
+        all[range.clone()].copy_from_slice(slice);
         end = range.end;
-        **part = Part { all: Arc::default(), range };
+        **slice = Slice { all: Arc::default(), range };
     }
     let all = Arc::new(all);
-    parts.iter_mut().for_each(|part| part.all = all.clone());
+    slices.iter_mut().for_each(|slice| slice.all = all.clone());
 }
 
 /// The tiles of one group of sixteen rows.
@@ -131,7 +131,7 @@ impl Tiles {
                 }
             }
         }
-        let (words, scales, minima) = (Part::own(packed), Part::own(scales), Part::own(minima));
+        let (words, scales, minima) = (Slice::own(packed), Slice::own(scales), Slice::own(minima));
         Tiles { kind, blocks, words, scales, minima }
     }
 

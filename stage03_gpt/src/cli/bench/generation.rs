@@ -35,16 +35,14 @@ pub fn measure(
 ) -> Result<()> {
     let bytes = 4.0 * gpt.config().n_params() as f64;
     memory::require(bytes, "the model", "choose a smaller --n-layer or --n-embd")?;
-    let params = gpt.initialise::<f32>(&mut generator(settings.seed, Purpose::Initialisation, 0));
+    let rng = &mut generator(settings.seed, Purpose::Initialisation, 0);
+    let weights = ModelWeights::Full(gpt.initialise(rng));
     let prompt_tokens = gpt.config().block_size / 2;
     if prompt_tokens == 0 {
         let expected = "it must be at least 2 for a prompt and something after it";
         return Err(Error::setting("--block-size", gpt.config().block_size, expected));
     }
-    // Every weight once, but only one row of the position embedding.
-    let weights = gpt.config().n_params() - gpt.config().block_size * gpt.config().n_embd;
-    let measured = Measured { gpt: &gpt, weights: &params, bytes: 4 * weights, prompt_tokens };
-    measured.run(settings, budget, as_json, screen)
+    Measured::new(&gpt, &weights, prompt_tokens).run(settings, budget, as_json, screen)
 }
 
 /// Measures reading and writing of a model from a file, and prints the result.
@@ -68,9 +66,7 @@ pub fn measure_model(
     if !as_json {
         super::describe(&gpt, &format!("prompt of {prompt_tokens} tokens"), settings, screen);
     }
-    let bytes = bytes_per_token(&gpt, weights);
-    let weights = weights.for_inference();
-    Measured { gpt: &gpt, weights, bytes, prompt_tokens }.run(settings, budget, as_json, screen)
+    Measured::new(&gpt, weights, prompt_tokens).run(settings, budget, as_json, screen)
 }
 
 /// The bytes of the weights that are fetched for each token that is written: all but the embeddings,
@@ -97,7 +93,12 @@ struct Measured<'a> {
     prompt_tokens: usize,
 }
 
-impl Measured<'_> {
+impl<'a> Measured<'a> {
+    fn new(gpt: &'a Gpt, weights: &'a ModelWeights, prompt_tokens: usize) -> Self {
+        let bytes = bytes_per_token(gpt, weights);
+        Measured { gpt, weights: weights.for_inference(), bytes, prompt_tokens }
+    }
+
     fn run(
         &self,
         settings: &Settings,

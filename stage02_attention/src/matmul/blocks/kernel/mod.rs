@@ -31,7 +31,7 @@ mod vnni;
 use ndarray::ArrayViewMut2;
 
 use super::activations::{Activations, Four, Scale};
-use super::tiles::{Group, ROWS, Tiles, Words};
+use super::tiles::{Group, ROWS, Tiles};
 use super::{BLOCK, BlockType};
 
 /// Rows of activations that a kernel takes at a time: their sums fit into the registers.
@@ -89,32 +89,29 @@ pub(super) enum Instructions {
 }
 
 impl Instructions {
-    /// All that this processor has, the best first.
-    #[cfg(test)]
-    pub(super) fn available() -> Vec<Instructions> {
-        let mut all = Vec::new();
+    /// All, the best first.
+    const ALL: &'static [Instructions] = &[
         #[cfg(target_arch = "x86_64")]
-        {
-            if vnni::is_available() {
-                all.push(Instructions::Vnni);
-            }
-            if avx2::is_available() {
-                all.push(Instructions::Avx2);
-            }
+        Instructions::Vnni,
+        #[cfg(target_arch = "x86_64")]
+        Instructions::Avx2,
+        Instructions::Portable,
+    ];
+
+    /// Whether this processor has them.
+    fn is_available(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Vnni => vnni::is_available(),
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2 => avx2::is_available(),
+            Instructions::Portable => true,
         }
-        all.push(Instructions::Portable);
-        all
     }
 
-    /// The best that this processor has.
-    fn best() -> Instructions {
-        #[cfg(target_arch = "x86_64")]
-        if vnni::is_available() {
-            return Instructions::Vnni;
-        } else if avx2::is_available() {
-            return Instructions::Avx2;
-        }
-        Instructions::Portable
+    /// All that this processor has, the best first.
+    pub(super) fn available() -> impl Iterator<Item = Instructions> {
+        Self::ALL.iter().copied().filter(|instructions| instructions.is_available())
     }
 }
 
@@ -122,7 +119,8 @@ impl Instructions {
 ///
 /// first: the group at which the outputs begin; y: (rows, outputs), overwritten.
 pub(super) fn multiply(tiles: &Tiles, first: usize, x: &Activations, y: ArrayViewMut2<f32>) {
-    multiply_with(Instructions::best(), tiles, first, x, y);
+    let best = Instructions::available().next().expect("portable code runs everywhere");
+    multiply_with(best, tiles, first, x, y);
 }
 
 /// [`multiply`] with the instructions that are named.
@@ -212,7 +210,7 @@ fn sums<N: Numbers, const R: usize>(
 /// fetching them is all the work, and the processor by itself does not look beyond a page of 4 KB.
 #[inline(always)]
 #[cfg(target_arch = "x86_64")]
-fn fetch_ahead(tile: &[Words]) {
+fn fetch_ahead(tile: &[super::tiles::Words]) {
     use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
     for words in tile {
         let ahead = (&raw const *words).wrapping_byte_add(4096);
@@ -223,13 +221,3 @@ fn fetch_ahead(tile: &[Words]) {
 
 /// The lower halves of the four bytes of each word.
 const LOWER: u32 = 0x0F0F_0F0F;
-
-/// Words with four numbers each, of word `c` of 8, from the words of a tile.
-#[inline(always)]
-fn unsigned<N: Numbers>(tile: &[Words], c: usize) -> [u32; ROWS] {
-    match N::WORDS {
-        8 => tile[c].0,
-        _ if c < 4 => tile[c].0.map(|word| word & LOWER),
-        _ => tile[c - 4].0.map(|word| word >> 4 & LOWER),
-    }
-}

@@ -3,7 +3,8 @@
 
 use stage01_bigram::float16::from_f16;
 
-use super::{BLOCK, Group, Numbers, ROWS, Row, unsigned};
+use super::{BLOCK, Group, LOWER, Numbers, ROWS, Row};
+use crate::matmul::blocks::tiles::Words;
 
 pub(super) fn sums<N: Numbers, const R: usize>(group: Group, x: [Row; R]) -> [[f32; ROWS]; R] {
     let mut sums = [[0.0f32; ROWS]; R];
@@ -33,4 +34,14 @@ pub(super) fn sums<N: Numbers, const R: usize>(group: Group, x: [Row; R]) -> [[f
         }
     }
     sums
+}
+
+/// Words with four numbers each, of word `c` of 8, from the words of a tile.
+#[inline(always)]
+fn unsigned<N: Numbers>(tile: &[Words], c: usize) -> [u32; ROWS] {
+    match N::WORDS {
+        8 => tile[c].0,
+        _ if c < 4 => tile[c].0.map(|word| word & LOWER),
+        _ => tile[c - 4].0.map(|word| word >> 4 & LOWER),
+    }
 }

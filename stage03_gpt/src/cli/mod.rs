@@ -138,10 +138,10 @@ fn dispatch(cli: Cli, own: &ArgMatches) -> Result<ExitCode> {
     }
 }
 
-/// How tokens are sampled from the model's logits.
+/// Which tokens are sampled, and how likely each is. It stands below the heading of another group of
+/// flags.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Sampling")]
-pub struct SamplingFlags {
+pub struct Distribution {
     /// Below 1 the likely becomes likelier, above 1 less so; 0 always takes the likeliest.
     #[arg(long, value_name = "T", default_value_t = 0.8)]
     temperature: f64,
@@ -153,6 +153,21 @@ pub struct SamplingFlags {
     /// Sample among the likeliest tokens that together reach the probability P. [default: all]
     #[arg(long, value_name = "P")]
     top_p: Option<f64>,
+}
+
+impl Distribution {
+    /// A sampler, at this temperature or at another.
+    fn sampler_at(&self, temperature: f64) -> Result<Sampler> {
+        Sampler::new(temperature, self.top_k, self.top_p)
+    }
+}
+
+/// How tokens are sampled from the model's logits.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Sampling")]
+pub struct SamplingFlags {
+    #[command(flatten)]
+    distribution: Distribution,
 
     /// Lower the logits of tokens that were written lately: those above 0 are divided by R, those
     /// below are multiplied. 1 is off, 1.1 is usual; much more avoids even the necessary words.
@@ -184,13 +199,13 @@ impl SamplingFlags {
     }
 
     fn sampler(&self) -> Result<Sampler> {
-        self.sampler_at(self.temperature)
+        self.sampler_at(self.distribution.temperature)
     }
 
     /// The same, at another temperature.
     fn sampler_at(&self, temperature: f64) -> Result<Sampler> {
         let repetition = RepetitionPenalty::new(self.repetition_penalty, self.repetition_window)?;
-        let sampler = Sampler::new(temperature, self.top_k, self.top_p)?;
+        let sampler = self.distribution.sampler_at(temperature)?;
         Ok(sampler.with_repetition_penalty(repetition))
     }
 }

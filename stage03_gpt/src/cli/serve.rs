@@ -10,6 +10,8 @@ use std::process::ExitCode;
 use clap::Args;
 use stage01_bigram::Result;
 
+use super::Distribution;
+
 /// What the server answers, at the end of the help.
 const PATHS: &str = "\
 Paths:
@@ -63,17 +65,8 @@ pub struct Flags {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Sampling, where a request does not say")]
 struct Defaults {
-    /// Below 1 the likely becomes likelier, above 1 less so; 0 always takes the likeliest.
-    #[arg(long, value_name = "T", default_value_t = 0.8)]
-    temperature: f64,
-
-    /// Sample among the K likeliest tokens only. [default: all]
-    #[arg(long, value_name = "K")]
-    top_k: Option<usize>,
-
-    /// Sample among the likeliest tokens that together reach the probability P. [default: all]
-    #[arg(long, value_name = "P")]
-    top_p: Option<f64>,
+    #[command(flatten)]
+    distribution: Distribution,
 
     /// Lower the logits of tokens that were written lately; 1 is off, 1.1 is usual.
     #[arg(long, value_name = "R", default_value_t = 1.0)]
@@ -138,7 +131,6 @@ mod running {
     use std::time::Duration;
 
     use stage01_bigram::Error;
-    use stage01_bigram::sampling::Sampler;
     use stage01_bigram::sampling::repetition::RepetitionPenalty;
     use stage01_bigram::text::{printable, thousands};
 
@@ -190,8 +182,8 @@ mod running {
     /// The settings that the flags and the environment ask for.
     fn settings(flags: &Flags) -> Result<Settings> {
         let Flags { defaults, network, .. } = flags;
-        let &Defaults { temperature, top_k, top_p, repetition_penalty, max_tokens, .. } = defaults;
-        Sampler::new(temperature, top_k, top_p)?;
+        let &Defaults { ref distribution, repetition_penalty, max_tokens } = defaults;
+        distribution.sampler_at(distribution.temperature)?;
         RepetitionPenalty::new(repetition_penalty, RepetitionPenalty::WINDOW)?;
         if max_tokens == Some(0) {
             return Err(Error::setting("--max-tokens", 0, "expected at least 1"));
@@ -229,9 +221,9 @@ mod running {
         let name = flags.alias.clone().unwrap_or_else(|| name(&flags.model));
         Ok(Settings {
             defaults: Sampling {
-                temperature,
-                top_k,
-                top_p,
+                temperature: distribution.temperature,
+                top_k: distribution.top_k,
+                top_p: distribution.top_p,
                 repetition_penalty,
                 max_tokens,
                 ..Sampling::default()

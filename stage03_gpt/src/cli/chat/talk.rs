@@ -37,7 +37,7 @@ pub(super) fn chat(flags: &Flags, model: &Model) -> Result<ExitCode> {
         flags,
         session,
         conversation: Conversation::new(flags.system.as_deref()),
-        temperature: flags.sampling.temperature,
+        temperature: flags.sampling.distribution.temperature,
         sampler,
         rng: generator(flags.sampling.seed, Purpose::Sampling, 0),
         screen: Screen::new(),

@@ -235,6 +235,14 @@ impl<T: Float> Params<T> {
         params
     }
 
+    /// Whether the tensor that begins at this offset is among these.
+    ///
+    /// A gradient may end before the weights do. Those behind its end are *frozen*: nothing computes
+    /// their gradient, and the optimiser does not reach them.
+    pub fn trains(&self, offset: usize) -> bool {
+        offset < self.values.len()
+    }
+
     /// A matrix, to read. Shape: (rows, columns) of the handle.
     pub fn matrix(&self, handle: Matrix) -> ArrayView2<'_, T> {
         ArrayView2::from_shape((handle.rows, handle.cols), &self.values[handle.range()])

@@ -51,6 +51,17 @@ pub enum Init {
     Normal(f64),
 }
 
+impl Init {
+    /// Sets the values of a tensor.
+    pub fn fill<T: Float>(self, values: &mut [T], rng: &mut impl Rng) {
+        match self {
+            Init::Zeros => values.fill(T::zero()),
+            Init::Ones => values.fill(T::one()),
+            Init::Normal(std) => fill_normal(values, std, rng),
+        }
+    }
+}
+
 /// One tensor of a model: its description, without its values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
@@ -213,7 +224,13 @@ pub struct Params<T> {
 impl<T: Float> Params<T> {
     /// All zero: a gradient before the first backward pass, a moment before the first step.
     pub fn zeros(layout: &Layout) -> Self {
-        let values = vec![T::zero(); layout.len()];
+        Self::zeros_of_first(layout.len())
+    }
+
+    /// All zero, of the first `len` values of a layout: the gradient of weights of which the others
+    /// are frozen (see [`Params::trains`]).
+    pub fn zeros_of_first(len: usize) -> Self {
+        let values = vec![T::zero(); len];
         ask_for_large_pages(&values);
         Params { values }
     }
@@ -225,12 +242,7 @@ impl<T: Float> Params<T> {
     pub fn initialise(layout: &Layout, rng: &mut impl Rng) -> Self {
         let mut params = Self::zeros(layout);
         for tensor in &layout.tensors {
-            let values = &mut params.values[tensor.range()];
-            match tensor.init {
-                Init::Zeros => {}
-                Init::Ones => values.fill(T::one()),
-                Init::Normal(std) => fill_normal(values, std, rng),
-            }
+            tensor.init.fill(&mut params.values[tensor.range()], rng);
         }
         params
     }

@@ -59,6 +59,7 @@ use stage01_bigram::{Error, Result, files};
 use stage02_attention::params::Params;
 
 use self::config_json::{Config, config_json, require_memory};
+use self::family::Family;
 use self::tokenizer_config::tokenizer_config;
 use self::weights::Weights;
 use super::bounded::{read_json, shown};
@@ -77,6 +78,11 @@ pub const TOKENIZER_CONFIG_FILE: &str = "tokenizer_config.json";
 pub const CHAT_TEMPLATE_FILE: &str = "chat_template.jinja";
 /// Defaults of generation in `transformers`.
 pub const GENERATION_CONFIG_FILE: &str = "generation_config.json";
+
+/// Whether the files of such a model keep queries, keys and values in one matrix, as GPT-2's do.
+pub fn joins_qkv(config: &GptConfig) -> bool {
+    matches!(Family::of(config), Family::Gpt2 | Family::Own)
+}
 
 impl Model {
     /// Reads the directory of a model, or a file that ends in `.gguf`.

@@ -17,7 +17,7 @@
 //! all layers; and half of the arithmetic is for nothing, as the kernels skip what is *later*, but not
 //! what is masked.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::Torch;
 
@@ -75,8 +75,8 @@ pub(super) fn document_mask(positions: &Tensor, kind: Kind) -> Torch<Tensor> {
     // Token i sees token j if its document's start is at most j, and j at most i.
     let starts = at.f_sub(positions)?.f_unsqueeze(2)?;
     let seen = at.f_ge_tensor(&starts)?.f_tril(0)?.f_unsqueeze(1)?;
-    let zeros = Tensor::f_zeros([batch, 1, length, length], (kind, positions.device()))?;
-    zeros.f_masked_fill(&seen.f_logical_not()?, f64::NEG_INFINITY)
+    let mut mask = Tensor::f_zeros([batch, 1, length, length], (kind, positions.device()))?;
+    mask.f_masked_fill_(&seen.f_logical_not()?, f64::NEG_INFINITY)
 }
 
 /// Repeats each head of keys or values for the query heads that share it, which are neighbours.
@@ -95,6 +95,7 @@ pub(super) fn apply_dropout(x: &Tensor, probability: f64) -> Torch<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tch::Device;
 
     /// Heads of 2 sequences of 7 tokens.
     fn head(n: i64, by: f64) -> Tensor {

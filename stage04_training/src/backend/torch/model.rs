@@ -237,3 +237,34 @@ impl Mlp {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stage02_attention::params::Params;
+    use stage03_gpt::architecture::Architecture;
+    use tch::Kind;
+
+    /// Scores depend on differences of rotary positions, so that no loss could tell this.
+    #[test]
+    fn each_document_begins_with_the_rotation_by_nothing() {
+        let arch = Architecture::LLAMA;
+        let config = GptConfig { arch, block_size: 5, n_layer: 1, ..GptConfig::default() };
+        let size = (config.n_embd / config.n_head) as i64;
+        let gpt = Gpt::new(config).unwrap();
+        let weights = Params::zeros(gpt.layout());
+        let weights = super::super::Weights::new(&gpt, &weights, Device::Cpu, |_| false).unwrap();
+        let model = Model::new(&gpt, Device::Cpu, true).unwrap();
+        let x = Tensor::ones([1, 5, 1, size], (Kind::Float, Device::Cpu));
+        for (documents, begin) in [(vec![5], vec![0]), (vec![2, 3], vec![0, 2])] {
+            let documents = [documents];
+            let batch = Batch::upload(Device::Cpu, 5, &[1; 5], &[], Some(&documents)).unwrap();
+            let pass = model.pass(&weights.leaves, &batch, Dropout::NONE).unwrap();
+            let rotated = pass.angles.unwrap().rotate(&x).unwrap();
+            let same = |&token: &i64| {
+                (rotated.get(0).get(token) - 1.0).abs().max().double_value(&[]) == 0.0
+            };
+            assert_eq!((0..5).filter(same).collect::<Vec<_>>(), begin);
+        }
+    }
+}

@@ -26,6 +26,9 @@ impl Angles {
 
     /// The angles of tokens at these positions, (batch, length); or, without positions, of the tokens of
     /// any sequence of this length.
+    ///
+    /// Attention sees differences of positions only, and these do not change where a document begins
+    /// later in its row. It is counted from 0 all the same, for the rounding of a row of its own.
     pub fn at(&self, positions: Option<&Tensor>, length: i64) -> Torch<Self> {
         let of_tokens = |all: &Tensor| match positions {
             Some(positions) => {

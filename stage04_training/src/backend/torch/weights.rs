@@ -110,3 +110,27 @@ pub(super) fn fetch(vector: &Tensor, out: &mut [f32]) -> Torch<()> {
     let n = out.len();
     vector.f_to_device(Device::Cpu)?.f_copy_data(out, n)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stage03_gpt::config::GptConfig;
+    use stage03_gpt::lora::{LoraSettings, declare};
+
+    #[test]
+    fn frozen_weights_have_no_gradient() {
+        let gpt = Gpt::new(GptConfig::default()).unwrap();
+        let adapted = declare(&gpt, &LoraSettings::default()).unwrap();
+        for (gpt, frozen) in [(&gpt, 0), (&adapted, gpt.layout().tensors().len())] {
+            let values = Params::zeros(gpt.layout());
+            let weights = Weights::new(gpt, &values, Device::Cpu, |_| true).unwrap();
+            let trained = weights.leaves.len() - frozen;
+            for (i, leaf) in weights.leaves.iter().enumerate() {
+                assert_eq!(leaf.requires_grad(), i < trained);
+            }
+            assert_eq!(weights.gradients.len(), trained);
+            assert_eq!(weights.gradient.size(), [gpt.trained() as i64]);
+            assert_eq!(weights.trained.size(), weights.gradient.size());
+        }
+    }
+}

@@ -82,6 +82,7 @@ pub mod kv_cache;
 pub mod layer_norm;
 pub mod machine;
 pub mod memory;
+pub mod message;
 pub mod mlp;
 pub mod model;
 pub mod norm;

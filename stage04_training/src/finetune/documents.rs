@@ -55,7 +55,7 @@ impl<'t> TextEncoder<'t> {
         for start in (0..tokens.len().saturating_sub(1)).step_by(self.block_size - 1) {
             let end = tokens.len().min(start + self.block_size);
             let tokens = tokens[start..end].to_vec();
-            let answers = vec![1..tokens.len()];
+            let answers = std::iter::once(1..tokens.len()).collect();
             examples.push(Example { tokens, answers, prompt, origin: Origin::Text });
         }
         Ok(())

@@ -70,22 +70,21 @@ impl Summary {
         let percent = |part: f64| format!("{:.0}%", 100.0 * part);
         let mut lines = Vec::new();
         if self.conversations > 0 {
-            let (messages, answers) = (thousands(self.messages), thousands(self.answers));
-            let more = format!("  {messages} turns, {answers} answers");
-            lines.push(line("conversations", self.conversations, &more));
+            lines.push(line("conversations", self.conversations, ""));
+            let answers = format!("  {} answers", thousands(self.answers));
+            lines.push(line("turns", self.messages, &answers));
         }
         if self.pieces > 0 {
             lines.push(line("pieces of text", self.pieces, ""));
         }
         let learned = percent(self.learned as f64 / self.tokens.max(1) as f64);
         let padding = percent(self.padding());
-        let batches = thousands(self.batches as usize);
         lines.push(line("tokens", self.tokens, ""));
         lines.push(line("with loss", self.learned, &format!("  {learned} of them")));
         lines.push(line("longest", self.longest, " tokens"));
         let name = format!("rows of {}", self.block_size);
-        let more = format!("  {padding} padding, {batches} batches");
-        lines.push(line(&name, self.rows, &more));
+        lines.push(line(&name, self.rows, &format!("  {padding} padding")));
+        lines.push(line("batches", self.batches as usize, " in an epoch"));
         lines
     }
 }

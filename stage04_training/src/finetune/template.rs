@@ -3,8 +3,8 @@
 //! A model that was taught to chat goes on best from the form that it knows, so its own template is
 //! taken, by the interpreter behind the feature `chat`. A model without one gets the plain template.
 
+use stage01_bigram::Result;
 use stage01_bigram::tokenizer::Tokenizer;
-use stage01_bigram::{Error, Result};
 use stage03_gpt::message::Message;
 use stage03_gpt::model::Model;
 
@@ -15,7 +15,7 @@ use super::plain::PlainTemplate;
 pub enum Template {
     /// The model's own, in Jinja.
     #[cfg(feature = "chat")]
-    Own(stage03_gpt::chat::template::Template),
+    Own(Box<stage03_gpt::chat::template::Template>),
     /// The plain one.
     Plain(PlainTemplate),
 }
@@ -30,12 +30,19 @@ impl Template {
         match &model.text_settings.chat_template {
             None => Ok(Template::Plain(PlainTemplate::of(&model.tokenizer, &model.special.eos)?)),
             #[cfg(feature = "chat")]
-            Some(_) => Ok(Template::Own(stage03_gpt::chat::template::Template::of(model)?)),
+            Some(_) => {
+                let template = stage03_gpt::chat::template::Template::of(model)?;
+                Ok(Template::Own(Box::new(template)))
+            }
             #[cfg(not(feature = "chat"))]
             Some(_) => {
                 let problem =
                     "it has a chat template, and this program was built without what runs it";
-                Err(Error::text("the model", problem, "build it with `--features chat`"))
+                Err(stage01_bigram::Error::text(
+                    "the model",
+                    problem,
+                    "build it with `--features chat`",
+                ))
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Tests of the way from a file to a batch.
 
+#![allow(clippy::single_range_in_vec_init, reason = "an example may have a single answer")]
+
 #[cfg(feature = "chat")]
 mod chat;
 mod encoding;
@@ -22,11 +24,17 @@ use stage03_gpt::model::{Model, ModelWeights, SpecialTokens};
 
 use super::{Encoder, Example, PlainTemplate, Template};
 
-/// A byte-level tokenizer with these special tokens, from 300 on.
+/// A byte-level tokenizer with these special tokens, which are its last.
 fn tokenizer(special: &[&str]) -> Tokenizer {
+    tokenizer_by("gpt-2", special)
+}
+
+/// One that cuts texts by these rules.
+fn tokenizer_by(rules: &str, special: &[&str]) -> Tokenizer {
     let text = "the user asks and the assistant of the system answers the user\n\n ".repeat(9);
     let mut parts = BpeTokenizer::train(&text, 300).unwrap().parts().unwrap();
     parts.types.resize(parts.tokens.len(), token_type::NORMAL);
+    parts.pre_tokenizer = rules.into();
     for spelling in special {
         parts.tokens.push(spelling.to_string());
         parts.types.push(token_type::CONTROL);
@@ -53,8 +61,8 @@ fn model(tokenizer: Tokenizer, chat_template: Option<&str>) -> Model {
     let weights = gpt.initialise(&mut generator(1, Purpose::Initialisation, 0));
     let weights = ModelWeights::Full(weights);
     let special = SpecialTokens::of(&tokenizer);
-    let chat_template = chat_template.map(str::to_string);
-    let text_settings = TextSettings { chat_template, ..TextSettings::default() };
+    let mut text_settings = TextSettings::default();
+    text_settings.chat_template = chat_template.map(str::to_string);
     Model { gpt, weights, tokenizer, special, text_settings }
 }
 

@@ -21,6 +21,6 @@ fn its_texts_are_those_of_transformers() {
             None => assert!(text.unwrap_err().to_string().contains("take turns"), "{chat}"),
         }
     }
-    assert_eq!(chats.iter().filter(|chat| chat["text"].is_string()).count(), 12);
-    assert_eq!(chats.len(), 18);
+    assert_eq!(chats.iter().filter(|chat| chat["text"].is_string()).count(), 10);
+    assert_eq!(chats.len(), 16);
 }

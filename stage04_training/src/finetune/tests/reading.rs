@@ -84,11 +84,6 @@ fn a_bad_line_is_named_with_its_file() {
         (r#"{"question": "a", "answer": "b"}"#, "no known form"),
         (r#"{"messages": [{"role": "tool", "content": "a"}]}"#, "is \"tool\", not system"),
         (r#"{"prompt": "a", "completion": ""}"#, "the answer in message 2 is empty"),
-        (
-            r#"{"prompt": "the end of the system", "completion": "the user asks and answers the user \
-            and asks and asks and asks and asks and asks"}"#,
-            "not a JSON object",
-        ),
     ] {
         let error = second(line);
         assert!(error.starts_with("a.jsonl:2: ") && error.contains(words), "{error}");

@@ -69,9 +69,10 @@ fn the_data_in_numbers() {
     assert_eq!(summary.learned, 3 * 2 + lengths[2] - 1);
     assert_eq!(summary.padding(), 1.0 - summary.tokens as f64 / 100.0);
     let lines = summary.lines();
-    assert_eq!(lines[0], "conversations             2  6 turns, 3 answers");
-    assert_eq!(lines[1], "pieces of text            1");
-    assert!(lines[5].starts_with("rows of 100               1  "), "{}", lines[5]);
+    assert_eq!(lines[0], "conversations             2");
+    assert_eq!(lines[1], "turns                     6  3 answers");
+    assert_eq!(lines[2], "pieces of text            1");
+    assert!(lines[6].starts_with("rows of 100               1  "), "{}", lines[6]);
 
     let huge = usize::MAX / 2;
     let most = Summary {

@@ -115,9 +115,8 @@ fn resume(given: &FinetuneSettings, matches: &ArgMatches) -> Result<Ready> {
     let out = run_directory::resume(&given.out_dir)?;
     let saved = SavedFinetune::load(&out.path)?;
     let ids = matches.ids().map(|id| id.as_str());
-    let mut fixed = ids.filter(|id| {
-        !["resume", "FinetuneSettings", "Flags"].contains(id) && !FREE.contains(id)
-    });
+    let mut fixed = ids
+        .filter(|id| !["resume", "FinetuneSettings", "Flags"].contains(id) && !FREE.contains(id));
     if let Some(name) = fixed.find(|name| typed(matches, name)) {
         let expected = "a resumed run keeps its settings; leave the flag out";
         return Err(Error::setting(format!("--{}", name.replace('_', "-")), "given", expected));
@@ -184,7 +183,7 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let (gpt, weights) = with_adapters(&settings, gpt, weights)?;
     let mut checkpoints = FinetuneCheckpoints::new(
         gpt.clone(),
-        (base.clone(), base_sum),
+        (std::path::absolute(&base).unwrap_or(base.clone()), base_sum),
         tokenizer,
         (special, text_settings),
         (settings.clone(), identity),
@@ -211,7 +210,8 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let first = trainer.backend.iter();
     let log = MetricsLog::open(&directory, first)?;
 
-    for (name, text) in facts(&settings, &checkpoints, &trainer, (&summary, replayed), steps) {
+    for (name, text) in facts(&settings, &checkpoints, &trainer, &base, (&summary, replayed), steps)
+    {
         screen.fact(name, &text);
     }
     if let Some(moved) = moved {
@@ -279,6 +279,7 @@ fn facts(
     settings: &FinetuneSettings,
     checkpoints: &FinetuneCheckpoints,
     trainer: &FinetuneTraining,
+    base: &Path,
     (summary, replayed): (&Summary, usize),
     steps: usize,
 ) -> Vec<(&'static str, String)> {
@@ -318,7 +319,7 @@ fn facts(
         ("text", text),
         ("data", format!("{what}, {} held out", count(held_out))),
         ("tokens", data),
-        ("from", checkpoints.base.display().to_string()),
+        ("from", base.display().to_string()),
         ("model", introduction::model(gpt.config())),
         ("trained", trained),
         (

@@ -17,7 +17,7 @@ use stage02_attention::params::Params;
 use stage03_gpt::cli::introduction;
 use stage03_gpt::cli::resumed::resume_message;
 use stage03_gpt::cli::run::typed;
-use stage03_gpt::cli::screen::{Screen, directory_flag, width};
+use stage03_gpt::cli::screen::{Screen, directory_flag, remark, width};
 use stage03_gpt::cli::stop;
 use stage03_gpt::files::TOKENIZER_FILE;
 use stage03_gpt::files::metrics_log::MetricsLog;
@@ -32,7 +32,7 @@ use self::watch::{Findings, Watch};
 use crate::backend;
 use crate::finetune::{
     Batches, FinetuneCheckpoints, FinetuneSettings, FinetuneTraining, Gathered, OUT_DIR,
-    SavedFinetune, Summary, gather, show, weights_checksum,
+    SavedFinetune, Summary, end_token, gather, show, weights_checksum,
 };
 
 /// Teach a trained model: to answer, or a text of your own.
@@ -93,7 +93,16 @@ fn begin(settings: &FinetuneSettings, only_shown: bool) -> Result<Ready> {
         true => None,
         false => Some(run_directory::reserve(&settings.out_dir)?),
     };
-    let model = Model::load(&base)?;
+    let mut model = Model::load(&base)?;
+    if end_token::is_missing(&model) {
+        if !settings.full {
+            let expected = "it has no token that ends an answer, and adapters cannot learn one; with \
+                            --full it gets one";
+            return Err(Error::setting("--init-from", base.display(), expected));
+        }
+        model = end_token::add(model)?;
+        remark("note: the model had no token that ends a text; it got one, <|endoftext|>");
+    }
     let mut settings = settings.clone();
     settings.threads = Some(settings.training(1).threads); // the rounding depends on it
     Ok(Ready { settings, model, base, start: Start::New(place) })

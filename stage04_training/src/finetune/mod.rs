@@ -19,7 +19,12 @@
 //! | `fault` | lines that cannot be used |
 //! | `held_out` | examples that are kept for validation |
 //! | `pack`, `batches` | examples to rows, rows to batches, the same ones in every run |
+//! | `course` | the built-in questions about this course |
 //! | `summary`, `show` | the data in numbers; an example as readable text |
+//! | `settings`, `gather` | the settings of a run; from them to its batches |
+//! | `run` | a model in fine-tuning, for the training loop |
+//! | `checkpoint` | the files of a run |
+//! | `answers` | what a model answers, and whether it keeps to the form |
 //!
 //! ```
 //! use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer};
@@ -44,34 +49,44 @@
 //! What this module leaves out: conversations in which tools are called, and preferences among
 //! answers.
 
+mod answers;
 mod batches;
+mod checkpoint;
 mod conversation;
+pub mod course;
 mod documents;
 mod encode;
 mod example;
 mod fault;
+mod gather;
 mod held_out;
 mod pack;
 mod plain;
 mod read;
+mod run;
+mod settings;
 mod show;
 mod summary;
 mod template;
 #[cfg(test)]
 mod tests;
 
+pub use self::answers::{Answer, answer, follows_format};
 pub use self::batches::{Batch, Batches};
+pub use self::checkpoint::{FinetuneCheckpoints, SavedFinetune, weights_checksum};
 pub use self::conversation::conversation;
 pub use self::documents::TextEncoder;
 pub use self::encode::Encoder;
 pub use self::example::{Example, Origin};
 pub use self::fault::{Fault, Faults};
+pub use self::gather::{Gathered, gather};
 pub use self::held_out::{hold_out, shared_prompts};
 pub use self::plain::PlainTemplate;
 pub use self::read::{FinetuneData, ReadSettings, read};
+pub use self::run::{FinetuneBatches, FinetuneTraining};
+pub use self::settings::{FinetuneSettings, OUT_DIR};
 pub use self::show::show;
 pub use self::summary::Summary;
 pub use self::template::Template;
 
-/// The target where there is no loss: at what a model does not learn to predict.
-pub const IGNORED: u32 = u32::MAX;
+pub use stage01_bigram::loss::IGNORED;

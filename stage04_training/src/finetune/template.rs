@@ -23,7 +23,7 @@ impl Template {
     /// The template of a model: its own if it has one, and the plain one if not.
     ///
     /// # Errors
-    /// [`Error::Text`] when it has one, and this program was built without the feature `chat`; when
+    /// [`Error::Text`](stage01_bigram::Error::Text) when it has one, and this program was built without the feature `chat`; when
     /// its own is no program in Jinja; and as [`PlainTemplate::of`].
     pub fn of(model: &Model) -> Result<Template> {
         match &model.text_settings.chat_template {
@@ -58,7 +58,7 @@ impl Template {
     /// Writes messages as one text.
     ///
     /// # Errors
-    /// [`Error::Text`] when the template refuses the messages, with its reason.
+    /// [`Error::Text`](stage01_bigram::Error::Text) when the template refuses the messages, with its reason.
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
         match self {
             #[cfg(feature = "chat")]

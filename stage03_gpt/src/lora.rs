@@ -464,7 +464,10 @@ mod tests {
             let adapters = declare(&gpt, &settings).unwrap().adapters();
             adapters.iter().map(|(i, site, _)| format!("{i} {}", site.path)).collect::<Vec<_>>()
         };
-        assert_eq!(paths("c_proj"), ["0 attn.c_proj", "0 mlp.c_proj", "1 attn.c_proj", "1 mlp.c_proj"]);
+        assert_eq!(
+            paths("c_proj"),
+            ["0 attn.c_proj", "0 mlp.c_proj", "1 attn.c_proj", "1 mlp.c_proj"]
+        );
         assert_eq!(paths("attn.c_proj"), ["0 attn.c_proj", "1 attn.c_proj"]);
     }
 

@@ -54,9 +54,9 @@ pub fn save_weights(directory: &Path, gpt: &Gpt, params: &Params<f32>) -> Result
         (name, [matrix.cols(), matrix.rows()], values)
     };
     let all: Vec<_> = tensors(gpt).into_iter().map(transposed).collect();
-    let tensors = all.iter().map(|(name, shape, values)| {
-        (name.clone(), F32Tensor { shape: shape.to_vec(), values })
-    });
+    let tensors = all
+        .iter()
+        .map(|(name, shape, values)| (name.clone(), F32Tensor { shape: shape.to_vec(), values }));
     write_tensors(&directory.join(ADAPTER_FILE), tensors, ("format", "pt"))
 }
 
@@ -99,11 +99,7 @@ pub(super) fn check(file: &TensorFile, gpt: &Gpt) -> Result<()> {
 }
 
 /// Reads the adapters of a model, after [`check`], in front of the weights of its base.
-pub(super) fn read(
-    file: &TensorFile,
-    gpt: &Gpt,
-    mut params: Params<f32>,
-) -> Result<Params<f32>> {
+pub(super) fn read(file: &TensorFile, gpt: &Gpt, mut params: Params<f32>) -> Result<Params<f32>> {
     move_behind(&mut params, gpt.trained());
     for (name, matrix) in tensors(gpt) {
         let mut transposed = Array2::zeros((matrix.cols(), matrix.rows()));

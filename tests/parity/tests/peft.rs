@@ -39,7 +39,7 @@ fn logits<T: Float>(gpt: &Gpt, params: &Params<T>, golden: &Golden, name: &str) 
 }
 
 #[test]
-fn logits() {
+fn logits_adapted_and_merged() {
     let golden = Golden::open("peft_expected.safetensors");
     for (name, adapted_layers) in ADAPTERS {
         let (gpt, params) = load(name);
@@ -63,8 +63,7 @@ fn our_adapter_files_equal_those_of_peft() {
         let (gpt, params) = load(name);
         let directory = tempfile::tempdir().unwrap();
         save_weights(directory.path(), &gpt, &params).unwrap();
-        let [ours, theirs] =
-            [directory.path(), &golden_directory().join(name)].map(|path| tensors(path));
+        let [ours, theirs] = [directory.path(), &golden_directory().join(name)].map(tensors);
         assert!(ours == theirs, "{name}: {:?} {:?}", ours.keys(), theirs.keys());
     }
 }

@@ -309,12 +309,14 @@ fn numbers_that_are_not_finite_are_refused() {
 
 #[test]
 fn other_tensors_are_refused_by_name() {
-    let (place, adapted) = llama(&["q_proj"]);
+    /// Names and shapes.
+    type Tensors = Vec<(String, Vec<usize>)>;
+    let (place, _) = llama(&["q_proj"]);
     let path = place.path().join("adapter").join(ADAPTER_FILE);
     let file = TensorFile::open_file(&path).unwrap();
     let values = vec![0.5; 64];
-    let write = |change: &dyn Fn(&mut Vec<(String, Vec<usize>)>)| {
-        let mut all: Vec<(String, Vec<usize>)> =
+    let write = |change: &dyn Fn(&mut Tensors)| {
+        let mut all: Tensors =
             file.tensors().iter().map(|t| (t.name.clone(), t.shape.clone())).collect();
         change(&mut all);
         let tensor = |(name, shape): (String, Vec<usize>)| {
@@ -334,7 +336,6 @@ fn other_tensors_are_refused_by_name() {
     let error = write(&|all| all[0].0.insert_str(0, "x\n")).unwrap_err();
     assert!(error.contains("lora_A.weight is missing"), "{error}");
     assert!(write(&|_| {}).is_ok());
-    drop(adapted);
 }
 
 #[test]

@@ -117,6 +117,13 @@ impl Layout {
         &self.tensors
     }
 
+    /// The tensors that stand in the first `len` values: those that are trained, where the others are
+    /// frozen.
+    pub fn first(&self, len: usize) -> Layout {
+        let tensors = self.tensors.iter().take_while(|tensor| tensor.range().end <= len);
+        Layout { tensors: tensors.cloned().collect(), len }
+    }
+
     /// The model's parameter count.
     pub fn len(&self) -> usize {
         self.len

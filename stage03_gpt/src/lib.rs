@@ -84,6 +84,7 @@ pub mod lora;
 pub mod machine;
 pub mod masked_loss;
 pub mod memory;
+pub mod message;
 pub mod mlp;
 pub mod model;
 pub mod norm;

@@ -11,6 +11,7 @@
 //! | `entries` | the entries of a file, in errors about its sizes |
 //! | `source` | bytes on the disk or in memory |
 //! | [`resume`] | the state of a run, `trainer.safetensors` |
+//! | [`json_lines`] | lines that are one JSON object each |
 //! | [`logits`] | the logits of a text, for other programs to compare with |
 //! | [`metrics_log`] | `log.jsonl`: one line per step |
 //! | [`run_directory`] | the directory of a run: its lock, created atomically |
@@ -22,6 +23,7 @@ mod entries;
 pub mod gguf;
 pub mod hub;
 pub mod hugging_face;
+pub mod json_lines;
 mod load;
 pub mod logits;
 pub mod metrics_log;

@@ -100,7 +100,13 @@ impl Backend for Cpu {
     }
 
     fn restore(&mut self, iter: usize, weights: Params<f32>, moments: Moments<f32>) -> Result<()> {
-        (self.0.iter, self.0.weights, self.0.moments) = (iter, weights, moments);
+        let (trainer, n) = (&mut self.0, weights.values.len());
+        if n == trainer.weights.values.len() {
+            trainer.weights = weights;
+        } else {
+            trainer.weights.values[..n].copy_from_slice(&weights.values);
+        }
+        (trainer.iter, trainer.moments) = (iter, moments);
         Ok(())
     }
 

@@ -106,6 +106,8 @@ pub trait Backend {
 
     /// Replaces the state by that of a saved run.
     ///
+    /// weights: all, or those that are trained, where the others are frozen.
+    ///
     /// # Errors
     /// When the device fails.
     fn restore(&mut self, iter: usize, weights: Params<f32>, moments: Moments<f32>) -> Result<()>;

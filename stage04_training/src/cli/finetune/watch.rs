@@ -124,14 +124,7 @@ impl Watch {
         let held_out = self.last;
         let (old, margin) = (run.old_loss, run.margin);
         let after = Measured { held_out, old, margin, answers: self.answers(run)? };
-        let question = |example: &Example| {
-            let prompt = &example.tokens[..example.answers[0].start];
-            let text = self.tokenizer.decode(prompt).unwrap_or_default();
-            // The question is the longest line of a prompt that our templates make.
-            let mut lines = text.lines().map(|line| line.split("<|").next().unwrap_or(line).trim());
-            lines.rfind(|line| line.len() > 12).unwrap_or_default().to_string()
-        };
-        let questions = Watch::asked(run).into_iter().map(question).collect();
+        let questions = Watch::asked(run).into_iter().map(|one| one.question.clone()).collect();
         Ok(Findings { before: self.before.take(), after, questions })
     }
 

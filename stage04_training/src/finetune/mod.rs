@@ -14,11 +14,13 @@
 //! | `template`, `plain` | conversations as one text: by the model's own template, or by a plain one |
 //! | `encode` | the tokens of a conversation, and which of them are learned |
 //! | `documents` | the tokens of plain text |
+//! | `end_token` | a token that ends an answer, for a model that has none |
 //! | `example` | one example in tokens |
 //! | `read` | files to examples |
 //! | `fault` | lines that cannot be used |
 //! | `held_out` | examples that are kept for validation |
 //! | `pack`, `batches` | examples to rows, rows to batches, the same ones in every run |
+//! | `pairs` | pairs of a better and a worse answer |
 //! | `course` | the built-in questions about this course |
 //! | `summary`, `show` | the data in numbers; an example as readable text |
 //! | `settings`, `gather` | the settings of a run; from them to its batches |
@@ -56,11 +58,13 @@ mod conversation;
 pub mod course;
 mod documents;
 mod encode;
+pub mod end_token;
 mod example;
 mod fault;
 mod gather;
 mod held_out;
 mod pack;
+mod pairs;
 mod plain;
 mod read;
 mod run;
@@ -81,6 +85,7 @@ pub use self::example::{Example, Origin};
 pub use self::fault::{Fault, Faults};
 pub use self::gather::{Gathered, gather};
 pub use self::held_out::{hold_out, shared_prompts};
+pub use self::pairs::{PairBatches, read_pairs};
 pub use self::plain::PlainTemplate;
 pub use self::read::{FinetuneData, ReadSettings, read};
 pub use self::run::{FinetuneBatches, FinetuneTraining};

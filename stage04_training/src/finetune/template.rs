@@ -26,8 +26,13 @@ impl Template {
     /// [`Error::Text`](stage01_bigram::Error::Text) when it has one, and this program was built without the feature `chat`; when
     /// its own is no program in Jinja; and as [`PlainTemplate::of`].
     pub fn of(model: &Model) -> Result<Template> {
+        let plain = || PlainTemplate::of(&model.tokenizer, &model.special.eos);
         match &model.text_settings.chat_template {
-            None => Ok(Template::Plain(PlainTemplate::of(&model.tokenizer, &model.special.eos)?)),
+            None => Ok(Template::Plain(plain()?)),
+            // A model that was fine-tuned here before.
+            Some(own) if plain().is_ok_and(|plain| plain.jinja() == own) => {
+                Ok(Template::Plain(plain()?))
+            }
             #[cfg(feature = "chat")]
             Some(_) => {
                 let template = stage03_gpt::chat::template::Template::of(model)?;

@@ -17,7 +17,7 @@ use stage02_attention::params::Params;
 use stage03_gpt::cli::introduction;
 use stage03_gpt::cli::resumed::resume_message;
 use stage03_gpt::cli::run::typed;
-use stage03_gpt::cli::screen::{Screen, directory_flag, width};
+use stage03_gpt::cli::screen::{Screen, directory_flag, remark, width};
 use stage03_gpt::cli::stop;
 use stage03_gpt::files::TOKENIZER_FILE;
 use stage03_gpt::files::metrics_log::MetricsLog;
@@ -32,7 +32,7 @@ use self::watch::{Findings, Watch};
 use crate::backend;
 use crate::finetune::{
     Batches, FinetuneCheckpoints, FinetuneSettings, FinetuneTraining, Gathered, OUT_DIR,
-    SavedFinetune, Summary, gather, show, weights_checksum,
+    SavedFinetune, Summary, end_token, gather, show, weights_checksum,
 };
 
 /// Teach a trained model: to answer, or a text of your own.
@@ -93,7 +93,16 @@ fn begin(settings: &FinetuneSettings, only_shown: bool) -> Result<Ready> {
         true => None,
         false => Some(run_directory::reserve(&settings.out_dir)?),
     };
-    let model = Model::load(&base)?;
+    let mut model = Model::load(&base)?;
+    if end_token::is_missing(&model) {
+        if !settings.full {
+            let expected = "it has no token that ends an answer, and adapters cannot learn one; with \
+                            --full it gets one";
+            return Err(Error::setting("--init-from", base.display(), expected));
+        }
+        model = end_token::add(model)?;
+        remark("note: the model had no token that ends a text; it got one, <|endoftext|>");
+    }
     let mut settings = settings.clone();
     settings.threads = Some(settings.training(1).threads); // the rounding depends on it
     Ok(Ready { settings, model, base, start: Start::New(place) })
@@ -170,7 +179,7 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let gathered = gather(&settings, &model, &screen)?;
     let Gathered { batches, replayed, identity, template, ends } = gathered;
     let summary = Summary::of(&batches.train);
-    let steps = settings.steps(batches.train.per_epoch());
+    let steps = settings.steps(batches.per_epoch());
     let Model { gpt, weights, tokenizer, special, mut text_settings } = model;
     let ModelWeights::Full(weights) = weights else { unreachable!("read in full") };
     if text_settings.chat_template.is_none() {
@@ -196,6 +205,7 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let mut trainer = FinetuneTraining::new(backend, batches);
     let out = match start {
         Start::New(place) => {
+            trainer.refer_to_present()?;
             checkpoints.create(&mut trainer, place.expect("reserved unless only shown"))?
         }
         Start::Saved(saved, out) => {
@@ -285,9 +295,10 @@ fn facts(
 ) -> Vec<(&'static str, String)> {
     let count = |n: usize| thousands(n);
     let names: Vec<_> = settings.text.iter().map(|path| path.display().to_string()).collect();
-    let text = match names.is_empty() {
-        true => "questions about this course, with answers".to_string(),
-        false => names.join(", "),
+    let text = match (names.is_empty(), settings.preferences) {
+        (true, false) => "questions about this course, with answers".to_string(),
+        (true, true) => "pairs of answers to questions about this course".to_string(),
+        (false, _) => names.join(", "),
     };
     let learned = 100.0 * summary.learned as f64 / summary.tokens.max(1) as f64;
     let mut data = format!(
@@ -300,6 +311,7 @@ fn facts(
         data += &format!(", {} replayed", count(replayed));
     }
     let what = match summary.conversations {
+        n if settings.preferences => format!("{} pairs of answers", count(n)),
         0 => format!("{} pieces of text", count(summary.pieces)),
         n => format!("{} conversations", count(n)),
     };

@@ -32,6 +32,7 @@ use stage01_bigram::{Error, Result};
 
 use super::message::Message;
 use super::template::Template;
+use crate::model::require_context;
 
 /// Makes the prompts of one model.
 #[derive(Debug)]
@@ -72,6 +73,19 @@ impl<'m> Prompter<'m> {
         self.tokenizer.encode_guarded(&text, guard)
     }
     // ANCHOR_END: encode
+
+    /// Checks that a question can be answered: a message of one character, as the template writes it,
+    /// and a token of the answer.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when the context, of so many tokens, is too short for them.
+    pub fn require_context(&self, context: usize) -> Result<()> {
+        match self.encode(&[Message::user("a")]) {
+            Ok(prompt) => require_context(context, prompt.len() + 1),
+            // A template may want more than one message. What it refuses is said when it is asked.
+            Err(_) => require_context(context, 2),
+        }
+    }
 
     /// A message with a guard in each spelling of a special token, and in the beginning of one at
     /// the end of the message.

@@ -53,6 +53,7 @@ use stage02_attention::profiler::{Region, time};
 
 use crate::adamw::{AdamW, CHUNK, Moments};
 use crate::gpt::{self, Gpt};
+use crate::masked_loss;
 use crate::memory;
 use crate::schedule::Schedule;
 
@@ -136,6 +137,21 @@ pub struct Step {
     pub grad_norm: f64,
 }
 
+/// A micro-batch of which some targets count, with several documents in a row.
+#[derive(Clone, Copy, Debug)]
+pub struct PackedBatch<'a> {
+    /// batch_size sequences of block_size tokens, one after another.
+    pub inputs: &'a [u32],
+    /// The token that follows each, or [`IGNORED`](stage01_bigram::loss::IGNORED).
+    pub targets: &'a [u32],
+    /// The lengths of the documents of each sequence: see
+    /// [`Documents`](stage02_attention::attention::documents::Documents).
+    pub documents: &'a [Vec<usize>],
+    /// How many targets all micro-batches of the step have together: the loss of the step is the mean
+    /// over them, so that a token counts as much in a short answer as in a long one.
+    pub targets_of_step: usize,
+}
+
 /// A worker: the buffers for one slice of the batch.
 struct Worker<T> {
     acts: gpt::Activations<T>,
@@ -143,6 +159,10 @@ struct Worker<T> {
     grads: Params<T>,
     /// A generator for each of its sequences.
     rngs: Vec<Generator>,
+    /// Buffers for the logits of some rows, where not all have a target.
+    head: Option<masked_loss::Scratch<T>>,
+    /// The model as this worker drops inputs of its adapters; none where nothing is dropped.
+    dropping: Option<Gpt>,
     /// The summed loss of its last micro-batch.
     loss: f64,
 }
@@ -162,9 +182,11 @@ pub struct Trainer<T> {
     pool: ThreadPool,
     /// The summed squares of each chunk of the gradient.
     squares: Vec<f64>,
-    /// The summed loss of the micro-batches since the last step, and how many there were.
+    /// The summed loss of the micro-batches since the last step, how many there were, and how many
+    /// targets they had.
     loss: f64,
     micro_batches: usize,
+    targets: usize,
 }
 
 impl<T: Float> Trainer<T> {
@@ -173,20 +195,39 @@ impl<T: Float> Trainer<T> {
     /// # Errors
     /// [`Error::Setting`] when the settings cannot be used.
     pub fn new(gpt: Gpt, weights: Params<T>, settings: Settings) -> Result<Self> {
+        Self::build(gpt, weights, settings, false)
+    }
+
+    /// A trainer for [`PackedBatch`]es, whose logits are computed [`masked_loss::ROWS`] at a time.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub fn for_packed(gpt: Gpt, weights: Params<T>, settings: Settings) -> Result<Self> {
+        Self::build(gpt, weights, settings, true)
+    }
+
+    fn build(gpt: Gpt, weights: Params<T>, settings: Settings, packed: bool) -> Result<Self> {
         settings.validate()?;
         let length = gpt.config().block_size;
         let n_workers = n_workers(&gpt, &settings);
         let tokens = settings.batch_size as f64 * length as f64;
-        let numbers = weights.values.len() as f64 * (2 + n_workers) as f64
-            + tokens * gpt.config().activations_per_token();
+        let logits = if packed { gpt.config().vocab_size } else { 0 } as f64;
+        let numbers = gpt.trained() as f64 * (2 + n_workers) as f64
+            + tokens * (gpt.config().activations_per_token() - logits)
+            + tokens.min((masked_loss::ROWS * n_workers) as f64) * logits;
         let remedy = "choose a smaller --batch-size (and more --gradient-accumulation-steps), \
                       --block-size, --n-layer or --n-embd";
         memory::require(numbers * size_of::<T>() as f64, "the memory to train in", remedy)?;
         let pool = thread_pool(settings.threads)?;
         let worker = |n| Worker {
-            acts: gpt.activations(n, length),
+            acts: match packed {
+                true => gpt.activations_without_logits(n, length),
+                false => gpt.activations(n, length),
+            },
             scratch: gpt.scratch(n, length),
-            grads: Params::zeros(gpt.layout()),
+            grads: gpt.gradient(),
+            head: packed.then(|| masked_loss::Scratch::new(&gpt, n * length)),
+            dropping: gpt.lora().filter(|lora| lora.dropout > 0.0).map(|_| gpt.clone()),
             rngs: vec![generator(settings.seed, Purpose::Dropout, 0); n],
             loss: 0.0,
         };
@@ -197,8 +238,8 @@ impl<T: Float> Trainer<T> {
                 .map(|i| single_threaded(|| worker(slice(settings.batch_size, n_workers, i).len())))
                 .collect(),
         });
-        let moments = Moments::new(gpt.layout());
-        let squares = Vec::with_capacity(weights.values.len().div_ceil(CHUNK));
+        let moments = Moments::of_first(gpt.trained());
+        let squares = Vec::with_capacity(gpt.trained().div_ceil(CHUNK));
         Ok(Trainer {
             gpt,
             settings,
@@ -210,6 +251,7 @@ impl<T: Float> Trainer<T> {
             squares,
             loss: 0.0,
             micro_batches: 0,
+            targets: 0,
         })
     }
 
@@ -238,12 +280,38 @@ impl<T: Float> Trainer<T> {
     /// # Panics
     /// When they have another length, or a token is not in the vocabulary.
     pub fn accumulate(&mut self, inputs: &[u32], targets: &[u32]) {
-        let length = self.gpt.config().block_size;
-        let Settings { batch_size, gradient_accumulation_steps, seed, .. } = self.settings;
-        assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
+        let Settings { gradient_accumulation_steps, .. } = self.settings;
         // ANCHOR: scale
         let scale = T::of(1.0 / (inputs.len() as f64 * gradient_accumulation_steps as f64));
         // ANCHOR_END: scale
+        self.targets += inputs.len();
+        self.pass_through(inputs, targets, None, scale);
+    }
+
+    /// [`Trainer::accumulate`] of a batch of which some targets count.
+    ///
+    /// # Panics
+    /// As [`Trainer::accumulate`], and when this is no trainer [for such
+    /// batches](Trainer::for_packed).
+    pub fn accumulate_packed(&mut self, batch: &PackedBatch) {
+        let &PackedBatch { inputs, targets, documents, targets_of_step } = batch;
+        // A step without any target has a loss of 0, not of 0 / 0.
+        let scale = T::of(1.0 / targets_of_step.max(1) as f64);
+        self.targets += masked_loss::count(targets);
+        self.pass_through(inputs, targets, Some(documents), scale);
+    }
+
+    /// Forward and backward pass of one micro-batch, whose loss is multiplied by `scale`.
+    fn pass_through(
+        &mut self,
+        inputs: &[u32],
+        targets: &[u32],
+        documents: Option<&[Vec<usize>]>,
+        scale: T,
+    ) {
+        let length = self.gpt.config().block_size;
+        let Settings { batch_size, seed, .. } = self.settings;
+        assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
         let number = self.settings.micro_batch_number(self.iter, self.micro_batches);
         let first_sequence = number * batch_size as u64;
         let dropout = self.gpt.config().dropout > 0.0;
@@ -252,12 +320,29 @@ impl<T: Float> Trainer<T> {
             let sequences = slice(batch_size, n_workers, i);
             let tokens = sequences.start * length..sequences.end * length;
             let (x, y) = (&inputs[tokens.clone()], &targets[tokens]);
-            let Worker { acts, scratch, grads, rngs, loss } = worker;
+            let Worker { acts, scratch, grads, rngs, head, dropping, loss } = worker;
+            let gpt = match dropping {
+                Some(gpt) => {
+                    let first_row = (first_sequence + sequences.start as u64) * length as u64;
+                    gpt.set_adapter_dropout(Some((seed, first_row)));
+                    &*gpt
+                }
+                None => gpt,
+            };
+            if let Some(documents) = documents {
+                acts.set_documents(&documents[sequences.clone()]);
+            }
             // ANCHOR: learn
             if dropout {
                 for (rng, b) in rngs.iter_mut().zip(sequences) {
                     *rng = generator(seed, Purpose::Dropout, first_sequence + b as u64);
                 }
+            }
+            if let Some(head) = head {
+                masked_loss::forward(gpt, weights, x, acts, dropout.then_some(rngs));
+                let pass = Backward { params: weights, grads, scratch };
+                *loss = masked_loss::backward(gpt, (x, y), scale, acts, pass, head);
+                return;
             }
             gpt.forward(weights, x, acts, dropout.then_some(rngs));
             let pass = Backward { params: weights, grads, scratch };
@@ -275,9 +360,8 @@ impl<T: Float> Trainer<T> {
     /// as they were before.
     pub fn step(&mut self) -> Result<Step> {
         let iter = self.iter;
-        let tokens = self.micro_batches * self.settings.batch_size * self.gpt.config().block_size;
-        let loss = self.loss / tokens as f64;
-        (self.loss, self.micro_batches) = (0.0, 0);
+        let loss = self.loss / self.targets.max(1) as f64;
+        (self.loss, self.micro_batches, self.targets) = (0.0, 0, 0);
 
         let (first, others) = self.workers.split_first_mut().expect("there is a first worker");
         let Trainer { pool, squares, gpt, weights, moments, settings, .. } = self;
@@ -331,7 +415,8 @@ impl<T: Float> Trainer<T> {
         (self.gpt, self.weights)
     }
 
-    /// The accumulated gradient of the micro-batches since the last step, summed over the workers.
+    /// The gradient, of all that is trained, of the micro-batches since the last step, summed over the
+    /// workers.
     pub fn gradient(&self) -> Params<T> {
         let mut sum = self.workers[0].grads.clone();
         for worker in &self.workers[1..] {
@@ -349,6 +434,23 @@ impl<T: Float> Trainer<T> {
     /// # Panics
     /// As [`Trainer::accumulate`].
     pub fn evaluate(&mut self, inputs: &[u32], targets: &[u32]) -> f64 {
+        self.measure(inputs, targets, None)
+    }
+
+    /// [`Trainer::evaluate`] of a batch of which some targets count: the sum over these.
+    ///
+    /// # Panics
+    /// As [`Trainer::accumulate_packed`].
+    pub fn evaluate_packed(&mut self, batch: &PackedBatch) -> f64 {
+        self.measure(batch.inputs, batch.targets, Some(batch.documents))
+    }
+
+    fn measure(
+        &mut self,
+        inputs: &[u32],
+        targets: &[u32],
+        documents: Option<&[Vec<usize>]>,
+    ) -> f64 {
         let length = self.gpt.config().block_size;
         let (batch_size, n_workers) = (self.settings.batch_size, self.workers.len());
         assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
@@ -356,6 +458,15 @@ impl<T: Float> Trainer<T> {
         each(&self.pool, &mut self.workers, |i, worker| {
             let sequences = slice(batch_size, n_workers, i);
             let tokens = sequences.start * length..sequences.end * length;
+            if let Some(documents) = documents {
+                worker.acts.set_documents(&documents[sequences]);
+            }
+            if let Some(head) = &mut worker.head {
+                let (x, y) = (&inputs[tokens.clone()], &targets[tokens]);
+                masked_loss::forward(gpt, weights, x, &mut worker.acts, None);
+                worker.loss = masked_loss::loss(gpt, weights, y, &worker.acts, head);
+                return;
+            }
             // ANCHOR: measure
             gpt.forward(weights, &inputs[tokens.clone()], &mut worker.acts, None);
             worker.loss = gpt.loss(&targets[tokens], &worker.acts);

@@ -18,6 +18,7 @@
 //! - [`multi_head`]: the same layer, written to be fast;
 //! - [`fused`]: one head without the whole matrix of attention weights, as `multi_head` uses it;
 //! - [`single_query`]: the same for one token at a time, for decoding;
+//! - [`documents`]: several documents in one sequence that do not see one another;
 //! - [`rotary`]: queries and keys that are rotated by their position, as models of today do;
 //! - [`cross`]: queries from one sequence, keys and values from another.
 //!
@@ -31,6 +32,7 @@
 //! ```
 
 pub mod cross;
+pub mod documents;
 pub mod fused;
 pub mod head;
 pub mod multi_head;

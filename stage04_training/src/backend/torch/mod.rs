@@ -34,7 +34,7 @@ use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
 use stage03_gpt::gpt::Gpt;
-use stage03_gpt::trainer::{Settings, Step};
+use stage03_gpt::trainer::{PackedBatch, Settings, Step};
 use tch::{Kind, TchError, Tensor};
 
 use super::Backend;
@@ -277,6 +277,15 @@ impl TorchBackend {
     }
 }
 
+/// Packed batches run on the CPU engine alone.
+fn packed_refused(device: &str) -> Error {
+    Error::Device {
+        device: device.into(),
+        problem: "libtorch takes no packed batches here".into(),
+        remedy: "choose --device cpu".into(),
+    }
+}
+
 impl Backend for TorchBackend {
     fn name(&self) -> String {
         let precision = self.options.precision;
@@ -310,6 +319,10 @@ impl Backend for TorchBackend {
         Ok(())
     }
 
+    fn accumulate_packed(&mut self, _: &PackedBatch) -> Result<()> {
+        Err(packed_refused(&self.name()))
+    }
+
     fn step(&mut self) -> Result<Step> {
         let iter = self.iter;
         let tokens = self.micro_batches * self.settings.batch_size * self.gpt.config().block_size;
@@ -333,6 +346,10 @@ impl Backend for TorchBackend {
     fn evaluate(&mut self, inputs: &[u32], targets: &[u32]) -> Result<f64> {
         let length = self.check(inputs, targets)?;
         self.summed_loss(inputs, targets, length).map_err(|error| self.explain(error))
+    }
+
+    fn evaluate_packed(&mut self, _: &PackedBatch) -> Result<f64> {
+        Err(packed_refused(&self.name()))
     }
 
     fn state(&mut self) -> Result<(&Params<f32>, &Moments<f32>)> {

@@ -9,8 +9,11 @@
 //! ]}
 //! ```
 //!
-//! What comes in this form, from a file or a client, is checked before it is used. What this file
-//! leaves out: messages of tools, and contents that are not text.
+//! What comes in this form, from a file or a client, is checked before it is used. [`guard`] keeps
+//! what somebody wrote from becoming special tokens. What this file leaves out: messages of tools, and
+//! contents that are not text.
+
+pub mod guard;
 
 use serde::Serialize;
 use serde_json::{Value, json};

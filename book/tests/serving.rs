@@ -7,7 +7,7 @@
 mod http;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::ops::Deref;
 use std::path::PathBuf;

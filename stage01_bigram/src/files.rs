@@ -238,11 +238,11 @@ mod tests {
         // Links at the next names that this process would take.
         let mut first = std::path::PathBuf::new();
         write_atomically(&path, |_| {
-            let entries = fs::read_dir(&directory)?.map(|entry| entry.unwrap().path());
+            let mut entries = fs::read_dir(&directory)?.map(|entry| entry.unwrap().path());
             let ours = |path: &std::path::PathBuf| {
                 path.file_name().and_then(|name| name.to_str()).is_some_and(is_temporary)
             };
-            first = entries.filter(ours).next().unwrap();
+            first = entries.find(ours).unwrap();
             Ok(())
         })
         .unwrap();

@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use stage01_bigram::Float;
 
+use crate::attention::cache::Numbers;
 use crate::linear::Linear;
 use crate::matmul::blocks::{Activations, BlockMatrix};
 use crate::matmul::{Dtype, par_gemm};
@@ -45,6 +46,12 @@ pub trait Weights<T: Float>: Sync {
 
     /// y = x W': the logits, of a matrix with a row for each token.
     fn output(&self, handle: Matrix, dtype: Dtype, x: ArrayView2<T>, y: ArrayViewMut2<T>);
+
+    /// The numbers that keys and values are stored as, for the tokens to come. Beside weights that are
+    /// rounded more coarsely, those of 16 bits lose nothing that counts.
+    fn cache_numbers(&self) -> Numbers {
+        Numbers::Full
+    }
 }
 
 impl<T: Float> Weights<T> for Params<T> {
@@ -213,5 +220,9 @@ impl Weights<f32> for BlockWeights {
 
     fn output(&self, handle: Matrix, _: Dtype, x: ArrayView2<f32>, y: ArrayViewMut2<f32>) {
         self.multiply(handle, x, y);
+    }
+
+    fn cache_numbers(&self) -> Numbers {
+        Numbers::Half
     }
 }

@@ -45,7 +45,7 @@ use rayon::prelude::*;
 use stage01_bigram::loss;
 use stage01_bigram::random::Generator;
 use stage01_bigram::{Error, Float, Result};
-use stage02_attention::attention::multi_head::Cache;
+use stage02_attention::attention::cache::Cache;
 use stage02_attention::backward::Backward;
 use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;

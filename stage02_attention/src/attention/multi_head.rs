@@ -69,6 +69,7 @@ use rand::SeedableRng;
 use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::{Float, Result};
 
+use super::cache::{Cache, Numbers};
 use super::rotary::{Angles, Rope};
 use super::{Mask, fused, group_size, head_size, scaled_dot_product, single_query};
 use crate::backward::Backward;
@@ -134,14 +135,6 @@ pub struct Scratch<T> {
     heads: PerThread<T>,
 }
 
-/// Keys and values of all tokens that the layer has read. Shape of each: (tokens, n_embd), or less
-/// where heads share them. The keys are rotated already, where the layer rotates.
-#[derive(Clone, Debug)]
-pub struct Cache<T> {
-    keys: Array2<T>,
-    values: Array2<T>,
-}
-
 /// Scratch of [`MultiHeadAttention::forward_cached`], shared by all layers: [`Activations`] of up
 /// to as many new tokens as the cache holds.
 #[derive(Clone, Debug)]
@@ -150,6 +143,9 @@ pub struct CacheScratch<T> {
     qkv: Array2<T>,
     lse: Array2<T>,
     y: Array2<T>,
+    /// Keys and values out of the cache. Shape: (tokens, n_embd), or less where heads share them.
+    k: Array2<T>,
+    v: Array2<T>,
     per_thread: PerThread<T>,
 }
 
@@ -350,10 +346,9 @@ impl MultiHeadAttention {
         self.c_attn.backward(params, x, dqkv.view(), dx, grads);
     }
 
-    /// An empty cache for `keys` tokens.
-    pub fn cache<T: Float>(&self, keys: usize) -> Cache<T> {
-        let matrix = || Array2::zeros((keys, self.kv_columns()));
-        Cache { keys: matrix(), values: matrix() }
+    /// An empty cache for this number of tokens.
+    pub fn cache<T: Float>(&self, numbers: Numbers, tokens: usize) -> Cache<T> {
+        Cache::new(numbers, tokens, (self.n_kv_head, self.sizes().0))
     }
 
     /// Allocates the scratch for [`MultiHeadAttention::forward_cached`] with a cache of this size,
@@ -366,6 +361,8 @@ impl MultiHeadAttention {
             qkv: Array2::zeros((rows, self.qkv_columns())),
             lse: Array2::zeros((rows, self.n_head)),
             y: Array2::zeros((rows, self.n_embd)),
+            k: Array2::zeros((keys, self.kv_columns())),
+            v: Array2::zeros((keys, self.kv_columns())),
             per_thread: PerThread::new(len),
         }
     }
@@ -380,23 +377,24 @@ impl MultiHeadAttention {
         weights: &dyn Weights<T>,
         x: ArrayViewMut2<T>,
         start: usize,
-        Cache { keys, values }: &mut Cache<T>,
+        cache: &mut Cache<T>,
         scratch: &mut CacheScratch<T>,
     ) {
         let (n, end) = (x.nrows(), start + x.nrows());
-        let CacheScratch { angles, qkv, lse, y, per_thread } = scratch;
+        let CacheScratch { angles, qkv, lse, y, k: all_k, v: all_v, per_thread } = scratch;
         let (mut qkv, mut y) = (qkv.slice_mut(s![..n, ..]), y.slice_mut(s![..n, ..]));
 
         weights.linear(&self.c_attn, x.view(), qkv.view_mut());
         self.rotate(angles, |row| start + row, qkv.view_mut(), Angles::rotate);
         let (q, k, v) = self.split_qkv(qkv.view());
-        keys.slice_mut(s![start..end, ..]).assign(&k);
-        values.slice_mut(s![start..end, ..]).assign(&v);
-        let (k, v) = (keys.slice(s![..end, ..]), values.slice(s![..end, ..]));
+        cache.write(start, k, v);
         if n == 1 {
-            let heads = (self.n_head, self.n_kv_head);
-            single_query::forward(heads, [q, k, v], per_thread.of(1), y.view_mut());
+            let (q, y) = (q.to_slice().expect("one row"), y.as_slice_mut().expect("one row"));
+            single_query::forward(self.n_head, q, (cache, end), per_thread.of(1), y);
         } else {
+            let (mut k, mut v) = (all_k.slice_mut(s![..end, ..]), all_v.slice_mut(s![..end, ..]));
+            cache.read(k.view_mut(), v.view_mut());
+            let (k, v) = (k.view(), v.view());
             let threads = threads_for(n * end * self.n_embd)
                 .max(threads_to_fetch((k.len() + v.len()) * size_of::<T>()));
             let (size, group) = self.sizes();
@@ -589,7 +587,7 @@ pub(super) mod tests {
             let mut whole = x.clone();
             attn.forward(&params, x.view(), &mut attn.activations(1, length), whole.view_mut(), None);
 
-            let (mut cache, mut scratch, mut start) = (attn.cache(length), attn.cache_scratch(length, 6), 0);
+            let (mut cache, mut scratch, mut start) = (attn.cache(Numbers::Full, length), attn.cache_scratch(length, 6), 0);
             for part in parts {
                 let new = x.slice_mut(s![start..start + part, ..]);
                 attn.forward_cached(&params, new, start, &mut cache, &mut scratch);

@@ -19,16 +19,16 @@
 //! for bytes. They become f32 again before anything is computed.
 //!
 //! ```
-//! use ndarray::array;
+//! use ndarray::{Array2, array};
 //! use stage02_attention::attention::cache::{Cache, Numbers};
 //!
 //! for (numbers, expected) in [(Numbers::Full, 0.1), (Numbers::Half, 0.099_975_586)] {
 //!     // Room for four tokens, with one head of two columns.
 //!     let mut cache = Cache::<f32>::new(numbers, 4, (1, 2));
 //!     cache.write(0, array![[0.1, 1.0]].view(), array![[2.0, 3.0]].view());
-//!     let (mut k, mut v) = (array![[0.0, 0.0]], array![[0.0, 0.0]]);
+//!     let (mut k, mut v) = (Array2::zeros((64, 2)), Array2::zeros((64, 2)));
 //!     cache.read(k.view_mut(), v.view_mut());
-//!     assert_eq!((k, v), (array![[expected, 1.0]], array![[2.0, 3.0]]));
+//!     assert_eq!((k.row(0), v.row(0)), (array![expected, 1.0].view(), array![2.0, 3.0].view()));
 //! }
 //! ```
 //!
@@ -36,7 +36,7 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{ArrayView2, ArrayViewMut2, s};
 use stage01_bigram::Float;
 use stage01_bigram::float16::{from_f16, to_f16};
 
@@ -103,7 +103,7 @@ impl Numbers {
     }
 }
 
-/// Keys and values of one layer, as numbers of one kind.
+/// Keys and values of one layer, in numbers of one kind.
 #[derive(Clone, Debug)]
 pub struct Tiles<S> {
     heads: usize,
@@ -175,27 +175,36 @@ impl<S: Copy + Default> Tiles<S> {
         });
     }
 
-    fn read<T: Float>(&self, mut k: ArrayViewMut2<T>, mut v: ArrayViewMut2<T>)
+    fn read<T: Float>(&self, k: ArrayViewMut2<T>, v: ArrayViewMut2<T>)
     where
         S: Stored<T>,
     {
-        let (d, len) = (self.d, self.heads * self.d * TILE);
-        let chunks = k.axis_chunks_iter_mut(Axis(0), TILE).zip(v.axis_chunks_iter_mut(Axis(0), TILE));
-        for (block, (mut k, mut v)) in chunks.enumerate() {
-            for column in 0..self.heads * d {
-                let keys = &self.keys[block * len + column * TILE..][..TILE];
-                let mut old = [T::zero(); TILE];
-                old.iter_mut().zip(keys).for_each(|(old, key)| *old = key.load());
-                k.column_mut(column).iter_mut().zip(old).for_each(|(k, old)| *k = old);
-            }
-            let values = self.values[block * len..][..len].chunks_exact(TILE * d);
-            for (head, values) in values.enumerate() {
-                let mut v = v.slice_mut(s![.., head * d..(head + 1) * d]);
-                for (mut v, values) in v.rows_mut().into_iter().zip(values.chunks_exact(d)) {
-                    v.iter_mut().zip(values).for_each(|(v, value)| *v = value.load());
+        let (d, columns, blocks) = (self.d, self.heads * self.d, k.nrows() / TILE);
+        // A row for each block.
+        let shape = (blocks, TILE * columns);
+        let stored = |numbers| ArrayView2::from_shape(shape, numbers).expect("its length");
+        let [keys, values] = [&self.keys, &self.values].map(|all| stored(&all[..shape.0 * shape.1]));
+        let k = k.into_shape_with_order(shape).expect("whole blocks, contiguous");
+        let v = v.into_shape_with_order(shape).expect("whole blocks, contiguous");
+        each_row(
+            Region::Attention,
+            (keys, values, k, v),
+            #[inline(always)]
+            |(keys, values, k, v)| {
+                for (column, keys) in keys.chunks_exact(TILE).enumerate() {
+                    let mut loaded = [T::zero(); TILE];
+                    loaded.iter_mut().zip(keys).for_each(|(to, key)| *to = key.load());
+                    let k = k[column..].iter_mut().step_by(columns);
+                    k.zip(loaded).for_each(|(k, loaded)| *k = loaded);
                 }
-            }
-        }
+                for (head, values) in values.chunks_exact(TILE * d).enumerate() {
+                    for (v, values) in v.chunks_exact_mut(columns).zip(values.chunks_exact(d)) {
+                        let v = &mut v[head * d..][..d];
+                        v.iter_mut().zip(values).for_each(|(v, value)| *v = value.load());
+                    }
+                }
+            },
+        );
     }
 }
 
@@ -219,6 +228,15 @@ impl<T: Float> Cache<T> {
         }
     }
 
+    /// Rounds numbers to those that the cache stores.
+    #[inline(always)]
+    pub fn round(&self, numbers: &mut [T]) {
+        match self {
+            Cache::Full(_) => {}
+            Cache::Half(_) => numbers.iter_mut().for_each(|x| *x = F16::store(*x).load()),
+        }
+    }
+
     /// Stores the keys and values of the tokens from `start` on. Shape of each: (tokens, heads * d).
     ///
     /// # Panics
@@ -230,11 +248,61 @@ impl<T: Float> Cache<T> {
         }
     }
 
-    /// The keys and values of the first tokens. Shape of each: (tokens, heads * d), contiguous.
+    /// The keys and values of the first tokens, in whole blocks of 64: what stands behind the last token
+    /// has no meaning. Shape of each: (64 * blocks, heads * d), contiguous.
+    ///
+    /// # Panics
+    /// When the cache is for fewer blocks.
     pub fn read(&self, k: ArrayViewMut2<T>, v: ArrayViewMut2<T>) {
         match self {
             Cache::Full(tiles) => tiles.read(k, v),
             Cache::Half(tiles) => tiles.read(k, v),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matmul::tests::random;
+    use ndarray::Array2;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// However many tokens are written at a time, and over what stood there before.
+        #[test]
+        fn what_was_written_is_read(
+            parts in prop::collection::vec(1usize..100, 1..5), heads in 1usize..4, d in 1usize..20,
+            half: bool, seed: u64,
+        ) {
+            let (tokens, columns) = (parts.iter().sum(), heads * d);
+            let numbers = if half { Numbers::Half } else { Numbers::Full };
+            let mut cache = Cache::<f64>::new(numbers, tokens, (heads, d));
+            let (mut k, mut v) = (random(tokens, columns, seed), random(tokens, columns, seed + 1));
+            cache.write(0, v.view(), k.view());
+            let mut start = 0;
+            for part in parts {
+                let rows = s![start..start + part, ..];
+                cache.write(start, k.slice(rows), v.slice(rows));
+                start += part;
+            }
+            let zeros = || Array2::zeros((tokens.next_multiple_of(TILE), columns));
+            let (mut k_read, mut v_read) = (zeros(), zeros());
+            cache.read(k_read.view_mut(), v_read.view_mut());
+            cache.round(k.as_slice_mut().unwrap());
+            cache.round(v.as_slice_mut().unwrap());
+            prop_assert_eq!(k_read.slice(s![..tokens, ..]), k);
+            prop_assert_eq!(v_read.slice(s![..tokens, ..]), v);
+        }
+    }
+
+    #[test]
+    fn rounding_is_to_float16() {
+        let mut x = [0.1, 65_504.0, 1e6, f32::NAN];
+        Cache::new(Numbers::Half, 1, (1, 1)).round(&mut x);
+        assert_eq!(x[..3], [0.099_975_586, 65_504.0, f32::INFINITY]);
+        assert!(x[3].is_nan());
+        Cache::new(Numbers::Full, 1, (1, 1)).round(&mut x[..1]);
+        assert_eq!(x[0], 0.099_975_586);
     }
 }

@@ -69,7 +69,7 @@ use rand::SeedableRng;
 use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::{Float, Result};
 
-use super::cache::{Cache, Numbers};
+use super::cache::{Cache, Numbers, TILE};
 use super::rotary::{Angles, Rope};
 use super::{Mask, fused, group_size, head_size, scaled_dot_product, single_query};
 use crate::backward::Backward;
@@ -361,8 +361,8 @@ impl MultiHeadAttention {
             qkv: Array2::zeros((rows, self.qkv_columns())),
             lse: Array2::zeros((rows, self.n_head)),
             y: Array2::zeros((rows, self.n_embd)),
-            k: Array2::zeros((keys, self.kv_columns())),
-            v: Array2::zeros((keys, self.kv_columns())),
+            k: Array2::zeros((keys.next_multiple_of(TILE), self.kv_columns())),
+            v: Array2::zeros((keys.next_multiple_of(TILE), self.kv_columns())),
             per_thread: PerThread::new(len),
         }
     }
@@ -386,15 +386,20 @@ impl MultiHeadAttention {
 
         weights.linear(&self.c_attn, x.view(), qkv.view_mut());
         self.rotate(angles, |row| start + row, qkv.view_mut(), Angles::rotate);
+        each_row(Region::Attention, qkv.view_mut(), |qkv| cache.round(&mut qkv[self.n_embd..]));
         let (q, k, v) = self.split_qkv(qkv.view());
         cache.write(start, k, v);
         if n == 1 {
             let (q, y) = (q.to_slice().expect("one row"), y.as_slice_mut().expect("one row"));
             single_query::forward(self.n_head, q, (cache, end), per_thread.of(1), y);
         } else {
-            let (mut k, mut v) = (all_k.slice_mut(s![..end, ..]), all_v.slice_mut(s![..end, ..]));
-            cache.read(k.view_mut(), v.view_mut());
-            let (k, v) = (k.view(), v.view());
+            let (k, v) = if start == 0 {
+                (k, v)
+            } else {
+                let blocks = s![..end.next_multiple_of(TILE), ..];
+                cache.read(all_k.slice_mut(blocks), all_v.slice_mut(blocks));
+                (all_k.slice(s![..end, ..]), all_v.slice(s![..end, ..]))
+            };
             let threads = threads_for(n * end * self.n_embd)
                 .max(threads_to_fetch((k.len() + v.len()) * size_of::<T>()));
             let (size, group) = self.sizes();

@@ -54,9 +54,7 @@ use stage01_bigram::random::Generator;
 use stage01_bigram::{Float, Result};
 use stage02_attention::attention::Mask;
 use stage02_attention::attention::cache::{Cache, Numbers};
-use stage02_attention::attention::multi_head::{
-    self, CacheScratch, MultiHeadAttention, Options,
-};
+use stage02_attention::attention::multi_head::{self, CacheScratch, MultiHeadAttention, Options};
 use stage02_attention::backward::Backward;
 use stage02_attention::dropout::Dropout;
 use stage02_attention::parallel::each_row;

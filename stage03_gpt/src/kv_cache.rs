@@ -42,8 +42,8 @@
 
 use ndarray::{Array2, s};
 use stage01_bigram::{Error, Float, Result};
-use stage02_attention::attention::fused;
 use stage02_attention::attention::cache::{Cache, Numbers};
+use stage02_attention::attention::fused;
 use stage02_attention::parallel::{spinning, threads, threads_for};
 use stage02_attention::weights::Weights;
 
@@ -109,7 +109,11 @@ impl<'a, T: Float> KvCache<'a, T> {
             weights,
             context: Vec::with_capacity(block_size),
             context_shift,
-            blocks: gpt.blocks.iter().map(|block| block.cache(weights.cache_numbers(), block_size)).collect(),
+            blocks: gpt
+                .blocks
+                .iter()
+                .map(|block| block.cache(weights.cache_numbers(), block_size))
+                .collect(),
             x: Array2::zeros((rows, n_embd)),
             normed: Array2::zeros((1, n_embd)),
             statistics: Statistics::new(1),

@@ -183,7 +183,8 @@ impl<S: Copy + Default> Tiles<S> {
         // A row for each block.
         let shape = (blocks, TILE * columns);
         let stored = |numbers| ArrayView2::from_shape(shape, numbers).expect("its length");
-        let [keys, values] = [&self.keys, &self.values].map(|all| stored(&all[..shape.0 * shape.1]));
+        let [keys, values] =
+            [&self.keys, &self.values].map(|all| stored(&all[..shape.0 * shape.1]));
         let k = k.into_shape_with_order(shape).expect("whole blocks, contiguous");
         let v = v.into_shape_with_order(shape).expect("whole blocks, contiguous");
         each_row(

@@ -249,7 +249,8 @@ mod tests {
 
     #[test]
     fn the_result_has_the_same_bits_on_any_number_of_threads() {
-        let (q, k, v) = (normal::<f32>(1, (1, 384)), normal(2, (1500, 192)), normal(3, (1500, 192)));
+        let (q, k, v) =
+            (normal::<f32>(1, (1, 384)), normal(2, (1500, 192)), normal(3, (1500, 192)));
         for numbers in [Numbers::Full, Numbers::Half] {
             let on = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

@@ -29,8 +29,8 @@
 use ndarray::{Array2, s};
 use stage01_bigram::loss::cross_entropy;
 use stage01_bigram::{Error, Float, Result};
-use stage02_attention::attention::fused;
 use stage02_attention::attention::cache::{Cache, Numbers};
+use stage02_attention::attention::fused;
 use stage02_attention::parallel::threads;
 use stage02_attention::weights::Weights;
 
@@ -88,7 +88,11 @@ impl<'a, T: Float> Scorer<'a, T> {
             weights,
             longest,
             context: Vec::with_capacity(longest),
-            blocks: gpt.blocks.iter().map(|block| block.cache(weights.cache_numbers(), longest)).collect(),
+            blocks: gpt
+                .blocks
+                .iter()
+                .map(|block| block.cache(weights.cache_numbers(), longest))
+                .collect(),
             x: Array2::zeros((chunk, config.n_embd)),
             scratch: gpt.blocks[0].inference_scratch(longest, chunk),
             statistics: Statistics::new(rows),

@@ -33,6 +33,9 @@ pub enum Purpose {
     Sampling = 4,
     /// Anything else: examples, experiments, tests.
     Other = 5,
+    /// Which inputs of a low-rank adapter are dropped in training; one index for each row of each
+    /// layer.
+    AdapterDropout = 6,
 }
 // ANCHOR_END: purpose
 

@@ -106,6 +106,9 @@ impl Embedding {
         dx: ArrayView2<T>,
         grads: &mut Params<T>,
     ) {
+        if !grads.trains(self.weight.offset()) {
+            return; // frozen
+        }
         let mut weight = grads.matrix_mut(self.weight);
         for (row, index) in dx.rows().into_iter().zip(indices) {
             let mut target = weight.row_mut(index);

@@ -27,6 +27,7 @@ pub mod embedding;
 pub mod heatmap;
 pub mod layer_check;
 pub mod linear;
+pub mod lora;
 pub mod matmul;
 pub mod model;
 pub mod parallel;

@@ -19,6 +19,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2};
 use stage01_bigram::Float;
 
+use crate::lora::Lora;
 use crate::matmul::{Dtype, par_gemm};
 use crate::parallel::{add_rows, each_row};
 use crate::params::{Init, Matrix, Params, Scope, Vector};
@@ -35,6 +36,8 @@ pub struct Linear {
     pub bias: Option<Vector>,
     /// Precision of the matrix products.
     pub dtype: Dtype,
+    /// Low-rank adapters beside W, if it has any.
+    pub lora: Option<Lora>,
 }
 
 impl Linear {
@@ -43,7 +46,7 @@ impl Linear {
     pub fn declare(mut scope: Scope, n_in: usize, n_out: usize, bias: bool, init: Init) -> Self {
         let weight = scope.matrix("weight", n_in, n_out, init);
         let bias = bias.then(|| scope.vector("bias", n_out, Init::Zeros));
-        Linear { weight, bias, dtype: Dtype::Float32 }
+        Linear { weight, bias, dtype: Dtype::Float32, lora: None }
     }
     // ANCHOR_END: declare
 
@@ -52,13 +55,15 @@ impl Linear {
     ///
     /// x: (rows, n_in); y: (rows, n_out), overwritten.
     pub fn forward<T: Float>(&self, params: &Params<T>, x: ArrayView2<T>, mut y: ArrayViewMut2<T>) {
-        let weight = params.matrix(self.weight);
-        let Some(bias) = self.bias else {
-            return par_gemm(self.dtype, T::one(), x, weight, T::zero(), &mut y);
-        };
-        let bias = params.vector(bias);
-        each_row(Region::MatrixProducts, y.view_mut(), |y| y.copy_from_slice(bias));
-        par_gemm(self.dtype, T::one(), x, weight, T::one(), &mut y);
+        let bias = self.bias.map(|bias| params.vector(bias));
+        if let Some(bias) = bias {
+            each_row(Region::MatrixProducts, y.view_mut(), |y| y.copy_from_slice(bias));
+        }
+        let beta = if bias.is_some() { T::one() } else { T::zero() };
+        par_gemm(self.dtype, T::one(), x, params.matrix(self.weight), beta, &mut y);
+        if let Some(lora) = &self.lora {
+            lora.forward(self.dtype, params, x, y);
+        }
     }
     // ANCHOR_END: forward
 
@@ -81,17 +86,23 @@ impl Linear {
     ) {
         par_gemm(self.dtype, T::one(), dy, params.matrix(self.weight).t(), T::zero(), &mut dx);
         self.backward_weights(x, dy, grads);
+        if let Some(lora) = &self.lora {
+            lora.backward(self.dtype, params, x, dy, dx, grads);
+        }
     }
     // ANCHOR_END: backward
 
     // ANCHOR: backward_weights
-    /// The second half of [`Linear::backward`], where the gradient of x is not needed.
+    /// The gradient of W and b alone, where that of x is not needed.
     pub fn backward_weights<T: Float>(
         &self,
         x: ArrayView2<T>,
         dy: ArrayView2<T>,
         grads: &mut Params<T>,
     ) {
+        if !grads.trains(self.weight.offset()) {
+            return; // frozen
+        }
         par_gemm(self.dtype, T::one(), x.t(), dy, T::one(), &mut grads.matrix_mut(self.weight));
         let Some(bias) = self.bias else { return };
         add_rows(Region::MatrixProducts, grads.vector_mut(bias), dy, |db, dy| {

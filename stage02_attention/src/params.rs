@@ -51,6 +51,17 @@ pub enum Init {
     Normal(f64),
 }
 
+impl Init {
+    /// Sets the values of a tensor.
+    pub fn fill<T: Float>(self, values: &mut [T], rng: &mut impl Rng) {
+        match self {
+            Init::Zeros => values.fill(T::zero()),
+            Init::Ones => values.fill(T::one()),
+            Init::Normal(std) => fill_normal(values, std, rng),
+        }
+    }
+}
+
 /// One tensor of a model: its description, without its values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
@@ -104,6 +115,13 @@ impl Layout {
     /// The tensors, in the order in which they stand in the vector.
     pub fn tensors(&self) -> &[Tensor] {
         &self.tensors
+    }
+
+    /// The tensors that stand in the first `len` values: those that are trained, where the others are
+    /// frozen.
+    pub fn first(&self, len: usize) -> Layout {
+        let tensors = self.tensors.iter().take_while(|tensor| tensor.range().end <= len);
+        Layout { tensors: tensors.cloned().collect(), len }
     }
 
     /// The model's parameter count.
@@ -213,7 +231,13 @@ pub struct Params<T> {
 impl<T: Float> Params<T> {
     /// All zero: a gradient before the first backward pass, a moment before the first step.
     pub fn zeros(layout: &Layout) -> Self {
-        let values = vec![T::zero(); layout.len()];
+        Self::zeros_of_first(layout.len())
+    }
+
+    /// All zero, of the first `len` values of a layout: the gradient of weights of which the others
+    /// are frozen (see [`Params::trains`]).
+    pub fn zeros_of_first(len: usize) -> Self {
+        let values = vec![T::zero(); len];
         ask_for_large_pages(&values);
         Params { values }
     }
@@ -225,14 +249,17 @@ impl<T: Float> Params<T> {
     pub fn initialise(layout: &Layout, rng: &mut impl Rng) -> Self {
         let mut params = Self::zeros(layout);
         for tensor in &layout.tensors {
-            let values = &mut params.values[tensor.range()];
-            match tensor.init {
-                Init::Zeros => {}
-                Init::Ones => values.fill(T::one()),
-                Init::Normal(std) => fill_normal(values, std, rng),
-            }
+            tensor.init.fill(&mut params.values[tensor.range()], rng);
         }
         params
+    }
+
+    /// Whether the tensor that begins at this offset is among these.
+    ///
+    /// A gradient may end before the weights do. Those behind its end are *frozen*: nothing computes
+    /// their gradient, and the optimiser does not reach them.
+    pub fn trains(&self, offset: usize) -> bool {
+        offset < self.values.len()
     }
 
     /// A matrix, to read. Shape: (rows, columns) of the handle.

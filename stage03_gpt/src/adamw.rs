@@ -74,7 +74,12 @@ pub struct Moments<T> {
 impl<T: Float> Moments<T> {
     /// The averages before the first step: zero.
     pub fn new(layout: &Layout) -> Self {
-        Moments { m: Params::zeros(layout), v: Params::zeros(layout) }
+        Self::of_first(layout.len())
+    }
+
+    /// The averages of the first `len` weights, where the others are frozen.
+    pub fn of_first(len: usize) -> Self {
+        Moments { m: Params::zeros_of_first(len), v: Params::zeros_of_first(len) }
     }
 }
 
@@ -116,7 +121,7 @@ impl AdamW {
     /// gradient is multiplied by first, see [`AdamW::clip_factor`]. The gradient is zero
     /// afterwards, ready for the next batch: it is in the cache now, and would have to be fetched
     /// again later. Every weight is computed from its own four numbers alone, so threads cannot
-    /// change the result.
+    /// change the result. Weights behind the end of the gradient are frozen: they are not read.
     pub fn step<T: Float>(
         &self,
         t: usize,
@@ -154,7 +159,8 @@ impl AdamW {
         // ANCHOR_END: update
 
         let tensors = layout.tensors();
-        (weights.values.par_chunks_mut(CHUNK))
+        let trained = &mut weights.values[..gradient.values.len()];
+        (trained.par_chunks_mut(CHUNK))
             .zip(gradient.values.par_chunks_mut(CHUNK))
             .zip(moments.m.values.par_chunks_mut(CHUNK))
             .zip(moments.v.values.par_chunks_mut(CHUNK))

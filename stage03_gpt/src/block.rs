@@ -54,6 +54,7 @@ use stage01_bigram::random::Generator;
 use stage01_bigram::{Float, Result};
 use stage02_attention::attention::Mask;
 use stage02_attention::attention::cache::{Cache, Numbers};
+use stage02_attention::attention::documents::Documents;
 use stage02_attention::attention::multi_head::{self, CacheScratch, MultiHeadAttention, Options};
 use stage02_attention::backward::Backward;
 use stage02_attention::dropout::Dropout;
@@ -92,6 +93,13 @@ pub struct Activations<T> {
     pub x2: Array2<T>,
 }
 // ANCHOR_END: acts
+
+impl<T> Activations<T> {
+    /// Sets which rows attend to one another in the next passes.
+    pub(crate) fn set_documents(&mut self, documents: &Documents) {
+        self.attn.documents.clone_from(documents);
+    }
+}
 
 /// The activations of a residual branch around its layer: the norm before it, the dropout after
 /// it.

@@ -25,6 +25,7 @@ use crate::swiglu::{self, SwiGlu};
 
 /// The feed-forward layer of a block.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "handles: a model has one for each block")]
 pub enum FeedForward {
     /// GPT-2's.
     Gelu(Mlp),

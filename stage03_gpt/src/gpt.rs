@@ -46,6 +46,7 @@ use stage01_bigram::loss;
 use stage01_bigram::random::Generator;
 use stage01_bigram::{Error, Float, Result};
 use stage02_attention::attention::cache::Cache;
+use stage02_attention::attention::documents::Documents;
 use stage02_attention::backward::Backward;
 use stage02_attention::dropout::Dropout;
 use stage02_attention::embedding::Embedding;
@@ -59,6 +60,7 @@ use crate::architecture::Positions;
 use crate::block::{self, Block, InferenceScratch};
 use crate::config::GptConfig;
 use crate::layer_norm::Statistics;
+use crate::lora::LoraSettings;
 use crate::norm::Norm;
 
 /// The architecture of a GPT: handles into a parameter vector. It owns no weights.
@@ -75,6 +77,8 @@ pub struct Gpt {
     /// The output layer: `wte` again, or a matrix of its own. Shape: (vocab_size, n_embd).
     pub(crate) lm_head: Matrix,
     pub(crate) dtype: Dtype,
+    /// The low-rank adapters, if it has any, and how many of the parameters are theirs: the first.
+    pub(crate) lora: Option<(LoraSettings, usize)>,
 }
 
 /// What a forward pass leaves for the backward pass, for one batch size and length.
@@ -88,10 +92,14 @@ pub struct Activations<T> {
     dropout_mask: Vec<T>,
     blocks: Vec<block::Activations<T>>,
     statistics: Statistics<T>,
-    normed: Array2<T>,
+    /// What the output layer reads. Shape: (batch * length, n_embd).
+    pub(crate) normed: Array2<T>,
     /// A score for every possible next token; after the backward pass, the gradient of these
-    /// scores. Shape: (batch * length, vocab_size).
+    /// scores. Shape: (batch * length, vocab_size), or without rows where
+    /// [`masked_loss`](crate::masked_loss) computes some at a time.
     pub logits: Array2<T>,
+    /// Positions are counted from the beginning of a document.
+    documents: Documents,
     /// Whether the last forward pass was one of training, with generators for dropout.
     training: bool,
 }
@@ -102,13 +110,23 @@ pub struct Scratch<T> {
     block: block::Scratch<T>,
     /// The gradient of the residual stream. Shape: (batch * length, n_embd).
     d: Array2<T>,
-    dnormed: Array2<T>,
+    /// The gradient of what the output layer reads. Shape: (batch * length, n_embd).
+    pub(crate) dnormed: Array2<T>,
 }
 
 impl<T> Activations<T> {
     /// How many tokens a forward pass reads.
     pub fn tokens(&self) -> usize {
         self.batch * self.length
+    }
+
+    /// Cuts each sequence of the next passes into documents of these lengths: see [`Documents`].
+    ///
+    /// # Panics
+    /// When they do not fill the sequences.
+    pub fn set_documents(&mut self, lengths: &[Vec<usize>]) {
+        self.documents.set(lengths);
+        self.blocks.iter_mut().for_each(|block| block.set_documents(&self.documents));
     }
 }
 
@@ -130,9 +148,15 @@ impl Gpt {
     /// # Errors
     /// [`Error::Setting`] when the sizes do not fit together.
     pub fn declare(config: GptConfig) -> Result<Self> {
+        Gpt::declare_in(Layout::new(), config)
+    }
+    // ANCHOR_END: new
+
+    /// [`Gpt::declare`] behind what a layout has already.
+    // ANCHOR: declare
+    pub(crate) fn declare_in(mut layout: Layout, config: GptConfig) -> Result<Self> {
         config.check()?;
         let &GptConfig { vocab_size, block_size, n_embd, bias, arch, .. } = &config;
-        let mut layout = Layout::new();
         let init = Init::Normal(0.02);
         let wte = Embedding::declare(layout.scope("wte"), vocab_size, n_embd, init);
         let wpe = (arch.positions == Positions::Learned)
@@ -147,9 +171,10 @@ impl Gpt {
         };
         let dropout = Dropout::new(config.dropout)?;
         let dtype = Dtype::Float32;
-        Ok(Gpt { config, layout, wte, wpe, dropout, blocks, ln_f, lm_head, dtype })
+        let lora = None;
+        Ok(Gpt { config, layout, wte, wpe, dropout, blocks, ln_f, lm_head, dtype, lora })
     }
-    // ANCHOR_END: new
+    // ANCHOR_END: declare
 
     /// The precision of the matrix products.
     pub fn dtype(&self) -> Dtype {
@@ -205,6 +230,19 @@ impl Gpt {
 
     /// Buffers for the forward pass of `batch` sequences of `length` tokens.
     pub fn activations<T: Float>(&self, batch: usize, length: usize) -> Activations<T> {
+        self.buffers(batch, length, true)
+    }
+
+    /// [`Gpt::activations`] without room for logits: for [`Gpt::forward_normed`].
+    pub(crate) fn activations_without_logits<T: Float>(
+        &self,
+        batch: usize,
+        length: usize,
+    ) -> Activations<T> {
+        self.buffers(batch, length, false)
+    }
+
+    fn buffers<T: Float>(&self, batch: usize, length: usize, logits: bool) -> Activations<T> {
         let (rows, n_embd) = (batch * length, self.config.n_embd);
         let mask_len = if self.dropout.is_active() { rows * n_embd } else { 0 };
         Activations {
@@ -215,7 +253,8 @@ impl Gpt {
             blocks: self.blocks.iter().map(|b| b.activations(batch, length)).collect(),
             statistics: Statistics::new(rows),
             normed: Array2::zeros((rows, n_embd)),
-            logits: Array2::zeros((rows, self.config.vocab_size)),
+            logits: Array2::zeros((if logits { rows } else { 0 }, self.config.vocab_size)),
+            documents: Documents::whole(batch, length),
             training: false,
         }
     }
@@ -265,16 +304,29 @@ impl Gpt {
         params: &Params<T>,
         tokens: &[u32],
         acts: &mut Activations<T>,
+        rngs: Option<&mut [Generator]>,
+    ) {
+        self.forward_normed(params, tokens, acts, rngs);
+        let lm_head = params.matrix(self.lm_head);
+        let logits = &mut acts.logits.view_mut();
+        par_gemm(self.dtype, T::one(), acts.normed.view(), lm_head.t(), T::zero(), logits);
+    }
+
+    /// The forward pass up to the output layer; the result is `acts.normed`.
+    pub(crate) fn forward_normed<T: Float>(
+        &self,
+        params: &Params<T>,
+        tokens: &[u32],
+        acts: &mut Activations<T>,
         mut rngs: Option<&mut [Generator]>,
     ) {
         assert_eq!(tokens.len(), acts.tokens(), "one token for each row");
-        let length = acts.length;
         acts.training = rngs.is_some();
 
         let indices = tokens.iter().map(|&token| token as usize);
         self.wte.forward(params, indices, acts.x.view_mut());
         if let Some(wpe) = self.wpe {
-            let positions = (0..tokens.len()).map(|row| row % length);
+            let positions = (0..tokens.len()).map(|row| acts.documents.position(row));
             wpe.forward_add(params, positions, acts.x.view_mut());
         }
         if let Some(rngs) = rngs.as_deref_mut().filter(|_| self.dropout.is_active()) {
@@ -290,9 +342,6 @@ impl Gpt {
 
         let x = acts.blocks.last().map_or(&acts.x, |block| &block.x2);
         self.ln_f.forward(params, x.view(), &mut acts.statistics, acts.normed.view_mut());
-        let lm_head = params.matrix(self.lm_head);
-        let logits = &mut acts.logits.view_mut();
-        par_gemm(self.dtype, T::one(), acts.normed.view(), lm_head.t(), T::zero(), logits);
     }
     // ANCHOR_END: forward
 
@@ -328,17 +377,31 @@ impl Gpt {
         pass: Backward<T, Scratch<T>>,
     ) -> f64 {
         let Backward { params, grads, scratch } = pass;
-        let Scratch { block: block_scratch, d, dnormed } = scratch;
         let threads = threads_for(acts.logits.len());
         let sum = cross_entropy_backward(threads, acts.logits.view_mut(), targets, scale);
 
         // logits = normed lm_head', and lm_head is wte, unless it is a matrix of its own
         let dlogits = acts.logits.view();
         let lm_head = params.matrix(self.lm_head);
-        par_gemm(self.dtype, T::one(), dlogits, lm_head, T::zero(), &mut dnormed.view_mut());
-        let dlm_head = &mut grads.matrix_mut(self.lm_head);
-        par_gemm(self.dtype, T::one(), dlogits.t(), acts.normed.view(), T::one(), dlm_head);
+        let dnormed = &mut scratch.dnormed.view_mut();
+        par_gemm(self.dtype, T::one(), dlogits, lm_head, T::zero(), dnormed);
+        if grads.trains(self.lm_head.offset()) {
+            let dlm_head = &mut grads.matrix_mut(self.lm_head);
+            par_gemm(self.dtype, T::one(), dlogits.t(), acts.normed.view(), T::one(), dlm_head);
+        }
+        self.backward_normed(tokens, acts, Backward { params, grads, scratch });
+        sum
+    }
 
+    /// The backward pass from `scratch.dnormed`, the gradient of what the output layer read.
+    pub(crate) fn backward_normed<T: Float>(
+        &self,
+        tokens: &[u32],
+        acts: &Activations<T>,
+        pass: Backward<T, Scratch<T>>,
+    ) {
+        let Backward { params, grads, scratch } = pass;
+        let Scratch { block: block_scratch, d, dnormed } = scratch;
         d.fill(T::zero());
         let x = acts.blocks.last().map_or(&acts.x, |block| &block.x2);
         self.ln_f.backward(params, x.view(), &acts.statistics, dnormed.view(), d.view_mut(), grads);
@@ -353,12 +416,11 @@ impl Gpt {
             let d = d.as_slice_mut().expect("owned matrices are contiguous");
             self.dropout.backward(d, &acts.dropout_mask);
         }
-        let length = acts.length;
         self.wte.backward(tokens.iter().map(|&token| token as usize), d.view(), grads);
         if let Some(wpe) = self.wpe {
-            wpe.backward((0..tokens.len()).map(|row| row % length), d.view(), grads);
+            let positions = (0..tokens.len()).map(|row| acts.documents.position(row));
+            wpe.backward(positions, d.view(), grads);
         }
-        sum
     }
     // ANCHOR_END: backward
 
@@ -411,7 +473,7 @@ impl Gpt {
 
 /// [`loss::cross_entropy_backward`] on several threads. The halves are added in the order of
 /// the rows, so the sum does not depend on which thread finishes first.
-fn cross_entropy_backward<T: Float>(
+pub(crate) fn cross_entropy_backward<T: Float>(
     threads: usize,
     logits: ArrayViewMut2<T>,
     targets: &[u32],

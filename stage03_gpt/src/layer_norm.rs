@@ -159,6 +159,9 @@ impl LayerNorm {
             normalise_backward(x, gamma, (mean, rstd), dy, dx);
         });
 
+        if !grads.trains(self.gamma.offset()) {
+            return; // frozen
+        }
         // ANCHOR: columns
         // The gradients of gamma and beta: sums over the rows, column by column.
         let (dgamma, rows) = (grads.vector_mut(self.gamma), (x, mean, rstd, dy));

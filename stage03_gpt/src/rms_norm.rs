@@ -123,6 +123,9 @@ impl RmsNorm {
         each_row(Region::LayerNorm, (x, rstd, dy, dx), |(x, &rstd, dy, dx)| {
             normalise_backward(x, gamma, rstd, dy, dx);
         });
+        if !grads.trains(self.gamma.offset()) {
+            return; // frozen
+        }
         let (dgamma, rows) = (grads.vector_mut(self.gamma), (x, rstd, dy));
         add_rows(Region::LayerNorm, dgamma, rows, |dgamma, (x, &rstd, dy)| {
             for ((dgamma, &x), &dy) in dgamma.iter_mut().zip(x).zip(dy) {

@@ -52,7 +52,9 @@ use stage02_attention::params::Params;
 use stage02_attention::profiler::{Region, time};
 
 use crate::adamw::{AdamW, CHUNK, Moments};
+use crate::dpo::{Pair, Sums};
 use crate::gpt::{self, Gpt};
+use crate::masked_loss;
 use crate::memory;
 use crate::schedule::Schedule;
 
@@ -136,6 +138,35 @@ pub struct Step {
     pub grad_norm: f64,
 }
 
+/// A micro-batch of which some targets count, with several documents in a row.
+#[derive(Clone, Copy, Debug)]
+pub struct PackedBatch<'a> {
+    /// batch_size sequences of block_size tokens, one after another.
+    pub inputs: &'a [u32],
+    /// The token that follows each, or [`IGNORED`](stage01_bigram::loss::IGNORED).
+    pub targets: &'a [u32],
+    /// The lengths of the documents of each sequence: see
+    /// [`Documents`](stage02_attention::attention::documents::Documents).
+    pub documents: &'a [Vec<usize>],
+    /// How many targets all micro-batches of the step have together: the loss of the step is the mean
+    /// over them, so that a token counts as much in a short answer as in a long one.
+    pub targets_of_step: usize,
+}
+
+/// A micro-batch of pairs of answers: see [`dpo`](crate::dpo).
+#[derive(Clone, Copy, Debug)]
+pub struct PreferenceBatch<'a> {
+    /// Documents 0 and 1 of a sequence are a question with its chosen and its rejected answer, 2 and 3
+    /// the next, and so on; one more document may fill up the sequence. Targets are the answers'.
+    pub packed: PackedBatch<'a>,
+    /// For each sequence, the log-probabilities of both answers of each pair under the reference.
+    pub references: &'a [Vec<[f64; 2]>],
+    /// How strongly the reference holds the model.
+    pub beta: f64,
+    /// How many pairs all micro-batches of the step have together.
+    pub pairs_of_step: usize,
+}
+
 /// A worker: the buffers for one slice of the batch.
 struct Worker<T> {
     acts: gpt::Activations<T>,
@@ -143,8 +174,16 @@ struct Worker<T> {
     grads: Params<T>,
     /// A generator for each of its sequences.
     rngs: Vec<Generator>,
+    /// Buffers for the logits of some rows, where not all have a target.
+    head: Option<masked_loss::Scratch<T>>,
+    /// The model as this worker drops inputs of its adapters; none where nothing is dropped.
+    dropping: Option<Gpt>,
     /// The summed loss of its last micro-batch.
     loss: f64,
+    /// Of its last micro-batch of pairs, what they add up to.
+    sums: Sums,
+    /// The log-probability of each document of its last micro-batch, sequence by sequence.
+    documents: Vec<Vec<f64>>,
 }
 
 /// A model in training.
@@ -162,9 +201,11 @@ pub struct Trainer<T> {
     pool: ThreadPool,
     /// The summed squares of each chunk of the gradient.
     squares: Vec<f64>,
-    /// The summed loss of the micro-batches since the last step, and how many there were.
+    /// The summed loss of the micro-batches since the last step, how many there were, and how many
+    /// targets they had.
     loss: f64,
     micro_batches: usize,
+    targets: usize,
 }
 
 impl<T: Float> Trainer<T> {
@@ -173,22 +214,43 @@ impl<T: Float> Trainer<T> {
     /// # Errors
     /// [`Error::Setting`] when the settings cannot be used.
     pub fn new(gpt: Gpt, weights: Params<T>, settings: Settings) -> Result<Self> {
+        Self::build(gpt, weights, settings, false)
+    }
+
+    /// A trainer for [`PackedBatch`]es, whose logits are computed [`masked_loss::ROWS`] at a time.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub fn for_packed(gpt: Gpt, weights: Params<T>, settings: Settings) -> Result<Self> {
+        Self::build(gpt, weights, settings, true)
+    }
+
+    fn build(gpt: Gpt, weights: Params<T>, settings: Settings, packed: bool) -> Result<Self> {
         settings.validate()?;
         let length = gpt.config().block_size;
         let n_workers = n_workers(&gpt, &settings);
         let tokens = settings.batch_size as f64 * length as f64;
-        let numbers = weights.values.len() as f64 * (2 + n_workers) as f64
-            + tokens * gpt.config().activations_per_token();
+        let logits = if packed { gpt.config().vocab_size } else { 0 } as f64;
+        let numbers = gpt.trained() as f64 * (2 + n_workers) as f64
+            + tokens * (gpt.config().activations_per_token() - logits)
+            + tokens.min((masked_loss::ROWS * n_workers) as f64) * logits;
         let remedy = "choose a smaller --batch-size (and more --gradient-accumulation-steps), \
                       --block-size, --n-layer or --n-embd";
         memory::require(numbers * size_of::<T>() as f64, "the memory to train in", remedy)?;
         let pool = thread_pool(settings.threads)?;
         let worker = |n| Worker {
-            acts: gpt.activations(n, length),
+            acts: match packed {
+                true => gpt.activations_without_logits(n, length),
+                false => gpt.activations(n, length),
+            },
             scratch: gpt.scratch(n, length),
-            grads: Params::zeros(gpt.layout()),
+            grads: gpt.gradient(),
+            head: packed.then(|| masked_loss::Scratch::new(&gpt, n * length)),
+            dropping: gpt.lora().filter(|lora| lora.dropout > 0.0).map(|_| gpt.clone()),
             rngs: vec![generator(settings.seed, Purpose::Dropout, 0); n],
             loss: 0.0,
+            sums: Sums::default(),
+            documents: vec![],
         };
         // In the pool that will use them: some buffers are sized by its number of threads.
         let workers = pool.install(|| match n_workers {
@@ -197,8 +259,8 @@ impl<T: Float> Trainer<T> {
                 .map(|i| single_threaded(|| worker(slice(settings.batch_size, n_workers, i).len())))
                 .collect(),
         });
-        let moments = Moments::new(gpt.layout());
-        let squares = Vec::with_capacity(weights.values.len().div_ceil(CHUNK));
+        let moments = Moments::of_first(gpt.trained());
+        let squares = Vec::with_capacity(gpt.trained().div_ceil(CHUNK));
         Ok(Trainer {
             gpt,
             settings,
@@ -210,6 +272,7 @@ impl<T: Float> Trainer<T> {
             squares,
             loss: 0.0,
             micro_batches: 0,
+            targets: 0,
         })
     }
 
@@ -238,12 +301,38 @@ impl<T: Float> Trainer<T> {
     /// # Panics
     /// When they have another length, or a token is not in the vocabulary.
     pub fn accumulate(&mut self, inputs: &[u32], targets: &[u32]) {
-        let length = self.gpt.config().block_size;
-        let Settings { batch_size, gradient_accumulation_steps, seed, .. } = self.settings;
-        assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
+        let Settings { gradient_accumulation_steps, .. } = self.settings;
         // ANCHOR: scale
         let scale = T::of(1.0 / (inputs.len() as f64 * gradient_accumulation_steps as f64));
         // ANCHOR_END: scale
+        self.targets += inputs.len();
+        self.pass_through(inputs, targets, None, scale);
+    }
+
+    /// [`Trainer::accumulate`] of a batch of which some targets count.
+    ///
+    /// # Panics
+    /// As [`Trainer::accumulate`], and when this is no trainer [for such
+    /// batches](Trainer::for_packed).
+    pub fn accumulate_packed(&mut self, batch: &PackedBatch) {
+        let &PackedBatch { inputs, targets, documents, targets_of_step } = batch;
+        // A step without any target has a loss of 0, not of 0 / 0.
+        let scale = T::of(1.0 / targets_of_step.max(1) as f64);
+        self.targets += masked_loss::count(targets);
+        self.pass_through(inputs, targets, Some(documents), scale);
+    }
+
+    /// Forward and backward pass of one micro-batch, whose loss is multiplied by `scale`.
+    fn pass_through(
+        &mut self,
+        inputs: &[u32],
+        targets: &[u32],
+        documents: Option<&[Vec<usize>]>,
+        scale: T,
+    ) {
+        let length = self.gpt.config().block_size;
+        let Settings { batch_size, seed, .. } = self.settings;
+        assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
         let number = self.settings.micro_batch_number(self.iter, self.micro_batches);
         let first_sequence = number * batch_size as u64;
         let dropout = self.gpt.config().dropout > 0.0;
@@ -252,12 +341,29 @@ impl<T: Float> Trainer<T> {
             let sequences = slice(batch_size, n_workers, i);
             let tokens = sequences.start * length..sequences.end * length;
             let (x, y) = (&inputs[tokens.clone()], &targets[tokens]);
-            let Worker { acts, scratch, grads, rngs, loss } = worker;
+            let Worker { acts, scratch, grads, rngs, head, dropping, loss, .. } = worker;
+            let gpt = match dropping {
+                Some(gpt) => {
+                    let first_row = (first_sequence + sequences.start as u64) * length as u64;
+                    gpt.set_adapter_dropout(Some((seed, first_row)));
+                    &*gpt
+                }
+                None => gpt,
+            };
+            if let Some(documents) = documents {
+                acts.set_documents(&documents[sequences.clone()]);
+            }
             // ANCHOR: learn
             if dropout {
                 for (rng, b) in rngs.iter_mut().zip(sequences) {
                     *rng = generator(seed, Purpose::Dropout, first_sequence + b as u64);
                 }
+            }
+            if let Some(head) = head {
+                masked_loss::forward(gpt, weights, x, acts, dropout.then_some(rngs));
+                let pass = Backward { params: weights, grads, scratch };
+                *loss = masked_loss::backward(gpt, (x, y), scale, acts, pass, head);
+                return;
             }
             gpt.forward(weights, x, acts, dropout.then_some(rngs));
             let pass = Backward { params: weights, grads, scratch };
@@ -268,6 +374,107 @@ impl<T: Float> Trainer<T> {
         self.micro_batches += 1;
     }
 
+    /// Forward and backward pass of one micro-batch of pairs: adds the gradient of their mean loss.
+    /// Returns what the pairs add up to.
+    ///
+    /// # Panics
+    /// As [`Trainer::accumulate_packed`].
+    pub fn accumulate_preferences(&mut self, batch: &PreferenceBatch) -> Sums {
+        let number = self.settings.micro_batch_number(self.iter, self.micro_batches);
+        let (length, seed) = (self.gpt.config().block_size, self.settings.seed);
+        let first_row = number * (self.settings.batch_size * length) as u64;
+        let scale = 1.0 / batch.pairs_of_step.max(1) as f64;
+        self.pairs(batch, |gpt, weights, worker, (x, y), first, pairs| {
+            let dropping = worker.dropping.as_mut().map(|gpt| {
+                gpt.set_adapter_dropout(Some((seed, first_row + first as u64)));
+                &*gpt
+            });
+            let (gpt, acts) = (dropping.unwrap_or(gpt), &mut worker.acts);
+            let head = worker.head.as_mut().expect("a trainer for packed batches");
+            masked_loss::forward(gpt, weights, x, acts, None);
+            let rows = masked_loss::log_probabilities(gpt, weights, y, acts, head);
+            let (sums, scales) = pairs(&rows);
+            let (grads, scratch) = (&mut worker.grads, &mut worker.scratch);
+            let pass = Backward { params: weights, grads, scratch };
+            let scale = |row: usize| T::of(scale * scales[row]);
+            masked_loss::backward_scaled(gpt, (x, y), scale, acts, pass, head);
+            sums
+        });
+        let mut sums = Sums::default();
+        self.workers.iter().for_each(|worker| sums.merge(worker.sums));
+        self.loss += sums.loss;
+        self.targets += sums.pairs;
+        self.micro_batches += 1;
+        sums
+    }
+
+    /// What the pairs of a batch add up to: the forward pass alone, with dropout off.
+    ///
+    /// # Panics
+    /// As [`Trainer::accumulate_packed`].
+    pub fn evaluate_preferences(&mut self, batch: &PreferenceBatch) -> Sums {
+        self.pairs(batch, |gpt, weights, worker, (x, y), _, pairs| {
+            let head = worker.head.as_mut().expect("a trainer for packed batches");
+            masked_loss::forward(gpt, weights, x, &mut worker.acts, None);
+            let rows = masked_loss::log_probabilities(gpt, weights, y, &worker.acts, head);
+            pairs(&rows).0
+        });
+        let mut sums = Sums::default();
+        self.workers.iter().for_each(|worker| sums.merge(worker.sums));
+        sums
+    }
+
+    /// The log-probability of the targets of each document of a batch, sequence by sequence: the
+    /// reference, before the first step.
+    ///
+    /// # Panics
+    /// As [`Trainer::accumulate_packed`].
+    pub fn log_probabilities(&mut self, batch: &PackedBatch) -> Vec<Vec<f64>> {
+        let (references, beta) = (vec![vec![]; batch.documents.len()], 0.0);
+        let batch =
+            PreferenceBatch { packed: *batch, references: &references, beta, pairs_of_step: 1 };
+        self.evaluate_preferences(&batch);
+        self.workers.iter_mut().flat_map(|worker| std::mem::take(&mut worker.documents)).collect()
+    }
+
+    /// Gives every worker its part of a batch of pairs, and a function that makes sums and weights
+    /// of the rows' log-probabilities.
+    fn pairs(
+        &mut self,
+        batch: &PreferenceBatch,
+        work: impl Fn(
+            &Gpt,
+            &Params<T>,
+            &mut Worker<T>,
+            (&[u32], &[u32]),
+            usize,
+            &mut dyn FnMut(&[f64]) -> (Sums, Vec<f64>),
+        ) -> Sums
+        + Sync,
+    ) {
+        let PreferenceBatch { packed, references, beta, .. } = *batch;
+        let PackedBatch { inputs, targets, documents, .. } = packed;
+        let length = self.gpt.config().block_size;
+        let (batch_size, n_workers) = (self.settings.batch_size, self.workers.len());
+        assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
+        let (gpt, weights) = (&self.gpt, &self.weights);
+        each(&self.pool, &mut self.workers, |i, worker| {
+            let sequences = slice(batch_size, n_workers, i);
+            let tokens = sequences.start * length..sequences.end * length;
+            let (documents, references) =
+                (&documents[sequences.clone()], &references[sequences.clone()]);
+            worker.acts.set_documents(documents);
+            let mut of_documents = vec![];
+            let mut weigh = |rows: &[f64]| {
+                of_documents = sums_of_documents(rows, documents);
+                weigh_pairs(&of_documents, documents, references, beta)
+            };
+            let (x, y) = (&inputs[tokens.clone()], &targets[tokens.clone()]);
+            worker.sums = work(gpt, weights, worker, (x, y), tokens.start, &mut weigh);
+            worker.documents = of_documents;
+        });
+    }
+
     /// Takes a step along the mean gradient of the micro-batches since the last one.
     ///
     /// # Errors
@@ -275,9 +482,8 @@ impl<T: Float> Trainer<T> {
     /// as they were before.
     pub fn step(&mut self) -> Result<Step> {
         let iter = self.iter;
-        let tokens = self.micro_batches * self.settings.batch_size * self.gpt.config().block_size;
-        let loss = self.loss / tokens as f64;
-        (self.loss, self.micro_batches) = (0.0, 0);
+        let loss = self.loss / self.targets.max(1) as f64;
+        (self.loss, self.micro_batches, self.targets) = (0.0, 0, 0);
 
         let (first, others) = self.workers.split_first_mut().expect("there is a first worker");
         let Trainer { pool, squares, gpt, weights, moments, settings, .. } = self;
@@ -331,7 +537,8 @@ impl<T: Float> Trainer<T> {
         (self.gpt, self.weights)
     }
 
-    /// The accumulated gradient of the micro-batches since the last step, summed over the workers.
+    /// The gradient, of all that is trained, of the micro-batches since the last step, summed over the
+    /// workers.
     pub fn gradient(&self) -> Params<T> {
         let mut sum = self.workers[0].grads.clone();
         for worker in &self.workers[1..] {
@@ -349,6 +556,23 @@ impl<T: Float> Trainer<T> {
     /// # Panics
     /// As [`Trainer::accumulate`].
     pub fn evaluate(&mut self, inputs: &[u32], targets: &[u32]) -> f64 {
+        self.measure(inputs, targets, None)
+    }
+
+    /// [`Trainer::evaluate`] of a batch of which some targets count: the sum over these.
+    ///
+    /// # Panics
+    /// As [`Trainer::accumulate_packed`].
+    pub fn evaluate_packed(&mut self, batch: &PackedBatch) -> f64 {
+        self.measure(batch.inputs, batch.targets, Some(batch.documents))
+    }
+
+    fn measure(
+        &mut self,
+        inputs: &[u32],
+        targets: &[u32],
+        documents: Option<&[Vec<usize>]>,
+    ) -> f64 {
         let length = self.gpt.config().block_size;
         let (batch_size, n_workers) = (self.settings.batch_size, self.workers.len());
         assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
@@ -356,6 +580,15 @@ impl<T: Float> Trainer<T> {
         each(&self.pool, &mut self.workers, |i, worker| {
             let sequences = slice(batch_size, n_workers, i);
             let tokens = sequences.start * length..sequences.end * length;
+            if let Some(documents) = documents {
+                worker.acts.set_documents(&documents[sequences]);
+            }
+            if let Some(head) = &mut worker.head {
+                let (x, y) = (&inputs[tokens.clone()], &targets[tokens]);
+                masked_loss::forward(gpt, weights, x, &mut worker.acts, None);
+                worker.loss = masked_loss::loss(gpt, weights, y, &worker.acts, head);
+                return;
+            }
             // ANCHOR: measure
             gpt.forward(weights, &inputs[tokens.clone()], &mut worker.acts, None);
             worker.loss = gpt.loss(&targets[tokens], &worker.acts);
@@ -375,6 +608,40 @@ fn n_workers(gpt: &Gpt, settings: &Settings) -> usize {
     const WIDE: usize = 256;
     if gpt.config().n_embd >= WIDE { 1 } else { settings.threads.min(settings.batch_size) }
     // ANCHOR_END: n_workers
+}
+
+/// The sum over the rows of each document, sequence by sequence.
+fn sums_of_documents(rows: &[f64], documents: &[Vec<usize>]) -> Vec<Vec<f64>> {
+    let mut rest = rows;
+    let mut sum = |&length: &usize| {
+        let (own, others) = rest.split_at(length);
+        rest = others;
+        own.iter().sum()
+    };
+    documents.iter().map(|lengths| lengths.iter().map(&mut sum).collect()).collect()
+}
+
+/// What the pairs add up to, and the scale of the loss of each row.
+fn weigh_pairs(
+    of_documents: &[Vec<f64>],
+    documents: &[Vec<usize>],
+    references: &[Vec<[f64; 2]>],
+    beta: f64,
+) -> (Sums, Vec<f64>) {
+    let (mut sums, mut scales) = (Sums::default(), vec![]);
+    for ((policies, lengths), references) in of_documents.iter().zip(documents).zip(references) {
+        let end = scales.len() + lengths.iter().sum::<usize>();
+        let pairs = policies.chunks_exact(2).zip(lengths.chunks_exact(2)).zip(references);
+        for ((policy, lengths), &reference) in pairs {
+            let pair = Pair { policy: [policy[0], policy[1]], reference, beta };
+            sums.add(&pair);
+            // A row's loss is minus its log-probability, whose gradient is minus the weight.
+            scales.extend(std::iter::repeat_n(pair.weight(), lengths[0]));
+            scales.extend(std::iter::repeat_n(-pair.weight(), lengths[1]));
+        }
+        scales.resize(end, 0.0);
+    }
+    (sums, scales)
 }
 
 /// Runs `work` for every worker: a single one uses all threads, several use one thread each.

@@ -46,6 +46,7 @@ pub mod checksummed;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod doctor;
+pub mod finetune;
 pub mod manifest;
 pub mod prepare;
 pub mod progress;

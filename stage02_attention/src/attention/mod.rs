@@ -19,6 +19,7 @@
 //! - [`fused`]: one head without the whole matrix of attention weights, as `multi_head` uses it;
 //! - [`single_query`]: the same for one token at a time, for decoding, with [`cache`], the keys and
 //!   values of earlier tokens, and `few_rows`, its products;
+//! - [`documents`]: several documents in one sequence that do not see one another;
 //! - [`rotary`]: queries and keys that are rotated by their position, as models of today do;
 //! - [`cross`]: queries from one sequence, keys and values from another.
 //!
@@ -33,6 +34,7 @@
 
 pub mod cache;
 pub mod cross;
+pub mod documents;
 mod few_rows;
 pub mod fused;
 pub mod head;

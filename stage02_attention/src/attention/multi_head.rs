@@ -70,6 +70,7 @@ use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::{Float, Result};
 
 use super::cache::{Cache, Numbers, TILE};
+use super::documents::{self, Documents};
 use super::rotary::{Angles, Rope};
 use super::{Mask, fused, group_size, head_size, scaled_dot_product, single_query};
 use crate::backward::Backward;
@@ -111,6 +112,8 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub struct Activations<T> {
     length: usize,
+    /// Which rows attend to one another: by default, those of a sequence.
+    pub documents: Documents,
     /// Queries, keys and values, rotated where the layer rotates. Shape: (batch * length, 3 n_embd),
     /// or less where heads share keys and values.
     pub qkv: Array2<T>,
@@ -235,6 +238,7 @@ impl MultiHeadAttention {
         let rng = generator(0, Purpose::Dropout, 0); // replaced in every forward pass
         Activations {
             length,
+            documents: Documents::whole(batch, length),
             qkv: Array2::zeros((batch * length, self.qkv_columns())),
             angles: self.angles(length),
             lse: Array2::zeros((batch * length, self.n_head)),
@@ -278,8 +282,9 @@ impl MultiHeadAttention {
         // ANCHOR: c_attn
         self.c_attn.forward(params, x, acts.qkv.view_mut());
         // ANCHOR_END: c_attn
-        let length = acts.length;
-        self.rotate(&acts.angles, |row| row % length, acts.qkv.view_mut(), Angles::rotate);
+        let documents = &acts.documents;
+        let position = |row| documents.position(row);
+        self.rotate(&acts.angles, position, acts.qkv.view_mut(), Angles::rotate);
         acts.training = rngs.is_some() && self.dropout.is_active();
         if let Some(rngs) = rngs.filter(|_| acts.training) {
             // Each head of a sequence has its own dropout generator, so that heads need not wait
@@ -293,13 +298,20 @@ impl MultiHeadAttention {
         let rngs = acts.training.then(|| acts.rngs.view());
         // ANCHOR: heads
         let qkv = self.shared_qkv(acts.qkv.view());
-        let all = (qkv, acts.y.view_mut(), (acts.lse.view_mut(), rngs));
-        each_head(threads, sizes, all, &mut acts.scratch, |((q, k, v), y, (lse, rng)), scratch| {
+        let all =
+            (qkv, acts.y.view_mut(), (acts.lse.view_mut(), rngs), documents.of_heads(self.n_head));
+        each_head(threads, sizes, all, &mut acts.scratch, |head, scratch| {
+            let ((q, k, v), mut y, (mut lse, rng), starts) = head;
             let (k, v) = (k.head(), v.head());
             let mut rng = rng.map(|rng| rng[[0, 0]].clone());
-            let dropout = rng.as_mut().map(|rng| (self.dropout, rng));
-            let pass = fused::Pass { q, k, v, mask: self.mask, dropout, scratch };
-            fused::forward(pass, column(lse), y);
+            for document in documents::ranges(starts.head()) {
+                let rows = s![document, ..];
+                let (q, k, v) = (q.slice(rows), k.slice(rows), v.slice(rows));
+                let dropout = rng.as_mut().map(|rng| (self.dropout, rng));
+                let (mask, scratch) = (self.mask, &mut *scratch);
+                let pass = fused::Pass { q, k, v, mask, dropout, scratch };
+                fused::forward(pass, column(lse.slice_mut(rows)), y.slice_mut(rows));
+            }
         });
         self.c_proj.forward(params, acts.y.view(), out);
         // ANCHOR_END: heads
@@ -326,23 +338,28 @@ impl MultiHeadAttention {
         let threads = threads_for(x.len() * acts.length);
         let rngs = acts.training.then(|| acts.rngs.view());
         let (qkv, lse) = (self.split_qkv(acts.qkv.view()), acts.lse.view());
-        let all = (qkv, (acts.y.view(), dy.view()), (dq, dk, dv), (lse, rngs));
-        each_head(threads, sizes, all, heads, |(qkv, (y, dy), gradients, (lse, rngs)), scratch| {
-            let ((q, k, v), (mut dq, mut dk, mut dv)) = (qkv, gradients);
+        let starts = acts.documents.of_heads(self.n_kv_head);
+        let all = (qkv, (acts.y.view(), dy.view()), (dq, dk, dv), ((lse, rngs), starts));
+        each_head(threads, sizes, all, heads, |(qkv, (y, dy), gradients, others), scratch| {
+            let ((q, k, v), (mut dq, mut dk, mut dv), ((lse, rngs), starts)) =
+                (qkv, gradients, others);
             for h in 0..group {
-                let own = s![.., h * size..(h + 1) * size];
                 let mut rng = rngs.map(|rngs| rngs[[0, h]].clone());
-                let dropout = rng.as_mut().map(|rng| (self.dropout, rng));
-                let (mask, scratch) = (self.mask, &mut *scratch);
-                let pass = fused::Pass { q: q.slice(own), k, v, mask, dropout, scratch };
-                let ys = (y.slice(own), dy.slice(own));
-                let gradients = (dq.slice_mut(own), dk.view_mut(), dv.view_mut());
-                let beta = if h == 0 { T::zero() } else { T::one() };
-                fused::backward(pass, lse.column(h), ys, gradients, beta);
+                for rows in documents::ranges(starts.head()) {
+                    let (all, own) = (s![rows.clone(), ..], s![rows, h * size..(h + 1) * size]);
+                    let (q, k, v) = (q.slice(own), k.slice(all), v.slice(all));
+                    let dropout = rng.as_mut().map(|rng| (self.dropout, rng));
+                    let (mask, scratch) = (self.mask, &mut *scratch);
+                    let pass = fused::Pass { q, k, v, mask, dropout, scratch };
+                    let (lse, ys) = (lse.slice(all), (y.slice(own), dy.slice(own)));
+                    let gradients = (dq.slice_mut(own), dk.slice_mut(all), dv.slice_mut(all));
+                    let beta = if h == 0 { T::zero() } else { T::one() };
+                    fused::backward(pass, lse.column(h), ys, gradients, beta);
+                }
             }
         });
-        let length = acts.length;
-        self.rotate(&acts.angles, |row| row % length, dqkv.view_mut(), Angles::rotate_back);
+        let position = |row| acts.documents.position(row);
+        self.rotate(&acts.angles, position, dqkv.view_mut(), Angles::rotate_back);
         self.c_attn.backward(params, x, dqkv.view(), dx, grads);
     }
 
@@ -432,7 +449,11 @@ impl MultiHeadAttention {
         let rows = b * acts.length..(b + 1) * acts.length;
         let [q, k, _] = self.columns(h).map(|cols| acts.qkv.slice(s![rows.clone(), cols]));
         let mut att = Array2::zeros((acts.length, acts.length));
-        scaled_dot_product::attention_weights(q, k, self.mask, att.view_mut());
+        for document in documents::ranges(acts.documents.of_sequence(b)) {
+            let [q, k] = [q, k].map(|all| all.slice_move(s![document.clone(), ..]));
+            let att = att.slice_mut(s![document.clone(), document]);
+            scaled_dot_product::attention_weights(q, k, self.mask, att);
+        }
         att
     }
 
@@ -519,6 +540,11 @@ pub(super) mod tests {
         matrix
     }
 
+    /// Two documents, or one where the first takes the whole sequence.
+    fn cut(first: usize, length: usize) -> Vec<usize> {
+        if first < length { vec![first, length - first] } else { vec![length] }
+    }
+
     fn rngs(batch: usize) -> Vec<Generator> {
         (0..batch).map(|b| generator(9, Purpose::Dropout, b as u64)).collect()
     }
@@ -528,8 +554,9 @@ pub(super) mod tests {
         #[test]
         fn gradient(
             batch in 1usize..3, length in 1usize..5, (n_head, options) in options(), half in 1usize..3,
-            causal: bool, dropout in prop::sample::select(vec![0.0, 0.4]), seed: u64,
+            causal: bool, dropout in prop::sample::select(vec![0.0, 0.4]), first in 1usize..5, seed: u64,
         ) {
+            let documents = vec![cut(first, length); batch];
             let (mask, n_embd) = (if causal { Mask::Causal } else { Mask::None }, n_head * 2 * half);
             let dropout = Dropout::new(dropout).unwrap();
             let rows = batch * length;
@@ -541,11 +568,13 @@ pub(super) mod tests {
                 rows * n_embd,
                 |attn, params, x, y| {
                     let acts = &mut attn.activations(batch, length);
+                    acts.documents.set(&documents);
                     let x = array(&x[0], rows, n_embd);
                     attn.forward(params, x, acts, array_mut(y, rows, n_embd), Some(&mut rngs(batch)));
                 },
                 |attn, params, x, dy, dx, grads| {
                     let acts = &mut attn.activations(batch, length);
+                    acts.documents.set(&documents);
                     let x = array(&x[0], rows, n_embd);
                     attn.forward(params, x, acts, Array2::zeros((rows, n_embd)).view_mut(), Some(&mut rngs(batch)));
                     let (scratch, dy) = (&mut attn.scratch(batch, length), array(dy, rows, n_embd));
@@ -578,6 +607,41 @@ pub(super) mod tests {
                 prop_assert!(changed(at));
                 prop_assert_eq!((0..at).any(changed), earlier_may_change);
             }
+        }
+
+        /// Two documents in one sequence are two sequences: every output and every gradient.
+        #[test]
+        fn packed_documents_do_not_see_one_another(
+            first in 1usize..70, second in 1usize..70, (n_head, options) in options(),
+            causal: bool, seed: u64,
+        ) {
+            let mask = if causal { Mask::Causal } else { Mask::None };
+            let n_embd = 4 * n_head;
+            let mut rng = generator(seed, Purpose::Other, 0);
+            let (attn, params) = random_layer_with((n_embd, n_head), mask, options, &mut rng);
+            let length = first + second;
+            let (x, dout) = (normal((length, n_embd), &mut rng), normal((length, n_embd), &mut rng));
+            let run = |rows: Range<usize>, lengths: Vec<usize>| {
+                let (x, dout) = (x.slice(s![rows.clone(), ..]), dout.slice(s![rows.clone(), ..]));
+                let (mut acts, mut scratch) = (attn.activations(1, rows.len()), attn.scratch(1, rows.len()));
+                acts.documents.set(&[lengths]);
+                let (mut out, mut dx) = (x.to_owned(), x.to_owned());
+                let mut grads = Params { values: vec![0.0; params.values.len()] };
+                attn.forward(&params, x, &mut acts, out.view_mut(), None);
+                let pass = Backward { params: &params, grads: &mut grads, scratch: &mut scratch };
+                attn.backward(x, &acts, dout, dx.view_mut(), pass);
+                (out, dx, grads.values)
+            };
+            let packed = run(0..length, vec![first, second]);
+            let (a, b) = (run(0..first, vec![first]), run(first..length, vec![second]));
+            let stacked = |a: &Array2<f64>, b: &Array2<f64>| {
+                ndarray::concatenate![Axis(0), a.view(), b.view()]
+            };
+            let near = |a: f64, b: f64| (a - b).abs() < 1e-10 * (1.0 + b.abs());
+            prop_assert!(packed.0.iter().zip(&stacked(&a.0, &b.0)).all(|(&a, &b)| near(a, b)));
+            prop_assert!(packed.1.iter().zip(&stacked(&a.1, &b.1)).all(|(&a, &b)| near(a, b)));
+            let sums = a.2.iter().zip(&b.2).map(|(a, b)| a + b);
+            prop_assert!(packed.2.iter().zip(sums).all(|(&a, b)| near(a, b)));
         }
 
         /// However many tokens arrive at a time.

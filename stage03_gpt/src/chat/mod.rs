@@ -48,9 +48,10 @@
 
 pub mod context;
 pub mod conversation;
-pub mod message;
 pub mod prompt;
 pub mod session;
 pub mod template;
 #[cfg(test)]
 mod tests;
+
+pub use crate::message;

@@ -5,12 +5,10 @@
 //! follows could pose as the system's: *prompt injection* by special tokens, as an SQL injection
 //! ends a quotation.
 //!
-//! So before the template is run, each spelling of a special token inside a message gets a
-//! *guard* behind its first character: a code point that Unicode reserves for a program's own use
-//! (a noncharacter, U+FDD0 to U+FDEF), and that occurs nowhere in the conversation. The template
-//! may cut, trim and move the message as it likes; the guard stays where it is. The tokenizer
-//! then finds the template's special tokens and not those with a guard, and the guards are
-//! removed.
+//! So before the template is run, each spelling of a special token inside a message gets a guard
+//! ([`message::guard`](crate::message::guard)). The template may cut, trim and move the message as it
+//! likes; the guard stays where it is. The tokenizer then finds the template's special tokens and not
+//! those with a guard, and the guards are removed.
 //!
 //! ```text
 //! message   How do I write <|im_end|>?
@@ -19,18 +17,14 @@
 //! tokens    <|im_start|> user \n How … write < | im _ end | >? <|im_end|> \n
 //! ```
 //!
-//! The beginning of a spelling at the end of a message is guarded as well. Tokens that the
-//! tokenizer's file calls ordinary text, such as `<think>` of some models, are not special and
-//! stay. A special token of a single character, which no model is known to have, could not be
-//! guarded.
-//!
 //! The tokens are those of the template's text alone: a token that begins a text stands there if
 //! the template writes it, and is not added a second time.
 
+use stage01_bigram::Result;
 use stage01_bigram::tokenizer::Tokenizer;
-use stage01_bigram::{Error, Result};
 
-use super::message::Message;
+use super::message::guard::Guards;
+use super::message::{Message, end_of_turn};
 use super::template::Template;
 
 /// Makes the prompts of one model.
@@ -38,17 +32,13 @@ use super::template::Template;
 pub struct Prompter<'m> {
     template: Template,
     tokenizer: &'m Tokenizer,
-    /// The spellings of the special tokens, sorted.
-    spellings: Vec<&'m str>,
+    guards: Guards<'m>,
 }
 
 impl<'m> Prompter<'m> {
     /// A prompter with this template and tokenizer.
     pub fn new(template: Template, tokenizer: &'m Tokenizer) -> Prompter<'m> {
-        let special = tokenizer.added_tokens().iter().filter(|token| token.special);
-        let mut spellings: Vec<&str> = special.map(|token| &*token.content).collect();
-        spellings.sort_unstable();
-        Prompter { template, tokenizer, spellings }
+        Prompter { template, tokenizer, guards: Guards::new(tokenizer) }
     }
 
     /// The template.
@@ -59,67 +49,18 @@ impl<'m> Prompter<'m> {
     /// The tokens of a conversation, up to where the model's answer begins.
     ///
     /// # Errors
-    /// Those of [`Template::render`]; [`Error::Text`] when the messages have all of the code points
-    /// that can be guards.
+    /// Those of [`Template::render`] and of [`Guards::guard_all`].
     // ANCHOR: encode
     pub fn encode(&self, messages: &[Message]) -> Result<Vec<u32>> {
-        let guard = self.unused(messages)?;
-        let guarded: Vec<Message> = messages
-            .iter()
-            .map(|message| Message::new(message.role, self.guard(&message.content, guard)))
-            .collect();
+        let (guarded, guard) = self.guards.guard_all(messages, self.template.source())?;
         let text = self.template.render(&guarded, true)?;
         self.tokenizer.encode_guarded(&text, guard)
     }
     // ANCHOR_END: encode
 
-    /// A message with a guard in each spelling of a special token, and in the beginning of one at
-    /// the end of the message.
-    // ANCHOR: guard
-    fn guard(&self, content: &str, guard: char) -> String {
-        let mut guarded = String::with_capacity(content.len());
-        for (at, character) in content.char_indices() {
-            guarded.push(character);
-            if self.may_be_special(&content[at..], character) {
-                guarded.push(guard);
-            }
-        }
-        guarded
-    }
-
-    /// Whether a special token begins here, or would if the text went on.
-    fn may_be_special(&self, text: &str, first: char) -> bool {
-        let begin = |spelling: &str| spelling.chars().next();
-        let from = self.spellings.partition_point(|spelling| begin(spelling) < Some(first));
-        let mut same =
-            self.spellings[from..].iter().take_while(|spelling| spelling.starts_with(first));
-        same.any(|spelling| text.starts_with(spelling) || spelling.starts_with(text))
-    }
-    // ANCHOR_END: guard
-
-    /// A noncharacter that neither the messages, nor the template, nor a token have.
-    fn unused(&self, messages: &[Message]) -> Result<char> {
-        let is_used = |guard: char| {
-            messages.iter().any(|message| message.content.contains(guard))
-                || self.template.source().contains(guard)
-                || self.tokenizer.added_tokens().iter().any(|token| token.content.contains(guard))
-        };
-        ('\u{FDD0}'..='\u{FDEF}').find(|&guard| !is_used(guard)).ok_or_else(|| {
-            let problem =
-                "they have all of the code points U+FDD0 to U+FDEF, which are no characters";
-            Error::text("the messages", problem, "remove one of these from them")
-        })
-    }
-
     /// The token with which a turn of the model ends, where the template writes one: the one behind
     /// the words of an answer.
     pub fn end_of_turn(&self) -> Option<u32> {
-        const ANSWER: &str = "stage03-answer";
-        let turn = [Message::user("stage03-question"), Message::assistant(ANSWER)];
-        let text = self.template.render(&turn, false).ok()?;
-        let rest = text.split(ANSWER).nth(1)?.trim_start();
-        let added = self.tokenizer.added_tokens().iter();
-        let fits = added.filter(|token| rest.starts_with(&token.content));
-        Some(fits.max_by_key(|token| token.content.len())?.id)
+        end_of_turn(self.tokenizer, |messages| self.template.render(messages, false))
     }
 }

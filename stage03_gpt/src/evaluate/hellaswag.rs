@@ -28,7 +28,6 @@
 //!
 //! A file is read line by line, so its length does not matter for memory.
 
-mod lines;
 mod texts;
 
 use std::path::Path;
@@ -36,9 +35,9 @@ use std::path::Path;
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 
-pub use self::lines::{Line, Lines};
 pub use self::texts::Texts;
 use super::multiple_choice::{Ending, Question};
+pub use crate::files::json_lines::{Line, Lines};
 
 /// The question of a line, in tokens.
 ///

@@ -66,9 +66,10 @@ const MOST_STEPS: u64 = 1 << 53;
 pub struct Snapshot<'a> {
     /// How many steps have been taken.
     pub iter: usize,
-    /// The layout of the parameter vectors.
+    /// The layout of the parameter vectors; of a model with frozen weights, that of the others
+    /// ([`Layout::first`]).
     pub layout: &'a Layout,
-    /// The weights.
+    /// The weights. What stands behind the end of the layout is not saved.
     pub weights: &'a Params<f32>,
     /// The optimiser's averages.
     pub moments: &'a Moments<f32>,

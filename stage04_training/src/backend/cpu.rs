@@ -28,7 +28,7 @@ use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::machine::matrix_product_speed;
-use stage03_gpt::trainer::{Settings, Step, Trainer};
+use stage03_gpt::trainer::{PackedBatch, Settings, Step, Trainer};
 
 use super::Backend;
 
@@ -42,6 +42,14 @@ impl Cpu {
     /// As [`Trainer::new`].
     pub fn new(gpt: Gpt, weights: Params<f32>, settings: Settings) -> Result<Self> {
         Trainer::new(gpt, weights, settings).map(Cpu)
+    }
+
+    /// A trainer for [`PackedBatch`]es.
+    ///
+    /// # Errors
+    /// As [`Trainer::for_packed`].
+    pub fn for_packed(gpt: Gpt, weights: Params<f32>, settings: Settings) -> Result<Self> {
+        Trainer::for_packed(gpt, weights, settings).map(Cpu)
     }
 }
 
@@ -70,6 +78,11 @@ impl Backend for Cpu {
         Ok(())
     }
 
+    fn accumulate_packed(&mut self, batch: &PackedBatch) -> Result<()> {
+        self.0.accumulate_packed(batch);
+        Ok(())
+    }
+
     fn step(&mut self) -> Result<Step> {
         self.0.step()
     }
@@ -78,12 +91,22 @@ impl Backend for Cpu {
         Ok(self.0.evaluate(inputs, targets))
     }
 
+    fn evaluate_packed(&mut self, batch: &PackedBatch) -> Result<f64> {
+        Ok(self.0.evaluate_packed(batch))
+    }
+
     fn state(&mut self) -> Result<(&Params<f32>, &Moments<f32>)> {
         Ok((&self.0.weights, &self.0.moments))
     }
 
     fn restore(&mut self, iter: usize, weights: Params<f32>, moments: Moments<f32>) -> Result<()> {
-        (self.0.iter, self.0.weights, self.0.moments) = (iter, weights, moments);
+        let (trainer, n) = (&mut self.0, weights.values.len());
+        if n == trainer.weights.values.len() {
+            trainer.weights = weights;
+        } else {
+            trainer.weights.values[..n].copy_from_slice(&weights.values);
+        }
+        (trainer.iter, trainer.moments) = (iter, moments);
         Ok(())
     }
 

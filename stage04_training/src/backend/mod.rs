@@ -37,7 +37,7 @@ use stage02_attention::matmul::Dtype;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
 use stage03_gpt::gpt::Gpt;
-use stage03_gpt::trainer::{Settings, Step};
+use stage03_gpt::trainer::{PackedBatch, Settings, Step};
 
 use device::{Device, Precision};
 pub use device_info::DeviceInfo;
@@ -69,6 +69,13 @@ pub trait Backend {
     /// When the device fails, for example because it is out of memory.
     fn accumulate(&mut self, inputs: &[u32], targets: &[u32]) -> Result<()>;
 
+    /// [`Backend::accumulate`] of a batch of which some targets count, with several documents in a row,
+    /// on a backend that was opened for such batches ([`open_packed`]).
+    ///
+    /// # Errors
+    /// As [`Backend::accumulate`].
+    fn accumulate_packed(&mut self, batch: &PackedBatch) -> Result<()>;
+
     /// Updates the weights with the gradient of the micro-batches since the last step.
     ///
     /// # Errors
@@ -85,6 +92,12 @@ pub trait Backend {
     /// When the device fails.
     fn evaluate(&mut self, inputs: &[u32], targets: &[u32]) -> Result<f64>;
 
+    /// [`Backend::evaluate`] of a batch of which some targets count: the sum over these.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn evaluate_packed(&mut self, batch: &PackedBatch) -> Result<f64>;
+
     /// The weights and the optimiser's moments, copied to the CPU's memory.
     ///
     /// # Errors
@@ -92,6 +105,8 @@ pub trait Backend {
     fn state(&mut self) -> Result<(&Params<f32>, &Moments<f32>)>;
 
     /// Replaces the state by that of a saved run.
+    ///
+    /// weights: all, or those that are trained, where the others are frozen.
     ///
     /// # Errors
     /// When the device fails.
@@ -143,6 +158,26 @@ pub fn open(
     }
 }
 
+/// [`open`] for [`PackedBatch`]es, of a model with low-rank adapters or without.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_packed(
+    device: &str,
+    precision: &str,
+    mut gpt: Gpt,
+    weights: Params<f32>,
+    settings: Settings,
+) -> Result<Box<dyn Backend>> {
+    match choose(device, precision)? {
+        (Device::Auto | Device::Cpu, precision) => {
+            set_dtype(&mut gpt, precision);
+            Ok(Box::new(cpu::Cpu::for_packed(gpt, weights, settings)?))
+        }
+        (device, precision) => on_libtorch(device, precision, gpt, weights, settings),
+    }
+}
+
 /// The device and the precision on this machine; refuses a device that it does not have.
 fn choose(device: &str, precision: &str) -> Result<(Device, Precision)> {
     let facts = DeviceInfo::gather();
@@ -172,11 +207,15 @@ fn on_cpu(
     weights: Params<f32>,
     settings: Settings,
 ) -> Result<Box<dyn Backend>> {
+    set_dtype(&mut gpt, precision);
+    Ok(Box::new(cpu::Cpu::new(gpt, weights, settings)?))
+}
+
+fn set_dtype(gpt: &mut Gpt, precision: Precision) {
     gpt.set_dtype(match precision {
         Precision::Bf16 => Dtype::Bfloat16,
         Precision::F32 | Precision::Tf32 => Dtype::Float32,
     });
-    Ok(Box::new(cpu::Cpu::new(gpt, weights, settings)?))
 }
 
 #[cfg(feature = "torch")]

@@ -1,10 +1,11 @@
-//! The commands: `train`, `prepare`, `recipes`, `sample`, `chat`, `eval`,
+//! The commands: `train`, `finetune`, `prepare`, `recipes`, `sample`, `chat`, `eval`,
 //! `doctor`.
 //!
 //! Each has its own file; those that use a model are stage 3's, with another default directory.
 
 mod data;
 mod doctor;
+mod finetune;
 pub mod prepare;
 mod progress;
 mod recipes;
@@ -43,6 +44,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Train(Box<train::Flags>),
+    Finetune(Box<finetune::Flags>),
     Prepare(prepare::Flags),
     Recipes(recipes::Flags),
     Doctor(Box<doctor::Flags>),
@@ -75,6 +77,7 @@ fn dispatch(cli: Cli, own: &ArgMatches) -> Result<ExitCode> {
     match cli.command {
         None => train::train(&cli.train, own),
         Some(Command::Train(flags)) => train::train(&flags, own),
+        Some(Command::Finetune(flags)) => finetune::finetune(&flags, own),
         Some(Command::Prepare(flags)) => prepare::prepare(&flags),
         Some(Command::Recipes(flags)) => recipes::recipes(&flags),
         Some(Command::Doctor(flags)) => doctor::doctor(&flags, own),

@@ -55,9 +55,9 @@ pub mod fuzz;
 mod inputs;
 mod journal;
 mod jsonl;
-mod kind;
+pub(crate) mod kind;
 mod layout;
-mod marker;
+pub(crate) mod marker;
 mod output_directory;
 #[cfg(feature = "parquet")]
 mod parquet;

@@ -14,6 +14,7 @@ use stage03_gpt::files::run_directory::{self, OutDir};
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::model::Model;
 use stage03_gpt::settings::RunSettings;
+use stage03_gpt::trainer::PackedBatch;
 use tempfile::TempDir;
 
 use super::*;
@@ -63,6 +64,12 @@ impl Backend for Spy {
         let firsts = inputs.chunks(self.gpt().config().block_size).map(|window| window[0]);
         self.seen.borrow_mut().extend(firsts);
         self.cpu.accumulate(inputs, targets)
+    }
+    fn accumulate_packed(&mut self, _: &PackedBatch) -> Result<()> {
+        unreachable!("shards have whole windows")
+    }
+    fn evaluate_packed(&mut self, _: &PackedBatch) -> Result<f64> {
+        unreachable!("shards have whole windows")
     }
     fn step(&mut self) -> Result<Step> {
         self.cpu.step()

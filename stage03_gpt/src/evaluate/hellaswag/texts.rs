@@ -1,8 +1,9 @@
 //! The texts of a question, from a line of JSON, tidied as EleutherAI's harness does it.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::is_space;
+use crate::files::json_lines::{kind, object};
 
 /// The texts of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,12 +27,7 @@ impl Texts {
     pub fn read(line: &[u8]) -> std::result::Result<Texts, Fault> {
         const OBJECT: &str = "an object such as {\"ctx\": \"…\", \"endings\": [\"…\", \"…\"], \
                               \"label\": 0}";
-        let object: Map<String, Value> = serde_json::from_slice(line).map_err(|e| {
-            // The library counts lines and columns within this line.
-            let message = e.to_string();
-            let message = message.split(" at line ").next().unwrap_or_default();
-            (format!("{message} (column {})", e.column()), OBJECT)
-        })?;
+        let object = object(line).map_err(|problem| (problem, OBJECT))?;
         let text = |name: &str| match object.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.as_str())),
@@ -94,18 +90,6 @@ fn label(value: Option<&Value>, endings: usize) -> std::result::Result<usize, Fa
         let last = endings - 1;
         (format!("\"label\" is {index}, and the endings are 0 to {last}"), INDEX)
     })
-}
-
-/// What a value of JSON is, for messages.
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
 }
 
 /// A text without the marks that stem from the pages it was taken from: see above.

@@ -1,9 +1,13 @@
-//! The lines of a file, one at a time, with their numbers.
+//! JSON lines: a file with one JSON object in each line.
+//!
+//! [`Lines`] gives the lines of a file one at a time, with their numbers, [`object`] reads one. What
+//! this file leaves out: what the objects mean, and compressed files.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use serde_json::{Map, Value};
 use stage01_bigram::form;
 use stage01_bigram::{Error, Result};
 
@@ -85,6 +89,31 @@ impl Iterator for Lines {
         let line = self.read().transpose();
         self.ended = !matches!(line, Some(Ok(_)));
         line
+    }
+}
+
+/// The object in a line.
+///
+/// # Errors
+/// What is wrong, with its column.
+pub fn object(line: &[u8]) -> std::result::Result<Map<String, Value>, String> {
+    serde_json::from_slice(line).map_err(|e| {
+        // The library counts lines and columns within this line.
+        let message = e.to_string();
+        let message = message.split(" at line ").next().unwrap_or_default();
+        format!("{message} (column {})", e.column())
+    })
+}
+
+/// What a value of JSON is, for messages.
+pub fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
     }
 }
 

@@ -9,11 +9,17 @@
 //! ]}
 //! ```
 //!
-//! What comes in this form, from a file or a client, is checked before it is used. What this file
-//! leaves out: messages of tools, and contents that are not text.
+//! What comes in this form, from a file or a client, is checked before it is used. [`guard`] keeps
+//! what somebody wrote from becoming special tokens. What this file leaves out: messages of tools, and
+//! contents that are not text.
+
+mod end_of_turn;
+pub mod guard;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+
+pub use self::end_of_turn::end_of_turn;
 
 /// Who says something. A closed list: templates write roles between special tokens, so a role that
 /// anybody could invent could spell one.

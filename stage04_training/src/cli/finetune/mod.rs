@@ -1,0 +1,359 @@
+//! `finetune`: a trained model learns from conversations, or from more text.
+//!
+//! The loop is stage 3's, the data and the files are `crate::finetune`'s. This file assembles a run,
+//! prints its facts before it starts, and what it gained and forgot at its end.
+
+mod table;
+mod watch;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Args};
+use stage01_bigram::random::{Purpose, generator};
+use stage01_bigram::text::{thousands, wrap};
+use stage01_bigram::{Error, Result};
+use stage02_attention::params::Params;
+use stage03_gpt::cli::introduction;
+use stage03_gpt::cli::resumed::resume_message;
+use stage03_gpt::cli::run::typed;
+use stage03_gpt::cli::screen::{Screen, directory_flag, remark, width};
+use stage03_gpt::cli::stop;
+use stage03_gpt::files::TOKENIZER_FILE;
+use stage03_gpt::files::metrics_log::MetricsLog;
+use stage03_gpt::files::resume::text_checksum;
+use stage03_gpt::files::run_directory::{self, OutDir, Place};
+use stage03_gpt::gpt::Gpt;
+use stage03_gpt::lora;
+use stage03_gpt::model::{Model, ModelWeights};
+use stage03_gpt::training::{Ending, train};
+
+use self::watch::{Findings, Watch};
+use crate::backend;
+use crate::finetune::{
+    Batches, FinetuneCheckpoints, FinetuneSettings, FinetuneTraining, Gathered, OUT_DIR,
+    SavedFinetune, Summary, end_token, gather, show, weights_checksum,
+};
+
+/// Teach a trained model: to answer, or a text of your own.
+///
+/// It starts from the weights of a model (--init-from) and trains low-rank adapters (LoRA) beside
+/// them, or with --full the weights themselves. Of conversations only the answers are learned. At the
+/// end it prints what was gained on held-out examples, and what the model answers before and after.
+/// Ctrl-C finishes the step, saves, and prints how to resume.
+#[derive(Clone, Debug, Args)]
+pub struct Flags {
+    /// Resume the run that was saved in the directory. On the CPU the result is the same to the byte
+    /// as without the stop.
+    #[arg(long)]
+    resume: bool,
+
+    /// Print the first N examples as the model reads them, what is learned marked, and train nothing.
+    #[arg(long, value_name = "N")]
+    show: Option<usize>,
+
+    #[command(flatten)]
+    settings: FinetuneSettings,
+}
+
+/// Runs the command.
+pub fn finetune(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
+    let screen = Screen::new();
+    let ready = match flags.resume {
+        true => resume(&flags.settings, matches)?,
+        false => begin(&flags.settings, flags.show.is_some())?,
+    };
+    if let Some(n) = flags.show {
+        let gathered = gather(&ready.settings, &ready.model, &screen)?;
+        return show_examples(&screen, &gathered.batches.train, n, &ready.model);
+    }
+    stop::listen();
+    run(screen, ready)
+}
+
+/// Everything a run needs.
+struct Ready {
+    settings: FinetuneSettings,
+    /// The model that it starts from, and where that is.
+    model: Model,
+    base: PathBuf,
+    start: Start,
+}
+
+/// The starting point of a run.
+enum Start {
+    New(Option<Place>),
+    Saved(Box<SavedFinetune>, OutDir),
+}
+
+fn begin(settings: &FinetuneSettings, only_shown: bool) -> Result<Ready> {
+    settings.validate()?;
+    let base = named_base(settings)?;
+    let place = match only_shown {
+        true => None,
+        false => Some(run_directory::reserve(&settings.out_dir)?),
+    };
+    let mut model = Model::load(&base)?;
+    if end_token::is_missing(&model) {
+        if !settings.full {
+            let expected = "it has no token that ends an answer, and adapters cannot learn one; with \
+                            --full it gets one";
+            return Err(Error::setting("--init-from", base.display(), expected));
+        }
+        model = end_token::add(model)?;
+        remark("note: the model had no token that ends a text; it got one, <|endoftext|>");
+    }
+    let mut settings = settings.clone();
+    settings.threads = Some(settings.training(1).threads); // the rounding depends on it
+    Ok(Ready { settings, model, base, start: Start::New(place) })
+}
+
+fn named_base(settings: &FinetuneSettings) -> Result<PathBuf> {
+    settings.init_from.clone().ok_or_else(|| {
+        let expected = "name the model to start from: a directory or a GGUF file, such as \
+                        models/SmolLM2-135M-Instruct.Q4_1.gguf";
+        Error::setting("--init-from", "nothing", expected)
+    })
+}
+
+/// Settings that a resumed run may change: they do not change what it computes, but for its length.
+const FREE: [&str; 7] =
+    ["out_dir", "init_from", "epochs", "threads", "device", "eval_interval", "save_minutes"];
+
+fn resume(given: &FinetuneSettings, matches: &ArgMatches) -> Result<Ready> {
+    let out = run_directory::resume(&given.out_dir)?;
+    let saved = SavedFinetune::load(&out.path)?;
+    let ids = matches.ids().map(|id| id.as_str());
+    let mut fixed = ids
+        .filter(|id| !["resume", "FinetuneSettings", "Flags"].contains(id) && !FREE.contains(id));
+    if let Some(name) = fixed.find(|name| typed(matches, name)) {
+        let expected = "a resumed run keeps its settings; leave the flag out";
+        return Err(Error::setting(format!("--{}", name.replace('_', "-")), "given", expected));
+    }
+    let mut settings = saved.settings.clone();
+    settings.out_dir.clone_from(&given.out_dir);
+    if typed(matches, "init_from") {
+        settings.init_from.clone_from(&given.init_from);
+    }
+    if typed(matches, "epochs") {
+        settings.epochs = given.epochs;
+    }
+    if typed(matches, "threads") {
+        settings.threads = given.threads;
+    }
+    if typed(matches, "device") {
+        settings.device.clone_from(&given.device);
+    }
+    if typed(matches, "eval_interval") {
+        settings.eval_interval = given.eval_interval;
+    }
+    if typed(matches, "save_minutes") {
+        settings.save_minutes = given.save_minutes;
+    }
+    settings.validate()?;
+    // Where all weights are trained, the directory of the run has the whole model.
+    let base = if settings.full { out.path.clone() } else { named_base(&settings)? };
+    let model = Model::load(&base)?;
+    if text_checksum(&model.tokenizer.to_json()) != saved.tokenizer_sum {
+        let problem = "this is not the tokenizer that the run was saved with";
+        let remedy = "restore the model that it started from, or name it with --init-from";
+        return Err(Error::format(base.join(TOKENIZER_FILE), problem, remedy));
+    }
+    Ok(Ready { settings, model, base, start: Start::Saved(Box::new(saved), out) })
+}
+
+/// Prints examples.
+fn show_examples(screen: &Screen, batches: &Batches, n: usize, model: &Model) -> Result<ExitCode> {
+    for (i, example) in batches.examples().iter().take(n).enumerate() {
+        if i > 0 {
+            screen.line("");
+        }
+        show(example, &model.tokenizer)?.iter().for_each(|line| screen.line(line));
+    }
+    screen.end()
+}
+
+/// Creates the trainer, and trains.
+fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
+    let Ready { settings, model, base, start } = ready;
+    let gathered = gather(&settings, &model, &screen)?;
+    let Gathered { batches, replayed, identity, template, ends } = gathered;
+    let summary = Summary::of(&batches.train);
+    let steps = settings.steps(batches.train.per_epoch());
+    let Model { gpt, weights, tokenizer, special, mut text_settings } = model;
+    let ModelWeights::Full(weights) = weights else { unreachable!("read in full") };
+    if text_settings.chat_template.is_none() {
+        text_settings.chat_template = template;
+    }
+    let base_sum = match &start {
+        Start::Saved(saved, _) if settings.full => saved.base_sum.clone(),
+        _ => weights_checksum(&weights),
+    };
+    let (gpt, weights) = with_adapters(&settings, gpt, weights)?;
+    let mut checkpoints = FinetuneCheckpoints::new(
+        gpt.clone(),
+        (std::path::absolute(&base).unwrap_or(base.clone()), base_sum),
+        tokenizer,
+        (special, text_settings),
+        (settings.clone(), identity),
+    );
+    let mut run_gpt = gpt.clone();
+    run_gpt.shorten_context(batches.train.block_size())?;
+    let training = settings.training(steps);
+    let (device, precision) = (&settings.device, &settings.precision);
+    let backend = backend::open_packed(device, precision, run_gpt, weights, training)?;
+    let mut trainer = FinetuneTraining::new(backend, batches);
+    let out = match start {
+        Start::New(place) => {
+            checkpoints.create(&mut trainer, place.expect("reserved unless only shown"))?
+        }
+        Start::Saved(saved, out) => {
+            require_same(&saved, &checkpoints, &base)?;
+            saved.restore(&mut trainer, &gpt)?;
+            out
+        }
+    };
+    let moved = out.moved.clone();
+    let directory = out.path.clone();
+    checkpoints.out = Some(out);
+    let first = trainer.backend.iter();
+    let log = MetricsLog::open(&directory, first)?;
+
+    for (name, text) in facts(&settings, &checkpoints, &trainer, &base, (&summary, replayed), steps)
+    {
+        screen.fact(name, &text);
+    }
+    if let Some(moved) = moved {
+        screen.fact("", &format!("(the model that was there is now in {})", moved.display()));
+    }
+    if first > 0 {
+        screen.line(format!("\n{}", wrap(&resume_message(first, steps), width(), "")));
+    }
+    let asked = (checkpoints.tokenizer.clone(), ends, checkpoints.gpt.clone());
+    let mut watch = Watch::new(screen, log, &trainer, asked, steps);
+    watch.begin(&mut trainer)?;
+    let config = settings.loop_config(steps);
+    let ending = train(&mut trainer, &config, &checkpoints, &mut watch);
+    watch.screen.end_bar();
+    match ending? {
+        Ending::Finished => {
+            let findings = watch.findings(&mut trainer)?;
+            finished(watch, &findings, &directory, &checkpoints.gpt)
+        }
+        Ending::Stopped => {
+            let iter = trainer.backend.iter();
+            watch.screen.line(format!(
+                "\nStopped after step {} and saved. To resume:\n  cargo run -p \
+                 stage04_training -- finetune --resume{}",
+                thousands(iter),
+                directory_flag("--out-dir", &directory, OUT_DIR),
+            ));
+            stop::status(&watch.screen)
+        }
+    }
+}
+
+/// The model with new adapters, or as it is where all weights are trained.
+fn with_adapters(
+    settings: &FinetuneSettings,
+    gpt: Gpt,
+    weights: Params<f32>,
+) -> Result<(Gpt, Params<f32>)> {
+    match settings.lora() {
+        None => Ok((gpt, weights)),
+        Some(lora) => {
+            // The stream of index 0 made the weights of the model itself.
+            let rng = &mut generator(settings.seed, Purpose::Initialisation, 1);
+            lora::adapt(&gpt, weights, &lora, rng)
+        }
+    }
+}
+
+/// Refuses to resume a run beside other weights, or on other data.
+fn require_same(saved: &SavedFinetune, now: &FinetuneCheckpoints, base: &Path) -> Result<()> {
+    if saved.base_sum != now.base_sum {
+        let problem = "its weights are not those that the run was started with";
+        let remedy = "restore them, name the right model with --init-from, or start a new run";
+        return Err(Error::format(base, problem, remedy));
+    }
+    if saved.data != now.data {
+        let problem = "it is not what the run was started with: its checksum differs";
+        return Err(Error::text("the data", problem, "restore it, or start a new run"));
+    }
+    Ok(())
+}
+
+/// The facts of a run, for the screen.
+fn facts(
+    settings: &FinetuneSettings,
+    checkpoints: &FinetuneCheckpoints,
+    trainer: &FinetuneTraining,
+    base: &Path,
+    (summary, replayed): (&Summary, usize),
+    steps: usize,
+) -> Vec<(&'static str, String)> {
+    let count = |n: usize| thousands(n);
+    let names: Vec<_> = settings.text.iter().map(|path| path.display().to_string()).collect();
+    let text = match names.is_empty() {
+        true => "questions about this course, with answers".to_string(),
+        false => names.join(", "),
+    };
+    let learned = 100.0 * summary.learned as f64 / summary.tokens.max(1) as f64;
+    let mut data = format!(
+        "{} tokens in {} rows of {}, {learned:.0} % of them learned",
+        count(summary.tokens),
+        count(summary.rows),
+        count(summary.block_size),
+    );
+    if replayed > 0 {
+        data += &format!(", {} replayed", count(replayed));
+    }
+    let what = match summary.conversations {
+        0 => format!("{} pieces of text", count(summary.pieces)),
+        n => format!("{} conversations", count(n)),
+    };
+    let held_out = trainer.batches.held_out.examples().len();
+    let gpt = &checkpoints.gpt;
+    let trained = match gpt.lora() {
+        None => format!("all {} weights", count(gpt.trained())),
+        Some(lora) => format!(
+            "{} of {} weights: adapters of rank {} on {} matrices",
+            count(gpt.trained()),
+            count(gpt.layout().len()),
+            lora.rank,
+            count(gpt.adapters().len()),
+        ),
+    };
+    vec![
+        ("text", text),
+        ("data", format!("{what}, {} held out", count(held_out))),
+        ("tokens", data),
+        ("from", base.display().to_string()),
+        ("model", introduction::model(gpt.config())),
+        ("trained", trained),
+        (
+            "training",
+            format!(
+                "{} steps of {} tokens ({} epochs), learning rate {:.0e}",
+                count(steps),
+                count(trainer.tokens_per_step()),
+                settings.epochs,
+                settings.learning_rate(),
+            ),
+        ),
+        ("device", trainer.backend.name()),
+        ("directory", settings.out_dir.display().to_string()),
+    ]
+}
+
+/// The end: what was gained and what was forgotten, answers, and the paths.
+fn finished(watch: Watch, findings: &Findings, directory: &Path, gpt: &Gpt) -> Result<ExitCode> {
+    findings.lines(width()).iter().for_each(|line| watch.screen.line(line));
+    let model = directory_flag("--model", directory, "");
+    let what = if gpt.lora().is_some() { "The adapters are" } else { "The model is" };
+    watch.screen.line(format!(
+        "\n{what} in {}. Try:\n  cargo run -p stage03_gpt --features chat -- chat{model}",
+        directory.display(),
+    ));
+    watch.screen.end()
+}

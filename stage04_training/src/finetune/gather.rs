@@ -1,0 +1,182 @@
+//! From the settings to the batches of a run: what is learned, what is held out, and the old text.
+//!
+//! *Replay* mixes pieces of an old text among the new examples, so that what the model knew is
+//! practised while it learns something else. The last tenth of the old text is never learned: its loss
+//! shows what is forgotten.
+//!
+//! What this file leaves out: how a file becomes examples ([`read`](super::read())).
+
+use std::fs;
+use std::path::PathBuf;
+
+use rand::seq::SliceRandom;
+use serde_json::{Value, json};
+use stage01_bigram::corpus::Corpus;
+use stage01_bigram::random::{Purpose, generator};
+use stage01_bigram::{Error, Result};
+use stage03_gpt::model::Model;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::batches::Batches;
+use super::course;
+use super::documents::TextEncoder;
+use super::encode::Encoder;
+use super::example::{Example, Origin};
+use super::held_out::{hold_out, shared_prompts};
+use super::read::{ReadSettings, read};
+use super::run::{FinetuneBatches, check_vocabulary};
+use super::settings::FinetuneSettings;
+use super::template::Template;
+use crate::progress::Reporter;
+
+/// The most rows of old text in an evaluation: more would change the loss little.
+const OLD_ROWS: usize = 32;
+
+/// The examples of a run, and where they come from.
+pub struct Gathered {
+    /// The examples.
+    pub batches: FinetuneBatches,
+    /// How many of the tokens that are learned from are replayed.
+    pub replayed: usize,
+    /// The files, with their checksums: a run that is resumed must find the same.
+    pub identity: Value,
+    /// The chat template of the fine-tuned model, where it learned from conversations.
+    pub template: Option<String>,
+    /// The tokens that end an answer.
+    pub ends: Vec<u32>,
+}
+
+/// Reads everything that a run learns from.
+///
+/// # Errors
+/// Those of [`read`](super::read()) and [`hold_out`]; [`Error::Setting`] for sizes that do not fit.
+pub fn gather(
+    settings: &FinetuneSettings,
+    model: &Model,
+    reporter: &dyn Reporter,
+) -> Result<Gathered> {
+    let block_size = settings.block_size.min(model.gpt.config().block_size);
+    let read_settings = ReadSettings { block_size, skip_bad: settings.skip_bad };
+    let read = |paths: &[PathBuf]| {
+        let data = read(paths, model, &read_settings, reporter)?;
+        if data.skipped.count() > 0 {
+            data.skipped.lines().iter().for_each(|line| reporter.line(line));
+            reporter.note(&format!("note: {} lines were left out", data.skipped.count()));
+        }
+        Ok::<_, Error>(data.examples)
+    };
+    let needs_template = settings.text.is_empty();
+    let (train, held_out) = if needs_template {
+        let eos = &model.special.eos;
+        let encoder = Encoder::new(Template::of(model)?, &model.tokenizer, eos, block_size)?;
+        let examples = |name, lines| course::examples(name, lines, &encoder);
+        let held_out = match settings.val_text.is_empty() {
+            true => examples("the course's held-out questions", course::HELD_OUT)?,
+            false => read(&settings.val_text)?,
+        };
+        (examples("the course's questions", course::INSTRUCTIONS)?, held_out)
+    } else if settings.val_text.is_empty() {
+        hold_out(read(&settings.text)?, settings.held_out, settings.seed)?
+    } else {
+        (read(&settings.text)?, read(&settings.val_text)?)
+    };
+    match shared_prompts(&train, &held_out) {
+        0 => {}
+        n => {
+            reporter.note(&format!("note: {n} held-out questions are in the text that is learned"))
+        }
+    }
+
+    let (mut train, mut replayed, mut old_rows) = (train, 0, None);
+    if settings.replay > 0.0 || !settings.old_text.is_empty() {
+        let (known, unseen) = old_text(settings, model, block_size)?;
+        let added = replay(known, &train, settings);
+        replayed = added.iter().map(|example| example.tokens.len()).sum();
+        train.extend(added);
+        old_rows = Some(unseen);
+    }
+    let conversations =
+        train.iter().any(|example| matches!(example.origin, Origin::Conversation { .. }));
+    let template = match conversations {
+        true => Some(Template::of(model)?),
+        false => None,
+    };
+    let ends = match &template {
+        Some(_) => {
+            let eos = &model.special.eos;
+            let encoder = Encoder::new(Template::of(model)?, &model.tokenizer, eos, block_size)?;
+            encoder.ends().to_vec()
+        }
+        None => model.special.eos.clone(),
+    };
+    let padding = ends.first().copied().unwrap_or(0);
+    let (batch_size, seed) = (settings.batch_size, settings.seed);
+    let pack = |examples| Batches::new(examples, block_size, batch_size, seed, padding);
+    let batches = FinetuneBatches {
+        train: pack(train)?,
+        held_out: pack(held_out)?,
+        old: old_rows.map(pack).transpose()?,
+    };
+    let vocab_size = model.gpt.config().vocab_size;
+    for part in [&batches.train, &batches.held_out].into_iter().chain(&batches.old) {
+        check_vocabulary(part, vocab_size)?;
+    }
+    let template = template.map(|template| template.jinja().to_string());
+    Ok(Gathered { batches, replayed, identity: identity(settings)?, template, ends })
+}
+
+/// The pieces of the first 90% of the old text, and some of the last 10%.
+fn old_text(
+    settings: &FinetuneSettings,
+    model: &Model,
+    block_size: usize,
+) -> Result<(Vec<Example>, Vec<Example>)> {
+    let corpus = Corpus::open(&settings.old_text)?;
+    let mut pieces = TextEncoder::new(&model.tokenizer, block_size).encode(&corpus.text)?;
+    if pieces.len() < 2 {
+        let expected = format!("it has too few tokens for two rows of {block_size}");
+        return Err(Error::setting("--old-text", corpus.origin, expected));
+    }
+    let mut unseen = pieces.split_off((pieces.len() * 9 / 10).clamp(1, pieces.len() - 1));
+    // Spread over the whole part.
+    let step = unseen.len().div_ceil(OLD_ROWS);
+    unseen = unseen.into_iter().step_by(step).collect();
+    Ok((pieces, unseen))
+}
+
+/// As many pieces, by chance, as make the wanted part of all tokens.
+fn replay(
+    mut known: Vec<Example>,
+    examples: &[Example],
+    settings: &FinetuneSettings,
+) -> Vec<Example> {
+    known.shuffle(&mut generator(settings.seed, Purpose::Batch, u64::MAX));
+    let tokens: usize = examples.iter().map(|example| example.tokens.len()).sum();
+    let wanted = settings.replay / (1.0 - settings.replay) * tokens as f64;
+    let mut sum = 0.0;
+    known.retain(|piece| {
+        let taken = sum < wanted;
+        sum += if taken { piece.tokens.len() as f64 } else { 0.0 };
+        taken
+    });
+    known
+}
+
+/// The checksums of all files. XXH3 (Yann Collet).
+fn identity(settings: &FinetuneSettings) -> Result<Value> {
+    let sums = |paths: &[PathBuf]| {
+        let sum = |path: &PathBuf| {
+            let bytes = fs::read(path).map_err(Error::file("read", path))?;
+            Ok(
+                json!({ "file": path.display().to_string(), "xxh3": format!("{:016x}", xxh3_64(&bytes)) }),
+            )
+        };
+        paths.iter().map(sum).collect::<Result<Vec<_>>>()
+    };
+    Ok(json!({
+        "text": sums(&settings.text)?,
+        "val_text": sums(&settings.val_text)?,
+        "old_text": sums(&settings.old_text)?,
+        "course": format!("{:016x}", xxh3_64([course::INSTRUCTIONS, course::HELD_OUT].concat().as_bytes())),
+    }))
+}

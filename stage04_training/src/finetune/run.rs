@@ -1,0 +1,159 @@
+//! A model in fine-tuning, for the training loop of stage 3.
+//!
+//! ```text
+//!   examples ──packed rows──> batch ──accumulate──> gradient ──step──> adapters, or all weights
+//! ```
+//!
+//! The loop is [`train`](stage03_gpt::training::train), as for a new model. What differs: the targets
+//! of a step are counted before its first micro-batch, because the loss is their mean; and an
+//! evaluation has three losses: on examples that are learned, on examples that are held out, and, where
+//! there is one, on a text such as the model knew before, which shows what it forgets.
+//!
+//! The only state is the number of steps: it says which batches come next.
+
+use stage01_bigram::loss::IGNORED;
+use stage01_bigram::{Error, Result};
+use stage03_gpt::masked_loss;
+use stage03_gpt::trainer::{PackedBatch, Step};
+use stage03_gpt::training::{Evaluation, Training};
+
+use super::batches::{Batch, Batches};
+use crate::backend::Backend;
+
+/// The examples of a run.
+#[derive(Debug)]
+pub struct FinetuneBatches {
+    /// What is learned.
+    pub train: Batches,
+    /// What is held out.
+    pub held_out: Batches,
+    /// Text such as the model knew before, that is not learned either.
+    pub old: Option<Batches>,
+}
+
+/// A model in fine-tuning, and its examples.
+pub struct FinetuneTraining {
+    /// Does the arithmetic.
+    pub backend: Box<dyn Backend>,
+    /// The examples.
+    pub batches: FinetuneBatches,
+    /// The lowest loss on held-out examples so far, in nats per token.
+    pub best: f64,
+    /// The last loss on the old text.
+    pub old_loss: Option<f64>,
+    /// The micro-batches of the present step that are still to come, the next one last.
+    step: Vec<Batch>,
+    current: Option<Batch>,
+    targets_of_step: usize,
+}
+
+impl FinetuneTraining {
+    /// A run before its first step.
+    pub fn new(backend: Box<dyn Backend>, batches: FinetuneBatches) -> Self {
+        FinetuneTraining {
+            backend,
+            batches,
+            best: f64::INFINITY,
+            old_loss: None,
+            step: vec![],
+            current: None,
+            targets_of_step: 0,
+        }
+    }
+
+    /// The number of tokens per step, with those that are not learned.
+    pub fn tokens_per_step(&self) -> usize {
+        self.backend.settings().tokens_per_step(self.batches.train.block_size())
+    }
+
+    /// How many epochs the steps so far were.
+    pub fn epochs(&self) -> f64 {
+        let accumulation = self.backend.settings().gradient_accumulation_steps as f64;
+        self.backend.iter() as f64 * accumulation / self.batches.train.per_epoch() as f64
+    }
+
+    /// The loss on the held-out examples, in nats per token that is learned, and the number of these.
+    ///
+    /// # Errors
+    /// As [`Training::evaluate`].
+    pub fn held_out(&mut self) -> Result<(f64, usize)> {
+        mean_loss(&mut *self.backend, &self.batches.held_out, u64::MAX)
+    }
+}
+
+/// The mean loss over the first epoch, or its first `most` batches, and its number of targets.
+fn mean_loss(backend: &mut dyn Backend, batches: &Batches, most: u64) -> Result<(f64, usize)> {
+    let (mut sum, mut targets) = (0.0, 0);
+    for number in 0..batches.per_epoch().min(most) {
+        let batch = batches.at(number);
+        sum += backend.evaluate_packed(&packed(&batch, 1))?;
+        targets += masked_loss::count(&batch.targets);
+    }
+    let loss = sum / targets.max(1) as f64;
+    if loss.is_finite() { Ok((loss, targets)) } else { Err(Error::diverged(backend.iter(), loss)) }
+}
+
+fn packed(batch: &Batch, targets_of_step: usize) -> PackedBatch<'_> {
+    let Batch { inputs, targets, documents } = batch;
+    PackedBatch { inputs, targets, documents, targets_of_step }
+}
+
+impl Training for FinetuneTraining {
+    fn iter(&self) -> usize {
+        self.backend.iter()
+    }
+
+    fn micro_batches(&self) -> usize {
+        self.backend.settings().gradient_accumulation_steps
+    }
+
+    fn next_batch(&mut self) -> Result<()> {
+        if self.step.is_empty() {
+            let settings = self.backend.settings();
+            let first = settings.micro_batch_number(self.backend.iter(), 0);
+            let numbers = first..first + settings.gradient_accumulation_steps as u64;
+            self.step = numbers.rev().map(|number| self.batches.train.at(number)).collect();
+            let counts = self.step.iter().map(|batch| masked_loss::count(&batch.targets));
+            self.targets_of_step = counts.sum();
+        }
+        self.current = self.step.pop();
+        Ok(())
+    }
+
+    fn forward_backward(&mut self) -> Result<()> {
+        let batch = self.current.as_ref().expect("next_batch comes first");
+        self.backend.accumulate_packed(&packed(batch, self.targets_of_step))
+    }
+
+    fn update(&mut self) -> Result<Step> {
+        self.backend.step()
+    }
+
+    fn evaluate(&mut self, batches: usize) -> Result<Evaluation> {
+        let (backend, data) = (&mut *self.backend, &self.batches);
+        let (train, _) = mean_loss(backend, &data.train, batches as u64)?;
+        let (validation, _) = mean_loss(backend, &data.held_out, u64::MAX)?;
+        let old = data.old.as_ref().map(|old| mean_loss(backend, old, batches as u64));
+        self.old_loss = old.transpose()?.map(|(loss, _)| loss);
+        let best = validation < self.best;
+        self.best = self.best.min(validation);
+        Ok(Evaluation { train, validation, best })
+    }
+
+    /// Fails if the loss is NaN or infinite, so that such weights are not saved.
+    fn check(&mut self) -> Result<()> {
+        mean_loss(&mut *self.backend, &self.batches.train, 1).map(drop)
+    }
+}
+
+/// Whether a token of a batch is not in the vocabulary: a bug, or files that do not belong together.
+///
+/// # Errors
+/// [`Error::UnknownToken`].
+pub fn check_vocabulary(batches: &Batches, vocab_size: usize) -> Result<()> {
+    let tokens = batches.examples().iter().flat_map(|example| &example.tokens);
+    match tokens.copied().find(|&token| token as usize >= vocab_size || token == IGNORED) {
+        Some(token) => Err(Error::UnknownToken { token, vocab_size }),
+        None => Ok(()),
+    }
+}

@@ -23,9 +23,10 @@
 use stage01_bigram::Result;
 use stage01_bigram::tokenizer::Tokenizer;
 
-use super::message::Message;
 use super::message::guard::Guards;
+use super::message::{Message, end_of_turn};
 use super::template::Template;
+use crate::model::require_context;
 
 /// Makes the prompts of one model.
 #[derive(Debug)]
@@ -58,15 +59,22 @@ impl<'m> Prompter<'m> {
     }
     // ANCHOR_END: encode
 
+    /// Checks that a question can be answered: a message of one character, as the template writes it,
+    /// and a token of the answer.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](stage01_bigram::Error::Setting) when the context, of so many tokens, is too short for them.
+    pub fn require_context(&self, context: usize) -> Result<()> {
+        match self.encode(&[Message::user("a")]) {
+            Ok(prompt) => require_context(context, prompt.len() + 1),
+            // A template may want more than one message. What it refuses is said when it is asked.
+            Err(_) => require_context(context, 2),
+        }
+    }
+
     /// The token with which a turn of the model ends, where the template writes one: the one behind
     /// the words of an answer.
     pub fn end_of_turn(&self) -> Option<u32> {
-        const ANSWER: &str = "stage03-answer";
-        let turn = [Message::user("stage03-question"), Message::assistant(ANSWER)];
-        let text = self.template.render(&turn, false).ok()?;
-        let rest = text.split(ANSWER).nth(1)?.trim_start();
-        let added = self.tokenizer.added_tokens().iter();
-        let fits = added.filter(|token| rest.starts_with(&token.content));
-        Some(fits.max_by_key(|token| token.content.len())?.id)
+        end_of_turn(self.tokenizer, |messages| self.template.render(messages, false))
     }
 }

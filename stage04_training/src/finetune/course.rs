@@ -13,6 +13,12 @@ pub const INSTRUCTIONS: &str = include_str!("../../data/course/instructions.json
 /// Conversations on the same subjects that ask other questions.
 pub const HELD_OUT: &str = include_str!("../../data/course/instructions-heldout.jsonl");
 
+/// Pairs of answers, in JSON lines of the form `prompt`, `chosen`, `rejected`.
+pub const PREFERENCES: &str = include_str!("../../data/course/preferences.jsonl");
+
+/// Pairs of answers to other questions.
+pub const PREFERENCES_HELD_OUT: &str = include_str!("../../data/course/preferences-heldout.jsonl");
+
 /// The examples of JSON lines in memory.
 ///
 /// # Errors

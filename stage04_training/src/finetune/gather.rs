@@ -6,16 +6,14 @@
 //!
 //! What this file leaves out: how a file becomes examples ([`read`](super::read())).
 
-use std::fs;
 use std::path::PathBuf;
 
 use rand::seq::SliceRandom;
-use serde_json::{Value, json};
+use serde_json::Value;
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::{Error, Result};
 use stage03_gpt::model::Model;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::batches::Batches;
 use super::course;
@@ -23,6 +21,7 @@ use super::documents::TextEncoder;
 use super::encode::Encoder;
 use super::example::{Example, Origin};
 use super::held_out::{hold_out, shared_prompts};
+use super::pairs::{PairBatches, pairs_of, read_pairs};
 use super::read::{ReadSettings, read};
 use super::run::{FinetuneBatches, check_vocabulary};
 use super::settings::FinetuneSettings;
@@ -38,7 +37,7 @@ pub struct Gathered {
     pub batches: FinetuneBatches,
     /// How many of the tokens that are learned from are replayed.
     pub replayed: usize,
-    /// The files, with their checksums: a run that is resumed must find the same.
+    /// What all batches depend on: a run that is resumed must find the same.
     pub identity: Value,
     /// The chat template of the fine-tuned model, where it learned from conversations.
     pub template: Option<String>,
@@ -65,10 +64,19 @@ pub fn gather(
         }
         Ok::<_, Error>(data.examples)
     };
-    let needs_template = settings.text.is_empty();
-    let (train, held_out) = if needs_template {
+    let encoder = || {
         let eos = &model.special.eos;
-        let encoder = Encoder::new(Template::of(model)?, &model.tokenizer, eos, block_size)?;
+        Encoder::new(Template::of(model)?, &model.tokenizer, eos, block_size)
+    };
+    let mut pairs = None;
+    let (train, held_out) = if settings.preferences {
+        let (train, held_out) = both_pairs(settings, &encoder()?, reporter)?;
+        let chosen = |pairs: &[Example]| pairs.iter().step_by(2).cloned().collect::<Vec<_>>();
+        let answers = (chosen(&train), chosen(&held_out));
+        pairs = Some([train, held_out]);
+        answers
+    } else if settings.text.is_empty() {
+        let encoder = encoder()?;
         let examples = |name, lines| course::examples(name, lines, &encoder);
         let held_out = match settings.val_text.is_empty() {
             true => examples("the course's held-out questions", course::HELD_OUT)?,
@@ -102,11 +110,7 @@ pub fn gather(
         false => None,
     };
     let ends = match &template {
-        Some(_) => {
-            let eos = &model.special.eos;
-            let encoder = Encoder::new(Template::of(model)?, &model.tokenizer, eos, block_size)?;
-            encoder.ends().to_vec()
-        }
+        Some(_) => encoder()?.ends().to_vec(),
         None => model.special.eos.clone(),
     };
     let padding = ends.first().copied().unwrap_or(0);
@@ -116,13 +120,51 @@ pub fn gather(
         train: pack(train)?,
         held_out: pack(held_out)?,
         old: old_rows.map(pack).transpose()?,
+        pairs: match pairs {
+            None => None,
+            Some([train, held_out]) => {
+                let pack = |examples| {
+                    let batches =
+                        Batches::grouped(examples, 2, block_size, batch_size, seed, padding)?;
+                    Ok::<_, Error>(PairBatches { batches, references: vec![], beta: settings.beta })
+                };
+                Some([pack(train)?, pack(held_out)?])
+            }
+        },
     };
     let vocab_size = model.gpt.config().vocab_size;
     for part in [&batches.train, &batches.held_out].into_iter().chain(&batches.old) {
         check_vocabulary(part, vocab_size)?;
     }
     let template = template.map(|template| template.jinja().to_string());
-    Ok(Gathered { batches, replayed, identity: identity(settings)?, template, ends })
+    let identity = batches.identity();
+    Ok(Gathered { batches, replayed, identity, template, ends })
+}
+
+/// The pairs that are learned, and those that are held out; two examples for each.
+fn both_pairs(
+    settings: &FinetuneSettings,
+    encoder: &Encoder,
+    reporter: &dyn Reporter,
+) -> Result<(Vec<Example>, Vec<Example>)> {
+    let read = |paths: &[PathBuf]| {
+        let (examples, skipped) = read_pairs(paths, encoder, settings.skip_bad)?;
+        if skipped.count() > 0 {
+            reporter.note(&format!("note: {} lines were left out", skipped.count()));
+        }
+        Ok::<_, Error>(examples)
+    };
+    if settings.text.is_empty() {
+        let held_out = match settings.val_text.is_empty() {
+            true => pairs_of("the course's held-out pairs", course::PREFERENCES_HELD_OUT, encoder)?,
+            false => read(&settings.val_text)?,
+        };
+        return Ok((pairs_of("the course's pairs", course::PREFERENCES, encoder)?, held_out));
+    }
+    if !settings.val_text.is_empty() {
+        return Ok((read(&settings.text)?, read(&settings.val_text)?));
+    }
+    hold_out(read(&settings.text)?, settings.held_out, settings.seed)
 }
 
 /// The pieces of the first 90% of the old text, and some of the last 10%.
@@ -160,23 +202,4 @@ fn replay(
         taken
     });
     known
-}
-
-/// The checksums of all files. XXH3 (Yann Collet).
-fn identity(settings: &FinetuneSettings) -> Result<Value> {
-    let sums = |paths: &[PathBuf]| {
-        let sum = |path: &PathBuf| {
-            let bytes = fs::read(path).map_err(Error::file("read", path))?;
-            Ok(
-                json!({ "file": path.display().to_string(), "xxh3": format!("{:016x}", xxh3_64(&bytes)) }),
-            )
-        };
-        paths.iter().map(sum).collect::<Result<Vec<_>>>()
-    };
-    Ok(json!({
-        "text": sums(&settings.text)?,
-        "val_text": sums(&settings.val_text)?,
-        "old_text": sums(&settings.old_text)?,
-        "course": format!("{:016x}", xxh3_64([course::INSTRUCTIONS, course::HELD_OUT].concat().as_bytes())),
-    }))
 }

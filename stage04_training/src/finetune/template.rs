@@ -4,7 +4,6 @@
 //! taken, by the interpreter behind the feature `chat`. A model without one gets the plain template.
 
 use stage01_bigram::Result;
-use stage01_bigram::tokenizer::Tokenizer;
 use stage03_gpt::message::Message;
 use stage03_gpt::model::Model;
 
@@ -24,8 +23,8 @@ impl Template {
     /// The template of a model: its own if it has one, and the plain one if not.
     ///
     /// # Errors
-    /// [`Error::Text`] when it has one, and this program was built without the feature `chat`; when
-    /// its own is no program in Jinja; and as [`PlainTemplate::of`].
+    /// [`Error::Text`](stage01_bigram::Error::Text) when it has one, and this program was built without
+    /// the feature `chat`; when its own is no program in Jinja; and as [`PlainTemplate::of`].
     pub fn of(model: &Model) -> Result<Template> {
         let plain = || PlainTemplate::of(&model.tokenizer, &model.special.eos);
         match &model.text_settings.chat_template {
@@ -64,23 +63,13 @@ impl Template {
     /// Writes messages as one text.
     ///
     /// # Errors
-    /// [`Error::Text`] when the template refuses the messages, with its reason.
+    /// [`Error::Text`](stage01_bigram::Error::Text) when the template refuses the messages, with its
+    /// reason.
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
         match self {
             #[cfg(feature = "chat")]
             Template::Own(template) => template.render(messages, add_generation_prompt),
             Template::Plain(template) => template.render(messages, add_generation_prompt),
         }
-    }
-
-    /// The token that the template writes behind an answer, where it is one.
-    pub(super) fn end_of_turn(&self, tokenizer: &Tokenizer) -> Option<u32> {
-        const ANSWER: &str = "finetune-answer";
-        let turn = [Message::user("finetune-question"), Message::assistant(ANSWER)];
-        let text = self.render(&turn, false).ok()?;
-        let rest = text.split(ANSWER).nth(1)?.trim_start();
-        let added = tokenizer.added_tokens().iter();
-        let fits = added.filter(|token| rest.starts_with(&token.content));
-        Some(fits.max_by_key(|token| token.content.len())?.id)
     }
 }

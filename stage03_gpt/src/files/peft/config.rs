@@ -27,6 +27,9 @@ use crate::lora::{LoraSettings, Site, sites, target_names};
 /// The longest file, in bytes.
 const LIMIT: u64 = 4_000_000;
 
+/// The largest alpha: a factor beyond would be infinite in f32 before long.
+const LARGEST_ALPHA: f64 = 1e6;
+
 /// What to do with an adapter that is not computed here.
 const MERGE_ELSEWHERE: &str = "merge it in Python, with peft's merge_and_unload, and use the \
                                model that its save_pretrained writes";
@@ -127,6 +130,9 @@ impl AdapterConfig {
         let rank = rank.ok_or_else(|| file.wrong("r", "expected a whole number above 0"))?;
         file.flag("fan_in_fan_out")?; // GPT-2's matrices lie the other way; those of adapters do not
         let alpha = if file.flag("use_rslora")? { alpha * (rank as f64).sqrt() } else { alpha };
+        if alpha > LARGEST_ALPHA {
+            return Err(file.wrong("lora_alpha", "expected a small number, such as twice r"));
+        }
         let dropout = file.number("lora_dropout", Some(0.0))?;
         let base = match file.get("base_model_name_or_path") {
             Value::Null => None,

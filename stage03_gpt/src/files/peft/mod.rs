@@ -123,21 +123,32 @@ impl AdapterDirectory<'_> {
     /// [`Error::File`] when a file is missing; [`Error::Format`] when it asks for what is not
     /// computed here, naming the entry.
     pub fn open(directory: &Path) -> Result<AdapterDirectory<'static>> {
-        let path = directory.join(ADAPTER_CONFIG_FILE);
-        if !path.exists() && !directory.join(ADAPTER_FILE).exists() {
-            let problem = "it is no directory of adapters";
-            let remedy = format!("name one that holds {ADAPTER_CONFIG_FILE} and {ADAPTER_FILE}");
-            return Err(Error::format(directory, problem, remedy));
+        let [config, weights, pickle] = ADAPTER_FILES.map(|name| directory.join(name));
+        let wrong = |problem: String, remedy: &str| Err(Error::format(directory, problem, remedy));
+        let alone = |file, beside| {
+            let remedy = "both belong to an adapter: copy the one that is missing as well";
+            wrong(format!("it holds {file}, and no {beside}"), remedy)
+        };
+        match (config.exists(), weights.exists(), pickle.exists()) {
+            (true, true, _) => {}
+            (_, false, true) => {
+                let pickle = "adapter_model.bin is a Python pickle, which can run any program when \
+                              it is opened";
+                return wrong(
+                    pickle.into(),
+                    "convert it in Python: peft's save_pretrained writes adapter_model.safetensors",
+                );
+            }
+            (false, true, _) => return alone(ADAPTER_FILE, ADAPTER_CONFIG_FILE),
+            (true, false, false) => return alone(ADAPTER_CONFIG_FILE, ADAPTER_FILE),
+            (false, false, false) => {
+                return wrong(
+                    "it is no directory of adapters".into(),
+                    "name one that holds adapter_config.json and adapter_model.safetensors",
+                );
+            }
         }
-        let weights = directory.join(ADAPTER_FILE);
-        if !weights.exists() && directory.join(ADAPTER_FILES[2]).exists() {
-            let problem =
-                "the adapter is a Python pickle, which can run any program when it is opened";
-            let remedy =
-                "convert it in Python: peft's save_pretrained writes adapter_model.safetensors";
-            return Err(Error::format(directory.join(ADAPTER_FILES[2]), problem, remedy));
-        }
-        let config = AdapterConfig::read(&path)?;
+        let config = AdapterConfig::read(&config)?;
         let weights = TensorFile::open_file(&weights)?;
         Ok(AdapterDirectory { directory: directory.to_path_buf(), config, weights })
     }

@@ -15,7 +15,13 @@ fn examples(shapes: &[(usize, Vec<usize>)]) -> Vec<Example> {
         cuts.sort_unstable();
         let answers = cuts.chunks_exact(2).map(|pair| pair[0]..pair[1]);
         let answers: Vec<Range<usize>> = answers.filter(|answer| !answer.is_empty()).collect();
-        Example { tokens, answers, prompt: number as u64, origin: Origin::Text }
+        Example {
+            tokens,
+            answers,
+            prompt: number as u64,
+            question: String::new(),
+            origin: Origin::Text,
+        }
     };
     shapes.iter().enumerate().map(example).collect()
 }
@@ -106,11 +112,34 @@ fn epochs_and_seeds_have_orders_of_their_own() {
 }
 
 #[test]
+fn other_batches_have_another_fingerprint() {
+    let of = |shapes: &[(usize, Vec<usize>)], block_size, batch_size, seed| {
+        let batches = Batches::new(examples(shapes), block_size, batch_size, seed, PADDING);
+        batches.unwrap().fingerprint()
+    };
+    let shapes = [(5, vec![1, 5]), (6, vec![2, 3])];
+    let all = [
+        of(&shapes, 8, 1, 1),
+        of(&shapes, 9, 1, 1),
+        of(&shapes, 8, 2, 1),
+        of(&shapes, 8, 1, 1 << 40),
+        of(&shapes[..1], 8, 1, 1),
+        of(&[(5, vec![1, 5]), (7, vec![2, 3])], 8, 1, 1),
+        of(&[(5, vec![1, 5]), (6, vec![2, 4])], 8, 1, 1),
+    ];
+    for (at, one) in all.iter().enumerate() {
+        assert!(!all[..at].contains(one), "{at}");
+    }
+    assert_eq!(all[0], of(&shapes, 8, 1, 1));
+}
+
+#[test]
 fn a_row_is_as_it_is_drawn() {
     let example = |tokens: &[u32], answers: &[Range<usize>]| Example {
         tokens: tokens.to_vec(),
         answers: answers.to_vec(),
         prompt: 0,
+        question: String::new(),
         origin: Origin::Text,
     };
     let examples = vec![example(&[1, 2, 3, 4, 5], &[2..5]), example(&[6, 8, 9], &[1..3])];

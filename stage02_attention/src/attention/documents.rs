@@ -67,10 +67,12 @@ impl Documents {
         }
     }
 
+    // ANCHOR: position
     /// The position of a token in its document, by its row in the batch.
     pub fn position(&self, row: usize) -> usize {
         row % self.length - self.starts[[row, 0]]
     }
+    // ANCHOR_END: position
 
     /// Where the documents of sequence `b` begin, for [`ranges`].
     pub(super) fn of_sequence(&self, b: usize) -> ArrayView2<'_, usize> {

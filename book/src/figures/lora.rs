@@ -3,7 +3,7 @@
 use super::draw::{Anchor, Area, Dimension, Drawing, Letters};
 
 /// From x to y on two ways: through W, and through A and B.
-pub fn lora() -> String {
+pub fn lora_flow() -> String {
     let mut drawing = Drawing::new(760.0, 372.0);
     let x = drawing.boxed((20.0, 160.0), (90.0, 44.0), "x");
     let y = drawing.boxed((650.0, 160.0), (90.0, 44.0), "y");

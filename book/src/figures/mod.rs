@@ -112,7 +112,7 @@ pub const ALL: &[Figure] = &[
     ("grouped-heads", grouped_queries::grouped_heads),
     ("loss-mask", fine_tuning::loss_mask),
     ("packed-row", fine_tuning::packed_row),
-    ("lora", lora::lora),
+    ("lora-flow", lora::lora_flow),
 ];
 
 /// Whether there is a picture of this name. Some are drawn from the whole King James text, which

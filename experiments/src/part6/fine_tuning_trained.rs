@@ -29,10 +29,10 @@ pub fn run() -> Result<()> {
     let base = Base::train(1337, 2)?;
     let (train, held_out) = (base.course(course::INSTRUCTIONS)?, base.course(course::HELD_OUT)?);
     the_data(&base, &train, &held_out)?;
-    let (jobs, epochs) = jobs(&base, &train)?;
+    let jobs = jobs(&base, &train)?;
     // The long run and the short ones at the same time.
     let (long, short) = rayon::join(
-        || single_threaded(|| over_epochs(&base, &train, &held_out, epochs)),
+        || single_threaded(|| over_epochs(&base, &train, &held_out)),
         || {
             let short = jobs.par_iter().with_max_len(1);
             short
@@ -133,9 +133,8 @@ fn with_bug(bug: &str, example: &Example, padding: u32) -> Example {
 }
 // ANCHOR_END: bugs
 
-/// The short runs: the right one, two other rates, one with replay, and the bugs; and the examples of
-/// the long run.
-fn jobs<'c>(base: &Base, train: &'c Course) -> Result<(Vec<Job>, &'c [Example])> {
+/// The short runs: the right one, two other rates, one with replay, and the bugs.
+fn jobs(base: &Base, train: &Course) -> Result<Vec<Job>> {
     let job = |name, rate, examples: Vec<Example>| Job { name, rate, examples };
     let mut jobs = vec![job("the answers", RATE, train.examples.clone())];
     for rate in [RATE / 10.0, RATE * 5.0] {
@@ -148,7 +147,7 @@ fn jobs<'c>(base: &Base, train: &'c Course) -> Result<(Vec<Job>, &'c [Example])>
         let examples = train.examples.iter().map(|one| with_bug(bug, one, base.end())).collect();
         jobs.push(job(bug, RATE, examples));
     }
-    Ok((jobs, &train.examples))
+    Ok(jobs)
 }
 
 /// Pieces of old text, a fifth of all tokens.
@@ -161,14 +160,8 @@ fn old_pieces(base: &Base, train: &Course) -> Result<Vec<Example>> {
 }
 
 /// The losses before each epoch of a long run, and what is answered.
-fn over_epochs(
-    base: &Base,
-    train: &Course,
-    held_out: &Course,
-    examples: &[Example],
-) -> Result<Vec<String>> {
-    debug_assert_eq!(train.examples.len(), examples.len());
-    let (train, validation) = (base.batches(examples)?, base.batches(&held_out.examples)?);
+fn over_epochs(base: &Base, train: &Course, held_out: &Course) -> Result<Vec<String>> {
+    let [train, validation] = [base.batches(&train.examples)?, base.batches(&held_out.examples)?];
     let mut lines = vec![
         format!(
             "\nEPOCHS, learning rate {RATE:.0e}; of {} held-out questions",
@@ -236,7 +229,7 @@ fn bugs(short: &[Taught]) {
         let Taught {
             name, train, held_out: [all, first, end], answered: [ended, form], asked, ..
         } = taught;
-        let name = if at == 0 { "none" } else { name };
+        let name = if at == 0 { "none" } else { *name };
         let ended = format!("{ended} of {asked}");
         println!("  {name:<20}{train:>8.3}{all:>10.3}{first:>8.3}{end:>8.3}{ended:>14}{form:>9}");
     }

@@ -34,7 +34,7 @@ struct Taught {
     losses: [f64; 2],
 }
 
-/// Adapters of this rank; alpha is twice the rank, as in the program.
+/// Adapters of this rank; alpha is twice the rank, so that the scale is 2.
 fn settings(rank: usize) -> LoraSettings {
     LoraSettings { rank, alpha: 2.0 * rank as f64, ..LoraSettings::default() }
 }

@@ -11,7 +11,7 @@
 //! Three things must not leak from one document into the next. Attention: a token sees its own
 //! document only, so the scores of a row are computed document by document. Position: each document
 //! counts from 0, as it will when it stands alone. And the loss: the last token of a document must
-//! not be asked for the first of the next one, which is the business of whoever makes the targets.
+//! not be asked for the first of the next one; the code that makes the targets sees to that.
 //! Then every number is what it would be in a row of its own: a test asks for that, and that no
 //! gradient passes from one document to another.
 //!

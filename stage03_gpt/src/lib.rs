@@ -73,6 +73,7 @@ pub mod chat;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
+pub mod dpo;
 pub mod evaluate;
 pub mod feed_forward;
 pub mod files;

@@ -60,7 +60,8 @@ pub struct LoraSettings {
     pub alpha: f64,
     /// The probability that an entry of an adapter's input is dropped in training.
     pub dropout: f64,
-    /// The names of the layers that get adapters; empty: all linear layers of the blocks.
+    /// The names of the layers that get adapters, `c_proj`, or their paths in the block,
+    /// `attn.c_proj`; empty: all linear layers of the blocks.
     pub targets: Vec<String>,
 }
 
@@ -89,18 +90,18 @@ impl LoraSettings {
             let expected = "choose at least 0 and less than 1, such as 0.05";
             return Err(Error::setting("--lora-dropout", self.dropout, expected));
         }
-        let known = target_names(config);
         for target in &self.targets {
-            if !known.contains(&target.as_str()) {
-                let expected = format!("this model's layers are {}", known.join(", "));
+            if !sites(config).iter().flatten().any(|site| site.is_called(target)) {
+                let known = target_names(config).join(", ");
+                let expected = format!("this model's layers are {known}");
                 return Err(Error::setting("--lora-targets", target, expected));
             }
         }
         Ok(())
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.targets.is_empty() || self.targets.iter().any(|target| target == name)
+    fn has(&self, site: &Site) -> bool {
+        self.targets.is_empty() || self.targets.iter().any(|target| site.is_called(target))
     }
 }
 
@@ -117,6 +118,11 @@ impl Site {
     /// The last part of its path: `q_proj`.
     pub fn name(&self) -> &'static str {
         self.path.rsplit('.').next().unwrap_or(self.path)
+    }
+
+    /// Whether a name is that of this place, or its path.
+    fn is_called(&self, target: &str) -> bool {
+        target == self.path || target == self.name()
     }
 }
 
@@ -223,7 +229,7 @@ pub fn declare(gpt: &Gpt, settings: &LoraSettings) -> Result<Gpt> {
     for (i, mut block) in gpt.blocks.iter().copied().enumerate() {
         for (linear, sites) in linears(&mut block).into_iter().zip(&sites) {
             let mut adapters = vec![];
-            for site in sites.iter().filter(|site| settings.has(site.name())) {
+            for site in sites.iter().filter(|site| settings.has(site)) {
                 let scope = layout.scope(format!("h.{i}.{}", site.path));
                 let (n_in, rank) = (linear.weight.rows(), settings.rank);
                 adapters.push(Adapter::declare(scope, n_in, site.columns.clone(), rank));
@@ -254,14 +260,20 @@ pub fn adapt<T: Float>(
     rng: &mut impl Rng,
 ) -> Result<(Gpt, Params<T>)> {
     let adapted = declare(gpt, settings)?;
-    let (n, own) = (adapted.trained(), params.values.len());
-    params.values.reserve_exact(n);
-    params.values.resize(own + n, T::zero());
-    params.values.copy_within(..own, n);
+    let n = adapted.trained();
+    move_behind(&mut params, n);
     adapted.layout().tensors().iter().take_while(|tensor| tensor.offset < n).for_each(|tensor| {
         tensor.init.fill(&mut params.values[tensor.range()], rng);
     });
     Ok((adapted, params))
+}
+
+/// Moves the weights of a model behind the `n` of its adapters, which are zero.
+pub(crate) fn move_behind<T: Float>(params: &mut Params<T>, n: usize) {
+    let own = params.values.len();
+    params.values.reserve_exact(n);
+    params.values.resize(own + n, T::zero());
+    params.values.copy_within(..own, n);
 }
 
 /// The model without adapters that computes the same: W + s A B in place of every adapted W.
@@ -440,6 +452,23 @@ mod tests {
         assert_eq!(names[3], "h.0.self_attn.v_proj.lora_B");
         assert_eq!(names[4], "h.1.self_attn.q_proj.lora_A");
         assert_eq!(some.adapters().len(), 4);
+    }
+
+    /// Of two layers with one name, the path chooses.
+    #[test]
+    fn a_path_chooses_one_of_two_layers_of_a_name() {
+        let gpt = Gpt::new(config(2, crate::architecture::Architecture::GPT2, 0.0)).unwrap();
+        let paths = |target: &str| {
+            let targets = vec![target.to_string()];
+            let settings = LoraSettings { targets, ..LoraSettings::default() };
+            let adapters = declare(&gpt, &settings).unwrap().adapters();
+            adapters.iter().map(|(i, site, _)| format!("{i} {}", site.path)).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            paths("c_proj"),
+            ["0 attn.c_proj", "0 mlp.c_proj", "1 attn.c_proj", "1 mlp.c_proj"]
+        );
+        assert_eq!(paths("attn.c_proj"), ["0 attn.c_proj", "1 attn.c_proj"]);
     }
 
     #[test]

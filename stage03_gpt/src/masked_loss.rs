@@ -22,7 +22,7 @@
 //!
 //! What this file leaves out: where targets come from (`stage04_training::finetune`).
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView2, Axis, s};
 use stage01_bigram::Float;
 use stage01_bigram::loss::{IGNORED, cross_entropy};
 use stage01_bigram::random::Generator;
@@ -47,6 +47,8 @@ pub struct Scratch<T> {
     /// The rows that have a target, and the targets.
     rows: Vec<usize>,
     targets: Vec<u32>,
+    /// What the loss of each such row is multiplied by.
+    scales: Vec<T>,
 }
 
 /// How many targets there are.
@@ -65,6 +67,7 @@ impl<T: Float> Scratch<T> {
             logits: matrix(config.vocab_size),
             rows: Vec::with_capacity(rows),
             targets: Vec::with_capacity(rows),
+            scales: Vec::with_capacity(rows),
         }
     }
 
@@ -73,6 +76,7 @@ impl<T: Float> Scratch<T> {
     fn gather(&mut self, targets: &[u32]) {
         self.rows.clear();
         self.targets.clear();
+        self.scales.clear();
         for (row, &target) in targets.iter().enumerate().filter(|(_, t)| **t != IGNORED) {
             self.rows.push(row);
             self.targets.push(target);
@@ -92,9 +96,41 @@ pub fn loss<T: Float>(
     acts: &Activations<T>,
     scratch: &mut Scratch<T>,
 ) -> f64 {
+    let mut sum = 0.0;
+    each_part(gpt, params, targets, acts, scratch, |_, logits, targets| {
+        sum += cross_entropy(logits, targets);
+    });
+    sum
+}
+
+/// ln p(target) of every row of the last [`forward`] pass, and 0 of rows without a target.
+pub fn log_probabilities<T: Float>(
+    gpt: &Gpt,
+    params: &Params<T>,
+    targets: &[u32],
+    acts: &Activations<T>,
+    scratch: &mut Scratch<T>,
+) -> Vec<f64> {
+    let mut all = vec![0.0; targets.len()];
+    each_part(gpt, params, targets, acts, scratch, |rows, logits, targets| {
+        for ((&row, logits), &target) in rows.iter().zip(logits.rows()).zip(targets) {
+            all[row] = -cross_entropy(logits.insert_axis(Axis(0)), &[target]);
+        }
+    });
+    all
+}
+
+/// Passes the rows that have a target, their logits and their targets, some at a time.
+fn each_part<T: Float>(
+    gpt: &Gpt,
+    params: &Params<T>,
+    targets: &[u32],
+    acts: &Activations<T>,
+    scratch: &mut Scratch<T>,
+    mut pass: impl FnMut(&[usize], ArrayView2<T>, &[u32]),
+) {
     scratch.gather(targets);
     let Scratch { normed, logits, rows, targets, .. } = scratch;
-    let mut sum = 0.0;
     for (rows, targets) in rows.chunks(ROWS).zip(targets.chunks(ROWS)) {
         let part = s![..rows.len(), ..];
         for (mut to, &row) in normed.rows_mut().into_iter().zip(rows) {
@@ -102,9 +138,8 @@ pub fn loss<T: Float>(
         }
         let (mut logits, lm_head) = (logits.slice_mut(part), params.matrix(gpt.lm_head));
         par_gemm(gpt.dtype, T::one(), normed.slice(part), lm_head.t(), T::zero(), &mut logits);
-        sum += cross_entropy(logits.view(), targets);
+        pass(rows, logits.view(), targets);
     }
-    sum
 }
 
 /// The forward pass of all rows up to the output layer.
@@ -127,27 +162,48 @@ pub fn forward<T: Float>(
 /// [`Gpt::backward`]. Returns the unscaled sum over the targets, in nats: 0 where there are none.
 pub fn backward<T: Float>(
     gpt: &Gpt,
-    (tokens, targets): (&[u32], &[u32]),
+    batch: (&[u32], &[u32]),
     scale: T,
+    acts: &Activations<T>,
+    pass: Backward<T, gpt::Scratch<T>>,
+    scratch: &mut Scratch<T>,
+) -> f64 {
+    backward_scaled(gpt, batch, |_| scale, acts, pass, scratch)
+}
+
+/// [`backward`] with a scale for each row: the loss whose gradient is taken is the sum over the rows of
+/// scale(row) times the row's loss.
+pub fn backward_scaled<T: Float>(
+    gpt: &Gpt,
+    (tokens, targets): (&[u32], &[u32]),
+    scale: impl Fn(usize) -> T,
     acts: &Activations<T>,
     pass: Backward<T, gpt::Scratch<T>>,
     scratch: &mut Scratch<T>,
 ) -> f64 {
     let Backward { params, grads, scratch: gpt_scratch } = pass;
     scratch.gather(targets);
-    let Scratch { normed, dnormed, logits, rows, targets } = scratch;
+    let Scratch { normed, dnormed, logits, rows, targets, scales } = scratch;
+    scales.extend(rows.iter().map(|&row| scale(row)));
     let (one, zero, lm_head) = (T::one(), T::zero(), params.matrix(gpt.lm_head));
     gpt_scratch.dnormed.fill(zero);
     let mut sum = 0.0;
-    for (rows, targets) in rows.chunks(ROWS).zip(targets.chunks(ROWS)) {
+    let parts = rows.chunks(ROWS).zip(targets.chunks(ROWS)).zip(scales.chunks(ROWS));
+    for ((rows, targets), scales) in parts {
         let part = s![..rows.len(), ..];
         for (mut to, &row) in normed.rows_mut().into_iter().zip(rows) {
             to.assign(&acts.normed.row(row));
         }
         let (normed, mut logits) = (normed.slice(part), logits.slice_mut(part));
         par_gemm(gpt.dtype, one, normed, lm_head.t(), zero, &mut logits);
-        let threads = threads_for(logits.len());
-        sum += cross_entropy_backward(threads, logits.view_mut(), targets, scale);
+        let mut start = 0;
+        for same in scales.chunk_by(|a, b| a == b) {
+            let end = start + same.len();
+            let logits = logits.slice_mut(s![start..end, ..]);
+            let threads = threads_for(logits.len());
+            sum += cross_entropy_backward(threads, logits, &targets[start..end], same[0]);
+            start = end;
+        }
 
         let mut dnormed = dnormed.slice_mut(part);
         par_gemm(gpt.dtype, one, logits.view(), lm_head, zero, &mut dnormed);

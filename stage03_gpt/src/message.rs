@@ -13,10 +13,13 @@
 //! what somebody wrote from becoming special tokens. What this file leaves out: messages of tools, and
 //! contents that are not text.
 
+mod end_of_turn;
 pub mod guard;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+
+pub use self::end_of_turn::end_of_turn;
 
 /// Who says something. A closed list: templates write roles between special tokens, so a role that
 /// anybody could invent could spell one.

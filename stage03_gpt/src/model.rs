@@ -22,7 +22,7 @@
 //! ```
 //!
 //! What this file leaves out: the KV cache ([`generate`](crate::generate)), and the files of a
-//! model ([`files::hugging_face`](crate::files::hugging_face), where [`Model::load`] is).
+//! model ([`files`](crate::files), where [`Model::load`] is).
 
 use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::sampling::Sampler;

@@ -1,6 +1,10 @@
 //! libtorch against stage 3: the same weights and batches must give the same numbers.
 //!
-//! On the CPU, where both can run, and also on a GPU if libtorch sees one.
+//! On the CPU, where both can run, and also on a GPU if libtorch sees one. `torch/packed.rs` does the
+//! same for packed batches and low-rank adapters.
+
+#[path = "torch/packed.rs"]
+mod packed;
 
 use std::io::Write;
 use std::sync::Once;

@@ -5,8 +5,8 @@
     python3 tests/fuzz/make_seeds.py [DIRECTORY OF THE PROGRAMS]
 
 Valid files are written by the course's own programs, with the flags below. Hostile files are
-those files after a change that an earlier version did not notice. Only the Parquet files are
-written here, byte by byte. Python's standard library is enough.
+those files after a change that an earlier version did not notice. Only Parquet files, GGUF files and
+adapters are written here, byte by byte. Python's standard library is enough.
 """
 
 import copy, gzip, io, json, lzma, shutil, struct, subprocess, sys, tarfile, tempfile
@@ -133,6 +133,48 @@ def shard_lists():
         seed("shard_index", f"path-{number}", index(("wte.weight", file)))
     seed("shard_index", "twice", index(("a", name(1)), ("a", name(2))))
     seed("shard_index", "list", '{"weight_map": [["a", "b"]]}')
+
+
+def adapters():
+    """Of the base in the target: 2 blocks of 8 dimensions, 12 inside, one head of 4 for keys and values."""
+    sizes = {"self_attn.q_proj": (8, 8), "self_attn.k_proj": (8, 4), "self_attn.v_proj": (8, 4),
+             "self_attn.o_proj": (8, 8), "mlp.gate_proj": (8, 12), "mlp.up_proj": (8, 12),
+             "mlp.down_proj": (12, 8)}
+    config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "../base",
+              "r": 2, "lora_alpha": 3, "lora_dropout": 0.1, "target_modules": ["q_proj", "v_proj"],
+              "bias": "none", "fan_in_fan_out": False, "use_rslora": False, "use_dora": False,
+              "modules_to_save": None, "rank_pattern": {}, "alpha_pattern": {},
+              "layers_to_transform": None, "init_lora_weights": True}
+
+    def weights(names, kind="F32", rank=2):
+        head, numbers = {}, b""
+        number = struct.pack("<f", 0.3)[0 if kind == "F32" else 2 :]
+        for block in range(2):
+            for path in [path for path in sizes if path.split(".")[1] in names]:
+                n_in, n_out = sizes[path]
+                for part, shape in [("A", [rank, n_in]), ("B", [n_out, rank])]:
+                    start = len(numbers)
+                    numbers += number * (shape[0] * shape[1])
+                    name = f"base_model.model.model.layers.{block}.{path}.lora_{part}.weight"
+                    head[name] = {"dtype": kind, "shape": shape, "data_offsets": [start, len(numbers)]}
+        return safetensors(head, numbers)
+
+    some, every = ["q_proj", "v_proj"], [path.split(".")[1] for path in sizes]
+    pair = lambda config, weights: json.dumps(config).encode() + b"\0" + weights
+    with_entry = lambda **entries: pair({**config, **entries}, weights(some))
+    seed("adapters", "two-layers", with_entry())
+    seed("adapters", "bf16", pair(config, weights(some, "BF16")))
+    seed("adapters", "all-linear", pair({**config, "target_modules": "all-linear"}, weights(every)))
+    seed("adapters", "rslora", with_entry(use_rslora=True))
+    seed("adapters", "expression", with_entry(target_modules=".*[qv]_proj"))
+    paths = [f"model.layers.{i}.self_attn.{name}" for i in range(2) for name in some]
+    seed("adapters", "paths", with_entry(target_modules=paths))
+    seed("adapters", "one-block", with_entry(target_modules=paths[:2]))
+    seed("adapters", "rank-too-large", with_entry(r=LARGEST - 1))
+    seed("adapters", "alpha-too-large", with_entry(lora_alpha=1e308, use_rslora=True))
+    seed("adapters", "rank-of-pattern", with_entry(rank_pattern={"q_proj": 4}))
+    wide = {**config, "r": 16, "target_modules": ["k_proj"]}
+    seed("adapters", "rank-above-sizes", pair(wide, weights(["k_proj"], rank=16)))
 
 
 def recipes():
@@ -423,6 +465,7 @@ def main():
         models(Path(work))
         tokens(Path(work))
     shard_lists()
+    adapters()
     recipes()
     documents()
     parquet_files()

@@ -32,7 +32,7 @@ export TMPDIR=$scratch
 dictionary() {
     case $1 in
         tokenizer_json | shard_index | metrics_log | manifest | journal) echo json ;;
-        model_directory | trainer_state) echo safetensors ;;
+        model_directory | adapters | trainer_state) echo safetensors ;;
         recipe | documents | book_path | gguf) echo "$1" ;;
     esac
 }

@@ -12,8 +12,10 @@
 #
 # transformers 4.44, of 2024, can be installed with Python 3.10 to 3.12.
 #
-# The models that are checked are trained here, each in a second: see check_transformers.py and
-# check_evaluation.py.
+# Adapters are checked with peft 0.21.2, which needs transformers 4.57 or later.
+#
+# The models that are checked are made here, each in a second: see check_transformers.py,
+# check_evaluation.py and check_peft.py.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -50,10 +52,23 @@ import sys, sysconfig, pathlib
 PTH
         touch "$env/done"
     fi
+    case $version in
+    4.4*) adapters=true ;;
+    *)
+        if [ ! -e "$env/peft-0.21.2" ]; then
+            # What else it needs is there; pip would install torch a second time.
+            "$env/bin/python" -m pip install -q --disable-pip-version-check --no-deps \
+                peft==0.21.2 accelerate==1.15.0 psutil==7.2.2
+            touch "$env/peft-0.21.2"
+        fi
+        adapters="$env/bin/python -W ignore tests/parity/check_peft.py"
+        ;;
+    esac
     echo
     echo "transformers $version"
     { "$env/bin/python" -W ignore tests/parity/check_transformers.py --train \
-        && "$env/bin/python" -W ignore tests/parity/check_evaluation.py $smollm2; } \
+        && "$env/bin/python" -W ignore tests/parity/check_evaluation.py $smollm2 \
+        && $adapters; } \
         || failed="$failed $version"
 done
 [ -z "$failed" ] || {

@@ -23,8 +23,8 @@
 use stage01_bigram::Result;
 use stage01_bigram::tokenizer::Tokenizer;
 
-use super::message::Message;
 use super::message::guard::Guards;
+use super::message::{Message, end_of_turn};
 use super::template::Template;
 
 /// Makes the prompts of one model.
@@ -61,12 +61,6 @@ impl<'m> Prompter<'m> {
     /// The token with which a turn of the model ends, where the template writes one: the one behind
     /// the words of an answer.
     pub fn end_of_turn(&self) -> Option<u32> {
-        const ANSWER: &str = "stage03-answer";
-        let turn = [Message::user("stage03-question"), Message::assistant(ANSWER)];
-        let text = self.template.render(&turn, false).ok()?;
-        let rest = text.split(ANSWER).nth(1)?.trim_start();
-        let added = self.tokenizer.added_tokens().iter();
-        let fits = added.filter(|token| rest.starts_with(&token.content));
-        Some(fits.max_by_key(|token| token.content.len())?.id)
+        end_of_turn(self.tokenizer, |messages| self.template.render(messages, false))
     }
 }

@@ -1,4 +1,5 @@
-//! The commands: `train`, `sample`, `eval`, `chat`, `serve`, `export`, `quantize`, `bench`.
+//! The commands: `train`, `sample`, `eval`, `chat`, `serve`, `merge`, `export`, `quantize`,
+//! `bench`.
 //!
 //! Each has a file of its own. This one has the flags they share, and how a program starts and
 //! ends: with its result, with a one-line error, or without a message when its output is no longer
@@ -11,6 +12,7 @@ pub mod eval;
 pub mod export;
 pub mod introduction;
 pub mod locate;
+pub mod merge;
 pub mod quantize;
 pub mod resumed;
 pub mod run;
@@ -59,6 +61,7 @@ enum Command {
     Eval(eval::Flags),
     Chat(chat::Flags),
     Serve(serve::Flags),
+    Merge(merge::Flags),
     Export(export::Flags),
     Quantize(quantize::Flags),
     Bench(bench::Flags),
@@ -132,6 +135,7 @@ fn dispatch(cli: Cli, own: &ArgMatches) -> Result<ExitCode> {
         Some(Command::Eval(flags)) => eval::eval(&flags),
         Some(Command::Chat(flags)) => chat::chat(&flags),
         Some(Command::Serve(flags)) => serve::serve(&flags),
+        Some(Command::Merge(flags)) => merge::merge(&flags),
         Some(Command::Export(flags)) => export::export(&flags),
         Some(Command::Quantize(flags)) => quantize::quantize(&flags),
         Some(Command::Bench(flags)) => bench::bench(&flags, own),

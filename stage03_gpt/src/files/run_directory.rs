@@ -37,7 +37,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stage01_bigram::files::{self, DirLock, LOCK_FILE};
 use stage01_bigram::{Error, Result};
 
-use super::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE, TRAINER_FILE};
+use super::{ADAPTER_FILES, CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE, TRAINER_FILE};
 
 /// The files of stage 4's prepared data: finished, or in preparation.
 const PREPARED: [&str; 2] = ["manifest.json", "plan.json"];
@@ -261,8 +261,9 @@ fn busy(path: &Path) -> Error {
 /// Whether a directory holds a model, the state of a run, or a part of them: the weights may be in
 /// files of other names.
 fn holds_model(path: &Path) -> bool {
-    let names = [MODEL_FILE, TRAINER_FILE, CONFIG_FILE, TOKENIZER_FILE];
-    names.iter().any(|name| path.join(name).symlink_metadata().is_ok())
+    let model = [MODEL_FILE, TRAINER_FILE, CONFIG_FILE, TOKENIZER_FILE];
+    let names = model.into_iter().chain(ADAPTER_FILES);
+    names.into_iter().any(|name| path.join(name).symlink_metadata().is_ok())
 }
 
 /// The first free name of `NAME.1`, `NAME.2` …

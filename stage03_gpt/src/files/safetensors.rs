@@ -301,12 +301,16 @@ impl<'a> TensorFile<'a> {
 
     /// The header's entry for a tensor.
     pub(crate) fn tensor(&self, name: &str) -> Result<&Info> {
-        let place = self.head.places.get(name).ok_or_else(|| {
+        self.find(name).ok_or_else(|| {
             let problem = format!("the tensor {} is missing", shown(name));
             let remedy = format!("it must come from the same model as {CONFIG_FILE}");
             Error::format(&self.path, problem, remedy)
-        })?;
-        Ok(&self.head.tensors[*place])
+        })
+    }
+
+    /// The header's entry for a tensor, if it is there.
+    pub(crate) fn find(&self, name: &str) -> Option<&Info> {
+        self.head.places.get(name).map(|&place| &self.head.tensors[place])
     }
 
     /// Checks the shape of a tensor.

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::{Error, Result};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::IGNORED;
 use super::example::Example;
@@ -100,6 +101,21 @@ impl Batches {
     /// How many batches an epoch has.
     pub fn per_epoch(&self) -> u64 {
         self.rows.div_ceil(self.batch_size) as u64
+    }
+
+    /// A hash of all that the batches depend on. A run that is resumed with another one would have
+    /// other batches: another file, another seed, or a template that writes the date of today.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hash = Xxh3::with_seed(self.seed);
+        let mut add = |number: usize| hash.update(&(number as u64).to_le_bytes());
+        [self.block_size, self.batch_size, self.examples.len()].into_iter().for_each(&mut add);
+        for Example { tokens, answers, .. } in &self.examples {
+            add(tokens.len());
+            tokens.iter().for_each(|&token| add(token as usize));
+            add(answers.len());
+            answers.iter().flat_map(|answer| [answer.start, answer.end]).for_each(&mut add);
+        }
+        hash.digest()
     }
 
     // ANCHOR: at

@@ -24,6 +24,7 @@ use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 use stage03_gpt::files::TRAINER_FILE;
 use stage03_gpt::files::hugging_face::{TextSettings, save_description_with, save_model};
+use stage03_gpt::files::peft;
 use stage03_gpt::files::resume::{self, Snapshot, State, TOKENIZER_NOTE, text_checksum};
 use stage03_gpt::files::run_directory::{self, OutDir, Place};
 use stage03_gpt::gpt::Gpt;
@@ -34,24 +35,6 @@ use xxhash_rust::xxh3::Xxh3;
 use super::run::FinetuneTraining;
 use super::settings::FinetuneSettings;
 use crate::checkpoint::BEST;
-
-/// Until the adapters' files are written: nothing but the tokenizer.
-mod peft {
-    use super::*;
-    pub fn describe(
-        directory: &Path,
-        _: &Gpt,
-        _: &Path,
-        tokenizer: &Tokenizer,
-        _: &SpecialTokens,
-        _: &TextSettings,
-    ) -> Result<()> {
-        tokenizer.save(&directory.join("tokenizer.json"))
-    }
-    pub fn save_adapter(_: &Path, _: &Gpt, _: &Params<f32>) -> Result<()> {
-        Ok(())
-    }
-}
 
 /// What kind of run a state belongs to, in its note.
 const KIND: &str = "finetune";
@@ -64,7 +47,7 @@ pub struct FinetuneCheckpoints {
     best: RefCell<Option<OutDir>>,
     /// The model as its files describe it: with the whole of its context.
     pub gpt: Gpt,
-    /// The model that the run began with, as the adapters' file names it.
+    /// The path of the model that the run began with, from the root: the adapters' file names it.
     pub base: PathBuf,
     /// The checksum of its weights.
     pub base_sum: String,
@@ -120,7 +103,8 @@ impl FinetuneCheckpoints {
                 save_description_with(directory, config, &self.tokenizer, special, texts)
             }
             Some(_) => {
-                peft::describe(directory, &self.gpt, &self.base, &self.tokenizer, special, texts)
+                let (gpt, base) = (&self.gpt, self.base.display().to_string());
+                peft::save_description(directory, gpt, &base, &self.tokenizer, special, texts)
             }
         }
     }
@@ -129,7 +113,7 @@ impl FinetuneCheckpoints {
     fn save_weights(&self, directory: &Path, weights: &Params<f32>) -> Result<()> {
         match self.gpt.lora() {
             None => save_model(directory, &self.gpt, weights),
-            Some(_) => peft::save_adapter(directory, &self.gpt, weights),
+            Some(_) => peft::save_weights(directory, &self.gpt, weights),
         }
     }
 

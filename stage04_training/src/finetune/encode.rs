@@ -27,7 +27,7 @@ use stage01_bigram::text::thousands;
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result};
 use stage03_gpt::message::guard::Guards;
-use stage03_gpt::message::{Message, Role};
+use stage03_gpt::message::{Message, Role, end_of_turn};
 
 use super::example::{Example, Origin, prompt_hash};
 use super::template::Template;
@@ -57,7 +57,7 @@ impl<'t> Encoder<'t> {
         block_size: usize,
     ) -> Result<Encoder<'t>> {
         let mut ends = eos.to_vec();
-        ends.extend(template.end_of_turn(tokenizer));
+        ends.extend(end_of_turn(tokenizer, |messages| template.render(messages, false)));
         if ends.is_empty() {
             let problem = "it writes no token behind an answer, so no answer would ever end";
             let remedy = "take another model, or correct the template";

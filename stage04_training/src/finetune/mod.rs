@@ -14,6 +14,7 @@
 //! | `template`, `plain` | conversations as one text: by the model's own template, or by a plain one |
 //! | `encode` | the tokens of a conversation, and which of them are learned |
 //! | `documents` | the tokens of plain text |
+//! | `end_token` | a token that ends an answer, for a model that has none |
 //! | `example` | one example in tokens |
 //! | `read` | files to examples |
 //! | `fault` | lines that cannot be used |
@@ -56,6 +57,7 @@ mod conversation;
 pub mod course;
 mod documents;
 mod encode;
+pub mod end_token;
 mod example;
 mod fault;
 mod gather;

@@ -90,6 +90,8 @@ mod tests {
         };
         // 7 leaves 3, 6 leaves 4: the 4 goes to the 6, the 3 to the 7.
         assert_eq!(sorted(packed(&[3, 4, 6, 7], 10, 0)), [vec![2, 1], vec![3, 0]]);
+        // The 2 fits beside the 7 as well, and fills up the row of the 8.
+        assert_eq!(sorted(packed(&[2, 7, 8], 10, 0)), [vec![1], vec![2, 0]]);
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! taken, by the interpreter behind the feature `chat`. A model without one gets the plain template.
 
 use stage01_bigram::Result;
-use stage01_bigram::tokenizer::Tokenizer;
 use stage03_gpt::message::Message;
 use stage03_gpt::model::Model;
 
@@ -27,8 +26,13 @@ impl Template {
     /// [`Error::Text`] when it has one, and this program was built without the feature `chat`; when
     /// its own is no program in Jinja; and as [`PlainTemplate::of`].
     pub fn of(model: &Model) -> Result<Template> {
+        let plain = || PlainTemplate::of(&model.tokenizer, &model.special.eos);
         match &model.text_settings.chat_template {
-            None => Ok(Template::Plain(PlainTemplate::of(&model.tokenizer, &model.special.eos)?)),
+            None => Ok(Template::Plain(plain()?)),
+            // A model that was fine-tuned here before.
+            Some(own) if plain().is_ok_and(|plain| plain.jinja() == own) => {
+                Ok(Template::Plain(plain()?))
+            }
             #[cfg(feature = "chat")]
             Some(_) => {
                 let template = stage03_gpt::chat::template::Template::of(model)?;
@@ -66,16 +70,5 @@ impl Template {
             Template::Own(template) => template.render(messages, add_generation_prompt),
             Template::Plain(template) => template.render(messages, add_generation_prompt),
         }
-    }
-
-    /// The token that the template writes behind an answer, where it is one.
-    pub(super) fn end_of_turn(&self, tokenizer: &Tokenizer) -> Option<u32> {
-        const ANSWER: &str = "finetune-answer";
-        let turn = [Message::user("finetune-question"), Message::assistant(ANSWER)];
-        let text = self.render(&turn, false).ok()?;
-        let rest = text.split(ANSWER).nth(1)?.trim_start();
-        let added = tokenizer.added_tokens().iter();
-        let fits = added.filter(|token| rest.starts_with(&token.content));
-        Some(fits.max_by_key(|token| token.content.len())?.id)
     }
 }

@@ -24,6 +24,7 @@ use stage02_attention::params::Tensor;
 use super::names::{Mapping, OUTPUT, POSITION_EMBD, ROPE_FREQS, TOKEN_EMBD, mappings};
 use super::{NewTensor, TensorType, Value, sizes, tokenizer, write_gguf};
 use crate::config::GptConfig;
+use crate::files::hugging_face::without_adapters;
 use crate::model::Model;
 
 /// The version of the layout of quantised blocks, which llama.cpp asks for.
@@ -36,10 +37,11 @@ impl Model {
     /// [`TensorType::WRITABLE`].
     ///
     /// # Errors
-    /// [`Error::Setting`] for another type, and for a model or a tokenizer that GGUF cannot
-    /// describe; [`Error::Format`] for weights that are not finite, or too large for float16;
+    /// [`Error::Setting`] for another type, for a model with adapters, and for a model or a tokenizer
+    /// that GGUF cannot describe; [`Error::Format`] for weights that are not finite, or too large for float16;
     /// [`Error::File`] when the file cannot be written.
     pub fn save_gguf(&self, path: &Path, name: &str, matrices: TensorType) -> Result<()> {
+        without_adapters(&self.gpt)?;
         let file_type = match matrices {
             TensorType::F32 => 0,
             TensorType::F16 => 1,

@@ -50,10 +50,9 @@ mod tokenizer_config;
 mod transpose;
 mod weights;
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
+use serde_json::Value;
 use stage01_bigram::tokenizer::Tokenizer;
 use stage01_bigram::{Error, Result, files};
 use stage02_attention::params::Params;
@@ -63,12 +62,14 @@ use self::family::Family;
 use self::tokenizer_config::tokenizer_config;
 use self::weights::Weights;
 use super::bounded::{read_json, shown};
-use super::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE, gguf};
+use super::{CONFIG_FILE, MODEL_FILE, TOKENIZER_FILE};
 use crate::config::GptConfig;
 use crate::gpt::Gpt;
 use crate::model::{Model, ModelWeights, SpecialTokens};
 
 pub use self::config_json::read_config;
+pub(super) use self::names::layer_name;
+pub(super) use self::text_settings::read_adapter_text_settings;
 pub use self::text_settings::{TextSettings, read_text_settings};
 pub use self::weights::{INDEX_FILE, read_model, save_model};
 
@@ -84,75 +85,67 @@ pub fn joins_qkv(config: &GptConfig) -> bool {
     matches!(Family::of(config), Family::Gpt2 | Family::Own)
 }
 
+/// Whether the model is of a family that `transformers` knows. Another one is a mixture of parts, and
+/// its files open here alone.
+pub fn is_known_elsewhere(config: &GptConfig) -> bool {
+    Family::of(config) != Family::Own
+}
+
 impl Model {
-    /// Reads the directory of a model, or a file that ends in `.gguf`.
-    ///
-    /// # Errors
-    /// [`Error::File`] when a file is missing or unreadable; [`Error::Format`] when it is not
-    /// what it should be, naming the tensor or the entry.
-    pub fn load(directory: &Path) -> Result<Self> {
-        let there = match fs::metadata(directory) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let remedy = "train a model first, or name the directory of one";
-                return Err(Error::format(directory, "there is no such directory", remedy));
-            }
-            there => there.map_err(Error::file("read", directory))?,
-        };
-        if !there.is_dir() && directory.extension().is_some_and(|ending| ending == "gguf") {
-            return gguf::load(directory);
-        }
-        if !there.is_dir() {
-            let problem = "it is a file, and a model is a directory, or a file that ends in .gguf";
-            return Err(Error::format(
-                directory,
-                problem,
-                "name the directory that the file is in",
-            ));
-        }
-        // First, because its errors name other formats and how to convert them.
-        let weights = Weights::open(directory)?;
-        let path = directory.join(CONFIG_FILE);
-        let config = Config::read(&path)?;
-        let (gpt, params) = build(&weights, &config, &path)?;
-        let path = directory.join(TOKENIZER_FILE);
-        let tokenizer = Tokenizer::load(&path)?;
-        let (given, expected) = (tokenizer.vocab_size(), gpt.config().vocab_size);
-        if given > expected {
-            return Err(Error::format(
-                path,
-                format!("it has {given} tokens, the model only {expected}"),
-                "use the tokenizer the model was trained with",
-            ));
-        }
-        let (special, text_settings) = read_text_settings(directory, &tokenizer)?;
-        let weights = ModelWeights::Full(params);
-        Ok(Model { gpt, weights, tokenizer, special, text_settings })
-    }
-
-    /// [`Model::load`] for inference: quantised matrices of a GGUF file stay as they are. They take a
-    /// quarter of the memory or less, and are multiplied several times faster. The model can neither be
-    /// trained nor saved.
-    ///
-    /// # Errors
-    /// As [`Model::load`].
-    pub fn load_quantised(path: &Path) -> Result<Self> {
-        match path.is_file() && path.extension().is_some_and(|ending| ending == "gguf") {
-            true => gguf::load_blocks(path),
-            false => Model::load(path),
-        }
-    }
-
     /// Writes the directory of a model, to be opened by [`Model::load`] and by `transformers`.
     /// Files of these names that are there already are replaced.
     ///
     /// # Errors
-    /// [`Error::File`] when a file cannot be written.
+    /// [`Error::File`] when a file cannot be written; [`Error::Setting`] for a model with adapters.
     pub fn save(&self, directory: &Path) -> Result<()> {
+        without_adapters(&self.gpt)?;
         files::create_directory(directory)?;
         let Model { gpt, tokenizer, special, text_settings, .. } = self;
         save_description_with(directory, gpt.config(), tokenizer, special, text_settings)?;
         save_model(directory, &self.gpt, self.params())
     }
+}
+
+/// Refuses a model with adapters, whose files would hold it without them.
+///
+/// # Errors
+/// [`Error::Setting`], saying what to do.
+pub(super) fn without_adapters(gpt: &Gpt) -> Result<()> {
+    match gpt.lora() {
+        None => Ok(()),
+        Some(_) => {
+            let expected = "merge them into it first, or save the adapters alone";
+            Err(Error::setting("the model", "a model with adapters", expected))
+        }
+    }
+}
+
+/// Reads the directory of a model: what [`Model::load`] does where it is one.
+pub(super) fn load(directory: &Path) -> Result<Model> {
+    // First, because its errors name other formats and how to convert them.
+    let weights = Weights::open(directory)?;
+    let path = directory.join(CONFIG_FILE);
+    let config = Config::read(&path)?;
+    let (gpt, params) = build(&weights, &config, &path)?;
+    let tokenizer = load_tokenizer(directory, gpt.config())?;
+    let (special, text_settings) = read_text_settings(directory, &tokenizer)?;
+    let weights = ModelWeights::Full(params);
+    Ok(Model { gpt, weights, tokenizer, special, text_settings })
+}
+
+/// Reads the tokenizer in a directory, for a model of these sizes.
+pub(super) fn load_tokenizer(directory: &Path, config: &GptConfig) -> Result<Tokenizer> {
+    let path = directory.join(TOKENIZER_FILE);
+    let tokenizer = Tokenizer::load(&path)?;
+    let (given, expected) = (tokenizer.vocab_size(), config.vocab_size);
+    if given > expected {
+        return Err(Error::format(
+            path,
+            format!("it has {given} tokens, the model only {expected}"),
+            "use the tokenizer the model was trained with",
+        ));
+    }
+    Ok(tokenizer)
 }
 
 /// A model from its sizes and its weights, which are compared first.
@@ -215,16 +208,30 @@ pub fn save_description_with(
     for entry in ["bos_token_id", "eos_token_id"] {
         model[entry] = generation[entry].clone();
     }
-    for (file, json) in [
-        (CONFIG_FILE, model),
-        (GENERATION_CONFIG_FILE, generation),
-        (TOKENIZER_CONFIG_FILE, tokenizer_config(config, tokenizer, text_settings)),
-    ] {
-        let text = serde_json::to_string_pretty(&json).expect("plain JSON") + "\n";
-        files::write_bytes(&directory.join(file), text.as_bytes())?;
-    }
+    write_json(&directory.join(CONFIG_FILE), &model)?;
+    save_texts(directory, config, tokenizer, special, text_settings)
+}
+
+/// Writes what a directory says about texts: the tokenizer, the special tokens, the chat template.
+pub(super) fn save_texts(
+    directory: &Path,
+    config: &GptConfig,
+    tokenizer: &Tokenizer,
+    special: &SpecialTokens,
+    text_settings: &TextSettings,
+) -> Result<()> {
+    let generation = text_settings.generation_config(special);
+    write_json(&directory.join(GENERATION_CONFIG_FILE), &generation)?;
+    let settings = tokenizer_config(config, tokenizer, text_settings);
+    write_json(&directory.join(TOKENIZER_CONFIG_FILE), &settings)?;
     text_settings.save_template(directory)?;
     tokenizer.save(&directory.join(TOKENIZER_FILE))
+}
+
+/// Writes a file of JSON, with a line for each entry.
+pub(super) fn write_json(path: &Path, json: &Value) -> Result<()> {
+    let text = serde_json::to_string_pretty(json).expect("plain JSON") + "\n";
+    files::write_bytes(path, text.as_bytes())
 }
 
 #[cfg(test)]

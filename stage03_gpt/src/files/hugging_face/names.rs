@@ -45,6 +45,15 @@ pub(super) fn prefix(family: Family, name: &str) -> &'static str {
     }
 }
 
+/// The name of a layer within a block, in the files of the model's family, with all prefixes:
+/// `model.layers.7.self_attn.q_proj`. path: as [`Site`](crate::lora::Site) has it.
+pub(in crate::files) fn layer_name(config: &GptConfig, block: usize, path: &str) -> String {
+    match Family::of(config) {
+        Family::Gpt2 | Family::Own => format!("transformer.h.{block}.{path}"),
+        Family::Llama | Family::Qwen2 => format!("model.layers.{block}.{path}"),
+    }
+}
+
 /// The tensors of a file that hold one of this crate's, in order.
 pub(super) fn file_tensors(family: Family, config: &GptConfig, tensor: &Tensor) -> Vec<FileTensor> {
     let columns = *tensor.shape.last().expect("a tensor has a shape");

@@ -378,7 +378,8 @@ fn weights_in_another_form_are_named_with_what_converts_them() {
         ("pytorch_model.bin.index.json", "AutoModelForCausalLM.from_pretrained("),
         ("tf_model.h5", "from_tf=True"),
         ("flax_model.msgpack", "from_flax=True"),
-        ("adapter_model.safetensors", "merge_and_unload()"),
+        ("adapter_model.safetensors", "adapter_config.json"),
+        ("adapter_model.bin", "save_pretrained"),
         ("some-Q4_K_M.gguf", "llama.cpp"),
         ("model.fp16.safetensors", "rename it to model.safetensors"),
     ] {

@@ -70,10 +70,30 @@ pub fn read_text_settings(
         false => (None, Map::new()),
     };
     let special = special_tokens(&config, generation.as_ref(), tokenizer)?;
-    kept.retain(|entry, _| {
-        !["bos_token_id", "eos_token_id", "_from_model_config"].contains(&&**entry)
-    });
+    retain_defaults(&mut kept);
     Ok((special, TextSettings::read(directory, kept, tokenizer)?))
+}
+
+/// [`read_text_settings`] for a directory without a `config.json`, beside a tokenizer of its own: an
+/// adapter's. Where it has no `generation_config.json`, that of the base model counts.
+pub(in crate::files) fn read_adapter_text_settings(
+    directory: &Path,
+    tokenizer: &Tokenizer,
+    (special, base): (&SpecialTokens, &TextSettings),
+) -> Result<(SpecialTokens, TextSettings)> {
+    let path = directory.join(GENERATION_CONFIG_FILE);
+    let (special, mut kept) = match path.exists() {
+        true => (special_tokens(&Config::read(&path)?, None, tokenizer)?, object(&path)?),
+        false => (special.clone(), base.generation.clone()),
+    };
+    retain_defaults(&mut kept);
+    Ok((special, TextSettings::read(directory, kept, tokenizer)?))
+}
+
+/// Keeps what [`SpecialTokens`] does not have.
+fn retain_defaults(generation: &mut Map<String, Value>) {
+    let said = ["bos_token_id", "eos_token_id", "_from_model_config"];
+    generation.retain(|entry, _| !said.contains(&&**entry));
 }
 
 impl TextSettings {

@@ -34,7 +34,7 @@ use super::super::safetensors::{HEAD_LIMIT, Info, TensorFile, dims, write_tensor
 use super::family::Family;
 use super::names::{FileTensor, all_names, file_tensors, in_file_layer, prefix};
 use super::transpose::{from_columns, into_columns};
-use super::{CONFIG_FILE, MODEL_FILE, config_json, read_json, shown};
+use super::{CONFIG_FILE, MODEL_FILE, config_json, read_json, shown, without_adapters};
 use crate::architecture::Positions;
 use crate::block::Block;
 use crate::config::GptConfig;
@@ -53,8 +53,9 @@ const LM_HEAD: &str = "lm_head.weight";
 /// Writes the weights under the names of the model's family.
 ///
 /// # Errors
-/// [`Error::File`] when the file cannot be written.
+/// [`Error::File`] when the file cannot be written; [`Error::Setting`] for a model with adapters.
 pub fn save_model(directory: &Path, gpt: &Gpt, params: &Params<f32>) -> Result<()> {
+    without_adapters(gpt)?;
     let family = Family::of(gpt.config());
     let own: HashMap<&str, &[f32]> = gpt
         .layout()
@@ -394,7 +395,8 @@ impl<'a> Weights<'a> {
                 continue;
             }
             let remedy = if name.contains("lora_") {
-                "it is a LoRA adapter; merge it into its base (`merge_and_unload` in peft) first"
+                "it is of a LoRA adapter, whose file is adapter_model.safetensors, beside an \
+                 adapter_config.json"
             } else {
                 "both files must come from the same directory"
             };
@@ -539,21 +541,6 @@ fn other_forms(directory: &Path) -> Error {
             "flax_model.msgpack",
             "a file of Flax",
             resave(model, ", from_flax=True") + " (transformers 4)",
-        ),
-        (
-            "adapter_model.safetensors",
-            "a LoRA adapter: changes to a base model that is not in the directory",
-            format!(
-                "merge them in Python: from peft import AutoPeftModelForCausalLM; \
-                 AutoPeftModelForCausalLM.from_pretrained({quoted}).merge_and_unload()\
-                 .save_pretrained({:?})",
-                format!("{}-merged", directory.display())
-            ),
-        ),
-        (
-            "adapter_model.bin",
-            "a LoRA adapter in a Python pickle",
-            "merge it with peft first".into(),
         ),
     ];
     for (file, what, remedy) in forms {

@@ -22,13 +22,13 @@ use crate::backend::LOGITS;
 /// returns the gradient of h, and adds the gradient of W to `dw`.
 ///
 /// h: (rows, n_embd), in the precision of w: (vocab_size, n_embd); targets: (rows). gradient:
-/// (scale, dw); the gradient is that of scale times the sum; dw: as w, f32.
+/// (scale, dw); the gradient is that of scale times the sum; dw: as w, f32; none: W is frozen.
 pub(super) fn loss(
     h: &Tensor,
     w: &Tensor,
     targets: &Tensor,
     kind: Kind,
-    gradient: Option<(f64, &mut Tensor)>,
+    gradient: Option<(f64, Option<&mut Tensor>)>,
 ) -> Torch<(Tensor, Option<Tensor>)> {
     let vocab_size = w.size()[0];
     let rows_per_block = (LOGITS as i64 / vocab_size).max(1);
@@ -43,7 +43,7 @@ fn in_blocks(
     w: &Tensor,
     targets: &Tensor,
     kind: Kind,
-    mut gradient: Option<(f64, &mut Tensor)>,
+    mut gradient: Option<(f64, Option<&mut Tensor>)>,
 ) -> Torch<(Tensor, Option<Tensor>)> {
     let _guard = tch::no_grad_guard();
     let rows = h.size()[0];
@@ -66,7 +66,9 @@ fn in_blocks(
             let _ = dlogits.f_scatter_add_(1, &targets, &minus_one)?;
             let dlogits = dlogits.f_mul_scalar_(*scale)?.f_to_kind(h.f_kind()?)?;
             dh.push(dlogits.f_mm(w)?);
-            let _ = dw.f_add_(&dlogits.f_tr()?.f_mm(&h)?)?;
+            if let Some(dw) = dw {
+                let _ = dw.f_add_(&dlogits.f_tr()?.f_mm(&h)?)?;
+            }
         }
     }
     let dh = match dh.len() {
@@ -103,7 +105,7 @@ mod tests {
         let difference = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
         for rows_per_block in [1, 3, 10, 11, 100] {
             let mut dw = Tensor::ones_like(&w);
-            let gradient = Some((scale, &mut dw));
+            let gradient = Some((scale, Some(&mut dw)));
             let (loss, dh) =
                 in_blocks(rows_per_block, &h, &w, &targets, Kind::Double, gradient).unwrap();
             assert!(
@@ -113,6 +115,10 @@ mod tests {
             assert!(difference(&dh.unwrap(), &h1.grad()) < 1e-6, "{rows_per_block}");
             // Added to what was there.
             assert!(difference(&(dw - 1.0), &w1.grad()) < 1e-6, "{rows_per_block}");
+            let frozen = Some((scale, None));
+            let (_, same) =
+                in_blocks(rows_per_block, &h, &w, &targets, Kind::Double, frozen).unwrap();
+            assert!(difference(&same.unwrap(), &h1.grad()) < 1e-6, "{rows_per_block}");
             let (again, none) =
                 in_blocks(rows_per_block, &h, &w, &targets, Kind::Double, None).unwrap();
             assert!(none.is_none() && again.double_value(&[]) == loss.double_value(&[]));

@@ -4,8 +4,11 @@
 //! scale of the loss are the same. So a run can move between the two, and one can be tested against
 //! the other.
 //!
+//! - `batch`: a micro-batch on the device, packed or not
 //! - `weights`: the vector of parameters on the device, its views and its rounded copy
-//! - `model`: the forward pass
+//! - `passes`: the forward and the backward pass of a micro-batch
+//! - `model`: what the forward pass computes
+//! - `linear`, `attention`, `rotary`: its layers; low-rank adapters are part of `linear`
 //! - `head`: the output layer and the loss
 //! - `optimiser`: clipping and AdamW
 //! - `trouble`: errors of libtorch explained to users
@@ -19,17 +22,20 @@
 pub(crate) mod missing;
 pub(crate) mod peak;
 
+mod attention;
+mod batch;
 mod head;
+mod linear;
 mod model;
 mod optimiser;
+mod passes;
+mod rotary;
 mod trouble;
 mod weights;
 
 use std::cell::OnceCell;
 use std::sync::Mutex;
 
-use rand::Rng;
-use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
@@ -39,8 +45,10 @@ use tch::{Kind, TchError, Tensor};
 
 use super::Backend;
 use super::device::{Device, Precision};
-use model::{Model, is_linear};
-use optimiser::{Optimiser, norm, put};
+use batch::Batch;
+use linear::is_linear;
+use model::{Dropout, Model};
+use optimiser::{Optimiser, norm};
 use trouble::explain;
 use weights::{Weights, fetch};
 
@@ -84,8 +92,9 @@ pub struct TorchBackend {
     iter: usize,
     /// The summed loss of the micro-batches since the last step, on the device.
     loss: Tensor,
-    /// The number of micro-batches since the last step.
+    /// The number of micro-batches since the last step, and how many targets they had.
     micro_batches: usize,
+    targets: usize,
     /// The copy in the CPU's memory that [`Backend::state`] fills.
     state: Option<(Params<f32>, Moments<f32>)>,
     peak: OnceCell<Option<f64>>,
@@ -122,10 +131,10 @@ impl TorchBackend {
             }
             let half = options.precision == Precision::Bf16;
             let layout = gpt.layout();
-            let model = Model::new(gpt.config(), layout, place, options.fused_attention)?;
-            let weights = Weights::new(layout, weights, place, |name| half && is_linear(name))?;
+            let model = Model::new(&gpt, place, options.fused_attention)?;
+            let weights = Weights::new(&gpt, weights, place, |name| half && is_linear(name))?;
             let lm_head = weights.for_products(&layout.tensors()[model.lm_head])?;
-            let optimiser = Optimiser::new(layout, &weights.flat, options.fused_optimiser)?;
+            let optimiser = Optimiser::new(layout, &weights.trained, options.fused_optimiser)?;
             let loss = Tensor::f_zeros([], (real(place), place))?;
             Ok((model, weights, lm_head, optimiser, loss))
         };
@@ -144,17 +153,18 @@ impl TorchBackend {
             iter: 0,
             loss,
             micro_batches: 0,
+            targets: 0,
             state: None,
             peak: OnceCell::new(),
         })
     }
 
-    /// The gradient of the micro-batches since the last step.
+    /// The gradient, of all that is trained, of the micro-batches since the last step.
     ///
     /// # Errors
     /// When the device fails.
     pub fn gradient(&self) -> Result<Params<f32>> {
-        let mut gradient = Params::zeros(self.gpt.layout());
+        let mut gradient = self.gpt.gradient();
         let fetched = fetch(&self.weights.gradient, &mut gradient.values);
         fetched.map_err(|error| self.explain(error))?;
         Ok(gradient)
@@ -168,8 +178,8 @@ impl TorchBackend {
         self.gpt.check_tokens(tokens, length)?;
         let logits = || -> Torch<_> {
             let _guard = tch::no_grad_guard();
-            let tokens = self.upload(tokens, length)?;
-            let h = self.model.forward(&self.weights.leaves, &tokens, 0.0)?;
+            let batch = Batch::upload(self.place, length, tokens, &[], None)?;
+            let h = self.model.forward(&self.weights.leaves, &batch, Dropout::NONE)?;
             let logits = h.f_to_kind(self.lm_head.f_kind()?)?.f_mm(&self.lm_head.f_tr()?)?;
             let logits = logits.f_to_kind(Kind::Float)?;
             let mut out = vec![0.0; logits.numel()];
@@ -190,77 +200,6 @@ impl TorchBackend {
     }
     // ANCHOR_END: synchronise
 
-    // ANCHOR: upload
-    /// Copies tokens to the device. Shape: (batch, length).
-    fn upload(&self, tokens: &[u32], length: usize) -> Torch<Tensor> {
-        let tokens: Vec<i64> = tokens.iter().map(|&token| i64::from(token)).collect();
-        let tokens = Tensor::f_from_slice(&tokens)?.f_view([-1, length as i64])?;
-        if self.place.is_cuda() {
-            // From pinned memory the GPU copies by itself, while the program goes on.
-            let pinned = tokens.f_internal_pin_memory(self.place)?;
-            return pinned.f_to_device_(self.place, Kind::Int64, true, false);
-        }
-        tokens.f_to_device(self.place)
-    }
-    // ANCHOR_END: upload
-
-    /// Checks a batch: after an index out of bounds a GPU cannot be used until the process ends.
-    fn check(&self, inputs: &[u32], targets: &[u32]) -> Result<usize> {
-        let length = self.gpt.config().block_size;
-        let tokens = self.settings.batch_size * length;
-        assert_eq!([inputs.len(), targets.len()], [tokens; 2], "batch_size x block_size tokens");
-        self.gpt.check_tokens(inputs, length)?;
-        self.gpt.check_tokens(targets, length)?;
-        Ok(length)
-    }
-
-    // ANCHOR: micro_batch
-    fn micro_batch(&mut self, inputs: &[u32], targets: &[u32], length: usize) -> Torch<()> {
-        let (x, y) = (self.upload(inputs, length)?, self.upload(targets, length)?.f_view([-1])?);
-        let steps = self.settings.gradient_accumulation_steps;
-        let scale = 1.0 / (inputs.len() as f64 * steps as f64);
-        let dropout = self.gpt.config().dropout;
-
-        let h = {
-            let _lock = (dropout > 0.0).then(|| {
-                let lock = GENERATOR.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                let seed = self.settings.seed;
-                let number = self.settings.micro_batch_number(self.iter, self.micro_batches);
-                tch::manual_seed(generator(seed, Purpose::Dropout, number).next_u64() as i64);
-                lock
-            });
-            let h = self.model.forward(&self.weights.leaves, &x, dropout)?;
-            h.f_to_kind(self.lm_head.f_kind()?)?
-        };
-
-        let dw = &mut self.weights.gradients[self.model.lm_head];
-        let kind = real(self.place);
-        let (loss, dh) = head::loss(&h.f_detach()?, &self.lm_head, &y, kind, Some((scale, dw)))?;
-        let dh = dh.expect("a gradient was requested");
-
-        // A scalar whose gradient with respect to h is dh: libtorch's backward pass starts at one.
-        let root = h.f_mul(&dh)?.f_sum(Kind::Float)?;
-        let gradients = Tensor::f_run_backward(&[root], &self.weights.leaves, false, false)?;
-        let _guard = tch::no_grad_guard();
-        let both = self.weights.gradients.iter_mut().zip(gradients);
-        // An output layer of its own is no part of the record: it has its gradient already.
-        for (sum, gradient) in both.filter(|(_, gradient)| gradient.defined()) {
-            let _ = sum.f_add_(&gradient)?;
-        }
-        let _ = self.loss.f_add_(&loss)?;
-        Ok(())
-    }
-    // ANCHOR_END: micro_batch
-
-    fn summed_loss(&self, inputs: &[u32], targets: &[u32], length: usize) -> Torch<f64> {
-        let _guard = tch::no_grad_guard();
-        let (x, y) = (self.upload(inputs, length)?, self.upload(targets, length)?.f_view([-1])?);
-        let h = self.model.forward(&self.weights.leaves, &x, 0.0)?;
-        let h = h.f_to_kind(self.lm_head.f_kind()?)?;
-        let (loss, _) = head::loss(&h, &self.lm_head, &y, real(self.place), None)?;
-        loss.f_double_value(&[])
-    }
-
     // ANCHOR: read_back
     /// Reads the summed loss and the gradient norm, in one transfer, and sets the loss to zero.
     fn read_back(&mut self) -> Torch<(f64, f64)> {
@@ -274,15 +213,6 @@ impl TorchBackend {
 
     fn explain(&self, error: TchError) -> Error {
         explain(self.device, self.settings.batch_size, error)
-    }
-}
-
-/// Packed batches run on the CPU engine alone.
-fn packed_refused(device: &str) -> Error {
-    Error::Device {
-        device: device.into(),
-        problem: "libtorch takes no packed batches here".into(),
-        remedy: "choose --device cpu".into(),
     }
 }
 
@@ -313,48 +243,69 @@ impl Backend for TorchBackend {
     }
 
     fn accumulate(&mut self, inputs: &[u32], targets: &[u32]) -> Result<()> {
-        let length = self.check(inputs, targets)?;
-        self.micro_batch(inputs, targets, length).map_err(|error| self.explain(error))?;
+        self.check(inputs, targets)?;
+        let steps = self.settings.gradient_accumulation_steps;
+        let scale = 1.0 / (inputs.len() as f64 * steps as f64);
+        let batch = self.upload(inputs, targets, None);
+        let added = batch.and_then(|batch| self.micro_batch(&batch, scale));
+        added.map_err(|error| self.explain(error))?;
         self.micro_batches += 1;
+        self.targets += targets.len();
         Ok(())
     }
 
-    fn accumulate_packed(&mut self, _: &PackedBatch) -> Result<()> {
-        Err(packed_refused(&self.name()))
+    fn accumulate_packed(&mut self, batch: &PackedBatch) -> Result<()> {
+        let targets = self.check_packed(batch)?;
+        // Without a target there is no loss and no gradient: nothing is added.
+        if targets > 0 {
+            let scale = 1.0 / batch.targets_of_step.max(1) as f64;
+            let batch = self.upload(batch.inputs, batch.targets, Some(batch.documents));
+            let added = batch.and_then(|batch| self.micro_batch(&batch, scale));
+            added.map_err(|error| self.explain(error))?;
+        }
+        self.micro_batches += 1;
+        self.targets += targets;
+        Ok(())
     }
 
     fn step(&mut self) -> Result<Step> {
         let iter = self.iter;
-        let tokens = self.micro_batches * self.settings.batch_size * self.gpt.config().block_size;
+        let targets = std::mem::take(&mut self.targets);
         self.micro_batches = 0;
         let (loss, grad_norm) = self.read_back().map_err(|error| self.explain(error))?;
-        let loss = loss / tokens as f64;
+        // A step without any target has a loss of 0, not of 0 / 0.
+        let loss = loss / targets.max(1) as f64;
         let lr = self.settings.schedule.at(iter);
         if !loss.is_finite() || !grad_norm.is_finite() {
             let _ = self.weights.gradient.f_zero_().map_err(|error| self.explain(error))?;
             return Err(Error::diverged_gradient(iter, loss, grad_norm));
         }
-        let Weights { flat, gradient, .. } = &mut self.weights;
+        let Weights { trained, gradient, .. } = &mut self.weights;
         let adamw = &self.settings.adamw;
         let factor = adamw.clip_factor(grad_norm);
-        let stepped = self.optimiser.step(adamw, iter + 1, lr, factor, flat, gradient);
+        let stepped = self.optimiser.step(adamw, iter + 1, lr, factor, trained, gradient);
         stepped.and_then(|()| self.weights.round()).map_err(|error| self.explain(error))?;
         self.iter += 1;
         Ok(Step { iter, loss, lr, grad_norm })
     }
 
     fn evaluate(&mut self, inputs: &[u32], targets: &[u32]) -> Result<f64> {
-        let length = self.check(inputs, targets)?;
-        self.summed_loss(inputs, targets, length).map_err(|error| self.explain(error))
+        self.check(inputs, targets)?;
+        let batch = self.upload(inputs, targets, None);
+        batch.and_then(|batch| self.summed_loss(&batch)).map_err(|error| self.explain(error))
     }
 
-    fn evaluate_packed(&mut self, _: &PackedBatch) -> Result<f64> {
-        Err(packed_refused(&self.name()))
+    fn evaluate_packed(&mut self, batch: &PackedBatch) -> Result<f64> {
+        if self.check_packed(batch)? == 0 {
+            return Ok(0.0);
+        }
+        let batch = self.upload(batch.inputs, batch.targets, Some(batch.documents));
+        batch.and_then(|batch| self.summed_loss(&batch)).map_err(|error| self.explain(error))
     }
 
     fn state(&mut self) -> Result<(&Params<f32>, &Moments<f32>)> {
-        let layout = self.gpt.layout();
-        let empty = || (Params::zeros(layout), Moments::new(layout));
+        let (layout, trained) = (self.gpt.layout(), self.gpt.trained());
+        let empty = || (Params::zeros(layout), Moments::of_first(trained));
         let (mut weights, mut moments) = self.state.take().unwrap_or_else(empty);
         let fetched = fetch(&self.weights.flat, &mut weights.values)
             .and_then(|()| self.optimiser.fetch(&mut moments));
@@ -364,10 +315,9 @@ impl Backend for TorchBackend {
     }
 
     fn restore(&mut self, iter: usize, weights: Params<f32>, moments: Moments<f32>) -> Result<()> {
-        let put = put(&mut self.weights.flat, &weights)
-            .and_then(|()| self.weights.round())
-            .and_then(|()| self.optimiser.restore(&moments));
-        put.map_err(|error| self.explain(error))?;
+        let restored =
+            self.weights.restore(&weights).and_then(|()| self.optimiser.restore(&moments));
+        restored.map_err(|error| self.explain(error))?;
         self.iter = iter;
         Ok(())
     }

@@ -8,13 +8,13 @@
 
 use std::ops::Range;
 
-use stage02_attention::params::{Layout, Params};
+use stage02_attention::params::Layout;
 use stage03_gpt::adamw::{AdamW, Moments};
 use tch::{Kind, Tensor};
 
 use super::Torch;
 use super::missing::{self, Rates};
-use super::weights::fetch;
+use super::weights::{fetch, put};
 
 /// The moments of AdamW on a device, and the step that uses them.
 pub(super) struct Optimiser {
@@ -26,9 +26,10 @@ pub(super) struct Optimiser {
 }
 
 impl Optimiser {
-    /// Moments of zero, as long as `weights`.
+    /// Moments of zero for these weights, the first of the layout: those that are trained.
     pub fn new(layout: &Layout, weights: &Tensor, fused: bool) -> Torch<Self> {
-        let groups = [true, false].map(|decay| runs(layout, decay));
+        let n = weights.size()[0] as usize;
+        let groups = [true, false].map(|decay| runs(layout, n, decay));
         Ok(Optimiser { m: weights.f_zeros_like()?, v: weights.f_zeros_like()?, groups, fused })
     }
 
@@ -95,7 +96,9 @@ impl Optimiser {
         let &AdamW { beta1, beta2, eps, weight_decay, .. } = adamw;
         let scalar = |x: f64| Tensor::f_full([], x, (Kind::Float, weights.device()));
         let (mut step, mut divisor) = (scalar(t as f64)?, scalar(1.0 / factor)?);
-        for (runs, weight_decay) in self.groups.iter().zip([weight_decay, 0.0]) {
+        let groups = self.groups.iter().zip([weight_decay, 0.0]);
+        // The adapters of a model are all matrices: then one group has no weight, and no kernel.
+        for (runs, weight_decay) in groups.filter(|(runs, _)| !runs.is_empty()) {
             let parts =
                 |vector: &Tensor| runs.iter().map(|r| part(vector, r)).collect::<Torch<Vec<_>>>();
             let mut vectors = [parts(weights)?, parts(gradient)?, parts(&self.m)?, parts(&self.v)?];
@@ -119,21 +122,16 @@ impl Optimiser {
     }
 }
 
-/// Overwrites a vector on a device.
-pub(super) fn put(vector: &mut Tensor, values: &Params<f32>) -> Torch<()> {
-    let _guard = tch::no_grad_guard();
-    vector.f_copy_(&Tensor::f_from_slice(&values.values)?)
-}
-
 fn part(vector: &Tensor, run: &Range<usize>) -> Torch<Tensor> {
     vector.f_narrow(0, run.start as i64, run.len() as i64)
 }
 
-/// The ranges of the vector whose tensors have weight decay, or have none. Adjacent tensors make
-/// one range.
-fn runs(layout: &Layout, decay: bool) -> Vec<Range<usize>> {
+/// The ranges of the first `n` numbers whose tensors have weight decay, or have none. Adjacent tensors
+/// make one range.
+fn runs(layout: &Layout, n: usize, decay: bool) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
-    for tensor in layout.tensors().iter().filter(|tensor| tensor.decay == decay) {
+    let trained = layout.tensors().iter().take_while(|tensor| tensor.offset < n);
+    for tensor in trained.filter(|tensor| tensor.decay == decay) {
         let range = tensor.range();
         match runs.last_mut() {
             Some(last) if last.end == range.start => last.end = range.end,
@@ -163,7 +161,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use stage01_bigram::random::{Purpose, generator};
-    use stage02_attention::params::{Init, fill_normal};
+    use stage02_attention::params::{Init, Params, fill_normal};
 
     const CPU: (Kind, tch::Device) = (Kind::Float, tch::Device::Cpu);
 
@@ -187,20 +185,22 @@ mod tests {
             lengths in prop::collection::vec((1usize..2000, any::<bool>()), 1..8),
             grad_clip in prop::sample::select(vec![0.0, 0.5, 1e9]),
             weight_decay in prop::sample::select(vec![0.0, 0.3]),
-            seed: u64,
+            trained in 1usize..8, seed: u64,
         ) {
             let layout = layout(&lengths);
+            // The tensors behind the first ones are frozen.
+            let trained = layout.tensors()[trained.min(lengths.len()) - 1].range().end;
             let rng = &mut generator(seed, Purpose::Other, 0);
-            let mut draw = || {
-                let mut params = Params::<f32>::zeros(&layout);
+            let mut draw = |n| {
+                let mut params = Params::<f32>::zeros_of_first(n);
                 fill_normal(&mut params.values, 1.0, rng);
                 params
             };
             let adamw = AdamW { beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay, grad_clip };
-            let first = draw();
-            let gradients = [draw(), draw(), draw()];
+            let first = draw(layout.len());
+            let gradients = [draw(trained), draw(trained), draw(trained)];
 
-            let (mut ours, mut moments) = (first.clone(), Moments::new(&layout));
+            let (mut ours, mut moments) = (first.clone(), Moments::of_first(trained));
             for (gradient, t) in gradients.iter().zip(1..) {
                 let norm = gradient.values.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>();
                 let factor = adamw.clip_factor(norm.sqrt());
@@ -208,7 +208,8 @@ mod tests {
                 adamw.step(t, 0.01, factor, &layout, &mut ours, gradient, &mut moments);
             }
             for fused in [false, true] {
-                let mut weights = Tensor::from_slice(&first.values);
+                let whole = Tensor::from_slice(&first.values);
+                let mut weights = whole.narrow(0, 0, trained as i64);
                 let mut optimiser = Optimiser::new(&layout, &weights, fused).unwrap();
                 for (gradient, t) in gradients.iter().zip(1..) {
                     let mut gradient = Tensor::from_slice(&gradient.values);
@@ -218,11 +219,12 @@ mod tests {
                     prop_assert_eq!(gradient.abs().sum(Kind::Double).double_value(&[]), 0.0);
                 }
                 let mut theirs = Params::<f32>::zeros(&layout);
-                fetch(&weights, &mut theirs.values).unwrap();
+                fetch(&whole, &mut theirs.values).unwrap();
+                prop_assert_eq!(&theirs.values[trained..], &first.values[trained..]);
                 for (a, b) in ours.values.iter().zip(&theirs.values) {
                     prop_assert!((a - b).abs() < 2e-6 * a.abs().max(1.0), "fused {fused}: {a} {b}");
                 }
-                let mut fetched = Moments::<f32>::new(&layout);
+                let mut fetched = Moments::<f32>::of_first(trained);
                 optimiser.fetch(&mut fetched).unwrap();
                 for (a, b) in moments.v.values.iter().zip(&fetched.v.values) {
                     prop_assert!((a - b).abs() < 1e-5 * a.abs().max(1e-3), "fused {fused}: {a} {b}");
@@ -231,16 +233,17 @@ mod tests {
         }
 
         #[test]
-        fn every_weight_is_in_one_group(
+        fn every_weight_that_is_trained_is_in_one_group(
             lengths in prop::collection::vec((1usize..9, any::<bool>()), 1..12),
         ) {
             let layout = layout(&lengths);
-            let mut all: Vec<usize> =
-                [true, false].iter().flat_map(|&d| runs(&layout, d)).flatten().collect();
-            all.sort_unstable();
-            prop_assert_eq!(all, (0..layout.len()).collect::<Vec<_>>());
             for tensor in layout.tensors() {
-                let with = runs(&layout, true).iter().any(|run| run.contains(&tensor.offset));
+                let n = tensor.range().end;
+                let mut all: Vec<usize> =
+                    [true, false].iter().flat_map(|&d| runs(&layout, n, d)).flatten().collect();
+                all.sort_unstable();
+                prop_assert_eq!(all, (0..n).collect::<Vec<_>>());
+                let with = runs(&layout, n, true).iter().any(|run| run.contains(&tensor.offset));
                 prop_assert_eq!(with, tensor.decay);
             }
         }

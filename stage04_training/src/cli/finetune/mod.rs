@@ -17,7 +17,7 @@ use stage02_attention::params::Params;
 use stage03_gpt::cli::introduction;
 use stage03_gpt::cli::resumed::resume_message;
 use stage03_gpt::cli::run::typed;
-use stage03_gpt::cli::screen::{Screen, directory_flag, width};
+use stage03_gpt::cli::screen::{Screen, directory_flag, remark, width};
 use stage03_gpt::cli::stop;
 use stage03_gpt::files::TOKENIZER_FILE;
 use stage03_gpt::files::metrics_log::MetricsLog;
@@ -32,7 +32,7 @@ use self::watch::{Findings, Watch};
 use crate::backend;
 use crate::finetune::{
     Batches, FinetuneCheckpoints, FinetuneSettings, FinetuneTraining, Gathered, OUT_DIR,
-    SavedFinetune, Summary, gather, show, weights_checksum,
+    SavedFinetune, Summary, end_token, gather, show, weights_checksum,
 };
 
 /// Teach a trained model: to answer, or a text of your own.
@@ -93,7 +93,16 @@ fn begin(settings: &FinetuneSettings, only_shown: bool) -> Result<Ready> {
         true => None,
         false => Some(run_directory::reserve(&settings.out_dir)?),
     };
-    let model = Model::load(&base)?;
+    let mut model = Model::load(&base)?;
+    if end_token::is_missing(&model) {
+        if !settings.full {
+            let expected = "it has no token that ends an answer, and adapters cannot learn one; with \
+                            --full it gets one";
+            return Err(Error::setting("--init-from", base.display(), expected));
+        }
+        model = end_token::add(model)?;
+        remark("note: the model had no token that ends a text; it got one, <|endoftext|>");
+    }
     let mut settings = settings.clone();
     settings.threads = Some(settings.training(1).threads); // the rounding depends on it
     Ok(Ready { settings, model, base, start: Start::New(place) })
@@ -115,9 +124,8 @@ fn resume(given: &FinetuneSettings, matches: &ArgMatches) -> Result<Ready> {
     let out = run_directory::resume(&given.out_dir)?;
     let saved = SavedFinetune::load(&out.path)?;
     let ids = matches.ids().map(|id| id.as_str());
-    let mut fixed = ids.filter(|id| {
-        !["resume", "FinetuneSettings", "Flags"].contains(id) && !FREE.contains(id)
-    });
+    let mut fixed = ids
+        .filter(|id| !["resume", "FinetuneSettings", "Flags"].contains(id) && !FREE.contains(id));
     if let Some(name) = fixed.find(|name| typed(matches, name)) {
         let expected = "a resumed run keeps its settings; leave the flag out";
         return Err(Error::setting(format!("--{}", name.replace('_', "-")), "given", expected));
@@ -184,7 +192,7 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let (gpt, weights) = with_adapters(&settings, gpt, weights)?;
     let mut checkpoints = FinetuneCheckpoints::new(
         gpt.clone(),
-        (base.clone(), base_sum),
+        (std::path::absolute(&base).unwrap_or(base.clone()), base_sum),
         tokenizer,
         (special, text_settings),
         (settings.clone(), identity),
@@ -211,7 +219,8 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let first = trainer.backend.iter();
     let log = MetricsLog::open(&directory, first)?;
 
-    for (name, text) in facts(&settings, &checkpoints, &trainer, (&summary, replayed), steps) {
+    for (name, text) in facts(&settings, &checkpoints, &trainer, &base, (&summary, replayed), steps)
+    {
         screen.fact(name, &text);
     }
     if let Some(moved) = moved {
@@ -279,6 +288,7 @@ fn facts(
     settings: &FinetuneSettings,
     checkpoints: &FinetuneCheckpoints,
     trainer: &FinetuneTraining,
+    base: &Path,
     (summary, replayed): (&Summary, usize),
     steps: usize,
 ) -> Vec<(&'static str, String)> {
@@ -318,7 +328,7 @@ fn facts(
         ("text", text),
         ("data", format!("{what}, {} held out", count(held_out))),
         ("tokens", data),
-        ("from", checkpoints.base.display().to_string()),
+        ("from", base.display().to_string()),
         ("model", introduction::model(gpt.config())),
         ("trained", trained),
         (

@@ -1,8 +1,8 @@
-//! The printed table of a fine-tuning: a row for each evaluation, at most 60 columns wide.
+//! The printed table of a fine-tuning: a row for each evaluation.
 
 use stage01_bigram::text::thousands;
 
-use crate::units::{memory, time};
+use crate::units::memory;
 
 /// The figures of one evaluation.
 #[derive(Clone, Debug, Default)]
@@ -27,25 +27,42 @@ pub struct Row {
     pub left: Option<f64>,
 }
 
-/// The head of the table. old: whether there is an old text.
-pub fn head(old: bool) -> String {
+/// The least width of a terminal that shows the memory, too.
+const WIDE: usize = 70;
+
+/// The head of the table, for a terminal of this width. old: whether there is an old text.
+pub fn head(old: bool, width: usize) -> String {
     let old = if old { "    old" } else { "" };
-    format!(" step  epoch  train    val{old} tokens/s  memory     time     left")
+    let memory = if width < WIDE { "" } else { "  memory" };
+    format!(" step  epoch  train    val{old} tokens/s{memory}     time     left")
 }
 
 impl Row {
-    /// The row.
-    pub fn text(&self) -> String {
+    /// The row, for a terminal of this width.
+    pub fn text(&self, width: usize) -> String {
         let Row { iter, epochs, train, validation, .. } = self;
         let old = self.old.map_or(String::new(), |old| format!(" {old:>6.3}"));
         let dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+        let memory = match width < WIDE {
+            true => String::new(),
+            false => format!(" {:>7}", dash(self.memory.map(memory))),
+        };
         format!(
-            "{iter:>5} {epochs:>6.2} {train:>6.3} {validation:>6.3}{old} {:>8} {:>7} {:>8} {:>8}",
+            "{iter:>5} {epochs:>6.2} {train:>6.3} {validation:>6.3}{old} {:>8}{memory} {:>8} {:>8}",
             dash(self.tokens_per_second.map(|rate| thousands(rate as usize))),
-            dash(self.memory.map(memory)),
-            time(self.elapsed),
-            dash(self.left.map(time)),
+            short(self.elapsed),
+            dash(self.left.map(short)),
         )
+    }
+}
+
+/// A time in at most eight characters: `59 s`, `12:05`, `1:23:45`.
+fn short(seconds: f64) -> String {
+    let s = seconds.round() as u64;
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{}:{:02}", s / 60, s % 60),
+        _ => format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60),
     }
 }
 
@@ -64,12 +81,12 @@ mod tests {
             tokens_per_second: Some(99_999.0),
             memory: Some(80_000_000_000),
             elapsed: 59.0,
-            left: Some(3599.0),
+            left: Some(36_000.0),
         };
-        for row in [row.clone(), Row { old: None, ..row }] {
-            let (head, text) = (head(row.old.is_some()), row.text());
+        for (row, width) in [(row.clone(), 60), (row.clone(), 80), (Row { old: None, ..row }, 80)] {
+            let (head, text) = (head(row.old.is_some(), width), row.text(width));
             assert_eq!(head.chars().count(), text.chars().count(), "\n{head}\n{text}");
-            assert!(text.chars().count() <= 68, "{text}");
+            assert!(text.chars().count() <= width, "{text}");
         }
     }
 }

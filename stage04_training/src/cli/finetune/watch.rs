@@ -8,7 +8,7 @@ use stage01_bigram::Result;
 use stage01_bigram::loss::perplexity;
 use stage01_bigram::text::{thousands, wrap};
 use stage01_bigram::tokenizer::Tokenizer;
-use stage03_gpt::cli::screen::Screen;
+use stage03_gpt::cli::screen::{Screen, width};
 use stage03_gpt::cli::stop;
 use stage03_gpt::files::metrics_log::{LogEntry, MetricsLog};
 use stage03_gpt::gpt::Gpt;
@@ -84,7 +84,7 @@ impl Watch {
             // The losses are those of the first evaluation.
             self.before = Some(Measured { held_out: f64::NAN, old: None, answers });
         }
-        self.screen.line(format!("\n{}", table::head(run.batches.old.is_some())));
+        self.screen.line(format!("\n{}", table::head(run.batches.old.is_some(), width())));
         self.screen.start_bar(first, self.steps);
         self.start = (Instant::now(), first);
         self.since = self.start;
@@ -165,7 +165,7 @@ impl Callback<FinetuneTraining> for Watch {
             elapsed: self.log.elapsed(),
             left,
         };
-        self.screen.line(row.text());
+        self.screen.line(row.text(width()));
         let mut more = Map::new();
         more.extend(run.old_loss.map(|loss| ("old_loss".into(), json!(loss))));
         more.extend(memory.map(|bytes| ("memory_bytes".into(), json!(bytes))));

@@ -106,6 +106,28 @@ fn epochs_and_seeds_have_orders_of_their_own() {
 }
 
 #[test]
+fn other_batches_have_another_fingerprint() {
+    let of = |shapes: &[(usize, Vec<usize>)], block_size, batch_size, seed| {
+        let batches = Batches::new(examples(shapes), block_size, batch_size, seed, PADDING);
+        batches.unwrap().fingerprint()
+    };
+    let shapes = [(5, vec![1, 5]), (6, vec![2, 3])];
+    let all = [
+        of(&shapes, 8, 1, 1),
+        of(&shapes, 9, 1, 1),
+        of(&shapes, 8, 2, 1),
+        of(&shapes, 8, 1, 1 << 40),
+        of(&shapes[..1], 8, 1, 1),
+        of(&[(5, vec![1, 5]), (7, vec![2, 3])], 8, 1, 1),
+        of(&[(5, vec![1, 5]), (6, vec![2, 4])], 8, 1, 1),
+    ];
+    for (at, one) in all.iter().enumerate() {
+        assert!(!all[..at].contains(one), "{at}");
+    }
+    assert_eq!(all[0], of(&shapes, 8, 1, 1));
+}
+
+#[test]
 fn a_row_is_as_it_is_drawn() {
     let example = |tokens: &[u32], answers: &[Range<usize>]| Example {
         tokens: tokens.to_vec(),

@@ -1,0 +1,253 @@
+//! `finetune`, run as a user runs it: on a small model, and on files that cannot be used.
+
+#![cfg(feature = "cli")]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use common::put;
+use stage02_attention::params::Params;
+use stage03_gpt::files::hugging_face::read_config;
+use stage03_gpt::model::Model;
+
+/// A command in a directory.
+fn program(at: &Path, words: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stage04_training"));
+    command.args(words.split_whitespace()).current_dir(at);
+    command
+}
+
+fn texts(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+/// It must succeed; returns what it printed.
+fn good(at: &Path, words: &str) -> String {
+    let output = program(at, words).output().unwrap();
+    let (out, err) = texts(&output);
+    assert!(output.status.success(), "{words}\n{out}\n{err}");
+    out + &err
+}
+
+/// It must fail with an error of one line.
+fn bad(at: &Path, words: &str) -> String {
+    let output = program(at, words).output().unwrap();
+    let (out, err) = texts(&output);
+    assert_eq!(output.status.code(), Some(1), "{words}\n{out}\n{err}");
+    let error = err.lines().last().unwrap_or_default().to_string();
+    assert!(error.starts_with("error: ") && !err.contains("panicked"), "{words}\n{err}");
+    error
+}
+
+/// Conversations about numbers.
+fn conversations(numbers: std::ops::Range<u32>) -> String {
+    let line = |n: u32| {
+        let (question, answer) = (format!("What comes after {n}?"), format!("It is {}.", n + 1));
+        let messages = serde_json::json!([
+            { "role": "user", "content": question },
+            { "role": "assistant", "content": answer },
+        ]);
+        format!("{}\n", serde_json::json!({ "messages": messages }))
+    };
+    numbers.map(line).collect()
+}
+
+const TRAIN: &str = "train --tokenizer bpe:300 --n-layer 2 --n-head 2 --n-embd 32 --block-size 64 \
+                     --max-iters 40 --learning-rate 1e-2 --warmup-iters 2 --eval-iters 1 --batch-size 4 --text text.txt --threads 1";
+
+/// A directory with a small model that knows an end-of-text token, and conversations.
+fn world() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    put(
+        at,
+        "text.txt",
+        "What comes after 7? It is 8. User: Assistant: 0123456789<|endoftext|>".repeat(200),
+    );
+    put(at, "mine.jsonl", conversations(0..40));
+    good(at, &format!("{TRAIN} --out-dir base"));
+    directory
+}
+
+const TUNE: &str = "finetune --init-from base --text mine.jsonl --batch-size 2 --block-size 64 \
+                    --threads 1 --learning-rate 1e-2";
+
+#[test]
+fn a_model_learns_to_answer_and_its_own_weights_stay() {
+    let directory = world();
+    let at = directory.path();
+    let before = content_of_files(&at.join("base"));
+    let said = good(at, &format!("{TUNE} --epochs 4 --out-dir tuned"));
+    let loss = said.lines().find(|line| line.starts_with("held out")).expect(&said);
+    let losses: Vec<f64> = loss.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    assert!(losses[1] < 0.7 * losses[0], "{said}");
+    assert!(said.contains("answers in the right form"), "{said}");
+    assert!(said.contains("What comes after"), "{said}");
+
+    let after = content_of_files(&at.join("base"));
+    assert!(before["model.safetensors"] == after["model.safetensors"]);
+    let files = content_of_files(&at.join("tuned"));
+    assert!(
+        files.contains_key("adapter_model.safetensors") && !files.contains_key("model.safetensors")
+    );
+    assert!(files["log.jsonl"].iter().filter(|&&byte| byte == b'\n').count() > 10);
+
+    // The directory of the adapters is a model, and chat finds the template that it learned.
+    let (base, tuned) =
+        (Model::load(&at.join("base")).unwrap(), Model::load(&at.join("tuned")).unwrap());
+    assert_ne!(base.params().values, tuned.params().values);
+    assert!(tuned.text_settings.chat_template.is_some_and(|t| t.contains("Assistant:")));
+    assert!(Model::load(&at.join("tuned/best")).is_ok());
+    good(at, "sample --model tuned --max-new-tokens 5");
+}
+
+#[test]
+fn all_weights_are_trained_with_full_and_the_context_stays() {
+    let directory = world();
+    let at = directory.path();
+    good(at, &format!("{TUNE} --epochs 1 --out-dir tuned --full --block-size 48"));
+    let (base, tuned) =
+        (Model::load(&at.join("base")).unwrap(), Model::load(&at.join("tuned")).unwrap());
+    let changed = |a: &Params<f32>, b: &Params<f32>| {
+        a.values.iter().zip(&b.values).filter(|(a, b)| a != b).count()
+    };
+    assert!(changed(base.params(), tuned.params()) > base.params().values.len() / 2);
+    assert_eq!(read_config(&at.join("tuned")).unwrap().block_size, 64);
+    // Again, from what was tuned; the old one moves aside.
+    let said = good(at, &format!("{TUNE} --init-from tuned --epochs 0.2 --out-dir tuned"));
+    assert!(said.contains("tuned.1"), "{said}");
+}
+
+/// The tokenizer of one long text has no token that ends it.
+#[test]
+fn a_model_without_an_end_of_text_gets_one() {
+    let directory = world();
+    let at = directory.path();
+    put(at, "whole.txt", "What comes after 7? It is 8. User: Assistant: 0123456789 ".repeat(200));
+    good(at, &format!("{} --out-dir endless", TRAIN.replace("text.txt", "whole.txt")));
+    let said = good(at, &format!("{TUNE} --init-from endless --full --epochs 1 --out-dir tuned"));
+    assert!(said.contains("note: the model had no token that ends a text"), "{said}");
+    let vocab_size = read_config(&at.join("endless")).unwrap().vocab_size;
+    let tuned = Model::load(&at.join("tuned")).unwrap();
+    assert_eq!(
+        (tuned.gpt.config().vocab_size, &tuned.special.eos[..]),
+        (vocab_size + 1, &[vocab_size as u32][..])
+    );
+    good(at, "finetune --resume --out-dir tuned --epochs 1.5");
+}
+
+#[test]
+fn replay_and_old_text_show_what_is_forgotten() {
+    let directory = world();
+    let at = directory.path();
+    let said = good(at, &format!("{TUNE} --epochs 1 --out-dir a --old-text text.txt --replay 0.3"));
+    assert!(said.contains("replayed") && said.contains("old text, perplexity"), "{said}");
+}
+
+/// Killed at any instant, and resumed: the files of a run that was never stopped.
+#[test]
+fn a_killed_run_resumes_to_the_same_bytes() {
+    for full in ["", "--full"] {
+        let directory = world();
+        let at = directory.path();
+        let flags = format!("{TUNE} {full} --epochs 3 --eval-interval 2 --lora-dropout 0.1");
+        let flags = if full.is_empty() { flags } else { flags.replace("--lora-dropout 0.1", "") };
+        good(at, &format!("{flags} --out-dir whole"));
+        let (mut kills, mut command) = (0, format!("{flags} --out-dir killed"));
+        loop {
+            let mut child =
+                program(at, &command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(60 + 37 * (kills % 5)));
+            if let Some(status) = child.try_wait().unwrap() {
+                assert!(status.success(), "{}", bad(at, &command));
+                break;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
+            if at.join("killed/trainer.safetensors").exists() {
+                command = "finetune --resume --out-dir killed".into();
+            }
+            if kills > 20 {
+                good(at, &command);
+                break;
+            }
+        }
+        let (whole, killed) =
+            (content_of_files(&at.join("whole")), content_of_files(&at.join("killed")));
+        for name in whole.keys().filter(|name| name.contains("safetensors")) {
+            if name == "trainer.safetensors" {
+                continue; // it names its directory
+            }
+            assert!(whole[name] == killed[name], "{name} after {kills} kills {full}");
+        }
+    }
+}
+
+/// The files of a directory, without directories.
+fn content_of_files(directory: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
+    let files = entries.filter(|entry| entry.file_type().unwrap().is_file());
+    files.map(|e| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap())).collect()
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_with_its_line() {
+    let directory = world();
+    let at = directory.path();
+    let refused = |lines: &str| {
+        put(at, "bad.jsonl", lines);
+        bad(at, "finetune --init-from base --text bad.jsonl --out-dir tuned --block-size 64")
+    };
+    let good_line = conversations(1..2);
+    assert!(refused(&format!("{good_line}no JSON\n")).contains("bad.jsonl:2"));
+    let unanswered = r#"{"messages": [{"role": "user", "content": "Why?"}]}"#;
+    assert!(refused(&format!("{good_line}{good_line}{unanswered}\n")).contains("bad.jsonl:3"));
+    let long = format!(r#"{{"prompt": "Why?", "completion": "{}"}}"#, "because ".repeat(80));
+    assert!(refused(&long).contains("bad.jsonl:1") && refused(&long).contains("64"));
+    assert!(refused("").contains("empty"));
+    assert!(!at.join("tuned").exists());
+
+    assert!(bad(at, "finetune --text mine.jsonl").contains("--init-from"));
+    assert!(bad(at, &format!("{TUNE} --full --lora-rank 4")).contains("--full"));
+    assert!(bad(at, &format!("{TUNE} --lora-targets q_proj")).contains("c_attn"));
+    assert!(bad(at, &format!("{TUNE} --epochs 0")).contains("--epochs"));
+    assert!(bad(at, &format!("{TUNE} --replay 1")).contains("--replay"));
+    // A vocabulary of characters has no token that ends an answer.
+    good(at, &format!("{TRAIN} --tokenizer char --out-dir characters"));
+    assert!(bad(at, &format!("{TUNE} --init-from characters")).contains("--full"));
+    let said = bad(at, &format!("{TUNE} --init-from characters --full"));
+    assert!(said.contains("--tokenizer bpe"), "{said}");
+}
+
+#[test]
+fn a_run_is_resumed_on_what_it_was_started_with() {
+    let directory = world();
+    let at = directory.path();
+    good(at, &format!("{TUNE} --epochs 1 --out-dir tuned"));
+    let resume = "finetune --resume --out-dir tuned";
+    assert!(bad(at, &format!("{resume} --lora-rank 4")).contains("keeps its settings"));
+    good(at, &format!("{resume} --epochs 1.5"));
+    put(at, "mine.jsonl", conversations(5..45));
+    assert!(bad(at, resume).contains("the data: it is not what the run was started with"));
+    put(at, "mine.jsonl", conversations(0..40));
+    good(at, &format!("{TRAIN} --seed 2 --out-dir other"));
+    assert!(bad(at, &format!("{resume} --init-from other")).contains("weights are not those"));
+    assert!(bad(at, "train --resume --out-dir tuned").starts_with("error: "));
+    assert!(bad(at, "finetune --resume --out-dir base").contains("no fine-tuning"));
+}
+
+#[test]
+fn examples_are_shown_and_nothing_is_written() {
+    let directory = world();
+    let at = directory.path();
+    let said = good(at, &format!("{TUNE} --show 2 --out-dir tuned"));
+    assert!(said.contains("What comes after 0?") && said.contains("It is 1."), "{said}");
+    assert!(said.lines().all(|line| line.chars().count() <= 60), "{said}");
+    assert!(!at.join("tuned").exists());
+}

@@ -270,3 +270,28 @@ fn templates(base: &Base, taught: &Taught, held_out: &Course) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_bug_learns_other_tokens() {
+        let example = Example {
+            tokens: (0..8).collect(),
+            answers: std::iter::once(4..8).collect(),
+            prompt: 0,
+            origin: Origin::Conversation { messages: 2 },
+        };
+        let learned = |bug| {
+            let Example { tokens, answers, .. } = with_bug(bug, &example, 9);
+            answers.into_iter().flatten().map(|at| tokens[at]).collect::<Vec<u32>>()
+        };
+        assert_eq!(learned("none"), [4, 5, 6, 7]);
+        assert_eq!(learned("questions learned"), [1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(learned("mask not shifted"), [5, 6, 7]);
+        assert_eq!(learned("end not learned"), [4, 5, 6]);
+        let padded = learned("padding learned");
+        assert_eq!((padded.len(), &padded[..5]), (4 + BLOCK - 8, &[4, 5, 6, 7, 9][..]));
+    }
+}

@@ -251,3 +251,57 @@ fn examples_are_shown_and_nothing_is_written() {
     assert!(said.lines().all(|line| line.chars().count() <= 60), "{said}");
     assert!(!at.join("tuned").exists());
 }
+
+/// Pairs: the right number, and a wrong one.
+fn pairs(numbers: std::ops::Range<u32>) -> String {
+    let line = |n: u32| {
+        let (prompt, chosen) = (format!("What comes after {n}?"), format!("It is {}.", n + 1));
+        let pair =
+            serde_json::json!({ "prompt": prompt, "chosen": chosen, "rejected": "Who knows?" });
+        format!("{pair}\n")
+    };
+    numbers.map(line).collect()
+}
+
+#[test]
+fn preferences_are_learned_and_a_stopped_run_resumes_to_the_same_bytes() {
+    let directory = world();
+    let at = directory.path();
+    put(at, "pairs.jsonl", pairs(0..30));
+    let flags = "finetune --preferences --init-from base --text pairs.jsonl --batch-size 2 \
+                 --block-size 64 --threads 1 --learning-rate 3e-3 --beta 0.5 --eval-interval 4";
+    let said = good(at, &format!("{flags} --epochs 3 --out-dir whole --old-text text.txt"));
+    let line = |name: &str| -> Vec<f64> {
+        let line = said.lines().find(|line| line.starts_with(name)).expect(&said);
+        line.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+    };
+    let (loss, margin) = (line("held out, loss of a pair"), line("held out, margin"));
+    assert!((loss[0] - 0.693).abs() < 1e-9 && loss[1] < 0.5, "{said}");
+    assert!(margin[0] == 0.0 && margin[1] > 0.5, "{said}");
+    assert!(said.contains("in the right order") && said.contains("old text, perplexity"), "{said}");
+
+    // Half of it, and then the whole: the learning rate knows how long a run is to be, so the first
+    // half is killed.
+    let mut child = program(at, &format!("{flags} --epochs 3 --out-dir cut --old-text text.txt"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !at.join("cut/trainer.safetensors").exists() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    good(at, "finetune --resume --out-dir cut");
+    let (whole, cut) = (content_of_files(&at.join("whole")), content_of_files(&at.join("cut")));
+    assert!(whole["adapter_model.safetensors"] == cut["adapter_model.safetensors"]);
+
+    put(at, "bad.jsonl", format!("{}{{\"prompt\": \"Why?\", \"chosen\": \"So.\"}}\n", pairs(0..3)));
+    let said = bad(
+        at,
+        &format!("{flags} --text bad.jsonl --out-dir bad").replace("--text pairs.jsonl", ""),
+    );
+    assert!(said.contains("bad.jsonl:4: it has no rejected"), "{said}");
+    assert!(bad(at, &format!("{flags} --beta 0 --out-dir bad")).contains("--beta"));
+    assert!(bad(at, &format!("{flags} --replay 0.1 --out-dir bad")).contains("--replay"));
+}

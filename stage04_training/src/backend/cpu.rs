@@ -26,9 +26,10 @@ use stage01_bigram::Result;
 use stage02_attention::matmul::Dtype;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
+use stage03_gpt::dpo::Sums;
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::machine::matrix_product_speed;
-use stage03_gpt::trainer::{PackedBatch, Settings, Step, Trainer};
+use stage03_gpt::trainer::{PackedBatch, PreferenceBatch, Settings, Step, Trainer};
 
 use super::Backend;
 
@@ -93,6 +94,18 @@ impl Backend for Cpu {
 
     fn evaluate_packed(&mut self, batch: &PackedBatch) -> Result<f64> {
         Ok(self.0.evaluate_packed(batch))
+    }
+
+    fn accumulate_preferences(&mut self, batch: &PreferenceBatch) -> Result<Sums> {
+        Ok(self.0.accumulate_preferences(batch))
+    }
+
+    fn evaluate_preferences(&mut self, batch: &PreferenceBatch) -> Result<Sums> {
+        Ok(self.0.evaluate_preferences(batch))
+    }
+
+    fn log_probabilities(&mut self, batch: &PackedBatch) -> Result<Vec<Vec<f64>>> {
+        Ok(self.0.log_probabilities(batch))
     }
 
     fn state(&mut self) -> Result<(&Params<f32>, &Moments<f32>)> {

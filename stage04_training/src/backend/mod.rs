@@ -36,8 +36,9 @@ use stage01_bigram::{Error, Result};
 use stage02_attention::matmul::Dtype;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::Moments;
+use stage03_gpt::dpo::Sums;
 use stage03_gpt::gpt::Gpt;
-use stage03_gpt::trainer::{PackedBatch, Settings, Step};
+use stage03_gpt::trainer::{PackedBatch, PreferenceBatch, Settings, Step};
 
 use device::{Device, Precision};
 pub use device_info::DeviceInfo;
@@ -97,6 +98,39 @@ pub trait Backend {
     /// # Errors
     /// When the device fails.
     fn evaluate_packed(&mut self, batch: &PackedBatch) -> Result<f64>;
+
+    /// [`Backend::accumulate`] of pairs of answers. Returns what they add up to.
+    ///
+    /// # Errors
+    /// [`Error::Device`] on a device that does not compute it.
+    fn accumulate_preferences(&mut self, _: &PreferenceBatch) -> Result<Sums> {
+        Err(self.no_preferences())
+    }
+
+    /// What pairs of answers add up to, with dropout off and no gradient.
+    ///
+    /// # Errors
+    /// As [`Backend::accumulate_preferences`].
+    fn evaluate_preferences(&mut self, _: &PreferenceBatch) -> Result<Sums> {
+        Err(self.no_preferences())
+    }
+
+    /// The log-probability of the targets of each document, sequence by sequence.
+    ///
+    /// # Errors
+    /// As [`Backend::accumulate_preferences`].
+    fn log_probabilities(&mut self, _: &PackedBatch) -> Result<Vec<Vec<f64>>> {
+        Err(self.no_preferences())
+    }
+
+    /// The error of a device that does not learn from pairs.
+    fn no_preferences(&self) -> Error {
+        Error::Device {
+            device: self.name(),
+            problem: "pairs of answers are learned on the engine of stage 3 alone".into(),
+            remedy: "choose --device cpu".into(),
+        }
+    }
 
     /// The weights and the optimiser's moments, copied to the CPU's memory.
     ///

@@ -40,6 +40,9 @@ pub struct Batch {
 #[derive(Debug)]
 pub struct Batches {
     examples: Vec<Example>,
+    /// How many examples stay together in a row: one, or the two of a pair.
+    group: usize,
+    /// The length of each group.
     lengths: Vec<usize>,
     block_size: usize,
     batch_size: usize,
@@ -65,22 +68,52 @@ impl Batches {
         seed: u64,
         padding: u32,
     ) -> Result<Batches> {
+        Batches::grouped(examples, 1, block_size, batch_size, seed, padding)
+    }
+
+    /// [`Batches::new`] with `group` successive examples always beside each other in one row.
+    ///
+    /// # Errors
+    /// As [`Batches::new`], for groups in place of examples.
+    ///
+    /// # Panics
+    /// When the examples cannot be divided into groups.
+    pub fn grouped(
+        examples: Vec<Example>,
+        group: usize,
+        block_size: usize,
+        batch_size: usize,
+        seed: u64,
+        padding: u32,
+    ) -> Result<Batches> {
         if batch_size == 0 {
             return Err(Error::setting("--batch-size", 0, "expected at least 1"));
         }
-        let lengths: Vec<usize> = examples.iter().map(|example| example.tokens.len()).collect();
+        assert!(examples.len().is_multiple_of(group), "groups of {group}");
+        let length = |group: &[Example]| group.iter().map(|example| example.tokens.len()).sum();
+        let lengths: Vec<usize> = examples.chunks_exact(group).map(length).collect();
         let Some(&longest) = lengths.iter().max() else {
             return Err(Error::text("the data", "it has no examples", "give some"));
         };
         if longest > block_size {
             let expected =
-                format!("expected at least the length of the longest example, {longest}");
+                format!("expected at least the length of the longest example or pair, {longest}");
             return Err(Error::setting("--block-size", block_size, expected));
         }
         let first = pack(&lengths, block_size, &mut generator(seed, Purpose::Batch, 0));
         let rows = first.len();
         let packed = Mutex::new((0, Arc::new(first)));
-        Ok(Batches { examples, lengths, block_size, batch_size, seed, padding, rows, packed })
+        Ok(Batches {
+            examples,
+            group,
+            lengths,
+            block_size,
+            batch_size,
+            seed,
+            padding,
+            rows,
+            packed,
+        })
     }
 
     /// The examples, in the order in which they were given.
@@ -136,11 +169,11 @@ impl Batches {
         batch
     }
 
-    /// Adds a row with these examples.
-    fn row(&self, examples: &[usize], batch: &mut Batch) {
-        let mut documents = Vec::with_capacity(examples.len() + 1);
-        for &example in examples {
-            let Example { tokens, answers, .. } = &self.examples[example];
+    /// Adds a row with these groups of examples.
+    fn row(&self, groups: &[usize], batch: &mut Batch) {
+        let mut documents = Vec::with_capacity(groups.len() * self.group + 1);
+        let examples = |&group: &usize| &self.examples[group * self.group..][..self.group];
+        for Example { tokens, answers, .. } in groups.iter().flat_map(examples) {
             let start = batch.targets.len();
             batch.inputs.extend(tokens);
             batch.targets.resize(batch.inputs.len(), IGNORED);
@@ -158,6 +191,14 @@ impl Batches {
         batch.documents.push(documents);
     }
     // ANCHOR_END: at
+
+    /// The groups of examples in each row of the batch of this number.
+    pub fn groups_of(&self, number: u64) -> Vec<Vec<usize>> {
+        let (epoch, place) = (number / self.per_epoch(), number % self.per_epoch());
+        let (rows, first) = (self.rows_of(epoch), place as usize * self.batch_size);
+        let row = |row| rows.get(row).cloned().unwrap_or_default();
+        (first..first + self.batch_size).map(row).collect()
+    }
 
     /// The rows of an epoch, packed when another epoch was asked for last.
     fn rows_of(&self, epoch: u64) -> Arc<Vec<Vec<usize>>> {

@@ -124,6 +124,7 @@ impl FinetuneCheckpoints {
             "data": self.data,
             "base": self.base_sum,
             "best": run.best.is_finite().then_some(run.best),
+            "references": run.batches.pairs.as_ref().map(|pairs| pairs.each_ref().map(|p| &p.references)),
             TOKENIZER_NOTE: text_checksum(&self.tokenizer.to_json()),
         });
         self.with_state(run, |snapshot| {
@@ -237,6 +238,17 @@ impl SavedFinetune {
         let (weights, moments) = self.state.params(&gpt.layout().first(gpt.trained()))?;
         run.backend.restore(self.state.iter, weights, moments)?;
         run.best = self.best;
+        let Some(pairs) = &mut run.batches.pairs else { return Ok(()) };
+        let saved = self.state.run.get("references").cloned().unwrap_or_default();
+        let saved = serde_json::from_value::<[Vec<[f64; 2]>; 2]>(saved).ok();
+        let fits = |saved: &[Vec<[f64; 2]>; 2]| {
+            saved.iter().zip(&*pairs).all(|(saved, pairs)| saved.len() == pairs.len())
+        };
+        let Some(saved) = saved.filter(fits) else {
+            let problem = "it does not say what the reference thinks of each pair";
+            return Err(Error::format(TRAINER_FILE, problem, "start a new run"));
+        };
+        pairs.iter_mut().zip(saved).for_each(|(pairs, saved)| pairs.references = saved);
         Ok(())
     }
 }

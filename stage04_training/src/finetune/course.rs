@@ -13,6 +13,17 @@ pub const INSTRUCTIONS: &str = include_str!("../../data/course/instructions.json
 /// Conversations on the same subjects that ask other questions.
 pub const HELD_OUT: &str = include_str!("../../data/course/instructions-heldout.jsonl");
 
+/// Pairs of answers, in JSON lines of the form `prompt`, `chosen`, `rejected`.
+pub const PREFERENCES: &str = include_str!("../../data/course/preferences.jsonl");
+
+/// Pairs of answers to other questions.
+pub const PREFERENCES_HELD_OUT: &str = include_str!("../../data/course/preferences-heldout.jsonl");
+
+/// Everything, one file after another: for a checksum.
+pub fn all() -> String {
+    [INSTRUCTIONS, HELD_OUT, PREFERENCES, PREFERENCES_HELD_OUT].concat()
+}
+
 /// The examples of JSON lines in memory.
 ///
 /// # Errors

@@ -56,7 +56,8 @@ impl<'t> TextEncoder<'t> {
             let end = tokens.len().min(start + self.block_size);
             let tokens = tokens[start..end].to_vec();
             let answers = std::iter::once(1..tokens.len()).collect();
-            examples.push(Example { tokens, answers, prompt, origin: Origin::Text });
+            let (question, origin) = (String::new(), Origin::Text);
+            examples.push(Example { tokens, answers, prompt, question, origin });
         }
         Ok(())
     }

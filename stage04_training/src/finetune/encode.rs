@@ -119,7 +119,9 @@ impl<'t> Encoder<'t> {
             return Err(self.too_long(tokens.len(), "tokens"));
         }
         let origin = Origin::Conversation { messages: messages.len() };
-        Ok(Example { tokens, answers, prompt: prompt_hash(messages), origin })
+        let question = messages.iter().find(|message| message.role == Role::User);
+        let question = question.map_or(String::new(), |message| message.content.trim().to_string());
+        Ok(Example { tokens, answers, prompt: prompt_hash(messages), question, origin })
     }
 
     fn too_long(&self, length: usize, what: &str) -> Error {

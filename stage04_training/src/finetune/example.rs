@@ -28,6 +28,8 @@ pub struct Example {
     /// A hash of what is asked: that of two examples is the same if their first questions have the same
     /// words, and that of all pieces of one plain text is the same.
     pub prompt: u64,
+    /// The first question of a conversation; empty for a plain text.
+    pub question: String,
     /// What it was made of.
     pub origin: Origin,
 }

@@ -23,6 +23,7 @@ use super::documents::TextEncoder;
 use super::encode::Encoder;
 use super::example::{Example, Origin};
 use super::held_out::{hold_out, shared_prompts};
+use super::pairs::{PairBatches, pairs_of, read_pairs};
 use super::read::{ReadSettings, read};
 use super::run::{FinetuneBatches, check_vocabulary};
 use super::settings::FinetuneSettings;
@@ -65,10 +66,19 @@ pub fn gather(
         }
         Ok::<_, Error>(data.examples)
     };
-    let needs_template = settings.text.is_empty();
-    let (train, held_out) = if needs_template {
+    let encoder = || {
         let eos = &model.special.eos;
-        let encoder = Encoder::new(Template::of(model)?, &model.tokenizer, eos, block_size)?;
+        Encoder::new(Template::of(model)?, &model.tokenizer, eos, block_size)
+    };
+    let mut pairs = None;
+    let (train, held_out) = if settings.preferences {
+        let (train, held_out) = both_pairs(settings, &encoder()?, reporter)?;
+        let chosen = |pairs: &[Example]| pairs.iter().step_by(2).cloned().collect::<Vec<_>>();
+        let answers = (chosen(&train), chosen(&held_out));
+        pairs = Some([train, held_out]);
+        answers
+    } else if settings.text.is_empty() {
+        let encoder = encoder()?;
         let examples = |name, lines| course::examples(name, lines, &encoder);
         let held_out = match settings.val_text.is_empty() {
             true => examples("the course's held-out questions", course::HELD_OUT)?,
@@ -102,11 +112,7 @@ pub fn gather(
         false => None,
     };
     let ends = match &template {
-        Some(_) => {
-            let eos = &model.special.eos;
-            let encoder = Encoder::new(Template::of(model)?, &model.tokenizer, eos, block_size)?;
-            encoder.ends().to_vec()
-        }
+        Some(_) => encoder()?.ends().to_vec(),
         None => model.special.eos.clone(),
     };
     let padding = ends.first().copied().unwrap_or(0);
@@ -116,6 +122,17 @@ pub fn gather(
         train: pack(train)?,
         held_out: pack(held_out)?,
         old: old_rows.map(pack).transpose()?,
+        pairs: match pairs {
+            None => None,
+            Some([train, held_out]) => {
+                let pack = |examples| {
+                    let batches =
+                        Batches::grouped(examples, 2, block_size, batch_size, seed, padding)?;
+                    Ok::<_, Error>(PairBatches { batches, references: vec![], beta: settings.beta })
+                };
+                Some([pack(train)?, pack(held_out)?])
+            }
+        },
     };
     let vocab_size = model.gpt.config().vocab_size;
     for part in [&batches.train, &batches.held_out].into_iter().chain(&batches.old) {
@@ -123,6 +140,32 @@ pub fn gather(
     }
     let template = template.map(|template| template.jinja().to_string());
     Ok(Gathered { batches, replayed, identity: identity(settings)?, template, ends })
+}
+
+/// The pairs that are learned, and those that are held out; two examples for each.
+fn both_pairs(
+    settings: &FinetuneSettings,
+    encoder: &Encoder,
+    reporter: &dyn Reporter,
+) -> Result<(Vec<Example>, Vec<Example>)> {
+    let read = |paths: &[PathBuf]| {
+        let (examples, skipped) = read_pairs(paths, encoder, settings.skip_bad)?;
+        if skipped.count() > 0 {
+            reporter.note(&format!("note: {} lines were left out", skipped.count()));
+        }
+        Ok::<_, Error>(examples)
+    };
+    if settings.text.is_empty() {
+        let held_out = match settings.val_text.is_empty() {
+            true => pairs_of("the course's held-out pairs", course::PREFERENCES_HELD_OUT, encoder)?,
+            false => read(&settings.val_text)?,
+        };
+        return Ok((pairs_of("the course's pairs", course::PREFERENCES, encoder)?, held_out));
+    }
+    if !settings.val_text.is_empty() {
+        return Ok((read(&settings.text)?, read(&settings.val_text)?));
+    }
+    hold_out(read(&settings.text)?, settings.held_out, settings.seed)
 }
 
 /// The pieces of the first 90% of the old text, and some of the last 10%.
@@ -177,6 +220,6 @@ fn identity(settings: &FinetuneSettings) -> Result<Value> {
         "text": sums(&settings.text)?,
         "val_text": sums(&settings.val_text)?,
         "old_text": sums(&settings.old_text)?,
-        "course": format!("{:016x}", xxh3_64([course::INSTRUCTIONS, course::HELD_OUT].concat().as_bytes())),
+        "course": format!("{:016x}", xxh3_64(course::all().as_bytes())),
     }))
 }

@@ -20,6 +20,7 @@
 //! | `fault` | lines that cannot be used |
 //! | `held_out` | examples that are kept for validation |
 //! | `pack`, `batches` | examples to rows, rows to batches, the same ones in every run |
+//! | `pairs` | pairs of a better and a worse answer |
 //! | `course` | the built-in questions about this course |
 //! | `summary`, `show` | the data in numbers; an example as readable text |
 //! | `settings`, `gather` | the settings of a run; from them to its batches |
@@ -63,6 +64,7 @@ mod fault;
 mod gather;
 mod held_out;
 mod pack;
+mod pairs;
 mod plain;
 mod read;
 mod run;
@@ -83,6 +85,7 @@ pub use self::example::{Example, Origin};
 pub use self::fault::{Fault, Faults};
 pub use self::gather::{Gathered, gather};
 pub use self::held_out::{hold_out, shared_prompts};
+pub use self::pairs::{PairBatches, read_pairs};
 pub use self::plain::PlainTemplate;
 pub use self::read::{FinetuneData, ReadSettings, read};
 pub use self::run::{FinetuneBatches, FinetuneTraining};

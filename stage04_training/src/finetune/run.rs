@@ -18,6 +18,7 @@ use stage03_gpt::trainer::{PackedBatch, Step};
 use stage03_gpt::training::{Evaluation, Training};
 
 use super::batches::{Batch, Batches};
+use super::pairs::{PairBatch, PairBatches};
 use crate::backend::Backend;
 
 /// The examples of a run.
@@ -29,6 +30,32 @@ pub struct FinetuneBatches {
     pub held_out: Batches,
     /// Text such as the model knew before, that is not learned either.
     pub old: Option<Batches>,
+    /// Pairs of answers that are learned, and pairs that are held out, where preferences are learned.
+    /// The examples above are then their chosen answers.
+    pub pairs: Option<[PairBatches; 2]>,
+}
+
+/// One micro-batch.
+enum MicroBatch {
+    Answers(Batch),
+    Pairs(PairBatch),
+}
+
+impl MicroBatch {
+    /// How many parts its loss is a sum of: targets, or pairs.
+    fn count(&self) -> usize {
+        match self {
+            MicroBatch::Answers(batch) => masked_loss::count(&batch.targets),
+            MicroBatch::Pairs(batch) => batch.pairs,
+        }
+    }
+}
+
+impl FinetuneBatches {
+    /// How many micro-batches an epoch has.
+    pub fn per_epoch(&self) -> u64 {
+        self.pairs.as_ref().map_or(&self.train, |[train, _]| &train.batches).per_epoch()
+    }
 }
 
 /// A model in fine-tuning, and its examples.
@@ -41,10 +68,12 @@ pub struct FinetuneTraining {
     pub best: f64,
     /// The last loss on the old text.
     pub old_loss: Option<f64>,
+    /// The last mean margin of held-out pairs, and the fraction of them that is above 0.
+    pub margin: Option<(f64, f64)>,
     /// The micro-batches of the present step that are still to come, the next one last.
-    step: Vec<Batch>,
-    current: Option<Batch>,
-    targets_of_step: usize,
+    step: Vec<MicroBatch>,
+    current: Option<MicroBatch>,
+    count_of_step: usize,
 }
 
 impl FinetuneTraining {
@@ -55,9 +84,10 @@ impl FinetuneTraining {
             batches,
             best: f64::INFINITY,
             old_loss: None,
+            margin: None,
             step: vec![],
             current: None,
-            targets_of_step: 0,
+            count_of_step: 0,
         }
     }
 
@@ -69,15 +99,18 @@ impl FinetuneTraining {
     /// How many epochs the steps so far were.
     pub fn epochs(&self) -> f64 {
         let accumulation = self.backend.settings().gradient_accumulation_steps as f64;
-        self.backend.iter() as f64 * accumulation / self.batches.train.per_epoch() as f64
+        self.backend.iter() as f64 * accumulation / self.batches.per_epoch() as f64
     }
 
-    /// The loss on the held-out examples, in nats per token that is learned, and the number of these.
+    /// Lets the present model be the reference for all pairs, if there are any.
     ///
     /// # Errors
-    /// As [`Training::evaluate`].
-    pub fn held_out(&mut self) -> Result<(f64, usize)> {
-        mean_loss(&mut *self.backend, &self.batches.held_out, u64::MAX)
+    /// When the device fails.
+    pub fn refer_to_present(&mut self) -> Result<()> {
+        for pairs in self.batches.pairs.iter_mut().flatten() {
+            pairs.refer_to(&mut *self.backend)?;
+        }
+        Ok(())
     }
 }
 
@@ -112,17 +145,26 @@ impl Training for FinetuneTraining {
             let settings = self.backend.settings();
             let first = settings.micro_batch_number(self.backend.iter(), 0);
             let numbers = first..first + settings.gradient_accumulation_steps as u64;
-            self.step = numbers.rev().map(|number| self.batches.train.at(number)).collect();
-            let counts = self.step.iter().map(|batch| masked_loss::count(&batch.targets));
-            self.targets_of_step = counts.sum();
+            let micro_batch = |number| match &self.batches.pairs {
+                None => MicroBatch::Answers(self.batches.train.at(number)),
+                Some([train, _]) => MicroBatch::Pairs(train.at(number)),
+            };
+            self.step = numbers.rev().map(micro_batch).collect();
+            self.count_of_step = self.step.iter().map(MicroBatch::count).sum();
         }
         self.current = self.step.pop();
         Ok(())
     }
 
     fn forward_backward(&mut self) -> Result<()> {
-        let batch = self.current.as_ref().expect("next_batch comes first");
-        self.backend.accumulate_packed(&packed(batch, self.targets_of_step))
+        match self.current.as_ref().expect("next_batch comes first") {
+            MicroBatch::Answers(batch) => {
+                self.backend.accumulate_packed(&packed(batch, self.count_of_step))
+            }
+            MicroBatch::Pairs(batch) => {
+                self.backend.accumulate_preferences(&batch.for_step(self.count_of_step)).map(drop)
+            }
+        }
     }
 
     fn update(&mut self) -> Result<Step> {
@@ -131,8 +173,21 @@ impl Training for FinetuneTraining {
 
     fn evaluate(&mut self, batches: usize) -> Result<Evaluation> {
         let (backend, data) = (&mut *self.backend, &self.batches);
-        let (train, _) = mean_loss(backend, &data.train, batches as u64)?;
-        let (validation, _) = mean_loss(backend, &data.held_out, u64::MAX)?;
+        let (train, validation) = match &data.pairs {
+            None => {
+                let (train, _) = mean_loss(backend, &data.train, batches as u64)?;
+                (train, mean_loss(backend, &data.held_out, u64::MAX)?.0)
+            }
+            Some([train, held_out]) => {
+                let (train, ..) = train.measure(backend, batches as u64)?.means();
+                let (loss, margin, right) = held_out.measure(backend, u64::MAX)?.means();
+                self.margin = Some((margin, right));
+                (train, loss)
+            }
+        };
+        if !(train.is_finite() && validation.is_finite()) {
+            return Err(Error::diverged(backend.iter(), train + validation));
+        }
         let old = data.old.as_ref().map(|old| mean_loss(backend, old, batches as u64));
         self.old_loss = old.transpose()?.map(|(loss, _)| loss);
         let best = validation < self.best;

@@ -65,6 +65,15 @@ pub struct FinetuneSettings {
     #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = FinetuneSettings::default().replay, help_heading = "Data"))]
     pub replay: f64,
 
+    /// Learn from pairs of answers (DPO): JSON lines of `prompt`, `chosen` and `rejected`. Without
+    /// --text: 170 pairs on the subject of this course, which are built in.
+    #[cfg_attr(feature = "cli", arg(long, help_heading = "Preferences"))]
+    pub preferences: bool,
+
+    /// How strongly the model is held to what it was: a smaller beta lets it go further.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = FinetuneSettings::default().beta, help_heading = "Preferences"))]
+    pub beta: f64,
+
     /// The rank of the low-rank adapters (LoRA).
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = FinetuneSettings::default().lora_rank, help_heading = "Adapters"))]
     pub lora_rank: usize,
@@ -107,7 +116,7 @@ pub struct FinetuneSettings {
     pub gradient_accumulation_steps: usize,
 
     /// The learning rate after its warmup over the first 5% of the steps; from there it falls to a
-    /// tenth. [default: 1e-3 for adapters, 1e-4 for all weights]
+    /// tenth. [default: 1e-3 for adapters, 1e-4 for all weights; a tenth of it for preferences]
     #[cfg_attr(feature = "cli", arg(long, value_name = "X", help_heading = "Training"))]
     pub learning_rate: Option<f64>,
 
@@ -161,6 +170,8 @@ impl Default for FinetuneSettings {
             skip_bad: false,
             old_text: vec![],
             replay: 0.0,
+            preferences: false,
+            beta: 0.1,
             lora_rank: rank,
             lora_alpha: alpha,
             lora_dropout: dropout,
@@ -196,6 +207,17 @@ impl FinetuneSettings {
         }
         if !(0.0..=0.9).contains(&self.replay) {
             let expected = "choose at least 0 and at most 0.9, such as 0.05";
+            return Err(Error::setting("--replay", self.replay, expected));
+        }
+        if !(self.beta.is_finite() && self.beta > 0.0) {
+            return Err(Error::setting(
+                "--beta",
+                self.beta,
+                "choose a number above 0, such as 0.1",
+            ));
+        }
+        if self.preferences && self.replay > 0.0 {
+            let expected = "an old text has no pairs; leave out --replay, or --preferences";
             return Err(Error::setting("--replay", self.replay, expected));
         }
         if self.eval_interval == Some(0) {
@@ -237,7 +259,8 @@ impl FinetuneSettings {
 
     /// The highest learning rate.
     pub fn learning_rate(&self) -> f64 {
-        self.learning_rate.unwrap_or(if self.full { 1e-4 } else { 1e-3 })
+        let default = if self.full { 1e-4 } else { 1e-3 };
+        self.learning_rate.unwrap_or(if self.preferences { default / 10.0 } else { default })
     }
 
     /// How many steps the run has, where an epoch has so many batches.

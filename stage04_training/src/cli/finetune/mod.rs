@@ -179,7 +179,7 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let gathered = gather(&settings, &model, &screen)?;
     let Gathered { batches, replayed, identity, template, ends } = gathered;
     let summary = Summary::of(&batches.train);
-    let steps = settings.steps(batches.train.per_epoch());
+    let steps = settings.steps(batches.per_epoch());
     let Model { gpt, weights, tokenizer, special, mut text_settings } = model;
     let ModelWeights::Full(weights) = weights else { unreachable!("read in full") };
     if text_settings.chat_template.is_none() {
@@ -205,6 +205,7 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let mut trainer = FinetuneTraining::new(backend, batches);
     let out = match start {
         Start::New(place) => {
+            trainer.refer_to_present()?;
             checkpoints.create(&mut trainer, place.expect("reserved unless only shown"))?
         }
         Start::Saved(saved, out) => {
@@ -294,9 +295,10 @@ fn facts(
 ) -> Vec<(&'static str, String)> {
     let count = |n: usize| thousands(n);
     let names: Vec<_> = settings.text.iter().map(|path| path.display().to_string()).collect();
-    let text = match names.is_empty() {
-        true => "questions about this course, with answers".to_string(),
-        false => names.join(", "),
+    let text = match (names.is_empty(), settings.preferences) {
+        (true, false) => "questions about this course, with answers".to_string(),
+        (true, true) => "pairs of answers to questions about this course".to_string(),
+        (false, _) => names.join(", "),
     };
     let learned = 100.0 * summary.learned as f64 / summary.tokens.max(1) as f64;
     let mut data = format!(
@@ -309,6 +311,7 @@ fn facts(
         data += &format!(", {} replayed", count(replayed));
     }
     let what = match summary.conversations {
+        n if settings.preferences => format!("{} pairs of answers", count(n)),
         0 => format!("{} pieces of text", count(summary.pieces)),
         n => format!("{} conversations", count(n)),
     };

@@ -17,6 +17,8 @@ pub struct Row {
     pub validation: f64,
     /// The mean loss on the old text.
     pub old: Option<f64>,
+    /// Where preferences are learned, the mean margin of held-out pairs, and the fraction above 0.
+    pub margin: Option<(f64, f64)>,
     /// Tokens per second since the last row.
     pub tokens_per_second: Option<f64>,
     /// The memory in use, in bytes.
@@ -31,7 +33,11 @@ pub struct Row {
 const WIDE: usize = 70;
 
 /// The head of the table, for a terminal of this width. old: whether there is an old text.
-pub fn head(old: bool, width: usize) -> String {
+pub fn head(old: bool, preferences: bool, width: usize) -> String {
+    if preferences {
+        let old = if old { "    old" } else { "" };
+        return format!(" step  train    val margin  right{old}     time     left");
+    }
     let old = if old { "    old" } else { "" };
     let memory = if width < WIDE { "" } else { "  memory" };
     format!(" step  epoch  train    val{old} tokens/s{memory}     time     left")
@@ -43,6 +49,14 @@ impl Row {
         let Row { iter, epochs, train, validation, .. } = self;
         let old = self.old.map_or(String::new(), |old| format!(" {old:>6.3}"));
         let dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+        if let Some((margin, right)) = self.margin {
+            return format!(
+                "{iter:>5} {train:>6.3} {validation:>6.3} {margin:>6.2} {:>4.0} %{old} {:>8} {:>8}",
+                100.0 * right,
+                short(self.elapsed),
+                dash(self.left.map(short)),
+            );
+        }
         let memory = match width < WIDE {
             true => String::new(),
             false => format!(" {:>7}", dash(self.memory.map(memory))),
@@ -78,13 +92,18 @@ mod tests {
             train: 10.123,
             validation: 10.456,
             old: Some(3.5),
+            margin: None,
             tokens_per_second: Some(99_999.0),
             memory: Some(80_000_000_000),
             elapsed: 59.0,
             left: Some(36_000.0),
         };
-        for (row, width) in [(row.clone(), 60), (row.clone(), 80), (Row { old: None, ..row }, 80)] {
-            let (head, text) = (head(row.old.is_some(), width), row.text(width));
+        let pairs = Row { margin: Some((-1.25, 1.0)), ..row.clone() };
+        for (row, width) in
+            [(row.clone(), 60), (row.clone(), 80), (Row { old: None, ..row }, 80), (pairs, 60)]
+        {
+            let head = head(row.old.is_some(), row.margin.is_some(), width);
+            let text = row.text(width);
             assert_eq!(head.chars().count(), text.chars().count(), "\n{head}\n{text}");
             assert!(text.chars().count() <= width, "{text}");
         }

@@ -42,6 +42,8 @@ pub struct Watch {
     pending: Option<(Evaluation, Map<String, Value>)>,
     /// What was measured before the first step.
     before: Option<Measured>,
+    /// The last loss on held-out examples.
+    last: f64,
 }
 
 /// What a model can do at one time.
@@ -49,6 +51,7 @@ pub struct Watch {
 struct Measured {
     held_out: f64,
     old: Option<f64>,
+    margin: Option<(f64, f64)>,
     answers: Vec<Answer>,
 }
 
@@ -69,8 +72,8 @@ impl Watch {
         steps: usize,
     ) -> Watch {
         let now = (Instant::now(), run.backend.iter());
-        let (pending, before) = (None, None);
-        Watch { screen, log, tokenizer, ends, gpt, steps, since: now, start: now, pending, before }
+        let (since, start, pending, before, last) = (now, now, None, None, f64::NAN);
+        Watch { screen, log, tokenizer, ends, gpt, steps, since, start, pending, before, last }
     }
 
     /// Measures the model before its first step, and prints the head of the table.
@@ -82,9 +85,10 @@ impl Watch {
         if first == 0 {
             let answers = self.answers(run)?;
             // The losses are those of the first evaluation.
-            self.before = Some(Measured { held_out: f64::NAN, old: None, answers });
+            self.before = Some(Measured { held_out: f64::NAN, old: None, margin: None, answers });
         }
-        self.screen.line(format!("\n{}", table::head(run.batches.old.is_some(), width())));
+        let (old, preferences) = (run.batches.old.is_some(), run.batches.pairs.is_some());
+        self.screen.line(format!("\n{}", table::head(old, preferences, width())));
         self.screen.start_bar(first, self.steps);
         self.start = (Instant::now(), first);
         self.since = self.start;
@@ -117,16 +121,10 @@ impl Watch {
             self.log.write_with(&LogEntry::evaluation(run.backend.iter(), &evaluation), more)?;
         }
         self.log.sync()?;
-        let (held_out, _) = run.held_out()?;
-        let after = Measured { held_out, old: run.old_loss, answers: self.answers(run)? };
-        let question = |example: &Example| {
-            let prompt = &example.tokens[..example.answers[0].start];
-            let text = self.tokenizer.decode(prompt).unwrap_or_default();
-            // The question is the longest line of a prompt that our templates make.
-            let mut lines = text.lines().map(|line| line.split("<|").next().unwrap_or(line).trim());
-            lines.rfind(|line| line.len() > 12).unwrap_or_default().to_string()
-        };
-        let questions = Watch::asked(run).into_iter().map(question).collect();
+        let held_out = self.last;
+        let (old, margin) = (run.old_loss, run.margin);
+        let after = Measured { held_out, old, margin, answers: self.answers(run)? };
+        let questions = Watch::asked(run).into_iter().map(|one| one.question.clone()).collect();
         Ok(Findings { before: self.before.take(), after, questions })
     }
 
@@ -148,7 +146,9 @@ impl Callback<FinetuneTraining> for Watch {
         let iter = run.backend.iter();
         if let (0, Some(before)) = (iter, &mut self.before) {
             (before.held_out, before.old) = (evaluation.validation, run.old_loss);
+            before.margin = run.margin;
         }
+        self.last = evaluation.validation;
         let left = Watch::rate(run, self.start).map(|rate| {
             let tokens = run.tokens_per_step() as f64;
             self.steps.saturating_sub(iter) as f64 * tokens / rate
@@ -160,6 +160,7 @@ impl Callback<FinetuneTraining> for Watch {
             train: evaluation.train,
             validation: evaluation.validation,
             old: run.old_loss,
+            margin: run.margin,
             tokens_per_second: Watch::rate(run, self.since),
             memory,
             elapsed: self.log.elapsed(),
@@ -168,6 +169,10 @@ impl Callback<FinetuneTraining> for Watch {
         self.screen.line(row.text(width()));
         let mut more = Map::new();
         more.extend(run.old_loss.map(|loss| ("old_loss".into(), json!(loss))));
+        if let Some((margin, right)) = run.margin {
+            more.insert("margin".into(), json!(margin));
+            more.insert("right".into(), json!(right));
+        }
         more.extend(memory.map(|bytes| ("memory_bytes".into(), json!(bytes))));
         self.pending = Some((*evaluation, more));
         self.log.sync()?;
@@ -203,11 +208,20 @@ impl Findings {
         lines.push(row("", before.as_ref().map(|_| "before".into()), "after".into()));
         let loss = |loss: f64| format!("{loss:.3}");
         let known = before.as_ref();
-        lines.push(row(
-            "held out, nats per token",
-            known.map(|known| loss(known.held_out)),
-            loss(after.held_out),
-        ));
+        let name = match after.margin {
+            None => "held out, nats per token",
+            Some(_) => "held out, loss of a pair",
+        };
+        lines.push(row(name, known.map(|known| loss(known.held_out)), loss(after.held_out)));
+        if let Some((margin, right)) = after.margin {
+            let earlier = known.and_then(|known| known.margin);
+            let number = |margin: f64| format!("{margin:.2}");
+            let margins = (earlier.map(|(margin, _)| number(margin)), number(margin));
+            lines.push(row("held out, margin", margins.0, margins.1));
+            let percent = |right: f64| format!("{:.0} %", 100.0 * right);
+            let rights = (earlier.map(|(_, right)| percent(right)), percent(right));
+            lines.push(row("held out, in the right order", rights.0, rights.1));
+        }
         if let Some(old) = after.old {
             let earlier = known.and_then(|known| known.old);
             lines.push(row("old text, nats per token", earlier.map(loss), loss(old)));

@@ -7,7 +7,7 @@ use super::{plain, talk, with_end};
 
 fn example(prompt: u64) -> Example {
     let origin = Origin::Conversation { messages: 2 };
-    Example { tokens: vec![1, 2], answers: vec![1..2], prompt, origin }
+    Example { tokens: vec![1, 2], answers: vec![1..2], prompt, question: String::new(), origin }
 }
 
 proptest! {

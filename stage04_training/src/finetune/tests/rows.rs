@@ -15,7 +15,13 @@ fn examples(shapes: &[(usize, Vec<usize>)]) -> Vec<Example> {
         cuts.sort_unstable();
         let answers = cuts.chunks_exact(2).map(|pair| pair[0]..pair[1]);
         let answers: Vec<Range<usize>> = answers.filter(|answer| !answer.is_empty()).collect();
-        Example { tokens, answers, prompt: number as u64, origin: Origin::Text }
+        Example {
+            tokens,
+            answers,
+            prompt: number as u64,
+            question: String::new(),
+            origin: Origin::Text,
+        }
     };
     shapes.iter().enumerate().map(example).collect()
 }
@@ -133,6 +139,7 @@ fn a_row_is_as_it_is_drawn() {
         tokens: tokens.to_vec(),
         answers: answers.to_vec(),
         prompt: 0,
+        question: String::new(),
         origin: Origin::Text,
     };
     let examples = vec![example(&[1, 2, 3, 4, 5], &[2..5]), example(&[6, 8, 9], &[1..3])];

@@ -96,6 +96,7 @@ fn two_examples() -> Vec<Example> {
         tokens: tokens.to_vec(),
         answers: std::iter::once(start..tokens.len()).collect(),
         prompt: tokens.len() as u64,
+        question: String::new(),
         origin: Origin::Conversation { messages: 2 },
     };
     vec![example(&CONVERSATION, 3), example(&[5, 6, 4], 1)]

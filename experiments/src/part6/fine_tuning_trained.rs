@@ -261,7 +261,7 @@ fn templates(base: &Base, taught: &Taught, held_out: &Course) -> Result<()> {
             tokens.truncate(BLOCK);
             let answers = std::iter::once(start..tokens.len()).collect();
             let origin = Origin::Conversation { messages: 2 };
-            Ok(Example { tokens, answers, prompt: 0, origin })
+            Ok(Example { tokens, answers, prompt: 0, question: question.clone(), origin })
         });
         let examples = examples.collect::<Result<Vec<_>>>()?;
         let loss = loss_of(&taught.gpt, &taught.weights, &base.batches(&examples)?)?;
@@ -281,6 +281,7 @@ mod tests {
             tokens: (0..8).collect(),
             answers: std::iter::once(4..8).collect(),
             prompt: 0,
+            question: String::new(),
             origin: Origin::Conversation { messages: 2 },
         };
         let learned = |bug| {

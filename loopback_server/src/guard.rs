@@ -61,6 +61,11 @@ impl Guard {
         Self { refusal, ..self }
     }
 
+    /// The response to a request that is refused with these words.
+    pub fn refusal(&self, status: StatusCode, words: String) -> Response {
+        (self.refusal)(status, words)
+    }
+
     /// True if other machines may ask.
     pub fn is_open(&self) -> bool {
         self.open

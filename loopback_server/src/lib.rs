@@ -8,6 +8,7 @@
 //!   guard    checks of every request: host, origin, method, body
 //!   slots    the number of connections
 //!   socket   a write timeout
+//!   unparsed words for requests that hyper answers by itself
 //! message    requests and responses: whole, or as a stream
 //! ```
 //!
@@ -36,6 +37,7 @@ pub mod message;
 pub mod server;
 mod slots;
 mod socket;
+mod unparsed;
 
 pub use hyper::body::Bytes;
 pub use hyper::{Method, StatusCode, header};

@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use http_body_util::Limited;
 use http_body_util::combinators::BoxBody;
-use hyper::Method;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Method, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -29,6 +29,7 @@ use super::guard::Guard;
 use super::message::{Request, Response};
 use super::slots::{Slot, Slots};
 use super::socket::Socket;
+use super::unparsed::{Explained, Turn};
 
 /// What a client may do.
 #[derive(Clone, Debug)]
@@ -161,9 +162,11 @@ async fn connection<H, F>(
     H: Fn(Request) -> F + Send + Sync + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
+    let turn = Turn::default();
     let service = service_fn(|request: hyper::Request<Incoming>| {
         slot.busy();
-        let (slot, shared) = (slot.clone(), shared.clone());
+        turn.begin();
+        let (slot, turn, shared) = (slot.clone(), turn.clone(), shared.clone());
         let body = usize::try_from(limits.body).unwrap_or(usize::MAX);
         async move {
             let (guard, handler) = &*shared;
@@ -171,7 +174,7 @@ async fn connection<H, F>(
                 Some(refusal) => refusal,
                 None => handler(request.map(|incoming| Limited::new(incoming, body))).await,
             };
-            Ok::<_, Infallible>(with_headers(response).map(|body| Tracked { body, slot }))
+            Ok::<_, Infallible>(with_headers(response).map(|body| Tracked { body, slot, turn }))
         }
     });
     let mut http = http1::Builder::new();
@@ -183,7 +186,10 @@ async fn connection<H, F>(
     let mut socket = Socket::new(stream, limits.write);
     let exchange = async {
         {
-            let connection = http.serve_connection(TokioIo::new(&mut socket), service);
+            let refusal =
+                |status| with_headers(shared.0.refusal(status, not_parsed(status, &limits)));
+            let socket = Explained::new(&mut socket, turn.clone(), refusal);
+            let connection = http.serve_connection(TokioIo::new(socket), service);
             let mut connection = pin!(connection);
             let ended = async {
                 let _ = connection.as_mut().await;
@@ -213,6 +219,19 @@ async fn first<T>(a: impl Future<Output = T>, b: impl Future<Output = T>) -> T {
     .await
 }
 
+/// What a client is told whose request is not parsed.
+fn not_parsed(status: StatusCode, limits: &Limits) -> String {
+    let Limits { head, headers, .. } = limits;
+    match status {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => format!(
+            "The first line and the headers of a request may have {head} bytes together, and there \
+             may be {headers} headers.\n"
+        ),
+        StatusCode::URI_TOO_LONG => "The path in the first line is too long.\n".into(),
+        _ => "This is no request of HTTP/1.1: its first line or a header cannot be read.\n".into(),
+    }
+}
+
 /// Adds the headers of every response: browsers must not guess its type, pages of other origins
 /// must not embed it, and it must not be cached.
 fn with_headers(mut response: Response) -> Response {
@@ -230,6 +249,7 @@ fn with_headers(mut response: Response) -> Response {
 struct Tracked {
     body: BoxBody<Bytes, io::Error>,
     slot: Arc<Slot>,
+    turn: Turn,
 }
 
 impl Body for Tracked {
@@ -255,5 +275,6 @@ impl Body for Tracked {
 impl Drop for Tracked {
     fn drop(&mut self) {
         self.slot.idle();
+        self.turn.end();
     }
 }

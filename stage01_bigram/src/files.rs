@@ -6,9 +6,9 @@
 //! operating system, and every program sees either the whole old file or the whole new one.
 //!
 //! Two programs that write the same file must not write the same temporary file. So its name
-//! contains the process id, it must not exist yet, and links are not followed. Two programs that
-//! write several files of one directory would still mix theirs: [`DirLock`] keeps the second one
-//! out.
+//! contains the process id, it must not exist yet, and links are not followed. What a killed program
+//! leaves of it, the next one that writes the same file removes. Two programs that write several
+//! files of one directory would still mix theirs: [`DirLock`] keeps the second one out.
 //!
 //! ```
 //! use stage01_bigram::files::{DirLock, read_text, write_bytes};
@@ -23,18 +23,21 @@
 //! ```
 
 mod lock;
+mod temporary;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, ErrorKind, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
 
 pub use self::lock::{DirLock, LOCK_FILE};
+use self::temporary::Temporary;
+pub use self::temporary::{exit, is_temporary, remove_temporaries};
 use crate::{Error, Result, form};
 
 /// Writes `path` in one step, as other programs see it.
 ///
-/// `write` fills the file. On any error the file that was there before is untouched.
+/// `write` fills the file. On any error the file that was there before is untouched. A program that
+/// is told to end while it writes calls [`exit`].
 ///
 /// # Errors
 /// [`Error::File`] when the directory is missing, cannot be written, or the disk is full;
@@ -49,19 +52,17 @@ pub fn write_atomically(
         return Err(Error::format(path, problem, "name a file, new or old"));
     }
     // ANCHOR: atomically
-    let (file, temporary) = create_temporary(path).map_err(failed)?;
+    let (file, temporary) = Temporary::create(path).map_err(failed)?;
     let attempt = || {
         let mut writer = BufWriter::new(file);
         write(&mut writer)?;
-        writer.into_inner().map_err(|e| e.into_error())?.sync_all()?;
-        fs::rename(&temporary, path)?;
+        let file = writer.into_inner().map_err(|e| e.into_error())?;
+        file.sync_all()?;
+        temporary.rename(path)?;
         sync_directory_of(path)
     };
     // ANCHOR_END: atomically
-    attempt().map_err(|source| {
-        let _ = fs::remove_file(&temporary);
-        failed(source)
-    })
+    attempt().map_err(failed)
 }
 
 /// [`write_atomically`] for bytes that are already in memory.
@@ -70,46 +71,6 @@ pub fn write_atomically(
 /// As [`write_atomically`].
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomically(path, |file| file.write_all(bytes))
-}
-
-/// Creates the temporary file for `path`: a new one in the same directory.
-fn create_temporary(path: &Path) -> std::io::Result<(File, PathBuf)> {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    loop {
-        let mut name = std::ffi::OsString::from(".");
-        name.push(path.file_name().unwrap_or_default());
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        name.push(format!(".{}-{number}.tmp", std::process::id()));
-        let temporary = path.with_file_name(name);
-        // `create_new` fails where anything has this name, a link included. That can only be the
-        // file of a dead process with the same id: take the next name.
-        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-            opened => return opened.map(|file| (file, temporary)),
-        }
-    }
-}
-
-/// Whether a name is one that [`write_atomically`] gives: `.NAME.PROCESS-NUMBER.tmp`.
-pub fn is_temporary(name: &str) -> bool {
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    name.starts_with('.')
-        && name
-            .strip_suffix(".tmp")
-            .and_then(|name| name.rsplit_once('.')?.1.split_once('-'))
-            .is_some_and(|(process, count)| number(process) && number(count))
-}
-
-/// Removes the temporary files that killed processes left in a directory. Call it with the
-/// directory's [`DirLock`] held: then no other program uses one.
-///
-/// Files that cannot be removed stay; they do no harm.
-pub fn remove_temporaries(directory: &Path) {
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        if entry.file_name().to_str().is_some_and(is_temporary) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
 }
 
 /// Renames a file or a directory in one step, and syncs the new name to the disk.
@@ -171,11 +132,16 @@ fn is_endless(_: &fs::Metadata) -> bool {
 /// A rename is only safe against a power cut once the directory is on the disk as well.
 #[cfg(unix)]
 fn sync_directory_of(path: &Path) -> std::io::Result<()> {
-    let directory = match path.parent() {
+    File::open(directory_of(path))?.sync_all()
+}
+
+/// The directory that a file is in, as a path that can be opened.
+#[cfg(unix)]
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
         _ => Path::new("."),
-    };
-    File::open(directory)?.sync_all()
+    }
 }
 
 #[cfg(not(unix))]
@@ -186,6 +152,7 @@ fn sync_directory_of(_: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::ErrorKind;
 
     #[test]
     fn other_formats_are_named_and_a_byte_order_mark_is_removed() {
@@ -242,20 +209,6 @@ mod tests {
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
-    #[test]
-    fn only_our_temporary_files_are_removed() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("model.safetensors");
-        let (_, left) = create_temporary(&path).unwrap();
-        let others = ["model.safetensors", "notes.tmp", ".a.1-.tmp", ".a.1-2", "a.1-2.tmp"];
-        for name in others {
-            fs::write(directory.path().join(name), "mine").unwrap();
-        }
-        remove_temporaries(directory.path());
-        assert!(!left.exists());
-        assert!(others.iter().all(|name| directory.path().join(name).exists()));
-    }
-
     /// Two threads of one process, like two processes, never use the same temporary file: the
     /// result is one of the texts, whole.
     #[test]
@@ -283,7 +236,16 @@ mod tests {
         fs::write(&victim, "precious").unwrap();
         let path = directory.path().join("file");
         // Links at the next names that this process would take.
-        let (_, first) = create_temporary(&path).unwrap();
+        let mut first = std::path::PathBuf::new();
+        write_atomically(&path, |_| {
+            let mut entries = fs::read_dir(&directory)?.map(|entry| entry.unwrap().path());
+            let ours = |path: &std::path::PathBuf| {
+                path.file_name().and_then(|name| name.to_str()).is_some_and(is_temporary)
+            };
+            first = entries.find(ours).unwrap();
+            Ok(())
+        })
+        .unwrap();
         let name = first.file_name().unwrap().to_str().unwrap();
         let (head, tail) = name.rsplit_once('-').unwrap();
         let number: u64 = tail.trim_end_matches(".tmp").parse().unwrap();

@@ -14,37 +14,35 @@ const SCALE: f32 = f32::from_bits((112 + 127) << 23);
 ///
 /// Exponent and mantissa are moved to their places in an f32. There the exponent means a power of
 /// two that is 2^112 too small, which the product corrects, for subnormal numbers as well.
+#[inline(always)]
 pub fn from_f16(bits: u16) -> f32 {
-    let sign = u32::from(bits >> 15) << 31;
-    let moved = u32::from(bits & 0x7FFF) << 13;
-    let size = match bits & 0x7C00 {
-        // The largest exponent: infinite, or NaN where the mantissa is not zero.
-        0x7C00 => moved | 0x7F80_0000,
-        _ => (f32::from_bits(moved) * SCALE).to_bits(),
-    };
-    f32::from_bits(sign | size)
+    // The sign fills the upper half; only the first of these bits stays.
+    let moved = (i32::from(bits as i16) << 13) as u32 & 0x8FFF_E000;
+    let value = f32::from_bits(moved) * SCALE;
+    // The largest exponent, 31: infinite, or NaN where the mantissa is not zero.
+    let full = if value.abs() >= 65_536.0 { 0x7F80_0000 } else { 0 };
+    f32::from_bits(value.to_bits() | full)
 }
 
 /// The float16 that is nearest to an f32; of two that are equally near, the one whose last bit is
 /// zero. From 65,520 on it is infinite.
+#[inline(always)]
 pub fn to_f16(value: f32) -> u16 {
     let sign = (value.to_bits() >> 31 << 15) as u16;
     let size = value.abs();
     let bits = size.to_bits();
-    let half = if size.is_nan() {
-        0x7E00
-    } else if size >= 65_520.0 {
-        0x7C00
-    } else if size < 6.103_515_6e-5 {
-        // Subnormal: a multiple of 2^-24, which is the last bit of numbers between 0.5 and 1. So
-        // the processor's own addition rounds to it.
-        (0.5 + size).to_bits() - 0.5f32.to_bits()
-    } else {
-        // Half of the last bit that is kept, or a little less, carries into it.
-        let rounded = bits + 0xFFF + (bits >> 13 & 1);
-        (rounded >> 13) - (112 << 10)
-    };
-    sign | half as u16
+    // All cases are computed, and then one is chosen: without a branch, so that a processor computes
+    // many in parallel.
+    //
+    // Normal: half of the last bit that is kept, or a little less, carries into it.
+    let rounded = bits.wrapping_add(0xFFF + (bits >> 13 & 1));
+    let normal = (rounded >> 13).wrapping_sub(112 << 10);
+    // Subnormal: a multiple of 2^-24, which is the last bit of numbers between 0.5 and 1. So the
+    // processor's own addition rounds to it.
+    let subnormal = (0.5 + size).to_bits().wrapping_sub(0.5f32.to_bits());
+    let finite = if size < 6.103_515_6e-5 { subnormal } else { normal };
+    let half = if size >= 65_520.0 { 0x7C00 } else { finite };
+    sign | if size.is_nan() { 0x7E00 } else { half } as u16
 }
 
 /// A bfloat16 as f32.

@@ -25,8 +25,9 @@ use std::collections::BTreeMap;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use stage01_bigram::Float;
 
+use crate::attention::cache::Numbers;
 use crate::linear::Linear;
-use crate::matmul::blocks::{Activations, BlockMatrix};
+use crate::matmul::blocks::{Activations, BlockMatrix, multiply_all};
 use crate::matmul::{Dtype, par_gemm};
 use crate::parallel::each_row;
 use crate::params::{Matrix, Params, Tensor, Vector};
@@ -43,8 +44,19 @@ pub trait Weights<T: Float>: Sync {
     /// y = x W + b: see [`Linear::forward`].
     fn linear(&self, linear: &Linear, x: ArrayView2<T>, y: ArrayViewMut2<T>);
 
+    /// [`Weights::linear`] for layers that read the same x.
+    fn linears(&self, x: ArrayView2<T>, layers: Vec<(&Linear, ArrayViewMut2<T>)>) {
+        layers.into_iter().for_each(|(linear, y)| self.linear(linear, x, y));
+    }
+
     /// y = x W': the logits, of a matrix with a row for each token.
     fn output(&self, handle: Matrix, dtype: Dtype, x: ArrayView2<T>, y: ArrayViewMut2<T>);
+
+    /// The numbers that keys and values are stored as, for the tokens to come. Beside weights that are
+    /// rounded more coarsely, those of 16 bits lose nothing that counts.
+    fn cache_numbers(&self) -> Numbers {
+        Numbers::Full
+    }
 }
 
 impl<T: Float> Weights<T> for Params<T> {
@@ -162,21 +174,27 @@ impl BlockWeights {
         self.matrices.get(&handle.offset()).expect("every matrix was inserted")
     }
 
-    /// y = x W', part by part; the activations are rounded once for all of them.
-    fn multiply(&self, handle: Matrix, x: ArrayView2<f32>, mut y: ArrayViewMut2<f32>) {
-        let mut rounded = None;
-        for part in self.parts(handle) {
-            let (mut outputs, rest) = y.split_at(Axis(1), part.n_out());
-            match part {
-                Part::Blocks(matrix) => {
-                    let x = rounded.get_or_insert_with(|| Activations::round(x));
-                    matrix.multiply_rounded(x, &mut outputs);
+    /// y = x W' for some matrices, part by part; all quantised parts together.
+    fn multiply<'a>(
+        &self,
+        x: ArrayView2<f32>,
+        products: impl IntoIterator<Item = (Matrix, ArrayViewMut2<'a, f32>)>,
+    ) {
+        let mut quantised = Vec::new();
+        for (handle, mut y) in products {
+            for part in self.parts(handle) {
+                let (mut outputs, rest) = y.split_at(Axis(1), part.n_out());
+                match part {
+                    Part::Blocks(matrix) => quantised.push((matrix, outputs)),
+                    Part::Full(matrix) => {
+                        par_gemm(Dtype::Float32, 1.0, x, matrix.t(), 0.0, &mut outputs);
+                    }
                 }
-                Part::Full(matrix) => {
-                    par_gemm(Dtype::Float32, 1.0, x, matrix.t(), 0.0, &mut outputs);
-                }
+                y = rest;
             }
-            y = rest;
+        }
+        if !quantised.is_empty() {
+            multiply_all(&Activations::round(x), quantised);
         }
     }
 }
@@ -201,9 +219,14 @@ impl Weights<f32> for BlockWeights {
         panic!("no such row");
     }
 
-    fn linear(&self, linear: &Linear, x: ArrayView2<f32>, mut y: ArrayViewMut2<f32>) {
-        self.multiply(linear.weight, x, y.view_mut());
-        if let Some(bias) = linear.bias {
+    fn linear(&self, linear: &Linear, x: ArrayView2<f32>, y: ArrayViewMut2<f32>) {
+        self.linears(x, vec![(linear, y)]);
+    }
+
+    fn linears(&self, x: ArrayView2<f32>, mut layers: Vec<(&Linear, ArrayViewMut2<f32>)>) {
+        self.multiply(x, layers.iter_mut().map(|(linear, y)| (linear.weight, y.view_mut())));
+        for (linear, y) in layers {
+            let Some(bias) = linear.bias else { continue };
             let bias = Weights::vector(self, bias);
             each_row(Region::MatrixProducts, y, |y| {
                 y.iter_mut().zip(bias).for_each(|(y, &bias)| *y += bias);
@@ -212,6 +235,10 @@ impl Weights<f32> for BlockWeights {
     }
 
     fn output(&self, handle: Matrix, _: Dtype, x: ArrayView2<f32>, y: ArrayViewMut2<f32>) {
-        self.multiply(handle, x, y);
+        self.multiply(x, [(handle, y)]);
+    }
+
+    fn cache_numbers(&self) -> Numbers {
+        Numbers::Half
     }
 }

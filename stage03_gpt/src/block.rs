@@ -20,6 +20,7 @@
 //! ```
 //! use ndarray::Array2;
 //! use stage01_bigram::random::{Purpose, generator};
+//! use stage02_attention::attention::cache::Numbers;
 //! use stage02_attention::params::{Layout, Params};
 //! use stage03_gpt::block::Block;
 //! use stage03_gpt::config::GptConfig;
@@ -37,7 +38,7 @@
 //! let mut acts = block.activations(1, 4);
 //! block.forward(&params, x.view(), &mut acts, None);
 //!
-//! let (mut cache, mut scratch) = (block.cache(4), block.inference_scratch(4, 4));
+//! let (mut cache, mut scratch) = (block.cache(Numbers::Full, 4), block.inference_scratch(4, 4));
 //! for i in 0..4 {
 //!     let mut row = x.row(i).to_owned().insert_axis(ndarray::Axis(0));
 //!     block.forward_cached(&params, row.view_mut(), i, &mut cache, &mut scratch);
@@ -52,10 +53,9 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use stage01_bigram::random::Generator;
 use stage01_bigram::{Float, Result};
 use stage02_attention::attention::Mask;
+use stage02_attention::attention::cache::{Cache, Numbers};
 use stage02_attention::attention::documents::Documents;
-use stage02_attention::attention::multi_head::{
-    self, Cache, CacheScratch, MultiHeadAttention, Options,
-};
+use stage02_attention::attention::multi_head::{self, CacheScratch, MultiHeadAttention, Options};
 use stage02_attention::backward::Backward;
 use stage02_attention::dropout::Dropout;
 use stage02_attention::parallel::each_row;
@@ -221,8 +221,8 @@ impl Block {
     // ANCHOR_END: forward
 
     /// An empty cache for `block_size` tokens.
-    pub fn cache<T: Float>(&self, block_size: usize) -> Cache<T> {
-        self.attn.cache(block_size)
+    pub fn cache<T: Float>(&self, numbers: Numbers, block_size: usize) -> Cache<T> {
+        self.attn.cache(numbers, block_size)
     }
 
     /// Scratch for up to `rows` new tokens, and a cache for `block_size` tokens.

@@ -42,8 +42,8 @@
 
 use ndarray::{Array2, s};
 use stage01_bigram::{Error, Float, Result};
+use stage02_attention::attention::cache::{Cache, Numbers};
 use stage02_attention::attention::fused;
-use stage02_attention::attention::multi_head::Cache;
 use stage02_attention::parallel::{spinning, threads, threads_for};
 use stage02_attention::weights::Weights;
 
@@ -99,7 +99,7 @@ impl<'a, T: Float> KvCache<'a, T> {
             return Err(Error::setting("--context-shift", context_shift, expected));
         }
         memory::require(
-            Self::bytes(config),
+            Self::bytes(config, weights.cache_numbers()),
             "the memory of the context (KV cache)",
             "it grows with the context, n_layer and n_embd of the model; choose a shorter one \
              (--context), close other programs, or take a smaller model",
@@ -109,7 +109,11 @@ impl<'a, T: Float> KvCache<'a, T> {
             weights,
             context: Vec::with_capacity(block_size),
             context_shift,
-            blocks: gpt.blocks.iter().map(|block| block.cache(block_size)).collect(),
+            blocks: gpt
+                .blocks
+                .iter()
+                .map(|block| block.cache(weights.cache_numbers(), block_size))
+                .collect(),
             x: Array2::zeros((rows, n_embd)),
             normed: Array2::zeros((1, n_embd)),
             statistics: Statistics::new(1),
@@ -120,14 +124,17 @@ impl<'a, T: Float> KvCache<'a, T> {
 
     /// How many bytes a cache takes: keys and values of every block, the activations of a forward
     /// pass over the whole context, and the logits of one token.
-    fn bytes(config: &GptConfig) -> f64 {
+    fn bytes(config: &GptConfig, numbers: Numbers) -> f64 {
         let &GptConfig { vocab_size, block_size, n_head, n_embd, .. } = config;
         let [v, t, h, c] = [vocab_size, block_size, n_head, n_embd].map(|n| n as f64);
         let rows = t.min(CHUNK as f64);
         let each = fused::scratch_len(1) as f64 + 2.0 * h + c / 64.0;
-        let cached = t * (config.kv_cache_per_token() as f64 + threads() as f64 * each + c / h);
-        let numbers = cached + rows * (6.0 * c + 2.0 * config.n_inner() as f64 + h + 2.0) + v;
-        numbers * size_of::<T>() as f64
+        let in_cache = t * config.kv_cache_per_token() as f64;
+        // Those of one layer as the prefill reads them.
+        let read = in_cache / config.n_layer as f64;
+        let beside = read + t * (threads() as f64 * each + c / h);
+        let passing = beside + rows * (6.0 * c + 2.0 * config.n_inner() as f64 + h + 2.0) + v;
+        in_cache * numbers.bytes::<T>() as f64 + passing * size_of::<T>() as f64
     }
 
     /// The tokens whose keys and values are stored.

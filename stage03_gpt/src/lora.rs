@@ -126,7 +126,8 @@ impl Site {
     }
 }
 
-/// The places of each block, for each of its linear layers in the order of [`linears`].
+/// The places of each block, for each of its linear layers: of attention, then of the feed-forward
+/// layer.
 pub fn sites(config: &GptConfig) -> Vec<Vec<Site>> {
     let (c, kv) = (config.n_embd, config.n_embd / config.n_head * config.n_kv_head());
     let inner = config.n_inner();

@@ -121,6 +121,19 @@ impl Model {
         Decoder::new(&self.gpt, self.weights(), context_shift)
     }
 
+    /// Checks that a line can be answered by a model that knows no turns: a character and the line
+    /// break behind it, after the token that begins a text where there is one, and a token of the
+    /// answer.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when the context is too short for them.
+    pub fn require_line_context(&self) -> Result<()> {
+        // A vocabulary may have no line break.
+        let line_break = self.tokenizer.encode("\n").map_or(0, |tokens| tokens.len());
+        let least = usize::from(self.special.bos.is_some()) + line_break + 2;
+        require_context(self.gpt.config().block_size, least)
+    }
+
     /// The weights, for inference.
     pub fn weights(&self) -> &dyn Weights<f32> {
         self.weights.for_inference()
@@ -201,6 +214,23 @@ impl Model {
         let ends = &special.eos;
         write_text(&mut decoder, tokenizer, ends, &mut sampler, &mut rng, max_new_tokens, more)
     }
+}
+
+/// Checks the length of a context.
+///
+/// least: how many tokens the shortest message and its answer take.
+///
+/// # Errors
+/// [`Error::Setting`] when it is too short.
+pub(crate) fn require_context(context: usize, least: usize) -> Result<()> {
+    if context >= least {
+        return Ok(());
+    }
+    let expected = format!(
+        "the shortest message and the first token of its answer take {least} tokens; choose at \
+         least {least}, or a model with a longer context"
+    );
+    Err(Error::setting("--context", context, expected))
 }
 
 /// The tokens of a prompt: at least one, because a model continues a text. Special tokens may be

@@ -126,8 +126,8 @@ impl SwiGlu {
         x: ArrayViewMut2<T>,
         (mut gate, mut up): (ArrayViewMut2<T>, ArrayViewMut2<T>),
     ) {
-        weights.linear(&self.gate_proj, x.view(), gate.view_mut());
-        weights.linear(&self.up_proj, x.view(), up.view_mut());
+        let layers = vec![(&self.gate_proj, gate.view_mut()), (&self.up_proj, up.view_mut())];
+        weights.linears(x.view(), layers);
         each_row(Region::Gelu, (gate.view(), up.view_mut()), |(gate, up)| {
             up.iter_mut().zip(gate).for_each(|(up, &gate)| *up *= silu(gate));
         });

@@ -85,6 +85,16 @@ fn a_model_without_a_template_has_no_place_for_a_system_text() {
         .refuses(&["--system = brief: ", "never taught to chat"]);
 }
 
+#[test]
+fn a_context_too_short_for_any_answer_is_refused() {
+    let place = Place::with_model();
+    for short in [1, 2] {
+        typed(&place, &format!("--model model --context {short}"), "Hi\n")
+            .refuses(&[&format!("--context = {short}: the shortest message"), "choose at least 3"]);
+    }
+    typed(&place, "--model model --context 3", "The\n").succeeds();
+}
+
 #[cfg(feature = "chat")]
 mod with_the_feature {
     use serde_json::{Value, json};
@@ -147,6 +157,22 @@ mod with_the_feature {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_path_may_begin_at_home() {
+        let place = place();
+        fs::create_dir(place.path("home")).unwrap();
+        place.write("typed.txt", "one\n/save ~/talk.json\n/load ~/talk.json\n/save ~/talk.json\n");
+        let mut command = place.command(&format!("chat {ALWAYS_A}"));
+        let input = File::open(place.path("typed.txt")).unwrap();
+        let output = command.env("HOME", place.path("home")).stdin(input).output().unwrap();
+        let chat = Finished::new("chat", output).succeeds();
+        let written = format!("(written to {})", place.path("home/talk.json").display());
+        assert_eq!(chat.err.matches(&written).count(), 2, "{}", chat.err);
+        assert_eq!(saved(&place, "home/talk.json")["messages"][1]["content"], "aaa");
+        assert!(!place.path("~").exists());
+    }
+
     #[test]
     fn what_is_no_conversation_is_refused_and_kept() {
         let place = place();
@@ -203,6 +229,10 @@ mod with_the_feature {
         for (flag, words) in [
             ("--context-shift 5", "--context-shift = 5: this model was taught to chat"),
             ("--ignore-eos", "--ignore-eos = true: "),
+            (
+                "--context 1",
+                "--context = 1: the shortest message and the first token of its answer",
+            ),
             ("--repetition-penalty 0", "--repetition-penalty = 0: expected a positive number"),
             ("--temperature -1", "--temperature = -1: "),
         ] {

@@ -4,19 +4,20 @@
 //! test; where the server must notice something, `/health` is asked until it has.
 
 mod common;
-#[path = "common/http.rs"]
+#[path = "../../tests/support/http.rs"]
 mod http;
 #[path = "common/served.rs"]
 mod served;
 
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpListener};
 use std::time::Duration;
 
 use http::Reply;
 use serde_json::{Value, json};
-use served::{CONTEXT, LONG, Server, long_model, tiny_model, untaught_model};
-use stage03_gpt::serve::Settings;
+use served::{CONTEXT, LONG, Server, long_model, silent_model, tiny_model, untaught_model};
+use stage03_gpt::model::Model;
+use stage03_gpt::serve::{Settings, serve};
 
 fn server() -> Server {
     Server::new(tiny_model(), |settings| settings)
@@ -300,6 +301,80 @@ fn what_is_wrong_is_refused_in_openais_form() {
     server.lives();
 }
 
+/// hyper answers these by itself, with an empty body.
+#[test]
+fn what_is_not_even_parsed_is_refused_in_openais_form() {
+    let server = server();
+    let host = format!("Host: 127.0.0.1:{}\r\n", server.port);
+    let get = format!("GET /v1/models HTTP/1.1\r\n{host}");
+    let long = format!("{get}X-Long: {}\r\n\r\n", "x".repeat(20_000));
+    let many = format!("{get}{}\r\n", "X: y\r\n".repeat(70));
+    for (bytes, status, words) in [
+        ("GET /\r\n\r\n".to_string(), 400, "no request of HTTP/1.1"),
+        ("\0\r\n\r\n".to_string(), 400, "no request of HTTP/1.1"),
+        (format!("GET / HTTP/9.9\r\n{host}\r\n"), 400, "no request of HTTP/1.1"),
+        (format!("{get}Content-Length: -1\r\n\r\n"), 400, "a header cannot be read"),
+        (format!("{get}Transfer-Encoding: gzip\r\n\r\n"), 400, "a header cannot be read"),
+        (long, 431, "16384 bytes together"),
+        (many, 431, "64 headers"),
+    ] {
+        // Alone, and on a connection that has been answered before.
+        let mut used = server.connect();
+        write!(used, "{get}\r\n").unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"}]}") {
+            let mut byte = [0];
+            used.read_exact(&mut byte).unwrap();
+            answer.push(byte[0]);
+        }
+        let _ = used.write_all(bytes.as_bytes());
+        for answer in [server.send(bytes.as_bytes()), http::rest(used)] {
+            let reply = Reply::parse(&answer);
+            let error = refused(&reply, status);
+            assert_eq!(error["type"], "invalid_request_error");
+            assert!(error["message"].as_str().unwrap().contains(words), "{error}");
+            let length = reply.body.len().to_string();
+            assert_eq!(reply.header("content-length"), Some(&*length));
+            assert_eq!(reply.head.matches("content-length").count(), 1, "{}", reply.head);
+            assert_eq!(reply.header("connection"), Some("close"));
+            assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+        }
+    }
+    for line in ["FOO /v1/models", "TRACE /", "CONNECT 127.0.0.1:1"] {
+        let (method, path) = line.split_once(' ').unwrap();
+        let reply = server.send_head(method, path, "");
+        assert!([403, 405].contains(&reply.status), "{reply:?}");
+        refused(&reply, reply.status);
+    }
+    server.lives();
+}
+
+#[test]
+fn a_context_too_short_for_any_answer_is_refused() {
+    // What the template writes around a character; with none, the character and a line break.
+    let around = "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n";
+    let around = tiny_model().tokenizer.encode_with_special(around).unwrap().len();
+    let models: [(fn() -> Model, usize); 2] = [(tiny_model, around + 1), (untaught_model, 2 + 1)];
+    for (model, least) in models {
+        let with_context = |context| {
+            let mut model = model();
+            model.gpt.shorten_context(context).unwrap();
+            model
+        };
+        for short in [1, 2, least - 1] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let refused = serve(&with_context(short), listener, &Settings::new("tiny"), || true);
+            let error = refused.unwrap_err().to_string();
+            assert!(error.starts_with(&format!("--context = {short}: the shortest")), "{error}");
+            assert!(error.contains(&format!("choose at least {least}, or")), "{error}");
+        }
+        let server = Server::new(with_context(least), |settings| settings);
+        let request = json!({"messages": [{"role": "user", "content": "a"}]});
+        let usage = server.post("/v1/chat/completions", &request).json()["usage"].clone();
+        assert_eq!(usage["total_tokens"], least, "{usage}");
+    }
+}
+
 #[test]
 fn bodies_that_are_too_large_are_refused() {
     let server = server();
@@ -440,6 +515,20 @@ fn a_client_that_hangs_up_stops_the_model() {
         let health = server.get("/health").json();
         assert_eq!((&health["answered"], &health["abandoned"]), (&json!(at), &json!(2 * at + 2)));
         server.lives();
+    }
+}
+
+/// Its model writes special tokens alone, so nothing is sent that could fail.
+#[test]
+fn a_client_that_hangs_up_stops_a_model_that_writes_no_text() {
+    let server = Server::new(silent_model(), |settings| settings);
+    for (at, stream) in [true, false].into_iter().enumerate() {
+        let request = json!({"prompt": "the", "max_tokens": LONG, "stream": stream});
+        let socket = server.start("/v1/completions", &request);
+        server.wait(|health| health["running"] == true);
+        drop(socket);
+        server.wait(|health| health["running"] == false);
+        assert_eq!(server.get("/health").json()["abandoned"], json!(at + 1));
     }
 }
 
@@ -591,8 +680,11 @@ mod program {
         run("--allow-host box").refuses(&["--allow-host = box", "--host"]);
         run("--temperature -1").refuses(&["--temperature"]);
         run("--max-tokens 0").refuses(&["--max-tokens"]);
+        let short = run("--context 1 --port 0");
+        assert_eq!(short.out, "", "nothing is introduced that does not run");
+        short.refuses(&["--context = 1: the shortest message", "choose at least 3"]);
         place.run("serve --model nothing --port 0").refuses(&["nothing"]);
-        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
         run(&format!("--port {port}")).refuses(&["--port", "0 for any"]);
         let spaces =

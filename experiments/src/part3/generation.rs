@@ -5,10 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::ArrayView2;
 use stage01_bigram::Result;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::tokenizer::BpeTokenizer;
+use stage02_attention::attention::cache::{Cache, Numbers};
 use stage02_attention::attention::single_query;
 use stage02_attention::parallel::single_threaded;
 use stage02_attention::params::Params;
@@ -30,11 +31,11 @@ pub fn run() -> Result<()> {
 
 /// What one head finds for a query of 1, where every token has one number as key and one as value.
 fn attend(keys: &[f64], values: &[f64]) -> f64 {
-    let (mut scratch, mut y) = (vec![0.0; single_query::scratch_len(1, keys.len(), 1)], [0.0]);
     let column = |x| ArrayView2::from_shape((keys.len(), 1), x).expect("one number per token");
-    let q = ArrayView2::from_shape((1, 1), &[1.0]).expect("one number");
-    let found = ArrayViewMut2::from_shape((1, 1), &mut y).expect("one number");
-    single_query::forward((1, 1), [q, column(keys), column(values)], &mut scratch, found);
+    let mut cache = Cache::new(Numbers::Full, keys.len(), (1, 1));
+    cache.write(0, column(keys), column(values));
+    let (mut scratch, mut y) = (vec![0.0; single_query::scratch_len(1, keys.len(), 1)], [0.0]);
+    single_query::forward(1, &[1.0], (&cache, keys.len()), &mut scratch, &mut y);
     y[0]
 }
 

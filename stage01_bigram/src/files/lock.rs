@@ -198,7 +198,7 @@ fn open(path: &Path, mode: Mode) -> std::result::Result<Option<File>, Open> {
 
 /// Whether `path` still names this open file.
 #[cfg(unix)]
-fn is_still_at(file: &File, path: &Path) -> bool {
+pub(super) fn is_still_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let identity = |data: fs::Metadata| (data.dev(), data.ino());
     match (file.metadata(), fs::symlink_metadata(path)) {

@@ -17,7 +17,8 @@
 //! - [`multi_head_plain`]: many heads side by side, as GPT-2 has them, written to be read;
 //! - [`multi_head`]: the same layer, written to be fast;
 //! - [`fused`]: one head without the whole matrix of attention weights, as `multi_head` uses it;
-//! - [`single_query`]: the same for one token at a time, for decoding;
+//! - [`single_query`]: the same for one token at a time, for decoding, with [`cache`], the keys and
+//!   values of earlier tokens, and `few_rows`, its products;
 //! - [`documents`]: several documents in one sequence that do not see one another;
 //! - [`rotary`]: queries and keys that are rotated by their position, as models of today do;
 //! - [`cross`]: queries from one sequence, keys and values from another.
@@ -31,8 +32,10 @@
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 
+pub mod cache;
 pub mod cross;
 pub mod documents;
+mod few_rows;
 pub mod fused;
 pub mod head;
 pub mod multi_head;

@@ -206,14 +206,14 @@ fn call<T: Float>(alpha: T, a: ArrayView2<T>, b: ArrayView2<T>, beta: T, mut c: 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use ndarray::{Array2, s};
     use proptest::prelude::*;
     use rand::RngExt;
     use stage01_bigram::random::{Purpose, generator};
 
-    pub(super) fn random(rows: usize, cols: usize, seed: u64) -> Array2<f64> {
+    pub(crate) fn random(rows: usize, cols: usize, seed: u64) -> Array2<f64> {
         let mut rng = generator(seed, Purpose::Other, 0);
         Array2::from_shape_simple_fn((rows, cols), || rng.random::<f64>() - 0.5)
     }

@@ -8,7 +8,7 @@ Two models: GPT-2's smallest shape (124 million weights, random), and the one of
 SmolLM2-135M-Instruct (stage03_gpt/fetch-smollm2.sh brings it). Each in f32, q8_0, q4_1 and q4_0; our
 program converts the second. Speeds are those of `bench --generation`: a prompt of 512 tokens is
 read at once, and 256 more are read one by one, as in writing. The sides take turns on each file. llama.cpp
-runs as it is installed, with keys and values in float16; ours are f32.
+runs as it is installed, with keys and values in float16; ours are float16 beside quantised weights.
 
 The perplexity of `--model` is that of our `eval` over a text that no model was trained on, this
 project's own book, in windows of 512 tokens, with the arithmetic that the speeds are measured with.

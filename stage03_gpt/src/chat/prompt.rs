@@ -26,6 +26,7 @@ use stage01_bigram::tokenizer::Tokenizer;
 use super::message::guard::Guards;
 use super::message::{Message, end_of_turn};
 use super::template::Template;
+use crate::model::require_context;
 
 /// Makes the prompts of one model.
 #[derive(Debug)]
@@ -57,6 +58,19 @@ impl<'m> Prompter<'m> {
         self.tokenizer.encode_guarded(&text, guard)
     }
     // ANCHOR_END: encode
+
+    /// Checks that a question can be answered: a message of one character, as the template writes it,
+    /// and a token of the answer.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](stage01_bigram::Error::Setting) when the context, of so many tokens, is too short for them.
+    pub fn require_context(&self, context: usize) -> Result<()> {
+        match self.encode(&[Message::user("a")]) {
+            Ok(prompt) => require_context(context, prompt.len() + 1),
+            // A template may want more than one message. What it refuses is said when it is asked.
+            Err(_) => require_context(context, 2),
+        }
+    }
 
     /// The token with which a turn of the model ends, where the template writes one: the one behind
     /// the words of an answer.

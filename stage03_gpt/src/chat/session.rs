@@ -50,6 +50,9 @@ pub enum Event<'e> {
     },
     /// Some of the answer. Never empty.
     Text(&'e str),
+    /// A token of the answer brought no text: a special one, or a part of a character. So the callback
+    /// is called at each token.
+    Silent,
 }
 
 /// Why an answer ended. The names of the first two are `stop` and `length` for OpenAI's clients.
@@ -91,10 +94,12 @@ impl<'m> Session<'m> {
     /// A session before its first message.
     ///
     /// # Errors
-    /// [`Error::Text`] when the model has no chat template, or one that is no program in Jinja, and
-    /// those of [`Model::decoder`].
+    /// [`Error::Text`] when the model has no chat template, or one that is no program in Jinja;
+    /// [`Error::Setting`] when its context is too short for any answer; and those of
+    /// [`Model::decoder`].
     pub fn new(model: &'m Model) -> Result<Session<'m>> {
         let prompter = Prompter::new(Template::of(model)?, &model.tokenizer);
+        prompter.require_context(model.gpt.config().block_size)?;
         let mut ends = model.special.eos.clone();
         ends.extend(prompter.end_of_turn());
         let decoder = model.decoder(None)?;
@@ -194,7 +199,8 @@ impl<'m> Session<'m> {
             stream.push(&self.text_of(token)?);
             let ready = stream.ready();
             answer.text.push_str(&ready);
-            if !ready.is_empty() && !event(Event::Text(&ready)) {
+            let written = if ready.is_empty() { Event::Silent } else { Event::Text(&ready) };
+            if !event(written) {
                 break Finish::Interrupted;
             }
         };

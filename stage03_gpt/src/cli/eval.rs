@@ -115,6 +115,7 @@ fn eval_text(model: &Model, flags: &Flags, pool: &ThreadPool) -> Result<ExitCode
     let TextTokens { tokens, given, given_bytes } = TextTokens::new(tokenizer, &corpus.text)?;
     corpus.notes(tokenizer).for_each(remark);
     let context = gpt.config().block_size;
+    stop::listen();
     if let Some(path) = &flags.logits {
         let first = &tokens[..tokens.len().min(context)];
         let threads = pool.current_num_threads();
@@ -124,7 +125,6 @@ fn eval_text(model: &Model, flags: &Flags, pool: &ThreadPool) -> Result<ExitCode
     }
     let stride = flags.stride.unwrap_or(context);
     let mut screen = Screen::new();
-    stop::listen();
     screen.start_bar(0, tokens.len().saturating_sub(given));
     let (bar, start) = (screen.bar(), Instant::now());
     let progress = |tokens| {

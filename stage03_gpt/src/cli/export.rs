@@ -12,6 +12,7 @@ use stage01_bigram::{Error, Result};
 
 use super::locate::locate;
 use super::screen::Screen;
+use super::stop;
 use crate::files::gguf::TensorType;
 use crate::model::Model;
 use crate::units::amount;
@@ -101,6 +102,7 @@ pub(super) fn convert(
         let problem = "it is the model that is to be read";
         return Err(Error::format(&file, problem, "give the new file another name"));
     }
+    stop::end_at_once();
     let model = Model::load(&path)?;
     let own = path.canonicalize().unwrap_or(path);
     let own = own.file_stem().unwrap_or_default().to_string_lossy().into_owned();

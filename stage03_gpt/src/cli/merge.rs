@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use stage01_bigram::Result;
-use stage01_bigram::text::printable;
+use stage01_bigram::text::{printable, thousands};
 
 use super::locate::locate;
 use super::screen::Screen;
@@ -51,8 +51,8 @@ pub fn merge(flags: &Flags) -> Result<ExitCode> {
     let path = flags.out_dir.display().to_string();
     let (path, bytes) = (printable(&path), amount(bytes as f64));
     let screen = Screen::new();
-    screen.line(format!("{layers} adapters with {} numbers", amount(adapters as f64)));
-    screen.line(format!("were added to {} weights.", amount((all - adapters) as f64)));
+    screen.line(format!("{layers} adapters with {} numbers", thousands(adapters)));
+    screen.line(format!("were added to {} weights.", thousands(all - adapters)));
     if let Some(moved) = &out.moved {
         let moved = moved.display().to_string();
         screen.line(format!("The earlier model is now {}.", printable(&moved)));

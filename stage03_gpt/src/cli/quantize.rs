@@ -9,7 +9,7 @@ use stage01_bigram::text::printable;
 
 use super::export::{check_ending, convert, note_added_token};
 use super::screen::Screen;
-use crate::files::gguf::{GgufFile, TensorInfo, TensorType, read_model};
+use crate::files::gguf::{GgufFile, TensorInfo, TensorType};
 use crate::units::amount;
 
 /// Write a model as a GGUF file with 8 or 4 bits for each weight.
@@ -56,30 +56,19 @@ pub fn quantize(flags: &Flags) -> Result<ExitCode> {
         Type::Q4_0 => TensorType::Q4_0,
         Type::Q4_1 => TensorType::Q4_1,
     };
-    let before = convert(&flags.model, &flags.out, flags.name.as_deref(), kind)?;
+    let model = convert(&flags.model, &flags.out, flags.name.as_deref(), kind)?;
     // Read again: what is reported is what the file has.
     let file = GgufFile::open(&flags.out)?;
-    let (gpt, after) = read_model(&file)?;
-    let (mut error, mut size) = (0f64, 0f64);
-    // Tensor by tensor: the file of a character tokenizer has a row more in its embedding.
-    let tensors = before.gpt.layout().tensors().iter().zip(gpt.layout().tensors());
-    for (tensor, again) in tensors {
-        let numbers = before.params().values[tensor.range()].iter();
-        for (before, after) in numbers.zip(&after.values[again.range()]) {
-            error += f64::from(before - after).powi(2);
-            size += f64::from(*before).powi(2);
-        }
-    }
+    let relative = 100.0 * model.rounding_error(&file)?;
     let sum = |of: fn(&TensorInfo) -> u64| file.tensors().iter().map(of).sum::<u64>() as f64;
     let numbers = sum(|tensor| tensor.len() as u64);
     let bits = 8.0 * sum(|tensor| tensor.kind.bytes_of(tensor.len() as u64).unwrap_or(0));
     let bytes = std::fs::metadata(&flags.out).map_or(0, |file| file.len());
     let path = flags.out.display().to_string();
     let (path, bytes) = (printable(&path), amount(bytes as f64));
-    let relative = if size > 0.0 { 100.0 * (error / size).sqrt() } else { 0.0 };
     let screen = Screen::new();
     screen.line(format!("{path} ({bytes}, {:.2} bits per weight)", bits / numbers));
-    note_added_token(&before, &screen);
+    note_added_token(&model, &screen);
     screen.line(format!("error: {relative:.2} % of the weights (root mean square)"));
     let is_f16 = |tensor: &&TensorInfo| tensor.dims.len() > 1 && tensor.kind == TensorType::F16;
     let other = file.tensors().iter().filter(is_f16).count();

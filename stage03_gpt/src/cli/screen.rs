@@ -78,8 +78,7 @@ impl Screen {
 
     /// Prints a fact about a run: its name and its text, wrapped to the width of the terminal.
     pub fn fact(&self, name: &str, text: &str) {
-        let wrapped = wrap(text, width(), "           ");
-        self.line(format!("{name:<11}{}", wrapped.trim_start()));
+        self.line(named(name, text, 11, width()));
     }
 
     /// Prints a text as it is, at once.
@@ -165,12 +164,25 @@ pub fn remark(text: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// The width of the terminal, or 80 where there is none; from 40 to 100.
+/// A name and a text beside it, wrapped to `width` columns; on a narrow terminal the text stands below.
+///
+/// column: where the text begins.
+pub fn named(name: &str, text: &str, column: usize, width: usize) -> String {
+    /// Fewer columns than these hold no more than a word or two beside a name.
+    const NARROW: usize = 45;
+    if width < NARROW {
+        return format!("{name}\n{}", wrap(text, width, "  "));
+    }
+    let wrapped = wrap(text, width, &" ".repeat(column));
+    format!("{name:<column$}{}", wrapped.trim_start())
+}
+
+/// The width of the terminal, or 80 where there is none; from 30 to 100.
 pub fn width() -> usize {
     // The variable is for terminals whose size is not known.
     let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let terminal = || console::Term::stdout().size_checked().map(|(_, columns)| columns.into());
-    asked.or_else(terminal).unwrap_or(80).clamp(40, 100)
+    asked.or_else(terminal).unwrap_or(80).clamp(30, 100)
 }
 
 /// A flag with a directory, quoted for a shell; empty for the default directory.
@@ -187,6 +199,17 @@ pub fn directory_flag(flag: &str, directory: &Path, default: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_stands_beside_its_name_or_below_it() {
+        let text = "listen at http://127.0.0.1:8000";
+        assert_eq!(named("address", text, 9, 45), "address  listen at http://127.0.0.1:8000");
+        assert_eq!(
+            named("address", text, 30, 53),
+            "address                       listen at\n                              http://127.0.0.1:8000"
+        );
+        assert_eq!(named("address", text, 9, 30), "address\n  listen at\n  http://127.0.0.1:8000");
+    }
 
     #[test]
     fn control_characters_are_escaped_for_a_terminal() {

@@ -132,10 +132,10 @@ mod running {
 
     use stage01_bigram::Error;
     use stage01_bigram::sampling::repetition::RepetitionPenalty;
-    use stage01_bigram::text::{printable, thousands};
+    use stage01_bigram::text::{printable, thousands, wrap};
 
     use super::super::locate::locate;
-    use super::super::screen::{Screen, remark};
+    use super::super::screen::{Screen, remark, width};
     use super::super::stop;
     use super::*;
     use crate::model::Model;
@@ -169,6 +169,7 @@ mod running {
         let path = locate(&flags.model)?;
         let mut model = Model::load_quantised(&path)?;
         flags.context.map_or(Ok(()), |tokens| model.gpt.shorten_context(tokens))?;
+        server::engine::check(&model)?;
         let screen = Screen::new();
         introduce(&screen, &model, &settings, address);
         stop::listen();
@@ -266,27 +267,43 @@ mod running {
                          that you trust, or behind a proxy with TLS";
             screen.fact("warning", words);
         }
-        let (header, key) = match settings.key {
-            Some(_) => (" -H \"Authorization: Bearer $KEY\" \\\n   ", "KEY"),
-            None => ("", "none"),
-        };
+        let wrapped = |text: &str| wrap(text, width(), "");
         screen.line(format!(
-            "\nIn a browser: open {url}\n\n\
-             In a shell:\n\n  \
-             curl {url}/v1/chat/completions \\\n   {header} \
-             -H 'Content-Type: application/json' -d '{{\n      \
-             \"messages\": [{{\"role\": \"user\",\n                    \
-             \"content\": \"What is gravity?\"}}]}}'\n\n\
-             In Python, with the package openai:\n\n  \
-             from openai import OpenAI\n  \
-             client = OpenAI(api_key=\"{key}\",\n                  \
-             base_url=\"{url}/v1\")\n  \
-             answer = client.chat.completions.create(\n      \
-             model=client.models.list().data[0].id,\n      \
-             messages=[{{\"role\": \"user\",\n                 \
-             \"content\": \"What is gravity?\"}}])\n  \
-             print(answer.choices[0].message.content)\n\n\
-             Ctrl-C ends it."
+            "\n{}\n\n{}\n\n{}\n\n{}\n\n{}\n\nCtrl-C ends it.",
+            wrapped(&format!("In a browser: open {url}")),
+            wrapped("In a shell:"),
+            in_a_shell(&url, settings.key.is_some()),
+            wrapped("In Python, with the package openai:"),
+            in_python(&url, settings.key.is_some()),
         ));
+    }
+
+    /// A first request with curl. Its lines are short, for narrow terminals: what a reader copies is
+    /// not wrapped.
+    fn in_a_shell(url: &str, has_key: bool) -> String {
+        let key = if has_key { "  -H \"Authorization: Bearer $KEY\" \\\n" } else { "" };
+        format!(
+            "curl {url}/v1/chat/completions \\\n\
+             {key}  -H 'Content-Type: application/json' \\\n  \
+             -d '{{\"messages\": [{{\n    \
+             \"role\": \"user\",\n    \
+             \"content\": \"What is gravity?\"}}]}}'"
+        )
+    }
+
+    /// The same with OpenAI's package.
+    fn in_python(url: &str, has_key: bool) -> String {
+        let key = if has_key { "KEY" } else { "none" };
+        format!(
+            "from openai import OpenAI\n\
+             client = OpenAI(\n  \
+             api_key=\"{key}\",\n  \
+             base_url=\"{url}/v1\")\n\
+             answer = client.chat.completions.create(\n  \
+             model=client.models.list().data[0].id,\n  \
+             messages=[{{\"role\": \"user\",\n    \
+             \"content\": \"What is gravity?\"}}])\n\
+             print(answer.choices[0].message.content)"
+        )
     }
 }

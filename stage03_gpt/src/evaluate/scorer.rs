@@ -29,8 +29,8 @@
 use ndarray::{Array2, s};
 use stage01_bigram::loss::cross_entropy;
 use stage01_bigram::{Error, Float, Result};
+use stage02_attention::attention::cache::{Cache, Numbers};
 use stage02_attention::attention::fused;
-use stage02_attention::attention::multi_head::Cache;
 use stage02_attention::parallel::threads;
 use stage02_attention::weights::Weights;
 
@@ -79,7 +79,7 @@ impl<'a, T: Float> Scorer<'a, T> {
             return Err(Error::setting("--context", longest, expected));
         }
         memory::require(
-            Self::bytes(config, longest),
+            Self::bytes(config, longest, weights.cache_numbers()),
             "the memory for reading a window",
             "choose a shorter --context, or close other programs",
         )?;
@@ -88,7 +88,11 @@ impl<'a, T: Float> Scorer<'a, T> {
             weights,
             longest,
             context: Vec::with_capacity(longest),
-            blocks: gpt.blocks.iter().map(|block| block.cache(longest)).collect(),
+            blocks: gpt
+                .blocks
+                .iter()
+                .map(|block| block.cache(weights.cache_numbers(), longest))
+                .collect(),
             x: Array2::zeros((chunk, config.n_embd)),
             scratch: gpt.blocks[0].inference_scratch(longest, chunk),
             statistics: Statistics::new(rows),
@@ -108,7 +112,7 @@ impl<'a, T: Float> Scorer<'a, T> {
         longest: usize,
         most: usize,
     ) -> Result<Vec<Self>> {
-        let bytes = Self::bytes(gpt.config(), longest);
+        let bytes = Self::bytes(gpt.config(), longest, weights.cache_numbers());
         // Half of what is free: the work itself takes some, and so do other programs.
         let fit = memory::available().map_or(f64::INFINITY, |free| free / 2.0 / bytes) as usize;
         let number = most.min(rayon::current_num_threads()).min(fit).max(1);
@@ -116,14 +120,17 @@ impl<'a, T: Float> Scorer<'a, T> {
     }
 
     /// How many bytes a scorer takes.
-    fn bytes(config: &GptConfig, longest: usize) -> f64 {
+    fn bytes(config: &GptConfig, longest: usize, numbers: Numbers) -> f64 {
         let &GptConfig { vocab_size, n_head, n_embd, .. } = config;
         let [v, t, h, c] = [vocab_size, longest, n_head, n_embd].map(|n| n as f64);
         let (chunk, rows) = (t.min(CHUNK as f64), t.min(ROWS as f64));
         let each = fused::scratch_len(1) as f64 + 2.0 * h + c / 64.0;
-        let cached = t * (config.kv_cache_per_token() as f64 + threads() as f64 * each + c / h);
-        let passing = chunk * (6.0 * c + 2.0 * config.n_inner() as f64 + h + 2.0);
-        (cached + passing + rows * (c + v)) * size_of::<T>() as f64
+        let in_cache = t * config.kv_cache_per_token() as f64;
+        // Those of one layer as the forward pass reads them.
+        let read = in_cache / config.n_layer as f64;
+        let beside = read + t * (threads() as f64 * each + c / h);
+        let passing = beside + chunk * (6.0 * c + 2.0 * config.n_inner() as f64 + h + 2.0);
+        in_cache * numbers.bytes::<T>() as f64 + (passing + rows * (c + v)) * size_of::<T>() as f64
     }
 
     /// The log-probability of each token from `from` on, in nats, given all tokens before it.
@@ -260,7 +267,7 @@ mod tests {
         scorer.log_probabilities(&[1, 2, 3, 4, 5], 3).unwrap();
         assert_eq!(scorer.context, [1, 2, 3, 4]);
         // Empty caches, taken for those of these tokens: only what is read again is right.
-        let empty = gpt.blocks.iter().map(|block| block.cache(8));
+        let empty = gpt.blocks.iter().map(|block| block.cache(Numbers::Full, 8));
         scorer.blocks = empty.collect();
         let spoilt = scorer.log_probabilities(&[1, 2, 3, 6, 7], 3).unwrap();
         assert_ne!(spoilt, defined(&gpt, &params, &[1, 2, 3, 6, 7], 3));

@@ -58,12 +58,9 @@ impl<'m> Engine<'m> {
     /// An engine with an empty cache.
     ///
     /// # Errors
-    /// When the model's chat template is broken, and when the cache does not fit into memory.
+    /// Those of [`check`], and when the cache does not fit into memory.
     pub fn new(model: &'m Model) -> Result<Engine<'m>> {
-        let prompter = match model.text_settings.chat_template {
-            Some(_) => Some(Prompter::new(Template::of(model)?, &model.tokenizer)),
-            None => None,
-        };
+        let prompter = prompter(model)?;
         let texts = model.special.eos.clone();
         let mut turns = texts.clone();
         turns.extend(prompter.as_ref().and_then(Prompter::end_of_turn));
@@ -236,6 +233,24 @@ impl<'m> Engine<'m> {
             false => Ok(Vec::new()),
         }
     }
+}
+
+/// Checks that a model can answer anything at all.
+///
+/// # Errors
+/// When its chat template is broken, and when its context is too short for any answer.
+pub fn check(model: &Model) -> Result<()> {
+    prompter(model).map(drop)
+}
+
+/// Makes the prompts of a model that was taught to chat, whose context is long enough.
+fn prompter(model: &Model) -> Result<Option<Prompter<'_>>> {
+    if model.text_settings.chat_template.is_none() {
+        return model.require_line_context().map(|()| None);
+    }
+    let prompter = Prompter::new(Template::of(model)?, &model.tokenizer);
+    prompter.require_context(model.gpt.config().block_size)?;
+    Ok(Some(prompter))
 }
 
 /// The text of an answer, on its way to the client.

@@ -123,15 +123,23 @@ pub fn refusal(status: StatusCode, words: String) -> Response {
     ApiError::new(status, words.trim_end()).response()
 }
 
-/// What a client sent, escaped and cut, to stand in a message.
+/// The longest value that is shown as it is, in characters.
+const SHOWN: usize = 60;
+
+/// What a client sent, escaped, to stand in a message: a long or nested value by its size.
 pub fn shown(value: &Value) -> String {
     let text: Cow<str> = match value {
         // Not the whole of it: it may be as large as a body.
-        Value::Array(_) => "a list".into(),
+        Value::Array(list) if list.is_empty() => "an empty list".into(),
+        Value::Array(list) => format!("a list of {}", list.len()).into(),
         Value::Object(_) => "an object".into(),
+        Value::String(text) if text.is_empty() => "an empty string".into(),
+        Value::String(text) if text.len() > SHOWN => {
+            format!("a string of {} bytes", text.len()).into()
+        }
         value => value.to_string().into(),
     };
-    shorten(&printable(&text), 60).into_owned()
+    shorten(&printable(&text), SHOWN).into_owned()
 }
 
 #[cfg(test)]
@@ -155,8 +163,18 @@ mod tests {
         let error = ApiError::unsupported("\u{1b}[31m".repeat(1000), "x".repeat(100_000));
         assert!(error.message.chars().count() < 1000 && !error.message.contains('\u{1b}'));
         assert!(error.param.unwrap().chars().count() < 150);
-        assert_eq!(shown(&json!([1, 2])), "a list");
-        assert!(shown(&json!("é".repeat(10_000))).chars().count() < 100);
+        for (value, words) in [
+            (json!([]), "an empty list"),
+            (json!([1, 2]), "a list of 2"),
+            (json!({"a": 1}), "an object"),
+            (json!(""), "an empty string"),
+            (json!("hot"), "\"hot\""),
+            (json!("é".repeat(10_000)), "a string of 20000 bytes"),
+            (json!(1e300), "1e+300"),
+        ] {
+            assert_eq!(shown(&value), words);
+        }
+        assert!(shown(&json!("\u{1b}".repeat(50))).chars().count() <= SHOWN);
     }
 
     #[test]

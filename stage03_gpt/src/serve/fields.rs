@@ -94,11 +94,15 @@ impl Fields {
     /// When it is another value.
     pub fn integer(&mut self, field: &str, least: i64) -> Result<Option<i64>, ApiError> {
         let Some(value) = self.take(field) else { return Ok(None) };
-        // Some clients write 20 as 20.0.
-        let whole = |x: f64| (x.fract() == 0.0 && x.abs() < 9e15).then_some(x as i64);
+        // Some clients write 20 as 20.0, or 2e1. Every f64 of this range is an i64.
+        let range = -(2f64.powi(63))..2f64.powi(63);
+        let whole = |x: f64| (x.fract() == 0.0 && range.contains(&x)).then_some(x as i64);
         match value.as_i64().or_else(|| value.as_f64().and_then(whole)) {
             Some(integer) if integer >= least => Ok(Some(integer)),
-            _ => Err(self.wrong(field, &format!("an integer of at least {least}"), &value)),
+            _ => {
+                let expected = format!("an integer from {least} to {}", i64::MAX);
+                Err(self.wrong(field, &expected, &value))
+            }
         }
     }
 
@@ -146,7 +150,8 @@ impl Fields {
             if !accepted.iter().any(|value| same(value, &given)) {
                 let accepted: Vec<String> = accepted.iter().map(Value::to_string).collect();
                 let accepted = accepted.join(" or ");
-                let words = format!("this server only has {accepted} here; {remedy}");
+                let given = shown(&given);
+                let words = format!("this server only has {accepted} here, not {given}; {remedy}");
                 return Err(ApiError::unsupported(self.name(field), words));
             }
         }
@@ -188,19 +193,21 @@ mod tests {
 
     #[test]
     fn a_field_is_taken_once_and_null_is_none() {
-        let mut all = fields(json!({"a": true, "b": 3.0, "c": null, "d": 0.5, "e": "x"}));
+        let mut all =
+            fields(json!({"a": true, "b": 3.0, "c": null, "d": 0.5, "e": "x", "f": 1e18}));
         assert_eq!(all.boolean("a").unwrap(), Some(true));
         assert_eq!(all.integer("b", 0).unwrap(), Some(3));
         assert_eq!(all.integer("c", 0).unwrap(), None);
         assert_eq!(all.number("d", 0.0, 1.0).unwrap(), Some(0.5));
         assert_eq!(all.text("e").unwrap(), Some("x".into()));
         assert_eq!(all.text("e").unwrap(), None);
+        assert_eq!(all.integer("f", 1).unwrap(), Some(1_000_000_000_000_000_000));
         all.finish().unwrap();
     }
 
     #[test]
     fn a_wrong_value_is_named() {
-        let mut all = fields(json!({"a": 1, "b": -1, "c": 1e300, "d": "x", "e": 2.5, "f": 1e17}));
+        let mut all = fields(json!({"a": 1, "b": -1, "c": 1e300, "d": "x", "e": 2.5, "f": 1e19}));
         for error in [
             all.boolean("a").unwrap_err(),
             all.integer("b", 0).unwrap_err(),

@@ -113,8 +113,8 @@ impl Settings {
 /// is finished, or cut after [`Settings::grace`].
 ///
 /// # Errors
-/// When the model's chat template is broken, when its KV cache does not fit into memory, and when
-/// the listener cannot be used, such as one that other machines reach without
+/// Those of [`engine::check`], when the model's KV cache does not fit into memory, and when the
+/// listener cannot be used, such as one that other machines reach without
 /// [`Settings::open_to`].
 pub fn serve(
     model: &Model,

@@ -120,7 +120,8 @@ fn fields(body: &[u8], model: &str) -> Result<Fields, ApiError> {
     let bad = |words: String| ApiError::param("the request body", words);
     let text = std::str::from_utf8(body)
         .map_err(|error| bad(format!("it is not UTF-8, from byte {} on", error.valid_up_to())))?;
-    let value = serde_json::from_str(text).map_err(|error| bad(format!("no JSON: {error}")))?;
+    let value = serde_json::from_str(text)
+        .map_err(|error| bad(format!("it cannot be read as JSON: {error}")))?;
     let mut fields = Fields::new(value, "")?;
     if let Some(given) = fields.text("model")?
         && given != model
@@ -196,26 +197,31 @@ fn sampling(fields: &mut Fields, defaults: &Sampling) -> Result<Sampling, ApiErr
 /// One stop sequence, or a list of them.
 fn stop(fields: &mut Fields) -> Result<Vec<String>, ApiError> {
     let (most, longest) = STOPS;
-    let expected = format!("a string, or a list of at most {most} strings of 1 to {longest} bytes");
-    let given = match fields.take("stop") {
-        None => return Ok(Vec::new()),
-        Some(Value::Array(list)) if list.len() <= most => list,
-        Some(text @ Value::String(_)) => vec![text],
-        Some(other) => return Err(fields.wrong("stop", &expected, &other)),
+    let one = format!("a string of 1 to {longest} bytes");
+    let fits = |value: &Value| {
+        value.as_str().is_some_and(|text| !text.is_empty() && text.len() <= longest)
     };
-    let fits = |text: &str| !text.is_empty() && text.len() <= longest;
-    let text = |value: Value| match value {
-        Value::String(text) if fits(&text) => Ok(text),
-        other => Err(fields.wrong("stop", &expected, &other)),
-    };
-    given.into_iter().map(text).collect()
+    match fields.take("stop") {
+        None => Ok(Vec::new()),
+        Some(Value::Array(list)) if list.len() <= most => {
+            if let Some((at, wrong)) = list.iter().enumerate().find(|(_, value)| !fits(value)) {
+                return Err(fields.wrong(&format!("stop[{at}]"), &one, wrong));
+            }
+            Ok(list.iter().filter_map(Value::as_str).map(String::from).collect())
+        }
+        Some(Value::String(text)) if fits(&Value::from(&*text)) => Ok(vec![text]),
+        Some(other) => {
+            let expected = format!("{one}, or a list of at most {most} of these");
+            Err(fields.wrong("stop", &expected, &other))
+        }
+    }
 }
 
 /// A prompt, or a list of prompts: texts, or tokens.
 fn prompts(fields: &mut Fields) -> Result<Vec<Prompt>, ApiError> {
     let expected = format!("a string, a list of tokens, or a list of 1 to {PROMPTS} of these");
+    let token = |value: &Value| value.as_u64().and_then(|token| u32::try_from(token).ok());
     let tokens = |list: &[Value]| -> Option<Prompt> {
-        let token = |value: &Value| value.as_u64().and_then(|token| u32::try_from(token).ok());
         list.iter().map(token).collect::<Option<_>>().map(Prompt::Tokens)
     };
     let one = |value: Value| match value {
@@ -227,8 +233,12 @@ fn prompts(fields: &mut Fields) -> Result<Vec<Prompt>, ApiError> {
         None => Err(ApiError::param("prompt", "it is missing")),
         Some(Value::String(text)) => Ok(vec![Prompt::Text(text)]),
         Some(Value::Array(list)) if list.first().is_some_and(Value::is_number) => {
-            let wrong = || fields.wrong("prompt", &expected, &Value::Array(Vec::new()));
-            Ok(vec![tokens(&list).ok_or_else(wrong)?])
+            match list.iter().enumerate().find(|(_, value)| token(value).is_none()) {
+                None => Ok(vec![Prompt::Tokens(list.iter().filter_map(token).collect())]),
+                Some((at, wrong)) => {
+                    Err(fields.wrong(&format!("prompt[{at}]"), "the number of a token", wrong))
+                }
+            }
         }
         Some(Value::Array(list)) if (1..=PROMPTS).contains(&list.len()) => list
             .into_iter()

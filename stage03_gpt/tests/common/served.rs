@@ -35,6 +35,32 @@ const TEMPLATE: &str = "{% for message in messages %}<|im_start|>{{ message.role
 
 /// A model that was taught to chat, and learned nothing.
 pub fn tiny_model() -> Model {
+    let mut text_settings = TextSettings::default();
+    text_settings.chat_template = Some(TEMPLATE.to_string());
+    model(chat_tokenizer(), text_settings, CONTEXT, 16)
+}
+
+/// One that writes a special token, over and over.
+pub fn silent_model() -> Model {
+    let tokenizer = chat_tokenizer();
+    let token = tokenizer.encode_with_special("<|im_start|>").unwrap()[0] as usize;
+    let mut model = model(tokenizer, TextSettings::default(), LONG, 4);
+    model.gpt = Gpt::new(GptConfig { bias: true, ..model.gpt.config().clone() }).unwrap();
+    let mut params = Params::zeros(model.gpt.layout());
+    // The result of the last layer norm is its bias: the logits of all other tokens are 0.
+    for tensor in model.gpt.layout().tensors() {
+        let values = &mut params.values[tensor.range()];
+        match tensor.name.as_str() {
+            "ln_f.bias" => values.fill(9.0),
+            "wte.weight" => values[4 * token..][..4].fill(9.0),
+            _ => {}
+        }
+    }
+    model.weights = ModelWeights::Full(params);
+    model
+}
+
+fn chat_tokenizer() -> Tokenizer {
     let text = "the user asks and the assistant of the system answers the user ".repeat(9);
     let mut parts = BpeTokenizer::train(&text, 300).unwrap().parts().unwrap();
     parts.types.resize(parts.tokens.len(), token_type::NORMAL);
@@ -42,10 +68,7 @@ pub fn tiny_model() -> Model {
         parts.tokens.push(spelling.to_string());
         parts.types.push(token_type::CONTROL);
     }
-    let tokenizer = Tokenizer::Bpe(parts.tokenizer(Path::new("a test")).unwrap());
-    let mut text_settings = TextSettings::default();
-    text_settings.chat_template = Some(TEMPLATE.to_string());
-    model(tokenizer, text_settings, CONTEXT, 16)
+    Tokenizer::Bpe(parts.tokenizer(Path::new("a test")).unwrap())
 }
 
 /// One that knows characters, and no turns.
@@ -67,8 +90,15 @@ fn model(
     n_embd: usize,
 ) -> Model {
     let vocab_size = tokenizer.vocab_size();
-    let sizes =
-        GptConfig { vocab_size, block_size, n_layer: 1, n_head: 2, n_embd, ..GptConfig::default() };
+    let sizes = GptConfig {
+        vocab_size,
+        block_size,
+        n_layer: 1,
+        n_head: 2,
+        n_embd,
+        bias: true,
+        ..GptConfig::default()
+    };
     let gpt = Gpt::new(sizes).unwrap();
     let mut params = Params::zeros(gpt.layout());
     fill_normal(&mut params.values, 0.4, &mut generator(3, Purpose::Initialisation, 0));

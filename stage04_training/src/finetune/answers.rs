@@ -23,7 +23,7 @@ pub const LONGEST: usize = 96;
 pub struct Answer {
     /// The text.
     pub text: String,
-    /// Whether the model ended it. Otherwise it was cut at [`LONGEST`] tokens.
+    /// Whether the model ended it. Otherwise it was cut at 96 tokens.
     pub ended: bool,
 }
 

@@ -19,11 +19,6 @@ pub const PREFERENCES: &str = include_str!("../../data/course/preferences.jsonl"
 /// Pairs of answers to other questions.
 pub const PREFERENCES_HELD_OUT: &str = include_str!("../../data/course/preferences-heldout.jsonl");
 
-/// Everything, one file after another: for a checksum.
-pub fn all() -> String {
-    [INSTRUCTIONS, HELD_OUT, PREFERENCES, PREFERENCES_HELD_OUT].concat()
-}
-
 /// The examples of JSON lines in memory.
 ///
 /// # Errors

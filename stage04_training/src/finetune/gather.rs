@@ -6,16 +6,14 @@
 //!
 //! What this file leaves out: how a file becomes examples ([`read`](super::read())).
 
-use std::fs;
 use std::path::PathBuf;
 
 use rand::seq::SliceRandom;
-use serde_json::{Value, json};
+use serde_json::Value;
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::random::{Purpose, generator};
 use stage01_bigram::{Error, Result};
 use stage03_gpt::model::Model;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::batches::Batches;
 use super::course;
@@ -39,7 +37,7 @@ pub struct Gathered {
     pub batches: FinetuneBatches,
     /// How many of the tokens that are learned from are replayed.
     pub replayed: usize,
-    /// The files, with their checksums: a run that is resumed must find the same.
+    /// What all batches depend on: a run that is resumed must find the same.
     pub identity: Value,
     /// The chat template of the fine-tuned model, where it learned from conversations.
     pub template: Option<String>,
@@ -139,7 +137,8 @@ pub fn gather(
         check_vocabulary(part, vocab_size)?;
     }
     let template = template.map(|template| template.jinja().to_string());
-    Ok(Gathered { batches, replayed, identity: identity(settings)?, template, ends })
+    let identity = batches.identity();
+    Ok(Gathered { batches, replayed, identity, template, ends })
 }
 
 /// The pairs that are learned, and those that are held out; two examples for each.
@@ -203,23 +202,4 @@ fn replay(
         taken
     });
     known
-}
-
-/// The checksums of all files. XXH3 (Yann Collet).
-fn identity(settings: &FinetuneSettings) -> Result<Value> {
-    let sums = |paths: &[PathBuf]| {
-        let sum = |path: &PathBuf| {
-            let bytes = fs::read(path).map_err(Error::file("read", path))?;
-            Ok(
-                json!({ "file": path.display().to_string(), "xxh3": format!("{:016x}", xxh3_64(&bytes)) }),
-            )
-        };
-        paths.iter().map(sum).collect::<Result<Vec<_>>>()
-    };
-    Ok(json!({
-        "text": sums(&settings.text)?,
-        "val_text": sums(&settings.val_text)?,
-        "old_text": sums(&settings.old_text)?,
-        "course": format!("{:016x}", xxh3_64(course::all().as_bytes())),
-    }))
 }

@@ -11,6 +11,7 @@
 //!
 //! The only state is the number of steps: it says which batches come next.
 
+use serde_json::{Value, json};
 use stage01_bigram::loss::IGNORED;
 use stage01_bigram::{Error, Result};
 use stage03_gpt::masked_loss;
@@ -55,6 +56,17 @@ impl FinetuneBatches {
     /// How many micro-batches an epoch has.
     pub fn per_epoch(&self) -> u64 {
         self.pairs.as_ref().map_or(&self.train, |[train, _]| &train.batches).per_epoch()
+    }
+
+    /// What all batches depend on, as checksums.
+    pub fn identity(&self) -> Value {
+        let sum = |batches: &Batches| format!("{:016x}", batches.fingerprint());
+        json!({
+            "train": sum(&self.train),
+            "held_out": sum(&self.held_out),
+            "old": self.old.as_ref().map(sum),
+            "pairs": self.pairs.as_ref().map(|pairs| pairs.each_ref().map(|p| sum(&p.batches))),
+        })
     }
 }
 
@@ -188,7 +200,7 @@ impl Training for FinetuneTraining {
         if !(train.is_finite() && validation.is_finite()) {
             return Err(Error::diverged(backend.iter(), train + validation));
         }
-        let old = data.old.as_ref().map(|old| mean_loss(backend, old, batches as u64));
+        let old = data.old.as_ref().map(|old| mean_loss(backend, old, u64::MAX));
         self.old_loss = old.transpose()?.map(|(loss, _)| loss);
         let best = validation < self.best;
         self.best = self.best.min(validation);

@@ -291,12 +291,14 @@ impl FinetuneSettings {
         }
     }
 
-    /// When a run of so many steps is evaluated and saved. Every evaluation has all held-out examples.
+    /// When a run of so many steps is evaluated and saved. Every evaluation has all held-out examples,
+    /// and a few batches of those that are learned.
     pub fn loop_config(&self, steps: usize) -> LoopConfig {
         let eval_interval = self.eval_interval.unwrap_or(steps.div_ceil(10).max(1));
         let save_after = Duration::try_from_secs_f64(60.0 * self.save_minutes);
         LoopConfig {
             eval_interval,
+            eval_iters: 4,
             save_after: save_after.unwrap_or(Duration::MAX),
             ..LoopConfig::steps(steps)
         }

@@ -23,8 +23,8 @@ impl Template {
     /// The template of a model: its own if it has one, and the plain one if not.
     ///
     /// # Errors
-    /// [`Error::Text`] when it has one, and this program was built without the feature `chat`; when
-    /// its own is no program in Jinja; and as [`PlainTemplate::of`].
+    /// [`Error::Text`](stage01_bigram::Error::Text) when it has one, and this program was built without
+    /// the feature `chat`; when its own is no program in Jinja; and as [`PlainTemplate::of`].
     pub fn of(model: &Model) -> Result<Template> {
         let plain = || PlainTemplate::of(&model.tokenizer, &model.special.eos);
         match &model.text_settings.chat_template {
@@ -63,7 +63,8 @@ impl Template {
     /// Writes messages as one text.
     ///
     /// # Errors
-    /// [`Error::Text`] when the template refuses the messages, with its reason.
+    /// [`Error::Text`](stage01_bigram::Error::Text) when the template refuses the messages, with its
+    /// reason.
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
         match self {
             #[cfg(feature = "chat")]

@@ -145,44 +145,79 @@ impl BlockMatrix {
     /// # Panics
     /// When the shapes do not fit together: a bug in the calling layer.
     pub fn multiply(&self, x: ArrayView2<f32>, y: &mut ArrayViewMut2<f32>) {
-        self.multiply_rounded(&Activations::round(x), y);
+        multiply_all(&Activations::round(x), vec![(self, y.view_mut())]);
+    }
+}
+
+/// y = x W' for several matrices: as [`BlockMatrix::multiply`], but the work is divided among threads
+/// once, and x is rounded once.
+///
+/// # Panics
+/// As [`BlockMatrix::multiply`].
+pub fn multiply_all(x: &Activations, products: Vec<(&BlockMatrix, ArrayViewMut2<f32>)>) {
+    let (rows, n_in) = x.dim();
+    let (mut bytes, mut n_out) = (0, 0);
+    for (matrix, y) in &products {
+        let fits = n_in == matrix.n_in && y.dim() == (rows, matrix.n_out);
+        assert!(fits, "{:?} into {:?}", x.dim(), y.dim());
+        (bytes, n_out) = (bytes + matrix.bytes(), n_out + matrix.n_out);
+    }
+    if rows == 0 {
+        return;
+    }
+    let threads =
+        if rows == 1 { threads_to_fetch(bytes) } else { threads_for(rows * n_in * n_out / 4) };
+    let whole = |(matrix, y)| Product { matrix, first: 0, y };
+    cut(threads, x, products.into_iter().map(whole).collect());
+}
+
+/// Some outputs of a matrix.
+struct Product<'a> {
+    matrix: &'a BlockMatrix,
+    /// The group of sixteen outputs at which y begins.
+    first: usize,
+    y: ArrayViewMut2<'a, f32>,
+}
+
+impl Product<'_> {
+    /// Groups of sixteen outputs.
+    fn groups(&self) -> usize {
+        self.y.ncols().div_ceil(ROWS)
     }
 
-    /// [`BlockMatrix::multiply`] where several matrices share the same activations: they are rounded
-    /// once.
-    ///
-    /// # Panics
-    /// As [`BlockMatrix::multiply`].
-    pub fn multiply_rounded(&self, x: &Activations, y: &mut ArrayViewMut2<f32>) {
-        let (rows, n_in) = x.dim();
-        assert!(
-            n_in == self.n_in && y.dim() == (rows, self.n_out),
-            "{:?} into {:?}",
-            x.dim(),
-            y.dim()
-        );
-        if rows == 0 {
-            return;
-        }
-        let threads = if rows == 1 {
-            threads_to_fetch(self.bytes())
-        } else {
-            threads_for(rows * self.n_in * self.n_out / 4)
-        };
-        self.cut(threads, 0, x, y.view_mut());
-    }
-
-    /// Halves the outputs until there is a part for each thread.
-    ///
-    /// first: the group of sixteen outputs at which `y` begins.
-    fn cut(&self, threads: usize, first: usize, x: &Activations, y: ArrayViewMut2<f32>) {
-        let groups = y.ncols().div_ceil(ROWS);
-        let at = groups * (threads / 2) / threads;
-        if threads < 2 || at == 0 {
-            return time(Region::MatrixProducts, || kernel::multiply(&self.tiles, first, x, y));
-        }
+    /// The first `at` groups, and the others.
+    fn split(self, at: usize) -> (Self, Self) {
+        let Product { matrix, first, y } = self;
         let (y_1, y_2) = y.split_at(Axis(1), at * ROWS);
-        let half = threads / 2;
-        join(|| self.cut(half, first, x, y_1), || self.cut(threads - half, first + at, x, y_2));
+        (Product { matrix, first, y: y_1 }, Product { matrix, first: first + at, y: y_2 })
     }
+}
+
+/// Halves the outputs of all products together, until there is a part for each thread.
+fn cut(threads: usize, x: &Activations, products: Vec<Product>) {
+    let groups: usize = products.iter().map(Product::groups).sum();
+    let mut at = groups * (threads / 2) / threads;
+    if threads < 2 || at == 0 {
+        return time(Region::MatrixProducts, || {
+            for Product { matrix, first, y } in products {
+                kernel::multiply(&matrix.tiles, first, x, y);
+            }
+        });
+    }
+    let (mut before, mut behind) = (Vec::new(), Vec::new());
+    for product in products {
+        let groups = product.groups();
+        match at {
+            0 => behind.push(product),
+            _ if at >= groups => before.push(product),
+            _ => {
+                let (first, rest) = product.split(at);
+                before.push(first);
+                behind.push(rest);
+            }
+        }
+        at = at.saturating_sub(groups);
+    }
+    let half = threads / 2;
+    join(|| cut(half, x, before), || cut(threads - half, x, behind));
 }

@@ -127,6 +127,32 @@ fn any_number_of_threads_gives_the_same_bits() {
 }
 
 #[test]
+fn several_matrices_at_once_are_each_by_itself() {
+    // Numbers of outputs that are cut within a matrix and between two, and in no whole groups.
+    let n_in = 512;
+    let matrices = [(BlockType::Q4_1, 576), (BlockType::Q8_0, 7), (BlockType::Q4_0, 1000)];
+    let matrices = matrices.map(|(kind, n_out)| {
+        let bytes = random_bytes(kind, n_out * n_in / BLOCK, n_out as u64);
+        BlockMatrix::new(kind, n_out, n_in, &bytes)
+    });
+    for rows in [1, 30] {
+        let x = random_activations(rows, n_in, 2);
+        let new = || matrices.each_ref().map(|matrix| Array2::zeros((rows, matrix.n_out())));
+        let mut each = new();
+        for (matrix, y) in matrices.iter().zip(&mut each) {
+            matrix.multiply(x.view(), &mut y.view_mut());
+        }
+        for threads in [1, 2, 3, 7] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let mut all = new();
+            let products = matrices.iter().zip(&mut all).map(|(m, y)| (m, y.view_mut())).collect();
+            pool.install(|| multiply_all(&Activations::round(x.view()), products));
+            assert_eq!(all, each, "{threads} threads");
+        }
+    }
+}
+
+#[test]
 fn rows_are_those_of_the_file() {
     for kind in KINDS {
         let bytes = random_bytes(kind, 19 * 3, 4);

@@ -105,6 +105,7 @@ fn only_what_is_new_is_read() {
         match event {
             Event::Reading { done, of } => read.push((done, of)),
             Event::Text(more) => text.push_str(more),
+            Event::Silent => {}
             Event::Shifted { .. } => panic!("all of it fits"),
         }
         true
@@ -188,6 +189,59 @@ fn an_interruption_keeps_what_was_written() {
     // Before anything is read.
     let nothing = session.answer(&messages, &mut sampler, &mut rng(), 5, |_| false).unwrap();
     assert_eq!((nothing.finish, nothing.completion_tokens), (Finish::Interrupted, 0));
+}
+
+/// Special tokens are no text, and an answer of them alone can be stopped all the same.
+#[test]
+fn an_answer_without_text_can_be_stopped_at_every_token() {
+    let mut model = model(1);
+    let start = model.tokenizer.encode_with_special("<|im_start|>").unwrap()[0];
+    let config = GptConfig { bias: true, ..model.gpt.config().clone() };
+    let n_embd = config.n_embd;
+    model.gpt = Gpt::new(config).unwrap();
+    let mut params = Params::zeros(model.gpt.layout());
+    // The result of the last layer norm is its bias: the logits of all other tokens are 0.
+    for tensor in model.gpt.layout().tensors() {
+        let values = &mut params.values[tensor.range()];
+        match tensor.name.as_str() {
+            "ln_f.bias" => values.fill(1.0),
+            "wte.weight" => values[n_embd * start as usize..][..n_embd].fill(1.0),
+            _ => {}
+        }
+    }
+    model.weights = ModelWeights::Full(params);
+    let mut session = Session::new(&model).unwrap();
+    let messages = [Message::user("one")];
+    let mut tokens = 0;
+    let answer = session.answer(&messages, &mut Sampler::greedy(), &mut rng(), 50, |event| {
+        tokens += usize::from(event == Event::Silent);
+        tokens < 3
+    });
+    let answer = answer.unwrap();
+    assert_eq!((answer.finish, &*answer.text), (Finish::Interrupted, ""));
+    assert_eq!((answer.completion_tokens, tokens), (3, 3));
+}
+
+#[test]
+fn a_context_too_short_for_any_answer_is_refused() {
+    let mut model = model(1);
+    let least = {
+        let session = Session::new(&model).unwrap();
+        session.prompter().encode(&[Message::user("a")]).unwrap().len() + 1
+    };
+    model.gpt.shorten_context(least).unwrap();
+    let mut session = Session::new(&model).unwrap();
+    assert_eq!(ask(&mut session, &[Message::user("a")], 9).completion_tokens, 1);
+    drop(session);
+    for short in [least - 1, 1] {
+        model.gpt.shorten_context(short).unwrap();
+        let error = Session::new(&model).err().unwrap().to_string();
+        assert!(
+            error.starts_with(&format!("--context = {short}: the shortest message")),
+            "{error}"
+        );
+        assert!(error.contains(&format!("choose at least {least}, or")), "{error}");
+    }
 }
 
 #[test]

@@ -133,7 +133,8 @@ impl<'a> Measured<'a> {
 
         // Fetched for a token, besides the weights: keys and values of all tokens before it, here of
         // the middle one.
-        let cache = 4 * config.kv_cache_per_token() * (prompt_tokens + written / 2);
+        let number = weights.cache_numbers().bytes::<f32>();
+        let cache = number * config.kv_cache_per_token() * (prompt_tokens + written / 2);
         let fetched = (bytes + cache) as f64;
         let (read_rate, write_rate) = (prompt_tokens as f64 / reading, 1.0 / writing);
         let utilisation = fetched * write_rate / bandwidth;

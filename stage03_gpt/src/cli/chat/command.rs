@@ -4,26 +4,48 @@
 //! /temperature 0.5
 //! ```
 
+use std::path::PathBuf;
+
 use stage01_bigram::Result;
 use stage01_bigram::sampling::Sampler;
+use stage01_bigram::text::wrap;
 
-/// What /help prints.
-pub const HELP: &str = "\
-/help             this list
-/reset            begin a new conversation
-/system           show the system text
-/system TEXT      set it; /system - removes it
-/temperature T    below 1 sticks to the likely, 0 always
-                  takes the likeliest
-/retry            answer the last message again
-/tokens           how full the context is
-/save FILE        write the conversation as JSON
-/load FILE        go on with one that was written
-/quit             end (also Ctrl-D)
+use crate::cli::screen::named;
 
-A line that ends in \\ goes on in the next one.
-Ctrl-C stops an answer. A space before the slash
-sends the line to the model.";
+/// The commands, and what they do.
+const COMMANDS: [(&str, &str); 10] = [
+    ("/help", "this list"),
+    ("/reset", "begin a new conversation"),
+    ("/system", "show the system text"),
+    ("/system TEXT", "set it; /system - removes it"),
+    ("/temperature T", "below 1 sticks to the likely, 0 always takes the likeliest"),
+    ("/retry", "answer the last message again"),
+    ("/tokens", "how full the context is"),
+    ("/save FILE", "write the conversation as JSON; ~/ is your home directory"),
+    ("/load FILE", "go on with one that was written"),
+    ("/quit", "end (also Ctrl-D)"),
+];
+
+/// What else /help says.
+const KEYS: &str = "A line that ends in \\ goes on in the next one. Ctrl-C stops an answer. A space before \
+                    the slash sends the line to the model.";
+
+/// What /help prints, on a terminal of so many columns.
+pub fn help(width: usize) -> String {
+    let width = width.min(60); // a longer line is hard to read
+    let mut lines: Vec<String> =
+        COMMANDS.iter().map(|(name, what)| named(name, what, 18, width)).collect();
+    lines.push(format!("\n{}", wrap(KEYS, width, "")));
+    lines.join("\n")
+}
+
+/// The path that a person has typed. `~/` stands for the home directory, as in a shell.
+pub fn typed_path(text: &str) -> PathBuf {
+    match (text.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(text),
+    }
+}
 
 /// A command.
 #[derive(Debug, PartialEq)]
@@ -128,11 +150,29 @@ mod tests {
 
     #[test]
     fn the_help_fits_and_names_every_command() {
-        assert!(HELP.lines().all(|line| line.chars().count() <= 60));
-        for line in HELP.lines().filter(|line| line.starts_with('/')) {
-            let name = line.split_whitespace().next().unwrap();
-            let line = format!("{name} 1");
-            assert!(parse(name).is_ok() || parse(&line).is_ok(), "{name}");
+        for width in [30, 44, 45, 60, 100] {
+            let help = help(width);
+            assert!(help.lines().all(|line| line.chars().count() <= width.min(60)), "{help}");
+            // No word is cut.
+            let words = |text: &str| text.split_whitespace().map(String::from).collect::<Vec<_>>();
+            let all: Vec<String> = COMMANDS
+                .iter()
+                .flat_map(|(name, what)| [words(name), words(what)].concat())
+                .collect();
+            assert_eq!(words(&help), [all, words(KEYS)].concat());
+        }
+        for (name, _) in COMMANDS {
+            let name = name.split_whitespace().next().unwrap();
+            assert!(parse(name).is_ok() || parse(&format!("{name} 1")).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_path_may_begin_at_home() {
+        let home = std::env::home_dir().unwrap();
+        assert_eq!(typed_path("~/a/talk.json"), home.join("a/talk.json"));
+        for same in ["talk.json", "/tmp/~/talk.json", "~talk.json", "a~/talk.json"] {
+            assert_eq!(typed_path(same), PathBuf::from(same));
         }
     }
 }

@@ -8,7 +8,8 @@ use stage01_bigram::text::wrap;
 use stage01_bigram::{Error, Result};
 
 use super::Flags;
-use crate::cli::screen::{Screen, remark, width};
+use super::word_wrap::WordWrap;
+use crate::cli::screen::{Screen, remark, width, without_controls};
 use crate::model::{Model, encode_prompt, write_text};
 
 /// The longest line that is read, in bytes.
@@ -20,6 +21,7 @@ const MAX_NEW_TOKENS: usize = 100;
 /// Runs the command.
 pub(super) fn chat(flags: &Flags, model: &Model) -> Result<ExitCode> {
     let mut sampler = flags.sampling.sampler()?;
+    model.require_line_context()?;
     let mut decoder = model.decoder(flags.sampling.context_shift)?;
     let Model { tokenizer, special, .. } = model;
     let mut rng = generator(flags.sampling.seed, Purpose::Sampling, 0);
@@ -28,10 +30,9 @@ pub(super) fn chat(flags: &Flags, model: &Model) -> Result<ExitCode> {
     let screen = Screen::new();
     let asks = io::stdin().is_terminal();
     if asks {
-        screen.line(
-            "This model was never taught to chat: it continues texts.\nWrite a line, and the model \
-             writes the next.\nAn empty line ends.",
-        );
+        let words = "This model was never taught to chat: it continues texts.\nWrite a line, and the \
+                     model writes the next.\nAn empty line ends.";
+        screen.line(wrap(words, width(), ""));
     }
     let mut input = io::stdin().lock();
     loop {
@@ -55,8 +56,14 @@ pub(super) fn chat(flags: &Flags, model: &Model) -> Result<ExitCode> {
                 continue;
             }
         }
+        // On a terminal the words of an answer are wrapped.
+        let mut words = (asks && io::stdout().is_terminal()).then(|| WordWrap::new(width()));
+        let print = |words: &mut Option<WordWrap>, text: &str| match words {
+            Some(words) => screen.write(words.push(&without_controls(text)).as_bytes()),
+            None => screen.text(text),
+        };
         if asks {
-            screen.write(b"model: ");
+            print(&mut words, "model: ");
         }
         let (limit, mut begun) = (flags.max_new_tokens.unwrap_or(MAX_NEW_TOKENS), false);
         write_text(&mut decoder, tokenizer, ends, &mut sampler, &mut rng, limit, |text| {
@@ -64,10 +71,10 @@ pub(super) fn chat(flags: &Flags, model: &Model) -> Result<ExitCode> {
             let text = if begun { text } else { text.trim_start_matches(['\n', ' ']) };
             begun |= !text.is_empty();
             let answer = text.split('\n').next().unwrap_or_default();
-            screen.text(answer);
+            print(&mut words, answer);
             answer.len() == text.len() && !screen.is_gone()
         })?;
-        screen.line("");
+        screen.line(words.map(|mut words| words.end()).unwrap_or_default());
     }
     screen.end()
 }

@@ -8,7 +8,7 @@
 //! | has none | `lines` | it was trained on texts, and it continues them line by line |
 //!
 //! The first needs the feature `chat`. The parts of it: `command` (lines that begin with a slash),
-//! `input` (what is typed), `history` (the file of it), `word_wrap` (the answer on the screen).
+//! `input` (what is typed), `history` (the file of it). Both have `word_wrap` (the answer on the screen).
 
 #[cfg(feature = "chat")]
 mod command;
@@ -19,7 +19,6 @@ mod input;
 mod lines;
 #[cfg(feature = "chat")]
 mod talk;
-#[cfg(feature = "chat")]
 mod word_wrap;
 
 use std::path::PathBuf;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use stage01_bigram::random::{Generator, Purpose, generator};
 use stage01_bigram::sampling::Sampler;
 use stage01_bigram::text::{printable, thousands, wrap};
-use stage01_bigram::{Error, Result};
+use stage01_bigram::{Error, Result, files};
 
 use super::Flags;
 use super::command::{self, Command};
@@ -19,6 +19,7 @@ use super::word_wrap::WordWrap;
 use crate::chat::conversation::Conversation;
 use crate::chat::session::{Event, Finish, Session};
 use crate::cli::screen::{Screen, remark, width, without_controls};
+use crate::cli::stop;
 use crate::model::Model;
 
 /// How many tokens an answer has at most, unless told otherwise.
@@ -45,7 +46,7 @@ pub(super) fn chat(flags: &Flags, model: &Model) -> Result<ExitCode> {
         file: None,
     };
     if talk.person {
-        talk.screen.line("Write a message; /help lists the commands, Ctrl-D ends.");
+        talk.note("Write a message; /help lists the commands, Ctrl-D ends.");
     }
     listen(talk.person);
     let mut warned = false;
@@ -55,7 +56,7 @@ pub(super) fn chat(flags: &Flags, model: &Model) -> Result<ExitCode> {
             Input::Interrupted if warned => break,
             Input::Interrupted => {
                 warned = true;
-                talk.screen.line("(Ctrl-C again ends, and so does Ctrl-D)");
+                talk.note("(Ctrl-C again ends, and so does Ctrl-D)");
                 continue;
             }
             Input::Text(text) => text,
@@ -103,7 +104,7 @@ static ANSWERING: AtomicBool = AtomicBool::new(false);
 fn listen(person: bool) {
     let listening = ctrlc::set_handler(move || {
         if !person || !ANSWERING.load(Relaxed) || STOP.swap(true, Relaxed) {
-            std::process::exit(130);
+            files::exit(stop::STATUS.into());
         }
     });
     if let Err(e) = listening {
@@ -160,7 +161,7 @@ impl Talk<'_> {
                     _ if done == of => screen.end_bar(),
                     _ => screen.progress(done, || "tokens read".into()),
                 },
-                Event::Reading { .. } => {}
+                Event::Reading { .. } | Event::Silent => {}
                 Event::Text(text) => match &mut wrap {
                     Some(wrap) => screen.write(wrap.push(&without_controls(text)).as_bytes()),
                     None => screen.text(text),
@@ -194,7 +195,7 @@ impl Talk<'_> {
 
     fn obey(&mut self, command: Command) -> Result<()> {
         match command {
-            Command::Help => self.screen.line(command::HELP),
+            Command::Help => self.screen.line(command::help(width())),
             Command::Quit => {}
             Command::Reset => {
                 let system = self.conversation.system().map(str::to_string);
@@ -220,17 +221,23 @@ impl Talk<'_> {
                 false => self.note("there is no message to answer"),
             },
             Command::Tokens => self.tell_tokens()?,
-            Command::Save(path) => match self.save(Path::new(path)) {
-                Ok(()) => self.note(&format!("(written to {})", printable(path))),
-                Err(error) => self.refuse(error)?,
-            },
-            Command::Load(path) => match Conversation::read(Path::new(path)) {
-                Ok(read) => {
-                    self.load(read);
-                    self.file = Some(path.into());
+            Command::Save(path) => {
+                let path = command::typed_path(path);
+                match self.save(&path) {
+                    Ok(()) => self.note(&format!("(written to {})", shown(&path))),
+                    Err(error) => self.refuse(error)?,
                 }
-                Err(error) => self.refuse(error)?,
-            },
+            }
+            Command::Load(path) => {
+                let path = command::typed_path(path);
+                match Conversation::read(&path) {
+                    Ok(read) => {
+                        self.load(read);
+                        self.file = Some(path);
+                    }
+                    Err(error) => self.refuse(error)?,
+                }
+            }
         }
         Ok(())
     }
@@ -261,8 +268,10 @@ impl Talk<'_> {
             let messages = self.conversation.messages();
             let start = messages.len() - if self.conversation.question().is_some() { 1 } else { 2 };
             for message in &messages[start..] {
-                let shown = without_controls(&message.content);
-                self.screen.line(format!("\n{}: {shown}", message.role.name()));
+                let turn = format!("\n{}: {}", message.role.name(), message.content);
+                let mut wrap = WordWrap::new(width());
+                let begun = wrap.push(&without_controls(&turn));
+                self.screen.line(begun + &wrap.end());
             }
             self.screen.line("");
         }
@@ -297,6 +306,11 @@ impl Talk<'_> {
     fn note(&self, text: &str) {
         note(&self.screen, self.person, text);
     }
+}
+
+/// A path as it may stand in a line on the screen.
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string()).into_owned()
 }
 
 fn note(screen: &Screen, person: bool, text: &str) {

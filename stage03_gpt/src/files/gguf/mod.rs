@@ -8,6 +8,7 @@
 //! | `writer` | [`write_gguf`] |
 //! | `names`, `sizes`, `tokenizer` | a model: its tensors, its sizes and its tokenizer, and ours |
 //! | `load`, `export` | a model read, [`load()`], and written, [`Model::save_gguf`] |
+//! | `rounding` | what rounding cost, [`Model::rounding_error`] |
 //! | `blocks` | a model read for inference: its quantised matrices stay as they are |
 //!
 //! Unlike safetensors, the format carries everything that a model needs: its sizes and its
@@ -28,6 +29,7 @@
 //! ```
 //!
 //! [`Model::save_gguf`]: crate::model::Model::save_gguf
+//! [`Model::rounding_error`]: crate::model::Model::rounding_error
 //!
 //! Source: the format's specification, `docs/gguf.md` in the repository of ggml.
 //!
@@ -43,6 +45,7 @@ mod metadata;
 mod names;
 mod quantise;
 mod reader;
+mod rounding;
 mod sizes;
 mod tensor_info;
 mod tensor_type;

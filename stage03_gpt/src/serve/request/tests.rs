@@ -103,7 +103,6 @@ fn what_is_wrong_is_named() {
         ("top_k", json!(-2)),
         ("seed", json!(0.5)),
         ("stop", json!("")),
-        ("stop", json!(["a", 1])),
         ("stop", json!(vec!["a"; 17])),
         ("stop", json!("x".repeat(1001))),
         ("max_tokens", json!(0)),
@@ -124,6 +123,53 @@ fn what_is_wrong_is_named() {
     let error = chat(json!({"model": "gpt-4o", "messages": hello()})).unwrap_err();
     assert_eq!((error.status.as_u16(), error.code), (404, Some("model_not_found")));
     assert!(error.message.contains("\"tiny\""), "{}", error.message);
+}
+
+/// Each says what was given, and what was expected.
+#[test]
+fn what_is_wrong_is_said_in_plain_words() {
+    let integer = "expected an integer from 1 to 9223372036854775807, not";
+    for (field, value, words) in [
+        ("max_tokens", json!(-1), format!("{integer} -1")),
+        ("max_tokens", json!(1.5), format!("{integer} 1.5")),
+        ("max_tokens", json!(1e19), format!("{integer} 1e+19")),
+        ("max_completion_tokens", json!("5"), format!("{integer} \"5\"")),
+        ("max_tokens", json!([]), format!("{integer} an empty list")),
+        ("seed", json!(1e300), "to 9223372036854775807, not 1e+300".into()),
+        (
+            "messages",
+            json!([]),
+            "expected a list of at least one message, not an empty list".into(),
+        ),
+        ("messages", json!("Hi"), "expected a list of at least one message, not \"Hi\"".into()),
+        ("stop", json!({}), "1000 bytes, or a list of at most 16 of these, not an object".into()),
+        ("stop", json!(vec!["a"; 17]), "at most 16 of these, not a list of 17".into()),
+        ("stop", json!("x".repeat(1001)), "of these, not a string of 1001 bytes".into()),
+        (
+            "stop",
+            json!(["a", []]),
+            "stop[1]: expected a string of 1 to 1000 bytes, not an empty list".into(),
+        ),
+        (
+            "stop",
+            json!([""]),
+            "stop[0]: expected a string of 1 to 1000 bytes, not an empty string".into(),
+        ),
+        ("n", json!(2), "this server only has 1 here, not 2; ask once".into()),
+    ] {
+        let mut request = json!({ "messages": hello() });
+        request[field] = value;
+        let message = chat(request).unwrap_err().message;
+        assert!(message.starts_with(field) && message.contains(&words), "{message}");
+    }
+    let message = completion(json!({"prompt": [7, -1]})).unwrap_err().message;
+    assert_eq!(message, "prompt[1]: expected the number of a token, not -1");
+    // As many as the context has place for.
+    let many = chat(json!({"messages": hello(), "max_tokens": 1e18})).unwrap();
+    assert_eq!(many.sampling.max_tokens, Some(1_000_000_000_000_000_000));
+    assert!(chat(json!({"messages": hello(), "stop": []})).unwrap().sampling.stop.is_empty());
+    let error = Request::chat(b"{\"seed\": 1e999}", "tiny", &Sampling::default()).unwrap_err();
+    assert!(error.message.contains("cannot be read as JSON: number out of range"), "{error:?}");
 }
 
 #[test]

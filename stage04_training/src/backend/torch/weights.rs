@@ -80,12 +80,13 @@ impl Weights {
         Ok(())
     }
 
-    /// Replaces all weights.
+    /// Replaces all weights, or those that are trained.
     pub fn restore(&mut self, values: &Params<f32>) -> Torch<()> {
         let _guard = tch::no_grad_guard();
-        put(&mut self.flat, values)?;
-        match &mut self.rounded {
-            Some(rounded) => rounded.f_copy_(&self.flat),
+        let first = |vector: &Tensor| vector.f_narrow(0, 0, values.values.len() as i64);
+        put(&mut first(&self.flat)?, values)?;
+        match &self.rounded {
+            Some(rounded) => first(rounded)?.f_copy_(&first(&self.flat)?),
             None => Ok(()),
         }
     }

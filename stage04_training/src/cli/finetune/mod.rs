@@ -20,6 +20,7 @@ use stage03_gpt::cli::run::typed;
 use stage03_gpt::cli::screen::{Screen, directory_flag, remark, width};
 use stage03_gpt::cli::stop;
 use stage03_gpt::files::TOKENIZER_FILE;
+use stage03_gpt::files::hugging_face::is_known_elsewhere;
 use stage03_gpt::files::metrics_log::MetricsLog;
 use stage03_gpt::files::resume::text_checksum;
 use stage03_gpt::files::run_directory::{self, OutDir, Place};
@@ -84,6 +85,16 @@ struct Ready {
 enum Start {
     New(Option<Place>),
     Saved(Box<SavedFinetune>, OutDir),
+}
+
+/// A remark where adapters are of a model that only this project knows.
+fn remark_family(gpt: &Gpt) {
+    if gpt.lora().is_some() && !is_known_elsewhere(gpt.config()) {
+        remark(
+            "note: this mixture of parts is known to no other program: peft cannot open its \
+             adapters",
+        );
+    }
 }
 
 fn begin(settings: &FinetuneSettings, only_shown: bool) -> Result<Ready> {
@@ -180,16 +191,21 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let Gathered { batches, replayed, identity, template, ends } = gathered;
     let summary = Summary::of(&batches.train);
     let steps = settings.steps(batches.per_epoch());
-    let Model { gpt, weights, tokenizer, special, mut text_settings } = model;
+    let Model { gpt, weights, tokenizer, mut special, mut text_settings } = model;
     let ModelWeights::Full(weights) = weights else { unreachable!("read in full") };
     if text_settings.chat_template.is_none() {
         text_settings.chat_template = template;
     }
+    // Other programs stop at these, too.
+    special
+        .eos
+        .extend(ends.iter().copied().filter(|end| !special.eos.contains(end)).collect::<Vec<_>>());
     let base_sum = match &start {
         Start::Saved(saved, _) if settings.full => saved.base_sum.clone(),
         _ => weights_checksum(&weights),
     };
     let (gpt, weights) = with_adapters(&settings, gpt, weights)?;
+    remark_family(&gpt);
     let mut checkpoints = FinetuneCheckpoints::new(
         gpt.clone(),
         (std::path::absolute(&base).unwrap_or(base.clone()), base_sum),

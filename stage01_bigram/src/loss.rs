@@ -58,8 +58,8 @@ use crate::Float;
 use crate::vector::{largest, simd_dispatch, sum, sum_of};
 
 /// A target that is none: no loss is asked for at this position. Fine-tuning learns the answers of a
-/// conversation and not its questions. The functions of this file are not given such rows: whoever
-/// has them picks the others out first.
+/// conversation and not its questions. The functions of this file are not given such rows: the
+/// caller picks the others out first.
 pub const IGNORED: u32 = u32::MAX;
 
 /// The logarithms of the probabilities of one row of logits.

@@ -233,7 +233,7 @@ impl Gpt {
         self.buffers(batch, length, true)
     }
 
-    /// [`Gpt::activations`] without room for logits: for [`Gpt::forward_normed`].
+    /// [`Gpt::activations`] without buffers for logits: for [`Gpt::forward_normed`].
     pub(crate) fn activations_without_logits<T: Float>(
         &self,
         batch: usize,

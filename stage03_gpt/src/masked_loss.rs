@@ -71,6 +71,7 @@ impl<T: Float> Scratch<T> {
         }
     }
 
+    // ANCHOR: gather
     /// Notes which rows have a target.
     fn gather(&mut self, targets: &[u32]) {
         self.rows.clear();
@@ -81,6 +82,7 @@ impl<T: Float> Scratch<T> {
             self.targets.push(target);
         }
     }
+    // ANCHOR_END: gather
 }
 
 /// The loss of the last [`forward`] pass: the sum of -ln p(target) over the rows that have a target, in

@@ -17,6 +17,7 @@ mod data_at_scale;
 pub mod draw;
 mod exp_and_log;
 mod feed_forward;
+mod fine_tuning;
 mod generation;
 mod gpus_and_libtorch;
 mod gradient_of_attention;
@@ -26,6 +27,7 @@ mod layer_norm;
 mod learning;
 mod learning_rate;
 mod linear_layers;
+mod lora;
 mod many_heads;
 mod map;
 mod mixing;
@@ -108,6 +110,9 @@ pub const ALL: &[Figure] = &[
     ("swiglu_flow", swiglu::swiglu_flow),
     ("rotary-turn", rotary::rotary_turn),
     ("grouped-heads", grouped_queries::grouped_heads),
+    ("loss-mask", fine_tuning::loss_mask),
+    ("packed-row", fine_tuning::packed_row),
+    ("lora-flow", lora::lora_flow),
 ];
 
 /// Whether there is a picture of this name. Some are drawn from the whole King James text, which

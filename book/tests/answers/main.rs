@@ -26,6 +26,7 @@ mod part5b;
 mod part5d;
 mod part5e;
 mod part5f;
+mod part6;
 
 use book::places::Places;
 use book::shelf::Shelf;
@@ -46,6 +47,7 @@ fn answers() -> impl Iterator<Item = &'static Answer> {
         part5d::ANSWERS,
         part5e::ANSWERS,
         part5f::ANSWERS,
+        part6::ANSWERS,
     ]
     .into_iter()
     .flatten()

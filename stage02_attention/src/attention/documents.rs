@@ -11,7 +11,7 @@
 //! Three things must not leak from one document into the next. Attention: a token sees its own
 //! document only, so the scores of a row are computed document by document. Position: each document
 //! counts from 0, as it will when it stands alone. And the loss: the last token of a document must
-//! not be asked for the first of the next one, which is the business of whoever makes the targets.
+//! not be asked for the first of the next one; the code that makes the targets sees to that.
 //! Then every number is what it would be in a row of its own: a test asks for that, and that no
 //! gradient passes from one document to another.
 //!
@@ -67,10 +67,12 @@ impl Documents {
         }
     }
 
+    // ANCHOR: position
     /// The position of a token in its document, by its row in the batch.
     pub fn position(&self, row: usize) -> usize {
         row % self.length - self.starts[[row, 0]]
     }
+    // ANCHOR_END: position
 
     /// Where the documents of sequence `b` begin, for [`ranges`].
     pub(super) fn of_sequence(&self, b: usize) -> ArrayView2<'_, usize> {

@@ -3,7 +3,7 @@
 //! A batch is a rectangle, and examples have different lengths. With one example in a row, most of a
 //! batch would be padding. So a row holds several, and attention stays inside of each. Which examples
 //! share a row is a *bin packing* problem, for which *best fit decreasing* is a good rule (Johnson
-//! 1974): take the examples from the longest to the shortest, and put each where the least room is
+//! 1974): take the examples from the longest to the shortest, and put each where the least space is
 //! left in which it fits.
 //!
 //! Examples of the same length are exchanged at random, and so are the rows. The number of rows depends
@@ -26,18 +26,18 @@ pub fn pack(lengths: &[usize], block_size: usize, rng: &mut Generator) -> Vec<Ve
     order.shuffle(rng);
     order.sort_by_key(|&example| std::cmp::Reverse(lengths[example])); // stable
     let mut rows: Vec<Vec<usize>> = Vec::new();
-    // The rows by the room that they have left.
+    // The rows by the space that they have left.
     let mut open: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for example in order {
         let length = lengths[example];
         let best = open.range_mut(length..).next();
-        let (row, room) = match best {
-            Some((&room, with_room)) => {
-                let row = with_room.pop().expect("no list is empty");
-                if with_room.is_empty() {
-                    open.remove(&room);
+        let (row, space) = match best {
+            Some((&space, with_space)) => {
+                let row = with_space.pop().expect("no list is empty");
+                if with_space.is_empty() {
+                    open.remove(&space);
                 }
-                (row, room)
+                (row, space)
             }
             None => {
                 rows.push(Vec::new());
@@ -45,7 +45,7 @@ pub fn pack(lengths: &[usize], block_size: usize, rng: &mut Generator) -> Vec<Ve
             }
         };
         rows[row].push(example);
-        let left = room.checked_sub(length).expect("an example fits into a row");
+        let left = space.checked_sub(length).expect("an example fits into a row");
         open.entry(left).or_default().push(row);
     }
     rows.shuffle(rng);

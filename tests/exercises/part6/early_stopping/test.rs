@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `early_stopping`.
+exercises::check!("early_stopping");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `lora_backward`.
+exercises::check!("lora_backward");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `lora_forward`.
+exercises::check!("lora_forward");

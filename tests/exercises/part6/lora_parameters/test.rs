@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `lora_parameters`.
+exercises::check!("lora_parameters");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `minhash`.
+exercises::check!("minhash");

@@ -3,8 +3,9 @@
 //!
 //! A question names one of these functions in `computed`; the right choice must be its number.
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::ArrayView2;
 use stage01_bigram::random::{Purpose, generator};
+use stage02_attention::attention::cache::{Cache, Numbers};
 use stage02_attention::attention::single_query;
 use stage02_attention::dropout::Dropout;
 use stage02_attention::params::{Init, Layout, Params};
@@ -120,9 +121,9 @@ pub fn third_token_finds() -> f64 {
     let (keys, values) = ([3f64.ln(), 0.0, 4f64.ln()], [8.0, 16.0, 2.0]);
     let (mut space, mut y) = (vec![0.0; single_query::scratch_len(1, 3, 1)], [0.0]);
     let column = |x| ArrayView2::from_shape((3, 1), x).expect("three numbers");
-    let q = ArrayView2::from_shape((1, 1), &[1.0]).expect("one number");
-    let found = ArrayViewMut2::from_shape((1, 1), &mut y).expect("one number");
-    single_query::forward((1, 1), [q, column(&keys), column(&values)], &mut space, found);
+    let mut cache = Cache::new(Numbers::Full, 3, (1, 1));
+    cache.write(0, column(&keys), column(&values));
+    single_query::forward(1, &[1.0], (&cache, 3), &mut space, &mut y);
     digits(y[0], 9)
 }
 

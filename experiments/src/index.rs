@@ -8,7 +8,7 @@ use stage01_bigram::Result;
 use stage01_bigram::text::{printable, wrap};
 
 use crate::arguments::{self, Outcome};
-use crate::{appendix, part0, part1, part2, part3, part4, part5};
+use crate::{appendix, part0, part1, part2, part3, part4, part5, part6};
 
 /// One row of the table.
 struct Experiment {
@@ -193,6 +193,15 @@ const EXPERIMENTS: &[Experiment] = &[
         "a conversation with SmolLM2, without its template, and with three mistakes"),
     row("chat_repetition", "part5/chat", 120, CHAT[2],
         "how often SmolLM2 repeats itself, with repetition penalties"),
+
+    row("fine_tuning", "part6/fine_tuning", 1, Tries(part6::fine_tuning::run),
+        "which targets are learned, a packed row, and similar questions, on paper"),
+    row("fine_tuning_trained", "part6/fine_tuning", 180, Tries(part6::fine_tuning_trained::run),
+        "a small base model learns to answer: epochs, rates, what it loses, and four bugs"),
+    row("lora", "part6/lora", 1, Tries(part6::lora::run),
+        "an adapter of rank 1 on paper, its gradients, its first steps, and what it saves"),
+    row("lora_trained", "part6/lora", 180, Tries(part6::lora_trained::run),
+        "the small base model with adapters of several ranks, and four bugs"),
 
     row("clinic_data_bugs", "appendix/clinic", 30, Tries(appendix::clinic_data_bugs::run),
         "a validation split that leaks, and a batch from one window"),

@@ -96,6 +96,14 @@ mod part5 {
     pub mod what_each_part_brings;
 }
 
+mod part6 {
+    mod base;
+    pub mod fine_tuning;
+    pub mod fine_tuning_trained;
+    pub mod lora;
+    pub mod lora_trained;
+}
+
 mod appendix {
     pub mod clinic_data_bugs;
 }

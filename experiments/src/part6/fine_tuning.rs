@@ -41,7 +41,7 @@ fn masked_loss(p: &[f64], learned: &[bool]) -> f64 {
 fn on_paper() {
     let line = |name: &str, cells: [String; 6]| {
         let cells: String = cells.iter().map(|cell| format!("{cell:>8}")).collect();
-        println!("{name:<16}{cells}");
+        println!("{name:<20}{cells}");
     };
     let word = |t: usize| CONVERSATION.get(t).map_or("-", |&token| WORDS[token as usize]);
     let of_p = |show: fn(f64) -> f64, digits: usize| {

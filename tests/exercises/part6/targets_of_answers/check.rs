@@ -8,6 +8,7 @@ fn shown(targets: &[Option<u32>]) -> Vec<i64> {
     targets.iter().map(|target| target.map_or(-1, i64::from)).collect()
 }
 
+#[allow(clippy::single_range_in_vec_init, reason = "a conversation may have a single answer")]
 pub fn probe(p: &mut Probe) {
     p.part("targets", |p| {
         let long: Vec<u32> = (0..12).map(|i| 50 + 3 * i).collect();

@@ -119,10 +119,10 @@ pub fn mean_of_dropped_four_and_eight() -> f64 {
 /// The result of a query of 1 for the keys ln 3, 0, ln 4 with the values 8, 16, 2.
 pub fn third_token_finds() -> f64 {
     let (keys, values) = ([3f64.ln(), 0.0, 4f64.ln()], [8.0, 16.0, 2.0]);
-    let (mut space, mut y) = (vec![0.0; single_query::scratch_len(1, 3, 1)], [0.0]);
     let column = |x| ArrayView2::from_shape((3, 1), x).expect("three numbers");
     let mut cache = Cache::new(Numbers::Full, 3, (1, 1));
     cache.write(0, column(&keys), column(&values));
+    let (mut space, mut y) = (vec![0.0; single_query::scratch_len(1, 3, 1)], [0.0]);
     single_query::forward(1, &[1.0], (&cache, 3), &mut space, &mut y);
     digits(y[0], 9)
 }

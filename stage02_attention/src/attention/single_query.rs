@@ -39,7 +39,7 @@
 //! assert_eq!(y, [15.0]);
 //! ```
 //!
-//! What this file leaves out: the products ([`few_rows`]).
+//! What this file leaves out: the products (`few_rows`).
 
 use ndarray::ArrayViewMut2;
 use stage01_bigram::Float;

@@ -96,8 +96,8 @@ impl Batches {
             return Err(Error::text("the data", "it has no examples", "give some"));
         };
         if longest > block_size {
-            let expected =
-                format!("expected at least the length of the longest example or pair, {longest}");
+            let what = if group == 1 { "example" } else { "pair" };
+            let expected = format!("expected at least the length of the longest {what}, {longest}");
             return Err(Error::setting("--block-size", block_size, expected));
         }
         let first = pack(&lengths, block_size, &mut generator(seed, Purpose::Batch, 0));

@@ -60,7 +60,8 @@ pub fn first_output() -> f64 {
     y[[0, 0]]
 }
 
-/// alpha / rank.
+/// alpha / rank, for an alpha of 16.
 pub fn scale_of_rank_sixteen() -> f64 {
-    16.0 / 16.0
+    let (alpha, rank) = (16.0, 16usize);
+    alpha / rank as f64
 }

@@ -23,7 +23,7 @@
 //! use stage02_attention::attention::cache::{Cache, Numbers};
 //!
 //! for (numbers, expected) in [(Numbers::Full, 0.1), (Numbers::Half, 0.099_975_586)] {
-//!     // Room for four tokens, with one head of two columns.
+//!     // Space for four tokens, with one head of two columns.
 //!     let mut cache = Cache::<f32>::new(numbers, 4, (1, 2));
 //!     cache.write(0, array![[0.1, 1.0]].view(), array![[2.0, 3.0]].view());
 //!     let (mut k, mut v) = (Array2::zeros((64, 2)), Array2::zeros((64, 2)));

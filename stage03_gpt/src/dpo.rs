@@ -83,9 +83,9 @@ impl Pair {
 /// Sums over pairs, for their means.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sums {
-    /// Of the losses.
+    /// Of the losses, in nats.
     pub loss: f64,
-    /// Of the margins.
+    /// Of the margins, in nats times beta.
     pub margin: f64,
     /// How many pairs have a margin above 0.
     pub right: usize,

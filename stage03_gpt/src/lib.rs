@@ -52,6 +52,9 @@
 //! ([`evaluate`]), a [`model`] that is saved and shared, and runs that stop and resume
 //! ([`files`]).
 //!
+//! A trained model learns further by low-rank adapters ([`lora`]), from the answers of conversations
+//! ([`masked_loss`]) and from pairs of a better and a worse answer ([`dpo`]).
+//!
 //! From a training text to a generated text in ten lines, as in README.md:
 //!
 //! ```

@@ -22,7 +22,7 @@
 //!
 //! What this file leaves out: where targets come from (`stage04_training::finetune`).
 
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use stage01_bigram::Float;
 use stage01_bigram::loss::{IGNORED, cross_entropy};
 use stage01_bigram::random::Generator;
@@ -133,13 +133,26 @@ fn each_part<T: Float>(
     let Scratch { normed, logits, rows, targets, .. } = scratch;
     for (rows, targets) in rows.chunks(ROWS).zip(targets.chunks(ROWS)) {
         let part = s![..rows.len(), ..];
-        for (mut to, &row) in normed.rows_mut().into_iter().zip(rows) {
-            to.assign(&acts.normed.row(row));
-        }
-        let (mut logits, lm_head) = (logits.slice_mut(part), params.matrix(gpt.lm_head));
-        par_gemm(gpt.dtype, T::one(), normed.slice(part), lm_head.t(), T::zero(), &mut logits);
+        let (normed, mut logits) = (normed.slice_mut(part), logits.slice_mut(part));
+        compute_logits(gpt, params, acts, rows, normed, &mut logits);
         pass(rows, logits.view(), targets);
     }
+}
+
+/// normed = the numbers of these rows;  logits = normed lm_head'.
+fn compute_logits<T: Float>(
+    gpt: &Gpt,
+    params: &Params<T>,
+    acts: &Activations<T>,
+    rows: &[usize],
+    mut normed: ArrayViewMut2<T>,
+    logits: &mut ArrayViewMut2<T>,
+) {
+    for (mut to, &row) in normed.rows_mut().into_iter().zip(rows) {
+        to.assign(&acts.normed.row(row));
+    }
+    let lm_head = params.matrix(gpt.lm_head);
+    par_gemm(gpt.dtype, T::one(), normed.view(), lm_head.t(), T::zero(), logits);
 }
 
 /// The forward pass of all rows up to the output layer.
@@ -191,11 +204,8 @@ pub fn backward_scaled<T: Float>(
     let parts = rows.chunks(ROWS).zip(targets.chunks(ROWS)).zip(scales.chunks(ROWS));
     for ((rows, targets), scales) in parts {
         let part = s![..rows.len(), ..];
-        for (mut to, &row) in normed.rows_mut().into_iter().zip(rows) {
-            to.assign(&acts.normed.row(row));
-        }
-        let (normed, mut logits) = (normed.slice(part), logits.slice_mut(part));
-        par_gemm(gpt.dtype, one, normed, lm_head.t(), zero, &mut logits);
+        let (mut normed, mut logits) = (normed.slice_mut(part), logits.slice_mut(part));
+        compute_logits(gpt, params, acts, rows, normed.view_mut(), &mut logits);
         let mut start = 0;
         for same in scales.chunk_by(|a, b| a == b) {
             let end = start + same.len();
@@ -212,7 +222,7 @@ pub fn backward_scaled<T: Float>(
         }
         if grads.trains(gpt.lm_head.offset()) {
             let dlm_head = &mut grads.matrix_mut(gpt.lm_head);
-            par_gemm(gpt.dtype, one, logits.t(), normed, one, dlm_head);
+            par_gemm(gpt.dtype, one, logits.t(), normed.view(), one, dlm_head);
         }
     }
     gpt.backward_normed(tokens, acts, Backward { params, grads, scratch: gpt_scratch });

@@ -39,7 +39,12 @@
 //! ```
 //!
 //! What this file leaves out: where batches come from and when to save
-//! ([`training`](crate::training)), and the optimiser's equations ([`adamw`](crate::adamw)).
+//! ([`training`](crate::training)), the optimiser's equations ([`adamw`](crate::adamw)), and batches of
+//! pairs of answers (`preferences`).
+
+mod preferences;
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -52,11 +57,13 @@ use stage02_attention::params::Params;
 use stage02_attention::profiler::{Region, time};
 
 use crate::adamw::{AdamW, CHUNK, Moments};
-use crate::dpo::{Pair, Sums};
+use crate::dpo::Sums;
 use crate::gpt::{self, Gpt};
 use crate::masked_loss;
 use crate::memory;
 use crate::schedule::Schedule;
+
+pub use self::preferences::PreferenceBatch;
 
 /// The largest number of threads: more than any machine has cores.
 pub const MOST_THREADS: usize = 1024;
@@ -151,20 +158,6 @@ pub struct PackedBatch<'a> {
     /// How many targets all micro-batches of the step have together: the loss of the step is the mean
     /// over them, so that a token counts as much in a short answer as in a long one.
     pub targets_of_step: usize,
-}
-
-/// A micro-batch of pairs of answers: see [`dpo`](crate::dpo).
-#[derive(Clone, Copy, Debug)]
-pub struct PreferenceBatch<'a> {
-    /// Documents 0 and 1 of a sequence are a question with its chosen and its rejected answer, 2 and 3
-    /// the next, and so on; one more document may fill up the sequence. Targets are the answers'.
-    pub packed: PackedBatch<'a>,
-    /// For each sequence, the log-probabilities of both answers of each pair under the reference.
-    pub references: &'a [Vec<[f64; 2]>],
-    /// How strongly the reference holds the model.
-    pub beta: f64,
-    /// How many pairs all micro-batches of the step have together.
-    pub pairs_of_step: usize,
 }
 
 /// A worker: the buffers for one slice of the batch.
@@ -332,14 +325,12 @@ impl<T: Float> Trainer<T> {
     ) {
         let length = self.gpt.config().block_size;
         let Settings { batch_size, seed, .. } = self.settings;
-        assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
         let number = self.settings.micro_batch_number(self.iter, self.micro_batches);
         let first_sequence = number * batch_size as u64;
         let dropout = self.gpt.config().dropout > 0.0;
-        let (gpt, weights, n_workers) = (&self.gpt, &self.weights, self.workers.len());
-        each(&self.pool, &mut self.workers, |i, worker| {
-            let sequences = slice(batch_size, n_workers, i);
-            let tokens = sequences.start * length..sequences.end * length;
+        let (gpt, weights, sizes) = (&self.gpt, &self.weights, (batch_size, length));
+        let all = (&self.pool, &mut self.workers[..]);
+        each_slice(all, sizes, inputs.len(), |sequences, tokens, worker| {
             let (x, y) = (&inputs[tokens.clone()], &targets[tokens]);
             let Worker { acts, scratch, grads, rngs, head, dropping, loss, .. } = worker;
             let gpt = match dropping {
@@ -372,107 +363,6 @@ impl<T: Float> Trainer<T> {
         });
         self.loss += self.workers.iter().map(|worker| worker.loss).sum::<f64>();
         self.micro_batches += 1;
-    }
-
-    /// Forward and backward pass of one micro-batch of pairs: adds the gradient of their mean loss.
-    /// Returns what the pairs add up to.
-    ///
-    /// # Panics
-    /// As [`Trainer::accumulate_packed`].
-    pub fn accumulate_preferences(&mut self, batch: &PreferenceBatch) -> Sums {
-        let number = self.settings.micro_batch_number(self.iter, self.micro_batches);
-        let (length, seed) = (self.gpt.config().block_size, self.settings.seed);
-        let first_row = number * (self.settings.batch_size * length) as u64;
-        let scale = 1.0 / batch.pairs_of_step.max(1) as f64;
-        self.pairs(batch, |gpt, weights, worker, (x, y), first, pairs| {
-            let dropping = worker.dropping.as_mut().map(|gpt| {
-                gpt.set_adapter_dropout(Some((seed, first_row + first as u64)));
-                &*gpt
-            });
-            let (gpt, acts) = (dropping.unwrap_or(gpt), &mut worker.acts);
-            let head = worker.head.as_mut().expect("a trainer for packed batches");
-            masked_loss::forward(gpt, weights, x, acts, None);
-            let rows = masked_loss::log_probabilities(gpt, weights, y, acts, head);
-            let (sums, scales) = pairs(&rows);
-            let (grads, scratch) = (&mut worker.grads, &mut worker.scratch);
-            let pass = Backward { params: weights, grads, scratch };
-            let scale = |row: usize| T::of(scale * scales[row]);
-            masked_loss::backward_scaled(gpt, (x, y), scale, acts, pass, head);
-            sums
-        });
-        let mut sums = Sums::default();
-        self.workers.iter().for_each(|worker| sums.merge(worker.sums));
-        self.loss += sums.loss;
-        self.targets += sums.pairs;
-        self.micro_batches += 1;
-        sums
-    }
-
-    /// What the pairs of a batch add up to: the forward pass alone, with dropout off.
-    ///
-    /// # Panics
-    /// As [`Trainer::accumulate_packed`].
-    pub fn evaluate_preferences(&mut self, batch: &PreferenceBatch) -> Sums {
-        self.pairs(batch, |gpt, weights, worker, (x, y), _, pairs| {
-            let head = worker.head.as_mut().expect("a trainer for packed batches");
-            masked_loss::forward(gpt, weights, x, &mut worker.acts, None);
-            let rows = masked_loss::log_probabilities(gpt, weights, y, &worker.acts, head);
-            pairs(&rows).0
-        });
-        let mut sums = Sums::default();
-        self.workers.iter().for_each(|worker| sums.merge(worker.sums));
-        sums
-    }
-
-    /// The log-probability of the targets of each document of a batch, sequence by sequence: the
-    /// reference, before the first step.
-    ///
-    /// # Panics
-    /// As [`Trainer::accumulate_packed`].
-    pub fn log_probabilities(&mut self, batch: &PackedBatch) -> Vec<Vec<f64>> {
-        let (references, beta) = (vec![vec![]; batch.documents.len()], 0.0);
-        let batch =
-            PreferenceBatch { packed: *batch, references: &references, beta, pairs_of_step: 1 };
-        self.evaluate_preferences(&batch);
-        self.workers.iter_mut().flat_map(|worker| std::mem::take(&mut worker.documents)).collect()
-    }
-
-    /// Gives every worker its part of a batch of pairs, and a function that makes sums and weights
-    /// of the rows' log-probabilities.
-    fn pairs(
-        &mut self,
-        batch: &PreferenceBatch,
-        work: impl Fn(
-            &Gpt,
-            &Params<T>,
-            &mut Worker<T>,
-            (&[u32], &[u32]),
-            usize,
-            &mut dyn FnMut(&[f64]) -> (Sums, Vec<f64>),
-        ) -> Sums
-        + Sync,
-    ) {
-        let PreferenceBatch { packed, references, beta, .. } = *batch;
-        let PackedBatch { inputs, targets, documents, .. } = packed;
-        let length = self.gpt.config().block_size;
-        let (batch_size, n_workers) = (self.settings.batch_size, self.workers.len());
-        assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
-        let (gpt, weights) = (&self.gpt, &self.weights);
-        each(&self.pool, &mut self.workers, |i, worker| {
-            let sequences = slice(batch_size, n_workers, i);
-            let tokens = sequences.start * length..sequences.end * length;
-            let (documents, references) =
-                (&documents[sequences.clone()], &references[sequences.clone()]);
-            worker.acts.set_documents(documents);
-            let mut of_documents = vec![];
-            let mut weigh = |rows: &[f64]| {
-                of_documents = sums_of_documents(rows, documents);
-                weigh_pairs(&of_documents, documents, references, beta)
-            };
-            let (x, y) = (&inputs[tokens.clone()], &targets[tokens.clone()]);
-            worker.sums = work(gpt, weights, worker, (x, y), tokens.start, &mut weigh);
-            worker.documents = of_documents;
-        });
     }
 
     /// Takes a step along the mean gradient of the micro-batches since the last one.
@@ -573,13 +463,10 @@ impl<T: Float> Trainer<T> {
         targets: &[u32],
         documents: Option<&[Vec<usize>]>,
     ) -> f64 {
-        let length = self.gpt.config().block_size;
-        let (batch_size, n_workers) = (self.settings.batch_size, self.workers.len());
-        assert_eq!(inputs.len(), batch_size * length, "batch_size sequences of block_size tokens");
+        let sizes = (self.settings.batch_size, self.gpt.config().block_size);
         let (gpt, weights) = (&self.gpt, &self.weights);
-        each(&self.pool, &mut self.workers, |i, worker| {
-            let sequences = slice(batch_size, n_workers, i);
-            let tokens = sequences.start * length..sequences.end * length;
+        let all = (&self.pool, &mut self.workers[..]);
+        each_slice(all, sizes, inputs.len(), |sequences, tokens, worker| {
             if let Some(documents) = documents {
                 worker.acts.set_documents(&documents[sequences]);
             }
@@ -610,40 +497,6 @@ fn n_workers(gpt: &Gpt, settings: &Settings) -> usize {
     // ANCHOR_END: n_workers
 }
 
-/// The sum over the rows of each document, sequence by sequence.
-fn sums_of_documents(rows: &[f64], documents: &[Vec<usize>]) -> Vec<Vec<f64>> {
-    let mut rest = rows;
-    let mut sum = |&length: &usize| {
-        let (own, others) = rest.split_at(length);
-        rest = others;
-        own.iter().sum()
-    };
-    documents.iter().map(|lengths| lengths.iter().map(&mut sum).collect()).collect()
-}
-
-/// What the pairs add up to, and the scale of the loss of each row.
-fn weigh_pairs(
-    of_documents: &[Vec<f64>],
-    documents: &[Vec<usize>],
-    references: &[Vec<[f64; 2]>],
-    beta: f64,
-) -> (Sums, Vec<f64>) {
-    let (mut sums, mut scales) = (Sums::default(), vec![]);
-    for ((policies, lengths), references) in of_documents.iter().zip(documents).zip(references) {
-        let end = scales.len() + lengths.iter().sum::<usize>();
-        let pairs = policies.chunks_exact(2).zip(lengths.chunks_exact(2)).zip(references);
-        for ((policy, lengths), &reference) in pairs {
-            let pair = Pair { policy: [policy[0], policy[1]], reference, beta };
-            sums.add(&pair);
-            // A row's loss is minus its log-probability, whose gradient is minus the weight.
-            scales.extend(std::iter::repeat_n(pair.weight(), lengths[0]));
-            scales.extend(std::iter::repeat_n(-pair.weight(), lengths[1]));
-        }
-        scales.resize(end, 0.0);
-    }
-    (sums, scales)
-}
-
 /// Runs `work` for every worker: a single one uses all threads, several use one thread each.
 fn each<T: Float>(
     pool: &ThreadPool,
@@ -657,6 +510,26 @@ fn each<T: Float>(
             .enumerate()
             .with_max_len(1)
             .for_each(|(i, worker)| single_threaded(|| work(i, worker))),
+    });
+}
+
+/// Runs `work` for every worker with its slice of a batch of `(batch_size, length)`: its sequences, and
+/// their tokens.
+///
+/// # Panics
+/// When the batch has another number of tokens.
+fn each_slice<T: Float>(
+    (pool, workers): (&ThreadPool, &mut [Worker<T>]),
+    (batch_size, length): (usize, usize),
+    tokens: usize,
+    work: impl Fn(Range<usize>, Range<usize>, &mut Worker<T>) + Sync,
+) {
+    assert_eq!(tokens, batch_size * length, "batch_size sequences of block_size tokens");
+    let n_workers = workers.len();
+    each(pool, workers, |i, worker| {
+        let sequences = slice(batch_size, n_workers, i);
+        let tokens = sequences.start * length..sequences.end * length;
+        work(sequences, tokens, worker);
     });
 }
 
@@ -691,7 +564,7 @@ pub fn check_threads(threads: usize) -> Result<()> {
 }
 
 /// The `i`th of `slices` nearly equal slices of `0..n`.
-fn slice(n: usize, slices: usize, i: usize) -> std::ops::Range<usize> {
+fn slice(n: usize, slices: usize, i: usize) -> Range<usize> {
     n * i / slices..n * (i + 1) / slices
 }
 

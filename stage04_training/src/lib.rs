@@ -7,7 +7,8 @@
 //! memory. A [`recipe`] has all settings of a run. [`backend`] does the arithmetic: the engine of
 //! stage 3, or libtorch; [`doctor`] says whether a GPU can be used, and what fits into its memory.
 //! [`trainer`] is a model in training, [`checkpoint`] saves and resumes a run, and [`report`] is a
-//! page to watch it on. `cli` is the command line.
+//! page to watch it on. [`finetune`] teaches a trained model to answer, from conversations. `cli` is the
+//! command line.
 //! From a text to a model in training:
 //!
 //! ```

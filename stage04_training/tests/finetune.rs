@@ -242,6 +242,17 @@ fn a_run_is_resumed_on_what_it_was_started_with() {
     assert!(bad(at, "finetune --resume --out-dir base").contains("no fine-tuning"));
 }
 
+/// A file cannot write escape sequences to the terminal.
+#[test]
+fn control_characters_of_questions_are_escaped() {
+    let directory = world();
+    let at = directory.path();
+    let hostile = conversations(0..40).replace("What comes", "\\u001b[2JWhat comes");
+    put(at, "mine.jsonl", hostile);
+    let said = good(at, &format!("{TUNE} --epochs 0.2 --out-dir tuned"));
+    assert!(said.contains("\\u{1b}[2JWhat comes") && !said.contains('\u{1b}'), "{said}");
+}
+
 #[test]
 fn examples_are_shown_and_nothing_is_written() {
     let directory = world();

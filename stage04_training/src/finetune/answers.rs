@@ -18,6 +18,17 @@ use super::example::Example;
 /// The most tokens of an answer.
 pub const LONGEST: usize = 96;
 
+/// The model with a context that holds any prompt of a row of `block_size` tokens and its answer: the
+/// KV cache of the whole context would be larger than the model.
+///
+/// # Errors
+/// [`Error::Setting`](stage01_bigram::Error::Setting) for an empty context.
+pub fn for_answers(gpt: &Gpt, block_size: usize) -> Result<Gpt> {
+    let mut gpt = gpt.clone();
+    gpt.shorten_context((block_size + LONGEST).min(gpt.config().block_size))?;
+    Ok(gpt)
+}
+
 /// What a model wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {

@@ -105,14 +105,11 @@ pub fn gather(
     }
     let conversations =
         train.iter().any(|example| matches!(example.origin, Origin::Conversation { .. }));
-    let template = match conversations {
-        true => Some(Template::of(model)?),
+    let encoder = match conversations {
+        true => Some(encoder()?),
         false => None,
     };
-    let ends = match &template {
-        Some(_) => encoder()?.ends().to_vec(),
-        None => model.special.eos.clone(),
-    };
+    let ends = encoder.as_ref().map_or(&model.special.eos[..], Encoder::ends).to_vec();
     let padding = ends.first().copied().unwrap_or(0);
     let (batch_size, seed) = (settings.batch_size, settings.seed);
     let pack = |examples| Batches::new(examples, block_size, batch_size, seed, padding);
@@ -136,7 +133,7 @@ pub fn gather(
     for part in [&batches.train, &batches.held_out].into_iter().chain(&batches.old) {
         check_vocabulary(part, vocab_size)?;
     }
-    let template = template.map(|template| template.jinja().to_string());
+    let template = encoder.map(|encoder| encoder.template().jinja().to_string());
     let identity = batches.identity();
     Ok(Gathered { batches, replayed, identity, template, ends })
 }

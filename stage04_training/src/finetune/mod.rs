@@ -75,7 +75,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-pub use self::answers::{Answer, answer, follows_format};
+pub use self::answers::{Answer, answer, follows_format, for_answers};
 pub use self::batches::{Batch, Batches};
 pub use self::checkpoint::{FinetuneCheckpoints, SavedFinetune, weights_checksum};
 pub use self::conversation::conversation;

@@ -213,7 +213,8 @@ impl Training for FinetuneTraining {
     }
 }
 
-/// Whether a token of a batch is not in the vocabulary: a bug, or files that do not belong together.
+/// Checks that every token is in the vocabulary: another one is a bug, or files that do not belong
+/// together.
 ///
 /// # Errors
 /// [`Error::UnknownToken`].

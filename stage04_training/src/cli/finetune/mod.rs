@@ -33,7 +33,7 @@ use self::watch::{Findings, Watch};
 use crate::backend;
 use crate::finetune::{
     Batches, FinetuneCheckpoints, FinetuneSettings, FinetuneTraining, Gathered, OUT_DIR,
-    SavedFinetune, Summary, end_token, gather, show, weights_checksum,
+    SavedFinetune, Summary, end_token, for_answers, gather, show, weights_checksum,
 };
 
 /// Teach a trained model: to answer, or a text of your own.
@@ -60,14 +60,18 @@ pub struct Flags {
 /// Runs the command.
 pub fn finetune(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
     let screen = Screen::new();
+    if let Some(n) = flags.show {
+        let (settings, model) = match flags.resume {
+            true => resume(&flags.settings, matches).map(|ready| (ready.settings, ready.model))?,
+            false => (flags.settings.clone(), opened(&flags.settings)?),
+        };
+        let gathered = gather(&settings, &model, &screen)?;
+        return show_examples(&screen, &gathered.batches.train, n, &model);
+    }
     let ready = match flags.resume {
         true => resume(&flags.settings, matches)?,
-        false => begin(&flags.settings, flags.show.is_some())?,
+        false => begin(&flags.settings)?,
     };
-    if let Some(n) = flags.show {
-        let gathered = gather(&ready.settings, &ready.model, &screen)?;
-        return show_examples(&screen, &gathered.batches.train, n, &ready.model);
-    }
     stop::listen();
     run(screen, ready)
 }
@@ -83,7 +87,7 @@ struct Ready {
 
 /// The starting point of a run.
 enum Start {
-    New(Option<Place>),
+    New(Place),
     Saved(Box<SavedFinetune>, OutDir),
 }
 
@@ -97,26 +101,32 @@ fn remark_family(gpt: &Gpt) {
     }
 }
 
-fn begin(settings: &FinetuneSettings, only_shown: bool) -> Result<Ready> {
+fn begin(settings: &FinetuneSettings) -> Result<Ready> {
     settings.validate()?;
     let base = named_base(settings)?;
-    let place = match only_shown {
-        true => None,
-        false => Some(run_directory::reserve(&settings.out_dir)?),
-    };
-    let mut model = Model::load(&base)?;
-    if end_token::is_missing(&model) {
-        if !settings.full {
-            let expected = "it has no token that ends an answer, and adapters cannot learn one; with \
-                            --full it gets one";
-            return Err(Error::setting("--init-from", base.display(), expected));
-        }
-        model = end_token::add(model)?;
-        remark("note: the model had no token that ends a text; it got one, <|endoftext|>");
-    }
+    // First, because what follows may take long.
+    let place = run_directory::reserve(&settings.out_dir)?;
+    let model = opened(settings)?;
     let mut settings = settings.clone();
     settings.threads = Some(settings.training(1).threads); // the rounding depends on it
     Ok(Ready { settings, model, base, start: Start::New(place) })
+}
+
+/// The model that a new run starts from, with a token that ends an answer.
+fn opened(settings: &FinetuneSettings) -> Result<Model> {
+    settings.validate()?;
+    let base = named_base(settings)?;
+    let model = Model::load(&base)?;
+    if !end_token::is_missing(&model) {
+        return Ok(model);
+    }
+    if !settings.full {
+        let expected = "it has no token that ends an answer, and adapters cannot learn one; with \
+                        --full it gets one";
+        return Err(Error::setting("--init-from", base.display(), expected));
+    }
+    remark("note: the model had no token that ends a text; it got one, <|endoftext|>");
+    end_token::add(model)
 }
 
 fn named_base(settings: &FinetuneSettings) -> Result<PathBuf> {
@@ -127,39 +137,36 @@ fn named_base(settings: &FinetuneSettings) -> Result<PathBuf> {
     })
 }
 
+/// Sets a setting of the first to its value in the second.
+type Take = fn(&mut FinetuneSettings, &FinetuneSettings);
+
 /// Settings that a resumed run may change: they do not change what it computes, but for its length.
-const FREE: [&str; 7] =
-    ["out_dir", "init_from", "epochs", "threads", "device", "eval_interval", "save_minutes"];
+const FREE: [(&str, Take); 6] = [
+    ("init_from", |to, from| to.init_from.clone_from(&from.init_from)),
+    ("epochs", |to, from| to.epochs = from.epochs),
+    ("threads", |to, from| to.threads = from.threads),
+    ("device", |to, from| to.device.clone_from(&from.device)),
+    ("eval_interval", |to, from| to.eval_interval = from.eval_interval),
+    ("save_minutes", |to, from| to.save_minutes = from.save_minutes),
+];
 
 fn resume(given: &FinetuneSettings, matches: &ArgMatches) -> Result<Ready> {
     let out = run_directory::resume(&given.out_dir)?;
     let saved = SavedFinetune::load(&out.path)?;
-    let ids = matches.ids().map(|id| id.as_str());
-    let mut fixed = ids
-        .filter(|id| !["resume", "FinetuneSettings", "Flags"].contains(id) && !FREE.contains(id));
-    if let Some(name) = fixed.find(|name| typed(matches, name)) {
-        let expected = "a resumed run keeps its settings; leave the flag out";
-        return Err(Error::setting(format!("--{}", name.replace('_', "-")), "given", expected));
-    }
     let mut settings = saved.settings.clone();
     settings.out_dir.clone_from(&given.out_dir);
-    if typed(matches, "init_from") {
-        settings.init_from.clone_from(&given.init_from);
-    }
-    if typed(matches, "epochs") {
-        settings.epochs = given.epochs;
-    }
-    if typed(matches, "threads") {
-        settings.threads = given.threads;
-    }
-    if typed(matches, "device") {
-        settings.device.clone_from(&given.device);
-    }
-    if typed(matches, "eval_interval") {
-        settings.eval_interval = given.eval_interval;
-    }
-    if typed(matches, "save_minutes") {
-        settings.save_minutes = given.save_minutes;
+    // clap counts the groups of flags as arguments, too.
+    let others = ["resume", "show", "out_dir", "Flags", "FinetuneSettings"];
+    for name in matches.ids().map(|id| id.as_str()).filter(|name| !others.contains(name)) {
+        if !typed(matches, name) {
+            continue;
+        }
+        let Some((_, take)) = FREE.iter().find(|(free, _)| *free == name) else {
+            let expected = "a resumed run keeps its settings; leave the flag out";
+            let flag = format!("--{}", name.replace('_', "-"));
+            return Err(Error::setting(flag, "given", expected));
+        };
+        take(&mut settings, given);
     }
     settings.validate()?;
     // Where all weights are trained, the directory of the run has the whole model.
@@ -197,9 +204,11 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
         text_settings.chat_template = template;
     }
     // Other programs stop at these, too.
-    special
-        .eos
-        .extend(ends.iter().copied().filter(|end| !special.eos.contains(end)).collect::<Vec<_>>());
+    for &end in &ends {
+        if !special.eos.contains(&end) {
+            special.eos.push(end);
+        }
+    }
     let base_sum = match &start {
         Start::Saved(saved, _) if settings.full => saved.base_sum.clone(),
         _ => weights_checksum(&weights),
@@ -222,7 +231,7 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let out = match start {
         Start::New(place) => {
             trainer.refer_to_present()?;
-            checkpoints.create(&mut trainer, place.expect("reserved unless only shown"))?
+            checkpoints.create(&mut trainer, place)?
         }
         Start::Saved(saved, out) => {
             require_same(&saved, &checkpoints, &base)?;
@@ -246,7 +255,8 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     if first > 0 {
         screen.line(format!("\n{}", wrap(&resume_message(first, steps), width(), "")));
     }
-    let asked = (checkpoints.tokenizer.clone(), ends, checkpoints.gpt.clone());
+    let answering = for_answers(&checkpoints.gpt, trainer.batches.train.block_size())?;
+    let asked = (checkpoints.tokenizer.clone(), ends, answering);
     let mut watch = Watch::new(screen, log, &trainer, asked, steps);
     watch.begin(&mut trainer)?;
     let config = settings.loop_config(steps);

@@ -8,7 +8,7 @@ use stage01_bigram::Result;
 use stage01_bigram::loss::perplexity;
 use stage01_bigram::text::{thousands, wrap};
 use stage01_bigram::tokenizer::Tokenizer;
-use stage03_gpt::cli::screen::{Screen, width};
+use stage03_gpt::cli::screen::{Screen, width, without_controls};
 use stage03_gpt::cli::stop;
 use stage03_gpt::files::metrics_log::{LogEntry, MetricsLog};
 use stage03_gpt::gpt::Gpt;
@@ -31,7 +31,7 @@ pub struct Watch {
     log: MetricsLog,
     tokenizer: Tokenizer,
     ends: Vec<u32>,
-    /// The model with the whole of its context, to answer with.
+    /// The model to answer with.
     gpt: Gpt,
     steps: usize,
     /// The displayed speed is the mean since this time and step.
@@ -238,10 +238,11 @@ impl Findings {
         let step = questions.len().div_ceil(PRINTED).max(1);
         for i in (0..questions.len()).step_by(step) {
             lines.push(String::new());
-            lines.push(wrap(&questions[i], width, "  "));
+            lines.push(wrap(&without_controls(&questions[i]), width, "  "));
             let mut say = |name: &str, answer: &Answer| {
                 let text = answer.text.replace('\n', " / ");
                 let cut = if answer.ended { "" } else { " ..." };
+                let text = without_controls(&text);
                 let text = wrap(&format!("{text}{cut}"), width, "          ");
                 lines.push(format!("  {name:<8}{}", text.trim_start()));
             };

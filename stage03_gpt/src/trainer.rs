@@ -100,6 +100,9 @@ impl Default for Settings {
     }
 }
 
+/// The most micro-batches of a step: a run stops between steps, so a step must end.
+pub const MAX_ACCUMULATION: usize = 65_536;
+
 impl Settings {
     /// Checks that the settings can be used.
     ///
@@ -114,6 +117,11 @@ impl Settings {
             if value == 0 {
                 return Err(Error::setting(setting, value, "it must be at least 1"));
             }
+        }
+        if self.gradient_accumulation_steps > MAX_ACCUMULATION {
+            let expected = format!("a step has at most {MAX_ACCUMULATION} micro-batches");
+            let setting = "--gradient-accumulation-steps";
+            return Err(Error::setting(setting, self.gradient_accumulation_steps, expected));
         }
         check_threads(self.threads)?;
         self.schedule.validate()?;

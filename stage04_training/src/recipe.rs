@@ -288,7 +288,7 @@ pub fn text(name: &str) -> Result<String> {
 }
 
 /// A path as text, also if it is not UTF-8.
-fn shown<S: Serializer>(path: &Path, to: S) -> std::result::Result<S::Ok, S::Error> {
+pub(crate) fn shown<S: Serializer>(path: &Path, to: S) -> std::result::Result<S::Ok, S::Error> {
     to.collect_str(&path.display())
 }
 

@@ -77,6 +77,37 @@ fn world() -> tempfile::TempDir {
 const TUNE: &str = "finetune --init-from base --text mine.jsonl --batch-size 2 --block-size 64 \
                     --threads 1 --learning-rate 1e-2";
 
+#[cfg(unix)]
+#[test]
+fn names_that_are_not_utf8_are_refused_or_kept() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let name = OsStr::from_bytes(b"caf\xe9");
+    let directory = world();
+    for flag in ["--text", "--val-text", "--old-text", "--init-from"] {
+        let words = if flag == "--init-from" { "finetune" } else { TUNE };
+        let output = program(directory.path(), words).arg(flag).arg(name).output().unwrap();
+        let (_, err) = texts(&output);
+        assert!(err.starts_with(&format!("error: {flag} ")) && err.contains("not UTF-8"), "{err}");
+    }
+    // Where it writes may have any name.
+    let output =
+        program(directory.path(), TUNE).args(["--epochs", "0.1", "--out-dir"]).arg(name).output();
+    let (_, err) = texts(&output.unwrap());
+    assert_eq!(err, "");
+    assert!(directory.path().join(name).join("adapter_model.safetensors").is_file());
+}
+
+#[test]
+fn a_step_is_not_longer_than_the_run() {
+    let directory = world();
+    let words = format!("{TUNE} --epochs 1 --gradient-accumulation-steps");
+    let error = bad(directory.path(), &format!("{words} 9999999999999"));
+    assert!(error.contains("all epochs have"), "{error}");
+    good(directory.path(), &format!("{words} 2"));
+}
+
 #[test]
 fn a_model_learns_to_answer_and_its_own_weights_stay() {
     let directory = world();

@@ -58,6 +58,14 @@ impl FinetuneBatches {
         self.pairs.as_ref().map_or(&self.train, |[train, _]| &train.batches).per_epoch()
     }
 
+    /// The micro-batch of this number, from 0.
+    fn micro_batch(&self, number: u64) -> MicroBatch {
+        match &self.pairs {
+            None => MicroBatch::Answers(self.train.at(number)),
+            Some([train, _]) => MicroBatch::Pairs(train.at(number)),
+        }
+    }
+
     /// What all batches depend on, as checksums.
     pub fn identity(&self) -> Value {
         let sum = |batches: &Batches| format!("{:016x}", batches.fingerprint());
@@ -82,9 +90,10 @@ pub struct FinetuneTraining {
     pub old_loss: Option<f64>,
     /// The last mean margin of held-out pairs, and the fraction of them that is above 0.
     pub margin: Option<(f64, f64)>,
-    /// The micro-batches of the present step that are still to come, the next one last.
-    step: Vec<MicroBatch>,
     current: Option<MicroBatch>,
+    /// How many micro-batches of the present step were prepared.
+    prepared: usize,
+    /// What all micro-batches of the present step count, targets or pairs.
     count_of_step: usize,
 }
 
@@ -97,8 +106,8 @@ impl FinetuneTraining {
             best: f64::INFINITY,
             old_loss: None,
             margin: None,
-            step: vec![],
             current: None,
+            prepared: 0,
             count_of_step: 0,
         }
     }
@@ -152,19 +161,19 @@ impl Training for FinetuneTraining {
         self.backend.settings().gradient_accumulation_steps
     }
 
+    /// Makes one micro-batch at a time, so that a step may have many: the first is preceded by
+    /// counting them all.
     fn next_batch(&mut self) -> Result<()> {
-        if self.step.is_empty() {
-            let settings = self.backend.settings();
-            let first = settings.micro_batch_number(self.backend.iter(), 0);
-            let numbers = first..first + settings.gradient_accumulation_steps as u64;
-            let micro_batch = |number| match &self.batches.pairs {
-                None => MicroBatch::Answers(self.batches.train.at(number)),
-                Some([train, _]) => MicroBatch::Pairs(train.at(number)),
-            };
-            self.step = numbers.rev().map(micro_batch).collect();
-            self.count_of_step = self.step.iter().map(MicroBatch::count).sum();
+        let settings = self.backend.settings();
+        let of_step = settings.gradient_accumulation_steps;
+        let number = |accumulated| settings.micro_batch_number(self.backend.iter(), accumulated);
+        let micro_batch = |number| self.batches.micro_batch(number);
+        if self.prepared == 0 {
+            let numbers = number(0)..number(0) + of_step as u64;
+            self.count_of_step = numbers.map(|number| micro_batch(number).count()).sum();
         }
-        self.current = self.step.pop();
+        self.current = Some(micro_batch(number(self.prepared)));
+        self.prepared = (self.prepared + 1) % of_step;
         Ok(())
     }
 

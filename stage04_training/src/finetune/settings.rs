@@ -4,7 +4,7 @@
 //! use stage04_training::finetune::FinetuneSettings;
 //!
 //! let settings = FinetuneSettings { epochs: 2.0, ..FinetuneSettings::default() };
-//! assert_eq!(settings.steps(25), 50); // 25 batches in an epoch
+//! assert_eq!(settings.steps(25)?, 50); // 25 batches in an epoch
 //! assert_eq!(settings.learning_rate(), 1e-3); // of adapters; of all weights: 1e-4
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
@@ -21,8 +21,11 @@ use stage01_bigram::{Error, Result};
 use stage03_gpt::adamw::AdamW;
 use stage03_gpt::lora::LoraSettings;
 use stage03_gpt::schedule::Schedule;
+use stage03_gpt::settings::require_text;
 use stage03_gpt::trainer::{Settings, cores};
 use stage03_gpt::training::LoopConfig;
+
+use crate::recipe::shown;
 
 /// The default directory of a fine-tuned model.
 pub const OUT_DIR: &str = "out/finetuned";
@@ -152,6 +155,7 @@ pub struct FinetuneSettings {
 
     /// The directory of the fine-tuned model: of its adapters, or with --full of all its weights.
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR", default_value = OUT_DIR, help_heading = "Saving"))]
+    #[serde(serialize_with = "shown")]
     pub out_dir: PathBuf,
 
     /// Also save when M minutes have passed since the last save.
@@ -232,6 +236,16 @@ impl FinetuneSettings {
                             flags of the adapters";
             return Err(Error::setting("--full", "with --lora flags", expected));
         }
+        // The saved settings are JSON, which holds text alone. (The directory of the run is not read
+        // from there.)
+        for (flag, paths) in [
+            ("--text", &self.text[..]),
+            ("--val-text", &self.val_text),
+            ("--old-text", &self.old_text),
+            ("--init-from", self.init_from.as_slice()),
+        ] {
+            paths.iter().try_for_each(|path| require_text(flag, path))?;
+        }
         self.training(1).validate()
     }
 
@@ -264,9 +278,18 @@ impl FinetuneSettings {
     }
 
     /// How many steps the run has, where an epoch has so many batches.
-    pub fn steps(&self, batches: u64) -> usize {
-        let batches = batches as f64 * self.epochs / self.gradient_accumulation_steps as f64;
-        (batches.round() as usize).max(1)
+    ///
+    /// # Errors
+    /// [`Error::Setting`] when one step would have more micro-batches than all epochs.
+    pub fn steps(&self, batches: u64) -> Result<usize> {
+        let (batches, of_step) = (batches as f64 * self.epochs, self.gradient_accumulation_steps);
+        let most = batches.ceil().max(1.0);
+        if of_step as f64 > most {
+            let expected =
+                format!("all epochs have {most} micro-batches; choose at most that many");
+            return Err(Error::setting("--gradient-accumulation-steps", of_step, expected));
+        }
+        Ok(((batches / of_step as f64).round() as usize).max(1))
     }
 
     /// The settings of a trainer, for a run of so many steps.

@@ -27,6 +27,7 @@ use stage03_gpt::files::run_directory::{self, OutDir, Place};
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::lora;
 use stage03_gpt::model::{Model, ModelWeights};
+use stage03_gpt::settings::require_text;
 use stage03_gpt::training::{Ending, train};
 
 use self::watch::{Findings, Watch};
@@ -197,7 +198,7 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let gathered = gather(&settings, &model, &screen)?;
     let Gathered { batches, replayed, identity, template, ends } = gathered;
     let summary = Summary::of(&batches.train);
-    let steps = settings.steps(batches.per_epoch());
+    let steps = settings.steps(batches.per_epoch())?;
     let Model { gpt, weights, tokenizer, mut special, mut text_settings } = model;
     let ModelWeights::Full(weights) = weights else { unreachable!("read in full") };
     if text_settings.chat_template.is_none() {
@@ -209,6 +210,10 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
             special.eos.push(end);
         }
     }
+    let known_as = std::path::absolute(&base).unwrap_or(base.clone());
+    if !settings.full {
+        require_text("--init-from", &known_as)?; // the adapters' files name their model
+    }
     let base_sum = match &start {
         Start::Saved(saved, _) if settings.full => saved.base_sum.clone(),
         _ => weights_checksum(&weights),
@@ -217,7 +222,7 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     remark_family(&gpt);
     let mut checkpoints = FinetuneCheckpoints::new(
         gpt.clone(),
-        (std::path::absolute(&base).unwrap_or(base.clone()), base_sum),
+        (known_as, base_sum),
         tokenizer,
         (special, text_settings),
         (settings.clone(), identity),

@@ -1,6 +1,7 @@
 """Checks that adapters of this project give the same results in Hugging Face's peft.
 
     pip install transformers==4.57.3 peft==0.21.2
+    pip install gguf==0.19.0 accelerate            where the base is a GGUF file
     python check_peft.py                                small models of random weights
     python check_peft.py ADAPTER LOGITS ...             these: a directory, and a file with our logits
 
@@ -13,12 +14,14 @@ writes each base, its adapters, the merged model and our logits. Then, for each:
 3. the logits of our merged model, opened by transformers, are the same, as are those of peft's
    `merge_and_unload`.
 
-LOGITS is written by `cargo run -p stage03_gpt -- eval --model ADAPTER --text FILE --logits LOGITS`. The
+Where the base is a GGUF file, transformers makes full numbers of it, as our program did, and
+`PeftModel` puts the adapters beside them. LOGITS is written by `cargo run -p stage03_gpt -- eval --model ADAPTER --text FILE --logits LOGITS`. The
 adapters must name their base by a path, absolute or from where this program is started.
 
 It exits with 1 if a check fails.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -48,13 +51,23 @@ def difference(ours, theirs):
     return ((ours - theirs).abs().max() / theirs.abs().max()).item()
 
 
+def opened(adapter):
+    """The adapters on their base."""
+    base = json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"]
+    if Path(base).suffix != ".gguf":
+        return peft.AutoPeftModelForCausalLM.from_pretrained(adapter).float().eval()
+    path = Path(base)
+    model = transformers.AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name)
+    return peft.PeftModel.from_pretrained(model.float(), adapter).eval()
+
+
 def check(name, adapter, logits, merged):
     """Adapters against our logits. merged: the directory of our merged model, or none."""
     ours = load_file(logits)
     ids = ours["input_ids"].to(torch.int64)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        model = peft.AutoPeftModelForCausalLM.from_pretrained(adapter).float().eval()
+        model = opened(adapter)
     about = [str(one.message) for one in warned if "adapter keys" in str(one.message)]
     report(not about, f"{name}: every tensor has its place" + "".join(about)[:200])
     held = set(load_file(adapter / "adapter_model.safetensors"))

@@ -71,6 +71,17 @@ impl Batches {
         Batches::grouped(examples, 1, block_size, batch_size, seed, padding)
     }
 
+    /// The same rows in batches of another size.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a batch size of 0.
+    pub fn with_batch_size(self, batch_size: usize) -> Result<Batches> {
+        match batch_size {
+            0 => Err(Error::setting("--batch-size", 0, "expected at least 1")),
+            _ => Ok(Batches { batch_size, ..self }),
+        }
+    }
+
     /// [`Batches::new`] with `group` successive examples always beside each other in one row.
     ///
     /// # Errors

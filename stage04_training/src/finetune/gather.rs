@@ -35,6 +35,8 @@ const OLD_ROWS: usize = 32;
 pub struct Gathered {
     /// The examples.
     pub batches: FinetuneBatches,
+    /// How many rows a micro-batch has.
+    pub batch_size: usize,
     /// How many of the tokens that are learned from are replayed.
     pub replayed: usize,
     /// What all batches depend on: a run that is resumed must find the same.
@@ -111,21 +113,28 @@ pub fn gather(
     };
     let ends = encoder.as_ref().map_or(&model.special.eos[..], Encoder::ends).to_vec();
     let padding = ends.first().copied().unwrap_or(0);
-    let (batch_size, seed) = (settings.batch_size, settings.seed);
-    let pack = |examples| Batches::new(examples, block_size, batch_size, seed, padding);
+    let pack =
+        |examples, group| Batches::grouped(examples, group, block_size, 1, settings.seed, padding);
+    let train = pack(train, 1)?;
+    let pairs = match pairs {
+        None => None,
+        Some([train, held_out]) => Some([pack(train, 2)?, pack(held_out, 2)?]),
+    };
+    let learned = pairs.as_ref().map_or(&train, |[train, _]| train);
+    let batch_size = settings.batch_size(learned.rows());
+    let sized = |batches: Batches| batches.with_batch_size(batch_size);
     let batches = FinetuneBatches {
-        train: pack(train)?,
-        held_out: pack(held_out)?,
-        old: old_rows.map(pack).transpose()?,
+        train: sized(train)?,
+        held_out: sized(pack(held_out, 1)?)?,
+        old: old_rows.map(|rows| sized(pack(rows, 1)?)).transpose()?,
         pairs: match pairs {
             None => None,
             Some([train, held_out]) => {
-                let pack = |examples| {
-                    let batches =
-                        Batches::grouped(examples, 2, block_size, batch_size, seed, padding)?;
-                    Ok::<_, Error>(PairBatches { batches, references: vec![], beta: settings.beta })
+                let of = |batches| {
+                    let (batches, references) = (sized(batches)?, vec![]);
+                    Ok::<_, Error>(PairBatches { batches, references, beta: settings.beta })
                 };
-                Some([pack(train)?, pack(held_out)?])
+                Some([of(train)?, of(held_out)?])
             }
         },
     };
@@ -135,7 +144,7 @@ pub fn gather(
     }
     let template = encoder.map(|encoder| encoder.template().jinja().to_string());
     let identity = batches.identity();
-    Ok(Gathered { batches, replayed, identity, template, ends })
+    Ok(Gathered { batches, batch_size, replayed, identity, template, ends })
 }
 
 /// The pairs that are learned, and those that are held out; two examples for each.

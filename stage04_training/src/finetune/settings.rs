@@ -30,6 +30,9 @@ use crate::recipe::shown;
 /// The default directory of a fine-tuned model.
 pub const OUT_DIR: &str = "out/finetuned";
 
+/// The rows of a micro-batch where there are enough of them.
+const BATCH_SIZE: usize = 4;
+
 /// Everything that decides what a fine-tuning computes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
@@ -110,9 +113,10 @@ pub struct FinetuneSettings {
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = FinetuneSettings::default().block_size, help_heading = "Training"))]
     pub block_size: usize,
 
-    /// The number of rows in a micro-batch.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = FinetuneSettings::default().batch_size, help_heading = "Training"))]
-    pub batch_size: usize,
+    /// The number of rows in a micro-batch. [default: 4, and fewer where an epoch would have less
+    /// than ten micro-batches]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", help_heading = "Training"))]
+    pub batch_size: Option<usize>,
 
     /// The number of micro-batches in one step.
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = FinetuneSettings::default().gradient_accumulation_steps, help_heading = "Training"))]
@@ -183,7 +187,7 @@ impl Default for FinetuneSettings {
             full: false,
             epochs: 3.0,
             block_size: 256,
-            batch_size: 4,
+            batch_size: None,
             gradient_accumulation_steps: 1,
             learning_rate: None,
             weight_decay: 0.0,
@@ -277,6 +281,12 @@ impl FinetuneSettings {
         self.learning_rate.unwrap_or(if self.preferences { default / 10.0 } else { default })
     }
 
+    /// How many rows a micro-batch has, where an epoch has so many rows. A few own lines are a few rows,
+    /// and four of them in one step would leave too few steps to learn anything.
+    pub fn batch_size(&self, rows: usize) -> usize {
+        self.batch_size.unwrap_or((rows / 10).clamp(1, BATCH_SIZE))
+    }
+
     /// How many steps the run has, where an epoch has so many batches.
     ///
     /// # Errors
@@ -296,7 +306,7 @@ impl FinetuneSettings {
     pub fn training(&self, steps: usize) -> Settings {
         let learning_rate = self.learning_rate();
         Settings {
-            batch_size: self.batch_size,
+            batch_size: self.batch_size.unwrap_or(BATCH_SIZE),
             gradient_accumulation_steps: self.gradient_accumulation_steps,
             schedule: Schedule {
                 learning_rate,

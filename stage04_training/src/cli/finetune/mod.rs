@@ -32,6 +32,7 @@ use stage03_gpt::training::{Ending, train};
 
 use self::watch::{Findings, Watch};
 use crate::backend;
+use crate::checkpoint::BEST;
 use crate::finetune::{
     Batches, FinetuneCheckpoints, FinetuneSettings, FinetuneTraining, Gathered, OUT_DIR,
     SavedFinetune, Summary, end_token, for_answers, gather, show, weights_checksum,
@@ -194,9 +195,10 @@ fn show_examples(screen: &Screen, batches: &Batches, n: usize, model: &Model) ->
 
 /// Creates the trainer, and trains.
 fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
-    let Ready { settings, model, base, start } = ready;
+    let Ready { mut settings, model, base, start } = ready;
     let gathered = gather(&settings, &model, &screen)?;
-    let Gathered { batches, replayed, identity, template, ends } = gathered;
+    let Gathered { batches, batch_size, replayed, identity, template, ends } = gathered;
+    settings.batch_size = Some(batch_size); // a resumed run keeps it
     let summary = Summary::of(&batches.train);
     let steps = settings.steps(batches.per_epoch())?;
     let Model { gpt, weights, tokenizer, mut special, mut text_settings } = model;
@@ -383,6 +385,10 @@ fn facts(
 /// The end: what was gained and what was forgotten, answers, and the paths.
 fn finished(watch: Watch, findings: &Findings, directory: &Path, gpt: &Gpt) -> Result<ExitCode> {
     findings.lines(width()).iter().for_each(|line| watch.screen.line(line));
+    if let Some(text) = watch.better() {
+        let text = format!("{text} Those weights are in {}.", directory.join(BEST).display());
+        watch.screen.line(format!("\n{}", wrap(&text, width(), "")));
+    }
     let model = directory_flag("--model", directory, "");
     let what = if gpt.lora().is_some() { "The adapters are" } else { "The model is" };
     watch.screen.line(format!(

@@ -44,6 +44,8 @@ pub struct Watch {
     before: Option<Measured>,
     /// The last loss on held-out examples.
     last: f64,
+    /// The lowest one, and its step where this process saw it.
+    best: (f64, Option<usize>),
 }
 
 /// What a model can do at one time.
@@ -73,7 +75,37 @@ impl Watch {
     ) -> Watch {
         let now = (Instant::now(), run.backend.iter());
         let (since, start, pending, before, last) = (now, now, None, None, f64::NAN);
-        Watch { screen, log, tokenizer, ends, gpt, steps, since, start, pending, before, last }
+        let best = (run.best, None);
+        Watch {
+            screen,
+            log,
+            tokenizer,
+            ends,
+            gpt,
+            steps,
+            since,
+            start,
+            pending,
+            before,
+            last,
+            best,
+        }
+    }
+
+    /// Where the model was better on held-out examples than it is now, in a sentence.
+    pub fn better(&self) -> Option<String> {
+        let (loss, step) = self.best;
+        let when = match step {
+            None => "earlier".into(),
+            Some(0) => "before the first step".into(),
+            Some(step) => format!("at step {}", thousands(step)),
+        };
+        (loss < self.last).then(|| {
+            format!(
+                "The loss on held-out examples was lowest {when}: {loss:.3}, now {:.3}.",
+                self.last
+            )
+        })
     }
 
     /// Measures the model before its first step, and prints the head of the table.
@@ -149,6 +181,9 @@ impl Callback<FinetuneTraining> for Watch {
             before.margin = run.margin;
         }
         self.last = evaluation.validation;
+        if evaluation.best {
+            self.best = (self.last, Some(iter));
+        }
         let left = Watch::rate(run, self.start).map(|rate| {
             let tokens = run.tokens_per_step() as f64;
             self.steps.saturating_sub(iter) as f64 * tokens / rate
@@ -233,7 +268,7 @@ impl Findings {
                 let number = measured.answers.iter().filter(|a| follows_format(a)).count();
                 format!("{number} of {}", measured.answers.len())
             };
-            lines.push(row("answers in the right form", known.map(follow), follow(after)));
+            lines.push(row("answers of 1 to 3 sentences", known.map(follow), follow(after)));
         }
         let step = questions.len().div_ceil(PRINTED).max(1);
         for i in (0..questions.len()).step_by(step) {

@@ -3,8 +3,11 @@
 //! ```
 //! use stage04_training::finetune::FinetuneSettings;
 //!
-//! let settings = FinetuneSettings { epochs: 2.0, ..FinetuneSettings::default() };
+//! let settings = FinetuneSettings { epochs: Some(2.0), ..FinetuneSettings::default() };
 //! assert_eq!(settings.steps(25)?, 50); // 25 batches in an epoch
+//! let few = FinetuneSettings::default();
+//! assert_eq!((few.batch_size(4), few.epochs(4)), (1, 10.0)); // twenty short lines: four rows
+//! assert_eq!((few.batch_size(232), few.epochs(58)), (4, 3.0));
 //! assert_eq!(settings.learning_rate(), 1e-3); // of adapters; of all weights: 1e-4
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
@@ -32,6 +35,9 @@ pub const OUT_DIR: &str = "out/finetuned";
 
 /// The rows of a micro-batch where there are enough of them.
 const BATCH_SIZE: usize = 4;
+
+/// The steps that a few lines need to be learned, and for which more than three epochs are taken.
+const FEWEST_STEPS: f64 = 40.0;
 
 /// Everything that decides what a fine-tuning computes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,9 +110,10 @@ pub struct FinetuneSettings {
     #[cfg_attr(feature = "cli", arg(long, help_heading = "Adapters"))]
     pub full: bool,
 
-    /// How often each example is learned from.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = FinetuneSettings::default().epochs, help_heading = "Training"))]
-    pub epochs: f64,
+    /// How often each example is learned from. [default: 3, and up to 10 where that makes fewer than
+    /// 40 steps]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X", help_heading = "Training"))]
+    pub epochs: Option<f64>,
 
     /// The number of tokens in a row. Several examples share one; an example that is longer is
     /// refused.
@@ -185,7 +192,7 @@ impl Default for FinetuneSettings {
             lora_dropout: dropout,
             lora_targets: targets,
             full: false,
-            epochs: 3.0,
+            epochs: None,
             block_size: 256,
             batch_size: None,
             gradient_accumulation_steps: 1,
@@ -209,9 +216,9 @@ impl FinetuneSettings {
     /// # Errors
     /// [`Error::Setting`], naming the first that cannot be used.
     pub fn validate(&self) -> Result<()> {
-        if !(self.epochs.is_finite() && self.epochs > 0.0 && self.epochs <= 1e6) {
+        if let Some(epochs) = self.epochs.filter(|epochs| !(*epochs > 0.0 && *epochs <= 1e6)) {
             let expected = "choose a number above 0, such as 3";
-            return Err(Error::setting("--epochs", self.epochs, expected));
+            return Err(Error::setting("--epochs", epochs, expected));
         }
         if !(0.0..=0.9).contains(&self.replay) {
             let expected = "choose at least 0 and at most 0.9, such as 0.05";
@@ -287,12 +294,19 @@ impl FinetuneSettings {
         self.batch_size.unwrap_or((rows / 10).clamp(1, BATCH_SIZE))
     }
 
+    /// How often each example is learned from, where an epoch has so many micro-batches.
+    pub fn epochs(&self, batches: u64) -> f64 {
+        let of_epoch = batches as f64 / self.gradient_accumulation_steps as f64;
+        self.epochs.unwrap_or_else(|| (FEWEST_STEPS / of_epoch).ceil().clamp(3.0, 10.0))
+    }
+
     /// How many steps the run has, where an epoch has so many batches.
     ///
     /// # Errors
     /// [`Error::Setting`] when one step would have more micro-batches than all epochs.
     pub fn steps(&self, batches: u64) -> Result<usize> {
-        let (batches, of_step) = (batches as f64 * self.epochs, self.gradient_accumulation_steps);
+        let (batches, of_step) =
+            (batches as f64 * self.epochs(batches), self.gradient_accumulation_steps);
         let most = batches.ceil().max(1.0);
         if of_step as f64 > most {
             let expected =

@@ -198,7 +198,9 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let Ready { mut settings, model, base, start } = ready;
     let gathered = gather(&settings, &model, &screen)?;
     let Gathered { batches, batch_size, replayed, identity, template, ends } = gathered;
-    settings.batch_size = Some(batch_size); // a resumed run keeps it
+    // A resumed run keeps them.
+    settings.batch_size = Some(batch_size);
+    settings.epochs = Some(settings.epochs(batches.per_epoch()));
     let summary = Summary::of(&batches.train);
     let steps = settings.steps(batches.per_epoch())?;
     let Model { gpt, weights, tokenizer, mut special, mut text_settings } = model;
@@ -373,7 +375,7 @@ fn facts(
                 "{} steps of {} tokens ({} epochs), learning rate {:.0e}",
                 count(steps),
                 count(trainer.tokens_per_step()),
-                settings.epochs,
+                settings.epochs(trainer.batches.per_epoch()),
                 settings.learning_rate(),
             ),
         ),

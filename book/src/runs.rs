@@ -79,6 +79,7 @@ impl Runs {
             .iter()
             .try_for_each(|command| run(repository, &placed(command), false).map(|_| ()))
             .and_then(|()| run(repository, &placed(command), fails))
+            .map(|printed| printed.replace(&*directory.path().to_string_lossy(), "DIR"))
             .map_err(|error| format!("{error:#}"));
         let ran = Rc::new(Ran { printed, directory });
         self.0.borrow_mut().insert(key, ran.clone());

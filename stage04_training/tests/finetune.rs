@@ -112,7 +112,7 @@ fn a_few_lines_of_ones_own_make_enough_steps_and_the_best_weights_are_named() {
     // What is held out is contradicted by what is learned.
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("The loss on held-out examples was lowest"), "{said}");
-    assert!(said.contains("Those weights are in out/finetuned/best."), "{said}");
+    assert!(said.contains("Those weights are in out/finetuned/best"), "{said}");
     assert!(at.join("out/finetuned/best/adapter_model.safetensors").is_file());
     // It goes on with the same batches.
     good(at, "finetune --resume --epochs 7");

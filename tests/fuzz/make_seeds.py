@@ -295,6 +295,23 @@ def documents():
     file("a.zst", "window-2-GiB", b"\x28\xb5\x2f\xfd\0\xa8" + b"\x21\0\0text")
 
 
+def conversations():
+    say = lambda role, content: {"role": role, "content": content}
+    one = [say("user", "What is a token?"), say("assistant", "A piece of text.")]
+    two = [say("system", "Be brief."), *one, say("user", "And?"), say("assistant", "No more.")]
+    for name, line in {
+        "messages": {"messages": one},
+        "two-answers": {"messages": two},
+        "instruction": {"instruction": "Add.", "input": "1, 2", "output": "3"},
+        "prompt": {"prompt": "Say <|endoftext|>", "completion": " \u00e9\u001b[31m"},
+        "no-answer": {"messages": one[:1]},
+        "empty-answer": {"prompt": "?", "completion": " "},
+        "long": {"prompt": "?", "completion": "a" * 300},
+        "two-forms": {"messages": one, "prompt": "?", "completion": "!"},
+    }.items():
+        seed("conversation", name, dumps(line))
+
+
 def varint(number):
     out = bytearray()
     while number > 127:
@@ -468,6 +485,7 @@ def main():
     adapters()
     recipes()
     documents()
+    conversations()
     parquet_files()
     gguf_files()
     paths()

@@ -31,7 +31,7 @@ export TMPDIR=$scratch
 
 dictionary() {
     case $1 in
-        tokenizer_json | shard_index | metrics_log | manifest | journal) echo json ;;
+        tokenizer_json | shard_index | metrics_log | manifest | journal | conversation) echo json ;;
         model_directory | adapters | trainer_state) echo safetensors ;;
         recipe | documents | book_path | gguf) echo "$1" ;;
     esac

@@ -388,8 +388,8 @@ fn facts(
 fn finished(watch: Watch, findings: &Findings, directory: &Path, gpt: &Gpt) -> Result<ExitCode> {
     findings.lines(width()).iter().for_each(|line| watch.screen.line(line));
     if let Some(text) = watch.better() {
-        let text = format!("{text} Those weights are in {}.", directory.join(BEST).display());
         watch.screen.line(format!("\n{}", wrap(&text, width(), "")));
+        watch.screen.line(format!("Those weights are in {}", directory.join(BEST).display()));
     }
     let model = directory_flag("--model", directory, "");
     let what = if gpt.lora().is_some() { "The adapters are" } else { "The model is" };

@@ -106,9 +106,10 @@ pub struct FinetuneSettings {
     pub epochs: f64,
 
     /// The number of tokens in a row. Several examples share one; an example that is longer is
-    /// refused.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = FinetuneSettings::default().block_size, help_heading = "Training"))]
-    pub block_size: usize,
+    /// refused, and so is a pair of answers, which has its question twice. [default: 256; 512 for
+    /// preferences]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", help_heading = "Training"))]
+    pub block_size: Option<usize>,
 
     /// The number of rows in a micro-batch.
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = FinetuneSettings::default().batch_size, help_heading = "Training"))]
@@ -182,7 +183,7 @@ impl Default for FinetuneSettings {
             lora_targets: targets,
             full: false,
             epochs: 3.0,
-            block_size: 256,
+            block_size: None,
             batch_size: 4,
             gradient_accumulation_steps: 1,
             learning_rate: None,
@@ -269,6 +270,11 @@ impl FinetuneSettings {
             dropout: self.lora_dropout,
             targets: self.lora_targets.clone(),
         })
+    }
+
+    /// The number of tokens in a row.
+    pub fn block_size(&self) -> usize {
+        self.block_size.unwrap_or(if self.preferences { 512 } else { 256 })
     }
 
     /// The highest learning rate.

@@ -49,12 +49,12 @@ impl Measured {
         // No minus before a zero.
         let [chosen, rejected] = [chosen, rejected].map(|x| if x.abs() < 0.005 { 0.0 } else { *x });
         let margin = if margin.abs() < 5e-4 { 0.0 } else { *margin };
-        format!("{loss:>10.3}{margin:>9.3}{right:>7}{chosen:>9.2}{rejected:>10.2}")
+        format!("{loss:>9.3}{margin:>8.3}{right:>6}{chosen:>8.2}{rejected:>9.2}")
     }
 
     /// The heads of these cells.
     pub fn heads() -> String {
-        format!("{:>10}{:>9}{:>7}{:>9}{:>10}", "held out", "margin", "right", "chosen", "rejected")
+        format!("{:>9}{:>8}{:>6}{:>8}{:>9}", "held out", "margin", "right", "chosen", "rejected")
     }
 }
 
@@ -70,6 +70,9 @@ pub fn by_reason(policies: &[[f64; 2]], references: &[[f64; 2]], reasons: &[&str
                 .collect()
         };
         let (policies, references) = (of(policies), of(references));
+        if policies.is_empty() {
+            continue;
+        }
         let Measured { right, moved: [chosen, rejected], .. } =
             Measured::of(&policies, &references, 1.0);
         println!("  {name:<12}{:>7}{right:>7}{chosen:>9.2}{rejected:>10.2}", policies.len());

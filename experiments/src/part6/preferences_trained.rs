@@ -9,7 +9,7 @@ use stage02_attention::parallel::single_threaded;
 use stage02_attention::params::Params;
 use stage03_gpt::adamw::{AdamW, Moments};
 use stage03_gpt::config::GptConfig;
-use stage03_gpt::dpo::Pair;
+use stage03_gpt::dpo::{Pair, Sums};
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::masked_loss;
 use stage03_gpt::schedule::Schedule;
@@ -33,7 +33,7 @@ const BATCH: usize = 2;
 const EPOCHS: u64 = 3;
 const MANY: u64 = 8;
 
-const RATE: f64 = 3e-4;
+const RATE: f64 = 1e-4;
 const BETA: f64 = 0.1;
 const OTHER_BETAS: [f64; 3] = [0.01, 0.03, 1.0];
 
@@ -101,7 +101,9 @@ struct Job {
 /// What came of it.
 struct Taught {
     name: String,
-    /// The loss of the pairs that are learned, as the run computes it.
+    /// The losses of the pairs that are learned, as the run computes them: in its first step, and in the
+    /// end.
+    first: f64,
     own: f64,
     /// Held-out pairs, in the right order and beside the right reference.
     held_out: Measured,
@@ -125,18 +127,13 @@ struct Bench<'a> {
 }
 
 fn settings(steps: usize) -> Settings {
-    let rate = rate();
     let schedule = Schedule {
-        learning_rate: rate,
-        min_lr: rate / 10.0,
+        learning_rate: RATE,
+        min_lr: RATE / 10.0,
         warmup_iters: steps / 20,
         lr_decay_iters: steps,
     };
     Settings { adamw: AdamW { weight_decay: 0.0, ..ADAMW }, ..setup::settings(BATCH, schedule) }
-}
-
-fn rate() -> f64 {
-    std::env::var("RATE").ok().and_then(|x| x.parse().ok()).unwrap_or(RATE)
 }
 
 impl<'a> Bench<'a> {
@@ -187,13 +184,13 @@ impl<'a> Bench<'a> {
         let steps = EPOCHS * pairs.batches.per_epoch();
         let mut backend = self.backend(steps as usize)?;
         let mut by_hand = ByHand::new(&self.gpt, self.weights.clone());
+        let mut first = f64::NAN;
         for number in 0..steps {
             let batch = pairs.at(number);
             let batch = batch.for_step(batch.pairs);
-            match job.bug {
+            let sums = match job.bug {
                 Bug::Mean => {
-                    by_hand.step(&batch, settings(steps as usize).schedule.at(number as usize));
-                    continue;
+                    by_hand.step(&batch, settings(steps as usize).schedule.at(number as usize))
                 }
                 Bug::MovingReference => {
                     let now = backend.log_probabilities(&batch.packed)?;
@@ -202,14 +199,19 @@ impl<'a> Bench<'a> {
                     };
                     let references: Vec<Vec<[f64; 2]>> = now.into_iter().map(both).collect();
                     let batch = PreferenceBatch { references: &references, ..batch };
-                    backend.accumulate_preferences(&batch)?;
+                    backend.accumulate_preferences(&batch)?
                 }
-                _ => drop(backend.accumulate_preferences(&batch)?),
+                _ => backend.accumulate_preferences(&batch)?,
+            };
+            if number == 0 {
+                first = sums.means().0;
             }
-            backend.step()?;
+            if job.bug != Bug::Mean {
+                backend.step()?;
+            }
         }
         let own = match job.bug {
-            Bug::Mean => by_hand.loss,
+            Bug::Mean => by_hand.last.means().0,
             Bug::MovingReference => 2f64.ln(), // of a model beside itself
             _ => pairs.measure(&mut *backend, u64::MAX)?.means().0,
         };
@@ -228,7 +230,7 @@ impl<'a> Bench<'a> {
             Bug::None => format!("beta {}", job.beta),
             _ => job.name.to_string(),
         };
-        Ok(Taught { name, own, held_out, policies, old, in_form, weights })
+        Ok(Taught { name, first, own, held_out, policies, old, in_form, weights })
     }
 
     /// The long run, measured before each epoch and at the end.
@@ -237,7 +239,7 @@ impl<'a> Bench<'a> {
         let steps = MANY * pairs.batches.per_epoch();
         let mut backend = self.backend(steps as usize)?;
         let mut lines = vec![
-            format!("\nEPOCHS, learning rate {:.0e}, beta {BETA}", rate()),
+            format!("\nEPOCHS, learning rate {RATE:.0e}, beta {BETA}"),
             format!("{:>7}{:>9}{}{:>10}", "epoch", "train", Measured::heads(), "old text"),
         ];
         for epoch in 0..=MANY {
@@ -266,18 +268,18 @@ struct ByHand<'a> {
     moments: Moments<f32>,
     gradient: Params<f32>,
     steps: usize,
-    /// The mean loss of the pairs of the last step.
-    loss: f64,
+    /// What the pairs of the last step add up to.
+    last: Sums,
 }
 
 impl<'a> ByHand<'a> {
     fn new(gpt: &'a Gpt, weights: Params<f32>) -> ByHand<'a> {
         let (moments, gradient) = (Moments::new(gpt.layout()), gpt.gradient());
-        ByHand { gpt, weights, moments, gradient, steps: 0, loss: f64::NAN }
+        ByHand { gpt, weights, moments, gradient, steps: 0, last: Sums::default() }
     }
 
     /// A step in which an answer's log-probability is the mean over its tokens.
-    fn step(&mut self, batch: &PreferenceBatch, rate: f64) {
+    fn step(&mut self, batch: &PreferenceBatch, rate: f64) -> Sums {
         let PreferenceBatch { packed, references, beta, pairs_of_step } = *batch;
         let ByHand { gpt, weights, gradient, .. } = self;
         let mut acts = gpt.activations(BATCH, ROW);
@@ -286,7 +288,7 @@ impl<'a> ByHand<'a> {
         masked_loss::forward(gpt, weights, packed.inputs, &mut acts, None);
         let rows = masked_loss::log_probabilities(gpt, weights, packed.targets, &acts, &mut head);
 
-        let (mut at, mut scales, mut loss) = (0, vec![0.0; rows.len()], 0.0);
+        let (mut at, mut scales, mut sums) = (0, vec![0.0; rows.len()], Sums::default());
         for (lengths, references) in packed.documents.iter().zip(references) {
             let end = at + lengths.iter().sum::<usize>();
             for (lengths, reference) in lengths.chunks_exact(2).zip(references) {
@@ -296,17 +298,17 @@ impl<'a> ByHand<'a> {
                 let both = [chosen, rejected];
                 let counts =
                     both.clone().map(|part| masked_loss::count(&packed.targets[part]) as f64);
-                let sums = both.clone().map(|part| rows[part].iter().sum::<f64>());
+                let own = both.clone().map(|part| rows[part].iter().sum::<f64>());
                 let mean = |of: [f64; 2]| [of[0] / counts[0], of[1] / counts[1]];
-                let pair = Pair { policy: mean(sums), reference: mean(*reference), beta };
-                loss += pair.loss();
+                let pair = Pair { policy: mean(own), reference: mean(*reference), beta };
+                sums.add(&pair);
                 for ((part, count), sign) in both.into_iter().zip(counts).zip([1.0, -1.0]) {
                     scales[part].fill(sign * pair.weight() / count);
                 }
             }
             at = end;
         }
-        self.loss = loss / pairs_of_step as f64;
+        self.last = sums;
         let scale = |row: usize| (scales[row] / pairs_of_step as f64) as f32;
         let mut scratch = gpt.scratch(BATCH, ROW);
         let pass = Backward { params: weights, grads: gradient, scratch: &mut scratch };
@@ -327,6 +329,7 @@ impl<'a> ByHand<'a> {
             &mut self.gradient,
             moments,
         );
+        self.last
     }
 }
 
@@ -347,10 +350,10 @@ pub fn run() -> Result<()> {
     let mut jobs = vec![job("none", BETA, Bug::None)];
     jobs.extend(OTHER_BETAS.map(|beta| job("beta", beta, Bug::None)));
     jobs.extend([
-        job("chosen, rejected swapped", BETA, Bug::Swapped),
+        job("answers swapped", BETA, Bug::Swapped),
         job("no reference", BETA, Bug::NoReference),
-        job("the reference moves along", BETA, Bug::MovingReference),
-        job("mean in place of the sum", BETA, Bug::Mean),
+        job("moving reference", BETA, Bug::MovingReference),
+        job("mean, not sum", BETA, Bug::Mean),
     ]);
     let (long, short) = rayon::join(
         || single_threaded(|| bench.over_epochs()),
@@ -411,13 +414,22 @@ fn answers(bench: &Bench, taught: &Taught) -> Result<()> {
 }
 
 fn rows<'t>(bench: &Bench, taught: impl Iterator<Item = &'t Taught>) -> Result<()> {
-    println!("  {:<26}{:>7}{}{:>10}{:>9}", "", "train", Measured::heads(), "old text", "in form");
+    println!(
+        "  {:<17}{:>6}{:>7}{}{:>9}{:>8}",
+        "",
+        "first",
+        "train",
+        Measured::heads(),
+        "old text",
+        "in form"
+    );
     let (base, form) = (bench.base, &bench.course.examples);
     let old = base.old_loss(&base.gpt, bench.weights)?;
     let [_, in_form] = base.answered((&base.gpt, bench.weights), form)?;
-    println!("  {:<26}{:>52}{old:>10.3}{in_form:>9}", "before", "");
-    for Taught { name, own, held_out, old, in_form, .. } in taught {
-        println!("  {name:<26}{own:>7.3}{}{old:>10.3}{in_form:>9}", held_out.cells());
+    println!("  {:<17}{:>53}{old:>9.3}{in_form:>8}", "before", "");
+    for Taught { name, first, own, held_out, old, in_form, .. } in taught {
+        let cells = held_out.cells();
+        println!("  {name:<17}{first:>6.3}{own:>7.3}{cells}{old:>9.3}{in_form:>8}");
     }
     Ok(())
 }

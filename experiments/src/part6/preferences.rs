@@ -51,7 +51,7 @@ fn pair(policy: [f64; 2]) -> Pair {
 fn on_paper() {
     println!("\nON PAPER: log-probabilities and margins in units of ln 2, beta 1/2");
     println!(
-        "  {:<26}{:>8}{:>10}{:>16}{:>8}{:>11}{:>8}{:>8}",
+        "  {:<25}{:>7}{:>10}{:>14}{:>8}{:>10}{:>7}{:>8}",
         "", "chosen", "rejected", "changes", "margin", "s(margin)", "loss", "weight"
     );
     for (name, policy) in MODELS {
@@ -59,7 +59,7 @@ fn on_paper() {
         let [c, r] = [0, 1].map(|i| policy[i] - REFERENCE[i]);
         let changes = format!("{c:+} and {r:+}");
         println!(
-            "  {name:<26}{:>8}{:>10}{changes:>16}{:>8.0}{:>11.3}{:>8.3}{:>8.3}",
+            "  {name:<25}{:>7}{:>10}{changes:>14}{:>8.0}{:>10.3}{:>7.3}{:>8.3}",
             policy[0],
             policy[1],
             pair.margin() / LN_2,

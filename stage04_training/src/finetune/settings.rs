@@ -6,6 +6,8 @@
 //! let settings = FinetuneSettings { epochs: 2.0, ..FinetuneSettings::default() };
 //! assert_eq!(settings.steps(25)?, 50); // 25 batches in an epoch
 //! assert_eq!(settings.learning_rate(), 1e-3); // of adapters; of all weights: 1e-4
+//! let pairs = FinetuneSettings { preferences: true, ..settings };
+//! assert_eq!((pairs.block_size(), pairs.learning_rate()), (512, 1e-4)); // a pair has two answers
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!

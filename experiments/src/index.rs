@@ -52,6 +52,11 @@ const CHAT: [Program; 3] =
 #[cfg(not(feature = "chat"))]
 const CHAT: [Program; 3] = [Needs("chat"), Needs("chat"), Needs("chat")];
 
+#[cfg(feature = "chat")]
+const PREFERENCES_SMOLLM2: Program = Tries(part6::preferences_smollm2::run);
+#[cfg(not(feature = "chat"))]
+const PREFERENCES_SMOLLM2: Program = Needs("chat");
+
 #[cfg(feature = "torch")]
 const GPU_LADDER: Program = Takes(part4::gpu_ladder::run);
 #[cfg(not(feature = "torch"))]
@@ -202,6 +207,12 @@ const EXPERIMENTS: &[Experiment] = &[
         "an adapter of rank 1 on paper, its gradients, its first steps, and what it saves"),
     row("lora_trained", "part6/lora", 180, Tries(part6::lora_trained::run),
         "the small base model with adapters of several ranks, and four bugs"),
+    row("preferences", "part6/preferences", 1, Tries(part6::preferences::run),
+        "DPO's loss and its derivatives on paper, reward and penalty, sums and means"),
+    row("preferences_trained", "part6/preferences", 180, Tries(part6::preferences_trained::run),
+        "the small base model learns from pairs of answers: epochs, betas, and four bugs"),
+    row("preferences_smollm2", "part6/preferences", 600, PREFERENCES_SMOLLM2,
+        "SmolLM2 learns from the course's pairs: margins, answers, and what a step costs"),
 
     row("clinic_data_bugs", "appendix/clinic", 30, Tries(appendix::clinic_data_bugs::run),
         "a validation split that leaks, and a batch from one window"),

@@ -102,6 +102,11 @@ mod part6 {
     pub mod fine_tuning_trained;
     pub mod lora;
     pub mod lora_trained;
+    mod preference_pairs;
+    pub mod preferences;
+    #[cfg(feature = "chat")]
+    pub mod preferences_smollm2;
+    pub mod preferences_trained;
 }
 
 mod appendix {

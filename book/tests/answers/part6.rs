@@ -9,6 +9,7 @@ use stage02_attention::attention::documents::Documents;
 use stage02_attention::linear::Linear;
 use stage02_attention::lora::{Adapter, Lora};
 use stage02_attention::params::{Init, Layout, Params};
+use stage03_gpt::dpo::Pair;
 
 use crate::Answer;
 
@@ -20,6 +21,9 @@ pub const ANSWERS: &[Answer] = answers![
     numbers_of_rank_four,
     first_output,
     scale_of_rank_sixteen,
+    chance_of_a_against_c,
+    margin_of_two_falls,
+    bytes_of_a_thousand_references,
 ];
 
 /// The mean over all tokens of both.
@@ -64,4 +68,20 @@ pub fn first_output() -> f64 {
 pub fn scale_of_rank_sixteen() -> f64 {
     let (alpha, rank) = (16.0, 16usize);
     alpha / rank as f64
+}
+
+/// Strengths of 6, 2 and 1: A beats B by 3 to 1, B beats C by 2 to 1.
+pub fn chance_of_a_against_c() -> f64 {
+    let [a, _, c] = [6.0, 2.0, 1.0];
+    a / (a + c)
+}
+
+/// What the loss computes.
+pub fn margin_of_two_falls() -> f64 {
+    Pair { policy: [-53.0, -63.0], reference: [-50.0, -40.0], beta: 0.1 }.margin()
+}
+
+/// Two numbers of 8 bytes for each.
+pub fn bytes_of_a_thousand_references() -> f64 {
+    (1000 * size_of::<[f64; 2]>()) as f64
 }

@@ -145,6 +145,7 @@ fn sums_of_documents(rows: &[f64], documents: &[Vec<usize>]) -> Vec<Vec<f64>> {
     documents.iter().map(|lengths| lengths.iter().map(&mut sum).collect()).collect()
 }
 
+// ANCHOR: weigh
 /// What the pairs add up to, and the scale of the loss of each row.
 fn weigh_pairs(
     of_documents: &[Vec<f64>],
@@ -167,3 +168,4 @@ fn weigh_pairs(
     }
     (sums, scales)
 }
+// ANCHOR_END: weigh

@@ -56,7 +56,7 @@ pub fn gather(
     model: &Model,
     reporter: &dyn Reporter,
 ) -> Result<Gathered> {
-    let block_size = settings.block_size.min(model.gpt.config().block_size);
+    let block_size = settings.block_size().min(model.gpt.config().block_size);
     let read_settings = ReadSettings { block_size, skip_bad: settings.skip_bad };
     let read = |paths: &[PathBuf]| {
         let data = read(paths, model, &read_settings, reporter)?;

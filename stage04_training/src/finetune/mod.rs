@@ -48,8 +48,7 @@
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!
-//! What this module leaves out: conversations in which tools are called, and preferences among
-//! answers.
+//! What this module leaves out: conversations in which tools are called.
 
 mod answers;
 mod batches;
@@ -85,7 +84,7 @@ pub use self::example::{Example, Origin};
 pub use self::fault::{Fault, Faults};
 pub use self::gather::{Gathered, gather};
 pub use self::held_out::{hold_out, shared_prompts};
-pub use self::pairs::{PairBatches, read_pairs};
+pub use self::pairs::{PairBatches, pairs_of, read_pairs};
 pub use self::plain::PlainTemplate;
 pub use self::read::{FinetuneData, ReadSettings, read};
 pub use self::run::{FinetuneBatches, FinetuneTraining};

@@ -136,25 +136,35 @@ impl PairBatches {
         self.len() == 0
     }
 
-    /// Lets the present model be the reference.
+    // ANCHOR: reference
+    /// The log-probabilities of both answers of each pair under the present model: one forward pass.
     ///
     /// # Errors
     /// When the device fails.
-    pub fn refer_to(&mut self, backend: &mut dyn Backend) -> Result<()> {
-        let mut references = vec![[0.0; 2]; self.len()];
+    pub fn log_probabilities(&self, backend: &mut dyn Backend) -> Result<Vec<[f64; 2]>> {
+        let mut all = vec![[0.0; 2]; self.len()];
         for number in 0..self.batches.per_epoch() {
             let Batch { inputs, targets, documents } = &self.batches.at(number);
             let packed = PackedBatch { inputs, targets, documents, targets_of_step: 1 };
             let sums = backend.log_probabilities(&packed)?;
             for (groups, sums) in self.batches.groups_of(number).iter().zip(sums) {
                 for (&pair, sums) in groups.iter().zip(sums.chunks_exact(2)) {
-                    references[pair] = [sums[0], sums[1]];
+                    all[pair] = [sums[0], sums[1]];
                 }
             }
         }
-        self.references = references;
+        Ok(all)
+    }
+
+    /// Lets the present model be the reference.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn refer_to(&mut self, backend: &mut dyn Backend) -> Result<()> {
+        self.references = self.log_probabilities(backend)?;
         Ok(())
     }
+    // ANCHOR_END: reference
 
     /// What all pairs add up to, or those of the first `most` batches.
     ///

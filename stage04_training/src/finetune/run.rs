@@ -53,9 +53,14 @@ impl MicroBatch {
 }
 
 impl FinetuneBatches {
+    /// What the steps learn from: the pairs, where there are pairs.
+    pub fn learned(&self) -> &Batches {
+        self.pairs.as_ref().map_or(&self.train, |[train, _]| &train.batches)
+    }
+
     /// How many micro-batches an epoch has.
     pub fn per_epoch(&self) -> u64 {
-        self.pairs.as_ref().map_or(&self.train, |[train, _]| &train.batches).per_epoch()
+        self.learned().per_epoch()
     }
 
     /// The micro-batch of this number, from 0.

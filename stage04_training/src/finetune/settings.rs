@@ -9,6 +9,8 @@
 //! assert_eq!((few.batch_size(4), few.epochs(4)), (1, 10.0)); // twenty short lines: four rows
 //! assert_eq!((few.batch_size(232), few.epochs(58)), (4, 3.0));
 //! assert_eq!(settings.learning_rate(), 1e-3); // of adapters; of all weights: 1e-4
+//! let pairs = FinetuneSettings { preferences: true, ..settings };
+//! assert_eq!((pairs.block_size(), pairs.learning_rate()), (512, 1e-4)); // a pair has two answers
 //! # Ok::<(), stage01_bigram::Error>(())
 //! ```
 //!
@@ -116,9 +118,10 @@ pub struct FinetuneSettings {
     pub epochs: Option<f64>,
 
     /// The number of tokens in a row. Several examples share one; an example that is longer is
-    /// refused.
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = FinetuneSettings::default().block_size, help_heading = "Training"))]
-    pub block_size: usize,
+    /// refused, and so is a pair of answers, which has its question twice. [default: 256; 512 for
+    /// preferences]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", help_heading = "Training"))]
+    pub block_size: Option<usize>,
 
     /// The number of rows in a micro-batch. [default: 4, and fewer where an epoch would have less
     /// than ten micro-batches]
@@ -193,7 +196,7 @@ impl Default for FinetuneSettings {
             lora_targets: targets,
             full: false,
             epochs: None,
-            block_size: 256,
+            block_size: None,
             batch_size: None,
             gradient_accumulation_steps: 1,
             learning_rate: None,
@@ -280,6 +283,11 @@ impl FinetuneSettings {
             dropout: self.lora_dropout,
             targets: self.lora_targets.clone(),
         })
+    }
+
+    /// The number of tokens in a row.
+    pub fn block_size(&self) -> usize {
+        self.block_size.unwrap_or(if self.preferences { 512 } else { 256 })
     }
 
     /// The highest learning rate.

@@ -68,7 +68,7 @@ pub fn finetune(flags: &Flags, matches: &ArgMatches) -> Result<ExitCode> {
             false => (flags.settings.clone(), opened(&flags.settings)?),
         };
         let gathered = gather(&settings, &model, &screen)?;
-        return show_examples(&screen, &gathered.batches.train, n, &model);
+        return show_examples(&screen, gathered.batches.learned(), n, &model);
     }
     let ready = match flags.resume {
         true => resume(&flags.settings, matches)?,
@@ -201,7 +201,7 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     // A resumed run keeps them.
     settings.batch_size = Some(batch_size);
     settings.epochs = Some(settings.epochs(batches.per_epoch()));
-    let summary = Summary::of(&batches.train);
+    let summary = Summary::of(batches.learned());
     let steps = settings.steps(batches.per_epoch())?;
     let Model { gpt, weights, tokenizer, mut special, mut text_settings } = model;
     let ModelWeights::Full(weights) = weights else { unreachable!("read in full") };
@@ -237,14 +237,21 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let (device, precision) = (&settings.device, &settings.precision);
     let backend = backend::open_packed(device, precision, run_gpt, weights, training)?;
     let mut trainer = FinetuneTraining::new(backend, batches);
+    let facts = facts(&settings, &checkpoints, &trainer, &base, (&summary, replayed), steps);
+    let show_facts = || facts.iter().for_each(|(name, text)| screen.fact(name, text));
     let out = match start {
         Start::New(place) => {
+            show_facts(); // first, because reading all pairs takes a while
+            if trainer.batches.pairs.is_some() {
+                screen.fact("reference", "reading both answers of all pairs, once");
+            }
             trainer.refer_to_present()?;
             checkpoints.create(&mut trainer, place)?
         }
         Start::Saved(saved, out) => {
             require_same(&saved, &checkpoints, &base)?;
             saved.restore(&mut trainer, &gpt)?;
+            show_facts();
             out
         }
     };
@@ -254,10 +261,6 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let first = trainer.backend.iter();
     let log = MetricsLog::open(&directory, first)?;
 
-    for (name, text) in facts(&settings, &checkpoints, &trainer, &base, (&summary, replayed), steps)
-    {
-        screen.fact(name, &text);
-    }
     if let Some(moved) = moved {
         screen.fact("", &format!("(the model that was there is now in {})", moved.display()));
     }
@@ -346,9 +349,13 @@ fn facts(
         data += &format!(", {} replayed", count(replayed));
     }
     let what = match summary.conversations {
-        n if settings.preferences => format!("{} pairs of answers", count(n)),
+        n if settings.preferences => format!("{} pairs of answers", count(n / 2)),
         0 => format!("{} pieces of text", count(summary.pieces)),
         n => format!("{} conversations", count(n)),
+    };
+    let beta = match settings.preferences {
+        true => format!(", beta {}", settings.beta),
+        false => String::new(),
     };
     let held_out = trainer.batches.held_out.examples().len();
     let gpt = &checkpoints.gpt;
@@ -372,7 +379,7 @@ fn facts(
         (
             "training",
             format!(
-                "{} steps of {} tokens ({} epochs), learning rate {:.0e}",
+                "{} steps of {} tokens ({} epochs), learning rate {:.0e}{beta}",
                 count(steps),
                 count(trainer.tokens_per_step()),
                 settings.epochs(trainer.batches.per_epoch()),

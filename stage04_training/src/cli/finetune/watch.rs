@@ -255,7 +255,7 @@ impl Findings {
             lines.push(row("held out, margin", margins.0, margins.1));
             let percent = |right: f64| format!("{:.0} %", 100.0 * right);
             let rights = (earlier.map(|(_, right)| percent(right)), percent(right));
-            lines.push(row("held out, in the right order", rights.0, rights.1));
+            lines.push(row("held out, margins above 0", rights.0, rights.1));
         }
         if let Some(old) = after.old {
             let earlier = known.and_then(|known| known.old);

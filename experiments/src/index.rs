@@ -52,6 +52,11 @@ const CHAT: [Program; 3] =
 #[cfg(not(feature = "chat"))]
 const CHAT: [Program; 3] = [Needs("chat"), Needs("chat"), Needs("chat")];
 
+#[cfg(feature = "chat")]
+const BEFORE_AND_AFTER: Program = Takes(part6::before_and_after::run);
+#[cfg(not(feature = "chat"))]
+const BEFORE_AND_AFTER: Program = Needs("chat");
+
 #[cfg(feature = "torch")]
 const GPU_LADDER: Program = Takes(part4::gpu_ladder::run);
 #[cfg(not(feature = "torch"))]
@@ -202,6 +207,12 @@ const EXPERIMENTS: &[Experiment] = &[
         "an adapter of rank 1 on paper, its gradients, its first steps, and what it saves"),
     row("lora_trained", "part6/lora", 180, Tries(part6::lora_trained::run),
         "the small base model with adapters of several ranks, and four bugs"),
+    row("evaluation", "part6/evaluation", 1, Tries(part6::evaluation::run),
+        "endings by three rules, the error of an accuracy, and a paired comparison, on paper"),
+    row("evaluation_trained", "part6/evaluation", 180, Tries(part6::evaluation_trained::run),
+        "small models compared: paired losses, test items learned, and three bugs"),
+    row("before_and_after", "part6/evaluation", 600, BEFORE_AND_AFTER,
+        "what fine-tuning changes in a small model and in SmolLM2: one table"),
 
     row("clinic_data_bugs", "appendix/clinic", 30, Tries(appendix::clinic_data_bugs::run),
         "a validation split that leaks, and a batch from one window"),

@@ -209,7 +209,7 @@ const EXPERIMENTS: &[Experiment] = &[
         "the small base model with adapters of several ranks, and four bugs"),
     row("evaluation", "part6/evaluation", 1, Tries(part6::evaluation::run),
         "endings by three rules, the error of an accuracy, and a paired comparison, on paper"),
-    row("evaluation_trained", "part6/evaluation", 180, Tries(part6::evaluation_trained::run),
+    row("evaluation_trained", "part6/evaluation", 30, Tries(part6::evaluation_trained::run),
         "small models compared: paired losses, test items learned, and three bugs"),
     row("before_and_after", "part6/evaluation", 600, BEFORE_AND_AFTER,
         "what fine-tuning changes in a small model and in SmolLM2: one table"),

@@ -20,6 +20,8 @@ pub const ANSWERS: &[Answer] = answers![
     numbers_of_rank_four,
     first_output,
     scale_of_rank_sixteen,
+    error_of_ninety_of_a_hundred,
+    four_to_none,
 ];
 
 /// The mean over all tokens of both.
@@ -64,4 +66,17 @@ pub fn first_output() -> f64 {
 pub fn scale_of_rank_sixteen() -> f64 {
     let (alpha, rank) = (16.0, 16usize);
     alpha / rank as f64
+}
+
+/// From the deviations of a hundred numbers, 90 of them 1 and 10 of them 0.
+pub fn error_of_ninety_of_a_hundred() -> f64 {
+    let numbers = [vec![1.0; 90], vec![0.0; 10]].concat();
+    let square = numbers.iter().map(|x| (x - 0.9) * (x - 0.9)).sum::<f64>() / 100.0;
+    (square / 100.0f64).sqrt()
+}
+
+/// The outcomes of four tosses that are all the same.
+pub fn four_to_none() -> f64 {
+    let same = (0u32..16).filter(|outcome| [0, 4].contains(&outcome.count_ones()));
+    same.count() as f64 / 16.0
 }

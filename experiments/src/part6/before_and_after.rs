@@ -10,7 +10,7 @@ use stage01_bigram::corpus::Corpus;
 use stage01_bigram::dataset::split;
 use stage01_bigram::loss::{bits_per_byte, perplexity};
 use stage01_bigram::random::{Purpose, generator};
-use stage01_bigram::text::{shorten, thousands, wrap};
+use stage01_bigram::text::{thousands, wrap};
 use stage01_bigram::tokenizer::{BpeTokenizer, Tokenizer};
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
@@ -46,9 +46,6 @@ const BLIND: [usize; 4] = [1, 4, 7, 10];
 
 /// How many tokens of the King James text measure what is lost.
 const OLD: usize = 4096;
-
-/// The most characters of an answer that are printed.
-const LONGEST: usize = 300;
 
 /// Columns of the output.
 const WIDTH: usize = 90;
@@ -205,10 +202,7 @@ fn compare(
     fact("held out", format!("{} conversations", held_out.len()));
     let (epochs, rate, seed) = (settings.epochs, settings.learning_rate(), settings.seed);
     let epochs = if epochs == 1.0 { "1 epoch".into() } else { format!("{epochs} epochs") };
-    fact(
-        "training",
-        format!("{epochs}, {steps} steps, learning rate {rate:.0e}, seed {seed}"),
-    );
+    fact("training", format!("{epochs}, {steps} steps, learning rate {rate:.0e}, seed {seed}"));
 
     let mut run_gpt = gpt.clone();
     run_gpt.shorten_context(block_size)?;
@@ -373,9 +367,7 @@ fn blind(samples: &[Sample]) {
         for (letter, which) in [("A", first), ("B", 1 - first)] {
             let Answer { text, ended } = &sample.answers[which];
             let text = text.replace('\n', " / ");
-            let text = shorten(&text, LONGEST);
-            // What was shortened has its dots already.
-            let cut = if *ended || text.ends_with('…') { "" } else { " …" };
+            let cut = if *ended { "" } else { " …" };
             println!("{}", wrap(&format!("{letter}: {text}{cut}"), WIDTH, "     "));
         }
     }

@@ -211,7 +211,7 @@ const EXPERIMENTS: &[Experiment] = &[
         "endings by three rules, the error of an accuracy, and a paired comparison, on paper"),
     row("evaluation_trained", "part6/evaluation", 30, Tries(part6::evaluation_trained::run),
         "small models compared: paired losses, test items learned, and three bugs"),
-    row("before_and_after", "part6/evaluation", 600, BEFORE_AND_AFTER,
+    row("before_and_after", "part6/evaluation", 360, BEFORE_AND_AFTER,
         "what fine-tuning changes in a small model and in SmolLM2: one table"),
 
     row("clinic_data_bugs", "appendix/clinic", 30, Tries(appendix::clinic_data_bugs::run),

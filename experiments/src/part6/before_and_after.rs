@@ -201,8 +201,7 @@ fn compare(
     fact("learned", format!("{conversations} conversations, {} tokens", thousands(tokens)));
     fact("held out", format!("{} conversations", held_out.len()));
     let (epochs, rate, seed) = (settings.epochs, settings.learning_rate(), settings.seed);
-    let epochs = if epochs == 1.0 { "1 epoch".into() } else { format!("{epochs} epochs") };
-    fact("training", format!("{epochs}, {steps} steps, learning rate {rate:.0e}, seed {seed}"));
+    fact("training", format!("{epochs} epochs, {steps} steps, learning rate {rate:.0e}, seed {seed}"));
 
     let mut run_gpt = gpt.clone();
     run_gpt.shorten_context(block_size)?;

@@ -201,7 +201,10 @@ fn compare(
     fact("learned", format!("{conversations} conversations, {} tokens", thousands(tokens)));
     fact("held out", format!("{} conversations", held_out.len()));
     let (epochs, rate, seed) = (settings.epochs, settings.learning_rate(), settings.seed);
-    fact("training", format!("{epochs} epochs, {steps} steps, learning rate {rate:.0e}, seed {seed}"));
+    fact(
+        "training",
+        format!("{epochs} epochs, {steps} steps, learning rate {rate:.0e}, seed {seed}"),
+    );
 
     let mut run_gpt = gpt.clone();
     run_gpt.shorten_context(block_size)?;

@@ -57,6 +57,11 @@ const PREFERENCES_SMOLLM2: Program = Tries(part6::preferences_smollm2::run);
 #[cfg(not(feature = "chat"))]
 const PREFERENCES_SMOLLM2: Program = Needs("chat");
 
+#[cfg(feature = "chat")]
+const BEFORE_AND_AFTER: Program = Takes(part6::before_and_after::run);
+#[cfg(not(feature = "chat"))]
+const BEFORE_AND_AFTER: Program = Needs("chat");
+
 #[cfg(feature = "torch")]
 const GPU_LADDER: Program = Takes(part4::gpu_ladder::run);
 #[cfg(not(feature = "torch"))]
@@ -213,6 +218,12 @@ const EXPERIMENTS: &[Experiment] = &[
         "the small base model learns from pairs of answers: epochs, betas, and four bugs"),
     row("preferences_smollm2", "part6/preferences", 600, PREFERENCES_SMOLLM2,
         "SmolLM2 learns from the course's pairs: margins, answers, and what a step costs"),
+    row("evaluation", "part6/evaluation", 1, Tries(part6::evaluation::run),
+        "endings by three rules, the error of an accuracy, and a paired comparison, on paper"),
+    row("evaluation_trained", "part6/evaluation", 30, Tries(part6::evaluation_trained::run),
+        "small models compared: paired losses, test items learned, and three bugs"),
+    row("before_and_after", "part6/evaluation", 360, BEFORE_AND_AFTER,
+        "what fine-tuning changes in a small model and in SmolLM2: one table"),
 
     row("clinic_data_bugs", "appendix/clinic", 30, Tries(appendix::clinic_data_bugs::run),
         "a validation split that leaks, and a batch from one window"),

@@ -98,6 +98,11 @@ mod part5 {
 
 mod part6 {
     mod base;
+    #[cfg(feature = "chat")]
+    pub mod before_and_after;
+    mod choices;
+    pub mod evaluation;
+    pub mod evaluation_trained;
     pub mod fine_tuning;
     pub mod fine_tuning_trained;
     pub mod lora;

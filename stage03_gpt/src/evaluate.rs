@@ -31,12 +31,13 @@
 //! ```
 //!
 //! The files: [`scorer`] runs the model; this one has the windows; [`multiple_choice`] compares
-//! endings of a text, and [`hellaswag`] reads them from a file; `workers` divides the work among
-//! threads.
+//! endings of a text, [`hellaswag`] reads them from a file, and [`suite`] has some that are built in;
+//! `workers` divides the work among threads.
 
 pub mod hellaswag;
 pub mod multiple_choice;
 pub mod scorer;
+pub mod suite;
 mod workers;
 
 use std::sync::Mutex;

@@ -136,3 +136,46 @@ fn damaged_questions_are_named_by_their_line() {
         assert_eq!(both.code, Some(2), "{other}");
     }
 }
+
+#[test]
+fn the_built_in_questions_are_answered() {
+    let place = Place::new();
+    // Characters would have to occur in the text; a vocabulary of bytes reads everything.
+    place.write("text.txt", "The quick fox sees a lazy dog. ".repeat(200));
+    let sizes = "--n-layer 1 --n-embd 8 --n-head 1 --block-size 96 --batch-size 2 --max-iters 2";
+    place.run(&format!("--text text.txt --tokenizer bpe:260 --out-dir model {sizes}")).succeeds();
+    let found = json(&place, "--suite");
+    assert_eq!([&found["number"], &found["by_chance"]], [&json!(100), &json!(0.25)]);
+    assert_eq!(found["questions"], json!("the built-in suite"));
+    let accuracy = found["acc"].as_f64().unwrap();
+    let error = (accuracy * (1.0 - accuracy) / 99.0).sqrt();
+    assert!((found["acc_stderr"].as_f64().unwrap() - error).abs() < 1e-12);
+    let table = place.run("eval --model model --suite").succeeds().out;
+    for words in ["questions         the built-in suite", "right by chance   0.2500", "acc_tokens"]
+    {
+        assert!(table.contains(words), "{words:?} in\n{table}");
+    }
+    assert!(table.lines().all(|line| line.chars().count() <= 60), "{table}");
+    assert_eq!(json(&place, "--suite --limit 7")["number"], json!(7));
+    place.run("eval --model model --suite --limit 0").refuses(&["no questions"]);
+    for other in
+        ["--suite --text text.txt", "--suite --stride 1", "--suite --logits x", "--limit 3"]
+    {
+        let refused = place.run(&format!("eval --model model {other}"));
+        assert_eq!(refused.code, Some(2), "{other}");
+    }
+    place.write("q.jsonl", "");
+    let both = place.run("eval --model model --suite --hellaswag q.jsonl");
+    assert_eq!(both.code, Some(2));
+}
+
+/// A model of characters is told which one it does not know.
+#[test]
+fn a_vocabulary_without_a_character_of_the_suite_is_named() {
+    let place = Place::with_model();
+    place.run("eval --model model --suite").refuses(&[
+        "the built-in suite",
+        "line 1",
+        "the context",
+    ]);
+}

@@ -24,6 +24,8 @@ pub const ANSWERS: &[Answer] = answers![
     chance_of_a_against_c,
     margin_of_two_falls,
     bytes_of_a_thousand_references,
+    error_of_ninety_of_a_hundred,
+    four_to_none,
 ];
 
 /// The mean over all tokens of both.
@@ -84,4 +86,17 @@ pub fn margin_of_two_falls() -> f64 {
 /// Two numbers of 8 bytes for each.
 pub fn bytes_of_a_thousand_references() -> f64 {
     (1000 * size_of::<[f64; 2]>()) as f64
+}
+
+/// From the deviations of a hundred numbers, 90 of them 1 and 10 of them 0.
+pub fn error_of_ninety_of_a_hundred() -> f64 {
+    let numbers = [vec![1.0; 90], vec![0.0; 10]].concat();
+    let square = numbers.iter().map(|x| (x - 0.9) * (x - 0.9)).sum::<f64>() / 100.0;
+    (square / 100.0f64).sqrt()
+}
+
+/// The outcomes of four tosses that are all the same.
+pub fn four_to_none() -> f64 {
+    let same = (0u32..16).filter(|outcome| [0, 4].contains(&outcome.count_ones()));
+    same.count() as f64 / 16.0
 }

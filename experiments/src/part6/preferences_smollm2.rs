@@ -37,7 +37,7 @@ const TIMED: u64 = 3;
 /// When the file is missing or damaged.
 pub fn run() -> Result<()> {
     let settings =
-        FinetuneSettings { preferences: true, epochs: EPOCHS, ..FinetuneSettings::default() };
+        FinetuneSettings { preferences: true, epochs: Some(EPOCHS), ..FinetuneSettings::default() };
     let model = Model::load(&smollm2::path()?)?;
     let Gathered { batches, ends, .. } = gather(&settings, &model, &Silent)?;
     let Some([mut train, mut held_out]) = batches.pairs else {
@@ -109,7 +109,7 @@ fn the_data(
         train.batches.block_size(),
         train.batches.rows()
     );
-    println!("  steps in {} epochs               {steps:>10}", settings.epochs);
+    println!("  steps in {EPOCHS} epochs               {steps:>10}");
     println!("  learning rate                   {:>10.0e}", settings.learning_rate());
     println!("  beta                            {:>10}", settings.beta);
     for (name, side) in [("chosen", 0), ("rejected", 1)] {

@@ -14,6 +14,7 @@ use stage01_bigram::loss::{bits_per_byte, perplexity};
 use stage01_bigram::text::thousands;
 use stage01_bigram::{Error, Result};
 
+use self::questions::Source;
 use super::locate::locate;
 use super::screen::{Screen, remark};
 use super::stop;
@@ -37,8 +38,8 @@ use crate::trainer::{cores, thread_pool};
 /// windows do not begin with them, as in Hugging Face's documentation of perplexity. Without any,
 /// the first token is not predicted.
 ///
-/// With --hellaswag the model chooses among several endings of a context instead, and the accuracy
-/// is printed with its standard error.
+/// With --suite or --hellaswag the model chooses among several endings of a context instead, and the
+/// accuracy is printed with its standard error, beside what chance would give.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
     /// The model: a directory, a GGUF file, or its name on the hub.
@@ -62,11 +63,16 @@ pub struct Flags {
     /// `ctx_b`) and `activity_label`, `endings`, `label`. The texts are prepared as in EleutherAI's
     /// harness, and `acc` and `acc_norm` are those of its task: the likeliest ending, and the
     /// likeliest per character. `acc_bytes` is per byte, `acc_tokens` per token.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "stride", "logits"])]
+    #[arg(long, value_name = "FILE", group = "questions", conflicts_with_all = ["text", "stride", "logits"])]
     hellaswag: Option<PathBuf>,
 
+    /// The built-in questions instead of a text: 100 about the subject of this course, with four
+    /// endings each, in the same form. The wrong endings are misconceptions that sound right.
+    #[arg(long, group = "questions", conflicts_with_all = ["text", "stride", "logits"])]
+    suite: bool,
+
     /// Only the first N questions. [default: all]
-    #[arg(long, value_name = "N", requires = "hellaswag")]
+    #[arg(long, value_name = "N", requires = "questions")]
     limit: Option<usize>,
 
     /// Compute with the weights of a quantised file in full precision, as most other programs do that
@@ -103,9 +109,10 @@ pub fn eval(flags: &Flags) -> Result<ExitCode> {
         model.gpt.shorten_context(tokens)?;
     }
     let pool = thread_pool(flags.threads.unwrap_or_else(cores))?;
-    match &flags.hellaswag {
-        Some(path) => questions::eval(&model, path, flags, &pool),
-        None => eval_text(&model, flags, &pool),
+    match (&flags.hellaswag, flags.suite) {
+        (Some(path), _) => questions::eval(&model, &Source::File(path), flags, &pool),
+        (None, true) => questions::eval(&model, &Source::Suite, flags, &pool),
+        (None, false) => eval_text(&model, flags, &pool),
     }
 }
 

@@ -112,6 +112,7 @@ impl Question {
         Ok((scores, cut))
     }
 
+    // ANCHOR: choice
     /// The index of the ending with the highest score, divided by its length; of equal ones, the
     /// first.
     pub fn choice(&self, scores: &[f64], by: Length) -> usize {
@@ -126,6 +127,7 @@ impl Question {
             |best: (usize, f64), next| if next_is_higher(best, next) { next } else { best };
         each.reduce(better).map_or(0, |(i, _)| i)
     }
+    // ANCHOR_END: choice
 }
 
 fn next_is_higher(best: (usize, f64), next: (usize, f64)) -> bool {

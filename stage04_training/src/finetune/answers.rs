@@ -76,12 +76,14 @@ pub fn answer(
 /// assert!(!follows("A. B. C. D.", true)); // four
 /// assert!(!follows("Weights.\n\nUser:\nAnd why?", true)); // it asks itself
 /// ```
+// ANCHOR: form
 pub fn follows_format(answer: &Answer) -> bool {
     let text = answer.text.as_str();
     let complete = text.ends_with(['.', '!', '?']);
     let one_paragraph = !text.contains('\n');
     answer.ended && complete && one_paragraph && (1..=3).contains(&sentences(text))
 }
+// ANCHOR_END: form
 
 /// How many sentences a text has: ends of a word that are a full stop, and behind which a sentence
 /// can begin.

@@ -1,5 +1,6 @@
-//! The built-in data: questions about this course, their answers, preferences, and a suite of
-//! multiple-choice questions. `data/course/README.md` describes the files.
+//! The built-in data: questions about this course, their answers, and preferences.
+//! `data/course/README.md` describes the files. The suite of multiple-choice questions on the same
+//! subjects is stage 3's, [`stage03_gpt::evaluate::suite`].
 
 use stage01_bigram::{Error, Result};
 

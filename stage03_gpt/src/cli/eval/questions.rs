@@ -1,4 +1,4 @@
-//! `eval --hellaswag`: how often a model finds the right one of several endings.
+//! `eval --hellaswag`, `eval --suite`: how often a model finds the right one of several endings.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,21 +13,49 @@ use stage01_bigram::{Error, Result};
 use super::Flags;
 use crate::cli::screen::{Screen, remark};
 use crate::cli::stop;
-use crate::evaluate::hellaswag::{Lines, question};
+use crate::evaluate::hellaswag::{Line, Lines, question};
 use crate::evaluate::multiple_choice::{LENGTHS, Tally, answer_all};
+use crate::evaluate::suite;
 use crate::model::Model;
+
+/// Where the questions are.
+pub(super) enum Source<'a> {
+    /// In a file, as HellaSwag has them.
+    File(&'a Path),
+    /// In the program.
+    Suite,
+}
+
+impl Source<'_> {
+    /// The name that is shown.
+    fn name(&self) -> &Path {
+        match self {
+            Source::File(path) => path,
+            Source::Suite => Path::new(suite::NAME),
+        }
+    }
+
+    /// The first `limit` lines.
+    fn lines(&self, limit: usize) -> Result<Box<dyn Iterator<Item = Result<Line>> + Send>> {
+        Ok(match self {
+            Source::File(path) => Box::new(Lines::open(path)?.take(limit)),
+            Source::Suite => Box::new(suite::lines().map(Ok).take(limit)),
+        })
+    }
+}
 
 /// Runs the command.
 pub(super) fn eval(
     model: &Model,
-    path: &Path,
+    source: &Source,
     flags: &Flags,
     pool: &ThreadPool,
 ) -> Result<ExitCode> {
     let (Model { gpt, tokenizer, .. }, weights) = (model, model.weights());
     let mut screen = Screen::new();
     stop::listen();
-    let lines = || Ok::<_, Error>(Lines::open(path)?.take(flags.limit.unwrap_or(usize::MAX)));
+    let lines = || source.lines(flags.limit.unwrap_or(usize::MAX));
+    let path = source.name();
 
     // A damaged line near the end is found now, and not after an hour.
     let (mut number, mut longest) = (0, 1);

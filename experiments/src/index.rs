@@ -202,6 +202,10 @@ const EXPERIMENTS: &[Experiment] = &[
         "an adapter of rank 1 on paper, its gradients, its first steps, and what it saves"),
     row("lora_trained", "part6/lora", 180, Tries(part6::lora_trained::run),
         "the small base model with adapters of several ranks, and four bugs"),
+    row("forgetting", "part6/forgetting", 1, Tries(part6::forgetting::run),
+        "two tasks and one or two weights on paper, tokens of replay, and averaged weights"),
+    row("forgetting_trained", "part6/forgetting", 60, Plots(part6::forgetting_trained::run),
+        "what the small base model forgets: replay, LoRA, rates, averages, a second task, four bugs"),
 
     row("clinic_data_bugs", "appendix/clinic", 30, Tries(appendix::clinic_data_bugs::run),
         "a validation split that leaks, and a batch from one window"),

@@ -100,8 +100,11 @@ mod part6 {
     mod base;
     pub mod fine_tuning;
     pub mod fine_tuning_trained;
+    pub mod forgetting;
+    pub mod forgetting_trained;
     pub mod lora;
     pub mod lora_trained;
+    mod old_text;
 }
 
 mod appendix {

@@ -20,6 +20,9 @@ pub const ANSWERS: &[Answer] = answers![
     numbers_of_rank_four,
     first_output,
     scale_of_rank_sixteen,
+    old_tokens_for_a_tenth,
+    where_it_settles,
+    old_loss_halfway,
 ];
 
 /// The mean over all tokens of both.
@@ -64,4 +67,26 @@ pub fn first_output() -> f64 {
 pub fn scale_of_rank_sixteen() -> f64 {
     let (alpha, rank) = (16.0, 16usize);
     alpha / rank as f64
+}
+
+/// As many as make a tenth of all, counted up one by one.
+pub fn old_tokens_for_a_tenth() -> f64 {
+    let new = 9000;
+    let old = (0..).find(|old| 10 * old >= new + old);
+    f64::from(old.expect("some number is enough"))
+}
+
+/// Gradient descent on the mixture of a fifth of the old task, until nothing moves.
+pub fn where_it_settles() -> f64 {
+    let mut w = 0.0;
+    for _ in 0..200 {
+        w -= 0.5 * (0.2 * w + 0.8 * (w - 10.0));
+    }
+    w
+}
+
+/// A square that is 0 at 0 and 12 at 1, in the middle.
+pub fn old_loss_halfway() -> f64 {
+    let square = |place: f64| 12.0 * place * place;
+    square(0.5)
 }

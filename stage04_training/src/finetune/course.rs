@@ -20,9 +20,9 @@ pub const PREFERENCES: &str = include_str!("../../data/course/preferences.jsonl"
 pub const PREFERENCES_HELD_OUT: &str = include_str!("../../data/course/preferences-heldout.jsonl");
 
 /// What to do when the built-in conversations are longer than a row. They cannot be shortened.
-const TOO_LONG: &str = "give a larger --block-size if the model has one; or leave such questions out \
-                        with --skip-bad; or train a model with a longer context, such as cargo run \
-                        -p stage03_gpt -- --block-size 256";
+const TOO_LONG: &str = "leave such questions out with --skip-bad, or give a larger --block-size; a \
+                        model with a longer context comes from, for example, cargo run -p \
+                        stage03_gpt -- --block-size 256";
 
 /// The examples of JSON lines in memory, and how many were left out.
 ///

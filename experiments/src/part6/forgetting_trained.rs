@@ -157,7 +157,7 @@ pub fn run(plot: Option<&Path>) -> Result<()> {
     let benches = benches.collect::<Result<Vec<_>>>()?;
     let bench = &benches[0];
     let jobs = jobs(bench)?;
-    let others = benches[1..].iter().map(|bench| four(bench)).collect::<Result<Vec<_>>>()?;
+    let others = benches[1..].iter().map(four).collect::<Result<Vec<_>>>()?;
     let all = jobs.iter().map(|job| (bench, job));
     let of_others = benches[1..].iter().zip(&others);
     let of_others = of_others.flat_map(|(bench, jobs)| jobs.iter().map(move |job| (bench, job)));
@@ -184,7 +184,7 @@ pub fn run(plot: Option<&Path>) -> Result<()> {
     tasks(bench, &taught[0].model)?;
     bug_replayed(bench, (&jobs[2].examples, by_name("25 % replay")), by_name("few pieces"))?;
     bug_steps(&jobs[2], &["no replay", "25 % replay", "as many steps"].map(by_name));
-    bug_tokenizers(&bench)?;
+    bug_tokenizers(bench)?;
     match plot {
         Some(file) => save_stacked(&charts(&taught[..4]), file),
         None => Ok(()),
@@ -357,8 +357,10 @@ fn sources(bench: &Bench, runs: &[&Taught; 3]) {
     }
 }
 
-/// Kinds of tokens: their name, and whether a token's text is one.
-const KINDS: [(&str, fn(&str) -> bool); 3] = [
+/// A kind of tokens: its name, and whether a token's text is one.
+type Kind = (&'static str, fn(&str) -> bool);
+
+const KINDS: [Kind; 3] = [
     ("punctuation", |text| text.trim().chars().all(|c| c.is_ascii_punctuation() || c == ' ')),
     ("begin with a capital", |text| text.trim().starts_with(|c: char| c.is_uppercase())),
     ("all others", |_| true),

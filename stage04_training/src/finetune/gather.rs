@@ -83,7 +83,7 @@ pub fn gather(
             if skipped > 0 {
                 let most = thousands(block_size);
                 reporter.note(&format!(
-                    "note: {skipped} of {name} are longer than {most} tokens and are left out"
+                    "note: longer than {most} tokens and left out: {skipped} of {name}"
                 ));
             }
             Ok::<_, Error>(examples)

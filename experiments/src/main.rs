@@ -105,8 +105,11 @@ mod part6 {
     pub mod evaluation_trained;
     pub mod fine_tuning;
     pub mod fine_tuning_trained;
+    pub mod forgetting;
+    pub mod forgetting_trained;
     pub mod lora;
     pub mod lora_trained;
+    mod old_text;
     mod preference_pairs;
     pub mod preferences;
     #[cfg(feature = "chat")]

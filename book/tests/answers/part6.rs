@@ -26,6 +26,9 @@ pub const ANSWERS: &[Answer] = answers![
     bytes_of_a_thousand_references,
     error_of_ninety_of_a_hundred,
     four_to_none,
+    old_tokens_for_a_tenth,
+    where_it_settles,
+    old_loss_halfway,
 ];
 
 /// The mean over all tokens of both.
@@ -99,4 +102,26 @@ pub fn error_of_ninety_of_a_hundred() -> f64 {
 pub fn four_to_none() -> f64 {
     let same = (0u32..16).filter(|outcome| [0, 4].contains(&outcome.count_ones()));
     same.count() as f64 / 16.0
+}
+
+/// As many as make a tenth of all, counted up one by one.
+pub fn old_tokens_for_a_tenth() -> f64 {
+    let new = 9000;
+    let old = (0..).find(|old| 10 * old >= new + old);
+    f64::from(old.expect("some number is enough"))
+}
+
+/// Gradient descent on the mixture of a fifth of the old task, until nothing moves.
+pub fn where_it_settles() -> f64 {
+    let mut w = 0.0;
+    for _ in 0..200 {
+        w -= 0.5 * (0.2 * w + 0.8 * (w - 10.0));
+    }
+    w
+}
+
+/// A square that is 0 at 0 and 12 at 1, in the middle.
+pub fn old_loss_halfway() -> f64 {
+    let square = |place: f64| 12.0 * place * place;
+    square(0.5)
 }

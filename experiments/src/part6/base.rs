@@ -89,6 +89,11 @@ impl Base {
         self.tokenizer.end_of_text().expect("it was made with one")
     }
 
+    /// The old text that is never learned.
+    pub fn old(&self) -> &[u32] {
+        &self.old
+    }
+
     /// Conversations in JSON lines, by the plain template; those that are longer than a row are left
     /// out.
     ///
@@ -185,29 +190,45 @@ pub fn loss_of(gpt: &Gpt, weights: &Params<f32>, batches: &Batches) -> Result<f6
 /// # Errors
 /// When the loss becomes NaN, and those of `each`.
 pub fn teach(
-    (gpt, weights): (Gpt, Params<f32>),
+    model: (Gpt, Params<f32>),
     batches: &Batches,
     epochs: u64,
     learning_rate: f64,
     mut each: impl FnMut(u64, &mut Trainer<f32>) -> Result<()>,
 ) -> Result<Trainer<f32>> {
-    let steps = (epochs * batches.per_epoch()) as usize;
+    let (steps, interval) = (epochs * batches.per_epoch(), batches.per_epoch());
+    teach_steps(model, batches, steps, learning_rate, |step, trainer| match step % interval {
+        0 => each(step / interval, trainer),
+        _ => Ok(()),
+    })
+}
+
+/// Trains a model for some steps, on one thread. `each` is called before each step, with its number,
+/// and at the end.
+///
+/// # Errors
+/// When the loss becomes NaN, and those of `each`.
+pub fn teach_steps(
+    (gpt, weights): (Gpt, Params<f32>),
+    batches: &Batches,
+    steps: u64,
+    learning_rate: f64,
+    mut each: impl FnMut(u64, &mut Trainer<f32>) -> Result<()>,
+) -> Result<Trainer<f32>> {
     let schedule = Schedule {
         learning_rate,
         min_lr: learning_rate / 10.0,
-        warmup_iters: steps / 20,
-        lr_decay_iters: steps,
+        warmup_iters: steps as usize / 20,
+        lr_decay_iters: steps as usize,
     };
     let adamw = AdamW { weight_decay: 0.0, ..ADAMW };
     let settings = Settings { adamw, ..setup::settings(BATCH, schedule) };
     let mut trainer = Trainer::for_packed(gpt, weights, settings)?;
-    for epoch in 0..epochs {
-        each(epoch, &mut trainer)?;
-        for number in epoch * batches.per_epoch()..(epoch + 1) * batches.per_epoch() {
-            accumulate(&mut trainer, batches, number);
-            trainer.step()?;
-        }
+    for step in 0..steps {
+        each(step, &mut trainer)?;
+        accumulate(&mut trainer, batches, step);
+        trainer.step()?;
     }
-    each(epochs, &mut trainer)?;
+    each(steps, &mut trainer)?;
     Ok(trainer)
 }

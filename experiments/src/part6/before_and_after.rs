@@ -2,7 +2,7 @@
 //! text alone, of which all weights are trained, and SmolLM2-135M-Instruct with adapters. The library
 //! of `finetune` teaches both. The file of the second is `models/SmolLM2-135M-Instruct.Q4_1.gguf`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Parser;
 use rand::RngExt;
@@ -70,10 +70,8 @@ pub fn run(arguments: &[String]) -> Outcome {
         Some(path) => Model::load(path)?,
         None => small()?,
     };
-    let places = tempfile::tempdir()?;
-    let settings = small_settings(places.path())?;
     let mut rows = Rows::default();
-    let samples = compare("THE SMALL MODEL", own, &settings, &mut rows)?;
+    let samples = compare("THE SMALL MODEL", own, &small_settings(), &mut rows)?;
     blind(&samples);
     println!();
     let settings = FinetuneSettings { epochs: Some(1.0), ..FinetuneSettings::default() };
@@ -107,23 +105,16 @@ fn small() -> Result<Model> {
 }
 
 /// All weights are trained, for three epochs. The vocabulary is small, so a conversation has many
-/// tokens, and those that are longer than a row are left out: therefore files.
-fn small_settings(directory: &Path) -> Result<FinetuneSettings> {
-    let file = |name: &str, lines: &str| {
-        let path = directory.join(name);
-        std::fs::write(&path, lines).map_err(Error::file("write", &path))?;
-        Ok::<_, Error>(vec![path])
-    };
-    Ok(FinetuneSettings {
-        text: file("train.jsonl", course::INSTRUCTIONS)?,
-        val_text: file("held-out.jsonl", course::HELD_OUT)?,
+/// tokens, and those that are longer than a row are left out.
+fn small_settings() -> FinetuneSettings {
+    FinetuneSettings {
         skip_bad: true,
         full: true,
         epochs: Some(3.0),
         block_size: Some(384),
         learning_rate: Some(2e-3),
         ..FinetuneSettings::default()
-    })
+    }
 }
 
 /// What is measured before and after.
@@ -296,7 +287,8 @@ fn other_templates(model: &Model, block_size: usize) -> Result<Vec<(&'static str
     if model.text_settings.chat_template.is_some() {
         let template = Template::Plain(PlainTemplate::of(tokenizer, &model.special.eos)?);
         let encoder = Encoder::new(template, tokenizer, &model.special.eos, block_size)?;
-        all.push(("User: … Assistant:", course::examples("held out", course::HELD_OUT, &encoder)?));
+        let (examples, _) = course::examples("held out", course::HELD_OUT, &encoder, true)?;
+        all.push(("User: … Assistant:", examples));
     }
     let end = model.special.eos.first().copied();
     for (name, before, behind) in [("Q: … A:", "Q: ", "\nA: "), ("the question alone", "", "\n")]

@@ -12,6 +12,7 @@ use rand::seq::SliceRandom;
 use serde_json::Value;
 use stage01_bigram::corpus::Corpus;
 use stage01_bigram::random::{Purpose, generator};
+use stage01_bigram::text::thousands;
 use stage01_bigram::{Error, Result};
 use stage03_gpt::model::Model;
 
@@ -79,7 +80,16 @@ pub fn gather(
         answers
     } else if settings.text.is_empty() {
         let encoder = encoder()?;
-        let examples = |name, lines| course::examples(name, lines, &encoder);
+        let examples = |name, lines| {
+            let (examples, skipped) = course::examples(name, lines, &encoder, settings.skip_bad)?;
+            if skipped > 0 {
+                let most = thousands(block_size);
+                reporter.note(&format!(
+                    "note: longer than {most} tokens and left out: {skipped} of {name}"
+                ));
+            }
+            Ok::<_, Error>(examples)
+        };
         let held_out = match settings.val_text.is_empty() {
             true => examples("the course's held-out questions", course::HELD_OUT)?,
             false => read(&settings.val_text)?,

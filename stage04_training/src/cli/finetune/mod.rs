@@ -339,15 +339,12 @@ fn facts(
         (false, _) => names.join(", "),
     };
     let learned = 100.0 * summary.learned as f64 / summary.tokens.max(1) as f64;
-    let mut data = format!(
+    let data = format!(
         "{} tokens in {} rows of {}, {learned:.0} % of them learned",
         count(summary.tokens),
         count(summary.rows),
         count(summary.block_size),
     );
-    if replayed > 0 {
-        data += &format!(", {} replayed", count(replayed));
-    }
     let what = match summary.conversations {
         n if settings.preferences => format!("{} pairs of answers", count(n / 2)),
         0 => format!("{} pieces of text", count(summary.pieces)),
@@ -369,7 +366,7 @@ fn facts(
             count(gpt.adapters().len()),
         ),
     };
-    vec![
+    let mut facts = vec![
         ("text", text),
         ("data", format!("{what}, {} held out", count(held_out))),
         ("tokens", data),
@@ -388,7 +385,26 @@ fn facts(
         ),
         ("device", trainer.backend.name()),
         ("directory", settings.out_dir.display().to_string()),
-    ]
+    ];
+    if trainer.batches.old.is_some() {
+        facts.insert(3, ("old text", old_text(settings, summary.tokens, replayed)));
+    }
+    facts
+}
+
+/// What the old text is, how much of it is replayed, and where its loss is shown. tokens: of an epoch,
+/// with those that are replayed.
+fn old_text(settings: &FinetuneSettings, tokens: usize, replayed: usize) -> String {
+    let names: Vec<_> = settings.old_text.iter().map(|path| path.display().to_string()).collect();
+    let name = if names.is_empty() { "King James Bible".into() } else { names.join(", ") };
+    let replay = match replayed {
+        0 => "nothing of it is replayed".to_string(),
+        n => {
+            let percent = 100.0 * n as f64 / tokens.max(1) as f64;
+            format!("{} of the tokens are replayed from it, {percent:.0} %", thousands(n))
+        }
+    };
+    format!("{name}; {replay}; \"old\" is the loss on its last tenth, which is never learned")
 }
 
 /// The end: what was gained and what was forgotten, answers, and the paths.

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `measured_old_text`.
+exercises::check!("measured_old_text");

@@ -1,0 +1,2 @@
+//! Checks the reader's answer to `replay_tokens`.
+exercises::check!("replay_tokens");

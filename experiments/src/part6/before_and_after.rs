@@ -44,8 +44,8 @@ const ASKED: usize = 12;
 /// Of the questions that are answered, those whose answers are printed to be compared blindly.
 const BLIND: [usize; 4] = [1, 4, 7, 10];
 
-/// How many tokens of the King James text measure what is lost.
-const OLD: usize = 4096;
+/// How many characters of the King James text measure what is lost: the same for every tokenizer.
+const OLD: usize = 16_384;
 
 /// Columns of the output.
 const WIDTH: usize = 90;
@@ -266,10 +266,8 @@ fn measure(run: &mut FinetuneTraining, what: &What, questions: &[Question]) -> R
     let choices = choose(what.gpt, weights, questions)?;
     let corpus = Corpus::built_in();
     let (_, unseen) = split(&corpus.text, 0.9)?;
-    // A token of these vocabularies has 8 characters at most, nearly always.
-    let text: String = unseen.chars().take(8 * OLD).collect();
-    let TextTokens { mut tokens, given, given_bytes } = TextTokens::new(what.tokenizer, &text)?;
-    tokens.truncate(OLD);
+    let text: String = unseen.chars().take(OLD).collect();
+    let TextTokens { tokens, given, given_bytes } = TextTokens::new(what.tokenizer, &text)?;
     let bytes = what.tokenizer.decode_bytes(&tokens)?.len() - given_bytes;
     let mut gpt = what.gpt.clone();
     gpt.shorten_context(256.min(gpt.config().block_size))?;

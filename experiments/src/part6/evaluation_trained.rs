@@ -288,7 +288,7 @@ fn best_of_many(base: &Base, train: &Course, questions: &[Question]) -> Result<(
     };
     let numbers = (0..RUNS).into_par_iter().with_max_len(1);
     let runs = numbers.map(|number| single_threaded(|| run(number))).collect::<Result<Vec<_>>>()?;
-    println!("\nTHE BEST OF {RUNS} RUNS: each has learned {FEW} other conversations");
+    println!("\nTHE BEST OF {RUNS} RUNS: each has learned {FEW} conversations");
     println!("  {:<34}{:>16}{:>16}", "accuracy on", "one half", "the other half");
     let line = |name: &str, [a, b]: [f64; 2]| println!("  {name:<34}{a:>16.2}{b:>16.2}");
     let mean = |half: usize| runs.iter().map(|run| run[half]).sum::<f64>() / RUNS as f64;

@@ -2,7 +2,8 @@
 //!
 //!   p(y) = q(y) exp(reward(y) / beta) / sum,      reward(y) = beta ln(p(y) / q(y)) + a number
 //!
-//! q: the probabilities of all answers under the reference. The sum makes the probabilities add up to 1.
+//! q: the probabilities of all answers under the reference (p_0 in the chapter). The sum makes the
+//! probabilities add up to 1.
 //!
 //! On paper: q = (1/2, 1/4, 1/4), beta = 1, rewards (0, ln 2, 2 ln 2). The products are 1/2 · 1,
 //! 1/4 · 2, 1/4 · 4 = 1/2, 1/2, 1, which add up to 2. So p = (1/4, 1/4, 1/2).

@@ -3,7 +3,7 @@
 //!   margin = beta ((c - c_ref) - (r - r_ref)),    loss = -ln s(margin),    s(z) = 1 / (1 + exp(-z))
 //!
 //! c and r are the log-probabilities of the chosen and of the rejected answer under the model, c_ref
-//! and r_ref those under the reference.
+//! and r_ref those under the reference (c_0 and r_0 in the chapter).
 //!
 //! On paper, in units of ln 2: c = -3, c_ref = -4, r = -4, r_ref = -3, beta = 1/2. The chosen answer
 //! went up by 1 and the rejected one down by 1, so the margin is 1/2 · 2 ln 2 = ln 2. s(ln 2) = 2/3, and

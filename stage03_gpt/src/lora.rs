@@ -51,6 +51,9 @@ use crate::gpt::Gpt;
 /// The largest rank: beyond, the thin matrices are no longer thin.
 pub const MOST_RANK: usize = 1024;
 
+/// The largest alpha: a factor beyond would be infinite in f32 before long.
+pub const LARGEST_ALPHA: f64 = 1e6;
+
 /// The settings of the adapters of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoraSettings {
@@ -82,8 +85,8 @@ impl LoraSettings {
             let expected = format!("choose from 1 to {MOST_RANK}, such as 8");
             return Err(Error::setting("--lora-rank", self.rank, expected));
         }
-        if !(self.alpha.is_finite() && self.alpha > 0.0) {
-            let expected = "choose a number above 0, such as twice the rank";
+        if !(self.alpha > 0.0 && self.alpha <= LARGEST_ALPHA) {
+            let expected = "choose a number above 0 and at most 1000000, such as twice the rank";
             return Err(Error::setting("--lora-alpha", self.alpha, expected));
         }
         if !(0.0..1.0).contains(&self.dropout) {

@@ -215,6 +215,7 @@ impl Saved {
     /// As [`State::load`], and [`Error::Format`] for damaged settings.
     pub fn load(directory: &Path) -> Result<Saved> {
         let state = State::load(directory)?;
+        state.require_training(directory)?;
         let note = &state.run;
         let settings = note.get("settings").filter(|settings| settings.is_object());
         let Some(settings) = settings.cloned() else {

@@ -118,6 +118,56 @@ fn a_few_lines_of_ones_own_make_enough_steps_and_the_best_weights_are_named() {
     good(at, "finetune --resume --epochs 7");
 }
 
+/// The base may stand in the directory of the run, or move later: the adapters name where it is.
+#[test]
+fn adapters_name_their_base_wherever_it_goes() {
+    let directory = world();
+    let at = directory.path();
+    let opens = |model: &str| Model::load(&at.join(model)).unwrap();
+    let tune = |base: &str, more: &str| {
+        format!("{} {more}", TUNE.replace("--init-from base", &format!("--init-from {base}")))
+    };
+    good(at, &format!("{TRAIN} --out-dir inside"));
+    // Its own directory is moved aside.
+    let said = good(at, &tune("inside", "--epochs 0.2 --out-dir inside"));
+    assert!(said.contains("inside.1"), "{said}");
+    opens("inside");
+    good(at, "finetune --resume --out-dir inside --epochs 0.4");
+    opens("inside");
+    // The base is moved by the user, and the description is lost.
+    good(at, &tune("base", "--epochs 0.2 --out-dir tuned"));
+    fs::rename(at.join("base"), at.join("elsewhere")).unwrap();
+    fs::remove_file(at.join("tuned/tokenizer.json")).unwrap();
+    good(at, "finetune --resume --out-dir tuned --init-from elsewhere --epochs 0.4");
+    opens("tuned");
+    opens("tuned/best");
+    // Adapters do not stand on adapters.
+    let error = bad(at, &tune("tuned", "--out-dir again"));
+    assert!(error.contains("merge --model tuned --out-dir MERGED"), "{error}");
+}
+
+#[test]
+fn a_run_is_resumed_from_another_directory_and_by_its_own_command() {
+    let directory = world();
+    let at = directory.path();
+    good(at, &format!("{TUNE} --epochs 0.2 --out-dir tuned"));
+    let other = put(at, "other/file", "").parent().unwrap().to_path_buf();
+    good(&other, "finetune --resume --out-dir ../tuned --epochs 0.4");
+    assert!(bad(at, "train --resume --out-dir tuned").contains("finetune --resume"));
+    let said = good(at, "finetune --resume --out-dir tuned");
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("give a larger --epochs"), "{said}");
+}
+
+#[test]
+fn a_diverged_run_says_what_a_new_one_needs() {
+    let directory = world();
+    let error = bad(directory.path(), &TUNE.replace("1e-2", "1e30"));
+    assert!(error.contains("start a new run with a smaller --learning-rate"), "{error}");
+    let error = bad(directory.path(), &format!("{TUNE} --lora-alpha 1e10"));
+    assert!(error.contains("--lora-alpha") && error.contains("at most 1000000"), "{error}");
+}
+
 #[test]
 fn a_step_is_not_longer_than_the_run() {
     let directory = world();
@@ -272,7 +322,7 @@ fn what_cannot_be_used_is_refused_with_its_line() {
     assert!(bad(at, &format!("{TUNE} --replay 1")).contains("--replay"));
     // A vocabulary of characters has no token that ends an answer.
     good(at, &format!("{TRAIN} --tokenizer char --out-dir characters"));
-    assert!(bad(at, &format!("{TUNE} --init-from characters")).contains("--full"));
+    assert!(bad(at, &format!("{TUNE} --init-from characters")).contains("--tokenizer bpe"));
     let said = bad(at, &format!("{TUNE} --init-from characters --full"));
     assert!(said.contains("--tokenizer bpe"), "{said}");
 }

@@ -56,8 +56,8 @@ impl Pairs {
         let encoder = Encoder::new(template, &base.tokenizer, &[], BLOCK)?;
         let mut pairs = Pairs { examples: vec![], reasons: vec![], too_long: 0 };
         for line in lines.lines() {
-            match pairs_of("the course's pairs", line, &encoder) {
-                Ok(pair) => {
+            match pairs_of("the course's pairs", line, &encoder, false) {
+                Ok((pair, _)) => {
                     pairs.examples.extend(pair);
                     pairs.reasons.push(reason(line)?);
                 }

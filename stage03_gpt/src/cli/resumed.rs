@@ -106,15 +106,15 @@ fn compare(directory: &Path, saved: &GptConfig) -> Result<()> {
 
 /// The message of a run before it is resumed.
 ///
-/// done: the steps that it has taken. last: the steps that it is to have.
-pub fn resume_message(done: usize, last: usize) -> String {
+/// done: the steps that it has taken. last: the steps that it is to have. flag: what says so.
+pub fn resume_message(done: usize, last: usize, flag: &str) -> String {
     let steps = thousands(done);
     if done < last {
         return format!("Resuming after step {steps}.");
     }
     format!(
-        "Nothing is left to train: the run has taken {steps} steps, and --max-iters is {}. To \
-         continue, give a larger --max-iters.",
+        "Nothing is left to train: the run has taken {steps} of {} steps. To continue, give a \
+         larger {flag}.",
         thousands(last)
     )
 }

@@ -161,6 +161,9 @@ pub fn without_controls(text: &str) -> Cow<'_, str> {
 
 /// Prints a remark to the standard error. A failure to do so is ignored.
 pub fn remark(text: impl std::fmt::Display) {
+    let text = text.to_string();
+    // Elsewhere, as in a file, a remark is one line.
+    let text = if console::Term::stderr().is_term() { wrap(&text, width(), "") } else { text };
     let _ = writeln!(io::stderr(), "{text}");
 }
 
@@ -185,15 +188,23 @@ pub fn width() -> usize {
     asked.or_else(terminal).unwrap_or(80).clamp(30, 100)
 }
 
+/// A word as a shell reads it, without anything that a terminal obeys.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:\\".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_string();
+    }
+    // Within single quotes a shell changes nothing; a single quote itself stands outside of them.
+    format!("'{}'", without_controls(word).replace('\'', r"'\''"))
+}
+
 /// A flag with a directory, quoted for a shell; empty for the default directory.
 pub fn directory_flag(flag: &str, directory: &Path, default: &str) -> String {
     if directory == Path::new(default) {
         return String::new();
     }
     let name = directory.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+,:\\".contains(c);
-    let quote = if name.chars().all(plain) { "" } else { "\"" };
-    format!(" {flag} {quote}{name}{quote}")
+    format!(" {flag} {}", quoted(&name))
 }
 
 #[cfg(test)]

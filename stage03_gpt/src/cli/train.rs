@@ -130,6 +130,7 @@ impl Ready {
     fn resume(flags: &Flags, matches: &ArgMatches) -> Result<Ready> {
         let out = run_directory::resume(&flags.out_dir)?;
         let state = State::load(&out.path)?;
+        state.require_training(&out.path)?;
         let path = out.path.join(TRAINER_FILE);
         let saved: RunSettings =
             serde_json::from_value(state.run["settings"].clone()).map_err(|e| {
@@ -221,7 +222,7 @@ fn introduce(run: &RunSettings, training: &TextTraining, out: &OutDir, watch: &m
     let parts = [data.train.tokens(), data.validation.tokens()];
     let references = introduction::references(screen, config.vocab_size, parts, measured);
     if trainer.iter > 0 {
-        let message = resume_message(trainer.iter, run.max_iters);
+        let message = resume_message(trainer.iter, run.max_iters, "--max-iters");
         screen.line(format!("\n{}", wrap(&message, width(), "")));
     }
     screen.line(Watch::table_head());

@@ -67,7 +67,7 @@ impl Lines {
             }
             if bytes.len() as u64 > LONGEST {
                 let problem = format!("line {} has more than {LONGEST} bytes", self.number);
-                let remedy = "expected JSON lines: one object in each line";
+                let remedy = "expected one object in each line, and none that is so long";
                 return Err(Error::format(&self.path, problem, remedy));
             }
             bytes.truncate(bytes.trim_ascii_end().len());

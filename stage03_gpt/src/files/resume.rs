@@ -38,6 +38,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::View;
 use serde_json::{Value, json};
+use stage01_bigram::text::printable;
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::{Layout, Params};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
@@ -155,6 +156,21 @@ impl State {
         memory::require(data.len() as f64, "the saved state", remedy)?;
         let bytes = fs::read(&path).map_err(Error::file("read", &path))?;
         State::parse(&path, bytes)
+    }
+
+    /// Refuses the state of another kind of run than a training: its note says which.
+    ///
+    /// # Errors
+    /// [`Error::Format`], with what can resume it.
+    pub fn require_training(&self, directory: &Path) -> Result<()> {
+        match self.run.get("kind").and_then(Value::as_str) {
+            None => Ok(()),
+            Some(kind) => {
+                let problem = format!("this run is another kind of training, {}", printable(kind));
+                let remedy = "resume it with cargo run -p stage04_training -- finetune --resume";
+                Err(Error::format(directory.join(TRAINER_FILE), problem, remedy))
+            }
+        }
     }
 
     /// [`State::load`] for a file's content that is already in memory. path: its name in errors.

@@ -141,7 +141,7 @@ fn run(ready: Ready) -> Result<ExitCode> {
     }
     let references = expect(&screen, &recipe, &data, &trainer)?;
     if first > 0 {
-        let words = resume_message(first, recipe.run.max_iters);
+        let words = resume_message(first, recipe.run.max_iters, "--max-iters");
         screen.line(format!("\n{}", wrap(&words, width(), "")));
     }
     screen.line(format!("\n{}", table::head(width())));

@@ -94,6 +94,31 @@ impl FinetuneCheckpoints {
         })
     }
 
+    /// The base was in the directory of the run, and was moved aside with what else was there: names its
+    /// new place in the files of the run.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the disk is full.
+    pub fn follow(&mut self, base: PathBuf, run: &mut FinetuneTraining) -> Result<()> {
+        self.settings.init_from = Some(base.clone());
+        self.base = base;
+        let directory = self.require()?;
+        self.describe(directory)?;
+        self.save_to(directory, run)
+    }
+
+    /// Writes the files that stay the same once more, for a run that is resumed: they may be missing,
+    /// or name a base that was moved.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the disk is full.
+    pub fn describe_again(&self) -> Result<()> {
+        let directory = self.require()?;
+        self.describe(directory)?;
+        let best = directory.join(BEST);
+        if best.is_dir() { self.describe(&best) } else { Ok(()) }
+    }
+
     /// Writes what stays the same while the model is trained.
     fn describe(&self, directory: &Path) -> Result<()> {
         let (special, texts) = &self.texts;

@@ -94,14 +94,19 @@ impl Faults {
 
     /// The error that ends a command which takes no faults: the first one, and how many more there
     /// are. `None` without a fault.
-    pub fn error(&self) -> Option<Error> {
+    ///
+    /// skipped: whether such lines are left out already, and none was left.
+    pub fn error(&self, skipped: bool) -> Option<Error> {
         let Fault { place, problem, remedy } = self.first.first()?.clone();
         let more = match self.count - 1 {
             0 => String::new(),
             1 => " (1 more line cannot be used)".into(),
             more => format!(" (and {} more lines cannot be used)", thousands(more)),
         };
-        let remedy = format!("{remedy}, or leave such lines out with --skip-bad{more}");
+        let remedy = match skipped {
+            true => format!("no line was left; {remedy}{more}"),
+            false => format!("{remedy}, or leave such lines out with --skip-bad{more}"),
+        };
         Some(Error::text(place, problem, remedy))
     }
 }
@@ -113,11 +118,11 @@ mod tests {
     #[test]
     fn the_first_ten_are_shown_and_the_others_counted() {
         let mut faults = Faults::default();
-        assert!(faults.error().is_none() && faults.lines().is_empty());
+        assert!(faults.error(false).is_none() && faults.lines().is_empty());
         faults.push(Fault::new("a.jsonl:1", "not\n\u{1b}JSON", "correct it"));
         let expected = "a.jsonl:1: not\\n\\u{1b}JSON; correct it, or leave such lines out with \
                         --skip-bad";
-        assert_eq!(faults.error().unwrap().to_string(), expected);
+        assert_eq!(faults.error(false).unwrap().to_string(), expected);
         for line in 2..=1012 {
             faults.push(Fault::new(format!("a.jsonl:{line}"), "x".repeat(1000), "correct it"));
         }
@@ -127,7 +132,11 @@ mod tests {
         assert!(lines[1].starts_with("a.jsonl:2: xxx") && lines[1].ends_with("…; correct it"));
         assert_eq!(lines[10], "… and 1,002 more");
         assert!(
-            faults.error().unwrap().to_string().ends_with("(and 1,011 more lines cannot be used)")
+            faults
+                .error(false)
+                .unwrap()
+                .to_string()
+                .ends_with("(and 1,011 more lines cannot be used)")
         );
     }
 }

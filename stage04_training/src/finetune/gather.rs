@@ -21,6 +21,7 @@ use super::course;
 use super::documents::TextEncoder;
 use super::encode::Encoder;
 use super::example::{Example, Origin};
+use super::fault::Faults;
 use super::held_out::{hold_out, shared_prompts};
 use super::pairs::{PairBatches, pairs_of, read_pairs};
 use super::read::{ReadSettings, read};
@@ -61,10 +62,7 @@ pub fn gather(
     let read_settings = ReadSettings { block_size, skip_bad: settings.skip_bad };
     let read = |paths: &[PathBuf]| {
         let data = read(paths, model, &read_settings, reporter)?;
-        if data.skipped.count() > 0 {
-            data.skipped.lines().iter().for_each(|line| reporter.line(line));
-            reporter.note(&format!("note: {} lines were left out", data.skipped.count()));
-        }
+        tell(&data.skipped, reporter);
         Ok::<_, Error>(data.examples)
     };
     let encoder = || {
@@ -163,24 +161,35 @@ fn both_pairs(
     encoder: &Encoder,
     reporter: &dyn Reporter,
 ) -> Result<(Vec<Example>, Vec<Example>)> {
-    let read = |paths: &[PathBuf]| {
-        let (examples, skipped) = read_pairs(paths, encoder, settings.skip_bad)?;
-        if skipped.count() > 0 {
-            reporter.note(&format!("note: {} lines were left out", skipped.count()));
-        }
-        Ok::<_, Error>(examples)
+    let skip_bad = settings.skip_bad;
+    let told = |(examples, skipped): (Vec<Example>, Faults)| {
+        tell(&skipped, reporter);
+        examples
     };
+    let read = |paths: &[PathBuf]| read_pairs(paths, encoder, skip_bad).map(told);
+    let built_in = |name, lines| pairs_of(name, lines, encoder, skip_bad).map(told);
     if settings.text.is_empty() {
         let held_out = match settings.val_text.is_empty() {
-            true => pairs_of("the course's held-out pairs", course::PREFERENCES_HELD_OUT, encoder)?,
+            true => built_in("the course's held-out pairs", course::PREFERENCES_HELD_OUT)?,
             false => read(&settings.val_text)?,
         };
-        return Ok((pairs_of("the course's pairs", course::PREFERENCES, encoder)?, held_out));
+        return Ok((built_in("the course's pairs", course::PREFERENCES)?, held_out));
     }
     if !settings.val_text.is_empty() {
         return Ok((read(&settings.text)?, read(&settings.val_text)?));
     }
     hold_out(read(&settings.text)?, settings.held_out, settings.seed)
+}
+
+/// Tells which lines were left out.
+fn tell(skipped: &Faults, reporter: &dyn Reporter) {
+    if skipped.count() > 0 {
+        skipped.lines().iter().for_each(|line| reporter.line(line));
+        let lines = if skipped.count() == 1 { "1 line was" } else { "lines were" };
+        let number =
+            if skipped.count() == 1 { String::new() } else { format!("{} ", skipped.count()) };
+        reporter.note(&format!("note: {number}{lines} left out"));
+    }
 }
 
 /// The pieces of the first 90% of the old text, and some of the last 10%.

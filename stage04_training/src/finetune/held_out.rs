@@ -69,6 +69,8 @@ pub fn hold_out(
 /// How many of the held-out examples have a first question that is in the training set as well: a
 /// remark for the user whose held-out examples come from a file of their own.
 pub fn shared_prompts(train: &[Example], held_out: &[Example]) -> usize {
-    let known: BTreeSet<u64> = train.iter().map(|example| example.prompt).collect();
-    held_out.iter().filter(|example| known.contains(&example.prompt)).count()
+    // The pieces of one text are of one group, too, but have no question.
+    let asked = |example: &&Example| matches!(example.origin, Origin::Conversation { .. });
+    let known: BTreeSet<u64> = train.iter().filter(asked).map(|example| example.prompt).collect();
+    held_out.iter().filter(asked).filter(|example| known.contains(&example.prompt)).count()
 }

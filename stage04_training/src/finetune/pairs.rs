@@ -46,7 +46,15 @@ pub fn read_pairs(
             }
         }
     }
-    match faults.error() {
+    usable(examples, faults, skip_bad)
+}
+
+fn usable(
+    examples: Vec<Example>,
+    faults: Faults,
+    skip_bad: bool,
+) -> Result<(Vec<Example>, Faults)> {
+    match faults.error(skip_bad) {
         Some(error) if !skip_bad || examples.is_empty() => Err(error),
         _ => Ok((examples, faults)),
     }
@@ -56,7 +64,12 @@ pub fn read_pairs(
 ///
 /// # Errors
 /// As [`read_pairs`].
-pub fn pairs_of(name: &str, lines: &str, encoder: &Encoder) -> Result<Vec<Example>> {
+pub fn pairs_of(
+    name: &str,
+    lines: &str,
+    encoder: &Encoder,
+    skip_bad: bool,
+) -> Result<(Vec<Example>, Faults)> {
     let (mut examples, mut faults) = (vec![], Faults::default());
     for (number, line) in (1..).zip(lines.lines()) {
         match pair(line.as_bytes(), || format!("{name}:{number}"), encoder) {
@@ -64,7 +77,7 @@ pub fn pairs_of(name: &str, lines: &str, encoder: &Encoder) -> Result<Vec<Exampl
             Err(fault) => faults.push(fault),
         }
     }
-    faults.error().map_or(Ok(examples), Err)
+    usable(examples, faults, skip_bad)
 }
 
 fn pair(

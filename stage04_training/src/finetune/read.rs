@@ -90,7 +90,7 @@ pub fn read(
         progress.update(done);
     }
     drop(progress);
-    if !skip_bad && let Some(error) = data.skipped.error() {
+    if !skip_bad && let Some(error) = data.skipped.error(false) {
         if data.skipped.count() > 1 {
             data.skipped.lines().iter().for_each(|line| reporter.line(line));
         }
@@ -142,7 +142,8 @@ fn inspect(path: &Path) -> Result<Inspected> {
         Kind::Text => Ok(Inspected { is_text: true, bytes }),
         Kind::Values => refused(
             "it is JSON, but not one object in each line",
-            "make lines of it first, for example with `jq -c '.[]'` for a list",
+            "make lines of it first, with `jq -c .` of objects one behind another, with `jq -c \
+             '.[]'` of a list",
         ),
         Kind::Compressed(_) | Kind::Tar => {
             refused("it is compressed, or an archive", "unpack it first")

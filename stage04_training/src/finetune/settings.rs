@@ -359,8 +359,18 @@ impl FinetuneSettings {
         }
     }
 
-    /// As they are saved with the run.
+    /// As they are saved with the run: with paths that are the same from every directory.
     pub fn saved(&self) -> Value {
-        json!(self)
+        let mut saved = self.clone();
+        let files =
+            [&mut saved.text, &mut saved.val_text, &mut saved.old_text].into_iter().flatten();
+        for path in files.chain(&mut saved.init_from) {
+            // JSON holds text alone.
+            match std::path::absolute(&*path) {
+                Ok(absolute) if absolute.to_str().is_some() => *path = absolute,
+                _ => {}
+            }
+        }
+        json!(saved)
     }
 }

@@ -22,13 +22,10 @@ use crate::files::bounded::{read_json, shown};
 use crate::files::entries::{Entries, in_the_words_of};
 use crate::files::hugging_face::{joins_qkv, layer_name};
 use crate::files::safetensors::TensorFile;
-use crate::lora::{LoraSettings, Site, sites, target_names};
+use crate::lora::{LARGEST_ALPHA, LoraSettings, Site, sites, target_names};
 
 /// The longest file, in bytes.
 const LIMIT: u64 = 4_000_000;
-
-/// The largest alpha: a factor beyond would be infinite in f32 before long.
-const LARGEST_ALPHA: f64 = 1e6;
 
 /// What to do with an adapter that is not computed here.
 const MERGE_ELSEWHERE: &str = "merge it in Python, with peft's merge_and_unload, and use the \
@@ -131,7 +128,7 @@ impl AdapterConfig {
         file.flag("fan_in_fan_out")?; // GPT-2's matrices lie the other way; those of adapters do not
         let alpha = if file.flag("use_rslora")? { alpha * (rank as f64).sqrt() } else { alpha };
         if alpha > LARGEST_ALPHA {
-            return Err(file.wrong("lora_alpha", "expected a small number, such as twice r"));
+            return Err(file.wrong("lora_alpha", "expected at most 1000000, such as twice r"));
         }
         let dropout = file.number("lora_dropout", Some(0.0))?;
         let base = match file.get("base_model_name_or_path") {

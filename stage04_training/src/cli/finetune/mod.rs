@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Args};
 use stage01_bigram::random::{Purpose, generator};
-use stage01_bigram::text::{thousands, wrap};
+use stage01_bigram::text::{printable, thousands, wrap};
 use stage01_bigram::{Error, Result};
 use stage02_attention::params::Params;
 use stage03_gpt::cli::introduction;
@@ -19,11 +19,11 @@ use stage03_gpt::cli::resumed::resume_message;
 use stage03_gpt::cli::run::typed;
 use stage03_gpt::cli::screen::{Screen, directory_flag, remark, width};
 use stage03_gpt::cli::stop;
-use stage03_gpt::files::TOKENIZER_FILE;
 use stage03_gpt::files::hugging_face::is_known_elsewhere;
 use stage03_gpt::files::metrics_log::MetricsLog;
 use stage03_gpt::files::resume::text_checksum;
 use stage03_gpt::files::run_directory::{self, OutDir, Place};
+use stage03_gpt::files::{ADAPTER_CONFIG_FILE, TOKENIZER_FILE};
 use stage03_gpt::gpt::Gpt;
 use stage03_gpt::lora;
 use stage03_gpt::model::{Model, ModelWeights};
@@ -89,7 +89,9 @@ struct Ready {
 
 /// The starting point of a run.
 enum Start {
-    New(Place),
+    /// Where it will be, and the place of the model that it starts from within that directory, if it
+    /// is there: it may be moved aside with the directory.
+    New(Place, Option<PathBuf>),
     Saved(Box<SavedFinetune>, OutDir),
 }
 
@@ -108,27 +110,39 @@ fn begin(settings: &FinetuneSettings) -> Result<Ready> {
     let base = named_base(settings)?;
     // First, because what follows may take long.
     let place = run_directory::reserve(&settings.out_dir)?;
+    let real = |path: &Path| path.canonicalize().ok();
+    let within = real(&base).zip(real(&settings.out_dir));
+    let within = within.and_then(|(base, out)| base.strip_prefix(out).ok().map(PathBuf::from));
     let model = opened(settings)?;
     let mut settings = settings.clone();
     settings.threads = Some(settings.training(1).threads); // the rounding depends on it
-    Ok(Ready { settings, model, base, start: Start::New(place) })
+    Ok(Ready { settings, model, base, start: Start::New(place, within) })
 }
 
 /// The model that a new run starts from, with a token that ends an answer.
 fn opened(settings: &FinetuneSettings) -> Result<Model> {
     settings.validate()?;
     let base = named_base(settings)?;
+    if !settings.full && base.join(ADAPTER_CONFIG_FILE).is_file() {
+        let expected = format!(
+            "these are adapters, and new ones cannot stand on them; first cargo run -p stage03_gpt \
+             -- merge{} --out-dir MERGED, and start from that",
+            directory_flag("--model", &base, ""),
+        );
+        return Err(Error::setting("--init-from", base.display(), expected));
+    }
     let model = Model::load(&base)?;
     if !end_token::is_missing(&model) {
         return Ok(model);
     }
+    let model = end_token::add(model)?;
     if !settings.full {
         let expected = "it has no token that ends an answer, and adapters cannot learn one; with \
                         --full it gets one";
         return Err(Error::setting("--init-from", base.display(), expected));
     }
     remark("note: the model had no token that ends a text; it got one, <|endoftext|>");
-    end_token::add(model)
+    Ok(model)
 }
 
 fn named_base(settings: &FinetuneSettings) -> Result<PathBuf> {
@@ -237,16 +251,23 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let (device, precision) = (&settings.device, &settings.precision);
     let backend = backend::open_packed(device, precision, run_gpt, weights, training)?;
     let mut trainer = FinetuneTraining::new(backend, batches);
+    let mut moved_base = None;
     let facts = facts(&settings, &checkpoints, &trainer, &base, (&summary, replayed), steps);
     let show_facts = || facts.iter().for_each(|(name, text)| screen.fact(name, text));
     let out = match start {
-        Start::New(place) => {
+        Start::New(place, within) => {
             show_facts(); // first, because reading all pairs takes a while
             if trainer.batches.pairs.is_some() {
                 screen.fact("reference", "reading both answers of all pairs, once");
             }
             trainer.refer_to_present()?;
-            checkpoints.create(&mut trainer, place)?
+            let out = checkpoints.create(&mut trainer, place)?;
+            if let Some((moved, within)) = out.moved.as_ref().zip(within) {
+                let moved = std::path::absolute(moved).unwrap_or(moved.clone());
+                let is_whole = within.as_os_str().is_empty();
+                moved_base = Some(if is_whole { moved } else { moved.join(within) });
+            }
+            out
         }
         Start::Saved(saved, out) => {
             require_same(&saved, &checkpoints, &base)?;
@@ -255,9 +276,15 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
             out
         }
     };
+    let resumed = trainer.backend.iter() > 0;
     let moved = out.moved.clone();
     let directory = out.path.clone();
     checkpoints.out = Some(out);
+    if let Some(base) = moved_base {
+        checkpoints.follow(base, &mut trainer)?;
+    } else if resumed {
+        checkpoints.describe_again()?; // the base may have another name now, and files may be lost
+    }
     let first = trainer.backend.iter();
     let log = MetricsLog::open(&directory, first)?;
 
@@ -265,7 +292,8 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
         screen.fact("", &format!("(the model that was there is now in {})", moved.display()));
     }
     if first > 0 {
-        screen.line(format!("\n{}", wrap(&resume_message(first, steps), width(), "")));
+        let words = resume_message(first, steps, "--epochs");
+        screen.line(format!("\n{}", wrap(&words, width(), "")));
     }
     let answering = for_answers(&checkpoints.gpt, trainer.batches.train.block_size())?;
     let asked = (checkpoints.tokenizer.clone(), ends, answering);
@@ -274,7 +302,7 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let config = settings.loop_config(steps);
     let ending = train(&mut trainer, &config, &checkpoints, &mut watch);
     watch.screen.end_bar();
-    match ending? {
+    match ending.map_err(|error| start_again(error, &settings))? {
         Ending::Finished => {
             let findings = watch.findings(&mut trainer)?;
             finished(watch, &findings, &directory, &checkpoints.gpt)
@@ -289,6 +317,22 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
             ));
             stop::status(&watch.screen)
         }
+    }
+}
+
+/// An error of a run whose loss became NaN: what can be done about it here, where a resumed run keeps
+/// its settings.
+fn start_again(error: Error, settings: &FinetuneSettings) -> Error {
+    match error {
+        Error::Diverged { iter, loss, .. } => {
+            let smaller = match settings.preferences {
+                true => "--learning-rate or a smaller --beta",
+                false => "--learning-rate",
+            };
+            let remedy = format!("start a new run with a smaller {smaller}");
+            Error::Diverged { iter, loss, remedy }
+        }
+        other => other,
     }
 }
 
@@ -376,7 +420,7 @@ fn facts(
         (
             "training",
             format!(
-                "{} steps of {} tokens ({} epochs), learning rate {:.0e}{beta}",
+                "{} steps of {} tokens ({} epochs), learning rate {:e}{beta}",
                 count(steps),
                 count(trainer.tokens_per_step()),
                 settings.epochs(trainer.batches.per_epoch()),
@@ -418,7 +462,7 @@ fn finished(watch: Watch, findings: &Findings, directory: &Path, gpt: &Gpt) -> R
     let what = if gpt.lora().is_some() { "The adapters are" } else { "The model is" };
     watch.screen.line(format!(
         "\n{what} in {}. Try:\n  cargo run -p stage03_gpt --features chat -- chat{model}",
-        directory.display(),
+        printable(&directory.display().to_string()),
     ));
     watch.screen.end()
 }

@@ -216,7 +216,7 @@ const EXPERIMENTS: &[Experiment] = &[
         "DPO's loss and its derivatives on paper, reward and penalty, sums and means"),
     row("preferences_trained", "part6/preferences", 180, Tries(part6::preferences_trained::run),
         "the small base model learns from pairs of answers: epochs, betas, and four bugs"),
-    row("preferences_smollm2", "part6/preferences", 600, PREFERENCES_SMOLLM2,
+    row("preferences_smollm2", "part6/preferences", 240, PREFERENCES_SMOLLM2,
         "SmolLM2 learns from the course's pairs: margins, answers, and what a step costs"),
     row("forgetting", "part6/forgetting", 1, Tries(part6::forgetting::run),
         "two tasks and one or two weights on paper, tokens of replay, and averaged weights"),
@@ -226,7 +226,7 @@ const EXPERIMENTS: &[Experiment] = &[
         "endings by three rules, the error of an accuracy, and a paired comparison, on paper"),
     row("evaluation_trained", "part6/evaluation", 30, Tries(part6::evaluation_trained::run),
         "small models compared: paired losses, test items learned, and three bugs"),
-    row("before_and_after", "part6/evaluation", 360, BEFORE_AND_AFTER,
+    row("before_and_after", "part6/evaluation", 240, BEFORE_AND_AFTER,
         "what fine-tuning changes in a small model and in SmolLM2: one table"),
 
     row("clinic_data_bugs", "appendix/clinic", 30, Tries(appendix::clinic_data_bugs::run),

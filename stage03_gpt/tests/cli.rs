@@ -297,7 +297,7 @@ fn odd_lengths_of_runs() {
     // A run that has finished.
     let over = place.run("train --resume --out-dir none --max-iters 1").succeeds();
     let words = over.out.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("the run has taken 2 steps, and --max-iters is 1"), "{words}");
+    assert!(words.contains("the run has taken 2 steps, and 1 are asked for"), "{words}");
     assert!(!words.contains("Resuming"), "{words}");
     place.train("--out-dir rare --max-iters 2 --eval-interval 100 --warmup-iters 0").succeeds();
     place.train("--out-dir threads --max-iters 2 --batch-size 1 --threads 9").succeeds();

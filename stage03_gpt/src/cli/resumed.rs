@@ -113,8 +113,8 @@ pub fn resume_message(done: usize, last: usize, flag: &str) -> String {
         return format!("Resuming after step {steps}.");
     }
     format!(
-        "Nothing is left to train: the run has taken {steps} of {} steps. To continue, give a \
-         larger {flag}.",
+        "Nothing is left to train: the run has taken {steps} steps, and {} are asked for. To \
+         continue, give a larger {flag}.",
         thousands(last)
     )
 }

@@ -20,8 +20,9 @@
 //! the same only where the processor rounds in the same way. `# fails` marks a command that shows
 //! an error: it must end with a status other than zero. `# before:` is a command that must run
 //! first; `{dir}` is the same new directory in both, and readers see it as `DIR`, also where it is
-//! printed. `# wrap` is for running text: its long lines are broken where the page ends. `# needs:` names a file that the
-//! repository does not hold: where it is missing, the command is not run, and that is said.
+//! printed. `# wrap` is for running text: its long lines are broken where the page ends. `# needs:`
+//! names a file that the repository does not hold: where it is missing, the command is not run, and
+//! that is said.
 //!
 //! What this file leaves out: running it ([`crate::runs`]), and showing a part ([`crate::cut`]).
 

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use stage01_bigram::text::wrap;
+use stage01_bigram::text::{printable, wrap};
 use stage01_bigram::{Error, Result};
 
 /// The standard output, with a progress bar below the lines where it is a terminal.
@@ -195,7 +195,7 @@ pub fn quoted(word: &str) -> String {
         return word.to_string();
     }
     // Within single quotes a shell changes nothing; a single quote itself stands outside of them.
-    format!("'{}'", without_controls(word).replace('\'', r"'\''"))
+    format!("'{}'", printable(word).replace('\'', r"'\''"))
 }
 
 /// A flag with a directory, quoted for a shell; empty for the default directory.
@@ -220,6 +220,20 @@ mod tests {
             "address                       listen at\n                              http://127.0.0.1:8000"
         );
         assert_eq!(named("address", text, 9, 30), "address\n  listen at\n  http://127.0.0.1:8000");
+    }
+
+    #[test]
+    fn a_shell_reads_a_quoted_word_as_it_was() {
+        for (word, expected) in [
+            ("out/gpt-2", "out/gpt-2"),
+            ("", "''"),
+            ("my models", "'my models'"),
+            ("a;$(touch x)\"", "'a;$(touch x)\"'"),
+            ("it's", r"'it'\''s'"),
+        ] {
+            assert_eq!(quoted(word), expected);
+        }
+        assert!(!quoted("z\u{1b}[31m\n").contains(char::is_control));
     }
 
     #[test]

@@ -251,7 +251,7 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let (device, precision) = (&settings.device, &settings.precision);
     let backend = backend::open_packed(device, precision, run_gpt, weights, training)?;
     let mut trainer = FinetuneTraining::new(backend, batches);
-    let mut moved_base = None;
+    let (mut moved_base, resumed) = (None, matches!(start, Start::Saved(..)));
     let facts = facts(&settings, &checkpoints, &trainer, &base, (&summary, replayed), steps);
     let show_facts = || facts.iter().for_each(|(name, text)| screen.fact(name, text));
     let out = match start {
@@ -276,7 +276,6 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
             out
         }
     };
-    let resumed = trainer.backend.iter() > 0;
     let moved = out.moved.clone();
     let directory = out.path.clone();
     checkpoints.out = Some(out);
@@ -289,7 +288,7 @@ fn run(screen: Screen, ready: Ready) -> Result<ExitCode> {
     let log = MetricsLog::open(&directory, first)?;
 
     if let Some(moved) = moved {
-        screen.fact("", &format!("(the model that was there is now in {})", moved.display()));
+        screen.fact("", &format!("(the model that was there is now in {})", shown(&moved)));
     }
     if first > 0 {
         let words = resume_message(first, steps, "--epochs");
@@ -451,18 +450,23 @@ fn old_text(settings: &FinetuneSettings, tokens: usize, replayed: usize) -> Stri
     format!("{name}; {replay}; \"old\" is the loss on its last tenth, which is never learned")
 }
 
+/// A path, without anything that a terminal obeys.
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string()).to_string()
+}
+
 /// The end: what was gained and what was forgotten, answers, and the paths.
 fn finished(watch: Watch, findings: &Findings, directory: &Path, gpt: &Gpt) -> Result<ExitCode> {
     findings.lines(width()).iter().for_each(|line| watch.screen.line(line));
     if let Some(text) = watch.better() {
         watch.screen.line(format!("\n{}", wrap(&text, width(), "")));
-        watch.screen.line(format!("Those weights are in {}", directory.join(BEST).display()));
+        watch.screen.line(format!("Those weights are in {}", shown(&directory.join(BEST))));
     }
     let model = directory_flag("--model", directory, "");
     let what = if gpt.lora().is_some() { "The adapters are" } else { "The model is" };
     watch.screen.line(format!(
         "\n{what} in {}. Try:\n  cargo run -p stage03_gpt --features chat -- chat{model}",
-        printable(&directory.display().to_string()),
+        shown(directory),
     ));
     watch.screen.end()
 }
